@@ -1,0 +1,1 @@
+"""What the data is: tables, boxes, vectors, errors. Imports nothing else of ours."""

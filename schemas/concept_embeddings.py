@@ -1,0 +1,24 @@
+"""Concept embeddings: each concept in its prompt templates, through the language encoder L."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from schemas.table import VECTOR, Column, Table
+
+CONCEPT_EMBEDDINGS = Table(
+    name="concept_embeddings",
+    version=1,
+    doc="Concept embeddings: each concept in its prompt templates, through the language encoder L.",
+    key=("concept_id",),
+    columns=(
+        Column("concept_id", pa.int32(), "as in concepts"),
+        Column("concept", pa.string(), "as in concepts"),
+        Column("prompts", pa.int32(), "prompts averaged"),
+        Column(
+            "embedding",
+            VECTOR,
+            "mean over the prompts, not normalised (norm is what averaging left)",
+        ),
+    ),
+)

@@ -1,0 +1,47 @@
+"""Every error this project raises on purpose.
+
+* RCError                    the user can act on it; the command line prints it without a traceback
+  - SchemaError              rows do not honour their table, or were written by a newer version
+  - OptionError              a stage was given a value outside its range
+  - SourceError              something outside the store (a file, weights, a list) cannot be used
+  - ArtifactNotFoundError    a name resolves to nothing in the store
+  - ArtifactError            an artifact is damaged, or does not fit the others it is used with
+  - StageError               one or more parts could not be computed; finished parts are kept
+  - QueryError               a SQL statement was refused or failed
+
+Anything else that escapes is a bug, and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+
+class RCError(Exception):
+    """Base class: the message says what happened, where, and what to do next."""
+
+
+class SchemaError(RCError):
+    """Rows do not honour their table."""
+
+
+class OptionError(RCError):
+    """A stage was given a value outside its range."""
+
+
+class SourceError(RCError):
+    """Something outside the store (a file, weights, a list) cannot be used."""
+
+
+class ArtifactNotFoundError(RCError):
+    """A name resolves to nothing in the store."""
+
+
+class ArtifactError(RCError):
+    """An artifact is damaged, or does not fit the others it is used with."""
+
+
+class StageError(RCError):
+    """One or more parts could not be computed; finished parts are kept."""
+
+
+class QueryError(RCError):
+    """A SQL statement was refused or failed."""

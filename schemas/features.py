@@ -1,0 +1,22 @@
+"""Region features: what a teacher or student sees in each region."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from schemas.table import VECTOR, Column, Table
+
+FEATURES = Table(
+    name="features",
+    version=1,
+    doc="Region features: what a teacher or student sees in each region.",
+    key=(
+        "image_id",
+        "region",
+    ),
+    columns=(
+        Column("image_id", pa.string(), "as in images"),
+        Column("region", pa.int32(), "as in proposals; -1 is the whole image"),
+        Column("feature", VECTOR, "not normalised, in the space of the language encoder"),
+    ),
+)

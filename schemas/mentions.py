@@ -1,0 +1,28 @@
+"""Mentions: which caption said which noun phrase; the drafts that concepts are folded from."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from schemas.table import Column, Table
+
+MENTIONS = Table(
+    name="mentions",
+    version=1,
+    doc="Mentions: which caption said which noun phrase; the drafts that concepts are folded from.",
+    key=(
+        "image_id",
+        "caption",
+        "concept",
+    ),
+    columns=(
+        Column("image_id", pa.string(), "as in images, or the key of the caption file"),
+        Column("caption", pa.int32(), "rank of the caption among those of its image"),
+        Column(
+            "concept",
+            pa.string(),
+            "noun phrase as in concepts; in the pool only if frequent enough",
+        ),
+        Column("mentions", pa.int32(), "occurrences in this caption"),
+    ),
+)

@@ -1,0 +1,29 @@
+"""Metrics: one number a row, with what it was measured over."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from schemas.table import Column, Table
+
+METRICS = Table(
+    name="metrics",
+    version=1,
+    doc="Metrics: one number a row, with what it was measured over.",
+    key=(
+        "metric",
+        "split",
+        "category",
+    ),
+    columns=(
+        Column("metric", pa.string(), "top1, top5, AP, AP50, AR100, ..."),
+        Column("split", pa.string(), "all, base, novel"),
+        Column(
+            "category",
+            pa.string(),
+            "name, for a per-category number; empty for the whole split",
+        ),
+        Column("value", pa.float64(), "the number; a share in [0, 1] for all metrics here"),
+        Column("count", pa.int64(), "objects it was measured over"),
+    ),
+)

@@ -1,0 +1,36 @@
+"""Region proposals: where something might be, before anyone says what."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from schemas.table import Column, Table
+
+PROPOSALS = Table(
+    name="proposals",
+    version=1,
+    doc="Region proposals: where something might be, before anyone says what.",
+    key=(
+        "image_id",
+        "region",
+    ),
+    columns=(
+        Column("image_id", pa.string(), "as in images"),
+        Column("region", pa.int32(), "rank within the image, 0 is the most object-like"),
+        Column("x0", pa.float32(), "left edge, pixels of the original image"),
+        Column("y0", pa.float32(), "top edge, pixels of the original image"),
+        Column("x1", pa.float32(), "right edge, exclusive; x1 > x0"),
+        Column("y1", pa.float32(), "bottom edge, exclusive; y1 > y0"),
+        Column(
+            "objectness",
+            pa.float32(),
+            "probability of any object, in [0, 1]; an imported localizer's own score",
+        ),
+        Column(
+            "objectness_logit",
+            pa.float32(),
+            "the network's raw logit; null where the localizer gave none",
+            nullable=True,
+        ),
+    ),
+)

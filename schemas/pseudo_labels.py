@@ -1,0 +1,44 @@
+"""Pseudo-labels: the concept the teacher gives each region, and how sure it is."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from schemas.table import Column, Table
+
+PSEUDO_LABELS = Table(
+    name="pseudo_labels",
+    version=1,
+    doc="Pseudo-labels: the concept the teacher gives each region, and how sure it is.",
+    key=(
+        "image_id",
+        "region",
+    ),
+    columns=(
+        Column("image_id", pa.string(), "as in images"),
+        Column("region", pa.int32(), "as in proposals"),
+        Column("concept_id", pa.int32(), "most similar concept; of equals the lowest id"),
+        Column("cosine", pa.float32(), "similarity of feature and embedding, in [-1, 1]"),
+        Column(
+            "probability",
+            pa.float32(),
+            "softmax over all concepts of cosine / temperature, in [0, 1]",
+        ),
+        Column(
+            "margin",
+            pa.float32(),
+            "probability minus that of the runner-up; equals probability in a pool of one",
+        ),
+        Column("entropy", pa.float32(), "of the distribution over all concepts, nats"),
+        Column("kept", pa.bool_(), "probability strictly above the threshold"),
+        Column(
+            "in_caption",
+            pa.bool_(),
+            "a caption of this image mentions the concept; null if mentions are unknown",
+            nullable=True,
+        ),
+        Column("top_ids", pa.list_(pa.int32()), "the K most similar concepts, best first"),
+        Column("top_probabilities", pa.list_(pa.float32()), "their probabilities"),
+        Column("residual", pa.float32(), "probability of all other concepts together, in [0, 1]"),
+    ),
+)

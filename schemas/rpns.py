@@ -1,0 +1,29 @@
+"""Region proposal networks: class-agnostic training on boxes, as a training curve.
+
+Attachments of part 0: model.json (backbone, neck, anchors, preprocessing) and weights.safetensors.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from schemas.table import Column, Table
+
+RPNS = Table(
+    name="rpns",
+    version=1,
+    doc="Region proposal networks: class-agnostic training on boxes, as a training curve.",
+    key=("step",),
+    columns=(
+        Column("step", pa.int32(), "optimiser steps done"),
+        Column("images", pa.int64(), "images seen"),
+        Column("learning_rate", pa.float32(), "of the last step"),
+        Column(
+            "loss",
+            pa.float32(),
+            "objectness and box losses together, mean since the row before",
+        ),
+        Column("objectness_loss", pa.float32(), "binary cross-entropy, nats"),
+        Column("box_loss", pa.float32(), "L1 on encoded boxes"),
+    ),
+)

@@ -1,0 +1,42 @@
+"""Students: region-text pretraining, as a training curve; weights lie beside it.
+
+Attachments of part 0 as of a teacher: model.json and weights.safetensors (open_clip names).
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from schemas.table import Column, Table
+
+STUDENTS = Table(
+    name="students",
+    version=1,
+    doc="Students: region-text pretraining, as a training curve; weights lie beside it.",
+    key=("step",),
+    columns=(
+        Column("step", pa.int32(), "optimiser steps done"),
+        Column("images", pa.int64(), "images seen"),
+        Column("learning_rate", pa.float32(), "of the last step"),
+        Column("loss", pa.float32(), "weighted sum of the three losses, mean since the row before"),
+        Column(
+            "contrastive",
+            pa.float32(),
+            "region-text contrastive loss, nats; null if switched off",
+            nullable=True,
+        ),
+        Column(
+            "distillation",
+            pa.float32(),
+            "KL from teacher to student, nats; null if switched off",
+            nullable=True,
+        ),
+        Column(
+            "image_text",
+            pa.float32(),
+            "image-text contrastive loss, nats; null if switched off",
+            nullable=True,
+        ),
+        Column("regions", pa.float32(), "mean regions a step that took part"),
+    ),
+)

@@ -1,0 +1,33 @@
+"""Teachers: image-text pretraining of V_t and L, as a training curve; weights lie beside it.
+
+Attachments of part 0: model.json (open_clip configuration, preprocessing) and weights.safetensors.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from schemas.table import Column, Table
+
+TEACHERS = Table(
+    name="teachers",
+    version=1,
+    doc="Teachers: image-text pretraining of V_t and L, as a training curve; weights lie beside it.",
+    key=("step",),
+    columns=(
+        Column("step", pa.int32(), "optimiser steps done"),
+        Column("images", pa.int64(), "images seen"),
+        Column("learning_rate", pa.float32(), "of the last step"),
+        Column(
+            "loss",
+            pa.float32(),
+            "image-text contrastive loss, nats, mean since the row before",
+        ),
+        Column(
+            "accuracy",
+            pa.float32(),
+            "share of images whose own caption scored highest in its batch",
+        ),
+        Column("logit_scale", pa.float32(), "inverse temperature after the step"),
+    ),
+)

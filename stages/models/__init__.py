@@ -1,0 +1,1 @@
+"""Networks: CLIP towers and region heads, the RPN, published weights and their key maps."""

@@ -1,0 +1,1 @@
+"""Foreign formats in: met once, at ingest, and never seen again."""

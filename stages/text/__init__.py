@@ -1,0 +1,1 @@
+"""Captions to phrases, tokens, prompt templates."""

@@ -1,0 +1,1 @@
+"""The inside of training: batches of regions, the loop, optimisers, checkpoints."""
