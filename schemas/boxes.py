@@ -39,7 +39,7 @@ def clip(boxes: NDArray[np.float32], width: int, height: int) -> NDArray[np.floa
     >>> clip(np.float32([[-5, 2, 50, 8]]), width=20, height=10)
     array([[ 0.,  2., 20.,  8.]], dtype=float32)
     """
-    limit = np.float32([width, height, width, height])
+    limit = np.array([width, height, width, height], dtype=np.float32)
     return np.clip(boxes, np.float32(0), limit)
 
 
@@ -50,4 +50,4 @@ def area(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
     array([6., 0.], dtype=float32)
     """
     size = np.clip(boxes[:, 2:] - boxes[:, :2], 0, None)
-    return size[:, 0] * size[:, 1]
+    return np.asarray(size[:, 0] * size[:, 1])

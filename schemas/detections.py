@@ -1,4 +1,4 @@
-"""Detections: what an evaluated model says is in each box; the drafts metrics are folded from."""
+"""Detections: what an evaluated model says is in each box; drafts of metrics."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from schemas.table import Column, Table
 DETECTIONS = Table(
     name="detections",
     version=1,
-    doc="Detections: what an evaluated model says is in each box; the drafts metrics are folded from.",
+    doc="Detections: what an evaluated model says is in each box; drafts of metrics.",
     key=(
         "image_id",
         "detection",

@@ -1,4 +1,4 @@
-"""Teachers: image-text pretraining of V_t and L, as a training curve; weights lie beside it.
+"""Teachers: image-text pretraining of V_t and L as a curve; weights lie beside it.
 
 Attachments of part 0: model.json (open_clip configuration, preprocessing) and weights.safetensors.
 """
@@ -12,7 +12,7 @@ from schemas.table import Column, Table
 TEACHERS = Table(
     name="teachers",
     version=1,
-    doc="Teachers: image-text pretraining of V_t and L, as a training curve; weights lie beside it.",
+    doc="Teachers: image-text pretraining of V_t and L as a curve; weights lie beside it.",
     key=("step",),
     columns=(
         Column("step", pa.int32(), "optimiser steps done"),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from schemas.errors import OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -182,7 +182,7 @@ class Stage(ABC):
         raise NotImplementedError(f"{type(self).__name__} sets `drafts` but has no `merge`")
 
 
-_LIMITS = {
+_LIMITS: Mapping[str, tuple[str, Callable[[float, float], bool]]] = {
     "above": ("must be above", lambda value, bound: value > bound),
     "at_least": ("must be at least", lambda value, bound: value >= bound),
     "below": ("must be below", lambda value, bound: value < bound),

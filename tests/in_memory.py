@@ -1,0 +1,58 @@
+"""A part without a store: what every stage test needs and nothing more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pyarrow as pa
+
+
+@dataclass
+class InMemory:
+    """Satisfies `stages.base.Part` with tables given by role; files go to `folder`."""
+
+    tables: dict[str, pa.Table]
+    folder: Path = Path()
+    number: int = 0
+    files: dict[tuple[str, str], Path] = field(default_factory=dict)
+    more: list[InMemory] = field(default_factory=list)
+    refused: list[tuple[str, str, str]] = field(default_factory=list)
+    notes: dict[str, Any] = field(default_factory=dict)
+    advanced: int = 0
+
+    @property
+    def scratch(self) -> Path:
+        (self.folder / "scratch").mkdir(exist_ok=True)
+        return self.folder / "scratch"
+
+    def has(self, role: str) -> bool:
+        return role in self.tables or any(known == role for known, _ in self.files)
+
+    def table(self, role: str) -> pa.Table:
+        return self.tables[role]
+
+    def batches(self, role: str) -> Iterator[pa.RecordBatch]:
+        yield from self.tables[role].to_batches()
+
+    def attachment(self, role: str, name: str) -> Path:
+        return self.files[role, name]
+
+    def attach(self, name: str) -> Path:
+        return self.folder / name
+
+    def slices(self) -> Sequence[InMemory]:
+        return self.more or [self]
+
+    def refuse(self, record: str, reason: str, detail: str) -> None:
+        self.refused.append((record, reason, detail))
+
+    def advance(self, count: int = 1) -> None:
+        self.advanced += count
+
+    def note(self, key: str, value: Any) -> None:
+        self.notes[key] = value
