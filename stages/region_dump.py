@@ -1,0 +1,211 @@
+"""Raw region dumps: every box a localizer gave, image after image, in one HDF5 file.
+
+The layout, ours to write and anyone's to make:
+
+* ``boxes``       (N, 4) float, x0, y0, x1, y1 in pixels of the original image
+* ``objectness``  (N,) float; the file's attribute ``objectness`` says ``logit`` or ``score``
+* ``offsets``     (I + 1,) integer; boxes offsets[i] to offsets[i + 1] are those of image i
+* ``image_id``    (I,) UTF-8
+
+A file without the attribute holds scores. Equal appends make equal bytes: no times are kept,
+nothing is compressed, and the file format is pinned. Files from elsewhere are met with care:
+links out of the file are not followed, and shapes, types and offsets are checked on opening.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
+
+import h5py
+import numpy as np
+
+from schemas.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from types import TracebackType
+
+    from numpy.typing import NDArray
+
+Kind = Literal["logit", "score"]
+
+_CHUNK: Final = 4096  # rows: 64 kB of boxes, what a disk reads in one go
+_FORMAT: Final = ("v110", "v110")  # of HDF5: read by every release since 2017
+_MOST_BOXES: Final = 1_000_000  # of one image; with more, offsets are taken for damaged
+_MOST_IMAGES: Final = 100_000_000  # of one file: their offsets are held in memory, 8 bytes each
+_MOST_BYTES: Final = 256 * 2**20  # of one chunk, which is read whole
+_RANKS: Final = {"boxes": 2, "objectness": 1, "offsets": 1, "image_id": 1}
+_TYPES: Final = {"boxes": "fiu", "objectness": "f", "offsets": "iu", "image_id": "OS"}
+
+
+class DumpWriter:
+    """Writes a dump image by image, in constant memory but for ids and offsets.
+
+    A context manager. If it is left by an error the file has no offsets, so no reader takes it.
+
+    Args:
+        path: File to make; one that exists is replaced.
+        kind: Whether objectness is a raw logit or a score.
+    """
+
+    def __init__(self, path: Path, kind: Kind) -> None:
+        self._file = h5py.File(path, "w", libver=_FORMAT)
+        self._file.attrs["objectness"] = kind
+        self._boxes = self._growing("boxes", (4,))
+        self._objectness = self._growing("objectness", ())
+        self._ids: list[bytes] = []
+        self._offsets = [0]
+        self._waiting: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
+
+    def append(
+        self, image_id: str, boxes: NDArray[np.float32], objectness: NDArray[np.float32]
+    ) -> None:
+        """Add an image: (R, 4) boxes and their (R,) objectness; R may be 0."""
+        self._ids.append(image_id.encode())
+        self._offsets.append(self._offsets[-1] + len(boxes))
+        self._waiting.append((boxes, objectness))
+        if self._offsets[-1] - len(self._boxes) >= _CHUNK:
+            self._flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with self._file:
+            if error is None:
+                self._flush()
+                text = h5py.string_dtype("utf-8", max(map(len, self._ids), default=0) or 1)
+                self._fixed("offsets", np.asarray(self._offsets, np.int64))
+                self._fixed("image_id", np.asarray(self._ids, text))
+
+    def _growing(self, name: str, width: tuple[int, ...]) -> Any:
+        return self._file.create_dataset(
+            name,
+            shape=(0, *width),
+            maxshape=(None, *width),
+            chunks=(_CHUNK, *width),
+            dtype=np.float32,
+            track_times=False,
+        )
+
+    def _fixed(self, name: str, values: NDArray[Any]) -> None:
+        self._file.create_dataset(name, data=values, track_times=False)
+
+    def _flush(self) -> None:
+        start, stop = len(self._boxes), self._offsets[-1]
+        if stop > start:
+            self._boxes.resize(stop, axis=0)
+            self._objectness.resize(stop, axis=0)
+            self._boxes[start:] = np.concatenate([boxes for boxes, _ in self._waiting])
+            self._objectness[start:] = np.concatenate([scores for _, scores in self._waiting])
+        self._waiting.clear()
+
+
+class DumpReader:
+    """Reads a dump image by image; boxes are fetched only when asked for.
+
+    A context manager, and a sequence of (image_id, (R, 4) boxes, (R,) objectness). Values are
+    passed on as they are, NaN included; the selection deals with them.
+
+    Attributes:
+        kind: Whether objectness is a raw logit or a score.
+        image_ids: One per image, in the order of the file.
+
+    Raises:
+        SourceError: If the file is not in this layout, naming what is wrong with it.
+    """
+
+    kind: Kind
+    image_ids: list[str]
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with contextlib.ExitStack() as undo:
+            try:
+                self._file = undo.enter_context(h5py.File(path, "r"))
+                self._boxes, self._objectness, offsets, ids = map(self._open, _RANKS)
+                self.kind = self._checked_kind()
+                self._offsets = self._checked_offsets(offsets)
+                self.image_ids = self._checked_ids(ids)
+            except (OSError, RuntimeError, UnicodeDecodeError) as error:
+                raise SourceError(f"{path}: not a readable HDF5 region dump ({error})") from error
+            undo.pop_all()
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    def __getitem__(self, index: int) -> tuple[str, NDArray[np.float32], NDArray[np.float32]]:
+        rows = slice(self._offsets[index], self._offsets[index + 1])
+        try:
+            boxes, objectness = self._boxes[rows], self._objectness[rows]
+        except (OSError, RuntimeError) as error:
+            raise self._damaged(f"the boxes of image {index} cannot be read ({error})") from error
+        return self.image_ids[index], boxes.astype(np.float32), objectness.astype(np.float32)
+
+    def __iter__(self) -> Iterator[tuple[str, NDArray[np.float32], NDArray[np.float32]]]:
+        return (self[index] for index in range(len(self)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+    def _damaged(self, what: str) -> SourceError:
+        return SourceError(f"{self._path}: not a region dump: {what}")
+
+    def _open(self, name: str) -> Any:
+        link = self._file.get(name, getlink=True)
+        if not isinstance(link, h5py.HardLink):
+            raise self._damaged(f"'{name}' is {'missing' if link is None else 'a link elsewhere'}")
+        data = self._file[name]
+        if not isinstance(data, h5py.Dataset) or data.external or data.is_virtual:
+            raise self._damaged(f"'{name}' is not a dataset kept in this file")
+        if len(data.shape or ()) != _RANKS[name] or data.dtype.kind not in _TYPES[name]:
+            raise self._damaged(f"'{name}' has shape {data.shape} and type {data.dtype}")
+        if data.chunks and math.prod(data.chunks) * data.dtype.itemsize > _MOST_BYTES:
+            raise self._damaged(f"'{name}' has chunks of {data.chunks}, too large to read")
+        return data
+
+    def _checked_kind(self) -> Kind:
+        kind = self._file.attrs.get("objectness", "score")
+        if not isinstance(kind, str) or kind not in ("logit", "score"):
+            raise self._damaged(f"attribute 'objectness' must be logit or score, got {kind!r}")
+        return "logit" if kind == "logit" else "score"
+
+    def _checked_offsets(self, data: Any) -> NDArray[np.int64]:
+        boxes, objectness = self._boxes.shape, self._objectness.shape
+        if boxes[1] != 4 or objectness[0] != boxes[0]:
+            raise self._damaged(f"boxes of shape {boxes} do not fit objectness of {objectness}")
+        if not 1 <= data.shape[0] <= _MOST_IMAGES:
+            raise self._damaged(f"'offsets' has {data.shape[0]} entries")
+        offsets = np.asarray(data[:]).astype(np.int64)
+        sizes = np.diff(offsets)
+        if offsets[0] != 0 or offsets[-1] != boxes[0] or (sizes < 0).any():
+            raise self._damaged(f"'offsets' must rise from 0 to the {boxes[0]} boxes")
+        if sizes.max(initial=0) > _MOST_BOXES:
+            raise self._damaged(f"image {sizes.argmax()} has {sizes.max()} boxes")
+        return offsets
+
+    def _checked_ids(self, data: Any) -> list[str]:
+        if data.shape[0] != len(self._offsets) - 1 or h5py.check_string_dtype(data.dtype) is None:
+            raise self._damaged(
+                f"'image_id' must be one text for each of {len(self._offsets) - 1} images, "
+                f"got {data.shape[0]} of type {data.dtype}"
+            )
+        ids = [value.decode() for value in data[:]]
+        if len(set(ids)) != len(ids):
+            raise self._damaged("an image_id stands there twice")
+        return ids
