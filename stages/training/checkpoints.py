@@ -1,0 +1,53 @@
+"""Checkpoints: a file that is whole or absent, and holds no code."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from schemas.errors import ArtifactError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+def save(path: Path, state: Mapping[str, Any]) -> None:
+    """Write tensors, numbers and lists; a kill at any moment leaves the old file or the new."""
+    draft = path.with_name(f".{path.name}.draft")
+    with draft.open("wb") as file:
+        torch.save(dict(state), file)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def load(path: Path) -> dict[str, Any] | None:
+    """What was saved, on the CPU; None if nothing was.
+
+    Raises:
+        ArtifactError: If the file cannot be read as a checkpoint.
+    """
+    if not path.exists():
+        return None
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        raise ArtifactError(
+            f"checkpoint {path} cannot be read ({error}); delete it to start over"
+        ) from error
+    return state
+
+
+def changing(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """The state that training can change: trained parameters and all buffers, by name."""
+    frozen = {name for name, p in module.named_parameters() if not p.requires_grad}
+    return {name: value for name, value in module.state_dict().items() if name not in frozen}

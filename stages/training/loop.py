@@ -1,0 +1,203 @@
+"""The loop: takes steps until none is left, keeps a journal, survives being killed.
+
+A run that was killed and started again ends in the same weights and the same journal, bit by
+bit on one device: batches follow from a position in the feed, and whatever a network draws at
+random (dropout) follows from the seed and the step.
+"""
+
+from __future__ import annotations
+
+import math
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+
+from schemas.errors import StageError
+from stages.training import checkpoints
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
+    from pathlib import Path
+
+    from stages.training.optimisers import Optimisation
+    from stages.training.schedule import Schedule
+
+Position = tuple[int, int]  # epoch, and how many samples of it were used
+Row = dict[str, Any]  # step, images, learning_rate, and what the learner reports
+START: Position = (0, 0)
+
+
+class Learner(Protocol):
+    """What is trained, and how a batch becomes losses."""
+
+    @property
+    def module(self) -> torch.nn.Module:
+        """The network; its trained parameters and buffers are checkpointed."""
+        ...
+
+    def losses(self, batch: Any) -> Mapping[str, torch.Tensor]:
+        """`loss`, which is minimised (absent if there is nothing to learn), and terms to log."""
+        ...
+
+    def after_step(self) -> Mapping[str, float]:
+        """Put parameters back into their range; return readings to log as they are."""
+        ...
+
+
+class Feed(Protocol):
+    """Where batches come from; never ends."""
+
+    def batches(self, start: Position) -> Iterator[tuple[Sized, Position]]:
+        """Batches from `start` on, each with the position behind it."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Course:
+    """How a run goes.
+
+    Attributes:
+        steps: Optimiser steps.
+        optimisation: How parameters move.
+        schedule: What the learning rate is multiplied by.
+        seed: Of whatever the network draws.
+        log_every: Steps a row of the journal stands for.
+        checkpoint_every: Steps between checkpoints.
+    """
+
+    steps: int
+    optimisation: Optimisation
+    schedule: Schedule
+    seed: int = 0
+    log_every: int = 50
+    checkpoint_every: int = 200
+
+
+@dataclass
+class _Journal:
+    """Where a run stands; everything of a checkpoint but tensors."""
+
+    step: int = 0
+    images: int = 0
+    position: Position = START
+    sums: dict[str, float] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
+
+    def add(self, values: Mapping[str, float]) -> None:
+        for name, value in values.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+            self.counts[name] = self.counts.get(name, 0) + 1
+
+    def close(self, learning_rate: float, readings: Mapping[str, float]) -> None:
+        means = {name: total / self.counts[name] for name, total in self.sums.items()}
+        head = {"step": self.step, "images": self.images, "learning_rate": learning_rate}
+        self.rows.append({**head, **means, **readings})
+        self.sums, self.counts = {}, {}
+
+
+def fit(
+    learner: Learner,
+    feed: Feed,
+    course: Course,
+    checkpoint: Path | None = None,
+    watch: Callable[[int, Sequence[Row]], None] = lambda steps, rows: None,
+) -> list[Row]:
+    """Train to the end of `course`, from `checkpoint` if it exists.
+
+    Args:
+        learner: Trained in place.
+        feed: Its batches.
+        course: How.
+        checkpoint: File to keep the run in; None to keep none.
+        watch: Told how many steps were just done, and the rows closed with them.
+
+    Returns:
+        Rows of the journal: means since the row before of every term that took part.
+
+    Raises:
+        StageError: If the loss is not a finite number; names the step.
+    """
+    optimiser = course.optimisation.optimiser(learner.module.parameters())
+    journal = _resume(checkpoint, learner, optimiser)
+    if journal.step:
+        watch(journal.step, journal.rows)
+    batches = feed.batches(journal.position)
+    while journal.step < course.steps:
+        batch, journal.position = next(batches)
+        known = len(journal.rows)
+        _step(learner, optimiser, batch, course, journal)
+        if checkpoint and journal.step % course.checkpoint_every == 0:
+            _save(checkpoint, learner, optimiser, journal)
+        watch(1, journal.rows[known:])
+    return journal.rows
+
+
+def _step(
+    learner: Learner,
+    optimiser: torch.optim.Optimizer,
+    batch: Sized,
+    course: Course,
+    journal: _Journal,
+) -> None:
+    learning_rate = course.optimisation.learning_rate * course.schedule.factor(journal.step)
+    for group in optimiser.param_groups:
+        group["lr"] = learning_rate
+    with _seeded(course.seed, journal.step, learner.module):
+        terms = learner.losses(batch)
+        _descend(terms.get("loss"), optimiser, course)
+    journal.step += 1
+    journal.images += len(batch)
+    values = {name: float(term.detach()) for name, term in terms.items()}
+    if not math.isfinite(values.get("loss", 0.0)):
+        raise StageError(
+            f"the loss became {values['loss']} at step {journal.step}; lower --learning-rate "
+            f"or use --precision float32"
+        )
+    readings = learner.after_step()
+    journal.add(values)
+    if journal.step % course.log_every == 0 or journal.step == course.steps:
+        journal.close(learning_rate, readings)
+
+
+def _descend(loss: torch.Tensor | None, optimiser: torch.optim.Optimizer, course: Course) -> None:
+    if loss is None:
+        return
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    course.optimisation.limit([p for g in optimiser.param_groups for p in g["params"]])
+    optimiser.step()
+
+
+@contextmanager
+def _seeded(seed: int, step: int, module: torch.nn.Module) -> Iterator[None]:
+    """Whatever is drawn inside follows from seed and step, and leaves no trace outside."""
+    devices = {p.device for p in module.parameters() if p.device.type == "cuda"}
+    with torch.random.fork_rng(devices=list(devices)):
+        torch.manual_seed((seed << 32) + step)
+        yield
+
+
+def _resume(
+    checkpoint: Path | None, learner: Learner, optimiser: torch.optim.Optimizer
+) -> _Journal:
+    state = checkpoints.load(checkpoint) if checkpoint else None
+    if state is None:
+        return _Journal()
+    learner.module.load_state_dict(state["module"], strict=False)
+    optimiser.load_state_dict(state["optimiser"])
+    journal: dict[str, Any] = state["journal"]
+    return _Journal(**{**journal, "position": tuple(journal["position"])})
+
+
+def _save(
+    checkpoint: Path, learner: Learner, optimiser: torch.optim.Optimizer, journal: _Journal
+) -> None:
+    state = {
+        "module": checkpoints.changing(learner.module),
+        "optimiser": optimiser.state_dict(),
+        "journal": asdict(journal),
+    }
+    checkpoints.save(checkpoint, state)
