@@ -1,0 +1,146 @@
+"""From decoded images to a network's input: size, normalisation, padding, and boxes to match.
+
+Source: detectron2's ResizeShortestEdge, whose rounding is kept; Pillow resamples.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import torch
+from PIL import Image
+
+from schemas.errors import OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    Triple = tuple[float, float, float]
+
+INTERPOLATIONS: Final = ("bilinear", "bicubic")
+_RESAMPLING: Final = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+_UNLIMITED: Final = 1 << 20  # pixels; a longest side no image reaches
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How large an image becomes: its shortest side, unless the longest would exceed its limit.
+
+    Attributes:
+        shortest: Pixels; None leaves every image as it is.
+        longest: Pixels.
+    """
+
+    shortest: int | None
+    longest: int = _UNLIMITED
+
+    @classmethod
+    def parse(cls, text: str, native: int) -> Size:
+        """The size that `text` names: 800x1333 (shortest and longest side), native, or none.
+
+        Args:
+            text: As typed; "native" makes the shortest side what the network was trained on.
+            native: That side, pixels.
+
+        Raises:
+            OptionError: If `text` is none of these.
+        """
+        if text == "none":
+            return cls(None)
+        if text == "native":
+            return cls(native)
+        shortest, _, longest = text.partition("x")
+        if not (shortest.isdecimal() and longest.isdecimal() and 0 < int(shortest) <= int(longest)):
+            raise OptionError(
+                f"a size is SHORTESTxLONGEST in pixels such as 800x1333, native, or none, "
+                f"got {text!r}"
+            )
+        return cls(int(shortest), int(longest))
+
+    def of(self, height: int, width: int) -> tuple[int, int]:
+        """The (height, width) an image of `height` x `width` becomes."""
+        if self.shortest is None:
+            return height, width
+        return fit(height, width, self.shortest, self.longest)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An image as a network takes it.
+
+    Attributes:
+        pixels: (3, h, w) float32, normalised.
+        scale: What x and y of a box in the original image are multiplied by.
+    """
+
+    pixels: torch.Tensor
+    scale: tuple[float, float]
+
+    def place(self, boxes: NDArray[np.float32]) -> torch.Tensor:
+        """Boxes (R, 4) of the original image, in pixels of `pixels`; float32."""
+        x, y = self.scale
+        return torch.from_numpy(boxes * np.array([x, y, x, y], np.float32))
+
+    def whole(self) -> torch.Tensor:
+        """The box (1, 4) of the whole image, in pixels of `pixels`."""
+        height, width = self.pixels.shape[1:]
+        return torch.tensor([[0.0, 0.0, float(width), float(height)]])
+
+
+def fit(height: int, width: int, shortest: int, longest: int) -> tuple[int, int]:
+    """The (height, width) whose shortest side is `shortest`, or whose longest is `longest`.
+
+    Halves are rounded up, as detectron2 does; no side becomes 0.
+
+    >>> fit(480, 640, 800, 1333)
+    (800, 1067)
+    >>> fit(400, 1000, 800, 1333)
+    (533, 1333)
+    """
+    scale = shortest / min(height, width)
+    high, wide = scale * height, scale * width
+    if max(high, wide) > longest:
+        shrink = longest / max(high, wide)
+        high, wide = high * shrink, wide * shrink
+    return max(1, int(high + 0.5)), max(1, int(wide + 0.5))
+
+
+def prepare(
+    image: NDArray[np.uint8], size: Size, interpolation: str, mean: Triple, std: Triple
+) -> Prepared:
+    """Resize with Pillow and normalise.
+
+    Args:
+        image: (H, W, 3) RGB.
+        size: How large it becomes.
+        interpolation: One of `INTERPOLATIONS`.
+        mean: Of values in [0, 1], per channel; subtracted first.
+        std: Divides after that.
+    """
+    height, width = image.shape[:2]
+    high, wide = size.of(height, width)
+    if (high, wide) != (height, width):
+        resized = Image.fromarray(image).resize((wide, high), _RESAMPLING[interpolation])
+        image = np.asarray(resized)
+    return Prepared(normalise(image, mean, std), (wide / width, high / height))
+
+
+def normalise(image: NDArray[Any], mean: Triple, std: Triple) -> torch.Tensor:
+    """Pixels (3, H, W) float32 of an image (H, W, 3) uint8: in [0, 1], minus mean, over std."""
+    pixels = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float()
+    shift, scale = torch.tensor(mean)[:, None, None], torch.tensor(std)[:, None, None]
+    return pixels.div_(255).sub_(shift).div_(scale)
+
+
+def pad_batch(images: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Images (3, h, w) of any sizes as one batch (B, 3, H, W), zeros at the bottom and right."""
+    height = max(image.shape[1] for image in images)
+    width = max(image.shape[2] for image in images)
+    batch = images[0].new_zeros((len(images), 3, height, width))
+    for index, image in enumerate(images):
+        batch[index, :, : image.shape[1], : image.shape[2]] = image
+    return batch
