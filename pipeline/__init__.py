@@ -1,0 +1,1 @@
+"""Where artifacts live, who runs the work, what the user types."""

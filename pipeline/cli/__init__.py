@@ -1,0 +1,48 @@
+"""What the user types: `rc`, its verbs, and how errors reach people."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+from schemas.errors import RCError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run `rc`; the one place where an error becomes a sentence and an exit code."""
+    words = sys.argv[1:] if arguments is None else arguments
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        from pipeline.cli.app import make_app
+
+        make_app(words)(args=words, prog_name="rc")
+    except RCError as error:
+        _fail(str(error), 1, debug="--debug" in words)
+    except KeyboardInterrupt:
+        command = " ".join(["rc", *words])
+        _fail(f"interrupted; finished parts are kept. To resume: {command}", 130)
+    except OSError as error:
+        if error.errno is None or "--debug" in words:
+            raise
+        place = f" ({error.filename})" if error.filename else ""
+        _fail(f"{error.strerror}{place}. Finished parts are kept: mend it and run again.", 1)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _fail(sentence: str, code: int, *, debug: bool = False) -> NoReturn:
+    if debug:
+        raise
+    sys.stdout.flush()
+    sys.stderr.write(f"error: {sentence}\n" if code != 130 else f"{sentence}\n")
+    sys.stderr.flush()
+    if code == 130:
+        os._exit(code)  # worker processes may still be busy; nothing of theirs is needed
+    raise SystemExit(code)

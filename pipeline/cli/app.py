@@ -1,0 +1,43 @@
+"""The application: every verb has its place; only the one that is used is loaded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from pipeline.cli import demo, health, query, recipes, store
+from pipeline.cli.stage import add_stage
+from pipeline.verbs import VERBS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_HELP = """RegionCLIP as a staged, offline data pipeline.
+
+Verbs are listed in the order data meets them. Each reads artifacts of the store and writes one;
+run it again and it resumes, or finds its work already done.
+"""
+
+
+def make_app(words: Sequence[str], *, load_all: bool = False) -> typer.Typer:
+    """The `rc` application for a command line; stages that it does not use stay unloaded."""
+    app = typer.Typer(
+        help=_HELP,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"max_content_width": 100},
+    )
+    for verb in VERBS.values():
+        if load_all or verb.name in words:
+            add_stage(app, verb)
+        else:
+            app.command(verb.name, help=verb.help)(_unloaded)
+    for group in (recipes, query, store, health, demo):
+        group.add_commands(app)
+    return app
+
+
+def _unloaded() -> None:
+    raise AssertionError("a verb that is used is loaded first")

@@ -1,0 +1,125 @@
+"""`rc doctor`, `rc config`, and the generators of the reference pages."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.shared import STORE, Store
+from pipeline.verbs import VERBS
+from schemas.errors import OptionError
+
+_LIBRARIES = {
+    "torch": "torch",
+    "torchvision": "torchvision.ops",
+    "open_clip_torch": "open_clip",
+    "spacy": "spacy",
+    "pyarrow": "pyarrow",
+    "duckdb": "duckdb",
+    "faiss-cpu": "faiss",
+    "h5py": "h5py",
+    "simplejpeg": "simplejpeg",
+    "faster-coco-eval": "faster_coco_eval",
+}
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Put these verbs on the application."""
+    app.command("doctor")(doctor)
+    app.command("config")(config)
+    app.command("tables", hidden=True)(tables)
+    app.command("commands", hidden=True)(commands)
+
+
+def doctor(store: Store = STORE) -> None:
+    """Check libraries, devices, disk and the store; exit 1 if anything is wrong."""
+    bad = 0
+    for name, module in _LIBRARIES.items():
+        problem = _import_problem(module)
+        bad += bool(problem)
+        typer.echo(f"{'bad' if problem else 'ok ':<4} {name} {_version(name)} {problem}".rstrip())
+    typer.echo(f"ok   device: {_device()}")
+    free = shutil.disk_usage(store if store.exists() else ".").free
+    typer.echo(f"ok   disk: {free / 1e9:.1f} GB free for {store}")
+    bad += _check_store(store)
+    if bad:
+        raise typer.Exit(1)
+
+
+def config(
+    verb: Annotated[str, typer.Argument(help="a stage, such as label")],
+) -> None:
+    """Show every option of a stage: its value here, and whether that is a default or from RC_*."""
+    from pipeline.cli.stage import option_fields
+
+    if verb not in VERBS:
+        raise OptionError(f"rc config: '{verb}' is no stage; there are {', '.join(VERBS)}")
+    for name, _, default, meta in option_fields(VERBS[verb].load()):
+        variable = f"RC_{verb}_{name}".upper().replace("-", "_")
+        value = os.environ.get(variable)
+        origin = "default" if value is None else f"environment {variable}"
+        decides = "rows" if meta["recipe"] else "speed"
+        typer.echo(
+            f"{name:<24} {value if value is not None else default!s:<20} {origin}; {decides}"
+        )
+
+
+def tables() -> None:
+    """Print the reference of all tables as Markdown (docs/tables.md)."""
+    from pipeline.reference import tables_page
+
+    typer.echo(tables_page(), nl=False)
+
+
+def commands() -> None:
+    """Print the reference of all verbs as Markdown (docs/commands.md)."""
+    from pipeline.cli.reference import commands_page
+
+    typer.echo(commands_page(), nl=False)
+
+
+def _import_problem(module: str) -> str:
+    try:
+        import_module(module)
+    except Exception as error:  # a broken binary may raise anything; it is what we report
+        return f"cannot be imported: {' '.join(str(error).split())}"
+    return ""
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _device() -> str:
+    try:
+        module = import_module("stages.models.device")
+        return str(module.resolve("auto"))
+    except ImportError:
+        return "unknown, torch cannot be imported"
+
+
+def _check_store(store: Store) -> int:
+    from pipeline.store import catalog
+    from pipeline.store.artifact import open_artifact
+    from schemas.errors import RCError
+
+    bad = 0
+    for path in catalog.committed(store):
+        try:
+            open_artifact(path)
+        except RCError as error:
+            typer.echo(f"bad  {error}")
+            bad += 1
+    unfinished = (
+        sum(why == "unfinished" for why in catalog.sweepable(store).values()) if not bad else 0
+    )
+    typer.echo(f"ok   store: {len(catalog.committed(store))} artifacts, {unfinished} unfinished")
+    return bad

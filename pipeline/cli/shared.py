@@ -1,0 +1,78 @@
+"""What every verb takes besides its own options."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from pipeline.store.artifact import Artifact
+
+PANEL = "Running"
+Store = Annotated[Path, typer.Option("--store", envvar="RC_STORE", help="folder of artifacts")]
+STORE = Path("store")
+
+
+@dataclass(frozen=True)
+class Run:
+    """How to run: decides where and how fast, never which rows."""
+
+    store: Path = STORE
+    workers: int = 1
+    dry_run: bool = False
+    force: bool = False
+    max_errors: float | None = None
+    json: bool = False
+    quiet: bool = False
+    debug: bool = False
+
+    @classmethod
+    def take_from(cls, values: dict[str, Any]) -> Run:
+        """Move what belongs here out of the values of a command line."""
+        return cls(**{f.name: values.pop(f.name) for f in fields(cls)})
+
+
+_DECLARED: dict[str, tuple[Any, Any]] = {
+    "store": (Path, typer.Option("--store", envvar="RC_STORE", help="folder of artifacts")),
+    "workers": (
+        int,
+        typer.Option("--workers", envvar="RC_WORKERS", min=1, help="processes, a part each"),
+    ),
+    "dry_run": (bool, typer.Option("--dry-run", help="say what would run; change nothing")),
+    "force": (bool, typer.Option("--force", help="recompute even what is finished")),
+    "max_errors": (
+        float | None,
+        typer.Option("--max-errors", min=0, help="exit 3 if more are refused: count, or share < 1"),
+    ),
+    "json": (bool, typer.Option("--json", help="print the result as JSON")),
+    "quiet": (bool, typer.Option("--quiet", "-q", help="no progress")),
+    "debug": (bool, typer.Option("--debug", help="show where an error arose")),
+}
+RUN_OPTIONS = [
+    inspect.Parameter(
+        f.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=f.default,
+        annotation=Annotated[_DECLARED[f.name][0], _DECLARED[f.name][1]],
+    )
+    for f in fields(Run)
+]
+
+
+def check_budget(artifact: Artifact, budget: float | None) -> None:
+    """Leave with code 3 if a finished stage refused more records than it may."""
+    if budget is None:
+        return
+    dropped = sum(artifact.manifest.dropped.values())
+    seen = dropped + artifact.manifest.rows
+    if dropped > (budget * seen if budget < 1 else budget):
+        typer.secho(
+            f"done, but {dropped} of {seen} records were refused, over --max-errors {budget:g}; "
+            "see them with rc sql 'FROM quarantine'",
+            err=True,
+        )
+        raise typer.Exit(3)

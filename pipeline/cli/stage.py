@@ -1,0 +1,159 @@
+"""A stage becomes a command: flags, help, defaults and limits come from its fields."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import types
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
+
+import typer
+
+from pipeline.cli.output import Terminal
+from pipeline.cli.shared import RUN_OPTIONS, Run, check_budget
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.store.artifact import Artifact
+    from pipeline.verbs import Verb
+    from stages.base import Stage
+
+_NAMES = {"Path": Path}  # what annotations of options may mention besides builtins
+
+
+def add_stage(app: typer.Typer, verb: Verb) -> None:
+    """Give a stage its verb."""
+    stage = verb.load()
+
+    def command(**values: Any) -> None:
+        run = Run.take_from(values)
+        pinned = {role: values.pop(f"input_{role}") for role in stage.reads}
+        execute(stage, values, pinned, run)
+
+    command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [*_arguments(stage), *_inputs(stage), *_options(stage), *RUN_OPTIONS]
+    )
+    app.command(verb.name, help=inspect.getdoc(stage))(command)
+
+
+def execute(
+    cls: type[Stage], values: dict[str, Any], pinned: Mapping[str, str | None], run: Run
+) -> Artifact | None:
+    """Run one stage as the command line asks; print its one line; None after a dry run."""
+    from pipeline import inputs, runner
+
+    stage = cls(**{name: _frozen(value) for name, value in values.items()})
+    terminal = Terminal(quiet=run.quiet)
+    chosen = inputs.resolve(stage, pinned, run.store)
+    if run.dry_run:
+        typer.echo(_forecast(runner.plan(stage, chosen, run.store)))
+        return None
+    artifact = runner.materialize(
+        stage, chosen, run.store, workers=run.workers, force=run.force, reporter=terminal
+    )
+    manifest = artifact.manifest
+    if run.json:
+        told = {"address": artifact.address, "rows": manifest.rows, "dropped": manifest.dropped}
+        typer.echo(json.dumps({**told, "notes": manifest.notes}))
+    else:
+        typer.echo(f"{artifact.address}  {manifest.rows} rows")
+    for reason, count in manifest.dropped.items():
+        terminal.say(f"{count} refused: {reason} (rc sql 'FROM quarantine')")
+    check_budget(artifact, run.max_errors)
+    return artifact
+
+
+def option_fields(cls: type[Stage]) -> list[tuple[str, Any, Any, Any]]:
+    """Name, type, default and metadata of each option of a stage."""
+    found = []
+    for f in fields(cls):
+        kind = eval(f.type, dict(_NAMES)) if isinstance(f.type, str) else f.type
+        found.append((f.name, kind, f.default, f.metadata))
+    return found
+
+
+def _arguments(cls: type[Stage]) -> list[inspect.Parameter]:
+    return [
+        _parameter(name, list[str], typer.Argument(help=meta["doc"], metavar=meta["flag"]), [])
+        for name, _, _, meta in option_fields(cls)
+        if _positional(meta)
+    ]
+
+
+def _options(cls: type[Stage]) -> list[inspect.Parameter]:
+    found = []
+    for name, kind, default, meta in option_fields(cls):
+        if _positional(meta):
+            continue
+        flag = meta["flag"] or "--" + name.replace("_", "-")
+        flags = [f"{flag}/--no-{flag[2:]}"] if kind is bool else [flag]
+        variable = f"RC_{cls.name}_{name}".upper().replace("-", "_")
+        shown = typer.Option(*flags, help=_help(meta), envvar=variable, show_envvar=False)
+        found.append(_parameter(name, _plain(kind), shown, _thawed(default)))
+    return found
+
+
+def _inputs(cls: type[Stage]) -> list[inspect.Parameter]:
+    found = []
+    for role, reads in cls.reads.items():
+        tables = " or ".join(f"{table.name}@…" for table in (reads.table, *reads.also))
+        shown = typer.Option(
+            "--" + role.replace("_", "-"),
+            help=f"{tables}; default: what fits the other inputs, else the newest",
+            metavar="ARTIFACT",
+            rich_help_panel="Inputs",
+        )
+        found.append(_parameter(f"input_{role}", str | None, shown, None))
+    return found
+
+
+def _parameter(name: str, kind: Any, shown: Any, default: Any) -> inspect.Parameter:
+    annotation = Annotated[kind, shown]
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+    )
+
+
+def _positional(meta: Any) -> bool:
+    return bool(meta["flag"]) and not meta["flag"].startswith("--")
+
+
+def _plain(kind: Any) -> Any:
+    """The type as the command line takes it: a tuple becomes a repeatable list."""
+    if get_origin(kind) is tuple:
+        return list[get_args(kind)[0]]  # type: ignore[misc]
+    if isinstance(kind, types.UnionType) and any(get_origin(k) is tuple for k in get_args(kind)):
+        return list[get_args(get_args(kind)[0])[0]] | None  # type: ignore[misc]
+    return kind
+
+
+def _thawed(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _help(meta: Any) -> str:
+    words = {"above": ">", "at_least": "≥", "below": "<", "at_most": "≤"}
+    limits = [f"{words[key]} {bound:g}" for key, bound in meta["limits"].items()]
+    choices = [" | ".join(meta["choices"])] if meta["choices"] else []
+    extra = ", ".join(choices + limits)
+    return f"{meta['doc']} ({extra})" if extra else str(meta["doc"])
+
+
+def _forecast(plan: Any) -> str:
+    """What a dry run prints: where, how much, and about how many bytes."""
+    if plan.finished:
+        return f"{plan.address}  finished already: nothing would run"
+    done = len(plan.receipts())
+    rows = f"{plan.total} {plan.stage.unit}" if plan.total else f"unknown {plan.stage.unit}"
+    size = sum(a.manifest.bytes() for a in plan.inputs.values())
+    return (
+        f"{plan.address}  would compute {len(plan.tasks) - done} of {len(plan.tasks)} parts, "
+        f"{rows}, reading about {size:,} bytes of artifacts"
+    )

@@ -1,0 +1,114 @@
+"""Verbs about the store itself: status, lineage, verify, gc."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.shared import STORE, Store
+
+if TYPE_CHECKING:
+    from pipeline.store.artifact import Artifact
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Put these verbs on the application."""
+    for verb in (status, lineage, verify, gc):
+        app.command(verb.__name__)(verb)
+
+
+def status(
+    store: Store = STORE,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
+) -> None:
+    """List what is in the store: artifacts with rows and sizes, and unfinished runs."""
+    from pipeline.store import catalog
+
+    found = catalog.everything(store)
+    for artifact in found:
+        typer.echo(json.dumps(_facts(artifact)) if as_json else _line(artifact))
+    unfinished = [p for p, why in catalog.sweepable(store).items() if why == "unfinished"]
+    for path in unfinished:
+        typer.echo(f"{path.parent.name}/{path.name}  unfinished: run its command again", err=True)
+    if not found and not unfinished:
+        typer.echo(f"nothing is in {store} yet; begin with 'rc ingest'", err=True)
+
+
+def lineage(
+    artifact: Annotated[str, typer.Argument(help="table, table@prefix or address")],
+    store: Store = STORE,
+) -> None:
+    """Show what an artifact was made from, and with which options, back to the sources."""
+    from pipeline.store import catalog
+
+    shown: set[str] = set()
+
+    def show(current: Artifact, role: str, depth: int) -> None:
+        options = {k: v for k, v in current.manifest.stage.options.items() if v is not None}
+        again = current.address in shown
+        told = " (see above)" if again else f"  {json.dumps(options, ensure_ascii=False)}"
+        typer.echo(f"{'  ' * depth}{role + ': ' if role else ''}{current.address}{told}")
+        shown.add(current.address)
+        if not again:
+            for name, parent in catalog.parents(current).items():
+                show(parent, name, depth + 1)
+
+    show(catalog.find(store, artifact), "", 0)
+
+
+def verify(
+    artifact: Annotated[str | None, typer.Argument(help="one artifact; default: all")] = None,
+    store: Store = STORE,
+) -> None:
+    """Hash every file again; name each file and part that differs from its manifest."""
+    from pipeline.store import catalog
+    from schemas.errors import ArtifactError
+
+    chosen = [catalog.find(store, artifact)] if artifact else catalog.everything(store)
+    broken = [name for one in chosen for name in catalog.verify(one)]
+    if broken:
+        raise ArtifactError(
+            f"{len(broken)} files differ from their manifests or are missing: "
+            f"{', '.join(broken)}. Recompute their artifacts with --force."
+        )
+    typer.echo(f"{len(chosen)} artifacts verified: every hash holds")
+
+
+def gc(
+    store: Store = STORE,
+    yes: Annotated[bool, typer.Option("--yes", help="delete; otherwise only list")] = False,
+) -> None:
+    """List what nothing refers to (superseded artifacts, unfinished runs); delete with --yes."""
+    from pipeline.store import catalog
+
+    found = catalog.sweepable(store)
+    for path, reason in found.items():
+        typer.echo(f"{path.parent.name}/{path.name}  {reason}")
+    if not yes:
+        typer.echo(f"{len(found)} folders would be deleted; add --yes to do it", err=True)
+        return
+    freed = sum(catalog.sweep(path) for path in found)
+    typer.echo(f"deleted {len(found)} folders, {freed:,} bytes", err=True)
+
+
+def _facts(artifact: Artifact) -> dict[str, object]:
+    manifest = artifact.manifest
+    return {
+        "address": artifact.address,
+        "stage": manifest.stage.name,
+        "rows": manifest.rows,
+        "parts": len(manifest.parts),
+        "bytes": manifest.bytes(),
+        "dropped": manifest.dropped,
+        **{key: manifest.run.get(key) for key in ("created", "seconds", "engine")},
+    }
+
+
+def _line(artifact: Artifact) -> str:
+    facts = _facts(artifact)
+    return (
+        f"{artifact.address:<40} {facts['rows']:>12,} rows {facts['parts']:>6} parts "
+        f"{facts['bytes']:>15,} bytes  {facts['seconds']} s  {str(facts['created'])[:19]}"
+    )

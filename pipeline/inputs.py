@@ -1,0 +1,148 @@
+"""Which artifacts a stage reads: pinned by the user, or the newest that fit together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.store import catalog
+from schemas.errors import ArtifactError, ArtifactNotFoundError, OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from pipeline.store.artifact import Artifact
+    from stages.base import Reads, Stage
+
+_MODELS = ("teachers", "students")
+
+
+def resolve(stage: Stage, pinned: Mapping[str, str | None], root: Path) -> dict[str, Artifact]:
+    """The artifact in each role, in the order the stage declares them.
+
+    A role the user left open takes the artifact that other inputs were made from, if they were
+    made from one; else the newest of its table.
+
+    Raises:
+        ArtifactNotFoundError: If a role cannot be filled.
+        ArtifactError: If the artifacts do not belong together.
+    """
+    required = stage.requires()
+    found = {
+        role: _pinned(stage, role, required[role], name, root)
+        for role, name in pinned.items()
+        if name and role in required
+    }
+    for role in sorted(set(required) - set(found), key=list(required).index):
+        if artifact := _open_role(stage, role, found, root):
+            found[role] = artifact
+    ordered = {role: found[role] for role in required if role in found}
+    _check_parts(stage, ordered)
+    _check_language(stage, ordered)
+    return ordered
+
+
+def language(artifact: Artifact) -> Artifact | None:
+    """The model whose language encoder an artifact's vectors live with.
+
+    A student keeps the frozen encoder of the teacher it started from, so it counts as that
+    teacher, however many rounds ago.
+    """
+    model = catalog.ancestor(artifact, _MODELS)
+    while model is not None and model.manifest.artifact == "students":
+        model = catalog.parents(model).get("teacher")
+    return model
+
+
+def _pinned(stage: Stage, role: str, reads: Reads, name: str, root: Path) -> Artifact:
+    tables = (reads.table, *reads.also)
+    if not any(name.split("@")[0].split("/")[0] == table.name for table in tables):
+        allowed = " or ".join(f"{table.name}@…" for table in tables)
+        raise OptionError(f"rc {stage.name}: --{_flag(role)} takes {allowed}, got '{name}'")
+    return max(
+        (catalog.find(root, name, t.version) for t in tables if name.startswith(t.name)),
+        key=lambda artifact: artifact.path.name,
+    )
+
+
+def _open_role(
+    stage: Stage, role: str, found: Mapping[str, Artifact], root: Path
+) -> Artifact | None:
+    """The artifact for a role nobody pinned."""
+    required = stage.requires()
+    reads = required[role]
+    tables = tuple(table.name for table in (reads.table, *reads.also))
+    for other in [*found.values(), *_likely(stage, role, found, root)]:
+        ancestor = catalog.ancestor(other, tables)
+        if ancestor and ancestor.path != other.path and _same_images(reads, ancestor, found):
+            return ancestor
+    if reads.optional:
+        return None
+    try:
+        return catalog.find(root, reads.table.name, reads.table.version)
+    except ArtifactNotFoundError:
+        raise ArtifactNotFoundError(
+            f"rc {stage.name} needs {reads.table.name}, and there are none in {root}. Make them "
+            f"first (see 'rc --help' for the order of the verbs), or name a store with --store."
+        ) from None
+
+
+def _likely(stage: Stage, role: str, found: Mapping[str, Artifact], root: Path) -> list[Artifact]:
+    """The newest artifacts of the other open roles: what this role should fit."""
+    newest = []
+    for other, reads in stage.requires().items():
+        if other == role or other in found or reads.optional:
+            continue
+        try:
+            newest.append(catalog.find(root, reads.table.name, reads.table.version))
+        except ArtifactNotFoundError:
+            continue
+    return newest
+
+
+def _same_images(reads: Reads, artifact: Artifact, found: Mapping[str, Artifact]) -> bool:
+    """Whether an artifact read part by part is about the images of those already chosen."""
+    if reads.whole:
+        return True
+    mine = catalog.ancestor(artifact, ("images",))
+    theirs = {a.path for b in found.values() if (a := catalog.ancestor(b, ("images",)))}
+    return mine is not None and (not theirs or mine.path in theirs)
+
+
+def _check_parts(stage: Stage, inputs: Mapping[str, Artifact]) -> None:
+    """Inputs read part by part must be about the same images, cut the same way."""
+    required = stage.requires()
+    aligned = {role: a for role, a in inputs.items() if not required[role].whole}
+    if len(aligned) < 2:
+        return
+    images = {role: catalog.ancestor(a, ("images",)) for role, a in aligned.items()}
+    origins = {role: a.address if a else "a source without images" for role, a in images.items()}
+    if len(set(origins.values())) > 1:
+        told = ", ".join(f"{role} ({aligned[role].address}) {o}" for role, o in origins.items())
+        raise ArtifactError(
+            f"rc {stage.name}: inputs are about different images: {told}. "
+            "Pin inputs made from the same images; see 'rc lineage'."
+        )
+
+
+def _check_language(stage: Stage, inputs: Mapping[str, Artifact]) -> None:
+    """Vectors are only ever compared within the space of one language encoder."""
+    models = {
+        role: model
+        for role, artifact in inputs.items()
+        if artifact.manifest.artifact in (*_MODELS, "features", "concept_embeddings")
+        or artifact.manifest.artifact == "pseudo_labels"
+        if (model := language(artifact))
+    }
+    if len({model.path for model in models.values()}) > 1:
+        told = ", ".join(
+            f"{role} ({inputs[role].address}) by {model.address}" for role, model in models.items()
+        )
+        raise ArtifactError(
+            f"rc {stage.name}: inputs were made with different language encoders: {told}. "
+            "Make one of them again with the other's --teacher, or pin inputs that agree."
+        )
+
+
+def _flag(role: str) -> str:
+    return role.replace("_", "-")

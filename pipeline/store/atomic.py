@@ -1,0 +1,69 @@
+"""Whole or absent: how anything reaches its final name on disk."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+_CHUNK = 1 << 22  # bytes hashed at a time
+
+
+@contextmanager
+def whole_or_absent(target: Path) -> Iterator[Path]:
+    """Yield a draft path that becomes `target` if the block succeeds, and vanishes if not."""
+    draft = target.with_name(f".{uuid4().hex}.{target.name}")
+    try:
+        yield draft
+        publish(draft, target)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def publish(draft: Path, target: Path) -> None:
+    """Flush `draft` to disk and give it its final name, replacing what was there."""
+    with draft.open("rb") as file:
+        os.fsync(file.fileno())
+    draft.replace(target)
+    _flush_folder(target.parent)
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal digest of a file, read in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+@contextmanager
+def exclusively(lock: Path, on_wait: Callable[[], None]) -> Iterator[None]:
+    """Hold `lock` for the block; if another process holds it, call `on_wait` once and wait.
+
+    The kernel drops the lock when its holder dies, so a killed run never blocks the next one.
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            on_wait()
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make renames in `folder` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

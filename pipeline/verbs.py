@@ -1,0 +1,42 @@
+"""The stages by verb, in the order data meets them; nothing is imported until a verb is used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stages.base import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """Where a stage is, and its one line of help (the first line of the class's docstring)."""
+
+    name: str
+    help: str
+
+    def load(self) -> type[Stage]:
+        """The stage's class."""
+        word = self.name.replace("-", "_")
+        module = import_module(f"stages.{word}")
+        stage: type[Stage] = getattr(module, word.title().replace("_", ""))
+        return stage
+
+
+VERBS = {
+    verb.name: verb
+    for verb in (
+        Verb("ingest", "Read image-text pairs from any source and cut them into parts."),
+        Verb("extract-concepts", "Find the concepts that captions mention, and count them."),
+        Verb("pretrain", "Train a teacher on whole images and captions, or import one."),
+        Verb("embed-concepts", "Embed each concept in its prompt templates with the teacher's L."),
+        Verb("train-rpn", "Train a class-agnostic region proposal network, or import one."),
+        Verb("propose", "Propose regions: by an RPN, another localizer, or at random."),
+        Verb("featurize", "Pool the teacher's features over each proposed region."),
+        Verb("label", "Give every region its most similar concepts under the teacher."),
+        Verb("train", "Train a student on regions and their pseudo-labels."),
+        Verb("evaluate", "Measure what a teacher or student recognises in boxes."),
+    )
+}
