@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def plain(width: int, height: int, rng: Rng) -> Canvas:
     """A light or coloured backdrop, flat or gently shaded from one side to the other."""
     tint = rng.uniform(0, 1, 3)
-    base = np.float32(255 - tint * rng.choice([12.0, 45.0, 110.0], p=[0.45, 0.4, 0.15]))
+    base = np.asarray(255 - tint * rng.choice([12.0, 45.0, 110.0], p=[0.45, 0.4, 0.15]))
     canvas = np.broadcast_to(base, (height, width, 3)).astype(np.float32)
     if rng.random() < 0.6:
         down, across = rng.uniform(-28, 28, 2)
@@ -61,34 +61,40 @@ def _noise(width: int, height: int, cell: tuple[float, float], rng: Rng) -> Canv
 
 
 def _colour(rng: Rng, *choices: tuple[int, int, int]) -> Canvas:
-    chosen = np.float32(choices[int(rng.integers(len(choices)))])
-    return chosen + rng.uniform(-14, 14, 3).astype(np.float32)
+    chosen = np.array(choices[int(rng.integers(len(choices)))])
+    return (chosen + rng.uniform(-14, 14, 3)).astype(np.float32)
 
 
 def _grass(width: int, height: int, rng: Rng) -> Canvas:
     base = _colour(rng, (104, 158, 66), (86, 138, 62), (150, 164, 78))
     blades = _noise(width, height, (1.6, 6.0), rng) * 17 + _noise(width, height, (50, 30), rng) * 16
-    return base + blades * np.float32([1.0, 1.0, 0.6])
+    canvas: Canvas = base + blades * np.array([1.0, 1.0, 0.6], dtype=np.float32)
+    return canvas
 
 
 def _sand(width: int, height: int, rng: Rng) -> Canvas:
     base = _colour(rng, (226, 202, 150), (208, 182, 138), (232, 214, 178))
-    return base + _noise(width, height, (1.2, 1.2), rng) * 8 + _noise(width, height, (60, 14), rng) * 12
+    return (
+        base
+        + _noise(width, height, (1.2, 1.2), rng) * 8
+        + _noise(width, height, (60, 14), rng) * 12
+    )
 
 
 def _water(width: int, height: int, rng: Rng) -> Canvas:
     base = _colour(rng, (62, 130, 186), (70, 156, 176), (48, 98, 150))
-    waves = _noise(width, height, (26, 4), rng)
-    return base + np.maximum(waves, 0) * 46 + _noise(width, height, (80, 50), rng) * 10
+    waves: Canvas = np.maximum(_noise(width, height, (26, 4), rng), 0)
+    return base + waves * 46 + _noise(width, height, (80, 50), rng) * 10
 
 
 def _sky(width: int, height: int, rng: Rng) -> Canvas:
     top = _colour(rng, (92, 156, 226), (120, 180, 232), (236, 160, 120))
     ramp = np.linspace(0, 0.6, height, dtype=np.float32)[:, None, None]
     clouds = _noise(width, height, (46, 18), rng) + _noise(width, height, (14, 8), rng) * 0.5
-    cover = np.clip(clouds * 1.6 - 0.25, 0, 0.9)
+    cover: Canvas = np.clip(clouds * 1.6 - 0.25, 0, 0.9)
     blue = top * (1 - ramp) + 240 * ramp
-    return blue * (1 - cover) + 250 * cover
+    canvas: Canvas = blue * (1 - cover) + 250 * cover
+    return canvas
 
 
 def _night(width: int, height: int, rng: Rng) -> Canvas:
@@ -109,10 +115,11 @@ def _brick(width: int, height: int, rng: Rng) -> Canvas:
     row = y // h
     column = (x + (row % 2) * (w // 2)) // w
     hue = rng.uniform(-20, 20, (height // h + 1, width // w + 2)).astype(np.float32)
-    bricks = base + hue[row, column][..., None]
+    bricks: Canvas = base + hue[row, column][..., None]
     mortar = (y % h < 2) | ((x + (row % 2) * (w // 2)) % w < 2)
     bricks[mortar] = base * 0.35 + 140
-    return bricks + _noise(width, height, (2, 2), rng) * 7
+    bricks += _noise(width, height, (2, 2), rng) * 7
+    return bricks
 
 
 def _wood(width: int, height: int, rng: Rng) -> Canvas:
@@ -173,13 +180,17 @@ def _wall(width: int, height: int, rng: Rng) -> Canvas:
 
 def _snow(width: int, height: int, rng: Rng) -> Canvas:
     base = _colour(rng, (232, 238, 246), (214, 224, 238))
-    return base + _noise(width, height, (50, 18), rng) * 12 + _noise(width, height, (1.5, 1.5), rng) * 4
+    return (
+        base
+        + _noise(width, height, (50, 18), rng) * 12
+        + _noise(width, height, (1.5, 1.5), rng) * 4
+    )
 
 
 def _soft(rng: Rng) -> Canvas:
     """A muted colour, light more often than dark."""
-    level = rng.choice([110.0, 165.0, 205.0], p=[0.25, 0.4, 0.35])
-    return (level + rng.uniform(-45, 45, 3)).astype(np.float32)
+    level = float(rng.choice([110.0, 165.0, 205.0], p=[0.25, 0.4, 0.35]))
+    return np.asarray(level + rng.uniform(-45, 45, 3), dtype=np.float32)
 
 
 TEXTURES: dict[str, Callable[[int, int, Rng], Canvas]] = {

@@ -126,11 +126,12 @@ def _phrase(group: Sequence[Thing], rng: np.random.Generator) -> str:
     name = str(rng.choice(names)) if names and rng.random() < 0.15 else category.name
     colours = {thing.colour for thing in group}
     words = _attributes(name, group[0].share, colours.pop() if len(colours) == 1 else "", rng)
+    number = NUMBERS[min(len(group), len(NUMBERS) - 1)]
     if name == "scissors":
-        amount = "a pair of" if len(group) == 1 else f"{NUMBERS[len(group)]} pairs of"
+        amount = "a pair of" if len(group) == 1 else f"{number} pairs of"
         return " ".join([amount, *words, name])
     if len(group) > 1:
-        amount = "some" if rng.random() < 0.3 else NUMBERS[min(len(group), len(NUMBERS) - 1)]
+        amount = "some" if rng.random() < 0.3 else number
         return " ".join([amount, *words, plural(name)])
     return " ".join([_article([*words, name][0], rng), *words, name])
 

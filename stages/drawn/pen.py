@@ -170,10 +170,7 @@ def _smooth(points: NDArray[np.float64], *, closed: bool) -> NDArray[np.float64]
         a, b, c, d = ends[:-3], ends[1:-2], ends[2:-1], ends[3:]
     t = (np.arange(6) / 6)[:, None, None]
     curve = 0.5 * (
-        2 * b
-        + (c - a) * t
-        + (2 * a - 5 * b + 4 * c - d) * t**2
-        + (3 * b - a - 3 * c + d) * t**3
+        2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3
     )  # (6, spans, 2)
     path: NDArray[np.float64] = curve.transpose(1, 0, 2).reshape(-1, 2)
     return path if closed else np.concatenate([path, points[-1:]])

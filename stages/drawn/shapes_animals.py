@@ -18,8 +18,21 @@ def _sit(pen: Pen, tail: bool) -> float:
     if pen.chance(0.4):
         return 0.1
     if tail:
-        pen.line([(0.4, 0.8), (0.75, 0.7), (0.8, 0.35), (0.7, 0.2)], 0.16, tone(pen.main, 0.9), True)
-    pen.blob([(0, -0.1), (0.42, 0.2), (0.55, 0.75), (0.4, 0.98), (-0.4, 0.98), (-0.55, 0.75), (-0.42, 0.2)], pen.main)
+        pen.line(
+            [(0.4, 0.8), (0.75, 0.7), (0.8, 0.35), (0.7, 0.2)], 0.16, tone(pen.main, 0.9), True
+        )
+    pen.blob(
+        [
+            (0, -0.1),
+            (0.42, 0.2),
+            (0.55, 0.75),
+            (0.4, 0.98),
+            (-0.4, 0.98),
+            (-0.55, 0.75),
+            (-0.42, 0.2),
+        ],
+        pen.main,
+    )
     pen.oval(0, 0.55, 0.24, 0.32, tone(pen.main, 1.4))
     for x in (-0.2, 0.2):
         pen.oval(x, 0.92, 0.17, 0.09, tone(pen.main, 1.25))
@@ -31,18 +44,34 @@ def cat(pen: Pen) -> None:
     y = _sit(pen, tail=True)
     s = 0.62 if y < 0 else 0.8
     for side in (-1, 1):
-        pen.poly([(side * s * 0.98, y - s * 1.1), (side * s * 0.92, y), (side * s * 0.2, y - s * 0.6)], pen.main)
-        pen.poly([(side * s * 0.86, y - s * 0.86), (side * s * 0.82, y - s * 0.3), (side * s * 0.42, y - s * 0.56)], PINK)
+        pen.poly(
+            [(side * s * 0.98, y - s * 1.1), (side * s * 0.92, y), (side * s * 0.2, y - s * 0.6)],
+            pen.main,
+        )
+        pen.poly(
+            [
+                (side * s * 0.86, y - s * 0.86),
+                (side * s * 0.82, y - s * 0.3),
+                (side * s * 0.42, y - s * 0.56),
+            ],
+            PINK,
+        )
     pen.oval(0, y, s, s * 0.82, pen.main)
     if pen.chance(0.5):
         for x in (-0.2, 0.0, 0.2):
-            pen.line([(x * s, y - s * 0.72), (x * s * 0.8, y - s * 0.42)], 0.07, tone(pen.main, 0.65))
+            pen.line(
+                [(x * s, y - s * 0.72), (x * s * 0.8, y - s * 0.42)], 0.07, tone(pen.main, 0.65)
+            )
     pen.oval(0, y + s * 0.36, s * 0.42, s * 0.28, tone(pen.main, 1.5))
     pen.eyes(0, y - s * 0.06, s * 0.8, s * 0.15)
     pen.poly([(-s * 0.12, y + s * 0.18), (s * 0.12, y + s * 0.18), (0, y + s * 0.32)], PINK)
     for side in (-1, 1):
         for dy in (0.2, 0.38):
-            pen.line([(side * s * 0.4, y + s * 0.3), (side * s * 1.15, y + s * dy)], 0.03, tone(BLACK, 1.2))
+            pen.line(
+                [(side * s * 0.4, y + s * 0.3), (side * s * 1.15, y + s * dy)],
+                0.03,
+                tone(BLACK, 1.2),
+            )
 
 
 def dog(pen: Pen) -> None:
@@ -61,7 +90,9 @@ def dog(pen: Pen) -> None:
         pen.oval(0, y + s * 0.84, s * 0.16, s * 0.24, (226, 90, 100))
     pen.oval(0, y + s * 0.26, s * 0.22, s * 0.16, BLACK)
     pen.line([(0, y + s * 0.4), (0, y + s * 0.6)], 0.05, BLACK)
-    pen.line([(-s * 0.3, y + s * 0.58), (0, y + s * 0.68), (s * 0.3, y + s * 0.58)], 0.05, BLACK, True)
+    pen.line(
+        [(-s * 0.3, y + s * 0.58), (0, y + s * 0.68), (s * 0.3, y + s * 0.58)], 0.05, BLACK, True
+    )
 
 
 def rabbit(pen: Pen) -> None:
@@ -89,10 +120,15 @@ def fish(pen: Pen) -> None:
     pen.poly([(-0.45, 0), (-0.98, -0.48), (-0.84, 0), (-0.98, 0.48)], fin)
     pen.poly([(-0.15, -ry * 0.8), (0.1, -ry - 0.28), (0.4, -ry * 0.75)], fin)
     pen.poly([(0.0, ry * 0.8), (-0.05, ry + 0.2), (0.3, ry * 0.8)], fin)
-    pen.blob([(-0.62, 0), (-0.1, -ry), (0.55, -ry * 0.78), (0.95, 0.0), (0.55, ry * 0.78), (-0.1, ry)], pen.main)
+    pen.blob(
+        [(-0.62, 0), (-0.1, -ry), (0.55, -ry * 0.78), (0.95, 0.0), (0.55, ry * 0.78), (-0.1, ry)],
+        pen.main,
+    )
     if pen.chance(0.6):
         for x in (-0.2, 0.12):
-            pen.line([(x, -ry * 0.8), (x + 0.08, 0), (x, ry * 0.8)], 0.12, tone(pen.main, 1.55), True)
+            pen.line(
+                [(x, -ry * 0.8), (x + 0.08, 0), (x, ry * 0.8)], 0.12, tone(pen.main, 1.55), True
+            )
     else:
         for x, y in ((-0.25, -0.1), (0.05, -0.15), (-0.1, 0.12), (0.2, 0.1)):
             pen.disc(x, y, 0.08, tone(pen.main, 0.75))
@@ -106,12 +142,17 @@ def bird(pen: Pen) -> None:
     """A small bird from the side: round body, beak, wing, tail and thin legs."""
     for x in (-0.08, 0.16):
         pen.line([(x, 0.5), (x + 0.02, 0.93), (x + 0.16, 0.95)], 0.06, (220, 140, 40))
-    pen.poly([(-0.4, 0.1), (-0.98, pen.vary(-0.35, 0.1)), (-0.9, 0.35), (-0.3, 0.42)], tone(pen.main, 0.75))
+    pen.poly(
+        [(-0.4, 0.1), (-0.98, pen.vary(-0.35, 0.1)), (-0.9, 0.35), (-0.3, 0.42)],
+        tone(pen.main, 0.75),
+    )
     pen.poly([(0.62, -0.6), (0.98, -0.42), (0.62, -0.3)], (240, 160, 40))
     pen.oval(0.02, 0.2, 0.58, 0.46, pen.main, -18)
     pen.disc(0.4, -0.42, 0.36, pen.main)
     pen.oval(0.22, 0.3, 0.32, 0.28, tone(pen.main, 1.6), -18)
-    pen.blob([(0.22, 0.0), (-0.1, -0.1), (-0.62, 0.12), (-0.4, 0.34), (0.0, 0.36)], tone(pen.main, 0.65))
+    pen.blob(
+        [(0.22, 0.0), (-0.1, -0.1), (-0.62, 0.12), (-0.4, 0.34), (0.0, 0.36)], tone(pen.main, 0.65)
+    )
     pen.disc(0.5, -0.5, 0.08, BLACK)
     pen.disc(0.47, -0.53, 0.03, WHITE)
     if pen.chance(0.3):
@@ -135,12 +176,28 @@ def butterfly(pen: Pen) -> None:
 def snail(pen: Pen) -> None:
     """A snail: a spiral shell on a long foot, eyes on stalks."""
     skin = (222, 190, 140)
-    pen.blob([(-0.98, 0.72), (-0.6, 0.5), (0.4, 0.46), (0.52, -0.1), (0.8, -0.18), (0.92, 0.1), (0.78, 0.7), (0.3, 0.8), (-0.6, 0.8)], skin)
+    pen.blob(
+        [
+            (-0.98, 0.72),
+            (-0.6, 0.5),
+            (0.4, 0.46),
+            (0.52, -0.1),
+            (0.8, -0.18),
+            (0.92, 0.1),
+            (0.78, 0.7),
+            (0.3, 0.8),
+            (-0.6, 0.8),
+        ],
+        skin,
+    )
     for x in (0.62, 0.88):
         pen.line([(0.72, -0.1), (x, -0.5)], 0.07, skin)
         pen.disc(x, -0.54, 0.09, BLACK)
     pen.disc(-0.18, 0.02, 0.6, pen.main)
-    turns = [(-0.18 + r * math.cos(a), 0.02 + r * math.sin(a)) for a, r in ((0.5 * k, 0.5 - 0.022 * k) for k in range(21))]
+    turns = [
+        (-0.18 + r * math.cos(a), 0.02 + r * math.sin(a))
+        for a, r in ((0.5 * k, 0.5 - 0.022 * k) for k in range(21))
+    ]
     pen.line(turns, 0.09, tone(pen.main, 0.62), True)
     pen.line([(0.66, 0.32), (0.8, 0.3)], 0.04, tone(skin, 0.6))
 
@@ -155,8 +212,16 @@ def turtle(pen: Pen) -> None:
     pen.oval(0.8, -0.08, 0.19, 0.17, skin)
     pen.disc(0.86, -0.13, 0.05, BLACK)
     h = pen.vary(0.62, 0.8)
-    dome = [(0.7 * math.cos(a), 0.4 - h * math.sin(a)) for a in (math.pi * k / 16 for k in range(17))]
+    dome = [
+        (0.7 * math.cos(a), 0.4 - h * math.sin(a)) for a in (math.pi * k / 16 for k in range(17))
+    ]
     pen.poly([(x - 0.08, y) for x, y in dome], pen.main)
     for x, y, r in ((-0.08, 0.4 - h * 0.55, 0.2), (-0.45, 0.22, 0.13), (0.3, 0.22, 0.13)):
-        pen.poly([(x + r * math.cos(math.pi * k / 3), y + r * math.sin(math.pi * k / 3)) for k in range(6)], tone(pen.main, 0.68))
+        pen.poly(
+            [
+                (x + r * math.cos(math.pi * k / 3), y + r * math.sin(math.pi * k / 3))
+                for k in range(6)
+            ],
+            tone(pen.main, 0.68),
+        )
     pen.rect((-0.84, 0.34, 0.68, 0.46), tone(pen.main, 1.35), 0.05)

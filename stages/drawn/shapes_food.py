@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from stages.drawn.pen import BROWN, GREEN, WHITE, tone
 
 if TYPE_CHECKING:
-    from stages.drawn.pen import Pen
+    from stages.drawn.pen import Pen, Point
 
 CRUST = (214, 160, 92)
 
@@ -76,7 +76,15 @@ def carrot(pen: Pen) -> None:
     for side in (-0.28, 0.28, 0.0):
         pen.line([(0, -0.4), (side * 0.6, -0.72), (side, -0.97)], 0.15, GREEN, smooth=True)
     pen.blob(
-        [(0, -0.48), (w, -0.4), (w * 0.8, 0.1), (0.05, 0.95), (-0.05, 0.95), (-w * 0.8, 0.1), (-w, -0.4)],
+        [
+            (0, -0.48),
+            (w, -0.4),
+            (w * 0.8, 0.1),
+            (0.05, 0.95),
+            (-0.05, 0.95),
+            (-w * 0.8, 0.1),
+            (-w, -0.4),
+        ],
         pen.main,
     )
     for y in (-0.2, 0.1, 0.4):
@@ -126,7 +134,7 @@ def cake(pen: Pen) -> None:
             x = -w + (step + 0.5) * 2 * w / 5
             pen.oval(x, y0 + 0.18, w / 6, pen.vary(0.1, 0.17), icing)
     y = tiers[-1][1]
-    for x in ((-0.35, 0.0, 0.35) if pen.chance(0.6) else (0.0,)):
+    for x in (-0.35, 0.0, 0.35) if pen.chance(0.6) else (0.0,):
         pen.rect((x - 0.05, y - 0.4, x + 0.05, y - 0.05), pen.accent)
         pen.oval(x, y - 0.5, 0.06, 0.12, (255, 196, 60))
 
@@ -139,7 +147,11 @@ def ice_cream(pen: Pen) -> None:
     for t in (0.3, 0.62):
         pen.line([(-0.42 + 0.42 * t, t), (0.42 - 0.2 * t, 0.02)], 0.045, dark)
         pen.line([(0.42 - 0.42 * t, t), (-0.42 + 0.2 * t, 0.02)], 0.045, dark)
-    places = {1: [(0, -0.3)], 2: [(-0.22, -0.2), (0.24, -0.24)], 3: [(-0.25, -0.15), (0.25, -0.15), (0, -0.55)]}
+    places: dict[int, list[Point]] = {
+        1: [(0, -0.3)],
+        2: [(-0.22, -0.2), (0.24, -0.24)],
+        3: [(-0.25, -0.15), (0.25, -0.15), (0, -0.55)],
+    }
     tones = [pen.main, tone(pen.main, 1.5), pen.accent]
     for (x, y), fill in zip(places[scoops], tones, strict=False):
         r = 0.52 if scoops == 1 else 0.38

@@ -59,7 +59,10 @@ def lamp(pen: Pen) -> None:
     pen.poly([(-top, -0.95), (top, -0.95), (0.72, 0.02), (-0.72, 0.02)], pen.main)
     pen.line([(-0.7, 0.0), (0.7, 0.0)], 0.08, tone(pen.main, 0.7))
     pen.line([(-top, -0.93), (top, -0.93)], 0.06, tone(pen.main, 0.7))
-    pen.poly([(-top * 0.6, -0.88), (-top * 0.2, -0.88), (-0.2, -0.06), (-0.46, -0.06)], tone(pen.main, 1.4))
+    pen.poly(
+        [(-top * 0.6, -0.88), (-top * 0.2, -0.88), (-0.2, -0.06), (-0.46, -0.06)],
+        tone(pen.main, 1.4),
+    )
 
 
 def clock(pen: Pen) -> None:
@@ -85,7 +88,10 @@ def book(pen: Pen) -> None:
     if pen.chance(0.4):
         pen.poly([(-0.98, -0.5), (0.98, -0.5), (0.98, 0.66), (-0.98, 0.66)], pen.main)
         for side in (-1, 1):
-            pen.poly([(0, -0.42), (side * 0.9, -0.58), (side * 0.9, 0.5), (0, 0.62)], tone(WHITE, 1.0 if side > 0 else 0.93))
+            pen.poly(
+                [(0, -0.42), (side * 0.9, -0.58), (side * 0.9, 0.5), (0, 0.62)],
+                tone(WHITE, 1.0 if side > 0 else 0.93),
+            )
             for k in range(4):
                 y = -0.26 + 0.2 * k
                 pen.line([(side * 0.14, y), (side * 0.76, y - 0.1)], 0.04, GREY)
@@ -115,7 +121,15 @@ def scissors(pen: Pen) -> None:
     """Scissors, open: two blades crossing, two ring handles."""
     spread = pen.vary(0.2, 0.38)
     for side in (-1, 1):
-        pen.poly([(side * spread, -0.97), (side * (spread - 0.16), -0.8), (side * -0.14, 0.12), (side * 0.02, 0.2)], METAL if side > 0 else tone(METAL, 0.82))
+        pen.poly(
+            [
+                (side * spread, -0.97),
+                (side * (spread - 0.16), -0.8),
+                (side * -0.14, 0.12),
+                (side * 0.02, 0.2),
+            ],
+            METAL if side > 0 else tone(METAL, 0.82),
+        )
     for side in (-1, 1):
         pen.line([(side * -0.02, 0.1), (side * 0.22, 0.42)], 0.14, pen.main)
         pen.ring(side * 0.34, 0.65, 0.22, 0.27, 0.14, pen.main)
@@ -124,11 +138,21 @@ def scissors(pen: Pen) -> None:
 
 def umbrella(pen: Pen) -> None:
     """An open umbrella: a scalloped canopy in sections and a hooked handle."""
-    pen.line([(0, -0.9), (0, 0.7), (0.08, 0.88), (0.24, 0.88), (0.3, 0.7)], 0.09, BROWN if pen.chance(0.5) else BLACK)
-    dome = [(0.95 * math.cos(a), 0.05 - 0.88 * math.sin(a)) for a in (math.pi * k / 20 for k in range(21))]
+    pen.line(
+        [(0, -0.9), (0, 0.7), (0.08, 0.88), (0.24, 0.88), (0.3, 0.7)],
+        0.09,
+        BROWN if pen.chance(0.5) else BLACK,
+    )
+    dome = [
+        (0.95 * math.cos(a), 0.05 - 0.88 * math.sin(a))
+        for a in (math.pi * k / 20 for k in range(21))
+    ]
     pen.poly(dome, pen.main)
     second = tone(pen.main, 0.75) if pen.chance(0.5) else tone(pen.accent, 1.1)
-    left = [(-0.32 * math.cos(a), 0.05 - 0.88 * math.sin(a)) for a in (math.pi * k / 20 for k in range(21))]
+    left = [
+        (-0.32 * math.cos(a), 0.05 - 0.88 * math.sin(a))
+        for a in (math.pi * k / 20 for k in range(21))
+    ]
     pen.poly(left, second)
     for k in range(4):
         x = -0.71 + 0.475 * k

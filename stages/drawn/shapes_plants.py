@@ -64,11 +64,21 @@ def cactus(pen: Pen) -> None:
 def mushroom(pen: Pen) -> None:
     """A mushroom: a spotted cap on a pale stem."""
     h, w = pen.vary(0.75, 0.95), pen.vary(0.2, 0.3)
-    pen.blob([(-w, -0.05), (w, -0.05), (w * 1.25, 0.75), (0.1, 0.95), (-0.1, 0.95), (-w * 1.25, 0.75)], (240, 228, 204))
+    pen.blob(
+        [(-w, -0.05), (w, -0.05), (w * 1.25, 0.75), (0.1, 0.95), (-0.1, 0.95), (-w * 1.25, 0.75)],
+        (240, 228, 204),
+    )
     pen.oval(0, 0.02, 0.6, 0.14, (214, 194, 164))
-    cap = [(0.92 * math.cos(a), 0.02 - h * math.sin(a)) for a in (math.pi * k / 16 for k in range(17))]
+    cap = [
+        (0.92 * math.cos(a), 0.02 - h * math.sin(a)) for a in (math.pi * k / 16 for k in range(17))
+    ]
     pen.poly(cap, pen.main)
     pen.oval(0, 0.02, 0.92, 0.11, pen.main)
     pen.oval(0, 0.05, 0.6, 0.07, (222, 204, 176))
-    for x, y, r in ((-0.45, -0.3, 0.14), (0.1, -0.55, 0.17), (0.52, -0.25, 0.12), (-0.1, -0.16, 0.1)):
+    for x, y, r in (
+        (-0.45, -0.3, 0.14),
+        (0.1, -0.55, 0.17),
+        (0.52, -0.25, 0.12),
+        (-0.1, -0.16, 0.1),
+    ):
         pen.disc(x, y * h / 0.85, r, WHITE)

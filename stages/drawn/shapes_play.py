@@ -17,14 +17,30 @@ def ball(pen: Pen) -> None:
         pen.disc(0, 0, 0.92, WHITE)
         for k in range(5):
             a = math.radians(72 * k - 90)
-            pen.line([(0.2 * math.cos(a), 0.2 * math.sin(a)), (0.8 * math.cos(a), 0.8 * math.sin(a))], 0.05, BLACK)
+            pen.line(
+                [(0.2 * math.cos(a), 0.2 * math.sin(a)), (0.8 * math.cos(a), 0.8 * math.sin(a))],
+                0.05,
+                BLACK,
+            )
             pen.oval(0.78 * math.cos(a), 0.78 * math.sin(a), 0.14, 0.26, pen.main, math.degrees(a))
-        pen.poly([(0.3 * math.cos(math.radians(72 * k - 90)), 0.3 * math.sin(math.radians(72 * k - 90))) for k in range(5)], pen.main)
+        pen.poly(
+            [
+                (
+                    0.3 * math.cos(math.radians(72 * k - 90)),
+                    0.3 * math.sin(math.radians(72 * k - 90)),
+                )
+                for k in range(5)
+            ],
+            pen.main,
+        )
         return
     pen.disc(0, 0, 0.92, WHITE)
     centre = (-0.2, -0.3)
     for k in range(6):
-        arc = [(0.92 * math.cos(a), 0.92 * math.sin(a)) for a in (math.radians(60 * k + 10 * j) for j in range(7))]
+        arc = [
+            (0.92 * math.cos(a), 0.92 * math.sin(a))
+            for a in (math.radians(60 * k + 10 * j) for j in range(7))
+        ]
         fill = (pen.main, WHITE, pen.accent)[k % 3]
         pen.poly([centre, *arc], fill)
     pen.disc(*centre, 0.15, WHITE)
@@ -33,8 +49,22 @@ def ball(pen: Pen) -> None:
 def balloon(pen: Pen) -> None:
     """A balloon: a drop with a knot and a string."""
     w = pen.vary(0.5, 0.6)
-    pen.line([(0, 0.3), (0.1, 0.55), (-0.08, 0.75), (0.04, 0.98)], 0.04, tone(BLACK, 1.3), smooth=True)
-    pen.blob([(0, -0.97), (w * 0.8, -0.78), (w, -0.35), (w * 0.6, 0.1), (0, 0.34), (-w * 0.6, 0.1), (-w, -0.35), (-w * 0.8, -0.78)], pen.main)
+    pen.line(
+        [(0, 0.3), (0.1, 0.55), (-0.08, 0.75), (0.04, 0.98)], 0.04, tone(BLACK, 1.3), smooth=True
+    )
+    pen.blob(
+        [
+            (0, -0.97),
+            (w * 0.8, -0.78),
+            (w, -0.35),
+            (w * 0.6, 0.1),
+            (0, 0.34),
+            (-w * 0.6, 0.1),
+            (-w, -0.35),
+            (-w * 0.8, -0.78),
+        ],
+        pen.main,
+    )
     pen.poly([(0, 0.28), (0.12, 0.44), (-0.12, 0.44)], tone(pen.main, 0.75))
     pen.shine(-w * 0.45, -0.58, 0.1, 0.2, 25)
 
@@ -73,8 +103,12 @@ def tennis_racket(pen: Pen) -> None:
     for k in range(-3, 4):
         d = k / 4
         half = math.sqrt(1 - d * d)
-        pen.line([(rx * d, -0.42 - 0.52 * half), (rx * d, -0.42 + 0.52 * half)], 0.025, (236, 236, 226))
-        pen.line([(-rx * half, -0.42 + 0.52 * d), (rx * half, -0.42 + 0.52 * d)], 0.025, (236, 236, 226))
+        pen.line(
+            [(rx * d, -0.42 - 0.52 * half), (rx * d, -0.42 + 0.52 * half)], 0.025, (236, 236, 226)
+        )
+        pen.line(
+            [(-rx * half, -0.42 + 0.52 * d), (rx * half, -0.42 + 0.52 * d)], 0.025, (236, 236, 226)
+        )
     pen.ring(0, -0.42, rx, 0.52, 0.1, pen.main)
     pen.line([(-0.2, 0.02), (0, 0.32), (0.2, 0.02)], 0.08, pen.main)
     pen.rect((-0.07, 0.25, 0.07, 0.6), pen.main)
@@ -112,10 +146,16 @@ def hat(pen: Pen) -> None:
         return
     if style == 1:
         pen.oval(0, 0.35, 0.97, 0.24, tone(pen.main, 0.85))
-        pen.blob([(-0.52, 0.3), (-0.45, -0.35), (0, -0.55), (0.45, -0.35), (0.52, 0.3), (0, 0.42)], pen.main)
+        pen.blob(
+            [(-0.52, 0.3), (-0.45, -0.35), (0, -0.55), (0.45, -0.35), (0.52, 0.3), (0, 0.42)],
+            pen.main,
+        )
         pen.line([(-0.5, 0.2), (0, 0.34), (0.5, 0.2)], 0.17, pen.accent, smooth=True)
         return
-    dome = [(-0.15 + 0.62 * math.cos(a), 0.3 - 0.75 * math.sin(a)) for a in (math.pi * k / 16 for k in range(17))]
+    dome = [
+        (-0.15 + 0.62 * math.cos(a), 0.3 - 0.75 * math.sin(a))
+        for a in (math.pi * k / 16 for k in range(17))
+    ]
     pen.blob([(0.3, 0.2), (0.97, 0.26), (0.95, 0.42), (0.3, 0.42)], tone(pen.main, 0.75))
     pen.poly(dome, pen.main)
     pen.line([(-0.15, -0.42), (0.1, -0.1), (0.12, 0.26)], 0.04, tone(pen.main, 0.7), smooth=True)
@@ -126,7 +166,16 @@ def shoe(pen: Pen) -> None:
     """A sports shoe from the side, with laces and a thick sole; sometimes a high top."""
     top = pen.vary(-0.75, -0.3)
     pen.blob(
-        [(-0.88, top), (-0.3, top), (-0.12, -0.12), (0.5, 0.12), (0.93, 0.3), (0.9, 0.5), (-0.85, 0.5), (-0.95, 0.1)],
+        [
+            (-0.88, top),
+            (-0.3, top),
+            (-0.12, -0.12),
+            (0.5, 0.12),
+            (0.93, 0.3),
+            (0.9, 0.5),
+            (-0.85, 0.5),
+            (-0.95, 0.1),
+        ],
         pen.main,
     )
     pen.rect((-0.95, 0.42, 0.97, 0.62), WHITE, 0.09)
@@ -165,11 +214,14 @@ def drum(pen: Pen) -> None:
     pen.oval(0, h, 0.78, 0.24, pen.main)
     zigzag = [(-0.72 + 0.24 * k, -0.1 if k % 2 else h) for k in range(7)]
     pen.line(zigzag, 0.06, tone(pen.accent, 1.3))
-    pen.line([(-0.78, h), (-0.4, h + 0.2), (0.4, h + 0.2), (0.78, h)], 0.09, tone(pen.accent, 0.8), smooth=True)
+    pen.line(
+        [(-0.78, h), (-0.4, h + 0.2), (0.4, h + 0.2), (0.78, h)],
+        0.09,
+        tone(pen.accent, 0.8),
+        smooth=True,
+    )
     pen.oval(0, -0.25, 0.82, 0.28, tone(pen.accent, 0.8))
     pen.oval(0, -0.27, 0.72, 0.22, (246, 238, 220))
     for side in (-1, 1):
         pen.line([(side * 0.1, -0.3), (side * 0.7, -0.85)], 0.07, BROWN)
         pen.disc(side * 0.1, -0.3, 0.08, BROWN)
-
-

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from stages.drawn.pen import BLACK, BROWN, GLASS, GREY, METAL, WHITE, tone
 
 if TYPE_CHECKING:
-    from stages.drawn.pen import Pen
+    from stages.drawn.pen import Pen, Point
 
 
 def house(pen: Pen) -> None:
@@ -73,14 +73,20 @@ def stop_sign(pen: Pen) -> None:
     red, x, y, r = pen.main, 0.0, -0.38, 0.6
     pen.rect((-0.06, 0.1, 0.06, 0.98), GREY)
     for size, fill in ((r, WHITE), (r * 0.88, red)):
-        corners = [(x + size * math.cos(math.radians(45 * k + 22.5)), y + size * math.sin(math.radians(45 * k + 22.5))) for k in range(8)]
+        corners = [
+            (
+                x + size * math.cos(math.radians(45 * k + 22.5)),
+                y + size * math.sin(math.radians(45 * k + 22.5)),
+            )
+            for k in range(8)
+        ]
         pen.poly(corners, fill)
     s, w, left = 0.13, 0.06, -0.41
-    letters = {
-        "S": [(1, -1), (0, -1), (0, 0), (1, 0), (1, 1), (0, 1)],
-        "T": [(0, -1), (1, -1), (0.5, -1), (0.5, 1)],
-        "O": [(0, -1), (1, -1), (1, 1), (0, 1), (0, -1)],
-        "P": [(0, 1), (0, -1), (1, -1), (1, 0), (0, 0)],
-    }
-    for k, path in enumerate(letters.values()):
+    letters: tuple[list[Point], ...] = (
+        [(1, -1), (0, -1), (0, 0), (1, 0), (1, 1), (0, 1)],
+        [(0, -1), (1, -1), (0.5, -1), (0.5, 1)],
+        [(0, -1), (1, -1), (1, 1), (0, 1), (0, -1)],
+        [(0, 1), (0, -1), (1, -1), (1, 0), (0, 0)],
+    )  # S, T, O, P
+    for k, path in enumerate(letters):
         pen.line([(left + 0.22 * k + 0.15 * a, y + s * b) for a, b in path], w, WHITE)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageFilter
 
+from schemas.errors import OptionError
 from stages.drawn.categories import ANY, COLOURS
 from stages.drawn.pen import Pen, tone
 
@@ -43,6 +44,9 @@ def sprite(category: Category, side: float, rng: np.random.Generator) -> Sprite:
         category: What to draw.
         side: Wanted length of the longer side of its box, in pixels.
         rng: Decides colour, proportions, tilt, flip, light and details.
+
+    Raises:
+        OptionError: Nothing was drawn, at a side of less than a pixel.
     """
     colour = str(rng.choice(category.colours))
     accent = str(rng.choice([c for c in ANY if c != colour]))
@@ -55,7 +59,9 @@ def sprite(category: Category, side: float, rng: np.random.Generator) -> Sprite:
     category.draw(pen)
     box = sheet.getbbox()
     if box is None:
-        raise ValueError(f"{category.name} drew nothing at {side} pixels")
+        raise OptionError(
+            f"sprite: {category.name} drew nothing at {side} pixels; ask for a longer side."
+        )
     sheet = _outline(sheet.crop(_grown(box, fine, 2 * half)), pen.main, fine, rng)
     return Sprite(category, colour, _trim(_shade(np.asarray(sheet.reduce(fine)), rng)))
 
@@ -81,12 +87,15 @@ def _shift(colour: Colour, rng: np.random.Generator) -> Colour:
 
 def _grown(box: tuple[int, int, int, int], by: int, limit: int) -> tuple[int, int, int, int]:
     by *= 2
-    return max(0, box[0] - by), max(0, box[1] - by), min(limit, box[2] + by), min(limit, box[3] + by)
+    return (
+        max(0, box[0] - by),
+        max(0, box[1] - by),
+        min(limit, box[2] + by),
+        min(limit, box[3] + by),
+    )
 
 
-def _outline(
-    sheet: Image.Image, main: Colour, fine: int, rng: np.random.Generator
-) -> Image.Image:
+def _outline(sheet: Image.Image, main: Colour, fine: int, rng: np.random.Generator) -> Image.Image:
     """Put a thin dark rim under the object, in most drawings."""
     if rng.random() < 0.3:
         return sheet

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from schemas.errors import OptionError
 from stages.drawn.categories import BASE, CATEGORIES, NOVEL
 from stages.drawn.world import scene, web_picture
 
@@ -48,9 +49,15 @@ def write_web(
         shard_size: Pictures in a tar, at most 10,000.
         size: Side of a picture in pixels.
         progress: Called after each picture with the number done and `count`.
+
+    Raises:
+        OptionError: A tar of `shard_size` pictures cannot be numbered.
     """
     if not 1 <= shard_size <= 10_000:
-        raise ValueError(f"shard_size is {shard_size}, but keys number 1 to 10,000 pictures a tar")
+        raise OptionError(
+            f"write_web: shard_size is {shard_size}; the keys of a tar number 1 to 10,000 pictures, "
+            "so give a value in that range."
+        )
     out.mkdir(parents=True, exist_ok=True)
     paths = []
     for shard, start in enumerate(range(0, count, shard_size)):
@@ -107,9 +114,7 @@ def write_scenes(
         if progress is not None:
             progress(index + 1, count)
     common = {"info": {"description": "drawn scenes", "seed": seed}, "images": images}
-    _write_json(
-        out / "annotations" / f"captions_{split}.json", {**common, "annotations": captions}
-    )
+    _write_json(out / "annotations" / f"captions_{split}.json", {**common, "annotations": captions})
     _write_json(
         out / "annotations" / f"instances_{split}.json",
         {**common, "annotations": instances, "categories": _categories()},
