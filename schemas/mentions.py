@@ -16,13 +16,27 @@ MENTIONS = Table(
         "concept",
     ),
     columns=(
-        Column("image_id", pa.string(), "as in images, or the key of the caption file"),
-        Column("caption", pa.int32(), "rank of the caption among those of its image"),
+        Column(
+            "image_id",
+            pa.string(),
+            "as in images, or the key of the caption file; empty where a given pool is listed",
+        ),
+        Column(
+            "caption",
+            pa.int32(),
+            "rank of the caption among those of its image; in a listed pool, the concept's id",
+        ),
         Column(
             "concept",
             pa.string(),
             "noun phrase as in concepts; in the pool only if frequent enough",
         ),
-        Column("mentions", pa.int32(), "occurrences in this caption"),
+        Column("mentions", pa.int32(), "occurrences in this caption; 0 in a listed pool"),
+        Column(
+            "text",
+            pa.string(),
+            "the caption, cut at 1,000 characters, for the first three of a concept in its part",
+            nullable=True,
+        ),
     ),
 )

@@ -173,10 +173,10 @@ def _parquet(file: Path, corpus: Corpus) -> Iterator[Captioned]:
         if caption is None or not set(wanted) <= set(names):
             asked = " and ".join(wanted) or "of a usual name for captions"
             raise SourceError(f"captions {file} have no column {asked}; there are {names}")
-        number = 0
-        for batch in table.iter_batches(batch_size=1000, columns=list(dict.fromkeys(wanted))):
-            for number, row in enumerate(batch.to_pylist(), start=number + 1):
-                yield _captioned(f"{file.name}:{number}", row, caption, key)
+        batches = table.iter_batches(batch_size=1000, columns=list(dict.fromkeys(wanted)))
+        rows = (row for batch in batches for row in batch.to_pylist())
+        for number, row in enumerate(rows, start=1):
+            yield _captioned(f"{file.name}:{number}", row, caption, key)
 
 
 def _captioned(name: str, row: Mapping[Any, Any], caption: Any, key: Any) -> Captioned:
