@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 State = dict[str, torch.Tensor]
 
+SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")  # of files that `read_state` reads
+
 _WRAPPERS = ("state_dict", "model")  # what training scripts put a state under
 _SCALARS = ("input_resolution", "context_length", "vocab_size")  # OpenAI's files carry these
 _SHOWN = 3  # names a complaint lists before "and N more"

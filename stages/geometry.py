@@ -1,0 +1,46 @@
+"""How boxes lie to one another: plain functions of numpy arrays.
+
+Boxes are (x0, y0, x1, y1), as `schemas.boxes` says, in any one frame.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def pairwise_iou(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+    """Intersection over union of every pair.
+
+    Args:
+        a: (N, 4) boxes.
+        b: (M, 4) boxes.
+
+    Returns:
+        (N, M) in [0, 1]; 0 where either box is empty.
+
+    >>> pairwise_iou(np.array([[0.0, 0, 2, 2]]), np.array([[1.0, 0, 3, 2], [0, 0, 2, 1]]))
+    array([[0.33333333, 0.5       ]])
+    """
+    shared = pairwise_intersection(a, b)  # (N, M)
+    union = _areas(a)[:, None] + _areas(b)[None, :] - shared
+    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+
+
+def pairwise_intersection(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+    """Area that every pair shares, square pixels. (N, 4) and (M, 4) to (N, M).
+
+    >>> pairwise_intersection(np.array([[0.0, 0, 2, 2]]), np.array([[1.0, 0, 3, 2]]))
+    array([[2.]])
+    """
+    top_left = np.maximum(a[:, None, :2], b[None, :, :2])  # (N, M, 2)
+    bottom_right = np.minimum(a[:, None, 2:], b[None, :, 2:])  # (N, M, 2)
+    return np.asarray(np.clip(bottom_right - top_left, 0, None).prod(axis=2))
+
+
+def _areas(boxes: NDArray[Any]) -> NDArray[Any]:
+    return np.asarray(np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(axis=1))

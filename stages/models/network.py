@@ -1,0 +1,161 @@
+"""The CLIP network: an image tower that can also embed regions, and the language encoder L.
+
+Networks are built by open_clip's own classes from a configuration; nothing is fetched.
+
+Shapes: B images, R_b regions of image b, N regions of a batch, T texts, L tokens, D width.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import torch
+from open_clip import CLIP, CustomTextCLIP
+from open_clip.modified_resnet import ModifiedResNet
+from open_clip.timm_model import TimmModel
+from open_clip.tokenizer import SimpleTokenizer
+from torch import nn
+
+from schemas.errors import SourceError
+from stages.models.convnext_regions import ConvNeXtRegions
+from stages.models.resnet_regions import ResNetRegions
+from stages.models.vit_regions import ViTRegions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from stages.models.region_tower import RegionTower
+    from stages.models.spec import Spec
+
+
+class Clip(nn.Module):
+    """A CLIP with its two encoders, and the image tower's way to embed regions.
+
+    `network` is open_clip's model: its `state_dict()` has open_clip's names. Features and
+    embeddings are never normalised here.
+    """
+
+    def __init__(self, spec: Spec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.network: Any = _build(spec.config)  # open_clip's CLIP, which has no types
+        self.tower: RegionTower = _tower(self.network)
+        self._still: list[nn.Module] = []  # modules that stay in evaluation mode while training
+
+    @property
+    def width(self) -> int:
+        """Width D of features and embeddings."""
+        return int(self.spec.config["embed_dim"])
+
+    @property
+    def stride(self) -> int:
+        """Pixels of the input per cell of the feature map."""
+        return self.tower.stride
+
+    @property
+    def logit_scale(self) -> torch.Tensor:
+        """Logarithm of the inverse temperature; a parameter, scalar."""
+        scale: torch.Tensor = self.network.logit_scale
+        return scale
+
+    def encode_images(self, pixels: torch.Tensor) -> torch.Tensor:
+        """CLIP's own features (B, D) of normalised images (B, 3, S, S) of the native size."""
+        features = self.network.encode_image(pixels)
+        plain: torch.Tensor = features[0] if isinstance(features, tuple) else features
+        return plain
+
+    def tokenize(self, texts: Sequence[str]) -> torch.Tensor:
+        """Token ids (T, L), int64 on the CPU; what is too long is cut, its end token kept."""
+        ids: torch.Tensor = _tokenizer(int(self.network.context_length))(list(texts))
+        return ids
+
+    def encode_tokens(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Embeddings (T, D) of token ids (T, L): the end token, projected."""
+        embeddings: torch.Tensor = self.network.encode_text(tokens)
+        return embeddings
+
+    def encode_texts(self, texts: Sequence[str]) -> torch.Tensor:
+        """Embeddings (T, D) of texts, as one batch."""
+        return self.encode_tokens(self.tokenize(texts).to(self.logit_scale.device))
+
+    def trunk(self, pixels: torch.Tensor) -> torch.Tensor:
+        """The feature map (B, C, H / stride, W / stride) of images (B, 3, H, W) of any size."""
+        return self.tower.trunk(pixels)
+
+    def crop_regions(
+        self, feature_map: torch.Tensor, boxes: Sequence[torch.Tensor]
+    ) -> torch.Tensor:
+        """Cut-outs (N, ...) of B sets of boxes (R_b, 4), pixels of the input of `trunk`."""
+        return self.tower.crop(feature_map, boxes)
+
+    def embed_crops(self, crops: torch.Tensor) -> torch.Tensor:
+        """Features (N, D) of cut-outs (N, ...), of one image or of many."""
+        return self.tower.embed(crops)
+
+    def pool_regions(
+        self, feature_map: torch.Tensor, boxes: Sequence[torch.Tensor]
+    ) -> torch.Tensor:
+        """Features (N, D) of B sets of boxes (R_b, 4), pixels of the input of `trunk`."""
+        return self.embed_crops(self.crop_regions(feature_map, boxes))
+
+    def encode_regions(self, pixels: torch.Tensor, boxes: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Features (N, D) of B sets of boxes (R_b, 4), pixels of `pixels` (B, 3, H, W)."""
+        return self.pool_regions(self.trunk(pixels), boxes)
+
+    def freeze_as_reference(self) -> None:
+        """Leave trainable what RegionCLIP trains: the image tower from its second stage on.
+
+        Stem and first stage, every batch norm (statistics and affine), the language encoder and
+        the logit scale are constants from here on, also after `train()`.
+        """
+        self.requires_grad_(False)
+        visual = self.network.visual
+        visual.requires_grad_(True)
+        for early in self.tower.early():
+            early.requires_grad_(False)
+        norms = [m for m in visual.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+        for norm in norms:
+            norm.requires_grad_(False)
+        others = [m for n, m in self.network.named_children() if n != "visual"]
+        self._still = [*norms, *others]
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Clip:
+        """Switch training mode, but for what is frozen."""
+        super().train(mode)
+        for module in self._still:
+            module.eval()
+        return self
+
+
+@functools.cache
+def _tokenizer(context_length: int) -> SimpleTokenizer:
+    return SimpleTokenizer(context_length=context_length)
+
+
+def _build(config: Mapping[str, Any]) -> nn.Module:
+    options = {key: value for key, value in config.items() if key != "custom_text"}
+    text, vision = dict(config.get("text_cfg", {})), dict(config.get("vision_cfg", {}))
+    if text.get("hf_model_name") or text.get("hf_tokenizer_name") or "multimodal_cfg" in config:
+        raise SourceError(
+            "models with a language encoder or tokenizer of their own (Hugging Face, SigLIP, "
+            "CoCa) are not supported; use one with CLIP's"
+        )
+    if vision.get("timm_model_name"):
+        vision["timm_model_pretrained"] = False  # never from the network
+    options |= {"text_cfg": text, "vision_cfg": vision}
+    try:
+        built: nn.Module = (CustomTextCLIP if config.get("custom_text") else CLIP)(**options)
+    except (TypeError, ValueError, AssertionError, RuntimeError, AttributeError) as error:
+        raise SourceError(f"open_clip cannot build this configuration: {error}") from error
+    return built
+
+
+def _tower(network: Any) -> RegionTower:
+    visual = network.visual
+    if isinstance(visual, ModifiedResNet):
+        return ResNetRegions(visual)
+    if isinstance(visual, TimmModel):
+        return ConvNeXtRegions(visual)
+    return ViTRegions(visual)

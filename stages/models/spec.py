@@ -1,0 +1,115 @@
+"""What a CLIP model is made of: its configuration and preprocessing, as model.json says them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import open_clip
+
+from schemas.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What model.json says.
+
+    Attributes:
+        architecture: open_clip's name of the model; None if the configuration is one's own.
+        config: open_clip's model configuration: embed_dim, vision_cfg, text_cfg, quick_gelu.
+        image_size: Native side of an image, pixels.
+        mean: Of the pixels in [0, 1], red, green, blue; subtracted first.
+        std: Divides after that.
+        origin: Where the weights come from, for people.
+    """
+
+    architecture: str | None
+    config: Mapping[str, Any]
+    image_size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    origin: str
+
+    def write(self, path: Path) -> None:
+        """Write model.json; equal specs give equal bytes."""
+        path.write_text(json.dumps(asdict(self), indent=2, sort_keys=True) + "\n", "utf-8")
+
+    @classmethod
+    def read(cls, path: Path) -> Spec:
+        """The spec in a model.json.
+
+        Raises:
+            SourceError: If the file is missing, no JSON, or lacks a key.
+        """
+        try:
+            content = json.loads(path.read_text("utf-8"))
+            return cls(
+                **{
+                    **{key: content[key] for key in cls.__dataclass_fields__},
+                    "mean": tuple(content["mean"]),
+                    "std": tuple(content["std"]),
+                }
+            )
+        except OSError as error:
+            raise SourceError(f"{path} cannot be read ({error.strerror})") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise SourceError(f"{path} is not the description of a CLIP model: {error}") from error
+
+
+def describe(architecture: str) -> Spec:
+    """The spec of an architecture given by name or by JSON file, its origin left empty.
+
+    Raises:
+        SourceError: If it is neither, or the file is no configuration.
+    """
+    if architecture.endswith(".json"):
+        name, content = None, _read_json(Path(architecture))
+    else:
+        name, content = architecture.replace("/", "-"), _named(architecture)
+    config = content.get("config") or content.get("model_cfg") or content
+    looks = content.get("preprocess_cfg") or content
+    if not {"embed_dim", "vision_cfg", "text_cfg"} <= set(config):
+        raise SourceError(f"{architecture} lacks embed_dim, vision_cfg or text_cfg")
+    return Spec(
+        architecture=content.get("architecture") or name,
+        config=config,
+        image_size=_side(config["vision_cfg"].get("image_size", 224)),
+        mean=triple(looks.get("mean") or open_clip.OPENAI_DATASET_MEAN),
+        std=triple(looks.get("std") or open_clip.OPENAI_DATASET_STD),
+        origin="",
+    )
+
+
+def _named(name: str) -> Mapping[str, Any]:
+    config = open_clip.get_model_config(name.replace("/", "-"))
+    if config is None:
+        raise SourceError(
+            f"open_clip knows no architecture '{name}'; give a name such as RN50 or ViT-B-32, or "
+            f"the path of a .json configuration"
+        )
+    return dict(config)
+
+
+def _read_json(path: Path) -> Mapping[str, Any]:
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{path} is no readable JSON configuration: {error}") from error
+    if not isinstance(content, dict):
+        raise SourceError(f"{path} is no configuration: a JSON object is expected")
+    return content
+
+
+def _side(size: Any) -> int:
+    return int(size if isinstance(size, int) else size[0])
+
+
+def triple(values: Any) -> tuple[float, float, float]:
+    """Three numbers, one per channel, from any sequence of three."""
+    red, green, blue = values
+    return float(red), float(green), float(blue)
