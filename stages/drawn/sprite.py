@@ -46,7 +46,7 @@ def sprite(category: Category, side: float, rng: np.random.Generator) -> Sprite:
         rng: Decides colour, proportions, tilt, flip, light and details.
 
     Raises:
-        OptionError: Nothing was drawn, at a side of less than a pixel.
+        OptionError: Nothing of the drawing is visible.
     """
     colour = str(rng.choice(category.colours))
     accent = str(rng.choice([c for c in ANY if c != colour]))
@@ -57,13 +57,14 @@ def sprite(category: Category, side: float, rng: np.random.Generator) -> Sprite:
     matrix = _placement(category, radius, half, rng)
     pen = Pen(sheet, matrix, rng, _shift(COLOURS[colour], rng), _shift(COLOURS[accent], rng))
     category.draw(pen)
-    box = sheet.getbbox()
-    if box is None:
-        raise OptionError(
-            f"sprite: {category.name} drew nothing at {side} pixels; ask for a longer side."
-        )
+    box = sheet.getbbox() or (0, 0, 1, 1)
     sheet = _outline(sheet.crop(_grown(box, fine, 2 * half)), pen.main, fine, rng)
-    return Sprite(category, colour, _trim(_shade(np.asarray(sheet.reduce(fine)), rng)))
+    pixels = _trim(_shade(np.asarray(sheet.reduce(fine)), rng))
+    if pixels.size == 0:
+        raise OptionError(
+            f"sprite: {category.name} at {side} pixels shows nothing; ask for a longer side."
+        )
+    return Sprite(category, colour, pixels)
 
 
 def _placement(
@@ -120,4 +121,6 @@ def _trim(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Cut off the rows and columns that hold nothing visible."""
     visible = pixels[..., 3] >= VISIBLE
     rows, columns = np.flatnonzero(visible.any(axis=1)), np.flatnonzero(visible.any(axis=0))
+    if len(rows) == 0:
+        return pixels[:0, :0]
     return pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]

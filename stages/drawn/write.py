@@ -55,7 +55,7 @@ def write_web(
     """
     if not 1 <= shard_size <= 10_000:
         raise OptionError(
-            f"write_web: shard_size is {shard_size}; the keys of a tar number 1 to 10,000 pictures, "
+            f"write_web: shard_size is {shard_size}; a tar numbers 1 to 10,000 pictures, "
             "so give a value in that range."
         )
     out.mkdir(parents=True, exist_ok=True)

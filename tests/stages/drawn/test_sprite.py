@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from schemas.errors import OptionError
 from stages.drawn.categories import CATEGORIES, Category
 from stages.drawn.sprite import VISIBLE, sprite
 
@@ -61,3 +62,9 @@ def test_a_red_car_is_redder_than_a_blue_one() -> None:
             inside = drawn.pixels[drawn.pixels[..., 3] > 250].astype(float)
             redness[drawn.colour].append(float(inside[:, 0].mean() - inside[:, 2].mean()))
     assert min(redness["red"]) > max(redness["blue"])
+
+
+def test_a_drawing_of_nothing_is_refused_by_name() -> None:
+    ghost = Category("ghost", "play", lambda pen: None)
+    with pytest.raises(OptionError, match="ghost"):
+        sprite(ghost, 30, np.random.default_rng(0))

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from stages.drawn.categories import CATEGORIES, NOVEL
 from stages.drawn.world import Picture, scene, web_picture
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NAMES = {c.name for c in CATEGORIES}
 
@@ -20,7 +24,9 @@ def equal(one: Picture, other: Picture) -> bool:
 
 
 @pytest.mark.parametrize("draw", [web_picture, scene])
-def test_a_picture_follows_from_its_seed_and_index_alone(draw) -> None:
+def test_a_picture_follows_from_its_seed_and_index_alone(
+    draw: Callable[[int, int], Picture],
+) -> None:
     first = draw(3, 8)
     draw(4, 1)
     np.random.seed(0)  # global state must not matter
@@ -30,7 +36,9 @@ def test_a_picture_follows_from_its_seed_and_index_alone(draw) -> None:
 
 
 @pytest.mark.parametrize("draw", [web_picture, scene])
-def test_boxes_are_within_the_picture_and_have_a_category_each(draw) -> None:
+def test_boxes_are_within_the_picture_and_have_a_category_each(
+    draw: Callable[[int, int], Picture],
+) -> None:
     for index in range(40):
         picture = draw(11, index)
         height, width, channels = picture.image.shape
