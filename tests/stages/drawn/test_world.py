@@ -42,7 +42,9 @@ def test_boxes_are_within_the_picture_and_have_a_category_each(
     for index in range(40):
         picture = draw(11, index)
         height, width, channels = picture.image.shape
-        assert (channels, picture.image.dtype, picture.boxes.dtype) == (3, np.uint8, np.float32)
+        assert channels == 3
+        assert picture.image.dtype == np.uint8
+        assert picture.boxes.dtype == np.float32
         assert picture.boxes.shape == (len(picture.categories), 4)
         assert set(picture.categories) <= NAMES
         x0, y0, x1, y1 = picture.boxes.T
