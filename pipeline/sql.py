@@ -215,7 +215,7 @@ def _schema(files: Sequence[Path]) -> pa.Schema:
     return pq.read_schema(files[0])
 
 
-def _as_floats(connection: duckdb.DuckDBPyConnection, width: int, number_format: str) -> str:
+def _as_floats(connection: Any, width: int, number_format: str) -> str:
     """Name of a SQL function that turns stored vectors into FLOAT[width]."""
     name = f"_{number_format}_{width}"
 
@@ -230,7 +230,7 @@ def _as_floats(connection: duckdb.DuckDBPyConnection, width: int, number_format:
             convert,
             ["BLOB"],
             f"FLOAT[{width}]",
-            type=duckdb.func.PythonUDFType.ARROW,
+            type="arrow",
         )
     except duckdb.Error as error:
         if "already" not in str(error):
