@@ -1,0 +1,264 @@
+"""Ingest: image-caption pairs of any source become rows of `images`; this is where parts are cut.
+
+Nothing an image does stops the run. What is refused goes to quarantine, with one of these
+reasons:
+
+* the image: unreadable, truncated, too-many-pixels, too-small, too-large, missing-image,
+  duplicate-id, missing-caption (only if captions are required), unsafe-name
+* something about it, while the image stays: bad-caption, bad-box, unknown-category, empty-box,
+  outside-box
+* the source: truncated-tar (what came before the damage is kept), missing-image (captions
+  without one)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Final, cast
+
+import numpy as np
+
+from schemas.boxes import area, clip
+from schemas.images import IMAGES
+from stages.base import Part, Reads, Stage, option
+from stages.pixels import Limits, decode, probe
+from stages.sources.detect import KINDS, open_source
+from stages.sources.files import absolute
+from stages.sources.record import (
+    Drawn,
+    Problem,
+    Record,
+    Refusal,
+    Slice,
+    Source,
+    SourceOptions,
+    cut,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from schemas.table import Table
+
+_BATCH_ROWS: Final = 1000
+_BATCH_BYTES: Final = 64 << 20  # of packed content; keeps memory flat whatever the images weigh
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ingest(Stage):
+    """Read images and what people wrote and drew about them."""
+
+    sources: tuple[str, ...] = option(
+        (), "files, folders, tars or patterns to read", recipe=False, flag="SOURCE..."
+    )
+    kind: str = option("auto", "kind of source; auto looks", choices=KINDS)
+    split: tuple[str, ...] = option((), "take only these splits")
+    pack: bool = option(False, "copy the encoded images into the parts")
+    verify: bool = option(True, "decode each image once, to find truncated ones")
+    max_pixels: int = option(
+        50_000_000, "refuse images of more pixels", at_least=1, at_most=1 << 29
+    )
+    min_side: int = option(2, "refuse images with a shorter side, pixels", at_least=1)
+    require_captions: bool = option(False, "refuse images without a caption")
+    part_bytes: int = option(256 << 20, "bytes of encoded images in a part, about", at_least=1)
+    part_images: int = option(10_000, "images in a part, at most", at_least=1)
+
+    name: ClassVar[str] = "ingest"
+    version: ClassVar[int] = 1
+    reads: ClassVar[Mapping[str, Reads]] = {}
+    writes: ClassVar[Table] = IMAGES
+
+    def __post_init__(self) -> None:
+        # a worker may have another working folder than the one the user typed in
+        object.__setattr__(self, "sources", tuple(absolute(source) for source in self.sources))
+        super().__post_init__()
+
+    def digests(self) -> Mapping[str, str]:
+        """Hash of the source, looked at afresh: it may have changed since the last run."""
+        _open.cache_clear()
+        return {"sources": self._source().digest()}
+
+    def plan(self, parts: Mapping[str, Sequence[int]]) -> Sequence[int]:
+        """One part per slice of the source; with a limit, only those that it reaches."""
+        return range(len(self._slices()))
+
+    def total(self) -> int | None:
+        """Images in the source, perhaps estimated; at most the limit."""
+        total = self._source().total()
+        if total is None or self.limit is None:
+            return total or self.limit
+        return min(total, self.limit)
+
+    def run(self, part: Part) -> Iterator[pa.RecordBatch]:
+        """Yield one row per image kept, sorted by id."""
+        with _Spool(part.scratch) as spool:
+            yield from _batches(sorted(self._rows(part, spool), key=_image_id), spool)
+
+    def _rows(self, part: Part, spool: _Spool) -> Iterator[dict[str, Any]]:
+        piece, most = self._slices()[part.number]
+        seen: set[str] = set()
+        for record in islice(self._records(part, piece), most):
+            part.advance()
+            try:
+                yield self._row(part, record, seen, spool)
+            except Refusal as refusal:
+                _refuse(part, Problem(record.image_id, refusal.reason, refusal.detail))
+
+    def _records(self, part: Part, piece: Slice) -> Iterator[Record]:
+        for item in self._source().records(piece):
+            if isinstance(item, Record):
+                yield item
+            else:
+                _refuse(part, item)
+
+    def _row(self, part: Part, record: Record, seen: set[str], spool: _Spool) -> dict[str, Any]:
+        """The row of a record; its content stays in the spool, as a position."""
+        if record.image_id in seen:
+            raise Refusal("duplicate-id", f"{record.member or record.uri} repeats an earlier id")
+        seen.add(record.image_id)
+        for problem in record.problems:
+            _refuse(part, problem)
+        if self.require_captions and not record.captions:
+            raise Refusal("missing-caption", "captions are required, and it has none")
+        content = record.load()
+        header = probe(content, Limits(self.max_pixels, self.min_side))
+        if self.verify:
+            decode(content, header.orientation)
+        return {
+            "image_id": record.image_id,
+            "source": self._source().kind,
+            "split": record.split,
+            "uri": record.uri,
+            "member": record.member,
+            "offset": record.offset,
+            "num_bytes": len(content),
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "format": header.format,
+            "width": header.width,
+            "height": header.height,
+            "orientation": header.orientation,
+            "captions": list(record.captions),
+            "objects": _objects(part, record, header.width, header.height),
+            "content": spool.add(content) if self.pack or not record.referable else None,
+        }
+
+    def _source(self) -> Source:
+        options = SourceOptions(self.kind, self.split, self.part_bytes, self.part_images)
+        return _open(self.sources, options)
+
+    def _slices(self) -> list[tuple[Slice, int | None]]:
+        """Each slice the limit reaches, and how many of its records to take; None is all."""
+        source = self._source()
+        if self.limit is None:
+            return [(piece, None) for piece in source.slices()]
+        found: list[tuple[Slice, int | None]] = []
+        left = self.limit
+        for piece in source.slices():
+            if left > 0:
+                found.append((piece, left))
+                left -= source.count(piece)
+        return found
+
+
+@lru_cache(maxsize=8)
+def _open(sources: tuple[str, ...], options: SourceOptions) -> Source:
+    return open_source(sources, options)
+
+
+def _image_id(row: dict[str, Any]) -> str:
+    return str(row["image_id"])
+
+
+def _refuse(part: Part, problem: Problem) -> None:
+    printable = (
+        text.encode(errors="backslashreplace").decode()  # names may hold bytes that are no UTF-8
+        for text in (problem.record, problem.reason, problem.detail)
+    )
+    part.refuse(*printable)
+
+
+def _objects(part: Part, record: Record, width: int, height: int) -> list[dict[str, Any]]:
+    """The objects of a record with their boxes cut at the borders; impossible boxes refused."""
+    kept: list[dict[str, Any]] = []
+    for number, drawn in enumerate(record.objects):
+        box = np.array([drawn.box], dtype=np.float32)  # (1, 4)
+        inside = clip(box, width, height)
+        reason = _box_problem(box, inside)
+        if reason:
+            detail = f"box {list(drawn.box)} of {drawn.category!r} in {width} x {height} pixels"
+            _refuse(part, Problem(f"{record.image_id}#{number}", reason, detail))
+        else:
+            kept.append(_object(drawn, inside))
+    return kept
+
+
+def _box_problem(box: NDArray[np.float32], inside: NDArray[np.float32]) -> str | None:
+    if not np.isfinite(box).all():
+        return "bad-box"
+    if area(box)[0] <= 0:
+        return "empty-box"
+    return "outside-box" if area(inside)[0] <= 0 else None
+
+
+def _object(drawn: Drawn, inside: NDArray[np.float32]) -> dict[str, Any]:
+    x0, y0, x1, y1 = inside[0].tolist()
+    of_box = float(area(inside)[0])
+    return {
+        "category": drawn.category,
+        "x0": x0,
+        "y0": y0,
+        "x1": x1,
+        "y1": y1,
+        "area": of_box if drawn.area is None else drawn.area,
+        "is_crowd": drawn.is_crowd,
+    }
+
+
+class _Spool:
+    """Encoded images on disk until their rows are sorted; so memory holds none of them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file: BinaryIO = cast(
+            "BinaryIO",
+            tempfile.TemporaryFile(dir=folder),  # noqa: SIM115 - closed in __exit__
+        )
+
+    def __enter__(self) -> _Spool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+    def add(self, content: bytes) -> int:
+        """Write an image; returns where it begins."""
+        position = self.file.seek(0, os.SEEK_END)
+        self.file.write(content)
+        return position
+
+    def get(self, position: int, size: int) -> bytes:
+        """Read an image back."""
+        self.file.seek(position)
+        return self.file.read(size)
+
+
+def _batches(rows: list[dict[str, Any]], spool: _Spool) -> Iterator[pa.RecordBatch]:
+    weights = [0 if row["content"] is None else int(row["num_bytes"]) for row in rows]
+    for first, last in cut(weights, _BATCH_BYTES, _BATCH_ROWS):
+        batch = [_with_content(row, spool) for row in rows[first:last]]
+        columns = [column.name for column in IMAGES.columns]
+        yield IMAGES.batch({name: [row[name] for row in batch] for name in columns})
+
+
+def _with_content(row: dict[str, Any], spool: _Spool) -> dict[str, Any]:
+    if row["content"] is None:
+        return row
+    return {**row, "content": spool.get(row["content"], row["num_bytes"])}

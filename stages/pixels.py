@@ -1,0 +1,246 @@
+"""Pixels: from a row of `images` to the decoded photograph, the right way up.
+
+Every stage that looks at images reads them here, so that all see the same pixels. Encoded bytes
+are looked at in this order: the pixel count from the header, then everything else.
+
+Shapes: H W pixels, after orientation.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import simplejpeg
+from PIL import Image, UnidentifiedImageError
+
+from schemas.errors import SourceError
+from stages.sources import parquet, tsv
+from stages.sources.files import open_file, size_of
+from stages.sources.record import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+__all__ = ["Limits", "Probe", "Refusal", "decode", "load_image", "probe", "read_content"]
+
+Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit is fixed; ours is an option, checked first
+
+FORMATS: Final = {"JPEG": "JPEG", "MPO": "JPEG", "PNG": "PNG", "WEBP": "WEBP"}
+CEILING: Final = 1 << 29  # pixels; 1.6 GB as RGB, more is never decoded
+_ORIENTATION: Final = 0x0112  # EXIF tag
+_BROKEN: Final = (OSError, ValueError, SyntaxError, struct.error, zlib.error, EOFError, IndexError)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is refused from the header alone.
+
+    Attributes:
+        max_pixels: Largest width x height.
+        min_side: Smallest width and height, pixels.
+    """
+
+    max_pixels: int = 50_000_000
+    min_side: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What the header says: format JPEG, PNG or WEBP; size after orientation; EXIF orientation."""
+
+    format: str
+    width: int
+    height: int
+    orientation: int
+
+
+def probe(content: bytes, limits: Limits) -> Probe:
+    """What the header of an encoded image says; its pixels are not decoded.
+
+    Raises:
+        Refusal: unreadable, too-many-pixels or too-small.
+    """
+    with _opened(content) as image:
+        width, height = image.size
+        if width * height > limits.max_pixels:
+            detail = f"{width} x {height} is more than {limits.max_pixels} pixels"
+            raise Refusal("too-many-pixels", detail)
+        if min(width, height) < limits.min_side:
+            raise Refusal("too-small", f"{width} x {height}; sides of {limits.min_side} at least")
+        orientation = _orientation(image)
+        name = FORMATS[str(image.format)]
+    if orientation >= 5:  # the four that exchange rows and columns
+        width, height = height, width
+    return Probe(name, width, height, orientation)
+
+
+def decode(content: bytes, orientation: int) -> NDArray[np.uint8]:
+    """The pixels of an encoded image, the right way up.
+
+    JPEGs go through libjpeg-turbo directly, all else (CMYK too) through Pillow. Transparent
+    pixels show white; 16-bit grey keeps its upper 8 bits; of an animation, the first picture.
+
+    Args:
+        content: JPEG, PNG or WEBP.
+        orientation: EXIF orientation, 1 to 8; whatever `content` itself says is not looked at.
+
+    Returns:
+        (H, W, 3) uint8, red green blue; contiguous.
+
+    Raises:
+        Refusal: unreadable, truncated or too-many-pixels.
+    """
+    pixels = _decode_jpeg(content) if content[:2] == b"\xff\xd8" else None
+    if pixels is None:
+        pixels = _decode_any(content)
+    return np.ascontiguousarray(upright(pixels, orientation))
+
+
+def upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Undo an EXIF orientation, 1 to 8; a view. (H, W, 3) to (H, W, 3) or (W, H, 3).
+
+    >>> upright(np.uint8([[[1], [2]]]), 6)[:, :, 0].tolist()
+    [[1], [2]]
+    >>> upright(np.uint8([[[1], [2]]]), 3)[:, :, 0].tolist()
+    [[2, 1]]
+    """
+    if orientation >= 5:
+        pixels = pixels.transpose(1, 0, 2)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return pixels
+
+
+def read_content(row: Mapping[str, Any]) -> bytes:
+    """The encoded image of a row of `images`: its `content`, or from where the row says it is.
+
+    A tar is read at `offset`, a TSV at the row that begins there, a Parquet file at row `member`.
+
+    Raises:
+        SourceError: If the file is gone, or what it holds has another size than at ingest.
+    """
+    packed = row.get("content")
+    if packed is not None:
+        return bytes(packed)
+    uri, num_bytes = str(row["uri"]), int(row["num_bytes"])
+    if row["source"] == "parquet":
+        content = parquet.read_row(uri, int(row["member"]))
+    elif row["source"] == "tsv":
+        content = tsv.read_row(uri, int(row["offset"]))
+    else:
+        content = _read_file(row, uri, num_bytes)
+    if len(content) != num_bytes:
+        raise SourceError(
+            f"{row['image_id']} has {len(content)} bytes in {uri}, {num_bytes} at ingest: "
+            "the file changed; run rc ingest again"
+        )
+    return content
+
+
+def load_image(row: Mapping[str, Any]) -> NDArray[np.uint8]:
+    """The pixels of a row of `images`, the right way up.
+
+    Returns:
+        (H, W, 3) uint8 with the height and width of the row.
+
+    Raises:
+        SourceError: If the file is gone, or is no longer the image that was ingested.
+    """
+    content = read_content(row)
+    try:
+        pixels = decode(content, int(row["orientation"]))
+    except Refusal as refusal:
+        raise SourceError(f"{row['image_id']} in {row['uri']} is {refusal}") from refusal
+    height, width = pixels.shape[:2]
+    if (width, height) != (row["width"], row["height"]):
+        raise SourceError(
+            f"{row['image_id']} in {row['uri']} is {width} x {height}, "
+            f"{row['width']} x {row['height']} at ingest: run rc ingest again"
+        )
+    return pixels
+
+
+def _read_file(row: Mapping[str, Any], uri: str, num_bytes: int) -> bytes:
+    offset = row.get("offset")
+    if offset is None:
+        if row.get("member") is not None:
+            raise SourceError(
+                f"{row['image_id']} cannot be found again in {uri}: ingest with --pack"
+            )
+        if size_of(uri) != num_bytes:  # before reading: what is there now may be of any size
+            raise SourceError(f"{uri} does not have {num_bytes} bytes as at ingest: ingest again")
+    with open_file(uri) as file:
+        file.seek(offset or 0)
+        return file.read(num_bytes)
+
+
+def _opened(content: bytes) -> Image.Image:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # damaged EXIF is no reason to speak
+            return Image.open(io.BytesIO(content), formats=["JPEG", "PNG", "WEBP"])
+    except UnidentifiedImageError as error:
+        raise Refusal("unreadable", f"no JPEG, PNG or WEBP: {_start(content)}") from error
+    except _BROKEN as error:
+        raise Refusal("unreadable", f"damaged header: {error}") from error
+
+
+def _start(content: bytes) -> str:
+    return f"it begins with {content[:8].hex()}" if content else "it is empty"
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # PngImageFile.getexif would decode all pixels to find EXIF that comes after them
+            value = Image.Image.getexif(image).get(_ORIENTATION, 1)
+    except Exception:
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _decode_jpeg(content: bytes) -> NDArray[np.uint8] | None:
+    """Pixels, or None if Pillow should have a look: CMYK, oddities, damage."""
+    try:
+        height, width = simplejpeg.decode_jpeg_header(content, strict=False)[:2]
+        if width * height > CEILING:
+            return None
+        return np.asarray(simplejpeg.decode_jpeg(content, colorspace="RGB", strict=True))
+    except ValueError:
+        return None
+
+
+def _decode_any(content: bytes) -> NDArray[np.uint8]:
+    with _opened(content) as image:
+        if image.width * image.height > CEILING:
+            raise Refusal("too-many-pixels", f"more than {CEILING} pixels are never decoded")
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                image.load()
+                return np.asarray(_rgb(image))
+        except _BROKEN as error:
+            reason = "truncated" if "truncated" in str(error) else "unreadable"
+            raise Refusal(reason, f"{image.format} does not decode: {error}") from error
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I") or image.mode == "F":  # 16-bit grey; convert() would clip it
+        grey = np.asarray(image).astype(np.int64) >> 8
+        return Image.fromarray(np.clip(grey, 0, 255).astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        return Image.alpha_composite(white, image).convert("RGB")
+    return image.convert("RGB")

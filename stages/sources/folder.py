@@ -1,0 +1,171 @@
+"""A folder of images, searched to the bottom, with or without a table of captions.
+
+The table is CSV, TSV, JSONL or Parquet, one row per caption or with lists; its columns are found
+by name: image (or file_name, filename, file, path, filepath), caption (captions, text), split.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from schemas.errors import SourceError
+from stages.sources.files import digest_of, file_digest, is_image, load_image_file
+from stages.sources.record import DEFAULTS, Problem, Record, Refusal, Slice, SourceOptions, cut
+from stages.sources.texts import (
+    CAPTION_COLUMNS,
+    IMAGE_COLUMNS,
+    TABLE_SUFFIXES,
+    captions_of,
+    column,
+    distinct,
+    table_rows,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+
+@dataclass(slots=True)
+class _Image:
+    """One file, or the name of one that a table mentions and nobody has."""
+
+    name: str
+    size: int
+    split: str | None = None
+    captions: list[str] = field(default_factory=list)
+    problems: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Images below `root`, in order of their names; only `files` if some are given."""
+
+    root: str
+    table: str | None = None
+    files: tuple[str, ...] = ()
+    options: SourceOptions = DEFAULTS
+    kind: str = "folder"
+
+    def digest(self) -> str:
+        """Hash of the table, the folder's own name, and the names and sizes of the images."""
+        table = file_digest(self.table) if self.table else "no table"
+        name = Path(self.root).name
+        return digest_of(table, name, *(f"{image.name} {image.size}" for image in self._images))
+
+    def slices(self) -> Sequence[Slice]:
+        """Consecutive images of about `part_bytes`."""
+        sizes = [max(image.size, 0) for image in self._images]
+        ranges = cut(sizes, self.options.part_bytes, self.options.part_images)
+        return [Slice(0, first, last) for first, last in ranges]
+
+    def count(self, piece: Slice) -> int:
+        """Images of the slice."""
+        return piece.last - piece.first
+
+    def total(self) -> int | None:
+        """Images below the folder, and names in the table that are not there."""
+        return len(self._images)
+
+    def records(self, piece: Slice) -> Iterator[Record | Problem]:
+        """One record per image file, and per name in the table without one."""
+        for image in self._images[piece.first : piece.last]:
+            image_id = f"{image.split or Path(self.root).name}/{image.name}"
+            yield Record(
+                image_id=image_id,
+                uri=str(Path(self.root, image.name)),
+                load=partial(load_image_file, self.root, image.name),
+                split=image.split,
+                captions=distinct(image.captions),
+                problems=tuple(Problem(image_id, *problem) for problem in image.problems),
+            )
+
+    @cached_property
+    def _images(self) -> list[_Image]:
+        found = {name: _Image(name, size) for name, size in self._walk()}
+        if self.table:
+            _caption(found, self.root, self.table)
+        images = [found[name] for name in sorted(found)]
+        if not self.options.splits:
+            return images
+        known = sorted({image.split for image in images if image.split})
+        for split in self.options.splits:
+            if split not in known:
+                raise SourceError(
+                    f"no split {split!r} in {self.table or self.root}; there are {known}"
+                )
+        return [image for image in images if image.split in self.options.splits]
+
+    def _walk(self) -> Iterator[tuple[str, int]]:
+        if self.files:
+            yield from ((Path(f).name, Path(f).stat().st_size) for f in self.files)
+            return
+        for folder, _, names in os.walk(self.root):
+            for name in filter(is_image, names):
+                path = Path(folder, name)
+                if path.is_file():
+                    yield path.relative_to(self.root).as_posix(), path.stat().st_size
+
+
+def find_table(root: str) -> str | None:
+    """The only table directly inside a folder; None if there is none.
+
+    Raises:
+        SourceError: If there are several.
+    """
+    tables = [p for p in sorted(Path(root).iterdir()) if p.suffix.lower() in TABLE_SUFFIXES]
+    if len(tables) > 1:
+        names = ", ".join(path.name for path in tables)
+        raise SourceError(f"{root} has several tables ({names}): name the one with the captions")
+    return str(tables[0]) if tables else None
+
+
+def _caption(images: dict[str, _Image], root: str, table: str) -> None:
+    """Add the captions and splits of the table to `images`, which is keyed by name."""
+    resolve = _Resolver(root, table, images)
+    for row in table_rows(table):
+        named = column(row, IMAGE_COLUMNS)
+        if named is None:
+            columns = ", ".join(IMAGE_COLUMNS)
+            raise SourceError(f"{table} names no images: one column must be one of {columns}")
+        if not isinstance(row[named], str) or not row[named].strip():
+            continue
+        name = resolve(row[named].strip())
+        _describe(images.setdefault(name, _Image(name, -1)), row)
+
+
+def _describe(image: _Image, row: Mapping[str, Any]) -> None:
+    split = column(row, ("split",))
+    if split and row[split] and image.split is None:
+        image.split = str(row[split])
+    captions = column(row, CAPTION_COLUMNS)
+    try:
+        image.captions += captions_of(row[captions]) if captions else []
+    except Refusal as refusal:
+        image.problems.append((refusal.reason, refusal.detail))
+
+
+class _Resolver:
+    """From a name as a table writes it to a name below the root."""
+
+    def __init__(self, root: str, table: str, images: Mapping[str, _Image]) -> None:
+        self.root, self.images = Path(root), images
+        beside = Path(table).parent
+        inside = beside.is_relative_to(self.root)
+        self.prefix = beside.relative_to(self.root) if inside else PurePosixPath()
+        self.by_file: dict[str, list[str]] = {}
+        for name in images:
+            self.by_file.setdefault(PurePosixPath(name).name, []).append(name)
+
+    def __call__(self, written: str) -> str:
+        path = PurePosixPath(written)
+        if path.is_absolute() and path.is_relative_to(self.root):
+            path = path.relative_to(self.root)
+        for name in (str(path), str(PurePosixPath(self.prefix) / path)):
+            if name in self.images:
+                return name
+        same = self.by_file.get(written, [])  # only a bare file name can be found this way
+        return same[0] if len(same) == 1 else str(path)

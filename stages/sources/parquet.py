@@ -1,0 +1,201 @@
+"""Parquet with image bytes: a column `image` of {bytes, path}, or a column of plain bytes.
+
+Parts are cut at row groups. The key of an image is its row number, the only one that is there
+in every file and never repeats.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from schemas.errors import SourceError
+from stages.sources.files import digest_of, file_digest, labels, open_file
+from stages.sources.record import DEFAULTS, Problem, Record, Refusal, Slice, SourceOptions, cut
+from stages.sources.texts import CAPTION_COLUMNS, captions_of, column, distinct
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+BYTES_COLUMNS: Final = ("image", "bytes", "jpg", "jpeg", "png", "webp", "image_bytes", "content")
+_ROWS: Final = 32  # rows decoded at once
+
+
+@dataclass(frozen=True)
+class ParquetImages:
+    """Files in the order given, images in order of their rows."""
+
+    files: tuple[str, ...]
+    options: SourceOptions = DEFAULTS
+    kind: str = "parquet"
+
+    def digest(self) -> str:
+        """Hash of the name and content of each file."""
+        pairs = zip(labels(list(self.files)), self.files, strict=True)
+        return digest_of(*(f"{name} {file_digest(uri)}" for name, uri in pairs))
+
+    def slices(self) -> Sequence[Slice]:
+        """Consecutive row groups of about `part_bytes`; a file ends a slice."""
+        return self._slices
+
+    def count(self, piece: Slice) -> int:
+        """Rows of the slice."""
+        return piece.last - piece.first
+
+    def total(self) -> int | None:
+        """Rows of all files."""
+        return sum(self.count(piece) for piece in self._slices)
+
+    def records(self, piece: Slice) -> Iterator[Record | Problem]:
+        """One record per row."""
+        uri = self.files[piece.file]
+        label = labels(list(self.files))[piece.file]
+        row = piece.first
+        try:
+            for batch in _batches(uri, piece.first, piece.last):
+                for values in batch.to_pylist():
+                    yield _record(f"{label}/{row:09d}", uri, row, values)
+                    row += 1
+        except (pa.ArrowException, OSError) as error:
+            detail = f"rows {row} to {piece.last - 1} cannot be read: {error}"
+            yield Problem(f"{label}/{row:09d}", "unreadable", detail)
+
+    @cached_property
+    def _slices(self) -> list[Slice]:
+        limits = self.options.part_bytes, self.options.part_images
+        found: list[Slice] = []
+        for number, uri in enumerate(self.files):
+            starts, sizes = _groups(uri)
+            for first, last in _cut_groups(starts, sizes, *limits):
+                found.append(Slice(number, int(starts[first]), int(starts[last])))
+        return found
+
+
+def image_column(schema: pa.Schema) -> str | None:
+    """Name of the column with image bytes; None if there is none."""
+    name = column(schema.names, BYTES_COLUMNS)
+    return name if name and _holds_bytes(schema.field(name).type) else None
+
+
+def has_image_bytes(uri: str) -> bool:
+    """Whether a Parquet file has a column with image bytes."""
+    with open_file(uri) as file:
+        return image_column(_parquet(uri, file).schema_arrow) is not None
+
+
+def read_row(uri: str, row: int) -> bytes:
+    """The image of a row. Neighbouring rows are cheap, distant ones read a whole row group.
+
+    Raises:
+        SourceError: If there is no such row, or nothing in it.
+    """
+    starts, _ = _groups(uri)
+    if not 0 <= row < starts[-1]:
+        raise SourceError(f"{uri} has no row {row}: it changed since it was ingested")
+    group = int(np.searchsorted(starts, row, side="right")) - 1
+    content = _content(_column_of(uri, group)[row - int(starts[group])].as_py())
+    if content is None:
+        raise SourceError(f"row {row} of {uri} has no image: it changed since it was ingested")
+    return content
+
+
+def _record(image_id: str, uri: str, row: int, values: dict[str, Any]) -> Record:
+    texts: list[str] = []
+    problems: tuple[Problem, ...] = ()
+    try:
+        texts = captions_of(values.get("captions"))
+    except Refusal as refusal:
+        problems = (Problem(image_id, refusal.reason, refusal.detail),)
+    return Record(
+        image_id=image_id,
+        uri=uri,
+        load=_Loader(values["image"]),
+        member=str(row),
+        captions=distinct(texts),
+        problems=problems,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Loader:
+    """The bytes of one cell, or why there are none."""
+
+    value: Any
+
+    def __call__(self) -> bytes:
+        content = _content(self.value)
+        if content is None:
+            raise Refusal("missing-image", "the row holds no bytes")
+        return content
+
+
+def _content(value: Any) -> bytes | None:
+    inside = value.get("bytes") if isinstance(value, dict) else value
+    return inside if isinstance(inside, bytes) else None
+
+
+def _holds_bytes(kind: pa.DataType) -> bool:
+    if pa.types.is_struct(kind):
+        position = kind.get_field_index("bytes")
+        return position >= 0 and _holds_bytes(kind.field(position).type)
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+def _batches(uri: str, first: int, last: int) -> Iterator[pa.RecordBatch]:
+    """Rows `first` to `last`, which are whole row groups, as columns `image` and `captions`."""
+    starts, _ = _groups(uri)
+    groups = [g for g in range(len(starts) - 1) if first <= starts[g] < last]
+    with open_file(uri) as file:
+        table = _parquet(uri, file)
+        names = {"image": image_column(table.schema_arrow)}
+        names["captions"] = column(table.schema_arrow.names, CAPTION_COLUMNS)
+        wanted = {name: source for name, source in names.items() if source}
+        columns = list(wanted.values())
+        for batch in table.iter_batches(_ROWS, row_groups=groups, columns=columns):
+            arrays = [batch.column(source) for source in columns]
+            yield pa.RecordBatch.from_arrays(arrays, names=list(wanted))
+
+
+@lru_cache(maxsize=1024)
+def _groups(uri: str) -> tuple[np.ndarray[Any, Any], tuple[int, ...]]:
+    """First row of each row group and one more, and the bytes of each."""
+    with open_file(uri) as file:
+        metadata = _parquet(uri, file).metadata
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    starts = np.cumsum([0, *(group.num_rows for group in groups)])
+    return starts, tuple(group.total_byte_size for group in groups)
+
+
+def _cut_groups(
+    starts: np.ndarray[Any, Any], sizes: Sequence[int], part_bytes: int, part_images: int
+) -> list[tuple[int, int]]:
+    """Ranges of row groups; a group larger than both limits is a part by itself."""
+    by_bytes = [first for first, _ in cut(sizes, part_bytes, len(sizes) or 1)]
+    edges = {*by_bytes, len(sizes)}
+    since = 0
+    for group in range(len(sizes)):
+        since = group if group in edges else since
+        if starts[group + 1] - starts[since] > part_images and group > since:
+            edges.add(group)
+            since = group
+    return [(a, b) for a, b in pairwise(sorted(edges)) if starts[b] > starts[a]]
+
+
+@lru_cache(maxsize=2)
+def _column_of(uri: str, group: int) -> pa.ChunkedArray:
+    with open_file(uri) as file:
+        table = _parquet(uri, file)
+        return table.read_row_group(group, columns=[image_column(table.schema_arrow)]).column(0)
+
+
+def _parquet(uri: str, file: Any) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(file)
+    except (pa.ArrowException, OSError) as error:
+        raise SourceError(f"cannot read {uri} as Parquet: {error}") from error

@@ -1,0 +1,244 @@
+"""RegionCLIP's TSV: key, tab, base64 of an image; captions in a second TSV with the same keys.
+
+A `.lineidx` beside the file (first byte of each row, one a line) spares a pass over it.
+
+Source: RegionCLIP (arXiv:2112.09106), the published loader's `TSVFile`: row layout only.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+import numpy as np
+
+from schemas.errors import SourceError
+from stages.sources.files import digest_of, file_digest, is_remote, labels, open_file, size_of
+from stages.sources.record import (
+    DEFAULTS,
+    Problem,
+    Record,
+    Refusal,
+    Repeats,
+    Slice,
+    SourceOptions,
+    cut,
+)
+from stages.sources.texts import captions_in, distinct
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+_MAGIC: Final = (b"/9j/", b"iVBORw0", b"UklGR")  # JPEG, PNG, WEBP in base64
+_LONGEST_KEY: Final = 4096
+_IMAGE_WORDS: Final = ("images", "image", "img")
+_TEXT_WORDS: Final = ("captions", "caption", "texts", "text")
+
+
+@dataclass(frozen=True)
+class Tsv:
+    """Image files in the order given, each with its caption file or none."""
+
+    files: tuple[tuple[str, str | None], ...]
+    options: SourceOptions = DEFAULTS
+    kind: str = "tsv"
+
+    def digest(self) -> str:
+        """Hash of the name and content of each file, captions included."""
+        lines = []
+        for name, (images, texts) in zip(self._names, self.files, strict=True):
+            lines.append(f"{name} {file_digest(images)} {file_digest(texts) if texts else '-'}")
+        return digest_of(*lines)
+
+    def slices(self) -> Sequence[Slice]:
+        """Consecutive rows of about `part_bytes`; a file ends a slice."""
+        found: list[Slice] = []
+        for number, (images, _) in enumerate(self.files):
+            starts, _ = _index(images)
+            sizes = (np.diff(starts) * 3 // 4).tolist()  # base64 writes 3 bytes as 4
+            for first, last in cut(sizes, self.options.part_bytes, self.options.part_images):
+                found.append(Slice(number, first, last))
+        return found
+
+    def count(self, piece: Slice) -> int:
+        """Rows of the slice."""
+        return piece.last - piece.first
+
+    def total(self) -> int | None:
+        """Rows of all files."""
+        return sum(len(_index(images)[0]) - 1 for images, _ in self.files)
+
+    def records(self, piece: Slice) -> Iterator[Record | Problem]:
+        """One record per row."""
+        uri, texts = self.files[piece.file]
+        starts, repeated = _index(uri)
+        captions = _Captions(texts) if texts else None
+        with open_file(uri) as file:
+            file.seek(int(starts[piece.first]))
+            for row in range(piece.first, piece.last):
+                key, _, payload = file.readline().rstrip(b"\r\n").partition(b"\t")
+                name = key.decode(errors="backslashreplace")
+                image_id = f"{self._names[piece.file]}/{name}"
+                found, problems = captions(row, key, image_id) if captions else ((), ())
+                yield Record(
+                    image_id=image_id,
+                    uri=uri,
+                    load=_Loader(payload, row in repeated),
+                    member=str(row),
+                    offset=int(starts[row]),
+                    captions=found,
+                    problems=problems,
+                )
+
+    @property
+    def _names(self) -> list[str]:
+        return labels([images for images, _ in self.files])
+
+
+def is_image_tsv(uri: str) -> bool:
+    """Whether the first row is a key and the base64 of a JPEG, PNG or WEBP."""
+    with open_file(uri) as file:
+        first = file.read(_LONGEST_KEY + 16)
+    return first.partition(b"\n")[0].partition(b"\t")[2].startswith(_MAGIC)
+
+
+def pair_files(paths: Sequence[str]) -> tuple[tuple[str, str | None], ...]:
+    """Image files, each with its captions: the file given with it, or the sibling by name.
+
+    Raises:
+        SourceError: If caption files are given that no image file belongs to.
+    """
+    images = [path for path in paths if is_image_tsv(path)]
+    texts = [path for path in paths if path not in images]
+    if texts and len(texts) == len(images):
+        return tuple(zip(images, texts, strict=True))
+    if texts:
+        pairs = [(path, next((t for t in _siblings(path) if t in texts), None)) for path in images]
+        lost = set(texts) - {text for _, text in pairs}
+        if lost:
+            raise SourceError(f"no TSV of images belongs to {sorted(lost)[0]}")
+        return tuple(pairs)
+    return tuple((path, _sibling(path)) for path in images)
+
+
+def read_row(uri: str, offset: int) -> bytes:
+    """The image of the row that begins at byte `offset`.
+
+    Raises:
+        SourceError: If there is no such row.
+    """
+    with open_file(uri) as file:
+        file.seek(offset)
+        payload = file.readline().rstrip(b"\r\n").partition(b"\t")[2]
+    try:
+        return _decoded(payload)
+    except Refusal as refusal:
+        raise SourceError(f"{uri} changed since it was ingested: {refusal.detail}") from refusal
+
+
+@dataclass(frozen=True, slots=True)
+class _Loader:
+    """The decoded image of one row, or why there is none."""
+
+    payload: bytes
+    repeated: bool
+
+    def __call__(self) -> bytes:
+        if self.repeated:
+            raise Refusal("duplicate-id", "an earlier row has the same key")
+        return _decoded(self.payload)
+
+
+class _Captions:
+    """Captions by row; the key of the row must be that of the image."""
+
+    def __init__(self, uri: str) -> None:
+        self.file: BinaryIO = open_file(uri)
+        self.starts = _index(uri)[0]
+
+    def __call__(
+        self, row: int, key: bytes, image_id: str
+    ) -> tuple[tuple[str, ...], tuple[Problem, ...]]:
+        if row >= len(self.starts) - 1:
+            return (), (Problem(image_id, "bad-caption", f"the caption TSV ends before row {row}"),)
+        self.file.seek(int(self.starts[row]))
+        found, _, payload = self.file.readline().rstrip(b"\r\n").partition(b"\t")
+        if found != key:
+            detail = f"row {row} of the caption TSV has another key; captions left out"
+            return (), (Problem(image_id, "bad-caption", detail),)
+        try:
+            return distinct(captions_in(payload)), ()
+        except Refusal as refusal:
+            return (), (Problem(image_id, refusal.reason, refusal.detail),)
+
+
+def _decoded(payload: bytes) -> bytes:
+    if not payload:
+        raise Refusal("missing-image", "the row has no second column")
+    try:
+        return base64.b64decode(payload.partition(b"\t")[0], validate=True)
+    except binascii.Error as error:
+        raise Refusal("unreadable", f"the row is not base64: {error}") from error
+
+
+@lru_cache(maxsize=64)
+def _index(uri: str) -> tuple[NDArray[np.int64], frozenset[int]]:
+    """First byte of each row and the end; and the rows whose key came before."""
+    starts = _from_lineidx(uri)
+    keys, found = Repeats(), [0]
+    with open_file(uri) as file:
+        if starts is None:
+            for line in file:
+                keys.add(line.partition(b"\t")[0].decode(errors="backslashreplace"))
+                found.append(found[-1] + len(line))
+            starts = np.array(found, dtype=np.int64)
+        else:
+            for start in starts[:-1].tolist():
+                file.seek(start)
+                keys.add(
+                    file.readline(_LONGEST_KEY)
+                    .partition(b"\t")[0]
+                    .decode(errors="backslashreplace")
+                )
+    return starts, keys.positions()
+
+
+def _from_lineidx(uri: str) -> NDArray[np.int64] | None:
+    path = Path(uri).with_suffix(".lineidx")
+    if is_remote(uri) or not path.is_file():
+        return None
+    try:
+        starts: NDArray[Any] = np.array(path.read_text().split(), dtype=np.int64)
+    except ValueError as error:
+        raise SourceError(
+            f"{path} is not one number a line; delete it to have rows counted"
+        ) from error
+    starts = np.append(starts, size_of(uri))
+    if starts[0] != 0 or (np.diff(starts) <= 0).any():
+        raise SourceError(f"{path} does not fit {uri}; delete it to have the rows counted")
+    return starts
+
+
+def _sibling(uri: str) -> str | None:
+    return next(
+        (path for path in _siblings(uri) if not is_remote(path) and Path(path).is_file()), None
+    )
+
+
+def _siblings(uri: str) -> Iterator[str]:
+    """Where the captions of an image TSV may be: `x_captions.tsv`, `texts/x.tsv`, and the like."""
+    path = Path(uri)
+    for word in _TEXT_WORDS:
+        for joint in ("_", ".", "-"):
+            yield str(path.with_name(f"{path.stem}{joint}{word}.tsv"))
+        for image_word in _IMAGE_WORDS:
+            if image_word in path.stem:
+                yield str(path.with_name(f"{path.stem.replace(image_word, word)}.tsv"))
+            if path.parent.name == image_word:
+                yield str(path.parent.parent / word / path.name)
