@@ -1,0 +1,34 @@
+# Two commands matter: `make demo` and `make test`. Both set up .venv first, if it is not there.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test install check docs clean
+
+install: .venv/.installed
+
+.venv/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or newer is needed; say make PYTHON=...')"
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+demo: install
+	$(BIN)/rc demo
+
+test: install
+	$(BIN)/pytest
+
+check: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/rc tables | diff docs/tables.md -
+	$(BIN)/rc commands | diff docs/commands.md -
+
+docs: install
+	$(BIN)/rc tables > docs/tables.md
+	$(BIN)/rc commands > docs/commands.md
+
+clean:
+	rm -rf .venv demo store
