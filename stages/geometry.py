@@ -28,7 +28,9 @@ def pairwise_iou(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
     """
     shared = pairwise_intersection(a, b)  # (N, M)
     union = _areas(a)[:, None] + _areas(b)[None, :] - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    iou = np.zeros(shared.shape, np.result_type(shared, np.float32))
+    np.divide(shared, union, out=iou, where=union > 0)
+    return iou
 
 
 def pairwise_intersection(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:

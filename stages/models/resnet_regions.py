@@ -59,9 +59,9 @@ def attend_once(pool: Any, grid: torch.Tensor) -> torch.Tensor:
 
     Only the mean token's query is kept of T, so keys and values need not be projected for every
     token: the query goes through the key weights once, and the attention-weighted mean of the
-    tokens goes through the value weights once. The key bias shifts all scores of a query alike
-    and drops out of the softmax; the weights sum to 1, so the value bias is added once. Exact,
-    and about twenty times fewer multiplications for RN50.
+    tokens goes through the value weights once; the weights sum to 1, so the value bias is added
+    once. Exact, and about twenty times fewer multiplications for RN50. The key bias shifts all
+    scores of a query alike; it stays for its gradient, zero but there.
 
     Args:
         pool: Attention pool with q/k/v/c projections and a positional embedding of T rows.
@@ -80,7 +80,9 @@ def attend_once(pool: Any, grid: torch.Tensor) -> torch.Tensor:
     query = query.unflatten(1, (heads, depth)).transpose(0, 1)  # (h, N, d)
     keys = pool.k_proj.weight.unflatten(0, (heads, depth))  # (h, d, E)
     folded = torch.bmm(query, keys.to(query.dtype)).transpose(0, 1)  # (N, h, E)
-    weights = torch.bmm(folded, tokens.transpose(1, 2)).softmax(dim=2)  # (N, h, T)
+    shift = (query * pool.k_proj.bias.view(heads, 1, depth)).sum(dim=2).T  # (N, h)
+    scores = torch.bmm(folded, tokens.transpose(1, 2)) + shift[:, :, None]  # (N, h, T)
+    weights = scores.softmax(dim=2)
     mixed = torch.bmm(weights.to(tokens.dtype), tokens).transpose(0, 1)  # (h, N, E)
     values = pool.v_proj.weight.unflatten(0, (heads, depth)).transpose(1, 2)  # (h, E, d)
     joined = torch.bmm(mixed, values.to(mixed.dtype)).transpose(0, 1).flatten(1)  # (N, E)

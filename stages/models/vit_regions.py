@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
+from open_clip.transformer import ResidualAttentionBlock
 from torch.nn import functional as F  # noqa: N812
 
 from schemas.errors import SourceError
@@ -39,7 +40,7 @@ class ViTRegions:
 
     def __post_init__(self) -> None:
         tower = self.visual
-        plain = all(hasattr(block.attn, "in_proj_bias") for block in tower.transformer.resblocks)
+        plain = all(isinstance(b, ResidualAttentionBlock) for b in tower.transformer.resblocks)
         square = tower.patch_size[0] == tower.patch_size[1]
         if tower.attn_pool is not None or tower.pool_type == "none" or not (plain and square):
             raise SourceError(

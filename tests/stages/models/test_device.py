@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from schemas.errors import OptionError
+from stages.models.device import resolve, set_threads
+
+
+def test_cpu_is_cpu() -> None:
+    assert resolve("cpu") == torch.device("cpu")
+
+
+def test_auto_takes_cuda_only_if_there_is_one(monkeypatch) -> None:
+    for there, wanted in ((True, "cuda"), (False, "cpu")):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
+        assert resolve("auto").type == wanted
+
+
+@pytest.mark.parametrize("name", ["gpu", "cpu:1", "cuda:x", "", "CUDA"])
+def test_an_unknown_device_is_refused(name) -> None:
+    with pytest.raises(OptionError, match="--device must be auto, cpu, cuda or cuda:N"):
+        resolve(name)
+
+
+def test_a_cuda_device_that_is_not_there_is_a_sentence(monkeypatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(OptionError, match=r"--device cuda was asked for, but .* sees 0 CUDA"):
+        resolve("cuda")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert resolve("cuda:1") == torch.device("cuda:1")
+    with pytest.raises(OptionError, match=r"--device cuda:2 was asked for, but .* sees 2 CUDA"):
+        resolve("cuda:2")
+
+
+def test_threads_are_set_only_when_asked() -> None:
+    before = torch.get_num_threads()
+    set_threads(None)
+    assert torch.get_num_threads() == before
+    set_threads(1)
+    assert torch.get_num_threads() == 1
+    set_threads(before)

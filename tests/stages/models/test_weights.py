@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import pickle
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from schemas.errors import SourceError
+from stages.models.weights import load_state, read_state, require_trained_statistics, write_state
+
+
+def network() -> torch.nn.Module:
+    return torch.nn.Sequential(torch.nn.Conv2d(1, 2, 1), torch.nn.BatchNorm2d(2))
+
+
+def state() -> dict[str, torch.Tensor]:
+    return {n: torch.full_like(v, 2) for n, v in network().state_dict().items()}
+
+
+def refusal(changed: dict[str, torch.Tensor]) -> str:
+    with pytest.raises(SourceError) as caught:
+        load_state(network(), changed, "weights.pt")
+    return str(caught.value)
+
+
+def test_every_tensor_arrives() -> None:
+    filled = network()
+    load_state(filled, state(), "weights.pt")
+    assert all((value == 2).all() for value in filled.state_dict().values())
+
+
+def test_absent_batch_counters_start_at_zero() -> None:
+    filled = network()
+    load_state(filled, {n: v for n, v in state().items() if "num_batches" not in n}, "w")
+    assert filled[1].num_batches_tracked == 0
+
+
+@pytest.mark.parametrize("name", ["1.running_mean", "1.running_var"])
+def test_absent_statistics_are_refused_for_what_they_would_do(name) -> None:
+    assert "lacks batch-norm statistics" in refusal({n: v for n, v in state().items() if n != name})
+
+
+def test_missing_and_unexpected_names_are_reported_together() -> None:
+    changed = state()
+    changed["0.wieght"] = changed.pop("0.weight")
+    assert "missing 0.weight; unexpected 0.wieght" in refusal(changed)
+
+
+def test_a_long_report_is_shortened() -> None:
+    extra = {f"x{i}": torch.zeros(1) for i in range(9)}
+    assert "unexpected x0, x1, x2 and 6 more" in refusal(state() | extra)
+
+
+def test_a_shape_that_clashes_is_named() -> None:
+    changed = state() | {"0.weight": torch.zeros(3, 1, 1, 1)}
+    assert "0.weight is (3, 1, 1, 1), not (2, 1, 1, 1)" in refusal(changed)
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_weights_that_are_not_finite_are_refused(value) -> None:
+    assert "NaN or infinite weights in 0.bias" in refusal(
+        state() | {"0.bias": torch.full((2,), value)}
+    )
+
+
+def test_statistics_that_were_never_touched_are_told_from_trained_ones() -> None:
+    require_trained_statistics(state(), "w")
+    require_trained_statistics({"0.weight": torch.zeros(1)}, "w")
+    with pytest.raises(SourceError, match="all 1 batch norms of w have their initial statistics"):
+        require_trained_statistics(network().state_dict(), "w")
+
+
+class Bomb:
+    def __reduce__(self):
+        return (pytest.fail, ("a pickle ran code",))
+
+
+def test_a_pickle_that_would_run_code_is_not_opened(tmp_path) -> None:
+    (tmp_path / "bomb.pt").write_bytes(pickle.dumps({"state_dict": Bomb()}, protocol=2))
+    torch.save({"weight": Bomb()}, tmp_path / "new.pt")
+    for name in ("bomb.pt", "new.pt"):
+        with pytest.raises(SourceError, match="was not opened"):
+            read_state(tmp_path / name)
+
+
+def test_a_pickle_of_more_than_tensors_is_refused(tmp_path) -> None:
+    torch.save({"weight": torch.zeros(1), "epochs": 3}, tmp_path / "mixed.pt")
+    with pytest.raises(SourceError, match=r"holds values that are no tensors \(epochs\)"):
+        read_state(tmp_path / "mixed.pt")
+    torch.save([torch.zeros(1)], tmp_path / "list.pt")
+    with pytest.raises(SourceError, match="holds a list, not tensors by name"):
+        read_state(tmp_path / "list.pt")
+
+
+@pytest.mark.parametrize("name", ["cut.safetensors", "cut.pt"])
+def test_a_damaged_file_is_a_sentence(tmp_path, name) -> None:
+    path = tmp_path / name
+    (save_file if name.endswith("safetensors") else torch.save)({"w": torch.zeros(999)}, path)
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(SourceError, match=r"is not a whole safetensors file|was not opened"):
+        read_state(path)
+
+
+def test_a_missing_file_is_a_sentence(tmp_path) -> None:
+    with pytest.raises(SourceError, match=r"none.pt does not exist"):
+        read_state(tmp_path / "none.pt")
+
+
+def test_views_and_shared_tensors_are_written_as_themselves(tmp_path) -> None:
+    base = torch.arange(12.0).reshape(3, 4)
+    write_state(
+        {"b": base.T, "a": base, "n": torch.tensor(3)}, tmp_path / "w.safetensors", torch.float16
+    )
+    again = read_state(tmp_path / "w.safetensors")
+    assert torch.equal(again["b"], base.T)
+    assert again["a"].dtype == torch.float32
+    assert again["n"].dtype == torch.int64

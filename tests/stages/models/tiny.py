@@ -1,0 +1,50 @@
+"""CLIP models small enough for a test: one of each kind of image tower."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from stages.models.clip import Clip, create_clip, save_clip
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TEXT = {"context_length": 16, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1}
+VIT = {"image_size": 64, "layers": 2, "width": 32, "patch_size": 16, "head_width": 16}
+TOWERS: dict[str, dict[str, Any]] = {
+    "resnet": {"image_size": 64, "layers": [1, 1, 1, 1], "width": 8, "head_width": 8},
+    "vit": VIT,
+    "vit-average": VIT | {"pool_type": "avg", "final_ln_after_pool": True},
+    "convnext": {"image_size": 64, "timm_model_name": "test_convnext"},
+}
+
+
+def config(tower: str = "resnet") -> dict[str, Any]:
+    return copy.deepcopy({"embed_dim": 32, "vision_cfg": TOWERS[tower], "text_cfg": TEXT})
+
+
+def tiny_clip(folder: Path, tower: str = "resnet", seed: int = 0) -> Clip:
+    """A model whose norms have seen something, so that none is the identity by accident."""
+    path = folder / f"{tower}.json"
+    path.write_text(json.dumps(config(tower)))
+    clip = create_clip(str(path), seed=seed)
+    generator = torch.Generator().manual_seed(seed)
+    for name, value in clip.network.state_dict().items():
+        if name.endswith(("running_mean", "running_var", "bn3.weight", "bias")):
+            value.copy_(torch.rand(value.shape, generator=generator) * 0.5 + 0.5)
+    return clip
+
+
+def tiny_files(folder: Path, tower: str = "resnet", seed: int = 0) -> dict[tuple[str, str], Path]:
+    """The attachments of a teacher artifact, as `tests.in_memory.InMemory` takes them."""
+    files = {
+        ("teacher", name): folder / f"{tower}-{seed}-{name}"
+        for name in ("model.json", "weights.safetensors")
+    }
+    clip = tiny_clip(folder, tower, seed)
+    save_clip(clip, files["teacher", "model.json"], files["teacher", "weights.safetensors"])
+    return files
