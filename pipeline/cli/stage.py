@@ -13,13 +13,13 @@ import typer
 
 from pipeline.cli.output import Terminal
 from pipeline.cli.shared import RUN_OPTIONS, Run, check_budget
+from stages.base import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipeline.store.artifact import Artifact
     from pipeline.verbs import Verb
-    from stages.base import Stage
 
 _NAMES = {"Path": Path}  # what annotations of options may mention besides builtins
 
@@ -68,8 +68,9 @@ def execute(
 
 def option_fields(cls: type[Stage]) -> list[tuple[str, Any, Any, Any]]:
     """Name, type, default and metadata of each option of a stage."""
+    common = {f.name for f in fields(Stage)}  # shown last
     found = []
-    for f in fields(cls):
+    for f in sorted(fields(cls), key=lambda f: f.name in common):
         kind = eval(f.type, dict(_NAMES)) if isinstance(f.type, str) else f.type
         found.append((f.name, kind, f.default, f.metadata))
     return found
@@ -140,7 +141,7 @@ def _frozen(value: Any) -> Any:
 
 def _help(meta: Any) -> str:
     words = {"above": ">", "at_least": "≥", "below": "<", "at_most": "≤"}
-    limits = [f"{words[key]} {bound:g}" for key, bound in meta["limits"].items()]
+    limits = [f"{words[key]} {bound}" for key, bound in meta["limits"].items()]
     choices = [" | ".join(meta["choices"])] if meta["choices"] else []
     extra = ", ".join(choices + limits)
     return f"{meta['doc']} ({extra})" if extra else str(meta["doc"])

@@ -1,0 +1,163 @@
+"""The embedded demo: draw a world, run the whole pipeline on it, show what came out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.pictures import RIGHT, WRONG, Mark, Panel, save_sheet
+from pipeline.sql import connect, query
+from schemas.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_SHOWN = 3  # images on a sheet of comparisons
+_HOLDOUT_OFFSET = 500_000  # seeds of held-out scenes never meet those of training scenes
+
+
+@dataclass(frozen=True)
+class Score:
+    """One evaluated model: its name in the recipe and its accuracies, shares in [0, 1]."""
+
+    name: str
+    address: str
+    top1: float
+    top5: float
+    base: float | None
+    novel: float | None
+
+
+def weights_folder() -> Path:
+    """The folder of bundled weights: in the checkout, or where the wheel put them.
+
+    Raises:
+        SourceError: If neither is there.
+    """
+    root = Path(__file__).resolve().parents[1]
+    for folder in (root / "data" / "demo", root / "stages" / "data" / "demo"):
+        if (folder / "teacher.safetensors").is_file():
+            return folder
+    raise SourceError(
+        "the demo's weights are not installed (data/demo/teacher.safetensors); "
+        "use a checkout of the repository, or make them with 'rc run demo_teacher'"
+    )
+
+
+def draw_world(out: Path, scenes: int, holdout: int, seed: int) -> dict[str, Any]:
+    """Draw the scenes to learn from and those held out; what the recipe needs to find them."""
+    from stages.drawn.write import write_scenes
+
+    write_scenes(out / "scenes", "scenes", scenes, seed)
+    write_scenes(out / "holdout", "holdout", holdout, seed + _HOLDOUT_OFFSET)
+    return {
+        "scenes": str(out / "scenes"),
+        "holdout": str(out / "holdout"),
+        "splits": str(out / "holdout" / "splits.json"),
+        "data": str(weights_folder()),
+        "seed": seed,
+    }
+
+
+def scores(root: Path, evaluated: dict[str, str]) -> list[Score]:
+    """Accuracies of each evaluated model, in the order of the recipe."""
+    found = []
+    for name, address in evaluated.items():
+        with connect(root, [address]) as connection:
+            rows = query(
+                connection, "SELECT metric, split, value FROM metrics WHERE category = ''"
+            ).fetchall()
+        values = {(metric, split): value for metric, split, value in rows}
+        found.append(
+            Score(
+                name,
+                address,
+                values[("top1", "all")],
+                values[("top5", "all")],
+                values.get(("top1", "base")),
+                values.get(("top1", "novel")),
+            )
+        )
+    return found
+
+
+def picture_labels(root: Path, labels: str, out: Path) -> Path:
+    """A sheet of training scenes with the pseudo-labels their captions agree with."""
+    with connect(root, [labels]) as connection:
+        images = _images(
+            connection,
+            "SELECT image_id FROM pseudo_labels WHERE kept AND in_caption GROUP BY 1 "
+            f"ORDER BY count(DISTINCT concept_id) DESC, 1 LIMIT {_SHOWN}",
+        )
+        rows = []
+        for image in images:
+            named = _fetch(
+                connection,
+                "SELECT concept, probability, x0, y0, x1, y1 FROM pseudo_labels "
+                "WHERE image_id = ? AND kept AND in_caption "
+                "QUALIFY row_number() OVER (PARTITION BY concept ORDER BY probability DESC) = 1 "
+                "ORDER BY probability DESC",
+                [image["image_id"]],
+            )
+            marks = [
+                Mark((r["x0"], r["y0"], r["x1"], r["y1"]), f"{r['concept']} {r['probability']:.2f}")
+                for r in named
+            ]
+            text = " / ".join(image["captions"])
+            rows.append(Panel(_pixels(image), marks, "pseudo-labels", text))
+    path = out / "pseudo_labels.png"
+    save_sheet(path, [rows])
+    return path
+
+
+def picture_comparison(root: Path, named: Sequence[tuple[str, str]], out: Path) -> Path:
+    """A sheet of held-out scenes: what each evaluated model calls each ground-truth box."""
+    rows: list[list[Panel]] = []
+    for name, address in named:
+        with connect(root, [address]) as connection:
+            images = _images(
+                connection,
+                "SELECT image_id FROM detections GROUP BY 1 ORDER BY count(*) DESC, 1 "
+                f"LIMIT {_SHOWN}",
+            )
+            rows.append([_judged(connection, image, name) for image in images])
+    path = out / "teacher_and_student.png"
+    save_sheet(path, rows)
+    return path
+
+
+def _judged(connection: Any, image: dict[str, Any], name: str) -> Panel:
+    found = _fetch(
+        connection,
+        "SELECT category, truth, x0, y0, x1, y1 FROM detections WHERE image_id = ? "
+        "ORDER BY (x1 - x0) * (y1 - y0) DESC",
+        [image["image_id"]],
+    )
+    right = sum(row["category"] == row["truth"] for row in found)
+    marks = [
+        Mark(
+            (row["x0"], row["y0"], row["x1"], row["y1"]),
+            row["category"],
+            RIGHT if row["category"] == row["truth"] else WRONG,
+        )
+        for row in found
+    ]
+    return Panel(_pixels(image), marks, f"{name}: {right} of {len(found)} right")
+
+
+def _images(connection: Any, statement: str) -> list[dict[str, Any]]:
+    return _fetch(
+        connection,
+        f"SELECT i.* FROM images AS i SEMI JOIN ({statement}) USING (image_id) ORDER BY image_id",
+    )
+
+
+def _fetch(connection: Any, statement: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
+    return list(connection.execute(statement, list(values)).fetch_arrow_table().to_pylist())
+
+
+def _pixels(image: dict[str, Any]) -> Any:
+    from stages.pixels import load_image
+
+    return load_image(image)
