@@ -60,7 +60,7 @@ class StreamFeed(Generic[T, U]):
     def _places(self, start: Position) -> Iterator[tuple[Position, T]]:
         for epoch in count(start[0]):
             used = 0
-            for used, sample in enumerate(self.stream.samples(epoch), start=1):  # noqa: B007
+            for used, sample in enumerate(self.stream.samples(epoch), start=1):
                 if epoch > start[0] or used > start[1]:
                     yield (epoch, used), sample
             if used == 0:

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
     from pathlib import Path
 
-    from stages.training.optimisers import Optimisation
-    from stages.training.schedule import Schedule
+    from stages.training.course import Course
 
 Position = tuple[int, int]  # epoch, and how many samples of it were used
 Row = dict[str, Any]  # step, images, learning_rate, and what the learner reports
@@ -52,27 +51,6 @@ class Feed(Protocol):
     def batches(self, start: Position) -> Iterator[tuple[Sized, Position]]:
         """Batches from `start` on, each with the position behind it."""
         ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Course:
-    """How a run goes.
-
-    Attributes:
-        steps: Optimiser steps.
-        optimisation: How parameters move.
-        schedule: What the learning rate is multiplied by.
-        seed: Of whatever the network draws.
-        log_every: Steps a row of the journal stands for.
-        checkpoint_every: Steps between checkpoints.
-    """
-
-    steps: int
-    optimisation: Optimisation
-    schedule: Schedule
-    seed: int = 0
-    log_every: int = 50
-    checkpoint_every: int = 200
 
 
 @dataclass

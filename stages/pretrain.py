@@ -1,0 +1,143 @@
+"""Pretrain: image-text training of V_t and L on whole images and captions, or an import.
+
+Source: CLIP (arXiv:2103.00020): contrastive loss, learned temperature; defaults near its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from schemas.errors import OptionError, SourceError
+from schemas.images import IMAGES
+from schemas.teachers import TEACHERS
+from stages.base import Part, Reads, each, option
+from stages.training.options import TrainingStage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import pyarrow as pa
+
+    from schemas.table import Table
+    from stages.models.clip import Clip, Spec
+    from stages.training.feed import StreamFeed
+    from stages.training.samples import Sample
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pretrain(TrainingStage):
+    """Train a teacher on whole images and captions, or import one.
+
+    Images without a caption are left out. With `--steps 0` nothing is trained and no images are
+    read: the weights are imported as they are.
+    """
+
+    model: str = option("RN50", "open_clip's name of an architecture, or a JSON configuration")
+    pretrained: str | None = option(None, "weights to begin with: open_clip's tag, or a file")
+    freeze_text: bool = option(False, "train the image tower and the temperature alone")
+    zoom_min: float = option(1.0, "least size of an image, times the network's", above=0)
+    zoom_max: float = option(1.25, "most; a random square of what is larger is kept", above=0)
+    flip: bool = option(True, "swap left and right half of the time")
+    epochs: int = option(32, "passes over the images", at_least=0)
+    optimiser: str = option("adamw", "how parameters move", choices=("sgd", "adamw"))
+    learning_rate: float = option(5e-4, "largest of the run", above=0)
+    weight_decay: float = option(0.2, "decay of parameters, times the rate", at_least=0)
+    schedule: str = option(
+        "cosine", "course of the learning rate", choices=("steps", "cosine", "constant")
+    )
+    warmup: int = option(2000, "steps of linear warm-up; a tenth of the run at most", at_least=0)
+    clip_by: str = option(
+        "total", "whose norm is limited: each tensor's, or all", choices=("parameter", "total")
+    )
+
+    name: ClassVar[str] = "pretrain"
+    version: ClassVar[int] = 1
+    reads: ClassVar[Mapping[str, Reads]] = {"images": each(IMAGES)}
+    writes: ClassVar[Table] = TEACHERS
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.zoom_min > self.zoom_max:
+            raise OptionError(
+                f"rc pretrain: --zoom-min must be at most --zoom-max, "
+                f"got {self.zoom_min:g} and {self.zoom_max:g}"
+            )
+
+    @property
+    def imports_only(self) -> bool:
+        """Whether no step is taken."""
+        return self.steps == 0 or (self.steps is None and self.epochs == 0)
+
+    def requires(self) -> Mapping[str, Reads]:
+        """See `Stage.requires`: no images where nothing is trained."""
+        return {} if self.imports_only else self.reads
+
+    def recipe(self) -> dict[str, Any]:
+        """See `Stage.recipe`: of files the name; where they lie does not matter."""
+        files = {name: Path(value).name for name, value in self._files().items()}
+        return {**super().recipe(), **files}
+
+    def digests(self) -> Mapping[str, str]:
+        """See `Stage.digests`: of the files given for the architecture and the weights.
+
+        Raises:
+            SourceError: If a file cannot be read.
+        """
+        return {name: _sha256(Path(value)) for name, value in self._files().items()}
+
+    def run(self, part: Part) -> Iterator[pa.RecordBatch]:
+        """Train, leave the teacher beside the rows, and yield its training curve."""
+        from stages.models import device
+        from stages.models.clip import create_clip, save_clip
+
+        device.set_threads(self.threads)
+        clip = create_clip(self.model, self.pretrained, self.seed)
+        clip.to(device.resolve(self.device))
+        rows = [] if self.imports_only else self._train(clip, part)
+        weights = part.attach("weights.safetensors")
+        save_clip(clip, part.attach("model.json"), weights, self.save_dtype)
+        yield TEACHERS.batch(
+            {column.name: [row[column.name] for row in rows] for column in TEACHERS.columns}
+        )
+
+    def feed(self, slices: Sequence[Part], spec: Spec) -> StreamFeed[Sample, Any]:
+        """Batches of images and captions from all parts, of the size a network of `spec` wants."""
+        from stages.training.augment import ZoomedCrop
+        from stages.training.feed import StreamFeed
+        from stages.training.pretraining import PairLook, collate_pairs
+        from stages.training.samples import Captioned
+        from stages.training.stream import Stream
+
+        augment = ZoomedCrop((self.zoom_min, self.zoom_max), self.flip, spec)
+        stream = Stream(slices, Captioned, self.seed, self.shuffle_buffer)
+        look = PairLook(self.pixels(), augment, self.seed)
+        return StreamFeed(stream, look, collate_pairs, self.images_per_batch, self.loaders)
+
+    def _train(self, clip: Clip, part: Part) -> Sequence[Mapping[str, Any]]:
+        from stages.training.loop import fit
+        from stages.training.pretraining import Pretraining
+
+        feed = self.feed(part.slices(), clip.spec)
+        steps = self.num_steps(feed.stream)
+        learner = Pretraining(clip, self.precision, freeze_text=self.freeze_text)
+        checkpoint = part.scratch / "checkpoint.pt"
+        return fit(learner, feed, self.course(steps), checkpoint, self.watch(part, steps))
+
+    def _files(self) -> dict[str, str]:
+        """Options that name a file rather than something open_clip knows."""
+        files = {"model": self.model} if self.model.endswith(".json") else {}
+        weights = Path(self.pretrained or "")
+        if weights.suffix or weights.is_file():
+            files["pretrained"] = str(weights)
+        return files
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read ({error.strerror}); check its name") from error

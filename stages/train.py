@@ -1,0 +1,163 @@
+"""Train: a student learns from its teacher's pseudo-labels what regions are called.
+
+Source: RegionCLIP (arXiv:2112.09106), region-text pretraining. Defaults as in the published
+RegionCLIP_RN50.yaml; its 600,000 steps of 96 images are 19 passes over 3 million.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
+from schemas.errors import ArtifactError
+from schemas.images import IMAGES
+from schemas.proposals import PROPOSALS
+from schemas.pseudo_labels import PSEUDO_LABELS
+from schemas.students import STUDENTS
+from schemas.table import as_matrix
+from schemas.teachers import TEACHERS
+from stages.base import Part, Reads, each, option, whole
+from stages.training.options import TrainingStage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import pyarrow as pa
+    import torch
+
+    from schemas.table import Table
+    from stages.models.clip import Spec
+    from stages.training.feed import StreamFeed
+    from stages.training.samples import Sample
+    from stages.training.student import Objective
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train(TrainingStage):
+    """Train a student on regions and their pseudo-labels."""
+
+    where: str | None = option("kept", "SQL condition on pseudo_labels: those that take part")
+    contrastive_weight: float = option(1.0, "of the region-text loss; 0 is off", at_least=0)
+    distillation_weight: float = option(1.0, "of the distillation loss; 0 is off", at_least=0)
+    image_text_weight: float = option(1.0, "of the image-text loss; 0 is off", at_least=0)
+    temperature: float = option(0.01, "divides cosine similarity; lower is sharper", above=0)
+    regions_per_image: int = option(100, "at most so many, drawn at random", at_least=1)
+    regions_among: str = option(
+        "proposals",
+        "drawn from all proposals, or only from those that take part",
+        choices=("proposals", "labelled"),
+    )
+    resize: tuple[str, ...] = option(
+        ("800x1333",), "shortest and longest side, pixels; native; none; of several, one at random"
+    )
+    interpolation: str = option("bicubic", "of resizing", choices=("bicubic", "bilinear"))
+    flip: bool = option(True, "swap left and right half of the time")
+    freeze: str = option(
+        "reference",
+        "constant beside L: stem, first stage and batch norms; or none",
+        choices=("reference", "none"),
+    )
+    whole_image: str = option(
+        "padded", "whole-image region: the padded canvas, or the image", choices=("padded", "image")
+    )
+    epochs: int = option(19, "passes over the images", at_least=1)
+    steps: int | None = option(None, "optimiser steps, instead of --epochs", at_least=1)
+    clip: float | None = option(5.0, "largest norm of a gradient", above=0)
+
+    name: ClassVar[str] = "train"
+    version: ClassVar[int] = 1
+    reads: ClassVar[Mapping[str, Reads]] = {
+        "pseudo_labels": each(PSEUDO_LABELS, where="where"),
+        "proposals": each(PROPOSALS),
+        "images": each(IMAGES),
+        "embeddings": whole(CONCEPT_EMBEDDINGS),
+        "teacher": whole(TEACHERS, also=(STUDENTS,)),
+    }
+    writes: ClassVar[Table] = STUDENTS
+
+    def run(self, part: Part) -> Iterator[pa.RecordBatch]:
+        """Train, leave the student beside the rows, and yield its training curve."""
+        from stages.models import device
+        from stages.models.clip import read_clip, save_clip
+        from stages.training.loop import fit
+        from stages.training.student import Student, make_trainable
+
+        device.set_threads(self.threads)
+        clip = read_clip(
+            part.attachment("teacher", "model.json"),
+            part.attachment("teacher", "weights.safetensors"),
+            self.device,
+        )
+        make_trainable(clip, self.freeze)
+        embeddings = _embeddings(part.table("embeddings"), clip.width)
+        feed = self.feed(part.slices(), len(embeddings), clip.spec)
+        steps = self.num_steps(feed.stream)
+        rows = fit(
+            Student(clip, embeddings, self.objective(), self.precision),
+            feed,
+            self.course(steps),
+            part.scratch / "checkpoint.pt",
+            self.watch(part, steps),
+        )
+        weights = part.attach("weights.safetensors")
+        save_clip(clip, part.attach("model.json"), weights, self.save_dtype)
+        yield _curve(rows)
+
+    def objective(self) -> Objective:
+        """What the options ask the student to be trained for."""
+        from stages.training.student import Objective
+
+        return Objective(
+            contrastive=self.contrastive_weight,
+            distillation=self.distillation_weight,
+            image_text=self.image_text_weight,
+            temperature=self.temperature,
+            whole=self.whole_image,
+        )
+
+    def feed(
+        self, slices: Sequence[Part], num_concepts: int, spec: Spec
+    ) -> StreamFeed[Sample, Any]:
+        """Batches of regions from all parts, seen as a network of `spec` wants them."""
+        from stages.models.preprocess import Size
+        from stages.training.augment import MultiScale
+        from stages.training.feed import StreamFeed
+        from stages.training.region_batches import Look, collate
+        from stages.training.samples import Labelled
+        from stages.training.stream import Stream
+
+        sizes = tuple(Size.parse(text, spec.image_size) for text in self.resize)
+        augment = MultiScale(sizes, self.flip, self.interpolation, spec)
+        regional, told = self.objective().regional, self.image_text_weight > 0
+
+        def read(part: Part) -> Labelled:
+            return Labelled(part, num_concepts, regions=regional, captions=told)
+
+        look = Look(self.pixels(), augment, self.regions_per_image, self.regions_among, self.seed)
+        stream = Stream(slices, read, self.seed, self.shuffle_buffer)
+        return StreamFeed(stream, look, collate, self.images_per_batch, self.loaders)
+
+
+def _embeddings(concepts: pa.Table, width: int) -> torch.Tensor:
+    """Embeddings (C, D) in order of concept_id."""
+    import numpy as np
+    import torch
+
+    ids = concepts["concept_id"].to_numpy()
+    order = np.argsort(ids)
+    if not np.array_equal(ids[order], np.arange(len(ids))):
+        raise ArtifactError("concept ids of the embeddings are not 0, 1, 2, ...: embed them again")
+    matrix = as_matrix(concepts, "embedding")
+    if matrix.shape[1] != width:
+        raise ArtifactError(
+            f"concepts are embedded {matrix.shape[1]} wide, the teacher's space is {width} wide: "
+            f"name the embeddings made with this teacher, or the teacher they were made with"
+        )
+    return torch.from_numpy(matrix[order].astype(np.float32))
+
+
+def _curve(rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:
+    return STUDENTS.batch(
+        {column.name: [row.get(column.name) for row in rows] for column in STUDENTS.columns}
+    )

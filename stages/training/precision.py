@@ -1,0 +1,27 @@
+"""Number formats of a forward pass: float32 throughout, or bfloat16 where it is safe."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+from schemas.errors import OptionError
+
+PRECISIONS = ("float32", "bfloat16")
+
+
+def autocast(precision: str, device: torch.device) -> AbstractContextManager[None]:
+    """The context to run a network in; may be entered again and again.
+
+    Raises:
+        OptionError: If the device cannot compute in bfloat16.
+    """
+    if precision == "float32":
+        return nullcontext()
+    if device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        raise OptionError(
+            f"{torch.cuda.get_device_name(device)} cannot compute in bfloat16; "
+            f"use --precision float32"
+        )
+    return torch.autocast(device.type, dtype=torch.bfloat16)

@@ -1,0 +1,110 @@
+"""A step of image-text pretraining: every image against every caption of the batch.
+
+Source: CLIP (arXiv:2103.00020): symmetric contrastive loss, learned temperature of at least 0.01.
+"""
+
+from __future__ import annotations
+
+import math
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.nn import functional as F  # noqa: N812  # the name all of torch's users know
+
+from stages.losses import image_text_contrastive
+from stages.training.precision import autocast
+from stages.training.region_batches import one_caption
+from stages.training.stream import generator
+from stages.training.texts import encode_trimmed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from stages.models.clip import Clip
+    from stages.training.augment import ZoomedCrop
+    from stages.training.samples import Sample
+
+LARGEST_LOG_SCALE = math.log(100)
+
+
+@dataclass(frozen=True, slots=True)
+class PairBatch:
+    """Images (B, 3, S, S) float32, normalised, and a caption of each."""
+
+    pixels: torch.Tensor
+    captions: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.captions)
+
+
+@dataclass(frozen=True)
+class PairLook:
+    """Makes pixels and a caption of a sample; draws follow from seed, epoch, part and image.
+
+    Attributes:
+        pixels: Decodes a row of images to (H, W, 3) uint8.
+        augment: Crops to the network's native size.
+        seed: Of all draws.
+    """
+
+    pixels: Callable[[Mapping[str, Any]], NDArray[np.uint8]]
+    augment: ZoomedCrop
+    seed: int
+
+    def __call__(self, sample: Sample, epoch: int) -> tuple[torch.Tensor, str]:
+        """The sample as `epoch` sees it."""
+        draw = generator(self.seed, "look", epoch, sample.part, sample.image["image_id"])
+        pixels = self.augment(self.pixels(sample.image), draw)
+        return pixels, one_caption(sample.image, draw) or ""
+
+
+def collate_pairs(pairs: Sequence[tuple[torch.Tensor, str]]) -> PairBatch:
+    """One batch of several images and captions."""
+    return PairBatch(torch.stack([p for p, _ in pairs]), [caption for _, caption in pairs])
+
+
+class Pretraining:
+    """Satisfies `loop.Learner`: both towers and the temperature, or the image tower alone."""
+
+    def __init__(self, clip: Clip, precision: str, *, freeze_text: bool) -> None:
+        """Train `clip`, already on its device."""
+        self._clip = clip
+        self._device = clip.logit_scale.device
+        self._autocast = autocast(precision, self._device)
+        self._freeze_text = freeze_text
+        clip.requires_grad_(True).train()
+        if freeze_text:
+            clip.requires_grad_(False).eval()
+            clip.network.visual.requires_grad_(True).train()
+            clip.logit_scale.requires_grad_(True)
+
+    @property
+    def module(self) -> torch.nn.Module:
+        """See `loop.Learner.module`."""
+        return self._clip
+
+    def losses(self, batch: PairBatch) -> Mapping[str, torch.Tensor]:
+        """See `loop.Learner.losses`: the loss, and the share of images that found their caption."""
+        tokens = self._clip.tokenize(batch.captions).to(self._device)
+        with self._autocast:
+            images = self._clip.encode_images(batch.pixels.to(self._device))
+            with torch.no_grad() if self._freeze_text else nullcontext():
+                texts = encode_trimmed(self._clip, tokens)
+        images = F.normalize(images.float(), dim=1)
+        texts = F.normalize(texts.float(), dim=1)
+        loss = image_text_contrastive(images, texts, (-self._clip.logit_scale).exp())
+        best = (images.detach() @ texts.detach().T).argmax(dim=1)
+        found = best == torch.arange(len(best), device=best.device)
+        return {"loss": loss, "accuracy": found.float().mean()}
+
+    @torch.no_grad()
+    def after_step(self) -> Mapping[str, float]:
+        """See `loop.Learner.after_step`: no temperature under 0.01; its inverse is logged."""
+        self._clip.logit_scale.clamp_(max=LARGEST_LOG_SCALE)
+        return {"logit_scale": float(self._clip.logit_scale.exp())}

@@ -1,0 +1,139 @@
+"""Regions: where the proposals of an image are, and what the teacher said of some of them.
+
+Shapes: P proposals of an image, L pseudo-labels of an image, K kept concepts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from schemas.errors import ArtifactError
+from schemas.pseudo_labels import PSEUDO_LABELS
+from stages.training.stream import groups
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from stages.base import Part
+
+
+@dataclass(frozen=True, slots=True)
+class Regions:
+    """Proposals of an image, and the pseudo-labels of some of them.
+
+    Attributes:
+        boxes: (P, 4) float32, pixels of the original image.
+        labelled: (L,) which proposal each pseudo-label is about.
+        concept_ids: (L,) int64.
+        top_ids: (L, K) int64.
+        top_probabilities: (L, K) float32.
+        residual: (L,) float32, probability of all other concepts.
+    """
+
+    boxes: NDArray[np.float32]
+    labelled: NDArray[np.int64]
+    concept_ids: NDArray[np.int64]
+    top_ids: NDArray[np.int64]
+    top_probabilities: NDArray[np.float32]
+    residual: NDArray[np.float32]
+
+    def drawn(self, count: int, among: str, draw: np.random.Generator) -> Regions:
+        """At most `count` regions that have a pseudo-label, each with its own box (P = L).
+
+        Args:
+            count: Regions to draw, without replacement.
+            among: "proposals" draws from all and keeps those with a pseudo-label, as the
+                reference does; "labelled" draws from the latter, so that more take part.
+            draw: Decides which.
+        """
+        if among == "labelled":
+            picked = np.sort(draw.permutation(len(self.labelled))[:count])
+        else:
+            chosen = draw.permutation(len(self.boxes))[:count]
+            picked = np.flatnonzero(np.isin(self.labelled, chosen))
+        return Regions(
+            self.boxes[self.labelled[picked]],
+            np.arange(len(picked)),
+            self.concept_ids[picked],
+            self.top_ids[picked],
+            self.top_probabilities[picked],
+            self.residual[picked],
+        )
+
+
+class Labels:
+    """Proposals and pseudo-labels of a part as arrays, with the rows of each image."""
+
+    def __init__(self, part: Part, num_concepts: int) -> None:
+        """Read `proposals` and `pseudo_labels` of a part.
+
+        Raises:
+            ArtifactError: If a pseudo-label names a concept beyond the first `num_concepts`.
+        """
+        proposals, labels = part.table("proposals"), _pseudo_labels(part)
+        self.proposals = groups(proposals["image_id"])
+        self.boxes = np.stack(
+            [proposals[side].to_numpy() for side in ("x0", "y0", "x1", "y1")], axis=1
+        )
+        self.proposal_regions = proposals["region"].to_numpy()
+        self.rows = groups(labels["image_id"])
+        self.regions = labels["region"].to_numpy()
+        self.concept_ids = labels["concept_id"].to_numpy().astype(np.int64)
+        self.top_ids = _matrix(labels["top_ids"]).astype(np.int64)
+        self.top_probabilities = _matrix(labels["top_probabilities"])
+        self.residual = labels["residual"].to_numpy()
+        if self.top_ids.size and self.top_ids.max() >= num_concepts:
+            raise ArtifactError(
+                f"pseudo-labels name concept {self.top_ids.max()}, but only {num_concepts} "
+                f"concepts are embedded: name the embeddings the pseudo-labels were made with"
+            )
+
+    def of(self, image_id: str) -> Regions:
+        """The regions of an image; none of them where it has no pseudo-label.
+
+        Raises:
+            ArtifactError: If a pseudo-label is about a region that was not proposed.
+        """
+        nothing = np.zeros(0, dtype=np.int64)
+        proposed = self.proposals.get(image_id, nothing)
+        rows = self.rows.get(image_id, nothing)
+        return Regions(
+            self.boxes[proposed],
+            self._places(image_id, proposed, rows),
+            self.concept_ids[rows],
+            self.top_ids[rows],
+            self.top_probabilities[rows],
+            self.residual[rows],
+        )
+
+    def _places(
+        self, image_id: str, proposed: NDArray[np.int64], rows: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        known = self.proposal_regions[proposed]
+        order = np.argsort(known, kind="stable")
+        wanted = self.regions[rows]
+        places = np.searchsorted(known[order], wanted)
+        found = places < len(known)
+        found[found] = known[order][places[found]] == wanted[found]
+        if not found.all():
+            raise ArtifactError(
+                f"region {wanted[~found][0]} of image {image_id} has a pseudo-label but no "
+                f"proposal: the pseudo-labels were made from other proposals; name those"
+            )
+        return np.asarray(order[places], dtype=np.int64)
+
+
+def _pseudo_labels(part: Part) -> pa.Table:
+    batches = list(part.batches("pseudo_labels"))
+    return pa.Table.from_batches(batches or [PSEUDO_LABELS.empty()])
+
+
+def _matrix(column: pa.ChunkedArray) -> NDArray[Any]:
+    """A column of R lists of one length as (R, K)."""
+    array = column.combine_chunks()
+    values = array.flatten().to_numpy(zero_copy_only=False)
+    return values.reshape(len(array), -1) if len(array) else np.zeros((0, 1), values.dtype)

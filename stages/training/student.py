@@ -1,0 +1,148 @@
+"""A step of student training: three losses over one batch of regions.
+
+Shapes: B images, N regions of the batch, C concepts, D embedding width.
+
+Source: RegionCLIP (arXiv:2112.09106), `PretrainFastRCNN`: the plain sum of the three losses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn import functional as F  # noqa: N812  # the name all of torch's users know
+
+from stages.losses import distillation, image_text_contrastive, region_text_contrastive
+from stages.training.precision import autocast
+from stages.training.texts import FrozenTexts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from stages.models.clip import Clip
+    from stages.training.region_batches import RegionBatch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Objective:
+    """What a student is trained for.
+
+    Attributes:
+        contrastive: Weight of the region-text contrastive loss; 0 switches it off.
+        distillation: Weight of the distillation loss; 0 switches it off.
+        image_text: Weight of the image-text contrastive loss; 0 switches it off.
+        temperature: Divides every cosine similarity.
+        whole: "padded" takes the padded canvas for the whole image, as published; "image" does
+            not count the padding.
+    """
+
+    contrastive: float = 1.0
+    distillation: float = 1.0
+    image_text: float = 1.0
+    temperature: float = 0.01
+    whole: str = "padded"
+
+    @property
+    def regional(self) -> bool:
+        """Whether regions are needed at all."""
+        return self.contrastive > 0 or self.distillation > 0
+
+
+def make_trainable(clip: Clip, freeze: str) -> None:
+    """Set what is trained, and training mode.
+
+    Args:
+        clip: Its language encoder is frozen in any case: concepts were embedded with it.
+        freeze: "reference" also freezes the stem, the first stage and every batch norm; "none"
+            leaves the whole image tower trainable.
+    """
+    if freeze == "reference":
+        clip.freeze_as_reference()
+        clip.train()
+        return
+    clip.requires_grad_(False)
+    clip.eval()
+    clip.network.visual.requires_grad_(True).train()
+
+
+class Student:
+    """Satisfies `loop.Learner`."""
+
+    def __init__(
+        self, clip: Clip, embeddings: torch.Tensor, objective: Objective, precision: str
+    ) -> None:
+        """Train `clip`, already on its device, towards concepts with `embeddings` (C, D)."""
+        self._clip = clip
+        self._device = clip.logit_scale.device
+        self._concepts = F.normalize(embeddings.to(self._device).float(), dim=1)  # (C, D)
+        self._objective = objective
+        self._texts = FrozenTexts(clip, self._device)
+        self._autocast = autocast(precision, self._device)
+
+    @property
+    def module(self) -> torch.nn.Module:
+        """See `loop.Learner.module`."""
+        return self._clip
+
+    def losses(self, batch: RegionBatch) -> Mapping[str, torch.Tensor]:
+        """See `loop.Learner.losses`: those of the three that can be computed, and `regions`."""
+        regional = self._objective.regional
+        boxes = [b if regional else b[:0] for b in batch.boxes]
+        told = [b for b, c in enumerate(batch.captions) if c] if self._objective.image_text else []
+        num_regions = sum(len(b) for b in boxes)
+        terms: dict[str, torch.Tensor] = {}
+        if num_regions or told:
+            regions, images = self._features(batch, boxes, told)
+            if num_regions:
+                terms |= self._region_terms(regions, batch)
+            if told:
+                texts = self._texts.embed([batch.captions[b] or "" for b in told])
+                terms["image_text"] = image_text_contrastive(
+                    images, texts, self._objective.temperature
+                )
+            terms["loss"] = torch.stack(
+                [getattr(self._objective, name) * term for name, term in terms.items()]
+            ).sum()
+        return {**terms, "regions": torch.tensor(float(num_regions))}
+
+    def after_step(self) -> Mapping[str, float]:
+        """See `loop.Learner.after_step`: nothing to do."""
+        return {}
+
+    def _region_terms(self, regions: torch.Tensor, batch: RegionBatch) -> dict[str, torch.Tensor]:
+        objective, terms = self._objective, {}
+        if objective.contrastive:
+            ids = batch.concept_ids.to(self._device)
+            terms["contrastive"] = region_text_contrastive(
+                regions, self._concepts[ids], ids, objective.temperature
+            )
+        if objective.distillation:
+            ids, probabilities, residual = (t.to(self._device) for t in batch.teacher)
+            terms["distillation"] = distillation(
+                regions, self._concepts, (ids, probabilities, residual), objective.temperature
+            )
+        return terms
+
+    def _features(
+        self, batch: RegionBatch, boxes: Sequence[torch.Tensor], told: Sequence[int]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Unit features (N, D) of regions and of the whole images `told`, from one pass."""
+        wholes = [
+            self._whole(batch, b) if b in set(told) else boxes[b][:0] for b in range(len(batch))
+        ]
+        pooled = [torch.cat(pair).to(self._device) for pair in zip(boxes, wholes, strict=True)]
+        is_whole = torch.cat(
+            [torch.arange(len(p)) >= len(b) for p, b in zip(pooled, boxes, strict=True)]
+        ).to(self._device)
+        with self._autocast:
+            feature_map = self._clip.trunk(batch.pixels.to(self._device))
+            features = self._clip.pool_regions(feature_map, pooled)
+        features = F.normalize(features.float(), dim=1)
+        return features[~is_whole], features[is_whole]
+
+    def _whole(self, batch: RegionBatch, image: int) -> torch.Tensor:
+        height, width = batch.sizes[image]
+        if self._objective.whole == "padded":
+            height, width = batch.pixels.shape[2:]
+        return torch.tensor([[0.0, 0.0, float(width), float(height)]])

@@ -1,0 +1,36 @@
+"""A journal as TensorBoard shows it; outside the store, for event files hold clocks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from schemas.errors import OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+
+def board(folder: str | None, verb: str) -> Callable[[Sequence[Mapping[str, Any]]], None]:
+    """A function that writes rows of a journal to event files in `folder`; of None, to nowhere.
+
+    Raises:
+        OptionError: If TensorBoard is not installed.
+    """
+    if folder is None:
+        return lambda rows: None
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise OptionError(
+            f"rc {verb}: --tensorboard needs the package 'tensorboard'; install it, or leave the "
+            f"flag out"
+        ) from error
+    writer = SummaryWriter(folder, purge_step=0)  # a resumed run tells its story again
+
+    def write(rows: Sequence[Mapping[str, Any]]) -> None:
+        for row in rows:
+            for name in row.keys() - {"step"}:
+                writer.add_scalar(f"{verb}/{name}", row[name], row["step"])
+        writer.flush()
+
+    return write
