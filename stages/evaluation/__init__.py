@@ -1,0 +1,1 @@
+"""How good is it: vocabulary, scores, detections, accuracy and average precision."""

@@ -1,0 +1,149 @@
+"""From features to scores, and from scores to detections.
+
+Shapes: R regions of an image, N objects, K categories, D width, M detections of an image.
+
+Source: RegionCLIP (arXiv:2112.09106), zero-shot inference: a background whose logit is exactly 0
+stands beside the K categories; score, threshold, class-wise NMS, then the best of an image.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from schemas.errors import ArtifactError
+from stages.geometry import pairwise_iou
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FORMULAS = ("probability", "sqrt-objectness", "sqrt-logit")
+
+
+class Detections(NamedTuple):
+    """What is said about an image, surest first. Each (M,): region, category id, score."""
+
+    region: NDArray[np.int64]
+    category: NDArray[np.int64]
+    score: NDArray[np.float64]
+
+
+def cosines(features: NDArray[Any], embeddings: NDArray[Any]) -> NDArray[np.float64]:
+    """Cosine of every feature and every embedding; 0 where one has no length.
+
+    Args:
+        features: (R, D), of any length.
+        embeddings: (K, D), likewise.
+
+    Returns:
+        (R, K) in [-1, 1].
+
+    Raises:
+        ArtifactError: If a feature or embedding is not finite.
+    """
+    found = np.asarray(_unit(features) @ _unit(embeddings).T)
+    if not np.isfinite(found).all():
+        raise ArtifactError(
+            "rc evaluate: the model gives features that are not numbers; "
+            "its weights are damaged, or were trained until they diverged"
+        )
+    return np.clip(found, -1.0, 1.0)
+
+
+def probabilities(cosine: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+    """Probability of each category, beside a background of logit 0 that takes its share.
+
+    Args:
+        cosine: (R, K).
+        temperature: Divides the cosine.
+
+    Returns:
+        (R, K) in [0, 1]; a row sums to 1 minus the probability of background.
+    """
+    logits = cosine / temperature
+    top = np.maximum(logits.max(axis=1, keepdims=True, initial=0.0), 0.0)  # exp cannot overflow
+    weights = np.exp(logits - top)
+    return np.asarray(weights / (weights.sum(axis=1, keepdims=True) + np.exp(-top)))
+
+
+def combine(
+    formula: str, probability: NDArray[np.float64], localizer: NDArray[Any]
+) -> NDArray[np.float64]:
+    """Score of each category: its probability, alone or with what the localizer said.
+
+    Args:
+        formula: probability; sqrt-objectness, the root of probability times objectness; or
+            sqrt-logit, the root of probability times the raw objectness logit, as the published
+            code has it: nan where the logit is negative, and above 1 at will.
+        probability: (R, K).
+        localizer: (R,) objectness, or logit, as the formula asks; not looked at by probability.
+
+    Returns:
+        (R, K).
+    """
+    if formula == "probability":
+        return probability
+    with np.errstate(invalid="ignore"):  # the root of a negative number is nan, which drops it
+        return np.sqrt(probability * localizer.astype(np.float64)[:, None])
+
+
+def select(
+    scores: NDArray[np.float64],
+    boxes: NDArray[np.float32],
+    *,
+    threshold: float,
+    nms: float,
+    limit: int,
+) -> Detections:
+    """The detections of an image: finite, above the threshold, class-wise NMS, the best of all.
+
+    Candidates are visited from the surest down, so whether one survives depends only on what was
+    kept before it, and the visit ends when `limit` are kept: the same as NMS first and cutting
+    afterwards. Of equal scores the lower region comes first, then the lower category.
+
+    Args:
+        scores: (R, K); rows that are not finite throughout are dropped.
+        boxes: (R, 4).
+        threshold: Scores must be strictly above.
+        nms: Of two boxes of one category with a larger IoU, the less sure is dropped.
+        limit: Detections kept, at most.
+    """
+    passing = (scores > threshold) & np.isfinite(scores).all(axis=1, keepdims=True)
+    region, category = np.nonzero(passing)
+    score = scores[region, category]
+    overlaps = pairwise_iou(boxes, boxes) > nms  # (R, R)
+    kept_regions: dict[int, list[int]] = defaultdict(list)
+    kept: list[int] = []
+    for candidate in np.argsort(-score, kind="stable").tolist():
+        rivals = kept_regions[int(category[candidate])]
+        if rivals and overlaps[region[candidate], rivals].any():
+            continue
+        rivals.append(int(region[candidate]))
+        kept.append(candidate)
+        if len(kept) == limit:
+            break
+    return Detections(region[kept], category[kept], score[kept])
+
+
+def ranks(cosine: NDArray[np.float64], truth: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Place of the true category among all, 0 is best; of equals the lower id comes first.
+
+    Args:
+        cosine: (N, K).
+        truth: (N,) category ids.
+
+    Returns:
+        (N,) in [0, K).
+    """
+    own = np.take_along_axis(cosine, truth[:, None], axis=1)  # (N, 1)
+    earlier = np.arange(cosine.shape[1])[None, :] < truth[:, None]
+    before = (cosine > own) | ((cosine == own) & earlier)
+    return np.asarray(before.sum(axis=1))
+
+
+def _unit(rows: NDArray[Any]) -> NDArray[np.float64]:
+    rows = np.asarray(rows, dtype=np.float64)
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.where(length == 0, 1.0, length))
