@@ -190,7 +190,8 @@ def _objects(part: Part, record: Record, width: int, height: int) -> list[dict[s
     """The objects of a record with their boxes cut at the borders; impossible boxes refused."""
     kept: list[dict[str, Any]] = []
     for number, drawn in enumerate(record.objects):
-        box = np.array([drawn.box], dtype=np.float32)  # (1, 4)
+        with np.errstate(over="ignore"):  # becomes infinite, and is refused below
+            box = np.array([drawn.box], dtype=np.float32)  # (1, 4)
         inside = clip(box, width, height)
         reason = _box_problem(box, inside)
         if reason:

@@ -213,11 +213,11 @@ def _orientation(image: Image.Image) -> int:
 def _decode_jpeg(content: bytes) -> NDArray[np.uint8] | None:
     """Pixels, or None if Pillow should have a look: CMYK, oddities, damage."""
     try:
-        height, width = simplejpeg.decode_jpeg_header(content, strict=False)[:2]
-        if width * height > CEILING:
+        height, width, space, _ = simplejpeg.decode_jpeg_header(content, strict=False)
+        if width * height > CEILING or space in ("CMYK", "YCCK"):
             return None
         return np.asarray(simplejpeg.decode_jpeg(content, colorspace="RGB", strict=True))
-    except ValueError:
+    except (ValueError, KeyError):  # KeyError: a header without a colour space
         return None
 
 

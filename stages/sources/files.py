@@ -88,6 +88,17 @@ def size_of(uri: str) -> int:
         raise SourceError(f"cannot open {uri}: {_why(error)}") from error
 
 
+def stamp(uri: str) -> tuple[int, int]:
+    """Size and time of change of a local file, to tell whether what was remembered of it holds."""
+    if is_remote(uri):
+        return 0, 0  # asking again for every image would cost a round trip each
+    try:
+        found = Path(uri).stat()
+    except OSError:
+        return -1, -1
+    return found.st_size, found.st_mtime_ns
+
+
 def file_digest(uri: str) -> str:
     """SHA-256 of the content; of files of 64 MB and more, of the size and one MB at each end."""
     size = size_of(uri)

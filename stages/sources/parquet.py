@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas.errors import SourceError
-from stages.sources.files import digest_of, file_digest, labels, open_file
+from stages.sources.files import digest_of, file_digest, labels, open_file, stamp
 from stages.sources.record import DEFAULTS, Problem, Record, Refusal, Slice, SourceOptions, cut
 from stages.sources.texts import CAPTION_COLUMNS, captions_of, column, distinct
 
@@ -99,7 +99,7 @@ def read_row(uri: str, row: int) -> bytes:
     if not 0 <= row < starts[-1]:
         raise SourceError(f"{uri} has no row {row}: it changed since it was ingested")
     group = int(np.searchsorted(starts, row, side="right")) - 1
-    content = _content(_column_of(uri, group)[row - int(starts[group])].as_py())
+    content = _content(_column_of(uri, group, stamp(uri))[row - int(starts[group])].as_py())
     if content is None:
         raise SourceError(f"row {row} of {uri} has no image: it changed since it was ingested")
     return content
@@ -162,9 +162,13 @@ def _batches(uri: str, first: int, last: int) -> Iterator[pa.RecordBatch]:
             yield pa.RecordBatch.from_arrays(arrays, names=list(wanted))
 
 
-@lru_cache(maxsize=1024)
 def _groups(uri: str) -> tuple[np.ndarray[Any, Any], tuple[int, ...]]:
     """First row of each row group and one more, and the bytes of each."""
+    return _groups_at(uri, stamp(uri))
+
+
+@lru_cache(maxsize=1024)
+def _groups_at(uri: str, _stamp: tuple[int, int]) -> tuple[np.ndarray[Any, Any], tuple[int, ...]]:
     with open_file(uri) as file:
         metadata = _parquet(uri, file).metadata
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
@@ -188,7 +192,7 @@ def _cut_groups(
 
 
 @lru_cache(maxsize=2)
-def _column_of(uri: str, group: int) -> pa.ChunkedArray:
+def _column_of(uri: str, group: int, _stamp: tuple[int, int]) -> pa.ChunkedArray:
     with open_file(uri) as file:
         table = _parquet(uri, file)
         return table.read_row_group(group, columns=[image_column(table.schema_arrow)]).column(0)

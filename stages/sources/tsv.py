@@ -17,7 +17,15 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 import numpy as np
 
 from schemas.errors import SourceError
-from stages.sources.files import digest_of, file_digest, is_remote, labels, open_file, size_of
+from stages.sources.files import (
+    digest_of,
+    file_digest,
+    is_remote,
+    labels,
+    open_file,
+    size_of,
+    stamp,
+)
 from stages.sources.record import (
     DEFAULTS,
     Problem,
@@ -187,9 +195,13 @@ def _decoded(payload: bytes) -> bytes:
         raise Refusal("unreadable", f"the row is not base64: {error}") from error
 
 
-@lru_cache(maxsize=64)
 def _index(uri: str) -> tuple[NDArray[np.int64], frozenset[int]]:
     """First byte of each row and the end; and the rows whose key came before."""
+    return _index_at(uri, stamp(uri))
+
+
+@lru_cache(maxsize=64)
+def _index_at(uri: str, _stamp: tuple[int, int]) -> tuple[NDArray[np.int64], frozenset[int]]:
     starts = _from_lineidx(uri)
     keys, found = Repeats(), [0]
     with open_file(uri) as file:

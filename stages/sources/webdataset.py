@@ -24,6 +24,7 @@ from stages.sources.files import (
     open_file,
     safe_name,
     size_of,
+    stamp,
 )
 from stages.sources.record import Problem, Record, Refusal, Slice
 from stages.sources.texts import captions_in_json, captions_of, distinct
@@ -55,12 +56,12 @@ class WebDataset:
 
     def count(self, piece: Slice) -> int:
         """Images of a tar, from its headers."""
-        return _count(self.tars[piece.file])
+        return _count(self.tars[piece.file], stamp(self.tars[piece.file]))
 
     def total(self) -> int | None:
         """Estimated from the first tar and the sizes of all."""
         sizes = [size_of(tar) for tar in self.tars]
-        return round(_count(self.tars[0]) * sum(sizes) / max(sizes[0], 1))
+        return round(_count(self.tars[0], stamp(self.tars[0])) * sum(sizes) / max(sizes[0], 1))
 
     def records(self, piece: Slice) -> Iterator[Record | Problem]:
         """One record per image, with the captions found beside it; then what is wrong."""
@@ -68,7 +69,9 @@ class WebDataset:
         with _opened(uri) as walk:
             for key, members in groupby(walk, key=lambda member: member.key):
                 yield from _group(name, uri, key, members)
-            yield from (Problem(f"{name}/{p.record}", p.reason, p.detail) for p in walk.problems)
+            for refused in walk.problems:
+                record = f"{name}/{refused.record}".rstrip("/")
+                yield Problem(record, refused.reason, refused.detail)
 
     @property
     def _names(self) -> list[str]:
@@ -193,7 +196,7 @@ def _opened(uri: str) -> Iterator[_Walk]:
 
 
 @lru_cache(maxsize=4096)
-def _count(uri: str) -> int:
+def _count(uri: str, _stamp: tuple[int, int]) -> int:
     with _opened(uri) as walk:
         return sum(is_image(info.name) for info in walk.headers())
 

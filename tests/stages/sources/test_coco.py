@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from schemas.errors import SourceError
+from tests.stages.sources.samples import (
+    encoded,
+    ids,
+    ingest,
+    reasons,
+    shared_data,
+    write_images,
+    write_json,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CATEGORIES = [{"id": 7, "name": "dog"}, {"id": 9, "name": "traffic light"}]
+
+
+def images(*names: str) -> list[dict[str, Any]]:
+    return [{"id": number, "file_name": name} for number, name in enumerate(names)]
+
+
+def box(image_id: int, *bbox: float, **more: Any) -> dict[str, Any]:
+    return {"image_id": image_id, "category_id": 7, "bbox": list(bbox), **more}
+
+
+def write_coco(
+    root: Path,
+    split: str = "val",
+    captions: list[Any] | None = None,
+    instances: list[Any] | None = None,
+    folder: str = "images/val",
+) -> Path:
+    """A COCO folder of a.jpg (12 x 8) and b.jpg with these annotations."""
+    write_images(root / folder, ["a.jpg", "b.jpg"])
+    both = images("a.jpg", "b.jpg")
+    if captions is not None:
+        write_json(
+            root / f"annotations/captions_{split}.json", {"images": both, "annotations": captions}
+        )
+    if instances is not None:
+        content = {"images": both, "annotations": instances, "categories": CATEGORIES}
+        write_json(root / f"annotations/instances_{split}.json", content)
+    return root
+
+
+@pytest.mark.parametrize("folder", ["images/val", "val"])
+def test_captions_and_boxes_of_one_file_are_one_image(tmp_path: Path, folder: str) -> None:
+    said = [{"image_id": 0, "caption": " one "}, {"image_id": 0, "caption": "two"}]
+    drawn = [box(0, 2, 1, 4, 5, area=11.5, iscrowd=1)]
+    rows, refused = ingest(tmp_path / "s", write_coco(tmp_path / "c", "val", said, drawn, folder))
+    assert ids(rows) == ["val/a", "val/b"]
+    assert rows[0]["captions"] == ["one", "two"]
+    assert rows[0]["objects"] == [
+        {"category": "dog", "x0": 2, "y0": 1, "x1": 6, "y1": 6, "area": 11.5, "is_crowd": True}
+    ]
+    assert (rows[1]["captions"], rows[1]["objects"], refused) == ([], [], [])
+    assert {row["split"] for row in rows} == {"val"}
+
+
+@pytest.mark.parametrize("which", ["captions", "instances"])
+def test_either_file_alone_is_enough(tmp_path: Path, which: str) -> None:
+    rows, _ = ingest(tmp_path / "s", write_coco(tmp_path / "c", **{which: []}))  # type: ignore[arg-type]
+    assert ids(rows) == ["val/a", "val/b"]
+
+
+def test_files_named_one_by_one_give_the_same_rows(tmp_path: Path) -> None:
+    root = write_coco(tmp_path / "c", captions=[{"image_id": 1, "caption": "x"}], instances=[])
+    notes = root / "annotations"
+    by_name = (notes / "captions_val.json", notes / "instances_val.json", root / "images/val")
+    assert ingest(tmp_path / "s", *by_name) == ingest(tmp_path / "s", root)
+
+
+def test_only_the_images_the_json_lists_are_taken(tmp_path: Path) -> None:
+    root = write_coco(tmp_path / "c", captions=[])
+    write_images(root / "images/val", ["unlisted.jpg"])
+    rows, _ = ingest(tmp_path / "s", root)
+    assert ids(rows) == ["val/a", "val/b"]
+
+
+def test_splits_are_taken_when_asked_for(tmp_path: Path) -> None:
+    root = write_coco(tmp_path / "c", "val", captions=[])
+    write_coco(root, "train", captions=[], folder="images/train")
+    assert ids(ingest(tmp_path / "s", root)[0]) == ["train/a", "train/b", "val/a", "val/b"]
+    assert ids(ingest(tmp_path / "s", root, split=("val",))[0]) == ["val/a", "val/b"]
+    with pytest.raises(SourceError, match=r"no split 'test'.*\['train', 'val'\]"):
+        ingest(tmp_path / "s", root, split=("test",))
+
+
+def test_a_split_without_its_images_is_left_out_unless_asked_for(tmp_path: Path) -> None:
+    root = write_coco(tmp_path / "c", "val", captions=[])
+    write_json(root / "annotations/captions_train.json", {"images": [], "annotations": []})
+    assert ids(ingest(tmp_path / "s", root)[0]) == ["val/a", "val/b"]
+    with pytest.raises(SourceError, match="no split 'train'"):
+        ingest(tmp_path / "s", root, split=("train",))
+
+
+def test_a_listed_image_that_is_not_there_is_reported(tmp_path: Path) -> None:
+    root = write_coco(tmp_path / "c", captions=[])
+    (root / "images/val/a.jpg").unlink()
+    rows, refused = ingest(tmp_path / "s", root)
+    assert ids(rows) == ["val/b"]
+    assert reasons(refused) == [("val/a", "missing-image")]
+
+
+def test_two_files_of_one_stem_are_a_duplicate_even_across_parts(tmp_path: Path) -> None:
+    root = tmp_path / "c"
+    write_images(root / "val", ["a.jpg", "a.png"])
+    listed = {"images": images("a.jpg", "a.png"), "annotations": []}
+    write_json(root / "annotations/captions_val.json", listed)
+    for part_images in (10, 1):
+        rows, refused = ingest(tmp_path / "s", root, part_images=part_images)
+        assert [row["format"] for row in rows] == ["JPEG"]
+        assert reasons(refused) == [("val/a", "duplicate-id")]
+
+
+@pytest.mark.parametrize("name", ["../secret.jpg", "/etc/secret.jpg", "x/../../secret.jpg"])
+def test_a_file_name_that_leaves_the_folder_is_refused(tmp_path: Path, name: str) -> None:
+    root = write_coco(tmp_path / "c", captions=[])
+    write_images(root / "images", ["secret.jpg"])
+    listed = {"images": images(name, "a.jpg"), "annotations": []}
+    write_json(root / "annotations/captions_val.json", listed)
+    rows, refused = ingest(tmp_path / "s", root)
+    assert ids(rows) == ["val/a"]
+    assert [reason for _, reason in reasons(refused)] == ["unsafe-name"]
+
+
+@pytest.mark.parametrize(
+    ("bbox", "reason"),
+    [
+        ([3, 3, 0, 4], "empty-box"),
+        ([3, 3, 4, -2], "empty-box"),
+        ([20, 3, 4, 4], "outside-box"),
+        ([-9, -9, 4, 4], "outside-box"),
+        ([1, 2, 3], "bad-box"),
+        ([1, 2, 3, None], "bad-box"),
+        ([1, 2, 3, float("nan")], "bad-box"),
+        ([1e300, 2, 1e300, 2], "bad-box"),
+        ("1,2,3,4", "bad-box"),
+    ],
+)
+def test_an_impossible_box_is_dropped_and_the_image_stays(
+    tmp_path: Path, bbox: Any, reason: str
+) -> None:
+    drawn = [box(0, 1, 1, 2, 2), {**box(0), "bbox": bbox}]
+    rows, refused = ingest(tmp_path / "s", write_coco(tmp_path / "c", instances=drawn))
+    assert ids(rows) == ["val/a", "val/b"]
+    assert len(rows[0]["objects"]) == 1
+    assert [found for _, found in reasons(refused)] == [reason]
+
+
+def test_a_box_partly_outside_is_clipped(tmp_path: Path) -> None:
+    drawn = [box(0, -2, 5, 100, 100)]
+    rows, refused = ingest(tmp_path / "s", write_coco(tmp_path / "c", instances=drawn))
+    (found,) = rows[0]["objects"]
+    assert [found[k] for k in ("x0", "y0", "x1", "y1", "area")] == [0, 5, 12, 8, 36]
+    assert refused == []
+
+
+def test_a_box_of_an_unlisted_category_is_dropped(tmp_path: Path) -> None:
+    drawn = [{**box(0, 1, 1, 2, 2), "category_id": 8}]
+    rows, refused = ingest(tmp_path / "s", write_coco(tmp_path / "c", instances=drawn))
+    assert rows[0]["objects"] == []
+    assert reasons(refused) == [("val/a", "unknown-category")]
+
+
+def test_a_caption_that_is_no_text_is_dropped(tmp_path: Path) -> None:
+    said = [{"image_id": 0, "caption": 5}, {"image_id": 0, "caption": "good"}]
+    rows, refused = ingest(tmp_path / "s", write_coco(tmp_path / "c", captions=said))
+    assert rows[0]["captions"] == ["good"]
+    assert reasons(refused) == [("val/a", "bad-caption")]
+
+
+def test_lvis_names_its_files_by_url(tmp_path: Path) -> None:
+    write_images(tmp_path / "val2017", ["7.jpg"])
+    entry = {"id": 7, "coco_url": "http://images.cocodataset.org/val2017/7.jpg"}
+    content = {"images": [entry], "annotations": [box(7, 1, 1, 2, 2)], "categories": CATEGORIES}
+    json_path = write_json(tmp_path / "lvis_v1_val.json", content)
+    rows, _ = ingest(tmp_path / "s", json_path, tmp_path / "val2017")
+    assert ids(rows) == ["val2017/7"]
+    assert rows[0]["objects"][0]["is_crowd"] is False
+
+
+@pytest.mark.parametrize("content", ["[1, 2]", "{}", '{"images": 3}', '{"images": [4]}', "{broken"])
+def test_a_json_that_is_not_coco_is_one_sentence(tmp_path: Path, content: str) -> None:
+    root = write_coco(tmp_path / "c", captions=[])
+    (root / "annotations/captions_val.json").write_text(content)
+    with pytest.raises(SourceError, match=r"captions_val\.json"):
+        ingest(tmp_path / "s", root)
+
+
+def test_json_without_a_folder_says_what_is_missing(tmp_path: Path) -> None:
+    root = write_coco(tmp_path / "c", captions=[])
+    with pytest.raises(SourceError, match="needs its folder of images"):
+        ingest(tmp_path / "s", root / "annotations/captions_val.json")
+
+
+def test_masks_are_not_held(tmp_path: Path) -> None:
+    drawn = [box(0, 1, 1, 2, 2, segmentation=[[1.0] * 8])]
+    root = write_coco(tmp_path / "c", instances=drawn)
+    from stages.sources.coco import _load
+
+    (found,) = _load(str(root / "annotations/instances_val.json"))["annotations"]
+    assert "segmentation" not in found
+    assert found["bbox"] == [1, 1, 2, 2]
+
+
+def test_a_corrupt_photograph_does_not_stop_the_others(tmp_path: Path) -> None:
+    root = write_coco(tmp_path / "c", captions=[])
+    (root / "images/val/a.jpg").write_bytes(encoded(size=(90, 90))[:400])
+    rows, refused = ingest(tmp_path / "s", root)
+    assert ids(rows) == ["val/b"]
+    assert [reason for _, reason in reasons(refused)] in (["truncated"], ["unreadable"])
+
+
+def test_the_real_subset_is_read_whole(tmp_path: Path) -> None:
+    root = shared_data("coco_subset")
+    rows, refused = ingest(tmp_path / "s", root, split=("val2017",), verify=False)
+    notes = {
+        name: json.loads((root / f"annotations/{name}_val2017.json").read_text())
+        for name in ("captions", "instances")
+    }
+    files = {entry["file_name"] for note in notes.values() for entry in note["images"]}
+    assert len(rows) == len(files)
+    sizes = {f"val2017/{e['file_name'][:-4]}": e for e in notes["instances"]["images"]}
+    for row in rows:
+        if row["image_id"] in sizes:
+            entry = sizes[row["image_id"]]
+            assert (row["width"], row["height"]) == (entry["width"], entry["height"])
+    assert sum(len(row["captions"]) for row in rows) == len(notes["captions"]["annotations"])
+    drawn = sum(len(row["objects"]) for row in rows)
+    assert drawn + len(refused) == len(notes["instances"]["annotations"])
+    for row in rows:
+        for found in row["objects"]:
+            assert 0 <= found["x0"] < found["x1"] <= row["width"]
+            assert 0 <= found["y0"] < found["y1"] <= row["height"]

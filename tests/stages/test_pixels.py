@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from schemas.errors import SourceError
+from stages.pixels import Limits, Probe, Refusal, decode, load_image, probe, read_content, upright
+from tests.stages.sources.samples import encoded, ingest, saved, write_images
+
+
+def with_orientation(orientation: int, kind: str) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    how: dict[str, Any] = {"lossless": True} if kind == "WEBP" else {}
+    return encoded(3, (13, 7), kind, exif=exif, **how)
+
+
+def forged_png(width: int, height: int) -> bytes:
+    """A PNG whose header claims a size, with hardly any pixels behind it."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        checked = name + data
+        return struct.pack(">I", len(data)) + checked + struct.pack(">I", zlib.crc32(checked))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    pixels = chunk(b"IDAT", zlib.compress(bytes(100)))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + pixels + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_is_applied_once_as_pillow_does(orientation: int, kind: str) -> None:
+    content = with_orientation(orientation, kind)
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(content))).convert("RGB"))
+    found = probe(content, Limits())
+    pixels = decode(content, found.orientation)
+    assert found == Probe(kind, expected.shape[1], expected.shape[0], orientation)
+    np.testing.assert_array_equal(pixels, expected)
+    assert pixels.flags.c_contiguous
+
+
+def test_the_eight_orientations_undo_the_eight_arrangements() -> None:
+    scene = np.random.default_rng().integers(0, 256, (5, 4, 3), dtype=np.uint8)
+    turned = {upright(scene, o).tobytes() for o in range(1, 9)}
+    assert len(turned) == 8
+    np.testing.assert_array_equal(upright(upright(scene, 6), 8), scene)
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 65535])
+def test_an_impossible_orientation_is_none(orientation: int) -> None:
+    assert probe(with_orientation(orientation, "JPEG"), Limits()).orientation == 1
+
+
+def test_damaged_exif_is_no_reason_to_refuse() -> None:
+    content = encoded(exif=b"Exif\0\0MM\0*\0\0\xff\xff\xff\xff")
+    assert probe(content, Limits()).orientation == 1
+
+
+def test_a_huge_header_is_refused_before_its_pixels_are_decoded() -> None:
+    with pytest.raises(Refusal) as caught:
+        probe(forged_png(60_000, 60_000), Limits())
+    assert caught.value.reason == "too-many-pixels"
+    with pytest.raises(Refusal, match="too-many-pixels"):
+        decode(forged_png(60_000, 60_000), 1)
+
+
+def test_the_pixel_limit_may_be_raised_above_that_of_pillow() -> None:
+    found = probe(forged_png(20_000, 20_000), Limits(max_pixels=400_000_000))
+    assert (found.width, found.height) == (20_000, 20_000)
+
+
+def test_the_pixel_limit_itself_is_allowed() -> None:
+    assert probe(encoded(size=(10, 10)), Limits(max_pixels=100)).width == 10
+    with pytest.raises(Refusal, match="too-many-pixels"):
+        probe(encoded(size=(10, 10)), Limits(max_pixels=99))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1)])
+def test_a_side_of_one_pixel_is_too_small(size: tuple[int, int]) -> None:
+    with pytest.raises(Refusal, match="too-small"):
+        probe(encoded(size=size), Limits())
+
+
+@pytest.mark.parametrize("content", [b"", b"GIF89a rest", b"<svg/>", bytes(100), b"\xff\xd8\xff"])
+def test_what_is_no_picture_is_unreadable(content: bytes) -> None:
+    for look in (lambda: probe(content, Limits()), lambda: decode(content, 1)):
+        with pytest.raises(Refusal) as caught:
+            look()
+        assert caught.value.reason == "unreadable"
+
+
+@pytest.mark.parametrize("kind", ["GIF", "BMP", "TIFF"])
+def test_only_jpeg_png_and_webp_are_opened(kind: str) -> None:
+    with pytest.raises(Refusal, match="unreadable"):
+        probe(encoded(kind=kind), Limits())
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_a_picture_cut_short_is_truncated(kind: str, share: float) -> None:
+    whole = encoded(size=(120, 90), kind=kind)
+    cut = whole[: int(len(whole) * share)]
+    probe(cut, Limits())
+    with pytest.raises(Refusal) as caught:
+        decode(cut, 1)
+    assert caught.value.reason == "truncated"
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_damage_gives_pixels_or_a_refusal(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    kind = ("JPEG", "PNG", "WEBP")[seed % 3]
+    content = bytearray(encoded(seed, (40, 30), kind))
+    for place in random.integers(0, len(content), 12):
+        content[place] = random.integers(256)
+    outcome = None
+    try:
+        found = probe(bytes(content), Limits())
+        pixels = decode(bytes(content), found.orientation)
+    except Refusal as refusal:
+        outcome = refusal.reason
+    else:
+        assert pixels.shape == (found.height, found.width, 3)
+    assert outcome in {None, "unreadable", "truncated", "too-many-pixels", "too-small"}
+
+
+def test_cmyk_comes_out_as_pillow_sees_it() -> None:
+    ink = Image.fromarray(np.random.default_rng(1).integers(0, 256, (9, 9, 4), np.uint8), "CMYK")
+    content = saved(ink, "JPEG", quality=95)
+    expected = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+    np.testing.assert_array_equal(decode(content, 1), expected)
+
+
+def test_grey_has_three_equal_channels() -> None:
+    grey = Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8))
+    for kind in ("JPEG", "PNG"):
+        pixels = decode(saved(grey, kind), 1)
+        assert pixels.shape == (8, 8, 3)
+        assert (pixels == pixels[:, :, :1]).all()
+
+
+def test_sixteen_bit_grey_keeps_its_upper_half() -> None:
+    deep = np.random.default_rng().integers(0, 1 << 16, (6, 5), dtype=np.uint16)
+    pixels = decode(saved(Image.fromarray(deep), "PNG"), 1)
+    np.testing.assert_array_equal(pixels[:, :, 0], deep >> 8)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_transparent_pixels_are_white_and_half_ones_are_blended(kind: str) -> None:
+    clear = np.zeros((4, 4, 4), np.uint8)  # black
+    clear[2:, :, 3] = 255
+    clear[1, :, 3] = 102  # 0.4
+    how = {"lossless": True} if kind == "WEBP" else {}
+    pixels = decode(saved(Image.fromarray(clear), kind, **how), 1)
+    assert pixels[:, 0, 0].tolist() == [255, 153, 0, 0]
+
+
+def test_a_palette_with_a_transparent_colour_is_composited_too() -> None:
+    picture = Image.new("P", (4, 4), 0)
+    picture.putpalette([255, 0, 0, 0, 0, 255])
+    picture.putpixel((0, 0), 1)
+    pixels = decode(saved(picture, "PNG", transparency=0), 1)
+    assert pixels[0, 0].tolist() == [0, 0, 255]
+    assert pixels[1, 1].tolist() == [255, 255, 255]
+
+
+def test_the_fast_decoder_and_pillow_agree() -> None:
+    content = encoded(9, (64, 48), quality=90)
+    expected = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+    assert np.abs(decode(content, 1).astype(int) - expected).max() <= 1
+
+
+@pytest.fixture
+def row(tmp_path: Path) -> dict[str, Any]:
+    write_images(tmp_path / "photos", ["a.jpg"])
+    rows, _ = ingest(tmp_path / "scratch", tmp_path / "photos")
+    return rows[0]
+
+
+def test_a_row_leads_to_its_pixels(row: dict[str, Any]) -> None:
+    assert load_image(row).shape == (row["height"], row["width"], 3)
+
+
+def test_a_packed_row_needs_no_file(row: dict[str, Any]) -> None:
+    packed = {**row, "content": read_content(row), "uri": "/nowhere"}
+    np.testing.assert_array_equal(load_image(packed), load_image(row))
+
+
+def test_a_file_that_is_gone_is_named(row: dict[str, Any]) -> None:
+    Path(row["uri"]).unlink()
+    with pytest.raises(SourceError, match=r"cannot open .*a\.jpg: No such file"):
+        read_content(row)
+
+
+@pytest.mark.parametrize("change", [lambda c: c[:-1], lambda c: c + b"x"])
+def test_a_file_of_another_size_is_refused(row: dict[str, Any], change: Any) -> None:
+    path = Path(row["uri"])
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(SourceError, match="ingest again"):
+        read_content(row)
+
+
+def test_a_row_that_disagrees_with_its_picture_is_refused(row: dict[str, Any]) -> None:
+    with pytest.raises(SourceError, match=r"is 12 x 8, 13 x 8 at ingest"):
+        load_image({**row, "width": 13})
+
+
+def test_content_that_no_longer_decodes_is_a_sentence(row: dict[str, Any]) -> None:
+    with pytest.raises(SourceError, match=r"photos/a\.jpg in .* is unreadable"):
+        load_image({**row, "content": bytes(row["num_bytes"])})
