@@ -1,0 +1,95 @@
+"""Embed concepts: each concept in its prompt templates, through the teacher's language encoder.
+
+Source: RegionCLIP (arXiv:2112.09106): 81 templates, their embeddings averaged as they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
+from schemas.concepts import CONCEPTS
+from schemas.errors import ArtifactError
+from schemas.teachers import TEACHERS
+from stages.base import Part, Reads, Stage, option, whole
+from stages.text.templates import read_templates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import pyarrow as pa
+
+    from schemas.table import Table
+
+_BLOCK = 256  # concepts a batch of rows: 1 MB of embeddings 1024 wide
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbedConcepts(Stage):
+    """Give every concept its place in the space of the teacher's features."""
+
+    templates: str = option(
+        "paper",
+        "prompt templates: paper (81), plain ('a photo of a {}.'), or a file, one per line",
+        recipe=False,
+    )
+    averaging: str = option(
+        "reference",
+        "over prompts: reference (mean as they are) or openai (normalise, mean, normalise)",
+        choices=("reference", "openai"),
+    )
+    batch: int = option(1024, "prompts encoded together", recipe=False, at_least=1)
+
+    name: ClassVar[str] = "embed-concepts"
+    version: ClassVar[int] = 1
+    reads: ClassVar[Mapping[str, Reads]] = {
+        "concepts": whole(CONCEPTS),
+        "teacher": whole(TEACHERS),
+    }
+    writes: ClassVar[Table] = CONCEPT_EMBEDDINGS
+    unit: ClassVar[str] = "concepts"
+
+    def digests(self) -> Mapping[str, str]:
+        """See `Stage.digests`: the templates themselves, whatever they are called."""
+        lines = "\n".join(read_templates(self.templates))
+        return {"templates": hashlib.sha256(lines.encode()).hexdigest()}
+
+    def run(self, part: Part) -> Iterator[pa.RecordBatch]:
+        """Yield one row per concept.
+
+        Raises:
+            ArtifactError: If there are no concepts.
+        """
+        from stages.models import device
+        from stages.models.clip import load_clip
+        from stages.models.text_embeddings import embed_names
+
+        device.set_threads(self.threads)
+        device.deterministic()
+        templates = read_templates(self.templates)
+        concepts = part.table("concepts").sort_by("concept_id")
+        if not concepts.num_rows:
+            raise ArtifactError(
+                "rc embed-concepts: the concept pool is empty; lower --min-frequency of "
+                "rc extract-concepts, or give it a list with --from"
+            )
+        clip = load_clip(
+            part.attachment("teacher", "model.json"),
+            part.attachment("teacher", "weights.safetensors"),
+            self.device,
+        )
+        part.note("templates", list(templates))
+        for block in concepts.to_batches(max_chunksize=_BLOCK):
+            names = block.column("concept").to_pylist()
+            embeddings = embed_names(clip, names, templates, self.averaging, self.batch)
+            yield CONCEPT_EMBEDDINGS.batch(
+                {
+                    "concept_id": block.column("concept_id"),
+                    "concept": block.column("concept"),
+                    "prompts": [len(templates)] * len(names),
+                    "embedding": embeddings.numpy(),
+                }
+            )
+            part.advance(len(names))

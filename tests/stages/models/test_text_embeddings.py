@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from stages.models.text_embeddings import average, embed_names
+from tests.stages.models.tiny import tiny_clip
+
+TEMPLATES = ("{}.", "a photo of a {}.", "the {} in the picture")
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    return tiny_clip(tmp_path_factory.mktemp("clip"))
+
+
+@pytest.mark.parametrize("batch", [1, 4, 1000])
+def test_an_embedding_is_the_mean_of_the_raw_embeddings_of_its_prompts(clip, batch) -> None:
+    given = embed_names(clip, ["dog", "traffic_light"], TEMPLATES, "reference", batch)
+    prompts = [["dog.", "a photo of a dog.", "the dog in the picture"]]
+    prompts += [[p.replace("dog", "traffic light") for p in prompts[0]]]
+    wanted = torch.stack([clip.encode_texts(of_one).mean(dim=0) for of_one in prompts])
+    torch.testing.assert_close(given, wanted.detach(), rtol=1e-4, atol=1e-6)
+
+
+def test_openai_averages_directions_and_gives_unit_rows() -> None:
+    vectors = np.random.default_rng(0).normal(size=(5, 3, 8))
+    unit = vectors / np.linalg.norm(vectors, axis=2, keepdims=True)
+    mean = unit.mean(axis=1)
+    wanted = mean / np.linalg.norm(mean, axis=1, keepdims=True)
+    np.testing.assert_allclose(average(torch.from_numpy(vectors), "openai").numpy(), wanted)
+
+
+def test_the_two_rules_differ_by_how_much_length_counts() -> None:
+    vectors = torch.tensor([[[3.0, 0.0], [0.0, 1.0]]])
+    assert average(vectors, "reference").tolist() == [[1.5, 0.5]]
+    torch.testing.assert_close(average(vectors, "openai"), torch.full((1, 2), 0.5**0.5))
+
+
+def test_names_that_read_the_same_are_encoded_once(clip, monkeypatch) -> None:
+    seen: list[str] = []
+    real = clip.tokenize
+    monkeypatch.setattr(clip, "tokenize", lambda texts: (seen.extend(texts), real(texts))[1])
+    given = embed_names(clip, ["hot_dog", "cat", "hot dog"], ("{}",), "reference", 10)
+    assert seen == ["hot dog", "cat"]
+    assert torch.equal(given[0], given[2])
+
+
+def test_no_names_give_no_rows(clip) -> None:
+    assert embed_names(clip, [], TEMPLATES, "reference", 8).shape == (0, 32)
+
+
+def test_a_name_too_long_for_the_network_still_has_an_embedding(clip) -> None:
+    given = embed_names(clip, ["very " * 400 + "long", "x"], ("{}.",), "reference", 8)
+    assert torch.isfinite(given).all()
