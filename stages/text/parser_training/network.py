@@ -1,0 +1,138 @@
+"""The bundled network: hashed word features, a small convolution, one tag per token.
+
+The sizes were chosen for speed first (thousands of captions a second on one core) and for a folder
+under 4 MB; see the measurements in `data/parser/README.md`.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import shutil
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from spacy.language import Language
+    from spacy.training import Example
+
+    from stages.text.parser_training.treebank import Sentence
+
+_log = logging.getLogger(__name__)
+
+_WIDTH = 80
+_MODEL: dict[str, Any] = {
+    "@architectures": "spacy.Tagger.v2",
+    "nO": None,
+    "normalize": False,
+    "tok2vec": {
+        "@architectures": "spacy.Tok2Vec.v2",
+        "embed": {
+            "@architectures": "spacy.MultiHashEmbed.v2",
+            "width": _WIDTH,
+            "attrs": ["NORM", "PREFIX", "SUFFIX", "SHAPE"],
+            "rows": [3000, 500, 1500, 500],
+            "include_static_vectors": False,
+        },
+        "encode": {
+            "@architectures": "spacy.MaxoutWindowEncoder.v2",
+            "width": _WIDTH,
+            "depth": 3,
+            "window_size": 1,
+            "maxout_pieces": 3,
+        },
+    },
+}
+_LABEL_SMOOTHING = 0.05
+_DROPOUT = 0.1
+_LEARN_RATE = 1e-3
+_FIRST_BATCH, _LAST_BATCH, _GROWTH = 300, 2000, 1.002  # words per update
+_LOWER_CASED = 0.3  # share of sentences shown without capitals, as captions often are
+
+
+class Network:
+    """The tagger in training: one optimiser through all phases, weights averaged over time."""
+
+    def __init__(self, sentences: Sequence[Sentence], seed: int) -> None:
+        """Fresh weights; `sentences` fix the tag set."""
+        import spacy
+        from thinc.api import fix_random_seed
+
+        fix_random_seed(seed)
+        self._rng = random.Random(seed)
+        self._nlp: Language = spacy.blank("en")
+        self._nlp.add_pipe("tagger", config={"model": _MODEL, "label_smoothing": _LABEL_SMOOTHING})
+        self._optimizer = self._nlp.initialize(lambda: self._examples(sentences))
+        self._optimizer.learn_rate = _LEARN_RATE
+        self._step = 0
+
+    def train(self, sentences: Sequence[Sentence], steps: int) -> None:
+        """Take `steps` updates on sentences in random order, as often round as needed."""
+        batches = self._batches(sentences)
+        losses: dict[str, float] = {}
+        for done in range(1, steps + 1):
+            self._nlp.update(next(batches), drop=_DROPOUT, sgd=self._optimizer, losses=losses)
+            if done % 100 == 0:
+                _log.info("step %d of %d, loss %.0f", done, steps, losses.pop("tagger"))
+
+    def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
+        """Tags of tokenised sentences under the averaged weights."""
+        from spacy.tokens import Doc
+
+        docs = (Doc(self._nlp.vocab, words=list(words)) for words in sentences)
+        with self._nlp.use_params(self._optimizer.averages):
+            return [[token.tag_ for token in doc] for doc in self._nlp.pipe(docs, batch_size=256)]
+
+    def tokenise(self, captions: Sequence[str]) -> list[tuple[str, ...]]:
+        """Tokens of raw captions, cut as they will be when the parser is used."""
+        return [tuple(token.text for token in self._nlp.tokenizer(text)) for text in captions]
+
+    def save(self, folder: Path) -> None:
+        """Write the averaged weights as a spaCy pipeline, without the words seen in training.
+
+        The tokenizer's exceptions and the label names are all the strings that a pipeline needs;
+        leaving the rest out keeps the treebank's vocabulary out of the published files.
+        """
+        import spacy
+
+        with self._nlp.use_params(self._optimizer.averages):
+            self._nlp.to_disk(folder)
+        blank = spacy.blank("en")
+        for label in self._nlp.pipe_labels["tagger"]:
+            blank.vocab.strings.add(label)
+        blank.vocab.strings.to_disk(folder / "vocab" / "strings.json")
+        for unused in ("key2row", "lookups.bin", "vectors", "vectors.cfg"):
+            (folder / "vocab" / unused).unlink(missing_ok=True)
+        shutil.rmtree(folder / "__pycache__", ignore_errors=True)
+
+    def _examples(self, sentences: Sequence[Sentence]) -> list[Example]:
+        from spacy.tokens import Doc
+        from spacy.training import Example
+
+        return [
+            Example.from_dict(Doc(self._nlp.vocab, words=list(words)), {"tags": list(tags)})
+            for words, tags in sentences
+        ]
+
+    def _batches(self, sentences: Sequence[Sentence]) -> Iterator[list[Example]]:
+        """Endless batches of a slowly growing number of words."""
+        stream = self._stream(sentences)
+        for _ in count():
+            size = min(_FIRST_BATCH * _GROWTH**self._step, _LAST_BATCH)
+            self._step += 1
+            batch: list[Sentence] = []
+            while sum(len(sentence.words) for sentence in batch) < size:
+                batch.append(next(stream))
+            yield self._examples(batch)
+
+    def _stream(self, sentences: Sequence[Sentence]) -> Iterator[Sentence]:
+        order = list(sentences)
+        while True:
+            self._rng.shuffle(order)
+            for sentence in order:
+                lower = self._rng.random() < _LOWER_CASED
+                words = tuple(word.lower() for word in sentence.words)
+                yield sentence._replace(words=words) if lower else sentence
