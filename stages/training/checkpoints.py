@@ -42,7 +42,7 @@ def load(path: Path) -> dict[str, Any] | None:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
         raise ArtifactError(
-            f"checkpoint {path} cannot be read ({error}); delete it to start over"
+            f"checkpoint {path} is damaged or holds more than numbers; delete it to start over"
         ) from error
     return state
 

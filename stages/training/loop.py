@@ -16,6 +16,7 @@ import torch
 
 from schemas.errors import StageError
 from stages.training import checkpoints
+from stages.training.stream import generator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
@@ -154,7 +155,7 @@ def _seeded(seed: int, step: int, module: torch.nn.Module) -> Iterator[None]:
     """Whatever is drawn inside follows from seed and step, and leaves no trace outside."""
     devices = {p.device for p in module.parameters() if p.device.type == "cuda"}
     with torch.random.fork_rng(devices=list(devices)):
-        torch.manual_seed((seed << 32) + step)
+        torch.manual_seed(int(generator(seed, "step", step).integers(1 << 32)))  # takes 32 bits
         yield
 
 

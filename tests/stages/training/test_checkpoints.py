@@ -1,0 +1,72 @@
+"""Checkpoints are whole or absent, and hold no code."""
+
+from __future__ import annotations
+
+import pickle
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+from schemas.errors import ArtifactError
+from stages.training import checkpoints
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
+    state = {"a": torch.arange(3), "b": [1, 2.5, {"c": None}], "d": (0, 7)}
+    checkpoints.save(tmp_path / "x.pt", state)
+    found = checkpoints.load(tmp_path / "x.pt")
+    assert found is not None
+    assert torch.equal(found["a"], state["a"])
+    assert (found["b"], found["d"]) == (state["b"], state["d"])
+    assert [p.name for p in tmp_path.iterdir()] == ["x.pt"]
+
+
+def test_nothing_saved_is_nothing_loaded(tmp_path: Path) -> None:
+    assert checkpoints.load(tmp_path / "x.pt") is None
+
+
+def test_a_kill_while_writing_leaves_the_older_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoints.save(tmp_path / "x.pt", {"step": 1})
+
+    def killed(state: object, file: object) -> None:
+        file.write(b"half")  # type: ignore[attr-defined]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(torch, "save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        checkpoints.save(tmp_path / "x.pt", {"step": 2})
+    assert checkpoints.load(tmp_path / "x.pt") == {"step": 1}
+
+
+def test_a_damaged_checkpoint_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "x.pt").write_bytes(b"not a checkpoint")
+    with pytest.raises(ArtifactError, match=r"x\.pt is damaged .*; delete it to start over"):
+        checkpoints.load(tmp_path / "x.pt")
+
+
+class Trap:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return print, ("this must never be printed",)
+
+
+def test_code_in_a_checkpoint_is_not_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.save({"step": Trap()}, tmp_path / "x.pt", pickle_module=pickle)
+    with pytest.raises(ArtifactError):
+        checkpoints.load(tmp_path / "x.pt")
+    assert capsys.readouterr().out == ""
+
+
+def test_frozen_parameters_are_not_written_but_buffers_are() -> None:
+    network = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2))
+    network[0].weight.requires_grad_(False)
+    network[1].requires_grad_(False)
+    names = set(checkpoints.changing(network))
+    assert names == {"0.bias", "1.running_mean", "1.running_var", "1.num_batches_tracked"}

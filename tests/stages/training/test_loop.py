@@ -1,0 +1,156 @@
+"""The loop: what it logs, that it stops at nonsense, and that a kill changes nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+
+from schemas.errors import StageError
+from stages.training.course import Course
+from stages.training.loop import Position, fit
+from stages.training.optimisers import Optimisation
+from stages.training.schedule import Schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+
+class Line:
+    """Learns y = 2x from batches of numbers, with dropout and a batch norm to make it hard."""
+
+    def __init__(self) -> None:
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            self.module: torch.nn.Module = torch.nn.Sequential(
+                torch.nn.Linear(1, 8),
+                torch.nn.BatchNorm1d(8),
+                torch.nn.Dropout(0.5),
+                torch.nn.Linear(8, 1),
+            )
+
+    def losses(self, batch: Sequence[float]) -> Mapping[str, torch.Tensor]:
+        x = torch.tensor(batch)[:, None]
+        if batch[0] < 0:
+            return {"seen": torch.tensor(1.0)}
+        loss = (self.module(x) - 2 * x).square().mean()
+        return {"loss": loss, "twice": 2 * loss}
+
+    def after_step(self) -> Mapping[str, float]:
+        return {"reading": 7.0}
+
+
+class Numbers:
+    """Ten batches an epoch, each other; from any position."""
+
+    def __init__(self, *, odd: float | None = None) -> None:
+        self.odd = odd
+        self.starts: list[Position] = []
+
+    def batches(self, start: Position) -> Iterator[tuple[Sequence[float], Position]]:
+        self.starts.append(start)
+        epoch, used = start
+        while True:
+            for i in range(used, 10):
+                first = self.odd if self.odd is not None and i == 4 else epoch + i / 10
+                yield [first, 0.5, i / 3], (epoch, i + 1)
+            epoch, used = epoch + 1, 0
+
+
+def course(steps: int = 20, **changes: Any) -> Course:
+    how = Optimisation(kind=changes.pop("kind", "sgd"), learning_rate=0.01, weight_decay=0.1)
+    schedule = Schedule(kind="cosine", steps=steps, warmup=2)
+    return Course(steps=steps, optimisation=how, schedule=schedule, **changes)
+
+
+def weights(learner: Line) -> bytes:
+    state = learner.module.state_dict()
+    return b"".join(value.numpy().tobytes() for value in state.values())
+
+
+class KilledError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("kind", ["sgd", "adamw"])
+@pytest.mark.parametrize("at", [1, 7, 8, 13, 19])
+def test_a_killed_run_ends_like_an_undisturbed_one(tmp_path: Path, kind: str, at: int) -> None:
+    plan = course(kind=kind, log_every=3, checkpoint_every=4)
+    undisturbed = Line()
+    expected = fit(undisturbed, Numbers(), plan)
+
+    done = 0
+
+    def kill(steps: int, rows: Sequence[Mapping[str, Any]]) -> None:
+        nonlocal done
+        done += steps
+        if done == at:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        fit(Line(), Numbers(), plan, tmp_path / "checkpoint.pt", kill)
+    resumed, feed = Line(), Numbers()
+    torch.rand(at)  # a process that was started anew has another global state
+    rows = fit(resumed, feed, plan, tmp_path / "checkpoint.pt")
+    assert feed.starts == [(at // 4 * 4 // 10, at // 4 * 4 % 10)]
+    assert rows == expected
+    assert weights(resumed) == weights(undisturbed)
+
+
+def test_another_seed_drops_other_numbers() -> None:
+    assert fit(Line(), Numbers(), course(seed=1)) != fit(Line(), Numbers(), course(seed=2))
+
+
+def test_the_global_generator_is_left_alone() -> None:
+    before = torch.random.get_rng_state()
+    fit(Line(), Numbers(), course(3))
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_a_row_holds_means_since_the_row_before() -> None:
+    each = fit(Line(), Numbers(), course(6, log_every=1))
+    rows = fit(Line(), Numbers(), course(6, log_every=4))
+    assert [row["step"] for row in rows] == [4, 6]
+    assert [row["images"] for row in rows] == [12, 18]
+    assert rows[1]["loss"] == pytest.approx((each[4]["loss"] + each[5]["loss"]) / 2)
+    assert rows[1]["twice"] == pytest.approx(2 * rows[1]["loss"])
+    assert rows[1]["learning_rate"] == each[5]["learning_rate"]
+    assert rows[0]["reading"] == 7
+
+
+def test_a_step_with_nothing_to_learn_moves_nothing() -> None:
+    learner = Line()
+    before = weights(learner)
+
+    class Silent(Numbers):
+        def batches(self, start: Position) -> Iterator[tuple[Sequence[float], Position]]:
+            while True:
+                yield [-1.0], (0, 1)
+
+    rows = fit(learner, Silent(), course(2, log_every=1))
+    assert weights(learner) == before
+    assert "loss" not in rows[0]
+    assert rows[0]["seen"] == 1
+
+
+def test_a_term_that_was_missing_does_not_count_as_zero() -> None:
+    rows = fit(Line(), Numbers(odd=-1.0), course(10, log_every=10))
+    each = fit(Line(), Numbers(odd=-1.0), course(10, log_every=1))
+    present = [row["loss"] for row in each if "loss" in row]
+    assert len(present) == 9
+    assert rows[0]["loss"] == pytest.approx(sum(present) / 9)
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf")])
+def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(odd: float) -> None:
+    with pytest.raises(StageError, match=r"the loss became nan at step 5; lower --learning-rate"):
+        fit(Line(), Numbers(odd=odd), course())
+
+
+def test_progress_counts_every_step_once_even_when_resumed(tmp_path: Path) -> None:
+    plan, told = course(10, checkpoint_every=4), []
+    fit(Line(), Numbers(), course(8, checkpoint_every=4), tmp_path / "c.pt")
+    fit(Line(), Numbers(), plan, tmp_path / "c.pt", lambda steps, rows: told.append(steps))
+    assert told == [8, 1, 1]
