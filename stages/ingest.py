@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from schemas.table import Table
 
 _BATCH_ROWS: Final = 1000
-_BATCH_BYTES: Final = 64 << 20  # of packed content; keeps memory flat whatever the images weigh
+_BATCH_BYTES: Final = 16 << 20  # of packed content; keeps memory flat whatever the images weigh
 
 
 @dataclass(frozen=True, kw_only=True)

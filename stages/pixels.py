@@ -13,6 +13,7 @@ import struct
 import warnings
 import zlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -21,7 +22,7 @@ from PIL import Image, UnidentifiedImageError
 
 from schemas.errors import SourceError
 from stages.sources import parquet, tsv
-from stages.sources.files import open_file, size_of
+from stages.sources.files import is_remote, open_file, size_of
 from stages.sources.record import Refusal
 
 if TYPE_CHECKING:
@@ -133,16 +134,17 @@ def read_content(row: Mapping[str, Any]) -> bytes:
     if packed is not None:
         return bytes(packed)
     uri, num_bytes = str(row["uri"]), int(row["num_bytes"])
-    if row["source"] == "parquet":
-        content = parquet.read_row(uri, int(row["member"]))
-    elif row["source"] == "tsv":
-        content = tsv.read_row(uri, int(row["offset"]))
-    else:
-        content = _read_file(row, uri, num_bytes)
+    try:
+        content = _read_referenced(row, uri, num_bytes)
+    except FileNotFoundError as error:
+        raise SourceError(
+            f"{row['image_id']} was in {uri}, which is gone: "
+            "put it back, or run rc ingest --force on where it is now"
+        ) from error
     if len(content) != num_bytes:
         raise SourceError(
             f"{row['image_id']} has {len(content)} bytes in {uri}, {num_bytes} at ingest: "
-            "the file changed; run rc ingest again"
+            "the file changed; run rc ingest --force"
         )
     return content
 
@@ -165,9 +167,19 @@ def load_image(row: Mapping[str, Any]) -> NDArray[np.uint8]:
     if (width, height) != (row["width"], row["height"]):
         raise SourceError(
             f"{row['image_id']} in {row['uri']} is {width} x {height}, "
-            f"{row['width']} x {row['height']} at ingest: run rc ingest again"
+            f"{row['width']} x {row['height']} at ingest: run rc ingest --force"
         )
     return pixels
+
+
+def _read_referenced(row: Mapping[str, Any], uri: str, num_bytes: int) -> bytes:
+    if not is_remote(uri) and not Path(uri).exists():
+        raise FileNotFoundError(uri)
+    if row["source"] == "parquet":
+        return parquet.read_row(uri, int(row["member"]))
+    if row["source"] == "tsv":
+        return tsv.read_row(uri, int(row["offset"]))
+    return _read_file(row, uri, num_bytes)
 
 
 def _read_file(row: Mapping[str, Any], uri: str, num_bytes: int) -> bytes:
@@ -178,7 +190,9 @@ def _read_file(row: Mapping[str, Any], uri: str, num_bytes: int) -> bytes:
                 f"{row['image_id']} cannot be found again in {uri}: ingest with --pack"
             )
         if size_of(uri) != num_bytes:  # before reading: what is there now may be of any size
-            raise SourceError(f"{uri} does not have {num_bytes} bytes as at ingest: ingest again")
+            raise SourceError(
+                f"{uri} does not have {num_bytes} bytes as at ingest: rc ingest --force"
+            )
     with open_file(uri) as file:
         file.seek(offset or 0)
         return file.read(num_bytes)

@@ -97,11 +97,16 @@ def read_row(uri: str, row: int) -> bytes:
     """
     starts, _ = _groups(uri)
     if not 0 <= row < starts[-1]:
-        raise SourceError(f"{uri} has no row {row}: it changed since it was ingested")
+        raise SourceError(
+            f"{uri} has no row {row}: it changed since it was ingested; run rc ingest --force"
+        )
     group = int(np.searchsorted(starts, row, side="right")) - 1
     content = _content(_column_of(uri, group, stamp(uri))[row - int(starts[group])].as_py())
     if content is None:
-        raise SourceError(f"row {row} of {uri} has no image: it changed since it was ingested")
+        raise SourceError(
+            f"row {row} of {uri} has no image: it changed since it was ingested; "
+            "run rc ingest --force"
+        )
     return content
 
 

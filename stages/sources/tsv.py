@@ -86,14 +86,12 @@ class Tsv:
         """One record per row."""
         uri, texts = self.files[piece.file]
         starts, repeated = _index(uri)
-        captions = _Captions(texts) if texts else None
-        with open_file(uri) as file:
+        with open_file(uri) as file, _Captions(texts) as captions:
             file.seek(int(starts[piece.first]))
             for row in range(piece.first, piece.last):
                 key, _, payload = file.readline().rstrip(b"\r\n").partition(b"\t")
-                name = key.decode(errors="backslashreplace")
-                image_id = f"{self._names[piece.file]}/{name}"
-                found, problems = captions(row, key, image_id) if captions else ((), ())
+                image_id = f"{self._names[piece.file]}/{key.decode(errors='backslashreplace')}"
+                found, problems = captions(row, key, image_id)
                 yield Record(
                     image_id=image_id,
                     uri=uri,
@@ -147,7 +145,9 @@ def read_row(uri: str, offset: int) -> bytes:
     try:
         return _decoded(payload)
     except Refusal as refusal:
-        raise SourceError(f"{uri} changed since it was ingested: {refusal.detail}") from refusal
+        raise SourceError(
+            f"{uri} changed since it was ingested ({refusal.detail}): run rc ingest --force"
+        ) from refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,15 +164,24 @@ class _Loader:
 
 
 class _Captions:
-    """Captions by row; the key of the row must be that of the image."""
+    """Captions by row; the key of the row must be that of the image. Without a file, none."""
 
-    def __init__(self, uri: str) -> None:
-        self.file: BinaryIO = open_file(uri)
-        self.starts = _index(uri)[0]
+    def __init__(self, uri: str | None) -> None:
+        self.file: BinaryIO | None = open_file(uri) if uri else None
+        self.starts = _index(uri)[0] if uri else np.zeros(1, np.int64)
+
+    def __enter__(self) -> _Captions:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.file:
+            self.file.close()
 
     def __call__(
         self, row: int, key: bytes, image_id: str
     ) -> tuple[tuple[str, ...], tuple[Problem, ...]]:
+        if self.file is None:
+            return (), ()
         if row >= len(self.starts) - 1:
             return (), (Problem(image_id, "bad-caption", f"the caption TSV ends before row {row}"),)
         self.file.seek(int(self.starts[row]))

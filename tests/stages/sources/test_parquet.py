@@ -94,7 +94,7 @@ def test_a_file_that_changed_is_noticed(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="has no row 2"):
         read_content(rows[2])
     write_parquet(path, [{"image": encoded(0, (90, 90))}] * 3)
-    with pytest.raises(SourceError, match="ingest again"):
+    with pytest.raises(SourceError, match="rc ingest --force"):
         read_content(rows[1])
 
 

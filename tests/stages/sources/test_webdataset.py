@@ -4,13 +4,14 @@ import gzip
 import io
 import json
 import tarfile
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from stages.pixels import load_image
-from stages.sources.record import Record
+from stages.sources.record import Problem, Record
 from stages.sources.webdataset import WebDataset
 from tests.stages.sources.samples import (
     encoded,
@@ -261,3 +262,15 @@ def test_real_tars_of_photographs_are_read(tmp_path: Path) -> None:
     assert {f"{row['width']}_{row['height']}" for row in rows} == {
         row["image_id"].split("/")[1] for row in rows
     }
+
+
+def test_memory_does_not_grow_with_the_members_of_a_tar(tmp_path: Path) -> None:
+    peaks = []
+    for count in (100, 2000):
+        members = {f"{n}.txt": b"x" for n in range(count)}
+        source = WebDataset((str(write_tar(tmp_path / f"{count}.tar", members)),))
+        tracemalloc.start()
+        assert all(isinstance(item, Problem) for item in source.records(source.slices()[0]))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 2 * peaks[0]
