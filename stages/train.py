@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
-from schemas.errors import ArtifactError
+from schemas.errors import ArtifactError, OptionError
 from schemas.images import IMAGES
 from schemas.proposals import PROPOSALS
 from schemas.pseudo_labels import PSEUDO_LABELS
@@ -75,6 +75,11 @@ class Train(TrainingStage):
         "teacher": whole(TEACHERS, also=(STUDENTS,)),
     }
     writes: ClassVar[Table] = STUDENTS
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not (self.contrastive_weight or self.distillation_weight or self.image_text_weight):
+            raise OptionError("rc train: at least one loss needs a weight above 0")
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Train, leave the student beside the rows, and yield its training curve."""

@@ -1,0 +1,245 @@
+"""Train: a student of a tiny world, end to end, killed and resumed, saved and loaded."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import open_clip
+import pyarrow as pa
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from schemas.errors import ArtifactError, OptionError, StageError
+from schemas.students import STUDENTS
+from stages.models.clip import Clip, read_clip
+from stages.models.preprocess import normalise
+from stages.pixels import load_image
+from stages.train import Train
+from tests.stages.training import tiny
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.in_memory import InMemory
+
+
+def quick(**changes: Any) -> Train:
+    options = {
+        "steps": 10,
+        "images_per_batch": 4,
+        "resize": ("48x96", "60x96"),
+        "log_every": 3,
+        "learning_rate": 0.01,
+        "momentum": 0.5,
+        "schedule": "cosine",
+        "temperature": 0.1,
+        "device": "cpu",
+        "threads": 1,
+    }
+    return Train(**(options | changes))
+
+
+def run(part: InMemory, **changes: Any) -> list[dict[str, Any]]:
+    (rows,) = quick(**changes).run(part)
+    STUDENTS.check(rows)
+    found: list[dict[str, Any]] = rows.to_pylist()
+    return found
+
+
+def student(part: InMemory) -> Clip:
+    return read_clip(part.folder / "model.json", part.folder / "weights.safetensors")
+
+
+def recognised(clip: Clip) -> float:
+    """Share of squares in pictures never trained on whose concept is the most similar."""
+    right = []
+    for number in range(100, 120):
+        (row,) = tiny.images(range(number, number + 1)).to_pylist()
+        _, _, boxes, concepts = tiny.picture(number)
+        pixels = normalise(load_image(row), clip.spec.mean, clip.spec.std)[None]
+        with torch.no_grad():
+            features = clip.encode_regions(pixels, [torch.tensor(boxes)])
+        right += (features[:, :3].argmax(dim=1) == torch.tensor(concepts)).tolist()
+    return float(np.mean(right))
+
+
+def test_a_student_learns_what_its_pseudo_labels_say(tmp_path: Path) -> None:
+    part = tiny.labelled(tmp_path)
+    before = recognised(
+        read_clip(*(part.files["teacher", n] for n in ("model.json", "weights.safetensors")))
+    )
+    rows = run(part, steps=80, resize=("48x96",), log_every=20, learning_rate=0.02)
+    assert before < 0.6
+    assert recognised(student(part)) > 0.9
+    assert rows[-1]["contrastive"] < rows[0]["contrastive"] / 2
+    assert rows[-1]["distillation"] < rows[0]["distillation"] / 2
+
+
+def test_the_curve_counts_steps_images_and_regions(tmp_path: Path) -> None:
+    rows = run(tiny.labelled(tmp_path))
+    assert [row["step"] for row in rows] == [3, 6, 9, 10]
+    assert [row["images"] for row in rows] == [12, 24, 36, 40]
+    assert all(row["regions"] == 12 for row in rows)
+    total = rows[0]["contrastive"] + rows[0]["distillation"] + rows[0]["image_text"]
+    assert rows[0]["loss"] == pytest.approx(total, rel=1e-5)
+
+
+def test_a_loss_that_is_off_is_null(tmp_path: Path) -> None:
+    rows = run(tiny.labelled(tmp_path), distillation_weight=0.0, image_text_weight=0.0)
+    assert {(row["distillation"], row["image_text"]) for row in rows} == {(None, None)}
+    assert all(row["loss"] == row["contrastive"] for row in rows)
+
+
+class KilledError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adamw"])
+def test_a_killed_run_ends_in_the_same_bytes(tmp_path: Path, optimiser: str) -> None:
+    names = ("undisturbed", "killed")
+    for name in names:
+        (tmp_path / name).mkdir()
+    undisturbed, killed = (tiny.labelled(tmp_path / name) for name in names)
+    options = {"optimiser": optimiser, "checkpoint_every": 4}
+    expected = run(undisturbed, **options)
+
+    def die(count: int = 1) -> None:
+        killed.advanced += count
+        if killed.advanced >= 70:
+            raise KilledError
+
+    killed.advance = die  # type: ignore[method-assign]
+    with pytest.raises(KilledError):
+        run(killed, **options)
+    again = tiny.labelled(tmp_path / "killed")
+    assert run(again, **options) == expected
+    assert again.advanced == 100
+    for name in ("weights.safetensors", "model.json"):
+        assert (tmp_path / "killed" / name).read_bytes() == (undisturbed.folder / name).read_bytes()
+
+
+def test_threads_and_caches_do_not_change_a_byte(tmp_path: Path) -> None:
+    found = []
+    for i, speed in enumerate(({"loaders": 0}, {"loaders": 3}, {"loaders": 2, "cache_mb": 5})):
+        (tmp_path / str(i)).mkdir()
+        part = tiny.labelled(tmp_path / str(i))
+        rows = run(part, steps=5, **speed)
+        found.append((rows, (part.folder / "weights.safetensors").read_bytes()))
+    assert found[0] == found[1] == found[2]
+
+
+def test_another_seed_is_another_run(tmp_path: Path) -> None:
+    assert run(tiny.labelled(tmp_path), seed=1) != run(tiny.labelled(tmp_path), seed=2)
+
+
+def test_open_clip_loads_a_student_by_itself(tmp_path: Path) -> None:
+    part = tiny.labelled(tmp_path)
+    run(part)
+    config = json.loads((tmp_path / "model.json").read_text())["config"]
+    theirs = open_clip.CLIP(**config).eval()
+    theirs.load_state_dict(load_file(tmp_path / "weights.safetensors"), strict=True)
+    ours = student(part)
+    pixels = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.equal(theirs.encode_image(pixels), ours.encode_images(pixels))
+        tokens = ours.tokenize(["a red square"])
+        assert torch.equal(theirs.encode_text(tokens), ours.encode_tokens(tokens))
+
+
+def test_only_what_the_reference_trains_has_changed(tmp_path: Path) -> None:
+    part = tiny.labelled(tmp_path)
+    run(part, image_text_weight=0.0)
+    teacher = load_file(part.files["teacher", "weights.safetensors"])
+    found = load_file(tmp_path / "weights.safetensors")
+    moved = {n.split(".")[1] for n in teacher if not torch.equal(teacher[n], found[n])}
+    assert moved == {"layer2", "layer3", "layer4", "attnpool"}
+
+
+def test_weights_may_be_saved_in_half_the_bytes(tmp_path: Path) -> None:
+    run(tiny.labelled(tmp_path), save_dtype="float16")
+    found = load_file(tmp_path / "weights.safetensors")
+    assert found["visual.conv1.weight"].dtype == torch.float16
+
+
+def test_epochs_become_steps(tmp_path: Path) -> None:
+    rows = run(tiny.labelled(tmp_path), steps=None, epochs=2)
+    assert rows[-1]["step"] == 6  # 2 epochs of 12 images, 4 a step
+
+
+def test_images_without_captions_or_pseudo_labels_do_what_they_can(tmp_path: Path) -> None:
+    part = tiny.labelled(tmp_path, captions={n: [] for n in range(6)}, leave_out=(5, 6, 7, 8, 9))
+    rows = run(part, steps=9, images_per_batch=1, log_every=1)
+    assert {row["regions"] for row in rows} == {0.0, 3.0}
+    assert {row["contrastive"] is None for row in rows} == {True, False}
+
+
+def test_nothing_to_train_on_is_one_sentence(tmp_path: Path) -> None:
+    part = tiny.labelled(tmp_path, leave_out=tuple(range(12)))
+    with pytest.raises(StageError, match="no image is left to train on"):
+        run(part, image_text_weight=0.0)
+
+
+def test_embeddings_of_another_space_are_refused(tmp_path: Path) -> None:
+    part = tiny.labelled(tmp_path)
+    part.tables["embeddings"] = tiny.embeddings(width=16)
+    with pytest.raises(ArtifactError, match="embedded 16 wide, the teacher's space is 32 wide"):
+        run(part)
+
+
+def test_embeddings_may_come_in_any_order_but_without_gaps(tmp_path: Path) -> None:
+    part = tiny.labelled(tmp_path)
+    expected = run(part, steps=3)
+    part.tables["embeddings"] = tiny.embeddings().take([2, 0, 1])
+    assert run(tiny.labelled(tmp_path), steps=3) == expected
+    part.tables["embeddings"] = tiny.embeddings().take(pa.array([0, 2]))
+    with pytest.raises(ArtifactError, match="concept ids of the embeddings are not 0, 1, 2"):
+        run(part)
+
+
+def test_regions_beyond_the_limit_do_not_take_part(tmp_path: Path) -> None:
+    few = run(tiny.labelled(tmp_path), regions_per_image=2)
+    assert all(row["regions"] == 8 for row in few)
+
+
+def test_everything_off_is_refused() -> None:
+    with pytest.raises(OptionError, match="rc train: at least one loss needs a weight above 0"):
+        Train(contrastive_weight=0, distillation_weight=0, image_text_weight=0)
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"temperature": 0}, "--temperature must be above 0"),
+        ({"steps": 0}, "--steps must be at least 1"),
+        ({"optimiser": "lion"}, "--optimiser must be one of sgd, adamw"),
+        ({"contrastive_weight": -1}, "--contrastive-weight must be at least 0"),
+    ],
+)
+def test_options_outside_their_range_are_refused(options: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(OptionError, match=complaint):
+        Train(**options)
+
+
+def test_speed_is_no_part_of_the_recipe() -> None:
+    fast = Train(loaders=8, cache_mb=100, checkpoint_every=7, tensorboard="x", threads=3)
+    assert fast.recipe() == Train().recipe()
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_cuda_trains_like_the_cpu(tmp_path: Path) -> None:
+    cpu = run(tiny.labelled(tmp_path), steps=5, log_every=1)
+    cuda = run(tiny.labelled(tmp_path), steps=5, log_every=1, device="cuda")
+    for a, b in zip(cpu, cuda, strict=True):
+        assert b["loss"] == pytest.approx(a["loss"], rel=2e-2)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_cuda_trains_in_bfloat16(tmp_path: Path) -> None:
+    exact = run(tiny.labelled(tmp_path), steps=1, device="cuda")
+    rough = run(tiny.labelled(tmp_path), steps=1, device="cuda", precision="bfloat16")
+    assert rough[0]["loss"] == pytest.approx(exact[0]["loss"], rel=0.1)
