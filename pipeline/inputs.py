@@ -8,7 +8,7 @@ from pipeline.store import catalog
 from schemas.errors import ArtifactError, ArtifactNotFoundError, OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from pipeline.store.artifact import Artifact
@@ -42,6 +42,26 @@ def resolve(stage: Stage, pinned: Mapping[str, str | None], root: Path) -> dict[
     return ordered
 
 
+def check_cut(stage: Stage, inputs: Mapping[str, Artifact], numbers: Iterable[int]) -> None:
+    """Inputs read part by part must have the parts that are to be computed.
+
+    Raises:
+        ArtifactError: If one was made from fewer images, as `--limit` does.
+    """
+    for role, reads in stage.requires().items():
+        if role not in inputs or reads.whole:
+            continue
+        manifest = inputs[role].manifest
+        there = {record.number for record in (manifest.drafts if reads.drafts else manifest.parts)}
+        missing = sorted(set(numbers) - there)
+        if missing:
+            raise ArtifactError(
+                f"rc {stage.name}: {role} ({inputs[role].address}) lacks part {missing[0]}, as if "
+                f"made with a smaller --limit ({len(missing)} parts are missing). Use the same "
+                f"--limit here, or make {manifest.artifact} again without."
+            )
+
+
 def language(artifact: Artifact) -> Artifact | None:
     """The model whose language encoder an artifact's vectors live with.
 
@@ -55,14 +75,12 @@ def language(artifact: Artifact) -> Artifact | None:
 
 
 def _pinned(stage: Stage, role: str, reads: Reads, name: str, root: Path) -> Artifact:
-    tables = (reads.table, *reads.also)
-    if not any(name.split("@")[0].split("/")[0] == table.name for table in tables):
-        allowed = " or ".join(f"{table.name}@…" for table in tables)
+    tables = {table.name: table for table in (reads.table, *reads.also)}
+    table = tables.get(name.split("@")[0].split("/")[0])
+    if table is None:
+        allowed = " or ".join(f"{known}@…" for known in tables)
         raise OptionError(f"rc {stage.name}: --{_flag(role)} takes {allowed}, got '{name}'")
-    return max(
-        (catalog.find(root, name, t.version) for t in tables if name.startswith(t.name)),
-        key=lambda artifact: artifact.path.name,
-    )
+    return catalog.find(root, name, table.version)
 
 
 def _open_role(

@@ -13,9 +13,10 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from pipeline import engines, provenance
+from pipeline.inputs import check_cut
 from pipeline.progress import Silent
+from pipeline.store import catalog, parts
 from pipeline.store import manifest as manifests
-from pipeline.store import parts
 from pipeline.store.artifact import Artifact, open_artifact, stream
 from pipeline.store.atomic import exclusively
 from pipeline.store.manifest import Manifest, StageRecord
@@ -73,6 +74,7 @@ def plan(stage: Stage, inputs: Mapping[str, Artifact], root: Path) -> Plan:
             if role in inputs and not reads.whole
         }
     )
+    check_cut(stage, inputs, (rows or _first_parts(inputs)) if stage.gang else numbers)
     work = folder / "drafts" if stage.drafts else folder
     paths = {role: artifact.path for role, artifact in inputs.items()}
     tasks = [Task(stage, paths, number, work, rows) for number in numbers]
@@ -92,18 +94,19 @@ def materialize(
     """Return the artifact of `stage` over `inputs`, computing only what is missing.
 
     Raises:
+        ArtifactError: If an input lacks parts that others have.
         StageError: If any part failed; the finished parts stay for the next run.
     """
     reporter = reporter or Silent()
     if stage.threads is None:
         stage = replace(stage, threads=max(1, (os.cpu_count() or 1) // workers))
     work = plan(stage, inputs, root)
-    lock = work.folder.parent / f".{work.folder.name}.lock"
+    if work.finished and not force and not os.access(work.folder, os.W_OK):
+        return open_artifact(work.folder)  # a store one may only read
     waiting = f"another run is making {work.address}; waiting for it to finish"
-    with exclusively(lock, lambda: reporter.say(waiting)):
+    with exclusively(catalog.lock(work.folder), lambda: reporter.say(waiting)):
         if work.finished and not force:
-            (work.folder / manifests.NAME).touch()  # asked for last: now the newest of its table
-            return open_artifact(work.folder)
+            return _found(work.folder)
         if force and work.folder.exists():
             (work.folder / manifests.NAME).unlink(missing_ok=True)
             shutil.rmtree(work.folder)
@@ -122,10 +125,27 @@ def fingerprint(stage: Stage, inputs: Mapping[str, Artifact], sources: Mapping[s
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
 
 
+def _found(folder: Path) -> Artifact:
+    """A finished artifact: asked for last, it is now the newest of its table."""
+    os.utime(folder / manifests.NAME)
+    _tidy(folder)  # the run that finished it may have been killed before it could
+    return open_artifact(folder)
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what only a running stage needs: drafts of files, receipts, scratch; all hidden."""
+    for leftover in [*folder.glob(".*"), *folder.glob("drafts/.*")]:
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
+
+
 def _compute(work: Plan, workers: int, reporter: Reporter) -> Artifact:
     started = time.monotonic()
-    for task in work.tasks[:1]:
-        task.folder.mkdir(parents=True, exist_ok=True)
+    for folder in {work.folder, *(task.folder for task in work.tasks)}:
+        shutil.rmtree(folder / ".work", ignore_errors=True)  # half parts of a killed run
+        folder.mkdir(parents=True, exist_ok=True)
     done = work.receipts()
     finished = {receipt.part.number for receipt in done}
     engine = engines.make(1 if work.stage.gang else workers)
@@ -147,9 +167,7 @@ def _compute(work: Plan, workers: int, reporter: Reporter) -> Artifact:
         "resumed_parts": len(done),
     }
     manifests.write(work.folder, manifest.model_copy(update={"run": circumstances}))
-    for leftover in (".work", ".receipts", ".scratch"):
-        shutil.rmtree(work.folder / leftover, ignore_errors=True)
-        shutil.rmtree(work.folder / "drafts" / leftover, ignore_errors=True)
+    _tidy(work.folder)
     return open_artifact(work.folder)
 
 
@@ -218,6 +236,10 @@ def _limited(stage: Stage, inputs: Mapping[str, Artifact]) -> dict[int, int]:
         if left == 0:
             break
     return rows
+
+
+def _first_parts(inputs: Mapping[str, Artifact]) -> list[int]:
+    return next(iter(inputs.values())).numbers if inputs else []
 
 
 def _total(inputs: Mapping[str, Artifact], rows: Mapping[int, int]) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -53,13 +54,11 @@ class Task:
 class StorePart:
     """The part a running stage sees, backed by the store; see `stages.base.Part`."""
 
-    def __init__(
-        self, task: Task, work: Path, advance: Callable[[int], None], number: int | None = None
-    ) -> None:
+    def __init__(self, task: Task, work: Path, advance: Callable[[int], None]) -> None:
         self._task = task
         self._work = work
-        self._slice = number  # set for one slice of a gang stage
-        self.number = task.number if number is None else number
+        self._slice: int | None = None  # set for one slice of a gang stage
+        self.number = task.number
         self.advance_by = advance
         self.refused: list[tuple[str, str, str]] = []
         self.notes: dict[str, Any] = {}
@@ -120,11 +119,8 @@ class StorePart:
 
     def slices(self) -> Sequence[StorePart]:
         """See `stages.base.Part.slices`."""
-        first = next(iter(self._task.inputs))
-        numbers = self._task.rows or self._artifact(first).numbers
-        return [
-            StorePart(self._task, self._work, self.advance_by, number) for number in sorted(numbers)
-        ]
+        numbers = self._task.rows or self._artifact(self._first).numbers
+        return [self._only(number) for number in sorted(numbers)]
 
     def refuse(self, record: str, reason: str, detail: str) -> None:
         """See `stages.base.Part.refuse`."""
@@ -146,6 +142,12 @@ class StorePart:
             rows = QUARANTINE.batch(columns)
             parts.write_rows(self.attach("quarantine.parquet"), QUARANTINE, [rows])
 
+    def _only(self, number: int) -> StorePart:
+        """One part of a gang stage's inputs; what it refuses and notes counts for the whole."""
+        part = copy(self)
+        part._slice = part.number = number
+        return part
+
     def _artifact(self, role: str) -> Artifact:
         return open_artifact(self._task.inputs[role])
 
@@ -154,22 +156,31 @@ class StorePart:
 
     def _numbers(self, role: str, artifact: Artifact) -> list[int]:
         """Parts of an input that belong to this part."""
-        if not self._is_each(role):
-            return artifact.numbers
-        if self._task.stage.gang and self._slice is None:
-            return [n for n in artifact.numbers if not self._task.rows or n in self._task.rows]
-        return [self.number]
+        whole = not self._is_each(role)
+        if not whole and (self._slice is not None or not self._task.stage.gang):
+            return [self.number]
+        drafts = self._task.stage.requires()[role].drafts is not None
+        records = artifact.manifest.drafts if drafts else artifact.manifest.parts
+        rows = {} if whole and role != self._first else self._task.rows
+        return [record.number for record in records if not rows or record.number in rows]
 
     def _within_limit(
         self, role: str, number: int, rows: Iterator[pa.RecordBatch]
     ) -> Iterator[pa.RecordBatch]:
-        left = self._task.rows.get(number) if role == next(iter(self._task.inputs)) else None
+        left = self._task.rows.get(number) if role == self._first else None
+        if left is None:
+            yield from rows
+            return
         for batch in rows:
-            if left is None:
-                yield batch
-            elif left > 0:
-                yield batch.slice(0, left)
-                left -= batch.num_rows
+            if left <= 0:
+                return
+            yield batch.slice(0, left)
+            left -= batch.num_rows
+
+    @property
+    def _first(self) -> str:
+        """The role that `--limit` counts in."""
+        return next(iter(self._task.inputs), "")
 
 
 def _attachment_name(name: str, number: int, *, own: bool) -> str:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dataclasses import Field
+
     from stages.base import Stage
+
+_NAMES = {"Path": Path}  # what annotations of options may mention besides builtins
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +28,11 @@ class Verb:
         module = import_module(f"stages.{word}")
         stage: type[Stage] = getattr(module, word.title().replace("_", ""))
         return stage
+
+
+def option_type(option: Field[Any]) -> Any:
+    """The type of a stage's option; annotations are text until someone asks."""
+    return eval(option.type, dict(_NAMES)) if isinstance(option.type, str) else option.type
 
 
 VERBS = {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import shlex
 import signal
 import sys
 from typing import TYPE_CHECKING, NoReturn
@@ -13,18 +15,26 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
+class _Interrupted(BaseException):
+    """Ctrl-C or a polite kill; not a KeyboardInterrupt, which Typer would keep to itself."""
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run `rc`; the one place where an error becomes a sentence and an exit code."""
     words = sys.argv[1:] if arguments is None else arguments
-    signal.signal(signal.SIGTERM, _interrupt)
+    for asked in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(asked, _interrupt)
+    if "--debug" in words:
+        logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+        logging.getLogger("pipeline").setLevel(logging.DEBUG)
     try:
         from pipeline.cli.app import make_app
 
         make_app(words)(args=words, prog_name="rc")
     except RCError as error:
         _fail(str(error), 1, debug="--debug" in words)
-    except KeyboardInterrupt:
-        command = " ".join(["rc", *words])
+    except _Interrupted:
+        command = shlex.join(["rc", *words])
         _fail(f"interrupted; finished parts are kept. To resume: {command}", 130)
     except OSError as error:
         if error.errno is None or "--debug" in words:
@@ -34,7 +44,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
+    raise _Interrupted
 
 
 def _fail(sentence: str, code: int, *, debug: bool = False) -> NoReturn:

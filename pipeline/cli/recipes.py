@@ -30,7 +30,7 @@ def run(
     ] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="processes, a part each")] = 1,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="say what the first step would do")
+        bool, typer.Option("--dry-run", help="say what the first unfinished step would do")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no progress")] = False,
 ) -> None:
@@ -74,7 +74,7 @@ def _run_step(step: Step, addresses: dict[str, str], how: Run) -> str | None:
 
     stage = VERBS[step.verb].load()
     pinned = {role: _address(step, name, addresses) for role, name in step.inputs.items()}
-    artifact = execute(stage, _typed(stage, step.options), pinned, replace(how))
+    artifact = execute(stage, step.options, pinned, replace(how))
     return artifact.address if artifact else None
 
 
@@ -84,24 +84,6 @@ def _address(step: Step, name: str, addresses: dict[str, str]) -> str:
     if name[1:] not in addresses:
         raise SourceError(f"step '{step.label}': no earlier step is called '{name[1:]}'")
     return addresses[name[1:]]
-
-
-def _typed(stage: Any, options: dict[str, Any]) -> dict[str, Any]:
-    """Options with text turned into paths and numbers where the stage expects them."""
-    from pipeline.cli.stage import option_fields
-
-    kinds = {name: str(kind) for name, kind, _, _ in option_fields(stage)}
-    typed: dict[str, Any] = {}
-    for name, value in options.items():
-        if isinstance(value, str) and "Path" in kinds[name]:
-            typed[name] = Path(value)
-        elif isinstance(value, str) and "int" in kinds[name] and "str" not in kinds[name]:
-            typed[name] = int(value)
-        elif isinstance(value, str) and "float" in kinds[name] and "str" not in kinds[name]:
-            typed[name] = float(value)
-        else:
-            typed[name] = value
-    return typed
 
 
 def _settings(words: list[str]) -> dict[str, str]:

@@ -6,13 +6,13 @@ import inspect
 import json
 import types
 from dataclasses import fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 import typer
 
 from pipeline.cli.output import Terminal
 from pipeline.cli.shared import RUN_OPTIONS, Run, check_budget
+from pipeline.verbs import option_type
 from stages.base import Stage
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from pipeline.store.artifact import Artifact
     from pipeline.verbs import Verb
-
-_NAMES = {"Path": Path}  # what annotations of options may mention besides builtins
 
 
 def add_stage(app: typer.Typer, verb: Verb) -> None:
@@ -42,15 +40,20 @@ def add_stage(app: typer.Typer, verb: Verb) -> None:
 def execute(
     cls: type[Stage], values: dict[str, Any], pinned: Mapping[str, str | None], run: Run
 ) -> Artifact | None:
-    """Run one stage as the command line asks; print its one line; None after a dry run."""
+    """Run one stage as the command line asks; print its one line.
+
+    None after a dry run, unless the artifact is already there.
+    """
     from pipeline import inputs, runner
+    from pipeline.store.artifact import open_artifact
 
     stage = cls(**{name: _frozen(value) for name, value in values.items()})
     terminal = Terminal(quiet=run.quiet)
     chosen = inputs.resolve(stage, pinned, run.store)
     if run.dry_run:
-        typer.echo(_forecast(runner.plan(stage, chosen, run.store)))
-        return None
+        plan = runner.plan(stage, chosen, run.store)
+        typer.echo(_forecast(plan))
+        return open_artifact(plan.folder) if plan.finished else None
     artifact = runner.materialize(
         stage, chosen, run.store, workers=run.workers, force=run.force, reporter=terminal
     )
@@ -71,8 +74,7 @@ def option_fields(cls: type[Stage]) -> list[tuple[str, Any, Any, Any]]:
     common = {f.name for f in fields(Stage)}  # shown last
     found = []
     for f in sorted(fields(cls), key=lambda f: f.name in common):
-        kind = eval(f.type, dict(_NAMES)) if isinstance(f.type, str) else f.type
-        found.append((f.name, kind, f.default, f.metadata))
+        found.append((f.name, option_type(f), f.default, f.metadata))
     return found
 
 

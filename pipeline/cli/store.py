@@ -10,6 +10,8 @@ import typer
 from pipeline.cli.shared import STORE, Store
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pipeline.store.artifact import Artifact
 
 
@@ -66,8 +68,8 @@ def verify(
     from pipeline.store import catalog
     from schemas.errors import ArtifactError
 
-    chosen = [catalog.find(store, artifact)] if artifact else catalog.everything(store)
-    broken = [name for one in chosen for name in catalog.verify(one)]
+    chosen = [catalog.find(store, artifact).path] if artifact else catalog.committed(store)
+    broken = [name for path in chosen for name in _broken(path)]
     if broken:
         raise ArtifactError(
             f"{len(broken)} files differ from their manifests or are missing: "
@@ -89,8 +91,20 @@ def gc(
     if not yes:
         typer.echo(f"{len(found)} folders would be deleted; add --yes to do it", err=True)
         return
-    freed = sum(catalog.sweep(path) for path in found)
+    freed = catalog.sweep(store, found)
     typer.echo(f"deleted {len(found)} folders, {freed:,} bytes", err=True)
+
+
+def _broken(path: Path) -> list[str]:
+    """Files of an artifact that are not what its manifest says, the manifest among them."""
+    from pipeline.store import catalog
+    from pipeline.store.artifact import open_artifact
+    from schemas.errors import ArtifactError
+
+    try:
+        return catalog.verify(open_artifact(path))
+    except ArtifactError:
+        return [f"{path.parent.name}/{path.name}/manifest.json"]
 
 
 def _facts(artifact: Artifact) -> dict[str, object]:

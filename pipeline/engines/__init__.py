@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from pipeline.task import Task
 
     Outcome = tuple[list[Receipt], dict[int, str]]
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Engine(Protocol):
@@ -38,8 +41,12 @@ def make(workers: int) -> Engine:
 
 
 def describe(error: BaseException) -> str:
-    """What a failed part said, in one line."""
+    """What a failed part said, in one line that ends in a full stop."""
     from schemas.errors import RCError
 
-    text = " ".join(str(error).split())
-    return text if isinstance(error, RCError) else f"{type(error).__name__}: {text}"
+    text = " ".join(str(error).split()) or "no message"
+    if isinstance(error, OSError) and error.errno in _FULL:
+        text = f"the disk or the quota is full ({text}); make room"
+    elif not isinstance(error, RCError):
+        text = f"{type(error).__name__}: {text}"
+    return text if text.endswith((".", "!", "?")) else f"{text}."

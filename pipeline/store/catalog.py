@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
 import shutil
 from typing import TYPE_CHECKING
@@ -9,10 +10,10 @@ from typing import TYPE_CHECKING
 from pipeline.store import manifest as manifests
 from pipeline.store import parts
 from pipeline.store.artifact import Artifact, open_artifact
-from schemas.errors import ArtifactNotFoundError, SchemaError
+from schemas.errors import ArtifactError, ArtifactNotFoundError, SchemaError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 _FOLDER = re.compile(r"v(\d+)-([0-9a-f]{12})")
@@ -27,17 +28,25 @@ def find(root: Path, name: str, version: int | None = None) -> Artifact:
 
     Raises:
         ArtifactNotFoundError: If nothing committed matches.
-        SchemaError: If it was written by a newer version of its table than `version`.
+        ArtifactError: If the prefix names several.
+        SchemaError: If it was written with another version of its table than `version`.
     """
-    table, _, prefix = _split(name)
-    found = [path for path in committed(root, table) if path.name.split("-")[1].startswith(prefix)]
+    table, version_prefix, prefix = _split(name)
+    found = [
+        path
+        for path in committed(root, table)
+        if path.name.startswith(version_prefix) and path.name.split("-")[1].startswith(prefix)
+    ]
     if not found:
         raise ArtifactNotFoundError(
             f"no artifact matches '{name}' in {root}. "
             "See what is there with 'rc status', or make it with its stage."
         )
+    if prefix and len(found) > 1:
+        several = ", ".join(f"{path.parent.name}/{path.name}" for path in found)
+        raise ArtifactError(f"'{name}' could be any of {several}; write more of its name")
     newest = max(found, key=lambda path: ((path / manifests.NAME).stat().st_mtime_ns, path.name))
-    _refuse_newer(newest, version)
+    _refuse_other_version(newest, version)
     return open_artifact(newest)
 
 
@@ -93,12 +102,34 @@ def verify(artifact: Artifact) -> list[str]:
         (artifact.path, artifact.manifest.parts),
         (artifact.path / "drafts", artifact.manifest.drafts),
     )
-    return [
+    broken = [
         str((folder / name).relative_to(artifact.root))
         for folder, records in folders
         for record in records
         for name in parts.damaged(folder, record)
     ]
+    manifest = artifact.manifest
+    named = f"{manifest.artifact}/v{manifest.version}-{manifest.fingerprint[:12]}"
+    return (
+        broken if named == artifact.address else [f"{artifact.address}/{manifests.NAME}", *broken]
+    )
+
+
+def lock(folder: Path) -> Path:
+    """The file that a run holds while it makes the artifact in `folder`."""
+    return folder.parent / f".{folder.name}.lock"
+
+
+def under_way(root: Path) -> list[str]:
+    """Addresses of the artifacts that some process is making at this moment."""
+    held = []
+    for path in sorted(root.glob("*/.v*-*.lock")):
+        with path.open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                held.append(f"{path.parent.name}/{path.name[1:].removesuffix('.lock')}")
+    return held
 
 
 def sweepable(root: Path) -> dict[Path, str]:
@@ -109,31 +140,52 @@ def sweepable(root: Path) -> dict[Path, str]:
     needed = {a.path for leaf in [*newest.values(), *kept] for a in ancestry(leaf)}
     found = {a.path: "superseded, and nothing refers to it" for a in finished}
     found = {path: reason for path, reason in found.items() if path not in needed}
+    busy = set(under_way(root))
     for path in sorted(root.glob("*/v*-*")):
-        if path.is_dir() and not (path / manifests.NAME).exists():
+        ours = path.is_dir() and _FOLDER.fullmatch(path.name)
+        idle = f"{path.parent.name}/{path.name}" not in busy
+        if ours and idle and not (path / manifests.NAME).exists():
             found[path] = "unfinished"
     return found
 
 
-def sweep(folder: Path) -> int:
-    """Delete an artifact or an unfinished run, manifest first; how many bytes that freed."""
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    (folder / manifests.NAME).unlink(missing_ok=True)
-    shutil.rmtree(folder)
+def sweep(root: Path, folders: Iterable[Path]) -> int:
+    """Delete artifacts and unfinished runs, manifests first; how many bytes that freed.
+
+    Raises:
+        ArtifactError: If a run is under way: it may be reading what looks superseded.
+    """
+    if busy := under_way(root):
+        raise ArtifactError(
+            f"nothing was deleted: {', '.join(busy)} is being made at this moment, perhaps from "
+            "what would go. Run 'rc gc' again when it is finished."
+        )
+    size = 0
+    for folder in folders:
+        size += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        (folder / manifests.NAME).unlink(missing_ok=True)
+        shutil.rmtree(folder)
     return size
 
 
 def _split(name: str) -> tuple[str, str, str]:
-    address = re.fullmatch(r"(\w+)/v\d+-([0-9a-f]+)/?", name)
-    if address:
-        return address[1], "@", address[2]
-    return name.partition("@")
-
-
-def _refuse_newer(path: Path, version: int | None) -> None:
-    match = _FOLDER.fullmatch(path.name)
-    if version is not None and match and int(match[1]) > version:
-        raise SchemaError(
-            f"{path.parent.name}/{path.name} was written by a newer version of this program "
-            f"(table version {match[1]}; this one reads up to {version}). Upgrade, or recompute it."
+    """Table, table version (v1-) if told, and beginning of the fingerprint that a name tells."""
+    match = re.fullmatch(r"(\w+)(?:@([0-9a-f]*)|/(v\d+-)([0-9a-f]+)/?)?", name)
+    if not match:
+        raise ArtifactNotFoundError(
+            f"'{name}' names no artifact: write table, table@prefix or the address that "
+            "'rc status' prints"
         )
+    return match[1], match[3] or "", match[2] or match[4] or ""
+
+
+def _refuse_other_version(path: Path, version: int | None) -> None:
+    match = _FOLDER.fullmatch(path.name)
+    if version is None or not match or int(match[1]) == version:
+        return
+    age = "a newer" if int(match[1]) > version else "an older"
+    cure = "Upgrade, or recompute it." if int(match[1]) > version else "Recompute it."
+    raise SchemaError(
+        f"{path.parent.name}/{path.name} was written by {age} version of this program (table "
+        f"version {match[1]}; this one reads {version}). {cure}"
+    )

@@ -90,5 +90,5 @@ def read(folder: Path) -> Manifest:
         where = ".".join(str(step) for step in first["loc"]) or "its JSON"
         raise ArtifactError(
             f"{folder / NAME} cannot be read: {where}: {first['msg']}. It was damaged, or written "
-            "by another version; recompute it with its stage and --force."
+            "by another version; recompute it with its stage and --force, or delete its folder."
         ) from None

@@ -1,20 +1,24 @@
 """Parts: rows in Parquet, files beside them, and the receipts that make a killed run resumable.
 
 A part is written under `.work/`, flushed, renamed; its receipt is renamed last. A part without
-a receipt whose hashes hold does not exist for the next run.
+a receipt whose hashes hold does not exist for the next run. The bytes of a part follow from its
+rows alone: how a stage happened to cut them into batches leaves no trace.
 """
 
 from __future__ import annotations
 
 import shutil
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.store.atomic import publish, sha256, whole_or_absent
 from pipeline.store.manifest import FileRecord, PartRecord
+from schemas.errors import ArtifactError
 from schemas.table import vector_format
 
 if TYPE_CHECKING:
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
 
 _GROUP_ROWS = 65_536  # rows gathered into one Parquet row group ...
 _GROUP_BYTES = 64 << 20  # ... or this many bytes, whichever comes first
+_STEP_ROWS = 32  # a row group ends at a multiple of this, wherever batches ended
 
 
 class Receipt(BaseModel):
@@ -43,9 +48,8 @@ def part_name(number: int) -> str:
 
 
 def work_folder(folder: Path, number: int) -> Path:
-    """An empty folder in which part `number` is prepared."""
-    work = folder / ".work" / f"part-{number:05d}"
-    shutil.rmtree(work, ignore_errors=True)
+    """An empty folder in which part `number` is prepared; no two attempts share one."""
+    work = folder / ".work" / f"part-{number:05d}.{uuid4().hex}"
     work.mkdir(parents=True)
     return work
 
@@ -79,12 +83,12 @@ def finish(folder: Path, work: Path, number: int, rows: int, report: dict[str, A
     )
     for path in [*files, draft]:
         publish(path, folder / path.name)
-    receipt = Receipt(part=part, **report)
+    text = Receipt(part=part, **report).model_dump_json()
     (folder / ".receipts").mkdir(exist_ok=True)
     with whole_or_absent(_receipt_path(folder, number)) as target:
-        target.write_text(receipt.model_dump_json())
+        target.write_text(text)
     shutil.rmtree(work)
-    return receipt
+    return Receipt.model_validate_json(text)  # what a resumed run would find, tuples now lists
 
 
 def receipt(folder: Path, number: int) -> Receipt | None:
@@ -92,7 +96,10 @@ def receipt(folder: Path, number: int) -> Receipt | None:
     path = _receipt_path(folder, number)
     if not path.exists():
         return None
-    found = Receipt.model_validate_json(path.read_bytes())
+    try:
+        found = Receipt.model_validate_json(path.read_bytes())
+    except ValidationError:  # damaged: as good as none
+        return None
     return found if not damaged(folder, found.part) else None
 
 
@@ -107,9 +114,19 @@ def damaged(folder: Path, part: PartRecord) -> list[str]:
 
 
 def batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """Rows of a part in file order, about a thousand at a time."""
-    with pq.ParquetFile(path) as file:
-        yield from file.iter_batches(batch_size=1024, columns=columns)
+    """Rows of a part in file order, about a thousand at a time.
+
+    Raises:
+        ArtifactError: If the file is damaged.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            yield from file.iter_batches(batch_size=1024, columns=columns)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ArtifactError(
+            f"{path} cannot be read: {' '.join(str(error).split())}. 'rc verify' shows what is "
+            "damaged; recompute the artifact with its stage and --force."
+        ) from None
 
 
 def _receipt_path(folder: Path, number: int) -> Path:
@@ -117,21 +134,35 @@ def _receipt_path(folder: Path, number: int) -> Path:
 
 
 def _grouped(table: Table, rows: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Row groups whose borders follow from the rows, not from the batches they came in."""
     waiting: list[pa.RecordBatch] = []
+    held = size = 0
     for batch in rows:
         table.check(batch)
-        if batch.num_rows == 0:
-            continue
-        waiting.append(batch)
-        if sum(b.num_rows for b in waiting) >= _GROUP_ROWS or _size(waiting) >= _GROUP_BYTES:
-            yield _concatenate(waiting)
-            waiting = []
+        start = 0
+        while start < batch.num_rows:
+            piece = batch.slice(start, _STEP_ROWS - held % _STEP_ROWS)
+            start += piece.num_rows
+            waiting.append(piece)
+            held += piece.num_rows
+            size += sum(map(_payload, piece.columns))
+            if held % _STEP_ROWS == 0 and (held >= _GROUP_ROWS or size >= _GROUP_BYTES):
+                yield _concatenate(waiting)
+                waiting, held, size = [], 0, 0
     if waiting:
         yield _concatenate(waiting)
 
 
-def _size(waiting: list[pa.RecordBatch]) -> int:
-    return sum(batch.nbytes for batch in waiting)
+def _payload(array: pa.Array) -> int:
+    """Bytes of the values in an array, however its buffers are laid out."""
+    kind = array.type
+    if pa.types.is_list(kind):
+        return _payload(array.flatten())
+    if pa.types.is_struct(kind):
+        return sum(map(_payload, array.flatten()))
+    if pa.types.is_string(kind) or pa.types.is_binary(kind):
+        return int(pc.sum(pc.binary_length(array)).as_py() or 0)
+    return len(array) * max(int(kind.bit_width) // 8, 1)
 
 
 def _concatenate(waiting: list[pa.RecordBatch]) -> pa.RecordBatch:
@@ -146,8 +177,21 @@ def _chain(first: pa.RecordBatch, rest: Iterator[pa.RecordBatch]) -> Iterator[pa
 def _encoding(schema: pa.Schema) -> dict[str, Any]:
     """Vectors as they are (noise does not compress, and decompression costs); the rest in zstd."""
     plain = {field.name for field in schema if vector_format(field) or field.name == "content"}
+    leaves = {field.name: list(_leaves(field.name, field.type)) for field in schema}
+    packed = [leaf for name, found in leaves.items() if name not in plain for leaf in found]
     return {
-        "compression": {f.name: "NONE" if f.name in plain else "ZSTD" for f in schema},
-        "use_dictionary": [f.name for f in schema if f.name not in plain],
-        "write_statistics": [f.name for f in schema if f.name not in plain],
+        "compression": dict.fromkeys(packed, "ZSTD") | dict.fromkeys(plain, "NONE"),
+        "use_dictionary": packed,
+        "write_statistics": packed,
     }
+
+
+def _leaves(path: str, kind: pa.DataType) -> Iterator[str]:
+    """Paths of the Parquet columns behind an Arrow column: captions.list.element."""
+    if pa.types.is_list(kind):
+        yield from _leaves(f"{path}.list.element", kind.value_type)
+    elif pa.types.is_struct(kind):
+        for field in kind:
+            yield from _leaves(f"{path}.{field.name}", field.type)
+    else:
+        yield path
