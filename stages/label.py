@@ -1,0 +1,232 @@
+"""Label: name each region with the concepts its teacher feature is most similar to.
+
+Shapes: R regions, C concepts, D embedding width, K concepts kept.
+
+Source: RegionCLIP (arXiv:2112.09106), pseudo-labels by a teacher; temperature and threshold as
+in its published configuration (CLSS_TEMP, CONCEPT_THRES).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+
+from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
+from schemas.concepts import CONCEPTS
+from schemas.errors import ArtifactError
+from schemas.features import FEATURES
+from schemas.mentions import MENTIONS
+from schemas.pseudo_labels import PSEUDO_LABELS
+from schemas.table import as_matrix
+from stages.base import Part, Reads, Stage, each, option, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    import torch
+    from numpy.typing import NDArray
+
+    from schemas.table import Table
+    from stages.concept_matching import Matches
+
+WHOLE_IMAGE = -1  # the region that is the image itself; it gets no pseudo-label
+
+
+@dataclass(frozen=True, kw_only=True)
+class Label(Stage):
+    """Give every region its most probable concepts under the teacher."""
+
+    temperature: float = option(0.01, "divides cosine similarity; lower is sharper", above=0)
+    top_k: int = option(64, "concepts kept per region, the rest as one residual", at_least=1)
+    min_probability: float = option(
+        0.1, "keep regions whose best probability is above", at_least=0, at_most=1
+    )
+    keep_all_if_none: bool = option(
+        False, "keep all regions of an image if none is above (the reference: of a batch)"
+    )
+    block_rows: int = option(1024, "regions compared at a time", recipe=False, at_least=1)
+    block_concepts: int = option(8192, "concepts compared at a time", recipe=False, at_least=1)
+
+    name: ClassVar[str] = "label"
+    version: ClassVar[int] = 1
+    reads: ClassVar[Mapping[str, Reads]] = {
+        "features": each(FEATURES),
+        "embeddings": whole(CONCEPT_EMBEDDINGS),
+        "mentions": each(CONCEPTS, drafts=MENTIONS, optional=True),
+    }
+    writes: ClassVar[Table] = PSEUDO_LABELS
+    unit: ClassVar[str] = "regions"
+
+    def run(self, part: Part) -> Iterator[pa.RecordBatch]:
+        """Yield one row per region that has a usable feature.
+
+        Raises:
+            ArtifactError: If there are no embeddings, or they do not fit the features.
+        """
+        from stages.models import device
+
+        device.set_threads(self.threads)
+        device.deterministic()
+        pool = _Pool.read(part.table("embeddings"), device.resolve(self.device))
+        said = _said(part) if part.has("mentions") else None
+        counts = {"regions": 0, "kept": 0}
+        for rows in whole_images(part.batches("features"), self.block_rows):
+            usable = _usable(rows, part)
+            if usable.num_rows:
+                labels = self._label(usable, pool, said)
+                counts["regions"] += labels.num_rows
+                counts["kept"] += labels.column("kept").true_count
+                yield labels
+            part.advance(rows.num_rows)
+        part.note("regions", counts)
+
+    def _label(
+        self, rows: pa.Table, pool: _Pool, said: Mapping[str, set[str]] | None
+    ) -> pa.RecordBatch:
+        matches = pool.match(as_matrix(rows, "feature"), self)
+        images = rows.column("image_id").to_pylist()
+        places = matches.indices.numpy()  # (R, K)
+        best = matches.probabilities[:, 0].numpy()
+        return PSEUDO_LABELS.batch(
+            {
+                "image_id": images,
+                "region": rows.column("region"),
+                "concept_id": pool.ids[places[:, 0]],
+                "cosine": matches.cosines[:, 0].numpy(),
+                "probability": best,
+                "margin": matches.margin.numpy(),
+                "entropy": matches.entropy.numpy(),
+                "kept": self._kept(np.array(images), best),
+                "in_caption": _in_caption(images, pool.names, places[:, 0], said),
+                "top_ids": _lists(pool.ids[places]),
+                "top_probabilities": _lists(matches.probabilities.numpy()),
+                "residual": matches.residual.numpy(),
+            }
+        )
+
+    def _kept(self, images: NDArray[Any], best: NDArray[np.float32]) -> NDArray[np.bool_]:
+        kept = best > np.float32(self.min_probability)
+        if self.keep_all_if_none:
+            kept |= ~np.isin(images, images[kept])
+        return np.asarray(kept)
+
+
+def whole_images(batches: Iterable[pa.RecordBatch], about: int) -> Iterator[pa.Table]:
+    """The same rows in tables of about as many rows, none of which ends inside an image."""
+    waiting: list[pa.RecordBatch] = []
+    count = 0
+    for batch in batches:
+        if not batch.num_rows:
+            continue
+        waiting.append(batch)
+        count += batch.num_rows
+        if count < about:
+            continue
+        rows = pa.Table.from_batches(waiting)
+        images = rows.column("image_id")
+        rest = _tail(images, images[-1])
+        if rest < count:
+            yield rows.slice(0, count - rest)
+        waiting, count = rows.slice(count - rest).to_batches(), rest
+    if waiting:
+        yield pa.Table.from_batches(waiting)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    """The concepts, ready to be compared with: names, ids (C,), unit embeddings (C, D)."""
+
+    names: list[str]
+    ids: NDArray[np.int32]
+    embeddings: torch.Tensor
+
+    @classmethod
+    def read(cls, rows: pa.Table, device: torch.device) -> _Pool:
+        import torch
+
+        if not rows.num_rows:
+            raise ArtifactError("rc label: there are no concept embeddings; embed a concept pool")
+        rows = rows.sort_by("concept_id")
+        matrix = np.asarray(as_matrix(rows, "embedding"), np.float32)
+        names = rows.column("concept").to_pylist()
+        lengths = np.linalg.norm(matrix.astype(np.float64), axis=1)
+        bad = np.flatnonzero(~(np.isfinite(lengths) & (lengths > 0)))
+        if len(bad):
+            raise ArtifactError(
+                f"rc label: the embedding of '{names[bad[0]]}' is zero or not finite; look at the "
+                f"teacher, then run rc embed-concepts again"
+            )
+        units = torch.from_numpy((matrix / lengths[:, None]).astype(np.float32))
+        return cls(names, rows.column("concept_id").to_numpy(), units.to(device))
+
+    def match(self, features: NDArray[Any], options: Label) -> Matches:
+        """Compare (R, D) finite features of any length but 0; on the CPU again."""
+        import torch
+
+        from stages.concept_matching import match_concepts
+
+        width = self.embeddings.shape[1]
+        if features.shape[1] != width:
+            raise ArtifactError(
+                f"rc label: features have width {features.shape[1]}, concept embeddings {width}; "
+                f"make both with the same teacher"
+            )
+        units = torch.nn.functional.normalize(
+            torch.from_numpy(features.astype(np.float32)).to(self.embeddings.device), dim=1
+        )
+        return match_concepts(
+            units, self.embeddings, options.temperature, options.top_k, options.block_concepts
+        ).cpu()
+
+
+def _usable(rows: pa.Table, part: Part) -> pa.Table:
+    """Rows of regions with a finite feature of some length; the others go to quarantine."""
+    rows = rows.filter(pa.compute.not_equal(rows.column("region"), WHOLE_IMAGE))
+    features = np.asarray(as_matrix(rows, "feature"), np.float32)
+    finite = np.asarray(np.isfinite(features).all(axis=1))
+    fine = finite & features.any(axis=1)
+    for index in np.flatnonzero(~fine):
+        image, region = rows.column("image_id")[index], rows.column("region")[index]
+        reason = "zero-feature" if finite[index] else "nan-feature"
+        what = "has length 0" if finite[index] else "has values that are not finite"
+        part.refuse(f"{image}#{region}", reason, f"the feature of region {region} {what}")
+    return rows if fine.all() else rows.filter(pa.array(fine))
+
+
+def _said(part: Part) -> dict[str, set[str]]:
+    """What the captions of each image of this part mention."""
+    said: dict[str, set[str]] = {}
+    for batch in part.batches("mentions"):
+        columns = (batch.column(name).to_pylist() for name in ("image_id", "concept"))
+        for image, concept in zip(*columns, strict=True):
+            said.setdefault(image, set()).add(concept)
+    return said
+
+
+def _in_caption(
+    images: list[str],
+    names: list[str],
+    places: NDArray[np.int64],
+    said: Mapping[str, set[str]] | None,
+) -> list[bool | None]:
+    if said is None:
+        return [None] * len(images)
+    return [
+        names[place] in said.get(image, ()) for image, place in zip(images, places, strict=True)
+    ]
+
+
+def _lists(matrix: NDArray[Any]) -> pa.ListArray:
+    """Rows of a matrix as lists."""
+    rows, width = matrix.shape
+    offsets = pa.array(np.arange(rows + 1, dtype=np.int32) * width)
+    return pa.ListArray.from_arrays(offsets, pa.array(matrix.reshape(-1)))
+
+
+def _tail(images: pa.ChunkedArray, last: pa.Scalar) -> int:
+    """How many rows at the end belong to the image `last`."""
+    others = np.flatnonzero(pa.compute.not_equal(images, last).to_numpy())
+    return len(images) - (int(others[-1]) + 1 if len(others) else 0)

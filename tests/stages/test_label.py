@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
+from schemas.errors import ArtifactError, OptionError
+from schemas.features import FEATURES
+from schemas.mentions import MENTIONS
+from stages.label import Label, whole_images
+from tests.in_memory import InMemory
+
+DOG, CAT, CAR = [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]
+NAMES = ["dog", "cat", "car"]
+
+
+def features(rows: list[tuple[str, int, list[float]]], dtype: str = "float16") -> pa.Table:
+    images, regions, vectors = zip(*rows, strict=True)
+    values = {"image_id": images, "region": regions, "feature": np.array(vectors, dtype)}
+    return pa.Table.from_batches([FEATURES.batch(values)])
+
+
+def pool(vectors: Any = (DOG, CAT, CAR), names: list[str] = NAMES, first: int = 0) -> pa.Table:
+    rows = {
+        "concept_id": range(first, first + len(names)),
+        "concept": names,
+        "prompts": [1] * len(names),
+        "embedding": np.array(vectors, np.float32),
+    }
+    return pa.Table.from_batches([CONCEPT_EMBEDDINGS.batch(rows)])
+
+
+def mentions(*said: tuple[str, str]) -> pa.Table:
+    images, concepts = zip(*said, strict=True)
+    ones, empty = [1] * len(said), [None] * len(said)
+    rows = {"image_id": images, "concept": concepts, "caption": ones, "mentions": ones}
+    return pa.Table.from_batches([MENTIONS.batch(rows | {"text": empty})])
+
+
+def label(
+    rows: pa.Table, embeddings: pa.Table | None = None, **options: Any
+) -> list[dict[str, Any]]:
+    tables = {"features": rows, "embeddings": pool() if embeddings is None else embeddings}
+    if "said" in options:
+        tables["mentions"] = options.pop("said")
+    batches = list(Label(device="cpu", **options).run(InMemory(tables)))
+    for batch in batches:
+        Label.writes.check(batch)
+    return [row for batch in batches for row in batch.to_pylist()]
+
+
+def test_a_region_gets_the_concept_it_is_most_similar_to() -> None:
+    rows = label(features([("a", 0, [3, 4, 0]), ("a", 1, [0, 0, 2])]), temperature=0.1)
+    assert [row["concept_id"] for row in rows] == [1, 2]
+    assert rows[0]["cosine"] == pytest.approx(0.8)
+    weights = np.exp([6.0, 8.0, 0.0])
+    assert rows[0]["probability"] == pytest.approx(weights[1] / weights.sum(), rel=1e-5)
+    assert rows[0]["margin"] == pytest.approx((weights[1] - weights[0]) / weights.sum(), rel=1e-5)
+    assert rows[0]["top_ids"] == [1, 0, 2]
+    assert rows[0]["top_probabilities"] == pytest.approx(sorted(weights / weights.sum())[::-1])
+    assert rows[0]["residual"] == 0
+
+
+def test_entropy_is_in_nats_over_all_concepts() -> None:
+    (row,) = label(features([("a", 0, [1, 1, 1])]), top_k=1)
+    assert row["entropy"] == pytest.approx(math.log(3), rel=1e-5)
+    assert row["residual"] == pytest.approx(2 / 3, rel=1e-5)
+    assert (row["concept_id"], row["top_ids"], row["margin"]) == (0, [0], 0)
+
+
+def test_kept_means_strictly_above_the_threshold() -> None:
+    rows = features([("a", 0, [1, 1, 0]), ("a", 1, [1, 0, 0])], "float32")
+    half = label(rows, min_probability=0.5)
+    assert [row["kept"] for row in half] == [False, True]
+    assert half[0]["probability"] == 0.5
+
+
+def test_an_image_without_any_kept_region_keeps_all_if_asked() -> None:
+    rows = features([("a", 0, [1, 1, 0]), ("a", 1, [1, 0, 0]), ("b", 0, [1, 1, 1])])
+    kept = [row["kept"] for row in label(rows, min_probability=0.9, keep_all_if_none=True)]
+    assert kept == [False, True, True]
+
+
+def test_a_whole_image_gets_no_pseudo_label() -> None:
+    rows = label(features([("a", -1, DOG), ("a", 0, CAT)]))
+    assert [row["region"] for row in rows] == [0]
+
+
+def test_ids_are_those_of_the_pool_whatever_their_order() -> None:
+    shuffled = pool(first=40).take([2, 0, 1])
+    rows = label(features([("a", 0, CAT)]), shuffled)
+    assert rows[0]["concept_id"] == 41
+    assert rows[0]["top_ids"][0] == 41
+
+
+def test_embeddings_need_not_be_unit_rows() -> None:
+    long = pool(vectors=[DOG, [0, 100, 0], [0, 0, 0.01]])
+    assert [r["concept_id"] for r in label(features([("a", 0, [2, 1, 0])]), long)] == [0]
+
+
+def test_a_pool_of_one_is_certain() -> None:
+    (row,) = label(features([("a", 0, [1, 2, 3])]), pool([DOG], ["dog"]))
+    assert (row["probability"], row["margin"], row["residual"]) == (1, 1, 0)
+    assert row["top_ids"] == [0]
+
+
+def test_in_caption_says_whether_the_images_own_captions_mention_the_concept() -> None:
+    rows = features([("a", 0, DOG), ("a", 1, CAT), ("b", 0, DOG), ("c", 0, DOG)])
+    said = mentions(("", "dog"), ("a", "dog"), ("b", "cat"), ("b", "car"))
+    assert [r["in_caption"] for r in label(rows, said=said)] == [True, False, False, False]
+    assert [r["in_caption"] for r in label(rows)] == [None] * 4
+
+
+@pytest.mark.parametrize(
+    ("vector", "reason"),
+    [
+        ([math.nan, 0, 0], "nan-feature"),
+        ([math.inf, 0, 0], "nan-feature"),
+        ([0, 0, 0], "zero-feature"),
+    ],
+)
+def test_a_feature_that_is_none_goes_to_quarantine_and_the_run_goes_on(vector, reason) -> None:
+    part = InMemory({"features": features([("a", 0, DOG), ("a", 1, vector)]), "embeddings": pool()})
+    (batch,) = Label(device="cpu").run(part)
+    assert batch.column("region").to_pylist() == [0]
+    ((record, code, detail),) = part.refused
+    assert (record, code) == ("a#1", reason)
+    assert "region 1" in detail
+    assert part.advanced == 2
+    assert part.notes == {"regions": {"regions": 1, "kept": 1}}
+
+
+def test_a_part_of_nothing_usable_yields_no_rows() -> None:
+    assert label(features([("a", -1, DOG), ("b", 0, [0, 0, 0])])) == []
+    part = InMemory({"features": pa.Table.from_batches([FEATURES.empty()]), "embeddings": pool()})
+    assert list(Label(device="cpu").run(part)) == []
+
+
+def test_rows_do_not_depend_on_the_size_of_blocks() -> None:
+    random = np.random.default_rng()
+    rows = [(f"i{n // 7}", n % 7, list(random.normal(size=16))) for n in range(100)]
+    embeddings = pool(random.normal(size=(50, 16)), [f"c{n}" for n in range(50)])
+    table = features(rows, "float32")
+    whole = label(table, embeddings, temperature=0.1)
+    pieces = pa.Table.from_batches(table.to_batches(max_chunksize=9))
+    cut = label(pieces, embeddings, temperature=0.1, block_rows=10, block_concepts=7)
+    assert [r["top_ids"] for r in cut] == [r["top_ids"] for r in whole]
+    for name in ("cosine", "probability", "margin", "entropy", "residual"):
+        np.testing.assert_allclose(
+            [r[name] for r in cut], [r[name] for r in whole], rtol=1e-4, atol=1e-6
+        )
+
+
+def test_blocks_never_end_inside_an_image() -> None:
+    owners = ["a"] * 2 + ["b"] * 7 + ["c"] + ["d"] * 3
+    table = features([(image, n, DOG) for n, image in enumerate(owners)])
+    for size in (1, 2, 3, 20):
+        batches = table.to_batches(max_chunksize=size)
+        for about in (1, 4, 100):
+            blocks = [b.column("image_id").to_pylist() for b in whole_images(batches, about)]
+            assert [image for block in blocks for image in block] == owners
+            assert all(a[-1] != b[0] for a, b in pairwise(blocks))
+        assert len(blocks) == 1
+    assert list(whole_images([], 5)) == []
+
+
+@pytest.mark.parametrize(
+    ("embeddings", "message"),
+    [
+        (pool(np.zeros((0, 3)), []), "there are no concept embeddings"),
+        (pool([DOG, [0, 0, 0], CAR]), "the embedding of 'cat' is zero or not finite"),
+        (pool([DOG, CAT, [0, math.nan, 1]]), "the embedding of 'car' is zero or not finite"),
+        (pool(np.eye(5)[:3]), "features have width 3, concept embeddings 5"),
+    ],
+)
+def test_embeddings_that_cannot_be_used_are_a_sentence(embeddings, message) -> None:
+    with pytest.raises(ArtifactError, match=message):
+        label(features([("a", 0, DOG)]), embeddings)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"temperature": 0}, "--temperature must be above 0, got 0"),
+        ({"top_k": 0}, "--top-k must be at least 1"),
+        ({"min_probability": 1.1}, "--min-probability must be at most 1"),
+    ],
+)
+def test_options_have_their_range(options, message) -> None:
+    with pytest.raises(OptionError, match=f"rc label: {message}"):
+        Label(**options)
+
+
+def test_speed_is_no_part_of_the_recipe() -> None:
+    assert set(Label().recipe()) == {
+        *("limit", "temperature", "top_k", "min_probability", "keep_all_if_none")
+    }
+
+
+@pytest.mark.gpu
+def test_cuda_labels_like_the_cpu() -> None:
+    random = np.random.default_rng(0)
+    table = features([(f"i{n // 9}", n % 9, list(random.normal(size=64))) for n in range(900)])
+    tables = {
+        "features": table,
+        "embeddings": pool(random.normal(size=(400, 64)), [f"c{n}" for n in range(400)]),
+    }
+    here, there = (
+        pa.Table.from_batches(Label(device=device).run(InMemory(dict(tables)))).to_pydict()
+        for device in ("cpu", "cuda")
+    )
+    assert there["concept_id"] == here["concept_id"]
+    for name in ("cosine", "probability", "margin", "entropy", "residual"):
+        np.testing.assert_allclose(there[name], here[name], rtol=2e-3, atol=1e-5)
