@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from schemas.errors import SourceError
+from stages.sources.names import read_names
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_names_keep_their_order_and_lose_their_counts(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("traffic light,1190\r\n\n  dog \nParis, France\n7,8\n")
+    found = read_names(tmp_path / "a.txt")
+    assert found == ["traffic light", "dog", "Paris, France", "7"]
+
+
+def test_a_single_name_without_newline_is_a_list(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("\ufeffdog")
+    assert read_names(tmp_path / "a.txt") == ["dog"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"", "is empty"), (b"dog\nDog", "has 'dog' more than once"), (b"\xff", "cannot be read")],
+)
+def test_what_is_no_list_is_said(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "a.txt").write_bytes(content)
+    with pytest.raises(SourceError, match=said):
+        read_names(tmp_path / "a.txt")
+
+
+def test_a_missing_list_is_said(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="cannot be read"):
+        read_names(tmp_path / "gone.txt")

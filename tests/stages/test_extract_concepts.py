@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import stages.extract_concepts
+from schemas.concepts import CONCEPTS
+from schemas.errors import OptionError, StageError
+from schemas.images import IMAGES
+from schemas.mentions import MENTIONS
+from stages.extract_concepts import ExtractConcepts
+from stages.text.parsing.engines import load_parser
+from tests.in_memory import InMemory
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+rng = np.random.default_rng()  # fresh every run: what is asserted holds for any captions
+CORPUS = Path(__file__).parents[3] / "shared" / "data" / "captions" / "captions.tsv.gz"
+
+
+def captioned(captions: dict[str, list[str]], number: int = 0) -> InMemory:
+    """A part whose images have only what this stage looks at."""
+    nothing = dict.fromkeys(("split", "member", "offset", "content"))
+    filled = {
+        "source": "folder", "uri": "", "num_bytes": 0, "sha256": "", "format": "PNG", "width": 9,
+        "height": 9, "orientation": 1, "objects": [], **nothing,
+    }  # fmt: skip
+    rows = [{**filled, "image_id": key, "captions": texts} for key, texts in captions.items()]
+    images = pa.Table.from_pylist(rows, schema=IMAGES.arrow)
+    return InMemory({"images": images}, number=number)
+
+
+def drafts(stage: ExtractConcepts, *parts: InMemory) -> list[pa.RecordBatch]:
+    found = [batch for part in parts for batch in stage.run(part)]
+    for batch in found:
+        MENTIONS.check(batch)
+    return found
+
+
+def fold(stage: ExtractConcepts, batches: Sequence[pa.RecordBatch]) -> list[dict[str, Any]]:
+    (rows,) = stage.merge(batches)
+    CONCEPTS.check(rows)
+    found: list[dict[str, Any]] = rows.to_pylist()
+    return found
+
+
+def extract(*parts: InMemory, **options: Any) -> list[dict[str, Any]]:
+    stage = ExtractConcepts(**{"engine": "ngram:1", "min_frequency": 1, **options})
+    return fold(stage, drafts(stage, *parts))
+
+
+def names(rows: list[dict[str, Any]]) -> list[str]:
+    assert [row["concept_id"] for row in rows] == list(range(len(rows)))
+    return [row["concept"] for row in rows]
+
+
+PETS = {"a": ["dog dog cat", "dog"], "b": ["the dog"], "c": []}
+
+
+def test_mentions_captions_and_images_are_counted_apart() -> None:
+    dog, cat = extract(captioned(PETS))
+    assert dog["concept"] == "dog"
+    assert (dog["mentions"], dog["captions"], dog["images"]) == (4, 3, 2)
+    assert (cat["mentions"], cat["captions"], cat["images"]) == (1, 1, 1)
+    assert dog["examples"] == ["dog dog cat", "dog", "the dog"]
+
+
+def test_mentions_say_which_caption() -> None:
+    rows = pa.Table.from_batches(drafts(ExtractConcepts(engine="ngram:1"), captioned(PETS)))
+    found = [tuple(row.values())[:4] for row in rows.to_pylist()]
+    assert found == [("a", 0, "cat", 1), ("a", 0, "dog", 2), ("a", 1, "dog", 1), ("b", 0, "dog", 1)]
+
+
+def test_counts_over_parts_equal_a_plain_count_of_everything() -> None:
+    words = [f"w{n}" for n in range(30)]
+    captions = {
+        f"i{n:03}": [
+            " ".join(rng.choice(words, rng.integers(0, 6))) for _ in range(rng.integers(0, 4))
+        ]
+        for n in range(200)
+    }
+    cut = list(captions.items())
+    parts = [captioned(dict(cut[at : at + 70]), at // 70) for at in range(0, 200, 70)]
+    mentions, in_captions, in_images = Counter[str](), Counter[str](), Counter[str]()
+    for texts in captions.values():
+        mentions.update(word for text in texts for word in text.split())
+        in_captions.update(word for text in texts for word in set(text.split()))
+        in_images.update({word for text in texts for word in text.split()})
+    rows = extract(*parts, min_frequency=12)
+    kept = sorted((w for w in words if mentions[w] >= 12), key=lambda w: (-mentions[w], w))
+    assert names(rows) == kept
+    for row in rows:
+        word = row["concept"]
+        assert (row["mentions"], row["captions"]) == (mentions[word], in_captions[word])
+        assert row["images"] == in_images[word]
+        assert all(word in text.split() for text in row["examples"])
+    by_caption = extract(*parts, min_frequency=12, count_by="captions")
+    assert names(by_caption) == sorted(
+        (w for w in words if in_captions[w] >= 12), key=lambda w: (-in_captions[w], w)
+    )
+
+
+def test_equal_counts_are_in_order_of_the_alphabet() -> None:
+    assert names(extract(captioned({"a": ["cat bee ant"]}))) == ["ant", "bee", "cat"]
+
+
+def test_only_the_most_frequent_can_be_kept() -> None:
+    assert names(extract(captioned(PETS), max_concepts=1)) == ["dog"]
+
+
+def test_a_pool_of_one_is_a_pool() -> None:
+    assert names(extract(captioned({"a": ["dog"]}))) == ["dog"]
+
+
+def test_an_empty_pool_is_refused_with_the_way_out() -> None:
+    with pytest.raises(StageError, match=r"none of 2 phrases .*'dog', 4\); lower --min-frequency"):
+        extract(captioned(PETS), min_frequency=5)
+    with pytest.raises(StageError, match="no caption names anything"):
+        extract(captioned({"a": [], "b": ["the and of"]}))
+
+
+def test_a_part_carries_three_examples_of_a_concept_and_no_more_text() -> None:
+    part = captioned({str(n): [f"dog {n}"] for n in range(9)})
+    rows = pa.Table.from_batches(drafts(ExtractConcepts(engine="ngram:1"), part)).to_pylist()
+    assert sum(row["text"] is not None for row in rows if row["concept"] == "dog") == 3
+
+
+def test_a_caption_of_a_hundred_thousand_characters_is_cut_in_the_examples() -> None:
+    (dog,) = extract(captioned({"a": ["dog " * 25_000]}), max_concepts=1)
+    assert dog["concept"] == "dog"
+    assert len(dog["examples"][0]) == 1000
+
+
+def test_a_list_keeps_its_order_and_its_names_even_unmentioned(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("unicorn\nSkis\nhot dog\n")
+    captions = {"a": ["two dogs eat a hot dog"], "b": ["a man on skis", "skis and skis"]}
+    rows = extract(captioned(captions), engine="bundled", from_file=tmp_path / "list.txt")
+    assert names(rows) == ["unicorn", "Skis", "hot dog"]
+    assert [row["mentions"] for row in rows] == [0, 3, 1]
+    assert [row["images"] for row in rows] == [0, 1, 1]
+    assert rows[0]["examples"] == []
+
+
+def test_a_list_survives_images_without_captions(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("unicorn")
+    assert names(extract(captioned({"a": []}), from_file=tmp_path / "list.txt")) == ["unicorn"]
+
+
+def test_the_lexicon_looks_for_the_names_of_the_list(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("traffic light\nlight\n")
+    captions = {"a": ["traffic lights and a light"]}
+    rows = extract(captioned(captions), engine="lexicon", from_file=tmp_path / "list.txt")
+    assert [row["mentions"] for row in rows] == [1, 1]
+
+
+def test_a_pool_from_elsewhere_keeps_its_ids_in_every_part() -> None:
+    pool = extract(captioned({"x": ["eel cat cat dog dog dog"]}))
+    parts = [captioned({"a": ["dog eel ant"]}), captioned({"b": ["eel"]}, 1)]
+    for part in parts:
+        part.tables["pool"] = pa.Table.from_pylist(pool, schema=CONCEPTS.arrow)
+    rows = extract(*parts, min_frequency=100)
+    assert names(rows) == ["dog", "cat", "eel"]
+    assert [row["mentions"] for row in rows] == [1, 0, 2]
+
+
+def test_a_list_and_a_pool_are_one_too_many(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("dog")
+    part = captioned(PETS)
+    part.tables["pool"] = CONCEPTS.arrow.empty_table()
+    with pytest.raises(OptionError, match="--from or --pool, not both"):
+        extract(part, from_file=tmp_path / "list.txt")
+
+
+def corpus_parts(stage: ExtractConcepts) -> list[InMemory]:
+    return [InMemory({}, number=number) for number in stage.plan({})]
+
+
+def test_a_caption_file_is_cut_into_parts_that_together_are_the_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    captions = {f"k{n}": ["dog"] * (n % 3 + 1) for n in range(10)}
+    lines = [f"{key}\t{text}\n" for key, texts in captions.items() for text in texts]
+    (tmp_path / "c.tsv").write_text("key\tcaption\n" + "".join(lines))
+    monkeypatch.setattr(stages.extract_concepts, "_PART_RECORDS", 4)
+    stage = ExtractConcepts(engine="ngram:1", min_frequency=1, captions=tmp_path / "c.tsv")
+    parts = corpus_parts(stage)
+    assert len(parts) == 3
+    assert stage.total() == 10
+    assert "images" not in stage.requires()
+    assert fold(stage, drafts(stage, *parts)) == extract(captioned(captions))
+    assert [part.advanced for part in parts] == [4, 4, 2]
+    limited = ExtractConcepts(engine="ngram:1", captions=tmp_path / "c.tsv", limit=5)
+    assert [part.advanced for part in corpus_parts(limited)] == [0, 0]
+    assert (
+        sum(len(set(b["image_id"].to_pylist())) for b in drafts(limited, *corpus_parts(limited)))
+        == 5
+    )
+
+
+def test_bad_rows_of_a_caption_file_go_to_quarantine(tmp_path: Path) -> None:
+    (tmp_path / "c.jsonl").write_text('{"caption": "dog"}\n{\n')
+    stage = ExtractConcepts(engine="ngram:1", min_frequency=1, captions=tmp_path / "c.jsonl")
+    (part,) = corpus_parts(stage)
+    assert names(fold(stage, drafts(stage, part))) == ["dog"]
+    assert [record[:2] for record in part.refused] == [("c.jsonl:2", "bad-caption")]
+
+
+def test_an_empty_caption_file_has_no_concepts(tmp_path: Path) -> None:
+    (tmp_path / "c.txt").write_text("")
+    stage = ExtractConcepts(engine="ngram:1", captions=tmp_path / "c.txt")
+    with pytest.raises(StageError, match="no caption names anything"):
+        fold(stage, drafts(stage, *corpus_parts(stage)))
+
+
+def test_digests_speak_for_parser_list_and_captions(tmp_path: Path) -> None:
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text("dog\n")
+    a = ExtractConcepts(from_file=tmp_path / "a.txt", captions=tmp_path / "a.txt")
+    b = ExtractConcepts(from_file=tmp_path / "b.txt", captions=tmp_path / "b.txt")
+    assert a.digests() == b.digests()
+    assert a.recipe() == b.recipe()
+    (tmp_path / "b.txt").write_text("cat\n")
+    changed = [key for key, digest in a.digests().items() if b.digests()[key] != digest]
+    assert changed == ["from", "captions"]
+    assert ExtractConcepts(style="paper").digests() != ExtractConcepts().digests()
+    assert (
+        ExtractConcepts(engine="ngram:2").digests() != ExtractConcepts(engine="ngram:3").digests()
+    )
+
+
+def test_the_bundled_parser_finds_what_one_could_point_at() -> None:
+    captions = {"a": ["A group of people near a traffic light", "two tennis rackets and a dog"]}
+    rows = extract(captioned(captions), engine="bundled")
+    assert sorted(names(rows)) == ["dog", "people", "tennis racket", "traffic light"]
+
+
+@pytest.mark.skipif(not CORPUS.exists(), reason="the real captions are not beside the project")
+def test_real_captions_are_read_from_a_packed_file_without_header() -> None:
+    stage = ExtractConcepts(captions=CORPUS, limit=400, min_frequency=10)
+    (part,) = corpus_parts(stage)
+    rows = fold(stage, drafts(stage, part))
+    assert {"man", "woman", "dog"} <= set(names(rows))
+    parser = load_parser()
+    for row in rows:
+        assert len(row["examples"]) == 3
+        assert all(row["concept"] in found for found in parser.concepts(row["examples"]))
