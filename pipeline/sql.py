@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -11,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from pipeline.store import catalog
+from pipeline.catalogues import catalogues
+from pipeline.reference import all_tables
+from pipeline.store import catalog, parts
 from schemas.errors import ArtifactNotFoundError, QueryError
 from schemas.table import vector_format
 
@@ -25,6 +27,14 @@ if TYPE_CHECKING:
 VIEWS = Path(__file__).parent / "views"
 _NAME = re.compile(r"CREATE VIEW (\w+)")
 _READS = re.compile(r"^-- Reads: ([\w, ]+)\.$", re.MULTILINE)
+_EXPLAIN = re.compile(r"\s*EXPLAIN\s+(?:ANALYZE\s+)?", re.IGNORECASE)
+_CLOCKS = "current_date|current_time|current_timestamp|localtime|localtimestamp|tablesample|sample"
+_LOCKED: dict[str, Any] = {
+    "autoinstall_known_extensions": False,  # nothing is downloaded because a question needs it
+    "autoload_known_extensions": False,
+    "python_enable_replacements": False,  # names of Python variables are not names of tables
+    "temp_directory": tempfile.gettempdir(),  # not a folder in whatever directory the user is in
+}
 
 
 @dataclass(frozen=True)
@@ -38,32 +48,42 @@ class Relations:
 def connect(root: Path, pins: Sequence[str] = ()) -> duckdb.DuckDBPyConnection:
     """A locked connection with a view for each table in the store.
 
+    It shows the artifact asked for last with all it was made from, and of the tables still
+    missing the newest. Pseudo-labels always come with the boxes and names they were made from.
+
     Args:
         root: The store.
-        pins: Artifacts to use instead of the newest of their table, as `table@prefix`.
+        pins: Artifacts to prefer, with all they were made from, as `table@prefix`.
 
     Raises:
         ArtifactNotFoundError: If a pin matches nothing, or the store holds nothing.
+        ArtifactError: If a part is damaged.
     """
-    chosen = _chosen(root, pins)
+    everything = catalog.everything(root)
+    if not everything:
+        raise ArtifactNotFoundError(f"nothing is in {root} yet; begin with 'rc ingest'")
+    chosen = _chosen([catalog.find(root, pin) for pin in pins], everything)
     files = {name: artifact.files() for name, artifact in chosen.items()}
-    for name, table in (("mentions", "concepts"),):
-        if table in chosen:
-            files[name] = chosen[table].files(drafts=True)
+    if "concepts" in chosen:
+        files["mentions"] = chosen["concepts"].files(drafts=True)
     if "metrics" in chosen and (found := chosen["metrics"].attachments("detections.parquet")):
         files["detections"] = found
-    everything = catalog.everything(root)
-    return open_locked(Relations(files, _catalogues(everything, chosen)))
+    if "pseudo_labels" in chosen:
+        files |= _beside(chosen["pseudo_labels"])
+    shown = {artifact.path for artifact in chosen.values()}
+    return open_locked(Relations(files, catalogues(everything, shown)))
 
 
-def open_locked(relations: Relations) -> duckdb.DuckDBPyConnection:
+def open_locked(relations: Relations, threads: int | None = None) -> duckdb.DuckDBPyConnection:
     """An in-memory connection that can read the given files and nothing else."""
-    connection = duckdb.connect(":memory:")
-    for name, table in relations.tables.items():
+    config = {**_LOCKED, **({"threads": threads} if threads else {})}
+    connection = duckdb.connect(":memory:", config=config)
+    empty = {name: _empty(name) for name, files in relations.files.items() if not files}
+    for name, table in {**relations.tables, **empty}.items():
         connection.register(f"_{name}", table)
-        connection.execute(f"CREATE VIEW {name} AS SELECT * FROM _{name}")
     for name, files in relations.files.items():
-        _add_rows(connection, name, files)
+        if files:
+            _add_rows(connection, name, files)
     _add_views(connection)
     allowed = [str(path) for files in relations.files.values() for path in files]
     connection.execute(f"SET allowed_paths = [{', '.join(map(_quoted, allowed))}]")
@@ -79,13 +99,9 @@ def query(connection: duckdb.DuckDBPyConnection, statement: str) -> duckdb.DuckD
         QueryError: If the statement does anything but read, or fails.
     """
     try:
-        statements = connection.extract_statements(statement)
-    except duckdb.Error as error:
-        raise QueryError(_first_line(error)) from None
-    if len(statements) != 1 or statements[0].type.name not in ("SELECT", "EXPLAIN"):
-        raise QueryError("rc sql answers one SELECT at a time and changes nothing")
-    try:
-        return connection.sql(statements[0].query)
+        if not _only_reads(connection, statement):
+            raise QueryError("rc sql answers one SELECT at a time and changes nothing")
+        return connection.sql(statement)
     except duckdb.Error as error:
         raise QueryError(_first_line(error)) from None
 
@@ -94,102 +110,99 @@ def batches(relation: duckdb.DuckDBPyRelation) -> pa.RecordBatchReader:
     """The rows of an answer, computed as they are read.
 
     Raises:
-        QueryError: If the statement fails.
+        QueryError: If the statement fails, at once or while it is read.
     """
+    read = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
     try:
-        return relation.fetch_arrow_reader(1024)
+        reader = read(1024)
     except duckdb.Error as error:
         raise QueryError(_first_line(error)) from None
+    return pa.RecordBatchReader.from_batches(reader.schema, _read(reader))
 
 
 def matching(labels: Artifact, number: int, predicate: str) -> Iterator[pa.RecordBatch]:
     """Rows of one part of pseudo_labels for which a SQL predicate holds, in their order.
 
     The predicate may use every column of the view `pseudo_labels`: also the concept's name, the
-    box, and the objectness.
+    box, and the objectness. What it says of other rows, it says of those in the same part.
+
+    Raises:
+        QueryError: If it is not one expression, fails, or could say otherwise tomorrow.
     """
-    relations = Relations(_beside(labels, number))
-    columns = ", ".join(f"_rows.{name}" for name in pq.read_schema(labels.part(number)).names)
-    with open_locked(relations) as connection:
+    path = labels.part(number)
+    schema = parts.schema(path)
+    relations = Relations({"pseudo_labels": [path], **_beside(labels, number)})
+    columns = ", ".join(f"pseudo_labels.{name}" for name in schema.names)
+    with open_locked(relations, threads=1) as connection:
+        _check_predicate(connection, predicate)
         relation = query(
             connection,
-            f"SELECT {columns} FROM (SELECT *, row_number() OVER () AS _rank "
-            f"FROM _pseudo_labels) AS _rows JOIN pseudo_labels USING (image_id, region) "
-            f"WHERE ({predicate}\n) ORDER BY _rank",
+            f"SELECT {columns} FROM pseudo_labels JOIN (SELECT image_id, region, "
+            "row_number() OVER () AS _rank FROM _pseudo_labels) USING (image_id, region) "
+            f"WHERE (\n{predicate}\n) ORDER BY _rank",
         )
-        yield from batches(relation)
+        for batch in batches(relation):
+            yield batch.cast(schema)
 
 
-def _beside(labels: Artifact, number: int) -> dict[str, list[Path]]:
-    """Files that the view `pseudo_labels` joins, for one part."""
-    files = {"pseudo_labels": [labels.part(number)]}
+def _only_reads(connection: duckdb.DuckDBPyConnection, statement: str) -> bool:
+    """Whether it is one SELECT, or the EXPLAIN of one: EXPLAIN ANALYZE runs what it explains."""
+    try:
+        kinds = [found.type.name for found in connection.extract_statements(statement)]
+    except ValueError:  # a kind of statement that the Python client has no word for
+        return False
+    explained = _EXPLAIN.match(statement)
+    if kinds == ["EXPLAIN"] and explained:
+        return _only_reads(connection, statement[explained.end() :])
+    return kinds == ["SELECT"]
+
+
+def _check_predicate(connection: duckdb.DuckDBPyConnection, predicate: str) -> None:
+    """Pass if it is one expression and follows from the rows alone."""
+    try:
+        duckdb.SQLExpression(predicate)
+    except duckdb.Error as error:
+        raise QueryError(
+            f"--where takes one SQL predicate, such as 'probability > 0.5': {_first_line(error)}"
+        ) from None
+    fickle = connection.execute(
+        "SELECT DISTINCT function_name FROM duckdb_functions() "
+        "WHERE stability != 'CONSISTENT' AND regexp_full_match(function_name, '\\w+')"
+    ).fetchall()
+    words = "|".join(name for (name,) in fickle)
+    if found := re.search(rf'\b({words})"?\s*\(|\b({_CLOCKS})\b', predicate, re.IGNORECASE):
+        word = found[1] or found[2]
+        raise QueryError(
+            f"--where must choose the same regions every time, so it may not use {word}; "
+            "choose by columns of pseudo_labels"
+        )
+
+
+def _read(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    try:
+        yield from reader
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
+        raise QueryError(_first_line(error)) from None
+
+
+def _beside(labels: Artifact, number: int | None = None) -> dict[str, list[Path]]:
+    """Files that the view `pseudo_labels` joins: boxes and names, for one part or for all."""
+    files = {}
     if proposals := catalog.ancestor(labels, ("proposals",)):
-        files["proposals"] = [proposals.part(number)]
+        files["_labelled_boxes"] = proposals.files() if number is None else [proposals.part(number)]
     if concepts := catalog.ancestor(labels, ("concept_embeddings",)):
-        files["concept_embeddings"] = concepts.files()
+        files["_labelled_concepts"] = concepts.files()
     return files
 
 
-def _chosen(root: Path, pins: Sequence[str]) -> dict[str, Artifact]:
-    """The artifact behind each table's view: pinned, or an ancestor of a pin, or the newest."""
-    chosen: dict[str, Artifact] = {}
-    for pin in pins:
-        artifact = catalog.find(root, pin)
-        chosen[artifact.manifest.artifact] = artifact
-    for artifact in list(chosen.values()):
-        for older in catalog.ancestry(artifact):
-            chosen.setdefault(older.manifest.artifact, older)
-    tables = {path.parent.name for path in catalog.committed(root)}
-    if not tables:
-        raise ArtifactNotFoundError(f"nothing is in {root} yet; begin with 'rc ingest'")
-    for table in sorted(tables - set(chosen)):
-        chosen[table] = catalog.find(root, table)
+def _chosen(pinned: Sequence[Artifact], everything: Sequence[Artifact]) -> dict[str, Artifact]:
+    """The artifact behind each table's view: pinned, else an ancestor of a pin, else the newest."""
+    chosen = {artifact.manifest.artifact: artifact for artifact in pinned}
+    for artifact in [*pinned, *reversed(everything)]:
+        if chosen.setdefault(artifact.manifest.artifact, artifact) is artifact:
+            for older in catalog.ancestry(artifact):
+                chosen.setdefault(older.manifest.artifact, older)
     return chosen
-
-
-def _catalogues(found: Sequence[Artifact], chosen: Mapping[str, Artifact]) -> dict[str, pa.Table]:
-    """Tables about the artifacts themselves."""
-    shown = {artifact.path for artifact in chosen.values()}
-    artifacts = [
-        {
-            "artifact": a.address,
-            "table": a.manifest.artifact,
-            "stage": a.manifest.stage.name,
-            "rows": a.manifest.rows,
-            "parts": len(a.manifest.parts),
-            "bytes": a.manifest.bytes(),
-            "dropped": sum(a.manifest.dropped.values()),
-            "seconds": float(a.manifest.run.get("seconds", 0.0)),
-            "created": str(a.manifest.run.get("created", "")),
-            "shown": a.path in shown,
-        }
-        for a in found
-    ]
-    edges = [
-        {"artifact": a.address, "role": role, "made_from": address}
-        for a in found
-        for role, address in a.manifest.inputs.items()
-    ]
-    return {
-        "artifacts": pa.Table.from_pylist(artifacts),
-        "lineage": pa.Table.from_pylist(
-            edges,
-            pa.schema([(n, pa.string()) for n in ("artifact", "role", "made_from")]),
-        ),
-        "quarantine": _quarantine(found),
-    }
-
-
-def _quarantine(found: Sequence[Artifact]) -> pa.Table:
-    """What all stages refused, with the artifact it was refused for."""
-    schema = pa.schema([(n, pa.string()) for n in ("artifact", "record", "reason", "detail")])
-    tables = [schema.empty_table()]
-    for artifact in found:
-        for path in artifact.attachments("quarantine.parquet"):
-            rows = pq.read_table(path)
-            names = pa.array([artifact.address] * len(rows), pa.string())
-            tables.append(rows.add_column(0, "artifact", names).cast(schema))
-    return pa.concat_tables(tables)
 
 
 def _add_rows(connection: duckdb.DuckDBPyConnection, name: str, files: Sequence[Path]) -> None:
@@ -208,21 +221,25 @@ def _add_rows(connection: duckdb.DuckDBPyConnection, name: str, files: Sequence[
 
 def _schema(files: Sequence[Path]) -> pa.Schema:
     """Columns of the first part that has rows; of an artifact without rows, of its first part."""
-    for path in files:
-        with pq.ParquetFile(path) as file:
-            if file.metadata.num_rows:
-                return file.schema_arrow
-    return pq.read_schema(files[0])
+    return parts.schema(next((path for path in files if parts.count(path)), files[0]))
+
+
+def _empty(name: str) -> pa.Table:
+    """The rows of an artifact without parts."""
+    tables = {table.name: table for table in all_tables()}
+    return tables[name].arrow.empty_table() if name in tables else pa.table({})
 
 
 def _as_floats(connection: Any, width: int, number_format: str) -> str:
     """Name of a SQL function that turns stored vectors into FLOAT[width]."""
     name = f"_{number_format}_{width}"
+    item = np.dtype(number_format).itemsize
 
     def convert(column: pa.ChunkedArray) -> pa.Array:
-        blobs = b"".join(column.to_pylist())
-        floats = np.frombuffer(blobs, number_format).astype(np.float32)
-        return pa.FixedSizeListArray.from_arrays(pa.array(floats), width)
+        stored = column.combine_chunks().cast(pa.binary(width * item))
+        start, count = stored.offset * width * item, len(stored) * width
+        values = np.frombuffer(stored.buffers()[1], number_format, count, start)
+        return pa.FixedSizeListArray.from_arrays(pa.array(values.astype(np.float32)), width)
 
     try:
         connection.create_function(
@@ -245,7 +262,8 @@ def _add_views(connection: duckdb.DuckDBPyConnection) -> None:
             connection.execute(statement)
     plain = connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
     for (name,) in plain:
-        if name.startswith("_") and not _exists(connection, name[1:]):
+        shown = name.startswith("_") and not name.startswith("__")
+        if shown and not _exists(connection, name[1:]):
             connection.execute(f"CREATE VIEW {name[1:]} AS SELECT * FROM {name}")
 
 

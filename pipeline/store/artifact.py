@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from pipeline.store import manifest as manifests
 from pipeline.store import parts
 from schemas.errors import ArtifactError
@@ -16,6 +13,8 @@ from schemas.errors import ArtifactError
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    import pyarrow as pa
 
     from pipeline.store.manifest import Manifest
 
@@ -72,17 +71,6 @@ class Artifact:
             for file in record.files
             if file.name.endswith(suffix)
         ]
-
-    def read(self, numbers: list[int] | None = None, *, drafts: bool = False) -> pa.Table:
-        """Rows of some parts, or of all, in memory."""
-        chosen = (
-            self.files(drafts=drafts)
-            if numbers is None
-            else [self.part(number, drafts=drafts) for number in numbers]
-        )
-        tables = [pq.ParquetFile(path).read() for path in chosen]
-        filled = [table for table in tables if table.num_rows] or tables[:1]
-        return pa.concat_tables(filled)
 
 
 def open_artifact(path: Path) -> Artifact:

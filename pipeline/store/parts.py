@@ -8,6 +8,7 @@ rows alone: how a stage happened to cut them into batches leaves no trace.
 from __future__ import annotations
 
 import shutil
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -119,9 +120,35 @@ def batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.RecordB
     Raises:
         ArtifactError: If the file is damaged.
     """
+    with _readable(path), pq.ParquetFile(path) as file:
+        yield from file.iter_batches(batch_size=1024, columns=columns)
+
+
+def schema(path: Path) -> pa.Schema:
+    """Columns of a part.
+
+    Raises:
+        ArtifactError: If the file is damaged.
+    """
+    with _readable(path):
+        return pq.read_schema(path)
+
+
+def count(path: Path) -> int:
+    """Rows of a part.
+
+    Raises:
+        ArtifactError: If the file is damaged.
+    """
+    with _readable(path):
+        return int(pq.read_metadata(path).num_rows)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn what a damaged file makes the reader say into a sentence."""
     try:
-        with pq.ParquetFile(path) as file:
-            yield from file.iter_batches(batch_size=1024, columns=columns)
+        yield
     except (pa.ArrowInvalid, OSError) as error:
         raise ArtifactError(
             f"{path} cannot be read: {' '.join(str(error).split())}. 'rc verify' shows what is "

@@ -1,5 +1,5 @@
 -- What the teacher calls each region, with the concept's name and the region's box.
--- Reads: _pseudo_labels, _proposals, _concept_embeddings.
+-- Reads: _pseudo_labels, __labelled_boxes, __labelled_concepts.
 CREATE VIEW pseudo_labels AS
 SELECT
     l.*,
@@ -10,5 +10,5 @@ SELECT
     y1,
     objectness
 FROM _pseudo_labels AS l
-JOIN _concept_embeddings USING (concept_id)
-LEFT JOIN _proposals USING (image_id, region);
+JOIN __labelled_concepts USING (concept_id)
+LEFT JOIN __labelled_boxes USING (image_id, region);
