@@ -153,9 +153,13 @@ def _descend(loss: torch.Tensor | None, optimiser: torch.optim.Optimizer, course
 @contextmanager
 def _seeded(seed: int, step: int, module: torch.nn.Module) -> Iterator[None]:
     """Whatever is drawn inside follows from seed and step, and leaves no trace outside."""
-    devices = {p.device for p in module.parameters() if p.device.type == "cuda"}
-    with torch.random.fork_rng(devices=list(devices)):
-        torch.manual_seed(int(generator(seed, "step", step).integers(1 << 32)))  # takes 32 bits
+    devices = list({p.device for p in module.parameters() if p.device.type == "cuda"})
+    drawn = int(generator(seed, "step", step).integers(1 << 32))  # a CPU generator takes 32 bits
+    with torch.random.fork_rng(devices=devices):
+        torch.default_generator.manual_seed(drawn)
+        for device in devices:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(drawn)
         yield
 
 

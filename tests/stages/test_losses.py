@@ -103,7 +103,7 @@ def test_a_duplicate_concept_is_a_bias_of_its_log_count() -> None:
 def test_contrastive_is_finite_at_the_sharpest_temperature() -> None:
     regions = unit([1.0, 0.0], [-1.0, 0.0]).requires_grad_()
     loss = region_text_contrastive(regions, -regions.detach(), torch.tensor([0, 1]), SHARPEST)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     assert loss.item() == pytest.approx(200)
     assert regions.grad is not None
     assert torch.isfinite(regions.grad).all()
@@ -163,7 +163,7 @@ def test_a_student_like_its_teacher_has_nothing_to_learn(k: int) -> None:
     regions, concepts = random_unit(5, 6, 1).requires_grad_(), random_unit(8, 6, 2)
     teacher = (regions.detach() @ concepts.T / 0.05).softmax(dim=1)
     loss = distillation(regions, concepts, kept(teacher, k), 0.05)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     assert loss.item() == pytest.approx(0, abs=1e-12)
     assert regions.grad is not None
     assert regions.grad.abs().max() < 1e-12
@@ -177,7 +177,7 @@ def test_distillation_is_finite_where_student_and_teacher_are_opposite(k: int) -
     if k == 2:
         teacher = torch.tensor([[1, 0]]), torch.tensor([[1.0, 0.0]]), torch.tensor([0.0])
     loss = distillation(regions, concepts, teacher, SHARPEST)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     assert loss.item() == pytest.approx(200)
     assert regions.grad is not None
     assert torch.isfinite(regions.grad).all()
@@ -187,7 +187,7 @@ def test_a_pool_of_one_concept_distils_nothing() -> None:
     regions = unit([1.0, 0.0], [0.0, 1.0]).requires_grad_()
     teacher = torch.zeros(2, 1, dtype=torch.int64), torch.ones(2, 1), torch.zeros(2)
     loss = distillation(regions, unit([0.6, 0.8]), teacher, SHARPEST)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     assert loss.item() == 0
 
 
@@ -221,7 +221,7 @@ def test_image_text_knows_no_first_and_second() -> None:
 def test_image_text_is_finite_when_every_caption_is_wrong() -> None:
     images = unit([1.0, 0.0], [-1.0, 0.0]).requires_grad_()
     loss = image_text_contrastive(images, -images.detach(), SHARPEST)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     assert loss.item() == pytest.approx(200)
     assert images.grad is not None
     assert torch.isfinite(images.grad).all()
@@ -229,6 +229,6 @@ def test_image_text_is_finite_when_every_caption_is_wrong() -> None:
 
 def test_a_learned_temperature_receives_a_gradient() -> None:
     temperature = torch.tensor(0.1, dtype=torch.float64, requires_grad=True)
-    image_text_contrastive(random_unit(4, 5, 0), random_unit(4, 5, 1), temperature).backward()  # type: ignore[no-untyped-call]
+    image_text_contrastive(random_unit(4, 5, 0), random_unit(4, 5, 1), temperature).backward()
     assert temperature.grad is not None
     assert temperature.grad.item() != 0

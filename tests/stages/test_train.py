@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from schemas.errors import ArtifactError, OptionError, StageError
 from schemas.students import STUDENTS
 from stages.models.clip import Clip, read_clip
-from stages.models.preprocess import normalise
+from stages.models.preprocess import Size, prepare
 from stages.pixels import load_image
 from stages.train import Train
 from tests.stages.training import tiny
@@ -59,9 +59,9 @@ def recognised(clip: Clip) -> float:
     for number in range(100, 120):
         (row,) = tiny.images(range(number, number + 1)).to_pylist()
         _, _, boxes, concepts = tiny.picture(number)
-        pixels = normalise(load_image(row), clip.spec.mean, clip.spec.std)[None]
+        seen = prepare(load_image(row), Size(96), "bicubic", clip.spec.mean, clip.spec.std)
         with torch.no_grad():
-            features = clip.encode_regions(pixels, [torch.tensor(boxes)])
+            features = clip.encode_regions(seen.pixels[None], [seen.place(np.float32(boxes))])
         right += (features[:, :3].argmax(dim=1) == torch.tensor(concepts)).tolist()
     return float(np.mean(right))
 
@@ -71,7 +71,7 @@ def test_a_student_learns_what_its_pseudo_labels_say(tmp_path: Path) -> None:
     before = recognised(
         read_clip(*(part.files["teacher", n] for n in ("model.json", "weights.safetensors")))
     )
-    rows = run(part, steps=80, resize=("48x96",), log_every=20, learning_rate=0.02)
+    rows = run(part, steps=60, resize=("96x200",), log_every=15, learning_rate=0.02)
     assert before < 0.6
     assert recognised(student(part)) > 0.9
     assert rows[-1]["contrastive"] < rows[0]["contrastive"] / 2
@@ -111,7 +111,7 @@ def test_a_killed_run_ends_in_the_same_bytes(tmp_path: Path, optimiser: str) -> 
         if killed.advanced >= 70:
             raise KilledError
 
-    killed.advance = die  # type: ignore[method-assign]
+    killed.advance = die
     with pytest.raises(KilledError):
         run(killed, **options)
     again = tiny.labelled(tmp_path / "killed")

@@ -35,7 +35,7 @@ def test_a_kill_while_writing_leaves_the_older_checkpoint(
     checkpoints.save(tmp_path / "x.pt", {"step": 1})
 
     def killed(state: object, file: object) -> None:
-        file.write(b"half")  # type: ignore[attr-defined]
+        file.write(b"half")
         raise KeyboardInterrupt
 
     monkeypatch.setattr(torch, "save", killed)

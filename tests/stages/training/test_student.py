@@ -119,7 +119,7 @@ def without(given: RegionBatch, *, regions: bool, captions: bool) -> RegionBatch
         given.sizes,
         [b[:0] for b in given.boxes] if regions else given.boxes,
         given.concept_ids[:0] if regions else given.concept_ids,
-        tuple(t[:0] for t in given.teacher) if regions else given.teacher,  # type: ignore[arg-type]
+        tuple(t[:0] for t in given.teacher) if regions else given.teacher,
         [None] * len(given) if captions else given.captions,
     )
 
@@ -170,7 +170,7 @@ def learned(clip: Clip) -> set[str]:
     """What moves in one step, and is it anything but what has a gradient."""
     before = {n: v.clone() for n, v in clip.network.state_dict().items()}
     terms = student(clip).losses(batch(clip))
-    terms["loss"].backward()  # type: ignore[no-untyped-call]
+    terms["loss"].backward()
     trained = [p for p in clip.parameters() if p.requires_grad]
     torch.optim.SGD(trained, lr=0.1).step()
     after = clip.network.state_dict()

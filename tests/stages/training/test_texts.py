@@ -31,7 +31,7 @@ def test_trimmed_texts_have_the_embeddings_of_padded_ones(clip: Clip) -> None:
 
 def test_a_language_encoder_of_another_kind_is_not_trimmed(tmp_path: Path) -> None:
     config = tmp_path / "custom.json"
-    text = tiny.CONFIG["text_cfg"] | {"no_causal_mask": True}  # type: ignore[operator]
+    text = tiny.CONFIG["text_cfg"] | {"no_causal_mask": True}
     config.write_text(tiny.json.dumps(tiny.CONFIG | {"text_cfg": text, "custom_text": True}))
     other = create_clip(str(config), seed=1)
     tokens = other.tokenize(CAPTIONS)
@@ -39,7 +39,7 @@ def test_a_language_encoder_of_another_kind_is_not_trimmed(tmp_path: Path) -> No
 
 
 def test_gradients_flow_through_trimmed_texts(clip: Clip) -> None:
-    encode_trimmed(clip, clip.tokenize(CAPTIONS)).sum().backward()  # type: ignore[no-untyped-call]
+    encode_trimmed(clip, clip.tokenize(CAPTIONS)).sum().backward()
     assert clip.network.positional_embedding.grad[:4].abs().sum() > 0
 
 
