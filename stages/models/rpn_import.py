@@ -1,0 +1,94 @@
+"""New proposal networks: with random weights, with those of a backbone, or of a whole detector."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import torch
+
+from schemas.errors import SourceError
+from stages.models.rpn import Rpn
+from stages.models.rpn_trunks import norms
+from stages.models.weights import (
+    State,
+    load_state,
+    read_state,
+    require_trained_statistics,
+    write_state,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import nn
+
+    from stages.models.rpn_spec import RpnSpec
+
+# torchvision wrapped these convolutions in blocks, and published files from before and after
+_OLD_NAMES: Final = (
+    (re.compile(r"^(rpn\.head\.conv)\.(weight|bias)$"), r"\1.0.0.\2"),
+    (re.compile(r"^(backbone\.fpn\.(?:inner|layer)_blocks\.\d+)\.(weight|bias)$"), r"\1.0.\2"),
+)
+
+
+def create_rpn(spec: RpnSpec, seed: int = 0) -> Rpn:
+    """A network with random weights that follow from `seed`."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Rpn(spec)
+
+
+def fill_rpn(rpn: Rpn, path: Path) -> tuple[int, bool]:
+    """Put weights from a file into a new network.
+
+    Args:
+        rpn: Filled in place.
+        path: Weights of a proposal network of ours, of a torchvision detector (`backbone.*` and
+            `rpn.*` are used), or of a torchvision classifier (only the backbone is).
+
+    Returns:
+        How many tensors of the file have no use here, and whether the whole network was filled
+        rather than its backbone alone.
+
+    Raises:
+        SourceError: If the file cannot be read, or does not fit the network.
+    """
+    state = {_new_name(name): value for name, value in read_state(path).items()}
+    require_trained_statistics(state, str(path))
+    if any(name.startswith("rpn.") for name in state):
+        used = {n: v for n, v in state.items() if n.startswith(("backbone.", "rpn."))}
+        load_state(rpn, used, str(path))
+        return len(state) - len(used), True
+    return len(state) - _fill_body(rpn.backbone.body, state, path), False
+
+
+def freeze_norms(rpn: Rpn) -> None:
+    """Hold gains, biases and statistics of all batch norms; call again after `train()`."""
+    for norm in norms(rpn):
+        norm.eval()
+        norm.requires_grad_(False)
+
+
+def _new_name(name: str) -> str:
+    for old, new in _OLD_NAMES:
+        name = old.sub(new, name)
+    return name
+
+
+def _fill_body(body: nn.Module, state: State, path: Path) -> int:
+    bare = {name.removeprefix("features."): value for name, value in state.items()}
+    used = {name: value for name, value in bare.items() if name in body.state_dict()}
+    if not used:
+        raise SourceError(
+            f"{path} holds neither a proposal network (rpn.*) nor the layers of this backbone; "
+            f"give the --backbone it was made with"
+        )
+    load_state(body, used, str(path))
+    return len(used)
+
+
+def save_rpn(rpn: Rpn, config: Path, weights: Path, dtype: str = "float32") -> None:
+    """Write model.json and weights.safetensors; equal networks give equal bytes."""
+    rpn.spec.write(config)
+    write_state(rpn.state_dict(), weights, getattr(torch, dtype))

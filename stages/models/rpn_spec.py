@@ -1,0 +1,132 @@
+"""What a region proposal network is, as written to model.json: architecture and preprocessing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, Final
+
+from schemas.errors import SourceError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    Triple = tuple[float, float, float]
+
+BACKBONES: Final = (
+    "small",  # ours, 1 M parameters, made to be trained from nothing
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "mobilenet_v3_small",
+    "mobilenet_v3_large",
+)
+NECKS: Final = ("fpn", "c4")
+STRIDES: Final = (4, 8, 16, 32)  # pixels, of the maps a backbone gives
+COARSEST: Final = 64  # pixels; what a pyramid adds by pooling
+C4_STRIDE: Final = 16  # pixels
+IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
+IMAGENET_STD: Final = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RpnSpec:
+    """Everything about a network that its weights do not say.
+
+    Attributes:
+        backbone: One of `BACKBONES`.
+        neck: "fpn", maps of several strides, one anchor size each; or "c4", the map of stride
+            16 with all anchor sizes.
+        width: Channels of a pyramid; a c4 network has those of its backbone.
+        stride: Of the finest map of a pyramid, pixels; one of `STRIDES`.
+        anchor_sizes: Square roots of anchor areas, pixels of the resized image, fine to coarse.
+        ratios: Height over width of anchors.
+        head_convs: 3 x 3 convolutions before the predictions.
+        norm_eps: Added to the variance in batch norms; None for the backbone's own value.
+        mean: Per channel, subtracted first; in units of `scale`, in the order of `channels`.
+        std: Divides after that.
+        channels: "rgb" or "bgr".
+        scale: Value of the brightest pixel, 1 or 255.
+        shortest: Shortest side of a resized image, pixels.
+        longest: Limit of its longest side, pixels.
+    """
+
+    backbone: str
+    neck: str
+    width: int
+    stride: int
+    anchor_sizes: tuple[int, ...]
+    ratios: tuple[float, ...] = (0.5, 1.0, 2.0)
+    head_convs: int = 1
+    norm_eps: float | None = None
+    mean: Triple = IMAGENET_MEAN
+    std: Triple = IMAGENET_STD
+    channels: str = "rgb"
+    scale: int = 1
+    shortest: int
+    longest: int
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Strides of the maps the head looks at, fine to coarse, pixels."""
+        if self.neck == "c4":
+            return (C4_STRIDE,)
+        return (*(s for s in STRIDES if s >= self.stride), COARSEST)
+
+    @property
+    def levels(self) -> tuple[tuple[int, ...], ...]:
+        """Anchor sizes of each of `strides`."""
+        if self.neck == "c4":
+            return (self.anchor_sizes,)
+        return tuple((size,) for size in self.anchor_sizes)
+
+    @property
+    def divisor(self) -> int:
+        """Images are padded to a multiple of this, pixels."""
+        return C4_STRIDE if self.neck == "c4" else STRIDES[-1]
+
+    def complaints(self) -> list[str]:
+        """What is wrong with it, one phrase each; empty if nothing is."""
+        numbers = (self.width, *self.anchor_sizes, *self.ratios, *self.std, self.shortest)
+        rules = {
+            f"backbone must be one of {', '.join(BACKBONES)}": self.backbone in BACKBONES,
+            f"neck must be one of {', '.join(NECKS)}": self.neck in NECKS,
+            f"stride must be one of {STRIDES}": self.stride in STRIDES,
+            f"a pyramid from stride {self.stride} needs {len(self.strides)} anchor sizes, "
+            f"got {len(self.anchor_sizes)}": len(self.levels) == len(self.strides),
+            "anchor sizes and ratios must be given": bool(self.anchor_sizes and self.ratios),
+            "width, anchor sizes, ratios, std and shortest must be above 0": min(numbers) > 0,
+            "longest must be at least shortest": self.longest >= self.shortest,
+            "head_convs must be 1 to 8": 1 <= self.head_convs <= 8,
+            "channels must be rgb or bgr": self.channels in ("rgb", "bgr"),
+            "scale must be 1 or 255": self.scale in (1, 255),
+            "mean and std must be three numbers": len(self.mean) == len(self.std) == 3,
+        }
+        return [complaint for complaint, holds in rules.items() if not holds]
+
+    def write(self, path: Path) -> None:
+        """Write it as model.json."""
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+
+
+def read_spec(path: Path) -> RpnSpec:
+    """The spec in a model.json.
+
+    Raises:
+        SourceError: If it cannot be read, lacks a field, or has one that is unknown or wrong.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        spec = RpnSpec(**{name: _plain(value) for name, value in content.items()})
+        complaints = spec.complaints()
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        known = ", ".join(f.name for f in fields(RpnSpec))
+        raise SourceError(f"{path}: not a proposal network of {known} ({error})") from error
+    if complaints:
+        raise SourceError(f"{path}: {'; '.join(complaints)}")
+    return spec
+
+
+def _plain(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,141 @@
+"""Backbones and necks of proposal networks: from pixels to maps, fine to coarse.
+
+Parameters have the names of torchvision's detection models (`body.*`, `fpn.*`), so that weights
+published for these can be loaded.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+from torchvision.models import get_model
+from torchvision.ops import FeaturePyramidNetwork
+from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
+
+from stages.models.rpn_spec import STRIDES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stages.models.rpn_spec import RpnSpec
+
+_PROBE = 128  # pixels; every stride divides it
+
+
+class Trunk(nn.ModuleDict):
+    """Layers run one after another; gives the map at the end of each wanted stride.
+
+    Args:
+        layers: Named, in order; those behind the last map wanted are left out.
+        strides: Of the maps to give, pixels, fine to coarse.
+
+    Attributes:
+        widths: Channels of the maps.
+    """
+
+    def __init__(self, layers: nn.Module, strides: Sequence[int]) -> None:
+        children = dict(layers.named_children())
+        ends, self_widths = _ends(children)
+        names = list(children)
+        last = names.index(ends[strides[-1]])
+        super().__init__({name: children[name] for name in names[: last + 1]})
+        self._ends = {ends[stride] for stride in strides}
+        self.widths = [self_widths[stride] for stride in strides]
+
+    def forward(self, pixels: torch.Tensor) -> list[torch.Tensor]:
+        """Maps of images (B, 3, H, W), fine to coarse."""
+        maps = []
+        for name, layer in self.items():
+            pixels = layer(pixels)
+            if name in self._ends:
+                maps.append(pixels)
+        return maps
+
+
+class Backbone(nn.Module):
+    """A trunk, with a pyramid on it if the neck is one.
+
+    Attributes:
+        width: Channels of every map given.
+    """
+
+    def __init__(self, spec: RpnSpec) -> None:
+        super().__init__()
+        wanted = [s for s in STRIDES if s in spec.strides]
+        self.body = Trunk(_layers(spec.backbone), wanted)
+        self.fpn: FeaturePyramidNetwork | None = None
+        self.width = self.body.widths[-1]
+        if spec.neck == "fpn":
+            self.width = spec.width
+            self.fpn = FeaturePyramidNetwork(self.body.widths, spec.width, LastLevelMaxPool())
+        if spec.norm_eps is not None:
+            for norm in norms(self):
+                norm.eps = spec.norm_eps
+
+    def forward(self, pixels: torch.Tensor) -> list[torch.Tensor]:
+        """Maps (B, width, h, w) of images (B, 3, H, W), one for each of the spec's strides."""
+        maps = self.body(pixels)
+        if self.fpn is None:
+            return list(maps)
+        return list(self.fpn({str(k): each for k, each in enumerate(maps)}).values())
+
+
+def norms(module: nn.Module) -> list[nn.BatchNorm2d]:
+    """All batch norms inside."""
+    return [m for m in module.modules() if isinstance(m, nn.BatchNorm2d)]
+
+
+class Block(nn.Module):
+    """Two 3 x 3 convolutions beside a shortcut."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = _conv(width, width, 1)
+        self.second = _conv(width, width, 1)[:2]
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        """(B, width, h, w) to the same shape."""
+        return torch.relu(maps + self.second(self.first(maps)))
+
+
+def _small() -> nn.Module:
+    """Strides 2 to 32; few channels where maps are large, for these cost the time on a CPU."""
+    return nn.Sequential(
+        _conv(3, 24, 2),
+        _conv(24, 32, 2),
+        nn.Sequential(_conv(32, 64, 2), Block(64)),
+        nn.Sequential(_conv(64, 128, 2), Block(128)),
+        nn.Sequential(_conv(128, 128, 2), Block(128)),
+    )
+
+
+def _conv(inside: int, outside: int, stride: int) -> nn.Sequential:
+    conv = nn.Conv2d(inside, outside, 3, stride, padding=1, bias=False)
+    nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
+    return nn.Sequential(conv, nn.BatchNorm2d(outside), nn.ReLU())
+
+
+def _layers(backbone: str) -> nn.Module:
+    if backbone == "small":
+        return _small()
+    network = get_model(backbone, weights=None)
+    if backbone.startswith("mobilenet"):
+        return network.features
+    del network.avgpool, network.fc
+    return network
+
+
+@torch.no_grad()
+def _ends(layers: dict[str, nn.Module]) -> tuple[dict[int, str], dict[int, int]]:
+    """The last layer of each stride, and its channels; found by running a blank image."""
+    ends, widths = {}, {}
+    pixels = torch.zeros(1, 3, _PROBE, _PROBE)
+    for name, layer in layers.items():
+        training = layer.training
+        pixels = layer.eval()(pixels)
+        layer.train(training)
+        stride = _PROBE // pixels.shape[2]
+        ends[stride], widths[stride] = name, pixels.shape[1]
+    return ends, widths

@@ -1,0 +1,174 @@
+"""Propose: boxes that may hold something, from one of five places.
+
+Raw boxes go into an HDF5 dump beside the rows (`stages.region_dump`), the selection becomes
+rows; `--select-only` selects anew from an earlier dump. Where people drew objects, recall is
+counted on the way, in note `recall` (`stages.recall.shares` makes figures of it).
+
+Source: RegionCLIP (arXiv:2112.09106): NMS 0.5 and 300 proposals in pretraining; random boxes
+with corners on a grid of 8 pixels for its ablation.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from schemas.errors import OptionError
+from schemas.images import IMAGES
+from schemas.proposals import PROPOSALS
+from schemas.rpns import RPNS
+from stages.base import Part, Reads, Stage, each, option, whole
+from stages.sources.files import file_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from schemas.table import Table
+    from stages.raw_boxes import BoxSource
+    from stages.region_dump import Kind
+    from stages.selection import Selection
+
+_ROWS: Final = 50_000  # proposals of a batch of rows, about
+
+
+@dataclass(frozen=True, kw_only=True)
+class Propose(Stage):
+    """Find boxes that may hold something: by a network, another localizer, or chance."""
+
+    from_file: Path | None = option(  # noqa: RUF009 - a field specifier, as in `stages.base`
+        None,
+        "boxes of another localizer: COCO results (.json), .parquet, or a dump (.h5)",
+        recipe=False,
+        flag="--from",
+    )
+    random: bool = option(False, "boxes with random corners on a grid of 8 pixels")
+    grid: bool = option(False, "the whole image, its quarters, its ninths, and so on")
+    select_only: bool = option(False, "select anew from the dump of --dump proposals@...")
+    regions: int = option(300, "boxes of an image with --random or, at most, --grid", at_least=1)
+    resize: str = option(
+        "native", "SHORTESTxLONGEST, pixels, for the network; native: its own; none: as it is"
+    )
+    pre_nms: int = option(1000, "boxes taken from each map of the network", at_least=1)
+    nms: float = option(
+        0.5, "drop boxes that overlap a better one by a higher IoU", above=0, at_most=1
+    )
+    top_k: int = option(300, "proposals of an image, at most", at_least=1)
+    min_size: float = option(0.0, "least width and height, pixels", at_least=0)
+    min_objectness: float | None = option(None, "least objectness")
+    seed: int = option(0, "of random boxes", at_least=0)
+
+    name: ClassVar[str] = "propose"
+    version: ClassVar[int] = 1
+    reads: ClassVar[Mapping[str, Reads]] = {
+        "images": each(IMAGES),
+        "rpn": whole(RPNS),
+        "dump": each(PROPOSALS, optional=True),
+    }
+    writes: ClassVar[Table] = PROPOSALS
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self._asked()) > 1:
+            raise OptionError(f"rc propose: {' and '.join(self._asked())} exclude each other")
+        if not re.fullmatch(r"native|none|[1-9]\d*x[1-9]\d*", self.resize):
+            raise OptionError(
+                f"rc propose: --resize is SHORTESTxLONGEST in pixels, native or none, "
+                f"got {self.resize!r}"
+            )
+
+    def requires(self) -> Mapping[str, Reads]:
+        """See `Stage.requires`: a network only if it proposes, a dump only to select from."""
+        used = {"images"}
+        if not self._asked():
+            used.add("rpn")
+        if self.select_only:
+            used.add("dump")
+        return {role: reads for role, reads in self.reads.items() if role in used}
+
+    def digests(self) -> Mapping[str, str]:
+        """See `Stage.digests`: of the boxes that are imported."""
+        return {"from": file_digest(str(self.from_file))} if self.from_file else {}
+
+    def run(self, part: Part) -> Iterator[pa.RecordBatch]:
+        """Yield the proposals of each image, best first; leave the raw boxes beside them.
+
+        Raises:
+            OptionError: If there is no dump to select from.
+            SourceError: If the network or the boxes to import cannot be read.
+        """
+        from stages.models import device
+        from stages.proposing import Harvest, boxed_images
+        from stages.region_dump import DumpWriter
+
+        device.set_threads(self.threads)
+        device.deterministic()
+        with ExitStack() as files:
+            source = self._source(part, files)
+            dump = None
+            if not self.select_only:
+                dump = files.enter_context(DumpWriter(part.attach("h5"), source.kind))
+            place = device.resolve(self.device if source.looks else "cpu")
+            harvest = Harvest(source.kind, self._selection(source.kind), dump, place)
+            for image in boxed_images(part, source):
+                harvest.add(image)
+                if len(harvest) >= _ROWS:
+                    yield harvest.take()
+            yield harvest.take()
+            harvest.report(part)
+            source.report(part)
+
+    def _asked(self) -> list[str]:
+        """Flags of the sources other than a network that were asked for."""
+        asked = {
+            "--from": self.from_file is not None,
+            "--random": self.random,
+            "--grid": self.grid,
+            "--select-only": self.select_only,
+        }
+        return [flag for flag, given in asked.items() if given]
+
+    def _source(self, part: Part, files: ExitStack) -> BoxSource:
+        from stages import raw_boxes
+        from stages.region_dump import DumpReader
+        from stages.sources.localizers import open_localizer
+
+        if self.from_file:
+            return raw_boxes.FromLocalizer(open_localizer(self.from_file))
+        if self.random:
+            return raw_boxes.AtRandom(self.regions, self.seed)
+        if self.grid:
+            return raw_boxes.OnGrid(self.regions)
+        if not self.select_only:
+            return self._network(part)
+        if not part.has("dump"):
+            raise OptionError(
+                "--select-only needs --dump proposals@..., whose dump it selects from"
+            )
+        return raw_boxes.FromDump(files.enter_context(DumpReader(part.attachment("dump", "h5"))))
+
+    def _network(self, part: Part) -> BoxSource:
+        from stages.models.preprocess import Size
+        from stages.models.rpn import load_rpn
+        from stages.raw_boxes import FromRpn
+
+        config = part.attachment("rpn", "model.json")
+        rpn = load_rpn(config, part.attachment("rpn", "weights.safetensors"), self.device)
+        size = rpn.size if self.resize == "native" else Size.parse(self.resize, 0)
+        return FromRpn(rpn, size, self.pre_nms)
+
+    def _selection(self, kind: Kind) -> Selection:
+        """What the options ask for; boxes nobody scored have no better ones to give way to."""
+        from stages.proposing import logit
+        from stages.selection import Selection
+
+        least = self.min_objectness
+        if self.random or self.grid:
+            return Selection(nms=1, top_k=self.regions, min_size=self.min_size, min_score=least)
+        if least is not None and kind == "logit":
+            least = logit(least)
+        return Selection(nms=self.nms, top_k=self.top_k, min_size=self.min_size, min_score=least)
