@@ -8,7 +8,7 @@ from pipeline.store import catalog
 from schemas.errors import ArtifactError, ArtifactNotFoundError, OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from pipeline.store.artifact import Artifact
@@ -51,14 +51,12 @@ def check_cut(stage: Stage, inputs: Mapping[str, Artifact], numbers: Iterable[in
     for role, reads in stage.requires().items():
         if role not in inputs or reads.whole:
             continue
-        manifest = inputs[role].manifest
-        there = {record.number for record in (manifest.drafts if reads.drafts else manifest.parts)}
-        missing = sorted(set(numbers) - there)
+        missing = sorted(set(numbers) - _parts(reads, inputs[role]))
         if missing:
             raise ArtifactError(
                 f"rc {stage.name}: {role} ({inputs[role].address}) lacks part {missing[0]}, as if "
                 f"made with a smaller --limit ({len(missing)} parts are missing). Use the same "
-                f"--limit here, or make {manifest.artifact} again without."
+                f"--limit here, or make {reads.table.name} again without."
             )
 
 
@@ -90,9 +88,10 @@ def _open_role(
     required = stage.requires()
     reads = required[role]
     tables = tuple(table.name for table in (reads.table, *reads.also))
+    aligned = [a for other, a in found.items() if not required[other].whole]
     for other in [*found.values(), *_likely(stage, role, found, root)]:
         ancestor = catalog.ancestor(other, tables)
-        if ancestor and ancestor.path != other.path and _same_images(reads, ancestor, found):
+        if ancestor and ancestor.path != other.path and _fits(reads, ancestor, aligned):
             return ancestor
     if reads.optional:
         return None
@@ -118,13 +117,21 @@ def _likely(stage: Stage, role: str, found: Mapping[str, Artifact], root: Path) 
     return newest
 
 
-def _same_images(reads: Reads, artifact: Artifact, found: Mapping[str, Artifact]) -> bool:
-    """Whether an artifact read part by part is about the images of those already chosen."""
+def _fits(reads: Reads, artifact: Artifact, aligned: Sequence[Artifact]) -> bool:
+    """Whether an artifact, if read part by part, is about the images of those already chosen."""
     if reads.whole:
         return True
     mine = catalog.ancestor(artifact, ("images",))
-    theirs = {a.path for b in found.values() if (a := catalog.ancestor(b, ("images",)))}
-    return mine is not None and (not theirs or mine.path in theirs)
+    theirs = {a.path for b in aligned if (a := catalog.ancestor(b, ("images",)))}
+    if mine is None or (theirs and mine.path not in theirs):
+        return False
+    return not reads.optional or all(_parts(reads, artifact) >= set(a.numbers) for a in aligned)
+
+
+def _parts(reads: Reads, artifact: Artifact) -> set[int]:
+    """Numbers of the parts that a role reads of an artifact."""
+    manifest = artifact.manifest
+    return {record.number for record in (manifest.drafts if reads.drafts else manifest.parts)}
 
 
 def _check_parts(stage: Stage, inputs: Mapping[str, Artifact]) -> None:
