@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from schemas.errors import SourceError
-from stages.models.region_tower import align
+from stages.models.region_tower import align, at_least
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -47,7 +47,7 @@ class ConvNeXtRegions:
 
     def trunk(self, pixels: torch.Tensor) -> torch.Tensor:
         """See `RegionTower.trunk`: every stage."""
-        out: torch.Tensor = self.visual.trunk.forward_features(pixels)
+        out: torch.Tensor = self.visual.trunk.forward_features(at_least(pixels, self.stride))
         return out
 
     def crop(self, feature_map: torch.Tensor, boxes: Sequence[torch.Tensor]) -> torch.Tensor:

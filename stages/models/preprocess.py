@@ -1,6 +1,6 @@
 """From decoded images to a network's input: size, normalisation, padding, and boxes to match.
 
-Source: detectron2's ResizeShortestEdge, whose rounding is kept; Pillow resamples.
+Pillow resamples.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from schemas.errors import OptionError
+from stages.models.size import Size, fit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,51 +21,10 @@ if TYPE_CHECKING:
 
     Triple = tuple[float, float, float]
 
+__all__ = ["INTERPOLATIONS", "Prepared", "Size", "fit", "normalise", "pad_batch", "prepare"]
+
 INTERPOLATIONS: Final = ("bilinear", "bicubic")
 _RESAMPLING: Final = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
-_UNLIMITED: Final = 1 << 20  # pixels; a longest side no image reaches
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How large an image becomes: its shortest side, unless the longest would exceed its limit.
-
-    Attributes:
-        shortest: Pixels; None leaves every image as it is.
-        longest: Pixels.
-    """
-
-    shortest: int | None
-    longest: int = _UNLIMITED
-
-    @classmethod
-    def parse(cls, text: str, native: int) -> Size:
-        """The size that `text` names: 800x1333 (shortest and longest side), native, or none.
-
-        Args:
-            text: As typed; "native" makes the shortest side what the network was trained on.
-            native: That side, pixels.
-
-        Raises:
-            OptionError: If `text` is none of these.
-        """
-        if text == "none":
-            return cls(None)
-        if text == "native":
-            return cls(native)
-        shortest, _, longest = text.partition("x")
-        if not (shortest.isdecimal() and longest.isdecimal() and 0 < int(shortest) <= int(longest)):
-            raise OptionError(
-                f"a size is SHORTESTxLONGEST in pixels such as 800x1333, native, or none, "
-                f"got {text!r}"
-            )
-        return cls(int(shortest), int(longest))
-
-    def of(self, height: int, width: int) -> tuple[int, int]:
-        """The (height, width) an image of `height` x `width` becomes."""
-        if self.shortest is None:
-            return height, width
-        return fit(height, width, self.shortest, self.longest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,24 +48,6 @@ class Prepared:
         """The box (1, 4) of the whole image, in pixels of `pixels`."""
         height, width = self.pixels.shape[1:]
         return torch.tensor([[0.0, 0.0, float(width), float(height)]])
-
-
-def fit(height: int, width: int, shortest: int, longest: int) -> tuple[int, int]:
-    """The (height, width) whose shortest side is `shortest`, or whose longest is `longest`.
-
-    Halves are rounded up, as detectron2 does; no side becomes 0.
-
-    >>> fit(480, 640, 800, 1333)
-    (800, 1067)
-    >>> fit(400, 1000, 800, 1333)
-    (533, 1333)
-    """
-    scale = shortest / min(height, width)
-    high, wide = scale * height, scale * width
-    if max(high, wide) > longest:
-        shrink = longest / max(high, wide)
-        high, wide = high * shrink, wide * shrink
-    return max(1, int(high + 0.5)), max(1, int(wide + 0.5))
 
 
 def prepare(

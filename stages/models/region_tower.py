@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 import torch
+from torch.nn import functional as F  # noqa: N812
 from torchvision.ops import roi_align
 
 if TYPE_CHECKING:
@@ -62,3 +63,14 @@ def align(
             exact, placed, cells, spatial_scale=1 / stride, sampling_ratio=-1, aligned=True
         )
     return crops
+
+
+def at_least(pixels: torch.Tensor, side: int) -> torch.Tensor:
+    """Images (B, 3, H, W) with zeros at the bottom and right up to `side`, if they are smaller.
+
+    A very long image may be resized to fewer pixels across than a cell of the feature map has.
+    """
+    height, width = pixels.shape[2:]
+    if min(height, width) >= side:
+        return pixels
+    return F.pad(pixels, (0, max(0, side - width), 0, max(0, side - height)))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from stages.models.region_tower import align
+from stages.models.region_tower import align, at_least
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -37,7 +37,8 @@ class ResNetRegions:
     def trunk(self, pixels: torch.Tensor) -> torch.Tensor:
         """See `RegionTower.trunk`: stem, layer1, layer2, layer3."""
         tower = self.visual
-        out: torch.Tensor = tower.layer3(tower.layer2(tower.layer1(tower.stem(pixels))))
+        stem = tower.stem(_laid_out(at_least(pixels, self.stride)))
+        out: torch.Tensor = tower.layer3(tower.layer2(tower.layer1(stem)))
         return out
 
     def crop(self, feature_map: torch.Tensor, boxes: Sequence[torch.Tensor]) -> torch.Tensor:
@@ -46,7 +47,7 @@ class ResNetRegions:
 
     def embed(self, crops: torch.Tensor) -> torch.Tensor:
         """See `RegionTower.embed`: layer4, then the mean token's attention."""
-        return attend_once(self.visual.attnpool, self.visual.layer4(crops))
+        return attend_once(self.visual.attnpool, self.visual.layer4(_laid_out(crops)))
 
     def early(self) -> Iterable[nn.Module | nn.Parameter]:
         """See `RegionTower.early`."""
@@ -88,3 +89,10 @@ def attend_once(pool: Any, grid: torch.Tensor) -> torch.Tensor:
     joined = torch.bmm(mixed, values.to(mixed.dtype)).transpose(0, 1).flatten(1)  # (N, E)
     out: torch.Tensor = pool.c_proj(joined + pool.v_proj.bias)
     return out
+
+
+def _laid_out(grid: torch.Tensor) -> torch.Tensor:
+    """The same values with channels last in memory on the CPU: about a tenth faster there."""
+    if grid.device.type != "cpu":
+        return grid
+    return grid.contiguous(memory_format=torch.channels_last)

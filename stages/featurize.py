@@ -1,0 +1,222 @@
+"""Featurize: what a teacher sees in each region, pooled from one feature map of its image.
+
+Shapes: R regions of an image, D embedding width.
+
+Source: RegionCLIP (arXiv:2112.09106): RoIAlign on the map of the whole image, features not
+normalised; sizes as detectron2 resizes at test time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import numpy as np
+
+from schemas.errors import ArtifactError, SourceError
+from schemas.features import FEATURES
+from schemas.images import IMAGES
+from schemas.proposals import PROPOSALS
+from schemas.students import STUDENTS
+from schemas.teachers import TEACHERS
+from stages.base import Part, Reads, Stage, each, option, whole
+from stages.models.size import Size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from schemas.table import Table
+    from stages.models.clip import Clip
+    from stages.models.preprocess import Prepared
+
+WHOLE_IMAGE: Final = -1  # the region that is the image itself
+_BESIDE_PIXELS: Final = ("captions", "objects")  # columns of images that are not looked at
+
+
+@dataclass(frozen=True, kw_only=True)
+class Featurize(Stage):
+    """Embed every proposal, and the whole image, with a teacher or student."""
+
+    resize: str = option(
+        "800x1333", "SHORTESTxLONGEST side in pixels, native (the network's own side), or none"
+    )
+    interpolation: str = option("bilinear", "how to resize", choices=("bilinear", "bicubic"))
+    whole_image: bool = option(True, "embed the whole image too, as region -1")
+    dtype: str = option("float16", "precision of what is stored", choices=("float16", "float32"))
+    batch_images: int = option(8, "images held at a time", recipe=False, at_least=1)
+    batch_regions: int = option(128, "regions embedded at a time", recipe=False, at_least=1)
+    loaders: int = option(2, "threads that decode and resize ahead", recipe=False, at_least=0)
+
+    name: ClassVar[str] = "featurize"
+    version: ClassVar[int] = 1
+    reads: ClassVar[Mapping[str, Reads]] = {
+        "images": each(IMAGES),
+        "proposals": each(PROPOSALS),
+        "teacher": whole(TEACHERS, also=(STUDENTS,)),
+    }
+    writes: ClassVar[Table] = FEATURES
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        Size.parse(self.resize, native=1)  # only to refuse what it does not understand
+
+    def plan(self, parts: Mapping[str, Sequence[int]]) -> Sequence[int]:
+        """See `Stage.plan`: the parts of the images that have proposals."""
+        proposed = set(parts["proposals"])
+        return [number for number in parts["images"] if number in proposed]
+
+    def run(self, part: Part) -> Iterator[pa.RecordBatch]:
+        """Yield one row per region; images that cannot be read go to quarantine.
+
+        Raises:
+            ArtifactError: If the proposals do not follow the order of the images.
+        """
+        from stages.models import device
+        from stages.models.clip import load_clip
+        from stages.training.feed import in_order
+
+        device.set_threads(self.threads)
+        device.deterministic()
+        clip = load_clip(
+            part.attachment("teacher", "model.json"),
+            part.attachment("teacher", "weights.safetensors"),
+            self.device,
+        )
+        views = in_order(self._looks(part), self._loader(clip), self.loaders, self.batch_images)
+        while window := list(islice(views, self.batch_images)):
+            yield from self._features(part, clip, window)
+            part.advance(len(window))
+
+    def _looks(self, part: Part) -> Iterator[_Look]:
+        """Every image with its proposals, which come in the same order but may be missing."""
+        groups = _by_image(part.batches("proposals"))
+        waiting = next(groups, None)
+        passed: set[str] = set()
+        for row in _rows_of(part.batches("images")):
+            if waiting is not None and waiting[0] == row["image_id"]:
+                yield _Look(row, waiting[1], waiting[2])
+                waiting = next(groups, None)
+            else:
+                yield _Look(row, np.zeros(0, np.int32), np.zeros((0, 4), np.float32))
+            passed.add(row["image_id"])
+        if waiting is not None and (self.limit is None or waiting[0] in passed):
+            raise ArtifactError(
+                f"rc featurize: proposals of {waiting[0]} do not follow the order of the images; "
+                f"run rc propose again over the same images"
+            )
+
+    def _loader(self, clip: Clip) -> Callable[[_Look], _View]:
+        """What decodes, resizes and normalises an image; runs in other threads."""
+        from stages.models.preprocess import prepare
+        from stages.pixels import load_image
+
+        spec = clip.spec
+        size = Size.parse(self.resize, spec.image_size)
+
+        def load(look: _Look) -> _View:
+            if not (self.whole_image or len(look.regions)):
+                return _View(look, None)
+            try:
+                image = load_image(look.row)
+            except SourceError as error:
+                return _View(look, None, str(error))
+            return _View(look, prepare(image, size, self.interpolation, spec.mean, spec.std))
+
+        return load
+
+    def _features(
+        self, part: Part, clip: Clip, window: Sequence[_View]
+    ) -> Iterator[pa.RecordBatch]:
+        import torch
+
+        from stages.models.many_images import encode_many
+
+        for view in window:
+            if view.problem:
+                part.refuse(view.look.image_id, "unreadable", view.problem)
+        seen = [(view.look, view.ready) for view in window if view.ready is not None]
+        boxes = [ready.place(look.boxes) for look, ready in seen]
+        if self.whole_image:
+            pairs = zip(seen, boxes, strict=True)
+            boxes = [torch.cat([ready.whole(), placed]) for (_, ready), placed in pairs]
+        features = encode_many(clip, [r.pixels for _, r in seen], boxes, self.batch_regions)
+        for (look, _), found in zip(seen, features, strict=True):
+            first = [WHOLE_IMAGE] if self.whole_image else []
+            regions = np.concatenate([np.array(first, np.int32), look.regions])
+            yield self._rows(part, look.image_id, regions, found)
+
+    def _rows(
+        self, part: Part, image_id: str, regions: NDArray[np.int32], features: NDArray[Any]
+    ) -> pa.RecordBatch:
+        with np.errstate(over="ignore"):  # what overflows is refused below
+            features = features.astype(self.dtype)
+        fine = np.isfinite(features).all(axis=1)
+        for region in regions[~fine]:
+            detail = f"the feature of region {region} is not finite in {self.dtype}"
+            part.refuse(f"{image_id}#{region}", "nan-feature", detail)
+        return FEATURES.batch(
+            {
+                "image_id": [image_id] * int(fine.sum()),
+                "region": regions[fine],
+                "feature": features[fine],
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """An image and its proposals: a row of `images`, region numbers (R,), boxes (R, 4)."""
+
+    row: Mapping[str, Any]
+    regions: NDArray[np.int32]
+    boxes: NDArray[np.float32]
+
+    @property
+    def image_id(self) -> str:
+        return str(self.row["image_id"])
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """An image ready for the network, or why not; neither if no region of it is wanted."""
+
+    look: _Look
+    ready: Prepared | None
+    problem: str = ""
+
+
+def _rows_of(batches: Iterable[pa.RecordBatch]) -> Iterator[Mapping[str, Any]]:
+    """One mapping per image; encoded bytes become Python objects one image at a time."""
+    for batch in batches:
+        needed = batch.drop_columns(list(_BESIDE_PIXELS))
+        for index in range(needed.num_rows):
+            yield needed.slice(index, 1).to_pylist()[0]
+
+
+def _by_image(
+    batches: Iterable[pa.RecordBatch],
+) -> Iterator[tuple[str, NDArray[np.int32], NDArray[np.float32]]]:
+    """Image, region numbers (R,) and boxes (R, 4) of each image, across batches."""
+    name = ""
+    regions: list[NDArray[np.int32]] = []
+    boxes: list[NDArray[np.float32]] = []
+    for batch in batches:
+        if not batch.num_rows:
+            continue
+        images = batch.column("image_id").to_numpy(zero_copy_only=False)
+        numbers = batch.column("region").to_numpy()
+        corners = np.stack([batch.column(c).to_numpy() for c in ("x0", "y0", "x1", "y1")], axis=1)
+        starts = np.flatnonzero(np.concatenate([[True], images[1:] != images[:-1]]))
+        for first, last in zip(starts, [*starts[1:], len(images)], strict=True):
+            if regions and images[first] != name:
+                yield name, np.concatenate(regions), np.concatenate(boxes)
+                regions, boxes = [], []
+            name = str(images[first])
+            regions.append(numbers[first:last])
+            boxes.append(corners[first:last])
+    if regions:
+        yield name, np.concatenate(regions), np.concatenate(boxes)
