@@ -1,0 +1,85 @@
+"""Short ways to say what most tests of the pipeline do."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from pipeline import inputs, runner
+from pipeline.store.artifact import stream
+from tests.pipeline import toys
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.store.artifact import Artifact
+    from stages.base import Stage
+
+ROOT = Path(__file__).parents[2]
+
+
+def make(stage: Stage, root: Path, pins: Mapping[str, str] | None = None, **how: Any) -> Artifact:
+    """What `rc STAGE` does, without the command line."""
+    return runner.materialize(stage, inputs.resolve(stage, pins or {}, root), root, **how)
+
+
+def make_all(root: Path, count: int = 20, **how: Any) -> dict[str, Artifact]:
+    """One artifact of every toy, by table."""
+    first = make(toys.Ingest(count=count, refuse_every=7), root, **how)
+    made = [first, *(make(toy(), root, **how) for toy in toys.TOYS[1:])]
+    return {artifact.manifest.artifact: artifact for artifact in made}
+
+
+def rows_of(artifact: Artifact, *, drafts: bool = False) -> pa.Table:
+    """All rows of an artifact in memory."""
+    return pa.Table.from_batches(list(stream(artifact.files(drafts=drafts))))
+
+
+def contents(folder: Path) -> dict[str, bytes | dict[str, Any]]:
+    """Every file of an artifact by name; of the manifest, what follows from the recipe."""
+    found: dict[str, bytes | dict[str, Any]] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            found[str(path.relative_to(folder))] = path.read_bytes()
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    del manifest["run"]
+    return {**found, "manifest.json": manifest}
+
+
+def command(*words: str | Path) -> list[str]:
+    """The command line of `rc` with toys for stages."""
+    return [sys.executable, "-m", "tests.pipeline.rc_toys", *map(str, words)]
+
+
+def rc(*words: str | Path, **how: Any) -> subprocess.CompletedProcess[str]:
+    """Run `rc` with toys for stages in its own process."""
+    return subprocess.run(
+        command(*words), cwd=ROOT, capture_output=True, text=True, timeout=120, check=False, **how
+    )
+
+
+class Listener:
+    """A reporter that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.sentences: list[str] = []
+        self.started: list[tuple[str, int | None, str]] = []
+        self.count = 0
+        self.stopped = 0
+
+    def start(self, verb: str, total: int | None, unit: str) -> None:
+        self.started.append((verb, total, unit))
+
+    def advance(self, count: int) -> None:
+        self.count += count
+
+    def say(self, sentence: str) -> None:
+        self.sentences.append(sentence)
+
+    def stop(self) -> None:
+        self.stopped += 1
