@@ -124,10 +124,10 @@ class Rpn(nn.Module):
         high, wide = prepared.pixels.shape[1:]
         limit = boxes[0].new_tensor([wide, high, wide, high])
         clipped = torch.minimum(torch.cat(boxes).clamp(min=0), limit).cpu().numpy()
-        x, y = prepared.scale
-        back = (clipped / np.float32([x, y, x, y])).astype(np.float32)
-        edge = np.float32([image.shape[1], image.shape[0]] * 2)  # dividing may pass it by an ulp
-        return np.minimum(back, edge), torch.cat(scores).cpu().numpy()
+        back = clipped / np.array(prepared.scale * 2, np.float32)
+        edge = np.array([image.shape[1], image.shape[0]] * 2, np.float32)
+        inside = np.minimum(back, edge)  # dividing may pass the edge by an ulp
+        return inside, torch.cat(scores).cpu().numpy()
 
 
 def load_rpn(config: Path, weights: Path, device: str) -> Rpn:

@@ -120,9 +120,9 @@ def _conv(inside: int, outside: int, stride: int) -> nn.Sequential:
 def _layers(backbone: str) -> nn.Module:
     if backbone == "small":
         return _small()
-    network = get_model(backbone, weights=None)
+    network: nn.Module = get_model(backbone, weights=None)
     if backbone.startswith("mobilenet"):
-        return network.features
+        return network.get_submodule("features")
     del network.avgpool, network.fc
     return network
 

@@ -1,0 +1,52 @@
+"""A proposal network small enough to run hundreds of times, its batch norms not untouched."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from stages.models.rpn_import import create_rpn, save_rpn
+from stages.models.rpn_spec import RpnSpec
+from stages.models.rpn_trunks import norms
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stages.models.rpn import Rpn
+
+SMALL: dict[str, Any] = {
+    "backbone": "small",
+    "neck": "fpn",
+    "width": 8,
+    "stride": 8,
+    "anchor_sizes": (16, 32, 48, 64),
+    "shortest": 64,
+    "longest": 96,
+}
+
+
+def tiny_rpn(seed: int = 0, **changes: Any) -> Rpn:
+    """Random weights, statistics and predictions, in evaluation mode."""
+    rpn = create_rpn(RpnSpec(**{**SMALL, **changes}), seed).eval()
+    shake(rpn, seed)
+    return rpn
+
+
+@torch.no_grad()
+def shake(module: torch.nn.Module, seed: int = 0, spread: float = 0.1) -> None:
+    """Give every batch norm statistics, and predictions a spread, as training would."""
+    draw = torch.Generator().manual_seed(seed)
+    for norm in norms(module):
+        norm.running_mean.copy_(torch.randn(norm.num_features, generator=draw) * 0.1)
+        norm.running_var.copy_(torch.rand(norm.num_features, generator=draw) + 0.5)
+    for name, value in module.named_parameters():
+        if "cls_logits" in name or "bbox_pred" in name:
+            value.copy_(torch.randn(value.shape, generator=draw) * spread)
+
+
+def saved(rpn: Rpn, folder: Path) -> tuple[Path, Path]:
+    """Its model.json and weights.safetensors."""
+    config, weights = folder / "model.json", folder / "weights.safetensors"
+    save_rpn(rpn, config, weights)
+    return config, weights
