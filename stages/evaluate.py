@@ -36,6 +36,7 @@ from stages.evaluation.vocabulary import (
     read_splits,
     shortened,
 )
+from stages.models.size import Size
 from stages.sources.files import digest_of, file_digest
 from stages.text.templates import read_templates
 
@@ -126,6 +127,7 @@ class Evaluate(Stage):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        Size.parse(self.resize, native=1)
         if self.boxes == "ground-truth" and self.score not in ("auto", "probability"):
             raise OptionError(
                 f"rc evaluate: --score {self.score} needs an objectness, which ground-truth boxes "
@@ -178,7 +180,7 @@ class Evaluate(Stage):
         missing = vocabulary.missing(found)
         if missing and self.unlisted == "refuse":
             raise ArtifactError(
-                f"rc evaluate: {len(missing)} categories of the images are not in the vocabulary "
+                f"{len(missing)} categories of the images are not in the vocabulary "
                 f"({shortened(missing)}); add them to it, or leave their objects out with "
                 f"--unlisted ignore"
             )

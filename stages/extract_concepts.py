@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from stages.text.parsing.engines import CaptionParser
 
 _PART_RECORDS = 50_000  # records of a caption corpus in a part: some 20 seconds of parsing
-_BATCH_RECORDS = 256  # records parsed together
+_BATCH_RECORDS = 500  # records parsed together
 _EXAMPLES = 3
 _EXAMPLE_CHARACTERS = 1_000
 
@@ -166,7 +166,7 @@ class ExtractConcepts(Stage):
             pool = part.table("pool").sort_by("concept_id")
             return [str(name) for name in pool.column("concept").to_pylist()]
         if part.has("pool"):
-            raise OptionError("rc extract-concepts: give --from or --pool, not both")
+            raise OptionError("give --from or --pool, not both")
         return read_names(self.from_file)
 
     def _captioned(self, part: Part) -> Iterator[Captioned]:

@@ -108,7 +108,7 @@ class Exam:
         localizer = proposals.logit if formula == "sqrt-logit" else proposals.objectness
         if formula == "sqrt-logit" and np.isnan(localizer).any():
             raise ArtifactError(
-                f"rc evaluate: the proposals of {image_id} have no logits, which "
+                f"the proposals of {image_id} have no logits, which "
                 f"--score sqrt-logit multiplies by; use --score sqrt-objectness or probability"
             )
         cosine = cosines(features, self.embeddings)
@@ -125,7 +125,7 @@ class Exam:
         """
         if not any(not o["iscrowd"] for o in self.ledger.objects):
             raise ArtifactError(
-                "rc evaluate: no image that can be read has an object of the vocabulary; "
+                "no image that can be read has an object of the vocabulary; "
                 "see rc sql 'FROM quarantine', or give other --categories"
             )
         limit = self.rules.detections_per_image

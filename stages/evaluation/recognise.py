@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from stages.models.preprocess import Size, normalise, prepare
+from stages.models.preprocess import normalise, prepare
+from stages.models.size import Size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

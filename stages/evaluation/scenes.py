@@ -110,9 +110,7 @@ def _places(proposals: pa.Table) -> dict[str, tuple[int, int]]:
     names = runs.values.to_pylist()
     places = dict(zip(names, zip([0, *ends], ends, strict=False), strict=True))
     if len(places) != len(names):
-        raise ArtifactError(
-            "rc evaluate: proposals of one image are not neighbours; make them anew"
-        )
+        raise ArtifactError("proposals of one image are not neighbours; make them anew")
     return places
 
 

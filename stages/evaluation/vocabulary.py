@@ -68,13 +68,11 @@ def make_vocabulary(
     vocabulary = Vocabulary(names or tuple(sorted(set(found))), splits)
     if not vocabulary.names:
         raise ArtifactError(
-            "rc evaluate: no image has an object, so there is nothing to compare with; "
+            "no image has an object, so there is nothing to compare with; "
             "ingest images with ground truth"
         )
     if strangers := vocabulary.missing(n for part in splits.values() for n in part):
-        raise ArtifactError(
-            f"rc evaluate: --splits names {shortened(strangers)}, which --categories lacks"
-        )
+        raise ArtifactError(f"--splits names {shortened(strangers)}, which --categories lacks")
     return vocabulary
 
 

@@ -334,6 +334,11 @@ def test_ground_truth_has_no_objectness_to_multiply_by() -> None:
         Evaluate(score="sqrt-logit")
 
 
+def test_a_size_that_is_none_is_refused_at_once() -> None:
+    with pytest.raises(OptionError, match=r"--resize takes SHORTESTxLONGEST.*'huge'"):
+        Evaluate(resize="huge")
+
+
 def test_proposals_are_asked_for_only_if_they_are_named() -> None:
     assert list(Evaluate().requires()) == ["images", "model"]
     reads = Evaluate(boxes="proposals").requires()

@@ -87,6 +87,14 @@ def test_selection_is_class_wise_nms_and_then_the_best(limit: int) -> None:
     assert found.score.tolist() == flat.numpy()[kept].tolist()
 
 
+def test_selection_reaches_beyond_the_candidates_sorted_at_first() -> None:
+    """Fifty doubles of each of three boxes: the second and third are far down the ranking."""
+    boxes = np.repeat(np.float32([[0, 0, 9, 9], [20, 0, 29, 9], [40, 0, 49, 9]]), 50, axis=0)
+    scores = np.repeat([0.9, 0.8, 0.7], 50)[:, None]
+    kept = select(scores, boxes, threshold=0, nms=0.5, limit=3)
+    assert kept.region.tolist() == [0, 50, 100]
+
+
 def test_the_threshold_is_strict() -> None:
     kept = select(np.array([[0.5], [0.25]]), random_boxes(2), threshold=0.25, nms=0.5, limit=9)
     assert kept.score.tolist() == [0.5]
