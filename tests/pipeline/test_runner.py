@@ -106,7 +106,7 @@ def test_every_artifact_is_byte_identical_after_an_interruption(root: Path, tmp_
 
 def test_nothing_hidden_is_left_in_a_finished_artifact(root: Path) -> None:
     for artifact in make_all(root).values():
-        assert [path for path in artifact.path.rglob(".*")] == []
+        assert list(artifact.path.rglob(".*")) == []
 
 
 def test_what_a_run_killed_after_its_commit_left_is_swept_by_the_next(root: Path) -> None:
@@ -115,7 +115,7 @@ def test_what_a_run_killed_after_its_commit_left_is_swept_by_the_next(root: Path
         (artifact.path / name).mkdir()
     (artifact.path / f".0123.{NAME}").write_text("half a manif")
     make(ExtractConcepts(), root)
-    assert [path for path in artifact.path.rglob(".*")] == []
+    assert list(artifact.path.rglob(".*")) == []
 
 
 def test_the_work_of_a_killed_run_is_not_mistaken_for_a_part(root: Path) -> None:

@@ -55,7 +55,7 @@ class Toy(Stage):
         if self.mark:
             with open(self.mark, "a") as file:  # noqa: PTH123
                 file.write(f"{self.name} {part.number} {os.getpid()}\n")
-        time.sleep(self.sleep)
+        self.rest()
         if part.number == self.break_part:
             raise ZeroDivisionError("a part was told to fail")
         if part.number == self.kill_part:
@@ -63,10 +63,14 @@ class Toy(Stage):
         if part.number == self.full_part:
             raise OSError(errno.ENOSPC, "No space left on device")
 
+    def rest(self) -> None:
+        if self.sleep:
+            time.sleep(self.sleep)
+
     def batches(self, table: Table, columns: Mapping[str, Any]) -> Iterator[pa.RecordBatch]:
         rows = table.batch(columns)
         for start in range(0, rows.num_rows, self.batch):
-            time.sleep(self.sleep)
+            self.rest()
             yield rows.slice(start, self.batch)
 
 
@@ -200,7 +204,7 @@ class Pretrain(Toy):
         done = int(state[0])
         slices = part.slices()
         while slices and done < self.steps:
-            time.sleep(self.sleep)
+            self.rest()
             chosen = slices[done % len(slices)]
             images = sum(rows.num_rows for rows in chosen.batches("images"))
             chosen.note("images_seen", images)
@@ -379,7 +383,7 @@ class Train(Toy):
         self.trouble(part)
         regions, images, by_part = 0, 0, {}
         for one in part.slices():
-            time.sleep(self.sleep)
+            self.rest()
             rows = one.table("pseudo_labels")
             PSEUDO_LABELS.check(rows)
             regions += rows.num_rows
