@@ -38,15 +38,29 @@ def option_type(option: Field[Any]) -> Any:
 VERBS = {
     verb.name: verb
     for verb in (
-        Verb("ingest", "Read image-text pairs from any source and cut them into parts."),
-        Verb("extract-concepts", "Find the concepts that captions mention, and count them."),
+        Verb("ingest", "Read images and what people wrote and drew about them."),
+        Verb(
+            "extract-concepts",
+            "Find the concept pool in captions, or the mentions of a given pool.",
+        ),
         Verb("pretrain", "Train a teacher on whole images and captions, or import one."),
-        Verb("embed-concepts", "Embed each concept in its prompt templates with the teacher's L."),
-        Verb("train-rpn", "Train a class-agnostic region proposal network, or import one."),
-        Verb("propose", "Propose regions: by an RPN, another localizer, or at random."),
-        Verb("featurize", "Pool the teacher's features over each proposed region."),
-        Verb("label", "Give every region its most similar concepts under the teacher."),
+        Verb(
+            "embed-concepts", "Give every concept its place in the space of the teacher's features."
+        ),
+        Verb(
+            "train-rpn",
+            "Train a class-agnostic region proposal network on drawn boxes, or import one.",
+        ),
+        Verb(
+            "propose",
+            "Find boxes that may hold something: by a network, another localizer, or chance.",
+        ),
+        Verb("featurize", "Embed every proposal, and the whole image, with a teacher or student."),
+        Verb("label", "Give every region its most probable concepts under the teacher."),
         Verb("train", "Train a student on regions and their pseudo-labels."),
-        Verb("evaluate", "Measure what a teacher or student recognises in boxes."),
+        Verb(
+            "evaluate",
+            "Measure zero-shot recognition of a teacher or student against ground truth.",
+        ),
     )
 }

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from pipeline.verbs import VERBS, Verb
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.concepts import CONCEPTS
 from schemas.features import FEATURES
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from pipeline.verbs import Verb
     from schemas.table import Table
 
 WORDS = ("dog", "cat", "car", "tree", "bus", "cup")
@@ -433,4 +433,4 @@ class ToyVerb:
 
 def verbs() -> dict[str, Verb]:
     """The registry with toys in it, under the verbs they stand for."""
-    return {toy.name: ToyVerb(toy.name, VERBS[toy.name].help) for toy in TOYS}  # type: ignore[misc]
+    return {toy.name: ToyVerb(toy.name, toy.__doc__ or "") for toy in TOYS}  # type: ignore[misc]
