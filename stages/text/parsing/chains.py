@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _WORD = re.compile(r"[a-z\u00df-\u024f]+(?:['\u2019.][a-z\u00df-\u024f]+)*")
 _HYPHENS = frozenset("-\u2010\u2011")
+_PARTICLES = frozenset(("up", "down", "in", "out", "off", "on", "over", "by", "to"))
 _QUOTES = frozenset(('"', "\u201c", "\u201d", "``", "''"))
 _LONGEST_QUOTE = 12  # tokens; a longer one is speech about things, not writing on a sign
 _WORDS_KEPT = 1 << 16  # of the cache: more than the distinct words of common captions
@@ -28,7 +29,7 @@ _WORDS_KEPT = 1 << 16  # of the cache: more than the distinct words of common ca
 class Token(NamedTuple):
     """One token of a caption as a tagger sees it."""
 
-    text: str
+    text: str  # of a hyphen with the space behind it, if there is one: it then joins no nouns
     pos: str  # universal part of speech
     number: str | None = None  # "s", "p", or None: unknown
     compound: bool | None = None  # modifies a noun to its right; None: unknown
@@ -94,27 +95,28 @@ def singular(word: str) -> str:
 
 
 class _Word(NamedTuple):
-    """A lower-case word that knows whether a hyphen ties it to the next."""
+    """A lower-case word, or a name of several, that knows what ties it to the next."""
 
     text: str
     pos: str
     number: str | None
     compound: bool | None
     noun: bool
-    hyphen: bool
+    hyphen: bool = False  # a hyphen follows
+    tied: bool = False  # and no space is around it
 
 
 def _words(tokens: Sequence[Token]) -> list[_Word]:
     """Words in lower case; a hyphen becomes a mark on the word before it."""
     words: list[_Word] = []
     for text, pos, number, compound in tokens:
-        if text in _HYPHENS:
+        if text.rstrip() in _HYPHENS:
             if words:
-                words[-1] = words[-1]._replace(hyphen=True)
+                words[-1] = words[-1]._replace(hyphen=True, tied=text in _HYPHENS)
             continue
         lower = text.lower()
         noun = pos in NOUNS and _can_be_noun(lower)
-        words.append(_Word(lower, pos, number, compound, noun, False))
+        words.append(_Word(lower, pos, number, compound, noun))
     return words
 
 
@@ -124,18 +126,20 @@ def _can_be_noun(word: str) -> bool:
 
 
 def _keep_names(words: list[_Word], names: Names) -> list[_Word]:
-    """Tag the words of each name as one compound."""
+    """The words of each name as one noun."""
+    kept: list[_Word] = []
     i = 0
     while i < len(words):
         length = names.at(words, i)
-        last = i + length - 1
-        for j in range(i, last):
-            words[j] = words[j]._replace(pos="NOUN", noun=True, compound=True)
         if length:
-            ends = words[last].compound if words[last].noun else False
-            words[last] = words[last]._replace(pos="NOUN", noun=True, compound=ends)
+            last = words[i + length - 1]
+            text = " ".join(word.text for word in words[i : i + length])
+            ends = last.compound if last.noun else False
+            kept.append(last._replace(text=text, pos="NOUN", noun=True, compound=ends))
+        else:
+            kept.append(words[i])
         i += length or 1
-    return words
+    return kept
 
 
 def _unquoted(words: list[_Word]) -> list[_Word]:
@@ -162,14 +166,14 @@ def _joins(words: Sequence[_Word], i: int) -> bool:
     """Whether a noun belongs to the noun right after it."""
     if i + 1 == len(words) or not words[i + 1].noun:
         return False
-    if words[i].compound is not None:
-        return words[i].compound or len(words[i].text) == 1
-    return True
+    return words[i].tied or words[i].compound is not False
 
 
 def _ends_in_adjective(words: Sequence[_Word], i: int) -> bool:
-    """Whether a hyphen makes the noun part of an adjective: the "snow" of "snow-covered"."""
-    return words[i].hyphen and i + 1 < len(words) and words[i + 1].pos in ("ADJ", "VERB")
+    """Whether a hyphen makes the noun part of another word: "snow" in "snow-covered"."""
+    if not words[i].hyphen or i + 1 == len(words):
+        return False
+    return words[i + 1].pos in ("ADJ", "VERB") or words[i + 1].text in _PARTICLES
 
 
 def _chain(words: Sequence[_Word], start: int, end: int) -> Chain:

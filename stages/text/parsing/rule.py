@@ -93,6 +93,8 @@ def _leads_only(word: str) -> bool:
 
 def _is_visual(head: str, chain: Chain) -> bool:
     """Whether a singular head names something that can be pointed at."""
+    if " " in head:
+        return True  # a lexical name
     if head in lists.NON_VISUAL:
         return False
     if head in lists.COLORS and not chain.modifiers:

@@ -26,7 +26,7 @@ upstairs downstairs nearby together apart away aboard ahead amid atop beneath be
 except like toward towards underneath unlike upon versus via per not be am is are was were been
 being do does did done have has had having can could may might must shall should will would let
 get gets got etc ok okay yes please hello wow oh ah hey hi also just only very too again still
-already ever never always often sometimes maybe perhaps not mr mrs ms dr vs aka eg ie th nd rd
+already ever never always often sometimes maybe perhaps mid mr mrs ms dr vs aka eg ie th nd rd
 """)
 """Never nouns, whatever a tagger says."""
 
@@ -40,7 +40,7 @@ COLORED_THINGS = _set("orange lime gold silver cream violet lavender blond blond
 
 ADJECTIVAL = _set("""
 male female adult teen teenage giant mini front back rear side top bottom middle left right main
-upper lower inner outer double half lone fellow elder senior junior
+upper lower inner outer double half lone fellow elder senior junior way
 """)
 """Dropped where they lead a name: a "male model" is a model."""
 

@@ -1,0 +1,119 @@
+"""Caption parsers behind one interface: captions in, concepts of each caption out.
+
+| engine | what it is |
+|---|---|
+| `bundled` | the small spaCy pipeline that comes with the project |
+| `spacy:NAME` | any spaCy pipeline with parts of speech, by package name or folder |
+| `lexicon` | the names of a list, wherever they occur |
+| `ngram`, `ngram:N` | all word N-grams, up to 10 words or N |
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, get_args
+
+from schemas.errors import OptionError, SourceError
+from stages.text.parsing.rule import RULE_VERSION, ConceptRule, Style
+from stages.text.parsing.spacy_engine import SpacyParser, pipeline_digest
+from stages.text.parsing.word_engines import (
+    LexiconParser,
+    NgramParser,
+    lexicon_identity,
+    names_digest,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+_STAGES = Path(__file__).resolve().parents[2]
+_LONGEST_NGRAM = 10  # words, as in OWL-ST
+
+
+class CaptionParser(Protocol):
+    """What a stage needs of a parser.
+
+    Any caption is taken: empty ones and such as hold no words have no concepts, and of very long
+    ones the first `cleaning.MAX_CHARACTERS` characters are read.
+    """
+
+    identity: str
+    """Changes whenever the same captions would give other concepts; part of a fingerprint."""
+
+    def concepts(self, captions: Iterable[str]) -> Iterator[list[str]]:
+        """Yield one list per caption, in order; a concept is repeated as often as mentioned."""
+        ...
+
+
+def load_parser(
+    engine: str = "bundled", style: str = "visual", names: Sequence[str] = ()
+) -> CaptionParser:
+    """A parser by the name of its engine.
+
+    Args:
+        engine: As in the table above.
+        style: `visual` drops what cannot be pointed at; `paper` keeps every noun. Of no effect
+            on `lexicon` and `ngram`.
+        names: What `lexicon` looks for; for `bundled` and `spacy:`, names of several words to be
+            kept in one piece, beside those known anyway ("hot dog").
+
+    Raises:
+        OptionError: If engine or style is unknown, or a lexicon has no names.
+        SourceError: If the pipeline is missing or unfit.
+    """
+    kind, detail = _split(engine, style)
+    if kind == "lexicon":
+        return LexiconParser(names)
+    if kind == "ngram":
+        return NgramParser(int(detail))
+    rule = ConceptRule("paper" if style == "paper" else "visual", names)
+    return SpacyParser(detail, rule, parser_identity(engine, style, names))
+
+
+def parser_identity(
+    engine: str = "bundled", style: str = "visual", names: Sequence[str] = ()
+) -> str:
+    """The `identity` of the parser that `load_parser` would return, without loading it.
+
+    Weights count by content, wherever they lie and whatever they are called.
+    """
+    kind, detail = _split(engine, style)
+    if kind == "lexicon":
+        return lexicon_identity(names)
+    if kind == "ngram":
+        return NgramParser(int(detail)).identity
+    known_names = f"-{names_digest(sorted(names))}" if names else ""
+    return f"spacy-{pipeline_digest(detail)}-rule{RULE_VERSION}-{style}{known_names}"
+
+
+def bundled_parser_path() -> Path:
+    """Folder of the pipeline that comes with the project: of a checkout, or of an installation.
+
+    Raises:
+        SourceError: If neither is there.
+    """
+    for folder in (_STAGES.parent / "data" / "parser", _STAGES / "data" / "parser"):
+        if (folder / "config.cfg").exists():
+            return folder
+    raise SourceError(
+        f"the bundled caption parser is missing from {_STAGES.parent / 'data' / 'parser'}: install "
+        "the project again, or name another parser, such as 'spacy:en_core_web_sm'"
+    )
+
+
+def _split(engine: str, style: str) -> tuple[str, str]:
+    """Kind of engine, and what tells it apart: a pipeline's name or folder, or a length."""
+    if style not in get_args(Style):
+        raise OptionError(f"unknown style '{style}' of concepts: choose visual or paper")
+    kind, _, detail = engine.partition(":")
+    if kind == "bundled" and not detail:
+        return "spacy", str(bundled_parser_path())
+    if kind == "spacy" and detail:
+        return "spacy", detail
+    if kind == "lexicon" and not detail:
+        return "lexicon", ""
+    if kind == "ngram" and (detail or "1").isdecimal():
+        return "ngram", detail or str(_LONGEST_NGRAM)
+    raise OptionError(
+        f"unknown caption parser '{engine}': choose bundled, spacy:NAME, lexicon, ngram or ngram:N"
+    )

@@ -1,0 +1,190 @@
+"""Concepts by a spaCy pipeline: the bundled one, or any other with parts of speech.
+
+spaCy takes seconds to import, so it is imported when a pipeline is loaded and not before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from schemas.errors import SourceError
+from stages.text.parsing import blas
+from stages.text.parsing.chains import Token
+from stages.text.parsing.cleaning import clean
+from stages.text.parsing.tags import read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from spacy.language import Language
+    from spacy.tokens import Doc
+    from spacy.tokens import Token as SpacyToken
+
+    from stages.text.parsing.rule import ConceptRule
+    from stages.text.parsing.tags import Reading
+
+_AT_ONCE = 8000  # captions after which the memory of their words is given back
+_BATCH = 32  # captions tagged together; more of them leave the processor's cache
+_NOT_NEEDED = ("ner", "lemmatizer", "senter", "textcat", "entity_ruler", "entity_linker", "spancat")
+_DOCUMENTS = ("readme", "license", "licence", "attribution")
+
+
+class SpacyParser:
+    """Tags captions with a spaCy pipeline and applies the concept rule."""
+
+    def __init__(self, name: str, rule: ConceptRule, identity: str) -> None:
+        """Load the pipeline of this name or folder.
+
+        Raises:
+            SourceError: If there is no such pipeline, or it gives no parts of speech.
+        """
+        self.identity = identity
+        self._rule = rule
+        self._nlp = _load(name)
+        if blas.can_be_single():
+            _multiply_with_numpy(self._nlp)
+        self._read = _reader(name, self._nlp)
+
+    def concepts(self, captions: Iterable[str]) -> Iterator[list[str]]:
+        """Yield the concepts of each caption in order, one per mention."""
+        rest = iter(captions)
+        while batch := [clean(caption) for caption in islice(rest, _AT_ONCE)]:
+            yield from self._parse(batch)
+
+    def _parse(self, captions: list[str]) -> list[list[str]]:
+        """Concepts of a batch; words met only here do not stay in the vocabulary."""
+        with self._nlp.memory_zone(), blas.one_thread():
+            docs = self._nlp.pipe(captions, batch_size=_BATCH)
+            return [self._rule.concepts(self._read(doc)) for doc in docs]
+
+
+def pipeline_digest(name: str) -> str:
+    """Twelve hex digits of the content of a pipeline's files, read without loading it.
+
+    Args:
+        name: An installed pipeline package, or a folder.
+
+    Raises:
+        SourceError: If there is no such pipeline.
+    """
+    folder = _folder(name)
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.suffix != ".pyc" and not _is_document(path):
+            digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:12]
+
+
+def _is_document(path: Path) -> bool:
+    return path.name.lower().startswith(_DOCUMENTS)
+
+
+def _folder(name: str) -> Path:
+    if Path(name).is_dir():
+        return Path(name)
+    spec = importlib.util.find_spec(name) if name.isidentifier() else None
+    if spec is None or not spec.submodule_search_locations:
+        raise SourceError(
+            f"there is no spaCy pipeline '{name}': install that package, name a folder that holds "
+            "a pipeline, or use the parser 'bundled'"
+        )
+    return Path(spec.submodule_search_locations[0])
+
+
+def _load(name: str) -> Language:
+    import spacy
+
+    _folder(name)
+    try:
+        return spacy.load(name, exclude=_NOT_NEEDED)
+    except (OSError, ValueError, ImportError, KeyError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise SourceError(
+            f"the spaCy pipeline '{name}' cannot be loaded ({reason}): install it again, or use "
+            "the parser 'bundled'"
+        ) from error
+
+
+def _multiply_with_numpy(nlp: Language) -> None:
+    """Let NumPy multiply the matrices of a pipeline; see `blas`."""
+    from thinc.api import Model, NumpyOps
+
+    ops = NumpyOps(use_blis=False)
+    for _, component in nlp.pipeline:
+        model = getattr(component, "model", None)
+        if isinstance(model, Model):
+            for node in model.walk():
+                if isinstance(node.ops, NumpyOps):
+                    node.ops = ops
+
+
+def _reader(name: str, nlp: Language) -> Callable[[Doc], list[Token]]:
+    """How to read tokens off a document of this pipeline, tried on a sentence."""
+    if "NOUN.s" in nlp.pipe_labels.get("tagger", ()):
+        return _OwnTags()
+    if not nlp("Two dogs sleep .").has_annotation("POS"):
+        raise SourceError(
+            f"the spaCy pipeline '{name}' gives no parts of speech: use one with a tagger and an "
+            "attribute ruler or a morphologizer, or the parser 'bundled'"
+        )
+    return _StandardTags()
+
+
+class _OwnTags:
+    """Tokens of a pipeline with the tag set of `tags`: one number per token says everything."""
+
+    def __init__(self) -> None:
+        from spacy.attrs import TAG
+
+        self._tag = TAG
+        self._readings: dict[int, Reading] = {}
+
+    def __call__(self, doc: Doc) -> list[Token]:
+        ids = doc.to_array(self._tag).tolist()
+        known = self._readings
+        for tag in ids:
+            if tag not in known:
+                known[tag] = read(doc.vocab.strings[tag])
+        return [Token(_text(token), *known[tag]) for token, tag in zip(doc, ids, strict=True)]
+
+
+class _StandardTags:
+    """Tokens of a pipeline with universal parts of speech, and a parser if it has one."""
+
+    def __call__(self, doc: Doc) -> list[Token]:
+        from spacy.attrs import DEP, HEAD, MORPH, POS
+
+        strings = doc.vocab.strings
+        values = doc.to_array([POS, MORPH, DEP, HEAD]).reshape(len(doc), 4)
+        parsed = doc.has_annotation("DEP")
+        tokens = []
+        for token, (pos, morph, dep, head) in zip(doc, values.astype(np.int64), strict=True):
+            points_right = bool(head > 0 and strings[_unsigned(dep)] == "compound")
+            number = _number(strings[_unsigned(morph)])
+            compound = points_right if parsed else None
+            tokens.append(Token(_text(token), strings[_unsigned(pos)], number, compound))
+        return tokens
+
+
+def _text(token: SpacyToken) -> str:
+    """The token's text; a hyphen keeps the space behind it."""
+    text: str = token.text
+    return token.text_with_ws if text == "-" else text
+
+
+def _unsigned(value: int) -> int:
+    """The hash that a signed 64-bit number stands for."""
+    return int(value) % (1 << 64)
+
+
+def _number(features: str) -> str | None:
+    if "Number=Plur" in features:
+        return "p"
+    return "s" if "Number=Sing" in features else None

@@ -1,0 +1,105 @@
+"""Parsers that need no model: names looked up in captions, and all their word N-grams.
+
+Source of the N-grams: OWL-ST (arXiv:2306.09683), which takes every N-gram of a caption as a query,
+up to 10 words, but for those made of stop words alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+from schemas.errors import OptionError
+from stages.text.parsing.chains import singular
+from stages.text.parsing.cleaning import words_of
+from stages.text.parsing.word_lists import CLOSED_CLASS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+_LEXICON_VERSION = 1
+_NGRAM_VERSION = 1
+
+
+class LexiconParser:
+    """Finds the names of a list in captions, in singular or plural, the longest first."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        """Of names that differ in number or case only, the first is reported.
+
+        Raises:
+            OptionError: If no name has a word in it.
+        """
+        self.identity = lexicon_identity(names)
+        self._names: dict[tuple[str, ...], str] = {}
+        for name in names:
+            key = _key(name)
+            if key:
+                self._names.setdefault(key, name)
+        if not self._names:
+            raise OptionError(
+                "the parser 'lexicon' needs names to look for: give it a list of them"
+            )
+        lengths: dict[str, set[int]] = {}
+        for key in self._names:
+            lengths.setdefault(key[0], set()).add(len(key))
+        self._lengths = {first: sorted(found, reverse=True) for first, found in lengths.items()}
+
+    def concepts(self, captions: Iterable[str]) -> Iterator[list[str]]:
+        """Yield the names in each caption from left to right; they never overlap."""
+        for caption in captions:
+            yield list(self._find(_key(caption)))
+
+    def _find(self, words: tuple[str, ...]) -> Iterator[str]:
+        start = 0
+        while start < len(words):
+            length = self._match(words, start)
+            if length:
+                yield self._names[words[start : start + length]]
+            start += length or 1
+
+    def _match(self, words: tuple[str, ...], start: int) -> int:
+        """Words of the longest name that begins at `start`; 0 if none does."""
+        for length in self._lengths.get(words[start], ()):
+            if words[start : start + length] in self._names:
+                return length
+        return 0
+
+
+class NgramParser:
+    """Takes every run of up to `longest` words that holds more than stop words."""
+
+    def __init__(self, longest: int) -> None:
+        """`longest` is in words, at least 1."""
+        if longest < 1:
+            raise OptionError(f"the parser 'ngram' needs at least 1 word, got {longest}")
+        self.identity = f"ngram{longest}-v{_NGRAM_VERSION}"
+        self._longest = longest
+
+    def concepts(self, captions: Iterable[str]) -> Iterator[list[str]]:
+        """Yield the N-grams of each caption by place, short before long."""
+        for caption in captions:
+            yield list(self._ngrams(words_of(caption)))
+
+    def _ngrams(self, words: Sequence[str]) -> Iterator[str]:
+        telling = [word not in CLOSED_CLASS for word in words]
+        for start in range(len(words)):
+            for end in range(start + 1, min(start + self._longest, len(words)) + 1):
+                if any(telling[start:end]):
+                    yield " ".join(words[start:end])
+
+
+def lexicon_identity(names: Sequence[str]) -> str:
+    """Identity of a lexicon over `names`: their order decides which spelling is reported."""
+    return f"lexicon-{names_digest(names)}-v{_LEXICON_VERSION}"
+
+
+def names_digest(names: Iterable[str]) -> str:
+    """Twelve hex digits that change with any name or with their order."""
+    text = json.dumps(list(names))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _key(text: str) -> tuple[str, ...]:
+    return tuple(singular(word) for word in words_of(text))
