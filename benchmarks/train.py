@@ -1,0 +1,218 @@
+"""How much `rc train` adds to the bare network: one process, the same images, one number.
+
+Bare is trunk, RoIAlign, layer4 and pooling, forward and backward, over tensors that are already
+there. The stage does all of it from encoded images: decode, resize, augment, join with
+pseudo-labels, caption embeddings, three losses, clipping, optimiser, journal. Both take turns,
+so that a busy machine slows both; processor time is printed beside wall time for the same reason.
+Run as `python -m benchmarks.train`; with --channels-last, bare is timed in that layout too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from PIL import Image
+
+from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
+from schemas.images import IMAGES
+from schemas.proposals import PROPOSALS
+from schemas.pseudo_labels import PSEUDO_LABELS
+from stages.models.clip import create_clip, save_clip
+from stages.train import Train
+from stages.training.loop import START, fit
+from stages.training.student import Student, make_trainable
+from tests.in_memory import InMemory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stages.models.clip import Clip
+
+WIDE, HIGH = 320, 256
+CONCEPTS, KEPT = 500, 64
+NETWORK = {
+    "embed_dim": 128,
+    "vision_cfg": {"image_size": 96, "layers": [1, 1, 1, 1], "width": 24, "head_width": 64},
+    "text_cfg": {
+        "context_length": 77,
+        "vocab_size": 49408,
+        "width": 128,
+        "heads": 4,
+        "layers": 2,
+    },
+}
+
+
+def make_part(folder: Path, images: int, regions: int) -> InMemory:
+    """Random JPEGs with random boxes, pseudo-labels and captions, and a random teacher."""
+    draw = np.random.default_rng(0)
+    (folder / "net.json").write_text(json.dumps(NETWORK))
+    files = {("teacher", n): folder / f"t-{n}" for n in ("model.json", "weights.safetensors")}
+    save_clip(create_clip(str(folder / "net.json")), *files.values())
+    vectors = draw.standard_normal((CONCEPTS, NETWORK["embed_dim"])).astype(np.float32)
+    concepts = {
+        "concept_id": np.arange(CONCEPTS, dtype=np.int32),
+        "concept": [str(c) for c in range(CONCEPTS)],
+        "prompts": [1] * CONCEPTS,
+        "embedding": vectors,
+    }
+    tables = {
+        "images": IMAGES.batch(_images(images, draw)),
+        "proposals": PROPOSALS.batch(_proposals(images, regions, draw)),
+        "pseudo_labels": PSEUDO_LABELS.batch(_labels(images, regions, draw)),
+        "embeddings": CONCEPT_EMBEDDINGS.batch(concepts),
+    }
+    rows = {name: pa.Table.from_batches([batch]) for name, batch in tables.items()}
+    return InMemory(rows, folder, files=files)
+
+
+def _images(count: int, draw: np.random.Generator) -> dict[str, Any]:
+    contents = []
+    for _ in range(count):
+        small = draw.integers(0, 255, (HIGH // 16, WIDE // 16, 3), dtype=np.uint8)
+        file = io.BytesIO()
+        Image.fromarray(small).resize((WIDE, HIGH)).save(file, "JPEG", quality=92)
+        contents.append(file.getvalue())
+    return {
+        "image_id": [f"bench/{n:05d}" for n in range(count)],
+        "source": ["folder"] * count,
+        "split": [None] * count,
+        "uri": [""] * count,
+        "member": [None] * count,
+        "offset": [None] * count,
+        "num_bytes": [len(c) for c in contents],
+        "sha256": [""] * count,
+        "format": ["JPEG"] * count,
+        "width": [WIDE] * count,
+        "height": [HIGH] * count,
+        "orientation": [1] * count,
+        "captions": [[f"a picture with the number {n} in it"] for n in range(count)],
+        "objects": [[]] * count,
+        "content": contents,
+    }
+
+
+def _keys(images: int, regions: int) -> dict[str, Any]:
+    return {
+        "image_id": np.repeat([f"bench/{n:05d}" for n in range(images)], regions).tolist(),
+        "region": np.tile(np.arange(regions, dtype=np.int32), images),
+    }
+
+
+def _proposals(images: int, regions: int, draw: np.random.Generator) -> dict[str, Any]:
+    count = images * regions
+    size = draw.uniform(24, 100, (count, 2))
+    corner = draw.uniform(0, 1, (count, 2)) * ([WIDE, HIGH] - size)
+    boxes = np.concatenate([corner, corner + size], axis=1).astype(np.float32)
+    return {
+        **_keys(images, regions),
+        **{side: boxes[:, i] for i, side in enumerate(("x0", "y0", "x1", "y1"))},
+        "objectness": np.full(count, 0.5, np.float32),
+        "objectness_logit": [None] * count,
+    }
+
+
+def _labels(images: int, regions: int, draw: np.random.Generator) -> dict[str, Any]:
+    count = images * regions
+    top = np.argsort(draw.random((count, CONCEPTS)), axis=1)[:, :KEPT].astype(np.int32)
+    half = np.full(count, 0.5, np.float32)
+    return {
+        **_keys(images, regions),
+        "concept_id": top[:, 0].copy(),
+        "cosine": half,
+        "probability": half,
+        "margin": half,
+        "entropy": half,
+        "kept": [True] * count,
+        "in_caption": [None] * count,
+        "top_ids": list(top),
+        "top_probabilities": list(np.full((count, KEPT), 0.9 / KEPT, np.float32)),
+        "residual": np.full(count, 0.1, np.float32),
+    }
+
+
+class Timer:
+    """Seconds of the wall and of the processor, summed over calls."""
+
+    def __init__(self) -> None:
+        self.wall = self.processor = 0.0
+
+    def __call__(self, work: Callable[[], object]) -> None:
+        """Do `work`, and add what it took."""
+        wall, processor = time.perf_counter(), time.process_time()
+        work()
+        self.wall += time.perf_counter() - wall
+        self.processor += time.process_time() - processor
+
+
+def bare(clip: Clip, pixels: torch.Tensor, boxes: list[torch.Tensor]) -> None:
+    """One forward and backward pass of the network alone."""
+    clip.zero_grad()
+    features = clip.pool_regions(clip.trunk(pixels), boxes)
+    features.square().sum().backward()
+
+
+def compare(stage: Train, part: InMemory, rounds: int, layout: torch.memory_format) -> None:
+    """Print milliseconds a step of the stage and of the bare network, and their ratios."""
+    clip = create_clip(str(part.folder / "net.json"))
+    make_trainable(clip, stage.freeze)
+    clip.to(memory_format=layout)
+    embeddings = torch.randn(CONCEPTS, clip.width)
+    feed = stage.feed([part], CONCEPTS, clip.spec)
+    batch: Any = next(feed.batches(START))[0]
+    canvas = torch.tensor([[0.0, 0.0, *reversed(batch.pixels.shape[2:])]])
+    boxes = [torch.cat([b, canvas]) for b in batch.boxes]
+    pixels = batch.pixels.contiguous(memory_format=layout)
+    learner = Student(clip, embeddings, stage.objective(), stage.precision)
+    ours, theirs = Timer(), Timer()
+    for turn in range(rounds + 1):
+        if turn == 1:  # the first turn only warms up
+            ours, theirs = Timer(), Timer()
+        ours(lambda: fit(learner, feed, stage.course(stage.steps or 1)))
+        theirs(lambda: [bare(clip, pixels, boxes) for _ in range(stage.steps or 1)])
+    steps = rounds * (stage.steps or 1) / 1000
+    for name in ("wall", "processor"):
+        a, b = getattr(ours, name) / steps, getattr(theirs, name) / steps
+        print(f"{name:9s}  step {a:7.1f} ms   bare {b:7.1f} ms   ratio {a / b:.2f}")
+
+
+def main() -> None:
+    """Measure, once for each layout asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=int, default=64)
+    parser.add_argument("--regions", type=int, default=12)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--steps", type=int, default=5, help="steps a round")
+    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--loaders", type=int, default=1)
+    parser.add_argument("--cache-mb", type=int, default=0)
+    parser.add_argument("--channels-last", action="store_true")
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    stage = Train(
+        steps=given.steps,
+        images_per_batch=given.batch,
+        resize=("none",),
+        loaders=given.loaders,
+        cache_mb=given.cache_mb,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        part = make_part(Path(folder), given.images, given.regions)
+        compare(stage, part, given.rounds, torch.contiguous_format)
+        if given.channels_last:
+            print("channels last")
+            compare(stage, part, given.rounds, torch.channels_last)
+
+
+if __name__ == "__main__":
+    main()
