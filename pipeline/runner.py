@@ -69,16 +69,16 @@ def plan(stage: Stage, inputs: Mapping[str, Artifact], root: Path) -> Plan:
     rows = _limited(stage, inputs)
     numbers = stage.plan(
         {
-            role: sorted(rows) if rows and role == next(iter(inputs)) else inputs[role].numbers
+            role: sorted(rows) if rows and role == stage.first() else inputs[role].numbers
             for role, reads in stage.requires().items()
             if role in inputs and not reads.whole
         }
     )
-    check_cut(stage, inputs, (rows or _first_parts(inputs)) if stage.gang else numbers)
+    check_cut(stage, inputs, _streamed(stage, inputs, rows) if stage.gang else numbers)
     work = folder / "drafts" if stage.drafts else folder
     paths = {role: artifact.path for role, artifact in inputs.items()}
     tasks = [Task(stage, paths, number, work, rows) for number in numbers]
-    total = stage.total() or _total(inputs, rows)
+    total = stage.total() or _total(stage, inputs, rows)
     return Plan(stage, inputs, folder, digest, sources, tasks, total)
 
 
@@ -227,10 +227,10 @@ def add_up(a: Any, b: Any) -> Any:
 
 def _limited(stage: Stage, inputs: Mapping[str, Artifact]) -> dict[int, int]:
     """Rows of each part of the first input that `--limit` leaves; empty without a limit."""
-    if stage.limit is None or not inputs:
+    if stage.limit is None or stage.first() not in inputs:
         return {}
     left, rows = stage.limit, {}
-    for record in next(iter(inputs.values())).manifest.parts:
+    for record in inputs[stage.first()].manifest.parts:
         rows[record.number] = min(left, record.rows)
         left -= rows[record.number]
         if left == 0:
@@ -238,14 +238,19 @@ def _limited(stage: Stage, inputs: Mapping[str, Artifact]) -> dict[int, int]:
     return rows
 
 
-def _first_parts(inputs: Mapping[str, Artifact]) -> list[int]:
-    return next(iter(inputs.values())).numbers if inputs else []
+def _streamed(
+    stage: Stage, inputs: Mapping[str, Artifact], rows: Mapping[int, int]
+) -> Sequence[int]:
+    """Parts that a gang stage streams over."""
+    if rows or stage.first() not in inputs:
+        return sorted(rows)
+    return inputs[stage.first()].numbers
 
 
-def _total(inputs: Mapping[str, Artifact], rows: Mapping[int, int]) -> int | None:
+def _total(stage: Stage, inputs: Mapping[str, Artifact], rows: Mapping[int, int]) -> int | None:
     if rows:
         return sum(rows.values())
-    return next(iter(inputs.values())).manifest.rows if inputs else None
+    return inputs[stage.first()].manifest.rows if stage.first() in inputs else None
 
 
 def _report(work: Plan, failures: Mapping[int, str]) -> str:

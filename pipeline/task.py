@@ -180,7 +180,7 @@ class StorePart:
     @property
     def _first(self) -> str:
         """The role that `--limit` counts in."""
-        return next(iter(self._task.inputs), "")
+        return self._task.stage.first()
 
 
 def _attachment_name(name: str, number: int, *, own: bool) -> str:

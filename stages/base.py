@@ -161,6 +161,11 @@ class Stage(ABC):
         """The inputs these options need: all of `reads`, unless a stage says otherwise."""
         return self.reads
 
+    def first(self) -> str:
+        """The input that leads: `limit` counts its rows, and a gang stage streams its parts."""
+        required = self.requires().items()
+        return next((role for role, reads in required if not reads.optional), "")
+
     def digests(self) -> Mapping[str, str]:
         """Hashes of what lies outside the store and decides the rows: sources, weights, lists."""
         return {}

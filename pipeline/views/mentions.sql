@@ -8,4 +8,5 @@ SELECT
     concept,
     m.mentions AS mentions
 FROM _mentions AS m
-JOIN _concepts USING (concept);
+JOIN _concepts USING (concept)
+WHERE m.mentions > 0;
