@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import duckdb
 import numpy as np
@@ -29,11 +30,11 @@ _NAME = re.compile(r"CREATE VIEW (\w+)")
 _READS = re.compile(r"^-- Reads: ([\w, ]+)\.$", re.MULTILINE)
 _EXPLAIN = re.compile(r"\s*EXPLAIN\s+(?:ANALYZE\s+)?", re.IGNORECASE)
 _CLOCKS = "current_date|current_time|current_timestamp|localtime|localtimestamp|tablesample|sample"
+_BESIDE = {"_labelled_boxes": "proposals", "_labelled_concepts": "concept_embeddings"}
 _LOCKED: dict[str, Any] = {
     "autoinstall_known_extensions": False,  # nothing is downloaded because a question needs it
     "autoload_known_extensions": False,
     "python_enable_replacements": False,  # names of Python variables are not names of tables
-    "temp_directory": tempfile.gettempdir(),  # not a folder in whatever directory the user is in
 }
 
 
@@ -76,7 +77,9 @@ def connect(root: Path, pins: Sequence[str] = ()) -> duckdb.DuckDBPyConnection:
 
 def open_locked(relations: Relations, threads: int | None = None) -> duckdb.DuckDBPyConnection:
     """An in-memory connection that can read the given files and nothing else."""
-    config = {**_LOCKED, **({"threads": threads} if threads else {})}
+    # Statements may read this folder: it is DuckDB's alone, made when needed and then removed.
+    spill = Path(tempfile.gettempdir()) / f"rc-sql-{uuid4().hex}"
+    config = {**_LOCKED, "temp_directory": str(spill)} | ({"threads": threads} if threads else {})
     connection = duckdb.connect(":memory:", config=config)
     empty = {name: _empty(name) for name, files in relations.files.items() if not files}
     for name, table in {**relations.tables, **empty}.items():
@@ -188,10 +191,12 @@ def _read(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
 def _beside(labels: Artifact, number: int | None = None) -> dict[str, list[Path]]:
     """Files that the view `pseudo_labels` joins: boxes and names, for one part or for all."""
     files = {}
-    if proposals := catalog.ancestor(labels, ("proposals",)):
-        files["_labelled_boxes"] = proposals.files() if number is None else [proposals.part(number)]
-    if concepts := catalog.ancestor(labels, ("concept_embeddings",)):
-        files["_labelled_concepts"] = concepts.files()
+    for name, table in _BESIDE.items():
+        if made_from := catalog.ancestor(labels, (table,)):
+            if table == "proposals" and number is not None:
+                files[name] = [made_from.part(number)]
+            else:
+                files[name] = made_from.files()
     return files
 
 
@@ -227,7 +232,7 @@ def _schema(files: Sequence[Path]) -> pa.Schema:
 def _empty(name: str) -> pa.Table:
     """The rows of an artifact without parts."""
     tables = {table.name: table for table in all_tables()}
-    return tables[name].arrow.empty_table() if name in tables else pa.table({})
+    return tables[_BESIDE.get(name, name)].arrow.empty_table()
 
 
 def _as_floats(connection: Any, width: int, number_format: str) -> str:
