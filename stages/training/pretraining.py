@@ -76,7 +76,6 @@ class Pretraining:
         """Train `clip`, already on its device."""
         self._clip = clip
         self._device = clip.logit_scale.device
-        clip.network.visual.to(memory_format=torch.channels_last)  # convolves 1.3 times faster
         self._autocast = autocast(precision, self._device)
         self._freeze_text = freeze_text
         clip.to(memory_format=torch.channels_last)  # measured: a third faster on one core
