@@ -1,8 +1,8 @@
 """Which concepts a region looks like: exact cosines and a softmax over all of them.
 
-The (N, C) matrix of cosines is never whole: concepts pass in blocks, and of each region only the
-K most similar, two sums and a maximum are carried along. Everything stays in log space or
-relative to that maximum, so nothing overflows at any temperature.
+The (N, C) matrix of cosines is never whole: regions and concepts pass in blocks, and of a region
+only the K most similar concepts, two sums and a maximum are carried along. Everything stays in
+log space or relative to that maximum, so nothing overflows at any temperature.
 
 Shapes: N regions, C concepts, D embedding width, K concepts kept.
 
@@ -12,13 +12,15 @@ Source: RegionCLIP (arXiv:2112.09106), pseudo-labels by a teacher.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import torch
 from torch.nn import functional as F  # noqa: N812
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
+
+_GROUP: Final = 8  # columns in a group; fewer leave more maxima to sort, more leave more members
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,12 @@ class Matches:
         """The same in main memory."""
         return Matches(**{f.name: getattr(self, f.name).cpu() for f in fields(self)})
 
+    @classmethod
+    def joined(cls, some: Sequence[Matches]) -> Matches:
+        """Those of several blocks of regions, one after the other; at least one block."""
+        names = [f.name for f in fields(cls)]
+        return cls(**{name: torch.cat([getattr(m, name) for m in some]) for name in names})
+
 
 def concept_probabilities(
     features: torch.Tensor, embeddings: torch.Tensor, temperature: float
@@ -68,7 +76,7 @@ def match_concepts(
     embeddings: torch.Tensor,
     temperature: float,
     top_k: int,
-    block: int = 8192,
+    block: tuple[int, int] = (256, 8192),
 ) -> Matches:
     """The most probable concepts of each region, and what the rest of its distribution is like.
 
@@ -77,13 +85,17 @@ def match_concepts(
         embeddings: (C, D) unit rows; at least one.
         temperature: Divides the cosine similarity before the softmax.
         top_k: Concepts kept, K; all C if there are fewer.
-        block: Concepts compared at a time; memory is N * block numbers, twice.
+        block: Regions and concepts compared at a time; twice their product of numbers is held.
     """
     carried = min(max(top_k, 2), len(embeddings))  # the margin needs two
-    running = _Running.start(features, carried)
-    for first, cosines in _blocks(features, embeddings, block):
-        running = running.after(cosines, first, temperature)
-    return running.finish(min(top_k, carried), temperature)
+    found = []
+    for some in torch.split(features, block[0]):
+        running = _Running.start(some, carried)
+        for first in range(0, len(embeddings), block[1]):
+            cosines = some @ embeddings[first : first + block[1]].T  # (n, c)
+            running = running.after(cosines, first, temperature)
+        found.append(running.finish(min(top_k, carried), temperature))
+    return Matches.joined(found)
 
 
 def top_concepts(cosines: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -93,14 +105,37 @@ def top_concepts(cosines: torch.Tensor, count: int) -> tuple[torch.Tensor, torch
     promises no order of equals, nor which of them it takes.
     """
     columns = cosines.shape[1]
-    values, places = cosines.topk(min(count + 1, columns), dim=1)
+    values, places = _leading(cosines, min(count + 1, columns))
     if columns > count:
         torn = values[:, count - 1] == values[:, count]  # equals on both sides of the cut
         if bool(torn.any()):
             whole = cosines[torn].sort(dim=1, descending=True, stable=True)
             values[torn], places[torn] = whole.values[:, : count + 1], whole.indices[:, : count + 1]
         values, places = values[:, :count], places[:, :count]
-    return _ordered(values, places)
+    equal = (values[:, 1:] == values[:, :-1]).any(dim=1)
+    if bool(equal.any()):
+        values[equal], places[equal] = _ordered(values[equal], places[equal])
+    return values, places
+
+
+def _leading(cosines: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The `count` largest of each row and their places, equals in any order and of any place.
+
+    Columns are dealt into groups. What leads lies in the `count` groups with the largest maxima
+    (of a group left out, `count` others hold something as large), so only these are sorted.
+    """
+    rows, columns = cosines.shape
+    groups = columns // _GROUP
+    if groups < 2 * count:
+        return cosines.topk(count, dim=1)
+    dealt = cosines[:, : groups * _GROUP].view(rows, _GROUP, groups)
+    best = dealt.amax(dim=1).topk(count, dim=1, sorted=False).indices  # (N, count)
+    steps = torch.arange(_GROUP, device=cosines.device) * groups
+    left = torch.arange(groups * _GROUP, columns, device=cosines.device)  # dealt to no group
+    places = (best[:, None, :] + steps[:, None]).flatten(1)  # (N, count * _GROUP)
+    places = torch.cat([places, left.expand(rows, -1)], dim=1)
+    values, order = cosines.gather(1, places).topk(count, dim=1)
+    return values, places.gather(1, order)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +185,10 @@ class _Running:
         weighted = drop.exp() * (self.weighted + drop * mass) + fresh
         others = others + drop.exp() * self.others
 
-        values, places = _ordered(
-            torch.cat([self.values, values], dim=1), torch.cat([self.places, places + first], dim=1)
-        )
+        places = places + first
+        if self.values.shape[1]:
+            values = torch.cat([self.values, values], dim=1)
+            values, places = _ordered(values, torch.cat([self.places, places], dim=1))
         beaten = ((values[:, self.count :] - highest) / temperature).exp().sum(dim=1, keepdim=True)
         return _Running(
             values[:, : self.count],
@@ -178,13 +214,6 @@ class _Running:
             margin=probabilities[:, 0] - second,
             entropy=(total.log() - self.weighted / total)[:, 0].clamp(min=0),
         )
-
-
-def _blocks(
-    features: torch.Tensor, embeddings: torch.Tensor, block: int
-) -> Iterator[tuple[int, torch.Tensor]]:
-    for first in range(0, len(embeddings), block):
-        yield first, features @ embeddings[first : first + block].T
 
 
 def _ordered(values: torch.Tensor, places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -40,7 +40,7 @@ def assert_matches(found: Matches, wanted: np.ndarray, top_k: int, tolerance: fl
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.1, 0.01, 0.001])
-@pytest.mark.parametrize("block", [1, 7, 64, 10_000])
+@pytest.mark.parametrize("block", [(1, 7), (5, 1), (8, 64), (100, 10_000)])
 def test_matches_are_the_textbook_softmax_however_concepts_are_cut(temperature, block) -> None:
     seed = int(np.random.default_rng().integers(1 << 30))
     features, embeddings = unit(23, 16, seed), unit(201, 16, seed + 1)
@@ -53,7 +53,7 @@ def test_matches_are_the_textbook_softmax_however_concepts_are_cut(temperature, 
 @pytest.mark.parametrize("top_k", [1, 2, 3, 12, 13, 99])
 def test_any_number_of_concepts_may_be_kept(top_k) -> None:
     features, embeddings = unit(9, 8, 0), unit(13, 8, 1)
-    found = match_concepts(features, embeddings, 0.05, top_k, block=4)
+    found = match_concepts(features, embeddings, 0.05, top_k, block=(4, 4))
     assert found.indices.shape == (9, min(top_k, 13))
     assert_matches(found, brute(features, embeddings, 0.05), top_k, 1e-9)
 
@@ -66,7 +66,7 @@ def test_the_distribution_adds_up_to_one() -> None:
 
 def test_single_precision_is_close_to_double() -> None:
     features, embeddings = unit(64, 256, 4), unit(700, 256, 5)
-    found = match_concepts(features.float(), embeddings.float(), 0.01, 8, 128)
+    found = match_concepts(features.float(), embeddings.float(), 0.01, 8, (20, 128))
     wanted = match_concepts(features, embeddings, 0.01, 8)
     torch.testing.assert_close(found.cosines.double(), wanted.cosines, rtol=0, atol=1e-6)
     for name in ("probabilities", "residual", "margin", "entropy"):
@@ -80,7 +80,7 @@ def test_a_residual_far_below_one_keeps_its_digits() -> None:
     assert found.residual.item() == pytest.approx(2 * np.exp(-20), rel=1e-5)  # 1 - p is 0 here
 
 
-@pytest.mark.parametrize("block", [1, 2, 100])
+@pytest.mark.parametrize("block", [(1, 1), (1, 2), (9, 100)])
 def test_of_equal_concepts_the_first_comes_first(block) -> None:
     dog, cat = [1.0, 0.0], [0.0, 1.0]
     embeddings = torch.tensor([cat, dog, cat, dog, dog])
@@ -101,6 +101,15 @@ def test_top_concepts_break_every_tie_by_place() -> None:
         torch.testing.assert_close(values, scores.gather(1, places))
 
 
+@pytest.mark.parametrize(("columns", "count"), [(400, 3), (401, 20), (407, 24), (1000, 62), (9, 1)])
+def test_sorting_groups_first_finds_the_same_leaders(columns, count) -> None:
+    generator = torch.Generator().manual_seed(columns)
+    smooth = torch.randn(40, columns, generator=generator, dtype=torch.float64)
+    for scores in (smooth, smooth.round(decimals=1), smooth.round(), torch.zeros(3, columns)):
+        wanted = np.argsort(-scores.numpy(), axis=1, kind="stable")[:, :count]
+        np.testing.assert_array_equal(top_concepts(scores, count)[1].numpy(), wanted)
+
+
 def test_a_pool_of_one_is_certain() -> None:
     found = match_concepts(unit(3, 4, 0), unit(1, 4, 1), 0.01, 16)
     assert found.probabilities.tolist() == [[1.0]] * 3
@@ -116,7 +125,7 @@ def test_no_regions_make_empty_matches() -> None:
 
 def test_the_sharpest_temperature_neither_overflows_nor_loses_the_winner() -> None:
     features, embeddings = unit(20, 8, 6).float(), unit(90, 8, 7).float()
-    found = match_concepts(features, embeddings, 1e-6, 4, block=11)
+    found = match_concepts(features, embeddings, 1e-6, 4, block=(7, 11))
     for name in ("probabilities", "residual", "margin", "entropy"):
         assert torch.isfinite(getattr(found, name)).all(), name
     winners = (features @ embeddings.T).argmax(dim=1)
@@ -148,7 +157,7 @@ def test_among_all_of_lvis_real_photographs_are_what_they_show() -> None:
     words = list(texts)
     features = torch.stack([images[name] for name in SEEN])
     embeddings = torch.stack(list(texts.values()))
-    found = match_concepts(features, embeddings, 0.01, 2, block=500)
+    found = match_concepts(features, embeddings, 0.01, 2, block=(3, 500))
     best = {n: [words[i] for i in row] for n, row in zip(SEEN, found.indices, strict=True)}
     assert all(word in best[name] for name, word in SEEN.items()), best
     assert (best["456_123"][0], best["389_535"][0]) == ("kitten", "street_sign")

@@ -148,7 +148,7 @@ def test_rows_do_not_depend_on_the_size_of_blocks() -> None:
     table = features(rows, "float32")
     whole = label(table, embeddings, temperature=0.1)
     pieces = pa.Table.from_batches(table.to_batches(max_chunksize=9))
-    cut = label(pieces, embeddings, temperature=0.1, block_rows=10, block_concepts=7)
+    cut = label(pieces, embeddings, temperature=0.1, block_regions=10, block_concepts=7)
     assert [r["top_ids"] for r in cut] == [r["top_ids"] for r in whole]
     for name in ("cosine", "probability", "margin", "entropy", "residual"):
         np.testing.assert_allclose(

@@ -1,0 +1,156 @@
+"""How much `rc label` adds to the bare product of features and embeddings, in one run.
+
+Bare is the (R, C) matrix of cosines, computed block by block into the same memory and thrown
+away; the stage also takes softmax, entropy and top K, and makes rows. Run as
+`python -m benchmarks.label`. With --memory, the peak resident size for N and 8 N regions is
+printed instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
+from schemas.features import FEATURES
+from schemas.table import as_matrix
+from stages.label import Label
+from stages.models import device
+from tests.in_memory import InMemory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PER_IMAGE = 100  # regions
+ROWS = 1024  # of the bare product at a time; more is no faster
+
+
+@dataclass
+class OnDisk(InMemory):
+    """A part whose features are read from a Parquet file a few at a time."""
+
+    features: Path = field(default_factory=Path)
+
+    def batches(self, role: str) -> Iterator[pa.RecordBatch]:
+        """See `stages.base.Part.batches`."""
+        yield from pq.ParquetFile(self.features).iter_batches(4096)
+
+
+def make_part(folder: Path, regions: int, concepts: int, width: int) -> OnDisk:
+    """Random features in images of `PER_IMAGE` regions, and a random pool."""
+    random = np.random.default_rng(0)
+    path = folder / "features.parquet"
+    schema = FEATURES.schema({"feature": (width, "float16")})
+    with pq.ParquetWriter(path, schema) as writer:
+        for first in range(0, regions, 4096):
+            numbers = np.arange(first, min(first + 4096, regions))
+            rows = {
+                "image_id": [f"{number // PER_IMAGE:08d}" for number in numbers],
+                "region": (numbers % PER_IMAGE).astype(np.int32),
+                "feature": random.normal(size=(len(numbers), width)).astype(np.float16),
+            }
+            writer.write_batch(FEATURES.batch(rows))
+    pool = {
+        "concept_id": np.arange(concepts, dtype=np.int32),
+        "concept": [f"concept {number}" for number in range(concepts)],
+        "prompts": np.ones(concepts, np.int32),
+        "embedding": random.normal(size=(concepts, width)).astype(np.float32),
+    }
+    tables = {"embeddings": pa.Table.from_batches([CONCEPT_EMBEDDINGS.batch(pool)])}
+    return OnDisk(tables, folder, features=path)
+
+
+def bare(part: OnDisk, stage: Label) -> float:
+    """Seconds of the product alone."""
+    place = device.resolve(stage.device)
+    embeddings = _units(as_matrix(part.table("embeddings"), "embedding"), place)
+    features = _units(as_matrix(pq.read_table(part.features), "feature"), place)
+    block = torch.empty(ROWS, len(embeddings), device=place)
+    started = clock(stage.device)
+    for some in torch.split(features, ROWS):
+        torch.mm(some, embeddings.T, out=block[: len(some)])
+    if place.type == "cuda":
+        torch.cuda.synchronize()
+    return clock(stage.device) - started
+
+
+def staged(part: OnDisk, stage: Label) -> float:
+    """Seconds of the whole stage, rows thrown away."""
+    started = clock(stage.device)
+    for _ in stage.run(part):
+        pass
+    return clock(stage.device) - started
+
+
+def main() -> None:
+    """Print the ratio, or the memory."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--regions", type=int, default=8_000)
+    parser.add_argument("--concepts", type=int, default=4764)
+    parser.add_argument("--width", type=int, default=1024)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--memory", action="store_true", help="peak memory at N and 8 N regions")
+    given = parser.parse_args()
+    if given.memory:
+        _memory(given)
+        return
+    stage = Label(device=given.device, threads=given.threads)
+    with tempfile.TemporaryDirectory() as folder:
+        part = make_part(Path(folder), given.regions, given.concepts, given.width)
+        device.set_threads(given.threads)
+        device.deterministic()
+        bare(part, stage)  # warms the caches of both
+        rounds = [(bare(part, stage), staged(part, stage)) for _ in range(given.rounds)]
+    alone, whole = (min(times) for times in zip(*rounds, strict=True))
+    print(f"{given.regions} regions x {given.concepts} concepts, width {given.width}")
+    print(f"bare {alone:.2f} s, rc label {whole:.2f} s, ratio {whole / alone:.3f}")
+    print(f"{given.regions / whole:.0f} regions/s")
+
+
+def clock(place: str) -> float:
+    """Seconds on a GPU; of the CPU's own work otherwise, which a busy machine does not stretch."""
+    return time.perf_counter() if device.resolve(place).type == "cuda" else time.process_time()
+
+
+def peak() -> int:
+    """Largest resident size of this process so far, MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def _units(matrix: np.ndarray, place: torch.device) -> torch.Tensor:
+    rows = torch.from_numpy(matrix.astype(np.float32)).to(place)
+    return torch.nn.functional.normalize(rows, dim=1)
+
+
+def _memory(given: argparse.Namespace) -> None:
+    for count in (given.regions, given.regions * 8):
+        code = (
+            "import tempfile; from pathlib import Path; from benchmarks.label import *;"
+            "folder = tempfile.TemporaryDirectory();"
+            f"part = make_part(Path(folder.name), {count}, {given.concepts}, {given.width});"
+            f"before = peak(); staged(part, Label(device={given.device!r}, threads=1));"
+            "print(before, peak())"
+        )
+        out = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
+        before, after = out.stdout.split()
+        print(f"{count} regions: peak {after} MB, {before} MB of it before the stage")
+
+
+if __name__ == "__main__":
+    main()
