@@ -13,7 +13,6 @@ import pyarrow as pa
 from schemas.errors import SourceError
 from schemas.proposals import PROPOSALS
 from stages.object_boxes import object_boxes
-from stages.pixels import load_image
 from stages.recall import RecallCounts
 from stages.selection import Selection, finite
 from stages.sources.record import Refusal
@@ -26,12 +25,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stages.base import Part
+    from stages.models.preprocess import Prepared
     from stages.raw_boxes import Boxes, BoxSource, Row
     from stages.region_dump import DumpWriter, Kind
 
-    _Loaded = tuple[Row, NDArray[np.float32], NDArray[np.uint8] | Refusal | None]
+    _Looked = tuple[Row, NDArray[np.float32], Prepared | Refusal | None]
 
-_AHEAD: Final = 4  # images decoded before they are asked for
+_THREADS: Final = 2  # that decode and resize; a GPU would wait for one
+_AHEAD: Final = 4  # images they are ahead by
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +126,16 @@ class Harvest:
 def boxed_images(part: Part, source: BoxSource) -> Iterator[Boxed]:
     """Each image of a part with its raw boxes; those that cannot be read go to quarantine."""
 
-    def load(item: tuple[Row, NDArray[np.float32]]) -> _Loaded:
+    def look(item: tuple[Row, NDArray[np.float32]]) -> _Looked:
         row, objects = item
         try:
-            return row, objects, load_image(row) if source.looks else None
+            return row, objects, source.look(row)
         except SourceError as error:
             return row, objects, Refusal("unreadable", str(error))
 
-    for row, objects, pixels in in_order(_rows(part), load, int(source.looks), _AHEAD):
-        found = pixels if isinstance(pixels, Refusal) else _boxes(source, row, pixels)
+    threads = _THREADS if source.looks else 0
+    for row, objects, seen in in_order(_rows(part), look, threads, _AHEAD):
+        found = seen if isinstance(seen, Refusal) else _boxes(source, row, seen)
         if isinstance(found, Refusal):
             part.refuse(row["image_id"], found.reason, found.detail)
         else:
@@ -141,9 +143,9 @@ def boxed_images(part: Part, source: BoxSource) -> Iterator[Boxed]:
         part.advance()
 
 
-def _boxes(source: BoxSource, row: Row, pixels: NDArray[np.uint8] | None) -> Boxes | Refusal | None:
+def _boxes(source: BoxSource, row: Row, seen: Prepared | None) -> Boxes | Refusal | None:
     try:
-        return source.boxes(row, pixels)
+        return source.boxes(row, seen)
     except Refusal as refusal:
         return refusal
 

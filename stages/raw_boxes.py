@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from stages.pixels import load_image
 from stages.sources.record import Refusal
 from stages.training.stream import generator
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stages.base import Part
-    from stages.models.preprocess import Size
+    from stages.models.preprocess import Prepared, Size
     from stages.models.rpn import Rpn
     from stages.region_dump import DumpReader, Kind
     from stages.sources.localizers import Localizer
@@ -37,15 +38,23 @@ class BoxSource(ABC):
 
     Attributes:
         kind: Whether scores are raw logits, or scores of the source's own making.
-        looks: Whether it needs pixels.
+        looks: Whether it needs to see images.
     """
 
     kind: Kind = "score"
     looks: bool = False
 
+    def look(self, row: Row) -> Prepared | None:
+        """The image as `boxes` wants to see it; called ahead, in threads.
+
+        Raises:
+            SourceError: If the image cannot be read.
+        """
+        return None
+
     @abstractmethod
-    def boxes(self, row: Row, pixels: NDArray[np.uint8] | None) -> Boxes | None:
-        """Boxes (R, 4) and scores (R,) of an image, given its pixels (H, W, 3) if it looks.
+    def boxes(self, row: Row, seen: Prepared | None) -> Boxes | None:
+        """Boxes (R, 4) and scores (R,) of an image, given what `look` saw.
 
         Raises:
             Refusal: If this image cannot be told from another.
@@ -56,7 +65,7 @@ class BoxSource(ABC):
 
 
 class FromRpn(BoxSource):
-    """Boxes of a region proposal network; see `Rpn.raw`."""
+    """Boxes of a region proposal network; see `Rpn.raw_boxes`."""
 
     kind = "logit"
     looks = True
@@ -64,9 +73,14 @@ class FromRpn(BoxSource):
     def __init__(self, rpn: Rpn, size: Size, pre_nms: int) -> None:
         self._rpn, self._size, self._pre_nms = rpn, size, pre_nms
 
-    def boxes(self, row: Row, pixels: NDArray[np.uint8] | None) -> Boxes | None:
+    def look(self, row: Row) -> Prepared | None:
+        """See `BoxSource.look`: decoded, resized, normalised."""
+        return self._rpn.prepare(load_image(row), self._size)
+
+    def boxes(self, row: Row, seen: Prepared | None) -> Boxes | None:
         """See `BoxSource.boxes`."""
-        return None if pixels is None else self._rpn.raw([pixels], self._size, self._pre_nms)[0]
+        size = (row["width"], row["height"])
+        return None if seen is None else self._rpn.raw_boxes(seen, size, self._pre_nms)
 
 
 class FromLocalizer(BoxSource):
@@ -77,7 +91,7 @@ class FromLocalizer(BoxSource):
         self._localizer = localizer
         self._owners: dict[int, str] = {}
 
-    def boxes(self, row: Row, pixels: NDArray[np.uint8] | None) -> Boxes | None:
+    def boxes(self, row: Row, seen: Prepared | None) -> Boxes | None:
         """See `BoxSource.boxes`."""
         place = self._localizer.find(row["image_id"])
         if place is None:
@@ -102,7 +116,7 @@ class FromDump(BoxSource):
         self._dump = dump
         self._places = {image_id: place for place, image_id in enumerate(dump.image_ids)}
 
-    def boxes(self, row: Row, pixels: NDArray[np.uint8] | None) -> Boxes | None:
+    def boxes(self, row: Row, seen: Prepared | None) -> Boxes | None:
         """See `BoxSource.boxes`."""
         place = self._places.get(row["image_id"])
         return None if place is None else self._dump[place][1:]
@@ -114,7 +128,7 @@ class AtRandom(BoxSource):
     def __init__(self, regions: int, seed: int) -> None:
         self._regions, self._seed = regions, seed
 
-    def boxes(self, row: Row, pixels: NDArray[np.uint8] | None) -> Boxes | None:
+    def boxes(self, row: Row, seen: Prepared | None) -> Boxes | None:
         """See `BoxSource.boxes`."""
         draw = generator(self._seed, "boxes", row["image_id"])
         found = random_boxes(row["width"], row["height"], self._regions, draw)
@@ -127,7 +141,7 @@ class OnGrid(BoxSource):
     def __init__(self, regions: int) -> None:
         self._regions = regions
 
-    def boxes(self, row: Row, pixels: NDArray[np.uint8] | None) -> Boxes | None:
+    def boxes(self, row: Row, seen: Prepared | None) -> Boxes | None:
         """See `BoxSource.boxes`."""
         found = grid_boxes(row["width"], row["height"], self._regions)
         return found, np.ones(len(found), np.float32)

@@ -9,7 +9,7 @@ Shapes: R boxes of an image, K kept.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import torch
@@ -19,6 +19,8 @@ from schemas.boxes import clip
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+_FIRST: Final = 4  # times as many boxes are tried as are wanted, then that many times more
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +68,7 @@ class Selection:
             good &= scores >= self.min_score
         places = np.flatnonzero(good)
         order = places[np.argsort(-scores[places], kind="stable")]
-        kept = order[suppress(cut[order], self.nms, device)[: self.top_k]]
+        kept = order[suppress(cut[order], self.nms, self.top_k, device)]
         return cut[kept], kept
 
 
@@ -76,20 +78,35 @@ def finite(boxes: NDArray[np.float32], scores: NDArray[np.float32]) -> NDArray[n
 
 
 def suppress(
-    boxes: NDArray[np.float32], threshold: float, device: torch.device | None = None
+    boxes: NDArray[np.float32], threshold: float, most: int, device: torch.device | None = None
 ) -> NDArray[np.int64]:
-    """Places of the boxes that no better kept box overlaps by more than `threshold`.
+    """Places of the first boxes that no better kept box overlaps by more than `threshold`.
+
+    Whether a box is kept follows from those before it alone. So the first few are tried, and
+    more only if they do not yield enough.
 
     Args:
         boxes: (R, 4), best first.
         threshold: IoU.
+        most: Places wanted.
         device: Where overlaps are computed.
 
     Returns:
-        (K,) rising.
+        (K,) rising, K at most `most`.
     """
     if threshold >= 1 or len(boxes) == 0:
-        return np.arange(len(boxes))
+        return np.arange(min(len(boxes), most))
+    tried = _FIRST * most
+    kept = _suppress(boxes[:tried], threshold, device)
+    while len(kept) < most and tried < len(boxes):
+        tried *= _FIRST
+        kept = _suppress(boxes[:tried], threshold, device)
+    return kept[:most]
+
+
+def _suppress(
+    boxes: NDArray[np.float32], threshold: float, device: torch.device | None
+) -> NDArray[np.int64]:
     # the rank stands in for the score: it has no ties, whose order torchvision does not promise
     ranks = torch.arange(len(boxes), 0, -1, dtype=torch.float32, device=device)
     kept = nms(torch.from_numpy(boxes).to(ranks.device), ranks, threshold)

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     from stages.models.rpn_spec import RpnSpec
 
+    Boxes = tuple[NDArray[np.float32], NDArray[np.float32]]  # (R, 4) boxes, (R,) logits
+
 
 class Level(NamedTuple):
     """One map: logits (B, A_l), deltas (B, A_l, 4), anchors (A_l, 4) in the padded batch."""
@@ -90,43 +92,44 @@ class Rpn(nn.Module):
             for logit, delta, anchor in zip(logits, deltas, anchors, strict=True)
         ]
 
-    @torch.inference_mode()
     def raw(
         self, images: Iterable[NDArray[np.uint8]], size: Size | None = None, pre_nms: int = 1000
-    ) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-        """Boxes before any selection, and their logits.
+    ) -> list[Boxes]:
+        """Boxes before any selection, and their logits, of images (H, W, 3) RGB.
 
         Each image goes through alone: what it gives does not depend on its company.
+        """
+        found = []
+        for image in images:
+            seen = self.prepare(image, size or self.size)
+            found.append(self.raw_boxes(seen, (image.shape[1], image.shape[0]), pre_nms))
+        return found
+
+    @torch.inference_mode()
+    def raw_boxes(self, seen: Prepared, original: tuple[int, int], pre_nms: int = 1000) -> Boxes:
+        """Boxes before any selection, and their logits, of one image.
 
         Args:
-            images: (H, W, 3) RGB each.
-            size: How large they become; the network's own size if None.
-            pre_nms: Boxes kept of each map, the highest logits.
+            seen: The image, as `prepare` gives it.
+            original: Width and height before that, pixels.
+            pre_nms: Boxes kept of each map, those of the highest logits.
 
         Returns:
-            Per image (R, 4) boxes in pixels of the original image, inside it, and (R,) logits;
-            map by map, highest logit first. Boxes may be empty, and NaN if weights make them so.
+            (R, 4) boxes in pixels of the original image, inside it, and (R,) logits; map by map,
+            highest logit first. Boxes may be empty, and NaN if weights make them so.
         """
         self.eval()
-        return [self._raw(image, size or self.size, pre_nms) for image in images]
-
-    def _raw(
-        self, image: NDArray[np.uint8], size: Size, pre_nms: int
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        prepared = self.prepare(image, size)
-        device = next(self.parameters()).device
-        pixels = self.pad(prepared.pixels.to(device))[None]
+        pixels = self.pad(seen.pixels.to(next(self.parameters()).device))[None]
         boxes, scores = [], []
         for logits, deltas, anchors in self(pixels):
             order = logits[0].sort(descending=True, stable=True).indices[:pre_nms]
             boxes.append(decode(deltas[0, order], anchors[order]))
             scores.append(logits[0, order])
-        high, wide = prepared.pixels.shape[1:]
+        high, wide = seen.pixels.shape[1:]
         limit = boxes[0].new_tensor([wide, high, wide, high])
         clipped = torch.minimum(torch.cat(boxes).clamp(min=0), limit).cpu().numpy()
-        back = clipped / np.array(prepared.scale * 2, np.float32)
-        edge = np.array([image.shape[1], image.shape[0]] * 2, np.float32)
-        inside = np.minimum(back, edge)  # dividing may pass the edge by an ulp
+        back = clipped / np.array(seen.scale * 2, np.float32)
+        inside = np.minimum(back, np.array(original * 2, np.float32))  # an ulp may be outside
         return inside, torch.cat(scores).cpu().numpy()
 
 

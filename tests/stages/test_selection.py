@@ -59,8 +59,15 @@ def test_suppression_equals_a_plain_loop_without_ties(seed: int, threshold: floa
 
 def test_overlap_of_exactly_the_threshold_is_kept() -> None:
     mine = np.float32([[0, 0, 4, 4], [0, 0, 4, 2]])
-    assert suppress(mine, 0.5).tolist() == [0, 1]
-    assert suppress(mine, 0.49).tolist() == [0]
+    assert suppress(mine, 0.5, 9).tolist() == [0, 1]
+    assert suppress(mine, 0.49, 9).tolist() == [0]
+
+
+@pytest.mark.parametrize("most", [1, 3, 7, 60])
+def test_trying_the_first_boxes_first_changes_nothing(most: int) -> None:
+    mine = np.concatenate([np.float32([[0, 0, 9, 9]] * 200), boxes(100, 0)])
+    scores = np.arange(300, 0, -1).astype(np.float32)
+    assert suppress(mine, 0.5, most).tolist() == plain_nms(mine, scores, 0.5)[:most]
 
 
 @pytest.mark.gpu
@@ -68,7 +75,9 @@ def test_suppression_on_cuda_equals_that_on_the_cpu() -> None:
     if not torch.cuda.is_available():
         pytest.skip("needs a CUDA device")
     mine = boxes(2000, 0)
-    assert suppress(mine, 0.5, torch.device("cuda")).tolist() == suppress(mine, 0.5).tolist()
+    assert (
+        suppress(mine, 0.5, 300, torch.device("cuda")).tolist() == suppress(mine, 0.5, 300).tolist()
+    )
 
 
 def test_threshold_one_keeps_even_equal_boxes() -> None:
