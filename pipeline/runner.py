@@ -101,8 +101,8 @@ def materialize(
     if stage.threads is None:
         stage = replace(stage, threads=max(1, (os.cpu_count() or 1) // workers))
     work = plan(stage, inputs, root)
-    if work.finished and not force and not os.access(work.folder, os.W_OK):
-        return open_artifact(work.folder)  # a store one may only read
+    if work.finished and not force and not _may_write(work.folder):
+        return open_artifact(work.folder)
     waiting = f"another run is making {work.address}; waiting for it to finish"
     with exclusively(catalog.lock(work.folder), lambda: reporter.say(waiting)):
         if work.finished and not force:
@@ -123,6 +123,10 @@ def fingerprint(stage: Stage, inputs: Mapping[str, Artifact], sources: Mapping[s
         "sources": dict(sources),
     }
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
+
+
+def _may_write(folder: Path) -> bool:
+    return os.access(folder, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _found(folder: Path) -> Artifact:

@@ -7,6 +7,7 @@ import os
 import shlex
 import signal
 import sys
+import threading
 from typing import TYPE_CHECKING, NoReturn
 
 from schemas.errors import RCError
@@ -54,5 +55,13 @@ def _fail(sentence: str, code: int, *, debug: bool = False) -> NoReturn:
     sys.stderr.write(f"error: {sentence}\n" if code != 130 else f"{sentence}\n")
     sys.stderr.flush()
     if code == 130:
-        os._exit(code)  # worker processes may still be busy; nothing of theirs is needed
+        _leave_soon(code)
     raise SystemExit(code)
+
+
+def _leave_soon(code: int) -> None:
+    """Make sure that the process ends: at a second Ctrl-C, or when some thread will not."""
+    signal.signal(signal.SIGINT, lambda *_: os._exit(code))
+    late = threading.Timer(5, os._exit, [code])
+    late.daemon = True
+    late.start()

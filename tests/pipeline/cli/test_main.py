@@ -1,0 +1,171 @@
+"""`rc` as a process: signals, quotas, and what it does not import."""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.store import catalog
+from tests.pipeline.helpers import ROOT, command, contents, make, rc
+from tests.pipeline.toys import Ingest, Propose
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def at_work(root: Path, *words: str) -> subprocess.Popen[str]:
+    """An ingest in its own session, once it has finished a part."""
+    run = subprocess.Popen(
+        command("ingest", "--store", root, *words),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 60
+    while not list(root.glob("images/v*/part-00000.parquet")):
+        assert run.poll() is None, run.communicate()[1]
+        assert time.monotonic() < deadline, "no part was ever finished"
+        time.sleep(0.02)
+    return run
+
+
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_interrupted_run_prints_how_to_go_on_and_leaves_nobody_behind(
+    root: Path, tmp_path: Path, asked: signal.Signals, workers: str
+) -> None:
+    words = [
+        "--workers",
+        workers,
+        "--count",
+        "40",
+        "--sleep",
+        "0.2",
+        "--mark",
+        str(tmp_path / "l g"),
+    ]
+    run = at_work(root, *words)
+    started = time.monotonic()
+    if asked == signal.SIGINT:
+        os.killpg(run.pid, asked)  # as a terminal does
+    else:
+        run.send_signal(asked)
+    out, errors = run.communicate(timeout=30)
+    assert (run.returncode, out) == (130, "")
+    resume = (
+        f"ingest --store {root} --workers {workers} --count 40 --sleep 0.2 --mark '{tmp_path}/l g'"
+    )
+    said = f"interrupted; finished parts are kept. To resume: rc {resume}"
+    progress = re.compile(r"ingest: [\d,]+ of 40 images, .*")
+    assert [line for line in errors.splitlines() if not progress.fullmatch(line)] == [said]
+    assert time.monotonic() - started < 20
+    workers_seen = {int(line.split()[2]) for line in (tmp_path / "l g").read_text().splitlines()}
+    deadline = time.monotonic() + 10
+    while any(alive(pid) for pid in workers_seen) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(alive(pid) for pid in workers_seen)
+    made = make(Ingest(count=40), root)
+    assert contents(made.path) == contents(make(Ingest(count=40), tmp_path / "peace").path)
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_workers_of_a_killed_run_die_with_it(root: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    run = at_work(root, "--workers", "2", "--count", "60", "--sleep", "0.2", "--mark", str(log))
+    workers = {int(line.split()[2]) for line in log.read_text().splitlines()}
+    assert workers
+    run.kill()
+    run.communicate()
+    deadline = time.monotonic() + 20
+    while any(alive(pid) for pid in workers) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(alive(pid) for pid in workers)
+
+
+def test_a_quota_that_is_used_up_is_a_sentence_and_leaves_no_half_part(
+    root: Path, tmp_path: Path
+) -> None:
+    make(Ingest(), root)
+
+    def little() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2500, 2500))
+
+    said = rc("propose", "--store", root, "--regions", "200", "--quiet", preexec_fn=little)
+    assert (said.returncode, said.stdout) == (1, "")
+    assert said.stderr.startswith(
+        "error: rc propose: 4 of 4 parts failed; part 0 said: the disk or"
+    )
+    assert "Traceback" not in said.stderr
+    assert catalog.committed(root, "proposals") == []
+    assert not list(root.glob("proposals/v*/*.parquet"))
+    made = make(Propose(regions=200), root)
+    assert contents(made.path) == contents(peaceful(tmp_path).path)
+
+
+def peaceful(tmp_path: Path):  # type: ignore[no-untyped-def]
+    make(Ingest(), tmp_path / "peace")
+    return make(Propose(regions=200), tmp_path / "peace")
+
+
+def test_a_reader_that_goes_away_is_no_error_with_a_traceback(root: Path) -> None:
+    make(Ingest(count=3000, per_part=3000, batch=3000), root)
+    asked = subprocess.Popen(
+        command("sql", "FROM images", "--store", root, "--format", "json"),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert asked.stdout is not None
+    assert asked.stdout.readline().startswith('{"image_id"')
+    asked.stdout.close()
+    assert "Traceback" not in (asked.stderr.read() if asked.stderr else "")
+    asked.wait(timeout=30)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "from pipeline.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'pyarrow', 'duckdb', 'spacy', 'open_clip', 'h5py', 'faiss', 'numpy'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stderr.strip().endswith("[]"), done.stderr
+
+
+def test_help_of_a_verb_does_not_pay_for_torch() -> None:
+    code = (
+        "import sys\n"
+        "from pipeline.cli import main\n"
+        "from pipeline.verbs import VERBS\n"
+        "for verb in VERBS:\n"
+        "    try: main([verb, '--help'])\n"
+        "    except SystemExit: pass\n"
+        "    assert 'torch' not in sys.modules, verb\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
