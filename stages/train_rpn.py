@@ -84,6 +84,7 @@ class TrainRpn(TrainingStage):
     object_iou: float = option(0.7, "anchors from it on are objects", at_least=0, at_most=1)
     anchors_per_image: int = option(256, "anchors to learn from", at_least=1)
     positive: float = option(0.5, "largest share of these that are objects", above=0, at_most=1)
+    box_weight: float = option(1.0, "of the box loss beside that of objectness", at_least=0)
     epochs: int = option(12, "passes over the images", at_least=0)
     images_per_batch: int = option(8, "images a step", at_least=1)
     optimiser: str = option("adamw", "how parameters move", choices=("sgd", "adamw"))
@@ -193,6 +194,7 @@ class TrainRpn(TrainingStage):
             object_iou=self.object_iou,
             anchors=self.anchors_per_image,
             positive=self.positive,
+            box_weight=self.box_weight,
         )
         learner = RpnTraining(rpn, teaching, self.precision, hold_norms=self.weights is not None)
         checkpoint = part.scratch / "checkpoint.pt"

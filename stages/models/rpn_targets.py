@@ -36,12 +36,14 @@ class Teaching:
         object_iou: Anchors whose best IoU reaches this are objects.
         anchors: Drawn from each image.
         positive: Largest share of these that are objects.
+        box_weight: What the box loss is multiplied by in the sum that is minimised.
     """
 
     background_iou: float = 0.3
     object_iou: float = 0.7
     anchors: int = 256
     positive: float = 0.5
+    box_weight: float = 1.0
 
 
 def assign(

@@ -138,14 +138,15 @@ class RpnTraining:
         return self._rpn
 
     def losses(self, batch: BoxBatch) -> Mapping[str, torch.Tensor]:
-        """See `loop.Learner.losses`: the sum, and both of its terms."""
+        """See `loop.Learner.losses`: the weighted sum, and both of its terms."""
         pixels = self._rpn.pad(batch.pixels.to(self._device))
         with self._autocast:
             levels = self._rpn(pixels)
         plain = [type(level)(*(each.float() for each in level)) for level in levels]
         boxes = [each.to(self._device) for each in batch.boxes]
         objectness, box = losses(plain, boxes, self._teaching)
-        return {"loss": objectness + box, "objectness_loss": objectness, "box_loss": box}
+        total = objectness + self._teaching.box_weight * box
+        return {"loss": total, "objectness_loss": objectness, "box_loss": box}
 
     def after_step(self) -> Mapping[str, float]:
         """See `loop.Learner.after_step`: nothing to put right."""

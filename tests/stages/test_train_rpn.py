@@ -74,11 +74,11 @@ def test_a_network_learns_where_things_are(tmp_path: Path) -> None:
 
 
 def test_the_curve_counts_steps_and_images_and_adds_up(tmp_path: Path) -> None:
-    rows = run(squares.parts(tmp_path), steps=5)
+    rows = run(squares.parts(tmp_path), steps=5, box_weight=3.0)
     assert [row["step"] for row in rows] == [2, 4, 5]
     assert [row["images"] for row in rows] == [4, 8, 10]
     for row in rows:
-        assert row["loss"] == pytest.approx(row["objectness_loss"] + row["box_loss"], rel=1e-5)
+        assert row["loss"] == pytest.approx(row["objectness_loss"] + 3 * row["box_loss"], rel=1e-5)
 
 
 def test_what_boxes_are_called_does_not_change_a_byte(tmp_path: Path) -> None:
