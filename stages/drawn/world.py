@@ -1,7 +1,7 @@
 """The drawn world: web pictures, from which a teacher learns, and scenes, which are harder.
 
-A web picture is small and shows one large thing, sometimes two, before a plain
-backdrop. A scene is larger and crowded: things of all sizes that hide parts of
+A web picture is small and shows one large thing, sometimes two, mostly before a
+plain backdrop. A scene is larger and crowded: things of all sizes that hide parts of
 each other, textured places, light of any colour, blur and noise. That
 difference is the point: a teacher of whole web pictures meets the regions of
 scenes as strangers.
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 WEB, SCENE = "web", "scene"
 _KINDS = {WEB: 1, SCENE: 2}
+_TEXTURED = 0.3  # share of web pictures before a texture
 _SMALLEST, _LARGEST = 28.0, 110.0  # longer sides of objects in a scene, pixels
 
 
@@ -58,7 +59,9 @@ class Picture:
 def web_picture(seed: int, index: int, size: int = 96) -> Picture:
     """Draw web picture `index` of a seed: square, `size` pixels a side."""
     rng = _generator(WEB, seed, index)
-    canvas = backgrounds.plain(size, size, rng)
+    textured = rng.random() < _TEXTURED
+    draw = (lambda *args: backgrounds.textured(*args)[0]) if textured else backgrounds.plain
+    canvas = draw(size, size, rng)
     layout = Layout(size, size)
     if rng.random() < 0.78:
         layout.add(sprite(_any(rng), size * rng.uniform(0.55, 0.94), rng), rng, centred=True)
@@ -70,7 +73,7 @@ def web_picture(seed: int, index: int, size: int = 96) -> Picture:
     return _picture(WEB, canvas, layout, web_captions(_things(layout), rng))
 
 
-def scene(seed: int, index: int, size: tuple[int, int] = (320, 256), gap: float = 1.0) -> Picture:
+def scene(seed: int, index: int, size: tuple[int, int] = (320, 256), gap: float = 0.5) -> Picture:
     """Draw scene `index` of a seed.
 
     Args:
