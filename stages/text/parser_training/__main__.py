@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--held-out", type=Path, help="annotated captions whose images must not be trained on")
     add("--source", default="coco", help="beginning of the source column of captions to use")
     add("--captions-made", type=int, default=12_000, help="captions drawn from the grammar")
-    add("--steps", type=int, nargs=2, default=(2000, 2500), help="updates in the two phases")
+    add("--steps", type=int, nargs=2, default=(1800, 2600), help="updates in the two phases")
     add("--seed", type=int, default=0, help="decides grammar, order and initial weights")
     return parser
 

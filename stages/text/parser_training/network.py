@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import random
-import shutil
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +49,18 @@ _LABEL_SMOOTHING = 0.05
 _DROPOUT = 0.1
 _LEARN_RATE = 1e-3
 _FIRST_BATCH, _LAST_BATCH, _GROWTH = 300, 2000, 1.002  # words per update
+_META = {
+    "name": "caption_tagger",
+    "version": "1.0.0",
+    "spacy_version": ">=3.8.0,<4.0.0",
+    "description": "Tags nouns, their number and compounds in captions; made by parser_training.",
+    "author": "The authors of regionclip-toolkit; treebank by the contributors to UD English EWT",
+    "license": "CC BY-SA 4.0",
+    "sources": [
+        {"name": "UD English EWT", "license": "CC BY-SA 4.0"},
+        {"name": "COCO captions", "license": "CC BY 4.0"},
+    ],
+}
 _LOWER_CASED = 0.3  # share of sentences shown without capitals, as captions often are
 
 
@@ -98,6 +109,7 @@ class Network:
         """
         import spacy
 
+        self._nlp.meta.update(_META)
         with self._nlp.use_params(self._optimizer.averages):
             self._nlp.to_disk(folder)
         blank = spacy.blank("en")
@@ -106,7 +118,6 @@ class Network:
         blank.vocab.strings.to_disk(folder / "vocab" / "strings.json")
         for unused in ("key2row", "lookups.bin", "vectors", "vectors.cfg"):
             (folder / "vocab" / unused).unlink(missing_ok=True)
-        shutil.rmtree(folder / "__pycache__", ignore_errors=True)
 
     def _examples(self, sentences: Sequence[Sentence]) -> list[Example]:
         from spacy.tokens import Doc

@@ -18,11 +18,12 @@ from stages.text.parsing.word_lists import CLOSED_CLASS, GERUND_HEADS, GERUND_MO
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-_WORD = re.compile(r"[a-z\u00df-\u024f]+(?:['\u2019.][a-z\u00df-\u024f]+)*")
+_WORD = re.compile(r"[a-z\u00df-\u024f]+(?:['\u2019][a-z\u00df-\u024f]+)*")
 _HYPHENS = frozenset("-\u2010\u2011")
 _PARTICLES = frozenset(("up", "down", "in", "out", "off", "on", "over", "by", "to"))
 _QUOTES = frozenset(('"', "\u201c", "\u201d", "``", "''"))
 _LONGEST_QUOTE = 12  # tokens; a longer one is speech about things, not writing on a sign
+_LONGEST_WORD = 40  # letters
 _WORDS_KEPT = 1 << 16  # of the cache: more than the distinct words of common captions
 
 
@@ -77,7 +78,7 @@ def chains(tokens: Sequence[Token], names: Names, *, plain: bool = False) -> Ite
     """
     words = _keep_names(_words(tokens), names)
     if not plain:
-        words = _compound_gerunds(_unquoted(words))
+        words = _compound_gerunds(_unquoted(_oranges(words)))
     start = 0
     for i, word in enumerate(words):
         if not word.noun:
@@ -122,7 +123,9 @@ def _words(tokens: Sequence[Token]) -> list[_Word]:
 
 @lru_cache(maxsize=_WORDS_KEPT)
 def _can_be_noun(word: str) -> bool:
-    return word not in CLOSED_CLASS and _WORD.fullmatch(word) is not None
+    if len(word) > _LONGEST_WORD or word in CLOSED_CLASS:
+        return False
+    return _WORD.fullmatch(word) is not None
 
 
 def _keep_names(words: list[_Word], names: Names) -> list[_Word]:
@@ -140,6 +143,16 @@ def _keep_names(words: list[_Word], names: Names) -> list[_Word]:
             kept.append(words[i])
         i += length or 1
     return kept
+
+
+def _oranges(words: list[_Word]) -> list[_Word]:
+    """Let "an orange" be a thing where nothing follows for it to colour."""
+    for i, word in enumerate(words):
+        if word.text == "orange" and word.pos == "ADJ" and i and words[i - 1].text in ("a", "an"):
+            after = words[i + 1] if i + 1 < len(words) else None
+            if after is None or after.pos in ("ADP", "AUX") or after.text == ".":
+                words[i] = word._replace(pos="NOUN", noun=True, compound=False)
+    return words
 
 
 def _unquoted(words: list[_Word]) -> list[_Word]:

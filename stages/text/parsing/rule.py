@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Literal
 
 from stages.text.parsing import word_lists as lists
 from stages.text.parsing.chains import Names, chains, singular
-from stages.text.parsing.lemmas import PLURAL_ONLY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,6 +27,7 @@ STYLES: tuple[Style, ...] = ("visual", "paper")
 
 _MOST_MODIFIERS = 2
 _SHORTEST = 2  # letters of a concept
+_EYEWEAR = frozenset(("eye", "reading", "safety", "prescription", "opera", "field"))
 
 
 class ConceptRule:
@@ -48,8 +48,8 @@ class ConceptRule:
 
 def _as_in_paper(chain: Chain) -> list[str]:
     """Every noun counts; modifiers and head are lemmatised."""
-    words = (*chain.modifiers[-_MOST_MODIFIERS:], chain.head)
-    name = " ".join(singular(word) for word in words)
+    name = " ".join((*chain.modifiers[-_MOST_MODIFIERS:], chain.head))
+    name = " ".join(singular(word) for word in name.split())
     return [name] if len(name) >= _SHORTEST else []
 
 
@@ -71,12 +71,13 @@ def _visible(chain: Chain) -> list[str]:
 
 def _lemma(chain: Chain) -> str:
     """The head in the singular; drinking glasses, unlike eyeglasses, have one."""
-    head = chain.head
-    if head == "glasses" and (chain.after == "of" or chain.modifiers):
-        return "glass" if "eye" not in chain.modifiers else head
-    if head in PLURAL_ONLY:
-        return head
-    return singular(head)
+    drinking = chain.after == "of" or (
+        bool(chain.modifiers) and chain.modifiers[-1] not in _EYEWEAR
+    )
+    if chain.head == "glasses" and drinking:
+        return "glass"
+    *before, last = chain.head.split(" ")
+    return " ".join((*before, singular(last)))
 
 
 def _modifiers(chain: Chain) -> tuple[str, ...]:
@@ -95,7 +96,7 @@ def _is_visual(head: str, chain: Chain) -> bool:
     """Whether a singular head names something that can be pointed at."""
     if " " in head:
         return True  # a lexical name
-    if head in lists.NON_VISUAL:
+    if head in lists.NON_VISUAL or (chain.before, chain.head) in lists.IDIOMS:
         return False
     if head in lists.COLORS and not chain.modifiers:
         thing = head in lists.COLORED_THINGS or head != chain.head

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from stages.text.parsing.rule import ConceptRule
     from stages.text.parsing.tags import Reading
 
-_AT_ONCE = 8000  # captions after which the memory of their words is given back
+_AT_ONCE = 4000  # captions after which the memory of their words is given back
 _BATCH = 32  # captions tagged together; more of them leave the processor's cache
 _NOT_NEEDED = ("ner", "lemmatizer", "senter", "textcat", "entity_ruler", "entity_linker", "spancat")
 _DOCUMENTS = ("readme", "license", "licence", "attribution")
@@ -87,15 +87,17 @@ def _is_document(path: Path) -> bool:
 
 
 def _folder(name: str) -> Path:
-    if Path(name).is_dir():
-        return Path(name)
-    spec = importlib.util.find_spec(name) if name.isidentifier() else None
-    if spec is None or not spec.submodule_search_locations:
+    """Where the files of a pipeline lie; of a package, its whole folder."""
+    folder = Path(name)
+    if not folder.is_dir():
+        spec = importlib.util.find_spec(name) if name.isidentifier() else None
+        folder = Path(next(iter(spec.submodule_search_locations or ()))) if spec else folder
+    if not any(folder.glob("config.cfg")) and not any(folder.glob("*/config.cfg")):
         raise SourceError(
             f"there is no spaCy pipeline '{name}': install that package, name a folder that holds "
             "a pipeline, or use the parser 'bundled'"
         )
-    return Path(spec.submodule_search_locations[0])
+    return folder
 
 
 def _load(name: str) -> Language:

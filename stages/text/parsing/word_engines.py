@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 _LEXICON_VERSION = 1
+# Pairs whose plural counts as a word of its own ("glasses" are worn), yet is a plural here.
+_TWINS = {"glass": "glasses", "ski": "skis", "goggle": "goggles", "headphone": "headphones"}
+_TWINS |= {plural: singular for singular, plural in _TWINS.items()}
 _NGRAM_VERSION = 1
 
 
@@ -34,8 +37,7 @@ class LexiconParser:
         self.identity = lexicon_identity(names)
         self._names: dict[tuple[str, ...], str] = {}
         for name in names:
-            key = _key(name)
-            if key:
+            for key in _keys(name):
                 self._names.setdefault(key, name)
         if not self._names:
             raise OptionError(
@@ -99,6 +101,16 @@ def names_digest(names: Iterable[str]) -> str:
     """Twelve hex digits that change with any name or with their order."""
     text = json.dumps(list(names))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _keys(name: str) -> Iterator[tuple[str, ...]]:
+    """The word sequences that a name is found by; none for a name without words."""
+    key = _key(name)
+    if key:
+        yield key
+        twin = _TWINS.get(key[-1])
+        if twin and (len(key) > 1 or "glass" not in key[-1]):
+            yield (*key[:-1], twin)
 
 
 def _key(text: str) -> tuple[str, ...]:

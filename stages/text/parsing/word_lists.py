@@ -26,7 +26,8 @@ upstairs downstairs nearby together apart away aboard ahead amid atop beneath be
 except like toward towards underneath unlike upon versus via per not be am is are was were been
 being do does did done have has had having can could may might must shall should will would let
 get gets got etc ok okay yes please hello wow oh ah hey hi also just only very too again still
-already ever never always often sometimes maybe perhaps mid mr mrs ms dr vs aka eg ie th nd rd
+already ever never onstage overhead opposite aloud always often two three four five six seven
+eight nine ten eleven twelve twenty sometimes maybe perhaps mid mr mrs ms dr vs aka eg ie th nd rd
 """)
 """Never nouns, whatever a tagger says."""
 
@@ -40,9 +41,12 @@ COLORED_THINGS = _set("orange lime gold silver cream violet lavender blond blond
 
 ADJECTIVAL = _set("""
 male female adult teen teenage giant mini front back rear side top bottom middle left right main
-upper lower inner outer double half lone fellow elder senior junior way
+upper lower inner outer double half lone fellow elder senior junior way mid style size lane
+biological olympic musical fictional noble digital electronic visual geographical recurring
+religious public western christian american african asian european english british french german
+italian spanish indian chinese japanese russian mexican canadian australian
 """)
-"""Dropped where they lead a name: a "male model" is a model."""
+"""Dropped where they lead a name: a "male model" is a model. Taggers often call these nouns."""
 
 QUANTITIES = _set("""
 group couple pair bunch lot number set variety collection array assortment selection series row
@@ -54,6 +58,11 @@ rendering depiction representation display scene sketch silhouette version examp
 look detail footage selfie
 """)
 """Heads that give way to what follows their "of": "a group of people" names people."""
+
+IDIOMS = frozenset(
+    (("of", "course"), ("out", "doors"), ("in", "doors"), ("on", "foot"), ("by", "hand"))
+)
+"""A word and a noun behind it that together name nothing."""
 
 KEPT_IN_NAMES = _set("""
 area center centre piece stop spot space place site set top lot display number zone part work
@@ -75,7 +84,7 @@ _AMOUNTS = """
 pair bunch lot number set variety collection array assortment selection series dozen hundred
 thousand million billion kind type sort form piece part portion section bit range amount quantity
 majority minority rest combination sequence total half third quarter fraction percentage percent
-remainder abundance plenty handful ton example sample look glimpse row diversity multitude
+remainder abundance plenty handful ton detail example sample look glimpse row diversity multitude
 """
 _TIMES = """
 time day daytime night nighttime evening morning afternoon noon midday midnight dawn dusk daylight

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from schemas.errors import OptionError, SourceError
+from stages.text.parsing.engines import bundled_parser_path, load_parser, parser_identity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stages.text.parsing.engines import CaptionParser
+
+ENGINES = ("bundled", "lexicon", "ngram:3")
+HOSTILE = (
+    "",
+    "   \n\t ",
+    "a dog " * 17_000,
+    "b" * 100_000,
+    "".join(map(chr, range(32))) * 10,
+    "\ud800 \udfff",
+    "🐶👨\u200d👩\u200d👧" * 50,
+    "?!.,;:-()[]{}<>\"'" * 50,
+    "-" * 500,
+    "dog-" * 200,
+    "of of the and",
+    "犬が走る",
+)
+COCO_80 = """
+person bicycle car motorcycle airplane bus train truck boat traffic_light fire_hydrant stop_sign
+parking_meter bench bird cat dog horse sheep cow elephant bear zebra giraffe backpack umbrella
+handbag tie suitcase frisbee skis snowboard sports_ball kite baseball_bat baseball_glove skateboard
+surfboard tennis_racket bottle wine_glass cup fork knife spoon bowl banana apple sandwich orange
+broccoli carrot hot_dog pizza donut cake chair couch potted_plant bed dining_table toilet tv laptop
+mouse remote keyboard cell_phone microwave oven toaster sink refrigerator book clock vase scissors
+teddy_bear hair_drier toothbrush
+"""
+
+
+@pytest.fixture(scope="module")
+def bundled() -> CaptionParser:
+    return load_parser()
+
+
+def parse(parser: CaptionParser, caption: str) -> list[str]:
+    (found,) = parser.concepts([caption])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("caption", "expected"),
+    [
+        ("A man riding a skateboard down a city street.", ["man", "skateboard", "city street"]),
+        ("a group of people near a traffic light", ["people", "traffic light"]),
+        ("A slice of pizza on top of a white plate", ["slice", "pizza", "plate"]),
+        ("TWO WOMEN WITH A TENNIS RACKET", ["woman", "tennis racket"]),
+        ("the dog watches as a boy plays in the snow", ["dog", "boy", "snow"]),
+        ("a snow-covered hill behind a train-station", ["hill", "train station"]),
+    ],
+)
+def test_the_bundled_parser_reads_captions(
+    bundled: CaptionParser, caption: str, expected: list[str]
+) -> None:
+    assert parse(bundled, caption) == expected
+
+
+@pytest.mark.parametrize("name", [name.replace("_", " ") for name in COCO_80.split()])
+def test_every_coco_category_is_found_under_its_own_name(bundled: CaptionParser, name: str) -> None:
+    article = "an" if name[0] in "aeiou" else "a"
+    assert name in parse(bundled, f"A man with {article} {name} in a room.")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_no_caption_is_too_strange(engine: str, bundled: CaptionParser) -> None:
+    parser = bundled if engine == "bundled" else load_parser(engine, names=["dog"])
+    found = list(parser.concepts(HOSTILE))
+    assert len(found) == len(HOSTILE)
+    assert found[0] == found[1] == found[7] == found[10] == []
+    assert all(len(name.split()) <= 3 for name in found[2])
+
+
+def test_concepts_come_in_the_order_of_any_number_of_captions(bundled: CaptionParser) -> None:
+    captions = ["a dog", "", "a cat and a cat", "very slowly", "a horse"]
+    expected = [["dog"], [], ["cat", "cat"], [], ["horse"]]
+    assert list(bundled.concepts(captions)) == expected
+    assert list(bundled.concepts([])) == []
+
+
+def test_captions_are_taken_as_a_stream(bundled: CaptionParser) -> None:
+    taken = 0
+
+    def endless() -> Iterator[str]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield "a dog" if taken == 1 else ""
+
+    assert next(iter(bundled.concepts(endless()))) == ["dog"]
+    assert taken <= 10_000
+
+
+def test_words_of_past_captions_are_forgotten(bundled: CaptionParser) -> None:
+    list(bundled.concepts(f"a dog and a zq{i}x" for i in range(300)))
+    strings = bundled._nlp.vocab.strings  # type: ignore[attr-defined]
+    assert not any(f"zq{i}x" in strings for i in range(300))
+
+
+def test_style_paper_keeps_what_cannot_be_seen() -> None:
+    caption = "A group of dogs in the background"
+    assert parse(load_parser(style="paper"), caption) == ["group", "dog", "background"]
+
+
+def test_names_of_the_user_are_kept_whole() -> None:
+    parser = load_parser(names=["running shoe"])
+    assert "running shoe" in parse(parser, "her new running shoes")
+
+
+@pytest.mark.parametrize("engine", ["bundled", "lexicon", "ngram", "ngram:4"])
+@pytest.mark.parametrize("style", ["visual", "paper"])
+def test_identity_is_known_without_loading(engine: str, style: str) -> None:
+    names = ["dog", "hot dog"] if engine == "lexicon" else []
+    parser = load_parser(engine, style, names)
+    assert parser.identity == parser_identity(engine, style, names)
+
+
+def test_identity_needs_no_spacy() -> None:
+    code = (
+        "import sys; from stages.text.parsing.engines import parser_identity; parser_identity(); "
+        "sys.exit('spacy' in sys.modules)"
+    )
+    root = Path(__file__).parents[4]
+    assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
+
+
+def test_identity_changes_with_all_that_changes_concepts() -> None:
+    identities = [
+        parser_identity(),
+        parser_identity(style="paper"),
+        parser_identity(names=["hot dog"]),
+        parser_identity("lexicon", names=["hot dog"]),
+        parser_identity("lexicon", names=["dog"]),
+        parser_identity("ngram"),
+        parser_identity("ngram:5"),
+    ]
+    assert len(set(identities)) == len(identities)
+
+
+def test_identity_follows_the_weights_and_not_where_they_lie(tmp_path: Path) -> None:
+    copy = tmp_path / "elsewhere"
+    shutil.copytree(bundled_parser_path(), copy)
+    (copy / "README.md").write_text("other words")
+    assert parser_identity(f"spacy:{copy}") == parser_identity()
+    weights = copy / "tagger" / "model"
+    weights.write_bytes(weights.read_bytes() + b"\0")
+    assert parser_identity(f"spacy:{copy}") != parser_identity()
+
+
+def test_a_pipeline_named_by_folder_reads_like_the_bundled_one(bundled: CaptionParser) -> None:
+    parser = load_parser(f"spacy:{bundled_parser_path()}")
+    assert parse(parser, "a tennis racket") == parse(bundled, "a tennis racket")
+
+
+@pytest.mark.parametrize("name", ["no_such_pipeline", "no/such/folder", "..", "stages"])
+def test_a_missing_pipeline_is_named_in_one_sentence(name: str) -> None:
+    with pytest.raises(SourceError, match=r"there is no spaCy pipeline|cannot be loaded"):
+        load_parser(f"spacy:{name}")
+
+
+def test_a_broken_pipeline_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.cfg").write_text("[nlp]\nlang = 'none'\n")
+    with pytest.raises(SourceError, match="cannot be loaded"):
+        load_parser(f"spacy:{tmp_path}")
+
+
+def test_a_pipeline_without_parts_of_speech_is_refused(tmp_path: Path) -> None:
+    import spacy
+
+    spacy.blank("en").to_disk(tmp_path)
+    with pytest.raises(SourceError, match="gives no parts of speech"):
+        load_parser(f"spacy:{tmp_path}")
+
+
+@pytest.mark.parametrize("engine", ["", "spacy", "spacy:", "bundled:x", "lexicon:x", "ngram:x"])
+def test_an_unknown_engine_is_refused(engine: str) -> None:
+    with pytest.raises(OptionError, match="unknown caption parser"):
+        load_parser(engine)
+
+
+def test_an_unknown_style_is_refused() -> None:
+    with pytest.raises(OptionError, match="unknown style 'poem'"):
+        load_parser(style="poem")
+
+
+def test_the_bundled_pipeline_is_small_and_says_whose_it_is() -> None:
+    folder = bundled_parser_path()
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 4_000_000
+    assert "CC BY-SA 4.0" in (folder / "README.md").read_text(encoding="utf-8")
+    assert "ShareAlike 4.0" in (folder / "LICENSE.txt").read_text(encoding="utf-8")

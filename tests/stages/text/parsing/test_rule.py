@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import pytest
+
+from stages.text.parsing.chains import Token
+from stages.text.parsing.rule import ConceptRule
+from tests.stages.text.parsing.tagged import tagged
+
+VISUAL = ConceptRule()
+PAPER = ConceptRule("paper")
+
+
+def concepts(text: str) -> list[str]:
+    return VISUAL.concepts(tagged(text))
+
+
+def in_paper(text: str) -> list[str]:
+    return PAPER.concepts(tagged(text))
+
+
+def test_a_concept_is_the_head_in_the_singular_with_its_compound_modifiers() -> None:
+    assert concepts("Two old/ADJ tennis/NOUN.s.c rackets/NOUN.p") == ["tennis racket"]
+
+
+def test_modifiers_stay_as_they_are_written() -> None:
+    assert concepts("sports/NOUN.p.c cars/NOUN.p") == ["sports car"]
+
+
+def test_at_most_two_modifiers_are_kept() -> None:
+    text = "metal/NOUN.s.c city/NOUN.s.c park/NOUN.s.c bench/NOUN.s"
+    assert concepts(text) == ["city park bench"]
+
+
+def test_adjectives_pronouns_and_determiners_are_dropped() -> None:
+    assert concepts("She/PRON sees/VERB the/DET red/ADJ one/NOUN.s") == []
+
+
+def test_every_mention_counts() -> None:
+    text = "a dog/NOUN.s and another dog/NOUN.s"
+    assert concepts(text) == ["dog", "dog"]
+
+
+def test_a_group_of_people_is_people() -> None:
+    assert concepts("A group/NOUN.s of people/NOUN.p") == ["people"]
+    assert concepts("a group/NOUN.s stands/VERB") == ["group"]
+
+
+def test_a_slice_of_pizza_is_a_slice_and_a_pizza() -> None:
+    assert concepts("a slice/NOUN.s of pizza/NOUN.s") == ["slice", "pizza"]
+
+
+def test_what_cannot_be_seen_is_dropped() -> None:
+    text = "on top/NOUN.s of a hill/NOUN.s in the background/NOUN.s for the third time/NOUN.s"
+    assert concepts(text) == ["hill"]
+
+
+@pytest.mark.parametrize("word", ["happiness", "ability", "tourism", "friendship", "presence"])
+def test_notions_are_known_by_their_endings(word: str) -> None:
+    assert concepts(f"{word}/NOUN.s") == []
+
+
+@pytest.mark.parametrize("word", ["witness", "city", "prism", "ship", "hood", "fence", "audience"])
+def test_some_things_end_like_notions_and_are_kept(word: str) -> None:
+    assert concepts(f"{word}/NOUN.s") == [word]
+
+
+def test_a_name_with_an_invisible_head_leaves_its_modifier() -> None:
+    assert concepts("sky/NOUN.s.c background/NOUN.s") == ["sky"]
+    assert concepts("summer/NOUN.s.c day/NOUN.s") == []
+
+
+def test_some_invisible_heads_make_visible_names() -> None:
+    assert concepts("a chess/NOUN.s.c piece/NOUN.s") == ["chess piece"]
+    assert concepts("a piece/NOUN.s") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a hot/ADJ dog/NOUN.s", "hot dog"),
+        ("two hot/ADJ dogs/NOUN.p", "hot dog"),
+        ("a hot/ADJ -/PUNCT dog/NOUN.s", "hot dog"),
+        ("potted/VERB plants/NOUN.p", "potted plant"),
+        ("a stop/VERB sign/NOUN.s", "stop sign"),
+        ("a hot/ADJ dog/NOUN.s.c bun/NOUN.s", "hot dog bun"),
+    ],
+)
+def test_lexical_names_are_kept_whole_whatever_their_tags(text: str, expected: str) -> None:
+    assert concepts(text) == [expected]
+
+
+def test_names_of_the_user_are_kept_whole_too() -> None:
+    rule = ConceptRule(names=["Running Shoe"])
+    assert rule.concepts(tagged("his running/VERB shoes/NOUN.p")) == ["running shoe"]
+    paper = ConceptRule("paper", names=["Running Shoe"])
+    assert paper.concepts(tagged("his running/VERB shoes/NOUN.p")) == ["running shoe"]
+
+
+def test_colours_are_dropped_as_heads_and_in_front() -> None:
+    assert concepts("a man/NOUN.s in red/NOUN.s") == ["man"]
+    assert concepts("a lime/NOUN.s.c bus/NOUN.s") == ["bus"]
+    assert concepts("an orange/NOUN.s on a table/NOUN.s") == ["orange", "table"]
+    assert concepts("a man/NOUN.s in orange/NOUN.s") == ["man"]
+
+
+def test_an_orange_with_nothing_to_colour_is_a_thing() -> None:
+    assert concepts("an orange/ADJ on/ADP a table/NOUN.s") == ["orange", "table"]
+    assert concepts("an orange/ADJ shirt/NOUN.s") == ["shirt"]
+    assert concepts("an orange/ADJ and/CCONJ blue/ADJ bus/NOUN.s") == ["bus"]
+
+
+def test_gerunds_make_names_of_things_only() -> None:
+    assert concepts("a swimming/VERB pool/NOUN.s") == ["swimming pool"]
+    assert concepts("a smiling/VERB man/NOUN.s") == ["man"]
+    assert concepts("skiing/NOUN.s near a building/NOUN.s") == ["building"]
+
+
+def test_plural_names_keep_their_form_but_wine_glasses_do_not() -> None:
+    text = "jeans/NOUN.p , scissors/NOUN.p and glasses/NOUN.p"
+    assert concepts(text) == ["jeans", "scissors", "glasses"]
+    assert concepts("wine/NOUN.s.c glasses/NOUN.p") == ["wine glass"]
+    assert concepts("two glasses/NOUN.p of milk/NOUN.s") == ["glass", "milk"]
+
+
+def test_hyphens_join_nouns_but_spaced_dashes_do_not() -> None:
+    assert concepts("a train/NOUN.s -/PUNCT station/NOUN.s") == ["train station"]
+    assert concepts("a t/NOUN.s.c -/PUNCT shirt/NOUN.s") == ["t-shirt"]
+    dash = [Token("lake", "NOUN", "s", False), Token("- ", "PUNCT"), Token("boats", "NOUN", "p")]
+    assert VISUAL.concepts(dash) == ["lake", "boat"]
+
+
+def test_a_noun_inside_a_hyphenated_adjective_is_no_concept() -> None:
+    assert concepts("a snow/NOUN.s -/PUNCT covered/VERB hill/NOUN.s") == ["hill"]
+    assert concepts("a close/NOUN.s -/PUNCT up/NOUN.s of a cat/NOUN.s") == ["cat"]
+
+
+def test_writing_in_quotation_marks_is_not_seen() -> None:
+    text = 'a sign/NOUN.s that says "/PUNCT free/ADJ kittens/NOUN.p "/PUNCT on a wall/NOUN.s'
+    assert concepts(text) == ["sign", "wall"]
+
+
+def test_an_open_quotation_mark_hides_nothing() -> None:
+    assert concepts('a "/PUNCT dog/NOUN.s') == ["dog"]
+
+
+def test_without_compound_flags_neighbouring_nouns_are_one_name() -> None:
+    tokens = [Token("tennis", "NOUN"), Token("rackets", "NOUN"), Token("fall", "VERB")]
+    assert VISUAL.concepts(tokens) == ["tennis racket"]
+
+
+def test_a_compound_flag_before_another_word_does_not_lose_the_noun() -> None:
+    assert concepts("a book/NOUN.s.c filled/VERB shelf/NOUN.s") == ["book", "shelf"]
+
+
+@pytest.mark.parametrize("word", ["2nd", "#", "a1", "-", "'s", "x", "犬", "z" * 100])
+def test_numbers_marks_single_letters_and_monsters_are_never_nouns(word: str) -> None:
+    assert VISUAL.concepts([Token(word, "NOUN", "s", False)]) == []
+
+
+def test_a_caption_without_tokens_has_no_concepts() -> None:
+    assert VISUAL.concepts([]) == []
+    assert PAPER.concepts([]) == []
+
+
+def test_the_paper_keeps_every_noun_and_lemmatises_all_of_a_name() -> None:
+    text = "A group/NOUN.s of sports/NOUN.p.c cars/NOUN.p in the background/NOUN.s"
+    assert in_paper(text) == ["group", "sport car", "background"]
+
+
+def test_the_paper_knows_no_lexical_names() -> None:
+    assert in_paper("a hot/ADJ dog/NOUN.s") == ["dog"]

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+
+from schemas.errors import OptionError
+from stages.text.parsing.engines import load_parser
+from stages.text.parsing.word_lists import CLOSED_CLASS
+
+
+def lexicon(*names: str, caption: str) -> list[str]:
+    (found,) = load_parser("lexicon", names=names).concepts([caption])
+    return found
+
+
+def ngrams(engine: str, caption: str) -> list[str]:
+    (found,) = load_parser(engine).concepts([caption])
+    return found
+
+
+def test_a_lexicon_finds_its_names_in_singular_and_plural() -> None:
+    found = lexicon("dog", "Wine Glasses", caption="Dogs beside a wine glass and a dog.")
+    assert found == ["dog", "Wine Glasses", "dog"]
+
+
+def test_a_lexicon_takes_the_longest_name_and_none_inside_it() -> None:
+    names = ("dog", "hot dog", "hot dog bun", "bun")
+    assert lexicon(*names, caption="a hot-dog bun, a hot dog, a bun") == [
+        "hot dog bun",
+        "hot dog",
+        "bun",
+    ]
+
+
+def test_a_lexicon_matches_whole_words() -> None:
+    assert lexicon("cat", caption="a caterpillar, concatenated") == []
+
+
+def test_the_first_of_two_spellings_is_reported() -> None:
+    assert lexicon("Dogs", "dog", caption="a dog") == ["Dogs"]
+
+
+@pytest.mark.parametrize("names", [(), ("", "?!")])
+def test_a_lexicon_without_names_is_refused(names: tuple[str, ...]) -> None:
+    with pytest.raises(OptionError, match="needs names to look for"):
+        load_parser("lexicon", names=names)
+
+
+def test_ngrams_are_all_runs_of_words_that_tell_something() -> None:
+    assert ngrams("ngram:2", "A dog on the hill") == [
+        "a dog", "dog", "dog on", "the hill", "hill",
+    ]  # fmt: skip
+
+
+def test_ngrams_are_ten_words_long_at_most_unless_told_otherwise() -> None:
+    caption = " ".join(f"w{i}" for i in range(15))
+    lengths = [len(gram.split()) for gram in ngrams("ngram", caption)]
+    assert max(lengths) == 10
+    assert len(lengths) == sum(15 - length + 1 for length in range(1, 11))
+
+
+def test_ngrams_of_stop_words_alone_are_dropped() -> None:
+    assert {"the", "of", "on"} <= CLOSED_CLASS
+    assert ngrams("ngram", "On the of") == []
+
+
+def test_ngrams_of_no_words_are_refused() -> None:
+    with pytest.raises(OptionError, match="at least 1 word, got 0"):
+        load_parser("ngram:0")
+
+
+def test_eyeglasses_are_no_glass() -> None:
+    assert lexicon("glass", caption="a man with glasses") == []
+    assert lexicon("ski", "wine glass", caption="skis and wine glasses") == ["ski", "wine glass"]
