@@ -46,7 +46,9 @@ class Terminal:
         if self._quiet:
             return
         if self._bar is not None:
-            self._bar.console.print(sentence, markup=False)
+            self._bar.console.print(
+                sentence, markup=False, emoji=False, highlight=False, soft_wrap=True
+            )
         else:
             sys.stderr.write(sentence + "\n")
             sys.stderr.flush()

@@ -1,0 +1,61 @@
+"""`rc doctor`, `rc config`, and the pages made from declarations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.cli import health
+from pipeline.store.manifest import NAME
+from tests.pipeline.helpers import make
+from tests.pipeline.toys import Ingest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def few_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "_LIBRARIES", {"pyarrow": "pyarrow"})
+    monkeypatch.setattr(health, "_device", lambda: "cpu")
+
+
+def test_a_healthy_place_is_all_ok(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
+    make(Ingest(), root)
+    said = rc("doctor")
+    assert said.code == 0
+    assert all(line.startswith("ok ") for line in said.out.splitlines())
+    assert "ok   store: 1 artifacts, 0 unfinished" in said.out
+
+
+def test_a_library_that_does_not_import_is_bad_and_code_1(rc, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr(health, "_LIBRARIES", {"no-such": "no_such_module"})
+    said = rc("doctor")
+    assert said.code == 1
+    assert "bad  no-such not installed cannot be imported: No module named" in said.out
+
+
+def test_a_damaged_manifest_is_bad_and_code_1(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
+    artifact = make(Ingest(), root)
+    (artifact.path / NAME).write_text("{}")
+    said = rc("doctor")
+    assert said.code == 1
+    assert f"bad  {artifact.path / NAME} cannot be read" in said.out
+
+
+def test_config_shows_values_where_they_come_from_and_what_they_decide(rc, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("RC_LABEL_TEMPERATURE", "0.5")
+    lines = {line.split()[0]: line for line in rc("config", "label").out.splitlines()}
+    assert "0.5" in lines["temperature"]
+    assert lines["temperature"].endswith("environment RC_LABEL_TEMPERATURE; rows")
+    assert lines["device"].endswith("default; speed")
+
+
+def test_the_page_of_commands_has_every_verb_and_flag(rc) -> None:  # type: ignore[no-untyped-def]
+    page = rc("commands").out
+    for verb in ("ingest", "label", "sql", "gc", "run"):
+        assert f"\n## rc {verb}\n" in page
+    assert "| `--temperature` | `0.01` | divides cosine similarity (> 0) |" in page
+    assert "## rc tables" not in page
+    assert rc("tables").out.startswith("# Tables\n")

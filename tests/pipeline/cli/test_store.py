@@ -1,0 +1,106 @@
+"""`rc status`, `rc lineage`, `rc verify`, `rc gc`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from pipeline.store import catalog
+from pipeline.store.atomic import exclusively
+from pipeline.store.manifest import NAME
+from tests.pipeline.helpers import make, make_all
+from tests.pipeline.toys import Ingest, Propose
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_status_lists_artifacts_and_unfinished_runs(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
+    images = make(Ingest(), root)
+    rc("propose", "--break-part", 1)
+    said = rc("status")
+    assert said.code == 0
+    (line,) = said.out.splitlines()
+    assert line.startswith(images.address)
+    assert "20 rows" in line
+    assert "4 parts" in line
+    assert said.err.startswith("proposals/v1-")
+    assert "unfinished: run its command again" in said.err
+    (facts,) = map(json.loads, rc("status", "--json").out.splitlines())
+    assert (facts["address"], facts["rows"], facts["stage"]) == (images.address, 20, "ingest")
+
+
+def test_status_of_nothing_says_where_to_begin(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
+    said = rc("status")
+    assert (said.code, said.out) == (0, "")
+    assert said.err == f"nothing is in {root} yet; begin with 'rc ingest'\n"
+
+
+def test_lineage_goes_back_to_the_source_and_names_each_artifact_fully_once(rc, root) -> None:  # type: ignore[no-untyped-def]
+    made = make_all(root)
+    lines = rc("lineage", "pseudo_labels").out.splitlines()
+    assert lines[0].startswith(f"{made['pseudo_labels'].address}  {{")
+    assert f"    images: {made['images'].address}" in "\n".join(lines)
+    for table in set(made) - {"students"}:
+        told = [line for line in lines if made[table].address in line]
+        assert len([line for line in told if not line.endswith("(see above)")]) == 1, table
+    assert '"temperature": 0.01' in lines[0]
+
+
+def test_verify_is_content_with_what_is_whole(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
+    make_all(root)
+    said = rc("verify")
+    assert (said.code, said.out) == (0, "8 artifacts verified: every hash holds\n")
+
+
+def test_verify_names_every_file_that_differs_over_all_artifacts(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
+    made = make_all(root)
+    made["images"].part(2).write_bytes(b"x")
+    made["proposals"].path.joinpath("part-00001.dump.txt").unlink()
+    made["features"].path.joinpath(NAME).write_text("{}")
+    said = rc("verify")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith("error: 3 files differ from their manifests or are missing: ")
+    for place in (
+        f"{made['images'].address}/part-00002.parquet",
+        f"{made['proposals'].address}/part-00001.dump.txt",
+        f"{made['features'].address}/{NAME}",
+    ):
+        assert place in said.err
+    assert rc("verify", made["teachers"].address).code == 0
+    assert rc("verify", "images").code == 1
+
+
+def test_gc_lists_first_and_deletes_when_told(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
+    older, newer = make(Ingest(), root), make(Ingest(count=3), root)
+    rc("propose", "--break-part", 0)
+    said = rc("gc")
+    lines = said.out.splitlines()
+    assert lines[0] == f"{older.address}  superseded, and nothing refers to it"
+    assert lines[1].startswith("proposals/v1-")
+    assert lines[1].endswith("  unfinished")
+    assert said.err == "2 folders would be deleted; add --yes to do it\n"
+    assert older.path.exists()
+    told = rc("gc", "--yes")
+    assert told.out == said.out
+    assert told.err.startswith("deleted 2 folders, ")
+    assert [a.path for a in catalog.everything(root)] == [newer.path]
+    assert not list(root.glob("proposals/v*"))
+
+
+def test_gc_deletes_nothing_while_a_run_is_under_way(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
+    older = make(Ingest(), root)
+    make(Ingest(count=3), root)
+    with exclusively(catalog.lock(root / "proposals" / "v1-0123456789ab"), lambda: None):
+        said = rc("gc", "--yes")
+    assert said.code == 1
+    assert "nothing was deleted: proposals/v1-0123456789ab is being made" in said.err
+    assert older.path.exists()
+
+
+def test_what_gc_keeps_is_whole(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
+    make_all(root)
+    make(Propose(regions=1), root)
+    make(Ingest(count=2), root)
+    rc("gc", "--yes")
+    assert rc("verify").code == 0
