@@ -63,7 +63,7 @@ class Train(TrainingStage):
     )
     epochs: int = option(19, "passes over the images", at_least=1)
     steps: int | None = option(None, "optimiser steps, instead of --epochs", at_least=1)
-    clip: float | None = option(5.0, "largest norm of a gradient", above=0)
+    clip: float = option(5.0, "largest norm of a gradient; 0 is no limit", at_least=0)
 
     name: ClassVar[str] = "train"
     version: ClassVar[int] = 1

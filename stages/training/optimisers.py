@@ -24,7 +24,7 @@ class Optimisation:
         weight_decay: Of all parameters under SGD (as published); of those with two or more
             dimensions under AdamW (gains, biases and the logit scale are left alone).
         momentum: Of SGD.
-        clip: Largest gradient norm; None for no limit.
+        clip: Largest gradient norm; 0 for no limit.
         clip_by: "parameter" limits the norm of each tensor (as published), "total" that of all.
     """
 
@@ -32,7 +32,7 @@ class Optimisation:
     learning_rate: float
     weight_decay: float
     momentum: float = 0.9
-    clip: float | None = None
+    clip: float = 0.0
     clip_by: str = "total"
 
     def optimiser(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
@@ -58,7 +58,7 @@ class Optimisation:
 
     def limit(self, parameters: Sequence[torch.nn.Parameter]) -> None:
         """Scale gradients down, in place, to the largest norm allowed."""
-        if self.clip is None:
+        if self.clip == 0:
             return
         if self.clip_by == "total":
             torch.nn.utils.clip_grad_norm_(parameters, self.clip)

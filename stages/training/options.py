@@ -39,7 +39,7 @@ class TrainingStage(Stage):
         (0.5, 0.875), "shares of the run after which 'steps' drops to a tenth"
     )
     warmup: int = option(1000, "steps of linear warm-up; a tenth of the run at most", at_least=0)
-    clip: float | None = option(None, "largest norm of a gradient", above=0)
+    clip: float = option(0.0, "largest norm of a gradient; 0 is no limit", at_least=0)
     clip_by: str = option(
         "parameter", "whose norm is limited: each tensor's, or all", choices=("parameter", "total")
     )
@@ -57,6 +57,11 @@ class TrainingStage(Stage):
 
     unit: ClassVar[str] = "percent"
     gang: ClassVar[bool] = True
+
+    def recipe(self) -> dict[str, Any]:
+        """See `Stage.recipe`: epochs decide nothing where steps are given."""
+        options = super().recipe()
+        return options if self.steps is None else {**options, "epochs": None}
 
     def total(self) -> int | None:
         """See `Stage.total`: a run is a hundred percent."""

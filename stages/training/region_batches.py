@@ -103,7 +103,7 @@ def collate(seen: Sequence[Seen]) -> RegionBatch:
         boxes=[one.boxes for one in seen],
         concept_ids=_joined([r.concept_ids for r in kept]),
         teacher=(
-            _joined([r.top_ids for r in kept]),
+            _joined([r.top_ids for r in kept]).long(),
             _joined([r.top_probabilities for r in kept]),
             _joined([r.residual for r in kept]),
         ),

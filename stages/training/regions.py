@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from stages.base import Part
 
 
+_NEEDED = ["image_id", "region", "concept_id", "top_ids", "top_probabilities", "residual"]
+
+
 @dataclass(frozen=True, slots=True)
 class Regions:
     """Proposals of an image, and the pseudo-labels of some of them.
@@ -29,7 +32,7 @@ class Regions:
         boxes: (P, 4) float32, pixels of the original image.
         labelled: (L,) which proposal each pseudo-label is about.
         concept_ids: (L,) int64.
-        top_ids: (L, K) int64.
+        top_ids: (L, K) int32.
         top_probabilities: (L, K) float32.
         residual: (L,) float32, probability of all other concepts.
     """
@@ -37,7 +40,7 @@ class Regions:
     boxes: NDArray[np.float32]
     labelled: NDArray[np.int64]
     concept_ids: NDArray[np.int64]
-    top_ids: NDArray[np.int64]
+    top_ids: NDArray[np.int32]
     top_probabilities: NDArray[np.float32]
     residual: NDArray[np.float32]
 
@@ -83,7 +86,7 @@ class Labels:
         self.rows = groups(labels["image_id"])
         self.regions = labels["region"].to_numpy()
         self.concept_ids = labels["concept_id"].to_numpy().astype(np.int64)
-        self.top_ids = _matrix(labels["top_ids"]).astype(np.int64)
+        self.top_ids = _matrix(labels["top_ids"])
         self.top_probabilities = _matrix(labels["top_probabilities"])
         self.residual = labels["residual"].to_numpy()
         if self.top_ids.size and self.top_ids.max() >= num_concepts:
@@ -128,8 +131,8 @@ class Labels:
 
 
 def _pseudo_labels(part: Part) -> pa.Table:
-    batches = list(part.batches("pseudo_labels"))
-    return pa.Table.from_batches(batches or [PSEUDO_LABELS.empty()])
+    batches = [batch.select(_NEEDED) for batch in part.batches("pseudo_labels")]
+    return pa.Table.from_batches(batches or [PSEUDO_LABELS.empty().select(_NEEDED)])
 
 
 def _matrix(column: pa.ChunkedArray) -> NDArray[Any]:

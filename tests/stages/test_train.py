@@ -223,6 +223,11 @@ def test_options_outside_their_range_are_refused(options: dict[str, Any], compla
         Train(**options)
 
 
+def test_epochs_are_no_part_of_the_recipe_where_steps_are_given() -> None:
+    assert Train(steps=5, epochs=2).recipe() == Train(steps=5, epochs=3).recipe()
+    assert Train(epochs=2).recipe() != Train(epochs=3).recipe()
+
+
 def test_speed_is_no_part_of_the_recipe() -> None:
     fast = Train(loaders=8, cache_mb=100, checkpoint_every=7, tensorboard="x", threads=3)
     assert fast.recipe() == Train().recipe()
