@@ -40,7 +40,7 @@ _ROWS: Final = 50_000  # proposals of a batch of rows, about
 class Propose(Stage):
     """Find boxes that may hold something: by a network, another localizer, or chance."""
 
-    from_file: Path | None = option(  # noqa: RUF009 - a field specifier, as in `stages.base`
+    from_file: Path | None = option(
         None,
         "boxes of another localizer: COCO results (.json), .parquet, or a dump (.h5)",
         recipe=False,

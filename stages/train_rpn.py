@@ -66,10 +66,10 @@ class TrainRpn(TrainingStage):
     norm_eps: float | None = option(
         None, "added to variances; 0 for torchvision's COCO_V1 detectors", at_least=0
     )
-    weights: Path | None = option(  # noqa: RUF009 - a field specifier, as in `stages.base`
+    weights: Path | None = option(
         None, "to begin with: a network of ours, a torchvision detector or classifier", recipe=False
     )
-    only_categories: Path | None = option(  # noqa: RUF009
+    only_categories: Path | None = option(
         None, "file of names, one a line: use boxes of these categories alone", recipe=False
     )
     resize: tuple[str, ...] | None = option(
