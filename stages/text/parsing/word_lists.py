@@ -65,7 +65,7 @@ IDIOMS = frozenset(
 """A word and a noun behind it that together name nothing."""
 
 KEPT_IN_NAMES = _set("""
-area center centre piece stop spot space place site set top lot display number zone part work
+case area center centre piece stop spot space place site set top lot display number zone part work
 point surface run ride walk
 """)
 """Non-visual by themselves, but good heads of a name: parking lot, chess piece, bus stop."""
