@@ -5,6 +5,8 @@ whose boxes take part, for networks that may have seen base categories only.
 
 Source: RegionCLIP (arXiv:2112.09106) trained its proposal networks "by the boxes of base
 classes, yet not using categorical labels"; anchors, thresholds and losses of detectron2's RPN.
+Its usual settings are --backbone resnet50, --optimiser sgd, --learning-rate 0.02,
+--weight-decay 1e-4, --images-per-batch 16, --schedule steps and the weights of a classifier.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import torch
 
-from schemas.errors import SourceError
+from schemas.errors import SourceError, StageError
 from stages.models.rpn import Rpn
 from stages.models.rpn_trunks import norms
 from stages.models.weights import (
@@ -89,6 +89,14 @@ def _fill_body(body: nn.Module, state: State, path: Path) -> int:
 
 
 def save_rpn(rpn: Rpn, config: Path, weights: Path, dtype: str = "float32") -> None:
-    """Write model.json and weights.safetensors; equal networks give equal bytes."""
+    """Write model.json and weights.safetensors; equal networks give equal bytes.
+
+    Raises:
+        StageError: If a value does not fit into `dtype`.
+    """
+    kind: torch.dtype = getattr(torch, dtype)
+    for name, value in rpn.state_dict().items():
+        if value.is_floating_point() and not bool(torch.isfinite(value.to(kind)).all()):
+            raise StageError(f"{name} is not finite in {dtype}; use --save-dtype float32")
     rpn.spec.write(config)
-    write_state(rpn.state_dict(), weights, getattr(torch, dtype))
+    write_state(rpn.state_dict(), weights, kind)

@@ -10,10 +10,10 @@ from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 
-from schemas.errors import SourceError
+from schemas.errors import SourceError, StageError
 from stages.models.preprocess import Size
 from stages.models.rpn import load_rpn
-from stages.models.rpn_import import create_rpn, fill_rpn
+from stages.models.rpn_import import create_rpn, fill_rpn, save_rpn
 from stages.models.rpn_spec import RpnSpec
 from tests.stages.models.tiny_rpn import SMALL, saved, shake, tiny_rpn
 
@@ -211,6 +211,27 @@ def test_norm_eps_reaches_every_batch_norm() -> None:
     norms = [m for m in rpn.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     assert norms
     assert all(norm.eps == 0.25 for norm in norms)
+
+
+@pytest.mark.gpu
+def test_on_cuda_it_gives_what_it_gives_on_the_cpu() -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    image = picture(64, 96)
+    ((boxes, logits),) = tiny_rpn().raw([image], pre_nms=10**6)
+    ((there, logits_there),) = tiny_rpn().cuda().raw([image], pre_nms=10**6)
+    np.testing.assert_allclose(np.sort(logits_there), np.sort(logits), rtol=1e-3, atol=1e-3)
+    assert there.shape == boxes.shape
+
+
+def test_what_does_not_fit_the_number_format_is_not_saved(tmp_path: Path) -> None:
+    rpn = tiny_rpn()
+    with torch.no_grad():
+        rpn.rpn["head"].cls_logits.bias[0] = 1e5
+    save_rpn(rpn, tmp_path / "model.json", tmp_path / "weights.safetensors")
+    with pytest.raises(StageError, match=r"cls_logits\.bias is not finite in float16"):
+        save_rpn(rpn, tmp_path / "model.json", tmp_path / "half.safetensors", "float16")
+    assert not (tmp_path / "half.safetensors").exists()
 
 
 @pytest.mark.parametrize(
