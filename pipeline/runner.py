@@ -21,7 +21,8 @@ from pipeline.store.artifact import Artifact, open_artifact, stream
 from pipeline.store.atomic import exclusively
 from pipeline.store.manifest import Manifest, StageRecord
 from pipeline.task import Task
-from schemas.errors import StageError
+from schemas.errors import RCError, StageError
+from schemas.table import VectorType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -172,7 +173,21 @@ def _compute(work: Plan, workers: int, reporter: Reporter) -> Artifact:
     }
     manifests.write(work.folder, manifest.model_copy(update={"run": circumstances}))
     _tidy(work.folder)
-    return open_artifact(work.folder)
+    artifact = open_artifact(work.folder)
+    if any(isinstance(column.type, VectorType) for column in work.stage.writes.columns):
+        _index(artifact, reporter)
+    return artifact
+
+
+def _index(artifact: Artifact, reporter: Reporter) -> None:
+    """Make the vectors searchable; a cache, so whatever goes wrong the artifact stands."""
+    from pipeline.store import index
+
+    try:
+        index.build(artifact)
+    except (RCError, OSError, RuntimeError, ImportError) as error:
+        said = engines.describe(error)
+        reporter.say(f"{artifact.address} has no search index yet: {said} It is made when needed.")
 
 
 def _merge(work: Plan, receipts: list[Receipt]) -> list[Receipt]:

@@ -41,10 +41,10 @@ def rows_of(artifact: Artifact, *, drafts: bool = False) -> pa.Table:
 
 
 def contents(folder: Path) -> dict[str, bytes | dict[str, Any]]:
-    """Every file of an artifact by name; of the manifest, what follows from the recipe."""
+    """Every file of an artifact but caches; of the manifest, what follows from the recipe."""
     found: dict[str, bytes | dict[str, Any]] = {}
     for path in sorted(folder.rglob("*")):
-        if path.is_file():
+        if path.is_file() and path.suffix != ".faiss":
             found[str(path.relative_to(folder))] = path.read_bytes()
     manifest = json.loads((folder / "manifest.json").read_bytes())
     del manifest["run"]
