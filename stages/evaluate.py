@@ -72,12 +72,12 @@ class Evaluate(Stage):
     crop_margin: float = option(
         0.0, "added to each side of a crop, share of the box's width and height", at_least=0
     )
-    categories: Path | None = option(  # noqa: RUF009 - an option is a field, not a default
+    categories: Path | None = option(
         None,
         "vocabulary: a name per line, or a JSON list; default: --splits, else all in the images",
         recipe=False,
     )
-    splits: Path | None = option(  # noqa: RUF009 - see above
+    splits: Path | None = option(
         None, 'JSON such as {"base": [...], "novel": [...]}: metrics for each', recipe=False
     )
     unlisted: str = option(

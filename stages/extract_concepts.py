@@ -62,13 +62,13 @@ class ExtractConcepts(Stage):
         choices=("mentions", "captions"),
     )
     max_concepts: int | None = option(None, "keep only the N most frequent", at_least=1)
-    from_file: Path | None = option(  # noqa: RUF009 - an option is a field, not a default
+    from_file: Path | None = option(
         None,
         "take this list as the pool, in its order: a name, or name,count, per line",
         recipe=False,
         flag="--from",
     )
-    captions: Path | None = option(  # noqa: RUF009 - see above
+    captions: Path | None = option(
         None,
         "read captions from this file or folder (TSV, JSONL, Parquet; also .gz), not from images",
         recipe=False,
