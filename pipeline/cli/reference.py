@@ -7,6 +7,7 @@ from typing import Any
 import typer.main
 
 from pipeline.cli.app import make_app
+from pipeline.verbs import VERBS
 
 _RUNNING = [
     "store",
@@ -40,10 +41,11 @@ def commands_page() -> str:
 
 def _section(name: str, command: Any) -> list[str]:
     lines = [f"## rc {name}", "", " ".join((command.help or "").split("\n\n")[0].split()), ""]
+    hidden = [*(_RUNNING if name in VERBS else []), "help"]
     rows = [
         f"| `{' '.join(parameter.opts)}` | {_default(parameter)} | {_text(parameter)} |"
         for parameter in command.params
-        if parameter.name not in (*_RUNNING, "help")
+        if parameter.name not in hidden
     ]
     if rows:
         lines += ["| flag | default | meaning |", "|---|---|---|", *rows, ""]

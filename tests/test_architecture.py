@@ -1,0 +1,172 @@
+"""House rules that hold for every line of the project."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from dataclasses import fields
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.cli.reference import commands_page
+from pipeline.cli.shared import RUN_OPTIONS
+from pipeline.reference import all_tables, tables_page
+from pipeline.verbs import VERBS, option_type
+from stages.base import Reads
+
+if TYPE_CHECKING:
+    from pipeline.verbs import Verb
+
+ROOT = Path(__file__).parents[1]
+FLOORS = ("schemas", "stages", "pipeline")
+MODULES = sorted(path for floor in FLOORS for path in (ROOT / floor).rglob("*.py"))
+WORD_LISTS = {"stages/text/parser_training/words.py", "stages/text/parser_training/grammar.py"}
+TRACKED = subprocess.run(
+    ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+).stdout.split("\n")
+VERB = pytest.mark.parametrize("verb", VERBS.values(), ids=lambda verb: verb.name)
+MODULE = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+@VERB
+def test_one_word_names_the_stage_everywhere(verb: Verb) -> None:
+    stage, word = verb.load(), verb.name.replace("-", "_")
+    tables = {table.name for table in all_tables()}
+    assert stage.name == verb.name
+    assert stage.__module__ == f"stages.{word}"
+    assert stage.__name__ == word.title().replace("_", "")
+    assert (ROOT / "tests" / "stages" / f"test_{word}.py").exists()
+    for table in filter(None, (stage.writes, stage.drafts)):
+        assert table.name in tables  # and every table is a view: tests/pipeline/test_sql.py
+        assert (ROOT / "schemas" / f"{table.name}.py").exists()
+
+
+@VERB
+def test_help_says_what_the_class_says(verb: Verb) -> None:
+    assert verb.help == (inspect.getdoc(verb.load()) or "").splitlines()[0]
+
+
+@VERB
+def test_what_decides_the_rows_can_be_written_in_a_manifest(verb: Verb) -> None:
+    stage = verb.load()
+    recipe = {f.name: f.default for f in fields(stage) if f.metadata["recipe"]}
+    assert json.loads(json.dumps(recipe)).keys() == recipe.keys()
+
+
+@VERB
+def test_options_are_declared_once_and_collide_with_nothing(verb: Verb) -> None:
+    stage = verb.load()
+    flags = [f.metadata["flag"] or "--" + f.name.replace("_", "-") for f in fields(stage)]
+    flags += ["--" + role.replace("_", "-") for role in stage.reads]
+    flags += ["--" + parameter.name.replace("_", "-") for parameter in RUN_OPTIONS]
+    assert len(set(flags)) == len(flags)
+    for field in fields(stage):
+        assert field.metadata["doc"]
+        assert option_type(field) is not None
+
+
+@VERB
+def test_what_a_stage_reads_are_tables_and_its_predicate_is_an_option(verb: Verb) -> None:
+    stage = verb.load()
+    names = {field.name for field in fields(stage)}
+    for reads in stage.reads.values():
+        assert isinstance(reads, Reads)
+        assert reads.where is None or reads.where in names
+
+
+def test_the_walls_between_rooms_stand() -> None:
+    linter = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run(
+        [linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_wall_between_stages_has_every_stage() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    contracts = settings["tool"]["importlinter"]["contracts"]
+    (independent,) = (c["modules"] for c in contracts if c["type"] == "independence")
+    assert independent == [f"stages.{name.replace('-', '_')}" for name in VERBS]
+
+
+def test_loading_every_stage_does_not_pay_for_torch() -> None:
+    code = (
+        "import sys\n"
+        "from pipeline.verbs import VERBS\n"
+        "for verb in VERBS.values():\n"
+        "    verb.load()\n"
+        "    heavy = {'torch', 'spacy', 'open_clip', 'duckdb', 'faiss'} & set(sys.modules)\n"
+        "    assert not heavy, (verb.name, heavy)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@VERB
+def test_torch_is_never_imported_at_the_top_of_a_stage(verb: Verb) -> None:
+    path = ROOT / "stages" / f"{verb.name.replace('-', '_')}.py"
+    top = [
+        n for n in ast.parse(path.read_text()).body if isinstance(n, (ast.Import, ast.ImportFrom))
+    ]
+    modules = [name.name for n in top for name in n.names if isinstance(n, ast.Import)]
+    modules += [n.module or "" for n in top if isinstance(n, ast.ImportFrom)]
+    assert not {module.split(".")[0] for module in modules} & {"torch", "torchvision"}
+
+
+@MODULE
+def test_a_module_says_what_it_is_for_and_stays_small(path: Path) -> None:
+    text = path.read_text()
+    tree = ast.parse(text)
+    assert ast.get_docstring(tree)
+    name = str(path.relative_to(ROOT))
+    assert len(text.splitlines()) <= 300 or name in WORD_LISTS
+    assert path.name not in ("utils.py", "helpers.py", "common.py", "misc.py")
+    if any(isinstance(node, (ast.FunctionDef, ast.ClassDef)) for node in tree.body):
+        assert "from __future__ import annotations" in text
+
+
+@MODULE
+def test_a_function_fits_on_a_screen(path: Path) -> None:
+    long = [
+        node.name
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.lineno >= 60
+    ]
+    assert long == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "pipeline/views").glob("*.sql")), ids=str)
+def test_a_view_is_one_question_in_a_file_of_its_name(path: Path) -> None:
+    first, second, third, *_ = path.read_text().splitlines()
+    assert re.fullmatch(r"-- .*\.", first)
+    assert re.fullmatch(r"-- Reads: _\w+(, _\w+)*\.", second)
+    assert third == f"CREATE VIEW {path.stem} AS"
+    assert path.read_text().count(";") == 1
+
+
+@pytest.mark.parametrize(("page", "made"), [("tables", tables_page), ("commands", commands_page)])
+def test_the_reference_pages_are_what_the_declarations_say(page: str, made) -> None:  # type: ignore[no-untyped-def]
+    told = (ROOT / "docs" / f"{page}.md").read_text()
+    assert told == made(), f"run: rc {page} > docs/{page}.md"
+
+
+def test_no_file_names_a_place_on_somebodys_machine() -> None:
+    place = re.compile(r"(?<![\w.])/(home|root|Users|work|tmp|mnt|opt|var)/\w")
+    text = [name for name in TRACKED if re.search(r"\.(py|md|toml|sql|txt|cfg|yml|yaml)$", name)]
+    found = [name for name in text if place.search((ROOT / name).read_text(errors="replace"))]
+    assert found == []
+
+
+def test_the_command_is_installed_under_its_name() -> None:
+    (script,) = entry_points(group="console_scripts", name="rc")
+    assert script.value == "pipeline.cli:main"
