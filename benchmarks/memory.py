@@ -1,0 +1,87 @@
+"""Peak memory of ingest, extract-concepts, featurize and label at 1 and 8 times the images.
+
+    python benchmarks/memory.py [--images 60] [--times 8] [--part-images N]
+
+Scenes are drawn, and everything goes through the command line, one process a stage; the table
+shows the peak resident memory of each process. By default all images lie in one part, so that
+the part grows with them. Leaves with code 1 if a stage needs more than 10 % and 30 MB above
+what it needed for the smaller number.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+DATA = Path(__file__).parents[1] / "data" / "demo"
+MEASURED = ("ingest", "extract-concepts", "featurize", "label")
+SHARE, MEGABYTES = 0.10, 30.0  # growth that is forgiven
+
+
+def main(words: list[str] | None = None) -> int:
+    """Measure and print; 1 if memory grows with the number of images."""
+    asked = _arguments(words)
+    with tempfile.TemporaryDirectory(prefix="rc-memory-") as folder:
+        small = measure(Path(folder) / "small", asked.images, asked)
+        large = measure(Path(folder) / "large", asked.images * asked.times, asked)
+    counts = f"{asked.images:>6} im. {asked.images * asked.times:>6} im."
+    print(f"{'peak resident MB':<18} {counts} {'growth':>8} {'allowed':>8}  result")
+    bad = 0
+    for verb in MEASURED:
+        growth, allowed = large[verb] - small[verb], SHARE * small[verb] + MEGABYTES
+        bad += growth > allowed
+        print(
+            f"{verb:<18} {small[verb]:>10.0f} {large[verb]:>10.0f} {growth:>8.0f} "
+            f"{allowed:>8.0f}  {'GROWS' if growth > allowed else 'ok'}"
+        )
+    return int(bad > 0)
+
+
+def measure(folder: Path, images: int, asked: argparse.Namespace) -> dict[str, float]:
+    """Peak memory of each stage in megabytes, by verb."""
+    rc, store = shlex.split(asked.rc), ["--store", str(folder / "store"), "--quiet"]
+    peak([*rc, "draw", "scenes", str(folder / "scenes"), "--count", str(images)])
+    cut = ["--part-images", str(asked.part_images)] if asked.part_images else []
+    teacher = [
+        f"--model={DATA / 'teacher_model.json'}",
+        f"--pretrained={DATA / 'teacher.safetensors'}",
+        "--steps=0",
+    ]
+    commands = [
+        ["ingest", str(folder / "scenes"), *cut],
+        ["extract-concepts", "--min-frequency", "2"],
+        ["pretrain", *teacher],
+        ["embed-concepts"],
+        ["propose", "--grid", "--regions", "20"],
+        ["featurize", "--resize", "192x400"],
+        ["label"],
+    ]
+    return {words[0]: peak([*rc, *words, *store]) for words in commands}
+
+
+def peak(command: list[str]) -> float:
+    """Run a command to its end; the most memory its process ever held, in megabytes."""
+    run = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(run.pid, 0)
+    run.returncode = os.waitstatus_to_exitcode(status)
+    if run.returncode:
+        raise SystemExit(f"{shlex.join(command)} left with code {run.returncode}")
+    return usage.ru_maxrss / 1024  # kilobytes on Linux
+
+
+def _arguments(words: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Peak memory at two numbers of images.")
+    parser.add_argument("--images", type=int, default=60, help="the smaller number")
+    parser.add_argument("--times", type=int, default=8, help="how many times more the larger is")
+    parser.add_argument("--part-images", type=int, help="images of a part; default: all in one")
+    parser.add_argument("--rc", default="rc", help="the command to run")
+    return parser.parse_args(words)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
