@@ -11,7 +11,6 @@ what it needed for the smaller number.
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import subprocess
 import sys
@@ -20,6 +19,13 @@ from pathlib import Path
 
 DATA = Path(__file__).parents[1] / "data" / "demo"
 MEASURED = ("ingest", "extract-concepts", "featurize", "label")
+# The kernel counts what a process's parent held when it began: the parent must hold little.
+_SMALL_PARENT = """
+import resource, subprocess, sys
+code = subprocess.call(sys.argv[1:], stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(code)
+"""
 SHARE, MEGABYTES = 0.10, 30.0  # growth that is forgiven
 
 
@@ -66,12 +72,12 @@ def measure(folder: Path, images: int, asked: argparse.Namespace) -> dict[str, f
 
 def peak(command: list[str]) -> float:
     """Run a command to its end; the most memory its process ever held, in megabytes."""
-    run = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(run.pid, 0)
-    run.returncode = os.waitstatus_to_exitcode(status)
-    if run.returncode:
-        raise SystemExit(f"{shlex.join(command)} left with code {run.returncode}")
-    return usage.ru_maxrss / 1024  # kilobytes on Linux
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", _SMALL_PARENT, *command], stdout=subprocess.PIPE, check=False
+    )
+    if done.returncode:
+        raise SystemExit(f"{shlex.join(command)} left with code {done.returncode}")
+    return int(done.stdout) / 1024  # kilobytes on Linux
 
 
 def _arguments(words: list[str] | None) -> argparse.Namespace:
