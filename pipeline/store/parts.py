@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 _GROUP_ROWS = 65_536  # rows gathered into one Parquet row group ...
 _GROUP_BYTES = 64 << 20  # ... or this many bytes, whichever comes first
-_STEP_ROWS = 32  # a row group ends at a multiple of this, wherever batches ended
+_STEP_ROWS = 1024  # a row group ends at a multiple of this, wherever batches ended ...
+_STEP_FILES = 32  # ... or of this, in a table whose rows may hold whole files
 
 
 class Receipt(BaseModel):
@@ -164,16 +165,17 @@ def _grouped(table: Table, rows: Iterable[pa.RecordBatch]) -> Iterator[pa.Record
     """Row groups whose borders follow from the rows, not from the batches they came in."""
     waiting: list[pa.RecordBatch] = []
     held = size = 0
+    step = _STEP_FILES if any(c.type == pa.binary() for c in table.columns) else _STEP_ROWS
     for batch in rows:
         table.check(batch)
         start = 0
         while start < batch.num_rows:
-            piece = batch.slice(start, _STEP_ROWS - held % _STEP_ROWS)
+            piece = batch.slice(start, step - held % step)
             start += piece.num_rows
             waiting.append(piece)
             held += piece.num_rows
             size += sum(map(_payload, piece.columns))
-            if held % _STEP_ROWS == 0 and (held >= _GROUP_ROWS or size >= _GROUP_BYTES):
+            if held % step == 0 and (held >= _GROUP_ROWS or size >= _GROUP_BYTES):
                 yield _concatenate(waiting)
                 waiting, held, size = [], 0, 0
     if waiting:

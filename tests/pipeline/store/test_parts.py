@@ -38,10 +38,12 @@ def test_the_bytes_follow_from_the_rows_however_they_were_batched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     monkeypatch.setattr(parts, "_GROUP_ROWS", 1000)
+    monkeypatch.setattr(parts, "_STEP_ROWS", 40)
     rows = features(5000)
     parts.write_rows(tmp_path / "whole", FEATURES, [rows])
     assert parts.write_rows(tmp_path / "cut", FEATURES, cut(rows, size)) == 5000
     assert (tmp_path / "whole").read_bytes() == (tmp_path / "cut").read_bytes()
+    assert pq.read_metadata(tmp_path / "cut").num_row_groups == 5
 
 
 @pytest.mark.parametrize("size", [1, 9, 40])
