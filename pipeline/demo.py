@@ -154,7 +154,9 @@ def _images(connection: Any, statement: str) -> list[dict[str, Any]]:
 
 
 def _fetch(connection: Any, statement: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
-    return list(connection.execute(statement, list(values)).fetch_arrow_table().to_pylist())
+    found = connection.execute(statement, list(values))
+    names = [column[0] for column in found.description]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
 def _pixels(image: dict[str, Any]) -> Any:

@@ -12,6 +12,10 @@ from typing import TYPE_CHECKING, NoReturn
 
 from schemas.errors import RCError
 
+# Threads that wait for each other by spinning waste the cores of everybody else: on a busy machine
+# a training step took three times as long. Read by the OpenMP runtime when torch is first loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 if TYPE_CHECKING:
     from types import FrameType
 
