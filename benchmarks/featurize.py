@@ -47,7 +47,7 @@ class OnDisk(InMemory):
 
     def batches(self, role: str) -> Iterator[pa.RecordBatch]:
         """See `stages.base.Part.batches`."""
-        yield from pq.ParquetFile(self.parquet[role]).iter_batches(64)
+        yield from pq.ParquetFile(self.parquet[role], pre_buffer=False).iter_batches(64)
 
 
 def make_part(folder: Path, images: int, regions: int, model: str) -> OnDisk:

@@ -45,7 +45,7 @@ class OnDisk(InMemory):
 
     def batches(self, role: str) -> Iterator[pa.RecordBatch]:
         """See `stages.base.Part.batches`."""
-        yield from pq.ParquetFile(self.features).iter_batches(4096)
+        yield from pq.ParquetFile(self.features, pre_buffer=False).iter_batches(4096)
 
 
 def make_part(folder: Path, regions: int, concepts: int, width: int) -> OnDisk:

@@ -48,7 +48,7 @@ class Featurize(Stage):
     whole_image: bool = option(True, "embed the whole image too, as region -1")
     dtype: str = option("float16", "precision of what is stored", choices=("float16", "float32"))
     batch_images: int = option(8, "images held at a time", recipe=False, at_least=1)
-    batch_regions: int = option(128, "regions embedded at a time", recipe=False, at_least=1)
+    batch_regions: int = option(64, "regions embedded at a time", recipe=False, at_least=1)
     loaders: int = option(2, "threads that decode and resize ahead", recipe=False, at_least=0)
 
     name: ClassVar[str] = "featurize"
