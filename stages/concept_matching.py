@@ -11,7 +11,8 @@ Source: RegionCLIP (arXiv:2112.09106), pseudo-labels by a teacher.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from itertools import count, groupby, islice
 from typing import TYPE_CHECKING, Final
 
 import torch
@@ -96,6 +97,55 @@ def match_concepts(
             running = running.after(cosines, first, temperature)
         found.append(running.finish(min(top_k, carried), temperature))
     return Matches.joined(found)
+
+
+def match_subsets(
+    features: torch.Tensor,
+    embeddings: torch.Tensor,
+    subsets: Sequence[Sequence[int]],
+    temperature: float,
+    top_k: int,
+) -> Matches:
+    """As `match_concepts`, but each region has concepts of its own to choose among.
+
+    Args:
+        features: (N, D) unit rows.
+        embeddings: (C, D) unit rows.
+        subsets: N lists of rising places in `embeddings`, none empty; the softmax is over these,
+            and any other concept has probability 0. Neighbours with equal lists go together.
+        temperature: Divides the cosine similarity before the softmax.
+        top_k: Concepts kept, K; lists that are shorter are filled with concepts of probability 0.
+    """
+    kept = min(top_k, len(embeddings))
+    found, first = [], 0
+    for places, run in groupby(subsets):
+        last = first + sum(1 for _ in run)
+        among = embeddings[list(places)]
+        matches = match_concepts(features[first:last], among, temperature, kept)
+        found.append(_filled(matches, places, kept))
+        first = last
+    if not found:
+        return match_concepts(features, embeddings, temperature, kept)
+    return Matches(
+        **{f.name: torch.cat([getattr(m, f.name) for m in found]) for f in fields(Matches)}
+    )
+
+
+def _filled(matches: Matches, places: Sequence[int], kept: int) -> Matches:
+    """Matches within a subset, as places in the whole pool, K wide."""
+    chosen = set(places)
+    missing = kept - matches.indices.shape[1]
+    others = list(islice((c for c in count() if c not in chosen), max(missing, 0)))
+    rows = len(matches.indices)
+    back = torch.tensor(places, device=matches.indices.device)
+    fill = back.new_tensor(others).expand(rows, -1)
+    zeros = matches.probabilities.new_zeros(rows, len(others))
+    return replace(
+        matches,
+        indices=torch.cat([back[matches.indices], fill], dim=1),
+        cosines=torch.cat([matches.cosines, zeros], dim=1),
+        probabilities=torch.cat([matches.probabilities, zeros], dim=1),
+    )
 
 
 def top_concepts(cosines: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -46,6 +46,11 @@ class Label(Stage):
     min_probability: float = option(
         0.1, "keep regions whose best probability is above", at_least=0, at_most=1
     )
+    among: str = option(
+        "pool",
+        "what a region may be called: any concept, or only those its image's captions mention",
+        choices=("pool", "captions"),
+    )
     keep_all_if_none: bool = option(
         False, "keep all regions of an image if none is above (the reference: of a batch)"
     )
@@ -68,7 +73,8 @@ class Label(Stage):
         """Yield one row per region that has a usable feature.
 
         Raises:
-            ArtifactError: If there are no embeddings, or they do not fit the features.
+            ArtifactError: If there are no embeddings, they do not fit the features, or mentions
+                are needed and unknown.
         """
         from stages.models import device
 
@@ -76,11 +82,21 @@ class Label(Stage):
         device.deterministic()
         pool = _Pool.read(part.table("embeddings"), device.resolve(self.device))
         said = _said(part) if part.has("mentions") else None
-        counts = {"regions": 0, "kept": 0}
+        if said is None and self.among == "captions":
+            raise ArtifactError(
+                "rc label: --among captions needs the mentions of these images; run "
+                "rc extract-concepts on them, with --pool for a pool that is there already"
+            )
+        counts = {"regions": 0, "kept": 0, "unmentioned": 0}
         for rows in whole_images(part.batches("features"), _ROWS):
             usable, features = _usable(rows, part)
+            if said is not None and self.among == "captions":
+                usable, features, matches = pool.match_said(usable, features, said, self)
+                counts["unmentioned"] += rows.num_rows - usable.num_rows
+            elif usable.num_rows:
+                matches = pool.match(features, self)
             if usable.num_rows:
-                labels = self._label(usable, pool.match(features, self), pool, said)
+                labels = self._label(usable, matches, pool, said)
                 counts["regions"] += labels.num_rows
                 counts["kept"] += labels.column("kept").true_count
                 yield labels
@@ -167,9 +183,41 @@ class _Pool:
 
     def match(self, features: NDArray[np.float32], options: Label) -> Matches:
         """Compare (R, D) finite features of any length but 0; on the CPU again."""
-        import torch
-
         from stages.concept_matching import match_concepts
+
+        units = self._units(features)
+        block = (options.block_regions or _REGIONS[units.device.type], options.block_concepts)
+        return match_concepts(
+            units, self.embeddings, options.temperature, options.top_k, block
+        ).cpu()
+
+    def match_said(
+        self,
+        rows: pa.Table,
+        features: NDArray[np.float32],
+        said: Mapping[str, set[str]],
+        options: Label,
+    ) -> tuple[pa.Table, NDArray[np.float32], Matches]:
+        """Compare each region with the concepts its captions mention; rows without any go."""
+        from stages.concept_matching import match_subsets
+
+        place = {name: number for number, name in enumerate(self.names)}
+        images = rows.column("image_id").to_pylist()
+        wanted = {
+            image: sorted(place[name] for name in said.get(image, ()) if name in place)
+            for image in set(images)
+        }
+        told = np.array([bool(wanted[image]) for image in images], dtype=bool)
+        rows, features = rows.filter(pa.array(told)), features[told]
+        subsets = [wanted[image] for image in rows.column("image_id").to_pylist()]
+        units = self._units(features)
+        matches = match_subsets(
+            units, self.embeddings, subsets, options.temperature, options.top_k
+        ).cpu()
+        return rows, features, matches
+
+    def _units(self, features: NDArray[np.float32]) -> torch.Tensor:
+        import torch
 
         width = self.embeddings.shape[1]
         if features.shape[1] != width:
@@ -177,12 +225,8 @@ class _Pool:
                 f"rc label: features have width {features.shape[1]}, concept embeddings {width}; "
                 f"make both with the same teacher"
             )
-        place = self.embeddings.device
-        units = torch.nn.functional.normalize(torch.from_numpy(features).to(place), dim=1)
-        block = (options.block_regions or _REGIONS[place.type], options.block_concepts)
-        return match_concepts(
-            units, self.embeddings, options.temperature, options.top_k, block
-        ).cpu()
+        placed = torch.from_numpy(features).to(self.embeddings.device)
+        return torch.nn.functional.normalize(placed, dim=1)
 
 
 def _usable(rows: pa.Table, part: Part) -> tuple[pa.Table, NDArray[np.float32]]:

@@ -7,7 +7,13 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from stages.concept_matching import Matches, concept_probabilities, match_concepts, top_concepts
+from stages.concept_matching import (
+    Matches,
+    concept_probabilities,
+    match_concepts,
+    match_subsets,
+    top_concepts,
+)
 from tests.stages.sources.samples import shared_data
 
 
@@ -183,3 +189,22 @@ def test_cuda_matches_like_the_cpu() -> None:
         given = getattr(there, name).cpu()
         torch.testing.assert_close(given, getattr(here, name), rtol=2e-3, atol=1e-5)
     assert (there.indices[:, 0].cpu() == here.indices[:, 0]).float().mean() > 0.999
+
+
+def test_subsets_are_matched_as_if_the_others_did_not_exist() -> None:
+    generator = torch.Generator().manual_seed(int(np.random.default_rng().integers(1 << 30)))
+    features = F.normalize(torch.randn(7, 16, generator=generator), dim=1)
+    embeddings = F.normalize(torch.randn(9, 16, generator=generator), dim=1)
+    subsets = [[1, 4, 8], [1, 4, 8], [0], [2, 3, 5, 6, 7], [2, 3, 5, 6, 7], [0, 8], [4]]
+    found = match_subsets(features, embeddings, subsets, 0.05, top_k=4)
+    for row, places in enumerate(subsets):
+        cosines = (embeddings[places].double() @ features[row].double()) / 0.05
+        expected = torch.zeros(9, dtype=torch.float64)
+        expected[places] = cosines.softmax(0)
+        rebuilt = torch.zeros(9, dtype=torch.float64)
+        rebuilt[found.indices[row]] = found.probabilities[row].double()
+        kept = expected.topk(4).values
+        assert found.indices[row].unique().numel() == 4
+        assert torch.allclose(rebuilt.sort(descending=True).values[:4], kept, atol=1e-5)
+        assert found.indices[row, 0] == expected.argmax()
+        assert float(found.residual[row]) == pytest.approx(float(1 - kept.sum()), abs=1e-5)

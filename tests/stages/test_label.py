@@ -116,6 +116,23 @@ def test_in_caption_says_whether_the_images_own_captions_mention_the_concept() -
     assert [r["in_caption"] for r in label(rows)] == [None] * 4
 
 
+def test_a_region_among_captions_gets_the_best_of_what_they_mention() -> None:
+    rows = features([("a", 0, DOG), ("a", 1, [1, 3, 2]), ("b", 0, DOG), ("c", 0, DOG)])
+    said = mentions(("a", "cat"), ("a", "car"), ("b", "dog"), ("c", "zebra"))
+    found = label(rows, said=said, among="captions", temperature=1.0, top_k=2)
+    assert [(r["image_id"], r["concept_id"]) for r in found] == [("a", 1), ("a", 1), ("b", 0)]
+    odds = math.exp((3 - 2) / math.sqrt(14))
+    assert found[1]["probability"] == pytest.approx(odds / (1 + odds), abs=1e-4)
+    assert found[2]["probability"] == 1.0
+    assert [len(r["top_ids"]) for r in found] == [2, 2, 2]
+    assert all(r["in_caption"] for r in found)
+
+
+def test_among_captions_needs_mentions() -> None:
+    with pytest.raises(ArtifactError, match="needs the mentions of these images"):
+        label(features([("a", 0, DOG)]), among="captions")
+
+
 @pytest.mark.parametrize(
     ("vector", "reason"),
     [
@@ -132,7 +149,7 @@ def test_a_feature_that_is_none_goes_to_quarantine_and_the_run_goes_on(vector, r
     assert (record, code) == ("a#1", reason)
     assert "region 1" in detail
     assert part.advanced == 2
-    assert part.notes == {"regions": {"regions": 1, "kept": 1}}
+    assert part.notes == {"regions": {"regions": 1, "kept": 1, "unmentioned": 0}}
 
 
 def test_a_part_of_nothing_usable_yields_no_rows() -> None:
@@ -198,7 +215,7 @@ def test_options_have_their_range(options, message) -> None:
 
 def test_speed_is_no_part_of_the_recipe() -> None:
     assert set(Label().recipe()) == {
-        *("limit", "temperature", "top_k", "min_probability", "keep_all_if_none")
+        *("limit", "temperature", "top_k", "min_probability", "keep_all_if_none", "among")
     }
 
 
