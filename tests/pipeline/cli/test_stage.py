@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -144,6 +145,29 @@ def test_debug_shows_where_an_error_arose(rc, caplog: pytest.LogCaptureFixture) 
         main(["ingest", "--break-part", "1", "--debug"])
     assert "in trouble" in caplog.text
     assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize("where", ["pipeline.store.manifest.write", "pipeline.runner._merge"])
+def test_a_disk_that_fills_up_at_the_very_end_is_a_sentence_too(
+    rc,  # type: ignore[no-untyped-def]
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "somewhere")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(where, full)
+        said = rc("ingest")
+    assert (said.code, said.out) == (1, "")
+    assert said.err == (
+        "error: No space left on device (somewhere). Finished parts are kept: mend it and run "
+        "again.\n"
+    )
+    assert catalog.committed(root) == []
+    assert rc("ingest", "--mark", root / "log").code == 0
+    assert not (root / "log").exists()  # every part was kept
 
 
 def test_force_computes_again(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
