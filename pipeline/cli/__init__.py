@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shlex
 import signal
@@ -30,8 +29,7 @@ def main(arguments: list[str] | None = None) -> None:
     for asked in (signal.SIGINT, signal.SIGTERM):
         signal.signal(asked, _interrupt)
     if "--debug" in words:
-        logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
-        logging.getLogger("pipeline").setLevel(logging.DEBUG)
+        _tell_more()
     try:
         from pipeline.cli.app import make_app
 
@@ -46,6 +44,14 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         place = f" ({error.filename})" if error.filename else ""
         _fail(f"{error.strerror}{place}. Finished parts are kept: mend it and run again.", 1)
+
+
+def _tell_more() -> None:
+    """Show what the pipeline logs, such as where in a part an error arose."""
+    import logging
+
+    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+    logging.getLogger("pipeline").setLevel(logging.DEBUG)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
