@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from stages.base import Reads, Stage
 
 _MODELS = ("teachers", "students")
+_TRAINED = (*_MODELS, "rpns", "detectors")
 
 
 def resolve(stage: Stage, pinned: Mapping[str, str | None], root: Path) -> dict[str, Artifact]:
@@ -90,6 +91,8 @@ def _open_role(
     tables = tuple(table.name for table in (reads.table, *reads.also))
     aligned = [a for other, a in found.items() if not required[other].whole]
     for other in [*found.values(), *_likely(stage, role, found, root)]:
+        if other.manifest.artifact in _TRAINED and not set(tables) & set(_TRAINED):
+            continue  # what a network was trained on is not what it is used on
         ancestor = catalog.ancestor(other, tables)
         if ancestor and ancestor.path != other.path and _fits(reads, ancestor, aligned):
             return ancestor

@@ -150,3 +150,12 @@ def test_mentions_that_lack_parts_are_left_out_rather_than_fatal(root: Path) -> 
 
 def test_a_stage_that_reads_nothing_needs_nothing(root: Path) -> None:
     assert inputs.resolve(Ingest(), {}, root) == {}
+
+
+def test_a_network_does_not_bring_the_images_it_was_trained_on(root: Path) -> None:
+    teacher = make_all(root)["teachers"]
+    newer = make(Ingest(count=3), root)
+    proposals = make(Propose(), root, {"images": newer.address})
+    found = resolved(Featurize(), root, {"teacher": teacher.address})
+    assert found["images"] == newer.address
+    assert found["proposals"] == proposals.address
