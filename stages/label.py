@@ -91,8 +91,9 @@ class Label(Stage):
         for rows in whole_images(part.batches("features"), _ROWS):
             usable, features = _usable(rows, part)
             if said is not None and self.among == "captions":
+                counts["unmentioned"] += usable.num_rows
                 usable, features, matches = pool.match_said(usable, features, said, self)
-                counts["unmentioned"] += rows.num_rows - usable.num_rows
+                counts["unmentioned"] -= usable.num_rows
             elif usable.num_rows:
                 matches = pool.match(features, self)
             if usable.num_rows:

@@ -128,6 +128,15 @@ def test_a_region_among_captions_gets_the_best_of_what_they_mention() -> None:
     assert all(r["in_caption"] for r in found)
 
 
+def test_only_regions_of_images_that_mention_nothing_count_as_unmentioned() -> None:
+    rows = features([("a", -1, DOG), ("a", 0, [0, 0, 0]), ("a", 1, DOG), ("b", 0, DOG)])
+    tables = {"features": rows, "embeddings": pool(), "mentions": mentions(("a", "dog"))}
+    part = InMemory(tables)
+    (batch,) = Label(device="cpu", among="captions").run(part)
+    assert batch.num_rows == 1
+    assert part.notes == {"regions": {"regions": 1, "kept": 1, "unmentioned": 1}}
+
+
 def test_among_captions_needs_mentions() -> None:
     with pytest.raises(ArtifactError, match="needs the mentions of these images"):
         label(features([("a", 0, DOG)]), among="captions")
