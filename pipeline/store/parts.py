@@ -121,7 +121,7 @@ def batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.RecordB
     Raises:
         ArtifactError: If the file is damaged.
     """
-    with _readable(path), pq.ParquetFile(path) as file:
+    with _readable(path), pq.ParquetFile(path, pre_buffer=False) as file:
         yield from file.iter_batches(batch_size=1024, columns=columns)
 
 
