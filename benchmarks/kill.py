@@ -190,7 +190,8 @@ def _arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--seed", type=int, default=None, help="of the moments")
     parser.add_argument("--stores", help="folder for the two stores, kept; default: a deleted one")
-    parser.add_argument("--rc", default="rc", help="the command to run")
+    beside = str(Path(sys.executable).with_name("rc"))  # of the same environment
+    parser.add_argument("--rc", default=beside, help="the command to run")
     return parser.parse_args(words)
 
 

@@ -85,7 +85,8 @@ def _arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--images", type=int, default=60, help="the smaller number")
     parser.add_argument("--times", type=int, default=8, help="how many times more the larger is")
     parser.add_argument("--part-images", type=int, help="images of a part; default: all in one")
-    parser.add_argument("--rc", default="rc", help="the command to run")
+    beside = str(Path(sys.executable).with_name("rc"))  # of the same environment
+    parser.add_argument("--rc", default=beside, help="the command to run")
     return parser.parse_args(words)
 
 
