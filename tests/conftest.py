@@ -11,12 +11,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip, with a reason, what needs a device that is not here."""
-    if not any(item.get_closest_marker("gpu") for item in items):
-        return
+    """Skip, with a reason, what needs a device or a network that is not here."""
+    for item in items:
+        if item.get_closest_marker("gpu") and not _cuda():
+            item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+        if item.get_closest_marker("network") and "RC_TEST_NETWORK" not in os.environ:
+            item.add_marker(pytest.mark.skip(reason="downloads weights; set RC_TEST_NETWORK=1"))
+
+
+def _cuda() -> bool:
     import torch
 
-    if not torch.cuda.is_available():
-        for item in items:
-            if item.get_closest_marker("gpu"):
-                item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+    return torch.cuda.is_available()

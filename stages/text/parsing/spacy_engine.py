@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,7 +78,7 @@ def pipeline_digest(name: str) -> str:
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.suffix != ".pyc" and not _is_document(path):
-            digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
+            digest.update(os.fsencode(path.relative_to(folder).as_posix()) + b"\0")
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:12]
 
@@ -88,11 +89,12 @@ def _is_document(path: Path) -> bool:
 
 def _folder(name: str) -> Path:
     """Where the files of a pipeline lie; of a package, its whole folder."""
-    folder = Path(name)
+    folder, pattern = Path(name), "config.cfg"
     if not folder.is_dir():
         spec = importlib.util.find_spec(name) if name.isidentifier() else None
-        folder = Path(next(iter(spec.submodule_search_locations or ()))) if spec else folder
-    if not any(folder.glob("config.cfg")) and not any(folder.glob("*/config.cfg")):
+        if spec and spec.submodule_search_locations:
+            folder, pattern = Path(next(iter(spec.submodule_search_locations))), "*/config.cfg"
+    if not any(folder.glob(pattern)):
         raise SourceError(
             f"there is no spaCy pipeline '{name}': install that package, name a folder that holds "
             "a pipeline, or use the parser 'bundled'"
