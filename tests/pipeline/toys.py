@@ -207,12 +207,12 @@ class Pretrain(Toy):
             self.rest()
             chosen = slices[done % len(slices)]
             images = sum(rows.num_rows for rows in chosen.batches("images"))
-            chosen.note("images_seen", images)
             done += 1
             state = [done, state[1] + images, state[2] + self.seed + images / 7, 0.0]
             draft = checkpoint.with_suffix(".draft")
             draft.write_text(json.dumps(state))
             draft.replace(checkpoint)
+        part.note("images_seen", int(state[1]))  # from the state: a resumed run may take no step
         part.attach("weights.json").write_text(json.dumps(state))
         yield TEACHERS.batch(
             {
