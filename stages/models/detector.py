@@ -1,0 +1,275 @@
+"""Detectors: a CLIP whose region features are named by frozen text, and whose boxes are moved.
+
+A detector artifact is model.json (a `Spec`, and a `Head` under "detector") and
+weights.safetensors: `clip.` before open_clip's names, `head.` before those of the head.
+
+Shapes: N regions, D feature width, K categories learned, K2 categories asked for.
+
+Source: RegionCLIP (arXiv:2112.09106), transfer to detection; values as `FastRCNNOutputLayers`
+computes them: cosine to each category's text over the temperature, background exactly 0.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from schemas.errors import SourceError
+from stages.models.box_deltas import WEIGHTS, decode
+from stages.models.clip import Clip, Spec
+from stages.models.device import resolve
+from stages.models.weights import load_state, read_state, write_state
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+REGRESSIONS: Final = ("agnostic", "specific", "none")
+BACKGROUNDS: Final = ("zero", "learned")
+
+_CLIP, _HEAD = "clip.", "head."
+
+
+@dataclass(frozen=True)
+class Head:
+    """What model.json says of a detector beside its `Spec`.
+
+    Attributes:
+        categories: K names, in the order of the embeddings.
+        regression: "agnostic" moves a box the same way whatever it is called; "specific" has
+            deltas for each category; "none" leaves boxes where they are.
+        background: "zero" is an embedding of zeros, so a logit of exactly 0; "learned" is trained.
+        temperature: Divides cosine similarity.
+        weights: Of dx, dy, dw, dh.
+    """
+
+    categories: tuple[str, ...]
+    regression: str = "agnostic"
+    background: str = "zero"
+    temperature: float = 0.01
+    weights: tuple[float, ...] = WEIGHTS
+
+    @property
+    def num_deltas(self) -> int:
+        """Numbers that the box layer gives for a region: 4, 4K, or 0."""
+        return {"agnostic": 4, "specific": 4 * len(self.categories), "none": 0}[self.regression]
+
+    @classmethod
+    def read(cls, path: Path) -> Head:
+        """The head in a model.json.
+
+        Raises:
+            SourceError: If the file is missing, no JSON, or describes no detector.
+        """
+        try:
+            content = json.loads(path.read_text("utf-8"))["detector"]
+            head = cls(
+                categories=tuple(content["categories"]),
+                regression=content["regression"],
+                background=content["background"],
+                temperature=float(content["temperature"]),
+                weights=tuple(content["weights"]),
+            )
+        except OSError as error:
+            raise SourceError(f"{path} cannot be read ({error.strerror})") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise SourceError(f"{path} is not the description of a detector: {error}") from error
+        if head.regression not in REGRESSIONS or head.background not in BACKGROUNDS:
+            raise SourceError(f"{path} describes a detector of a kind unknown here")
+        return head
+
+
+class _HeadLayers(nn.Module):
+    """The tensors of a head, under the names they have in a file."""
+
+    def __init__(self, head: Head, width: int) -> None:
+        super().__init__()
+        self.embeddings: torch.Tensor
+        self.register_buffer("embeddings", torch.zeros(len(head.categories), width))
+        zeros = torch.zeros(width)
+        if head.background == "zero":
+            self.register_buffer("background", zeros)
+        else:
+            self.background = nn.Parameter(zeros)
+        self.bbox_pred = nn.Linear(width, head.num_deltas) if head.num_deltas else None
+
+
+class Detector(nn.Module):
+    """A CLIP, the embeddings of K categories, and a layer that moves boxes.
+
+    A new one has zeros for embeddings; give them to the constructor or load them. Its box layer
+    is drawn as detectron2 draws it (normal, 0.001; bias 0) from torch's current generator.
+    """
+
+    def __init__(self, clip: Clip, head: Head, embeddings: torch.Tensor | None = None) -> None:
+        """Make a head over `clip`, on the CPU if `clip` is; embeddings are (K, D), any length."""
+        super().__init__()
+        self.clip = clip
+        self.head = head
+        self.layers = _HeadLayers(head, clip.width)
+        if self.layers.bbox_pred is not None:
+            nn.init.normal_(self.layers.bbox_pred.weight, std=0.001)
+            nn.init.zeros_(self.layers.bbox_pred.bias)
+        if head.background == "learned":
+            nn.init.normal_(self.layers.background, std=0.01)
+        if embeddings is not None:
+            if embeddings.shape != self.layers.embeddings.shape:
+                wanted, given = tuple(self.layers.embeddings.shape), tuple(embeddings.shape)
+                raise SourceError(
+                    f"{len(head.categories)} categories in a space {clip.width} wide need "
+                    f"embeddings of shape {wanted}, got {given}; embed the names with this model"
+                )
+            self.layers.embeddings.copy_(embeddings)
+        self.layers.to(clip.logit_scale.device)
+
+    @property
+    def embeddings(self) -> torch.Tensor:
+        """(K, D), of any length; a buffer, never trained."""
+        return self.layers.embeddings
+
+    @property
+    def background(self) -> torch.Tensor:
+        """(D,): zeros, or learned."""
+        return self.layers.background
+
+    @property
+    def bbox_pred(self) -> nn.Linear | None:
+        """The box layer, D to 4 or 4K; None without regression."""
+        return self.layers.bbox_pred
+
+    def classify(
+        self, features: torch.Tensor, embeddings: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Logits (N, K2 + 1) of features (N, D), background last.
+
+        Args:
+            features: Of any length.
+            embeddings: (K2, D) of the categories to choose from; None for those learned.
+        """
+        texts = self.embeddings if embeddings is None else embeddings
+        both = torch.cat([texts.to(self.background), self.background[None]]).to(features)
+        cosine = F.normalize(features, dim=1) @ F.normalize(both, dim=1).T  # (N, K2 + 1)
+        return cosine / self.head.temperature
+
+    def regress(self, features: torch.Tensor) -> torch.Tensor | None:
+        """Deltas (N, 4) or (N, 4K) of features (N, D) as they are; None without regression."""
+        if self.bbox_pred is None:
+            return None
+        deltas: torch.Tensor = self.bbox_pred(features.to(self.bbox_pred.weight))
+        return deltas
+
+
+@torch.no_grad()
+def predict(
+    detector: Detector,
+    features: torch.Tensor,
+    boxes: torch.Tensor,
+    size: tuple[int, int],
+    embeddings: torch.Tensor | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """What each region of one image is, and where it really is.
+
+    Args:
+        detector: In evaluation mode.
+        features: (R, D) of the boxes, as `detector.clip` gives them, not normalised.
+        boxes: (R, 4), pixels of the original image (or of any other frame).
+        size: (height, width) of that frame; results are clipped to it.
+        embeddings: (K2, D) of the categories to choose from; None for those learned.
+
+    Returns:
+        Probabilities (R, K2 + 1) float64, background last, rows sum to 1. Boxes (R, 4) float32;
+        (R, K, 4) from class-specific regression, a box for each category.
+
+    Raises:
+        SourceError: If boxes are specific to the categories learned, but others are asked for.
+    """
+    exact = features.double()
+    probabilities = detector.classify(exact, embeddings).softmax(dim=1)
+    deltas = detector.regress(features)
+    moved = boxes.to(features.device, torch.float32)
+    if deltas is not None:
+        moved = decode(moved, deltas.float(), detector.head.weights)
+    if detector.head.regression == "specific":
+        moved = moved.view(len(boxes), -1, 4)
+        if probabilities.shape[1] != moved.shape[1] + 1:
+            raise SourceError(
+                f"this detector moves boxes for each of its {moved.shape[1]} categories, so it "
+                f"cannot be asked for {probabilities.shape[1] - 1} others; finetune one with "
+                f"--regression agnostic"
+            )
+    height, width = size
+    limits = moved.new_tensor([width, height, width, height])
+    return probabilities, moved.clamp(min=0).minimum(limits)
+
+
+def save_detector(detector: Detector, config: Path, weights: Path, dtype: str = "float32") -> None:
+    """Write model.json and weights.safetensors; equal detectors give equal bytes."""
+    detector.clip.spec.write(config)
+    content: dict[str, Any] = json.loads(config.read_text("utf-8"))
+    content["detector"] = asdict(detector.head)
+    config.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", "utf-8")
+    write_state(_state(detector), weights, getattr(torch, dtype))
+
+
+def read_detector(config: Path, weights: Path, device: str = "cpu") -> Detector:
+    """A detector of one's own from two files, in evaluation mode, everything trainable.
+
+    Raises:
+        SourceError: If the files are missing, damaged, or do not fit each other.
+    """
+    detector = Detector(Clip(Spec.read(config)), Head.read(config))
+    state = read_state(weights)
+    strangers = sorted(name for name in state if not name.startswith((_CLIP, _HEAD)))
+    if strangers:
+        raise SourceError(f"{weights} holds '{strangers[0]}', which no detector has")
+    for prefix, module in ((_CLIP, detector.clip.network), (_HEAD, detector.layers)):
+        mine = {n.removeprefix(prefix): v for n, v in state.items() if n.startswith(prefix)}
+        load_state(module, mine, str(weights))
+    return detector.to(resolve(device)).eval()
+
+
+def load_detector(config: Path, weights: Path, device: str) -> Detector:
+    """The detector of two files, frozen, once per process; shared, so do not train it.
+
+    Files that changed on disk are read again.
+
+    Raises:
+        SourceError: If the files are missing, damaged, or do not fit each other.
+    """
+    place = str(resolve(device))
+    return _load_once(config, weights, place, _stamp(config), _stamp(weights))
+
+
+def is_detector(config: Path) -> bool:
+    """Whether a model.json describes a detector, not a teacher or student.
+
+    Raises:
+        SourceError: If the file cannot be read.
+    """
+    try:
+        return "detector" in json.loads(config.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{config} is no readable description of a model: {error}") from error
+
+
+def _state(detector: Detector) -> dict[str, torch.Tensor]:
+    clip = {_CLIP + name: v for name, v in detector.clip.network.state_dict().items()}
+    return clip | {_HEAD + name: v for name, v in detector.layers.state_dict().items()}
+
+
+@functools.lru_cache(maxsize=2)
+def _load_once(config: Path, weights: Path, device: str, *_: tuple[int, int]) -> Detector:
+    return read_detector(config, weights, device).requires_grad_(False)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise SourceError(f"{path} is missing: the detector cannot be loaded") from error
+    return found.st_mtime_ns, found.st_size
