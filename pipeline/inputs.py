@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from pipeline.store.artifact import Artifact
     from stages.base import Reads, Stage
 
-_MODELS = ("teachers", "students")
-_TRAINED = (*_MODELS, "rpns", "detectors")
+_MODELS = ("teachers", "students", "detectors")
+_TRAINED = (*_MODELS, "rpns")
+# whose language encoder a trained model kept, by role; the first of these that it was made from
+_SPEAKS_AS = {"students": ("teacher",), "detectors": ("model", "embeddings")}
 
 
 def resolve(stage: Stage, pinned: Mapping[str, str | None], root: Path) -> dict[str, Artifact]:
@@ -62,15 +64,23 @@ def check_cut(stage: Stage, inputs: Mapping[str, Artifact], numbers: Iterable[in
 
 
 def language(artifact: Artifact) -> Artifact | None:
-    """The model whose language encoder an artifact's vectors live with.
+    """The model whose language encoder an artifact's vectors live with; None if nobody knows.
 
     A student keeps the frozen encoder of the teacher it started from, so it counts as that
-    teacher, however many rounds ago.
+    teacher, however many rounds ago; a detector likewise counts as the model it started from.
+    One that was imported speaks for itself, unless its file had no encoder; of imported
+    embeddings nobody knows the encoder.
     """
     model = catalog.ancestor(artifact, _MODELS)
-    while model is not None and model.manifest.artifact == "students":
-        model = catalog.parents(model).get("teacher")
-    return model
+    while model is not None:
+        made_from = model.manifest.inputs
+        roles = _SPEAKS_AS.get(model.manifest.artifact, ())
+        role = next((role for role in roles if role in made_from), None)
+        if role is None:
+            return None if model.manifest.notes.get("language") == "none" else model
+        parent = catalog.parents(model).get(role)
+        model = catalog.ancestor(parent, _MODELS) if parent else None
+    return None
 
 
 def _pinned(stage: Stage, role: str, reads: Reads, name: str, root: Path) -> Artifact:
@@ -88,6 +98,8 @@ def _open_role(
     """The artifact for a role nobody pinned."""
     required = stage.requires()
     reads = required[role]
+    if reads.named:
+        return None
     tables = tuple(table.name for table in (reads.table, *reads.also))
     aligned = [a for other, a in found.items() if not required[other].whole]
     for other in [*found.values(), *_likely(stage, role, found, root)]:
@@ -162,7 +174,8 @@ def _check_language(stage: Stage, inputs: Mapping[str, Artifact]) -> None:
         or artifact.manifest.artifact == "pseudo_labels"
         if (model := language(artifact))
     }
-    if len({model.path for model in models.values()}) > 1:
+    encoders = {model.manifest.notes.get("language") or model.path for model in models.values()}
+    if len(encoders) > 1:  # a note is the digest of an imported encoder: equal ones are one
         told = ", ".join(
             f"{role} ({inputs[role].address}) by {model.address}" for role, model in models.items()
         )

@@ -32,6 +32,7 @@ class Reads:
         optional: Absent unless named by the user or found in the ancestry of other inputs.
         drafts: Read the drafts the artifact was folded from, rather than its rows.
         where: Name of the option that holds a SQL predicate over the rows.
+        named: Only read when the user names it: never found in the ancestry of other inputs.
     """
 
     table: Table
@@ -40,6 +41,7 @@ class Reads:
     optional: bool = False
     drafts: Table | None = None
     where: str | None = None
+    named: bool = False
 
 
 def each(table: Table, **how: Any) -> Reads:
@@ -145,9 +147,13 @@ class Stage(ABC):
     version: ClassVar[int]  # raised when the same options would give other rows
     reads: ClassVar[Mapping[str, Reads]]
     writes: ClassVar[Table]
+    also_writes: ClassVar[tuple[Table, ...]] = ()  # what `makes` may return instead
     drafts: ClassVar[Table | None] = None  # rows of `run`, if `merge` folds them into `writes`
     gang: ClassVar[bool] = False  # True: one task over all parts
     unit: ClassVar[str] = "images"  # what `Part.advance` counts
+    # Values of options under one name; a stage that has some has an option `preset`. What the
+    # user gives wins over the preset, the preset over the defaults: see `pipeline.presets`.
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -160,6 +166,10 @@ class Stage(ABC):
     def requires(self) -> Mapping[str, Reads]:
         """The inputs these options need: all of `reads`, unless a stage says otherwise."""
         return self.reads
+
+    def makes(self) -> Table:
+        """The table these options write: `writes`, unless a stage says otherwise."""
+        return self.writes
 
     def first(self) -> str:
         """The input that leads: `limit` counts its rows, and a gang stage streams its parts."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer.main
 
 from pipeline.cli.app import make_app
 from pipeline.verbs import VERBS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _RUNNING = [
     "store",
@@ -36,6 +39,7 @@ def commands_page() -> str:
     for name, command in group.commands.items():
         if not command.hidden:
             lines += _section(name, command)
+            lines += _presets(VERBS[name].load().presets) if name in VERBS else []
     return "\n".join(lines)
 
 
@@ -50,6 +54,21 @@ def _section(name: str, command: Any) -> list[str]:
     if rows:
         lines += ["| flag | default | meaning |", "|---|---|---|", *rows, ""]
     return lines
+
+
+def _presets(presets: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """A table of what each preset sets, an option a row; nothing without presets."""
+    if not presets:
+        return []
+    options = dict.fromkeys(name for values in presets.values() for name in values)
+    rows = [
+        f"| `{option}` | "
+        + " | ".join(f"`{v[option]}`" if option in v else "" for v in presets.values())
+        + " |"
+        for option in options
+    ]
+    head = "| what `--preset` sets | " + " | ".join(presets) + " |"
+    return [head, "|---" * (len(presets) + 1) + "|", *rows, ""]
 
 
 def _default(parameter: Any) -> str:

@@ -22,17 +22,22 @@ if TYPE_CHECKING:
     from pipeline.verbs import Verb
 
 
+_FOUND = "default: what fits the other inputs, else the newest"
+_UNNAMED = "only read if it is named here"
+_CONTEXT = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+
+
 def add_stage(app: typer.Typer, verb: Verb) -> None:
     """Give a stage its verb."""
     stage = verb.load()
 
-    def command(**values: Any) -> None:
+    def command(*, context: typer.Context, **values: Any) -> None:
         run = Run.take_from(values)
         pinned = {role: values.pop(f"input_{role}") for role in stage.reads}
-        execute(stage, values, pinned, run)
+        execute(stage, _given(context, values), pinned, run)
 
     command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [*_arguments(stage), *_inputs(stage), *_options(stage), *RUN_OPTIONS]
+        [_CONTEXT, *_arguments(stage), *_inputs(stage), *_options(stage), *RUN_OPTIONS]
     )
     app.command(verb.name, help=inspect.getdoc(stage))(command)
 
@@ -42,12 +47,13 @@ def execute(
 ) -> Artifact | None:
     """Run one stage as the command line asks; print its one line.
 
-    None after a dry run, unless the artifact is already there.
+    None after a dry run, unless the artifact is already there. `values` are the options given:
+    a preset among them fills in others, defaults the rest.
     """
-    from pipeline import inputs, runner
+    from pipeline import inputs, presets, runner
     from pipeline.store.artifact import open_artifact
 
-    stage = cls(**{name: _frozen(value) for name, value in values.items()})
+    stage = cls(**presets.fill(cls, {name: _frozen(value) for name, value in values.items()}))
     terminal = Terminal(quiet=run.quiet)
     chosen = inputs.resolve(stage, pinned, run.store)
     if run.dry_run:
@@ -78,6 +84,16 @@ def option_fields(cls: type[Stage]) -> list[tuple[str, Any, Any, Any]]:
     return found
 
 
+def _given(context: typer.Context, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What the user gave, by flag or environment; defaults left out."""
+    defaults = ("DEFAULT", "DEFAULT_MAP")
+    return {
+        name: value
+        for name, value in values.items()
+        if (source := context.get_parameter_source(name)) and source.name not in defaults
+    }
+
+
 def _arguments(cls: type[Stage]) -> list[inspect.Parameter]:
     return [
         _parameter(name, list[str], typer.Argument(help=meta["doc"], metavar=meta["flag"]), [])
@@ -105,7 +121,7 @@ def _inputs(cls: type[Stage]) -> list[inspect.Parameter]:
         tables = " or ".join(f"{table.name}@…" for table in (reads.table, *reads.also))
         shown = typer.Option(
             "--" + role.replace("_", "-"),
-            help=f"{tables}; default: what fits the other inputs, else the newest",
+            help=f"{tables}; {_UNNAMED if reads.named else _FOUND}",
             metavar="ARTIFACT",
             rich_help_panel="Inputs",
         )

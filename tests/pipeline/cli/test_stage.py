@@ -8,16 +8,23 @@ import os
 import sys
 import tempfile
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
+from pipeline.cli.reference import commands_page
 from pipeline.store import catalog
+from pipeline.verbs import VERBS, Verb
+from stages.base import option
 from tests.pipeline.helpers import rows_of
+from tests.pipeline.toys import Ingest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    from stages.base import Stage
 
 
 def test_the_result_is_one_line_on_standard_output(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
@@ -242,3 +249,67 @@ def test_a_place_that_cannot_be_written_is_a_sentence(rc, tmp_path: Path) -> Non
     assert answer.err.startswith("error: Not a directory (") or "File exists" in answer.err
     assert "Traceback" not in answer.err
     assert sys.exc_info() == (None, None, None)
+
+
+def test_what_a_flag_or_the_environment_gives_wins_over_a_preset_and_that_over_defaults(
+    rc,  # type: ignore[no-untyped-def]
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(VERBS, "ingest", Prepared("ingest", "has presets"))
+    rc("ingest", "a", "--preset", "small", "--count", 20)  # 20 is the default, yet it was given
+    options = catalog.find(root, "images").manifest.stage.options
+    assert (options["preset"], options["count"], options["per_part"]) == ("small", 20, 2)
+    assert options["seed"] == 0
+    monkeypatch.setenv("RC_INGEST_PER_PART", "4")
+    monkeypatch.setenv("RC_INGEST_PRESET", "small")
+    rc("ingest", "a")
+    options = catalog.find(root, "images").manifest.stage.options
+    assert (options["preset"], options["count"], options["per_part"]) == ("small", 6, 4)
+
+
+def test_a_recipe_may_name_a_preset_and_overrule_it(
+    rc,  # type: ignore[no-untyped-def]
+    root: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(VERBS, "ingest", Prepared("ingest", "has presets"))
+    recipe = '[[step]]\nrun = "ingest"\nsources = ["a"]\npreset = "small"\nper-part = 3\n'
+    (tmp_path / "r.toml").write_text(recipe)
+    assert rc("run", tmp_path / "r.toml").code == 0
+    options = catalog.find(root, "images").manifest.stage.options
+    assert (options["count"], options["per_part"]) == (6, 3)
+
+
+def test_the_reference_shows_every_constant_of_a_preset(
+    toy_verbs: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(VERBS, "ingest", Prepared("ingest", "has presets"))
+    page = commands_page()
+    assert "| what `--preset` sets | small |" in page
+    assert "| `count` | `6` |" in page
+
+
+def test_an_unknown_preset_is_refused(rc, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setitem(VERBS, "ingest", Prepared("ingest", "has presets"))
+    said = rc("ingest", "a", "--preset", "huge")
+    assert said.code == 1
+    assert "--preset must be one of small, got 'huge'" in said.err
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithPresets(Ingest):
+    """Invent images, few or many."""
+
+    preset: str | None = option(None, "options at once", choices=("small",))
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"small": {"count": 6, "per_part": 2}}
+
+
+@dataclass(frozen=True)
+class Prepared(Verb):
+    """The verb with a stage that has presets."""
+
+    def load(self) -> type[Stage]:
+        return WithPresets
