@@ -75,7 +75,8 @@ def _step(path: Path, number: int, written: dict[str, Any], values: Mapping[str,
         raise SourceError(f"{place}: run = {verb!r} is no verb; there are {', '.join(VERBS)}")
     stage = VERBS[verb].load()
     label = str(left.pop("as", f"{number} {verb}"))
-    names = {_flag_name(f): f for f in stage.__dataclass_fields__.values() if f.metadata}
+    known = [f for f in stage.__dataclass_fields__.values() if f.metadata]
+    names = {f.name: f for f in known} | {_flag_name(f): f for f in known}
     options, inputs = {}, {}
     for key, value in left.items():
         name = key.replace("-", "_")
@@ -104,7 +105,7 @@ def _typed(field_: Any, value: Any, place: str) -> Any:
 
 
 def _flag_name(field_: Any) -> str:
-    """The key of an option: its flag without dashes where it has one of its own."""
+    """The key of an option as on the command line: its flag, if it has one of its own."""
     flag = field_.metadata.get("flag")
     name = flag[2:] if flag and flag.startswith("--") else field_.name
     return str(name).replace("-", "_")

@@ -65,7 +65,7 @@ def plan(stage: Stage, inputs: Mapping[str, Artifact], root: Path) -> Plan:
     """Work out the fingerprint, the folder and the parts of `stage` over `inputs`."""
     sources = dict(stage.digests())
     digest = fingerprint(stage, inputs, sources)
-    table = stage.writes
+    table = stage.makes()
     folder = root.absolute() / table.name / f"v{table.version}-{digest[:12]}"
     rows = _limited(stage, inputs)
     numbers = stage.plan(
@@ -174,7 +174,7 @@ def _compute(work: Plan, workers: int, reporter: Reporter) -> Artifact:
     manifests.write(work.folder, manifest.model_copy(update={"run": circumstances}))
     _tidy(work.folder)
     artifact = open_artifact(work.folder)
-    if any(isinstance(column.type, VectorType) for column in work.stage.writes.columns):
+    if any(isinstance(column.type, VectorType) for column in work.stage.makes().columns):
         _index(artifact, reporter)
     return artifact
 
@@ -197,7 +197,7 @@ def _merge(work: Plan, receipts: list[Receipt]) -> list[Receipt]:
     files = [task.folder / parts.part_name(task.number) for task in work.tasks]
     prepared = parts.work_folder(work.folder, 0)
     rows = work.stage.merge(stream(files))
-    count = parts.write_rows(prepared / parts.part_name(0), work.stage.writes, rows)
+    count = parts.write_rows(prepared / parts.part_name(0), work.stage.makes(), rows)
     return [parts.finish(work.folder, prepared, 0, count, {})]
 
 
@@ -212,8 +212,8 @@ def _manifest(work: Plan, receipts: list[Receipt], merged: list[Receipt]) -> Man
             notes[key] = add_up(notes[key], value) if key in notes else value
     options = json.loads(json.dumps(stage.recipe()))
     return Manifest(
-        artifact=stage.writes.name,
-        version=stage.writes.version,
+        artifact=stage.makes().name,
+        version=stage.makes().version,
         fingerprint=work.fingerprint,
         stage=StageRecord(name=stage.name, version=stage.version, options=options),
         inputs={role: artifact.address for role, artifact in work.inputs.items()},

@@ -44,7 +44,7 @@ class Task:
         """Compute and write the part; its receipt. Runs in a worker process."""
         work = parts.work_folder(self.folder, self.number)
         part = StorePart(self, work, advance)
-        table = self.stage.drafts or self.stage.writes
+        table = self.stage.drafts or self.stage.makes()
         count = parts.write_rows(work / parts.part_name(self.number), table, self.stage.run(part))
         part.write_quarantine()
         report = {"dropped": dict(sorted(part.dropped.items())), "notes": part.notes}

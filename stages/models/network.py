@@ -7,19 +7,18 @@ Shapes: B images, R_b regions of image b, N regions of a batch, T texts, L token
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any
 
 import torch
 from open_clip import CLIP, CustomTextCLIP
 from open_clip.modified_resnet import ModifiedResNet
 from open_clip.timm_model import TimmModel
-from open_clip.tokenizer import SimpleTokenizer
 from torch import nn
 
 from schemas.errors import SourceError
 from stages.models.convnext_regions import ConvNeXtRegions
 from stages.models.resnet_regions import ResNetRegions
+from stages.models.tokens import tokenize
 from stages.models.vit_regions import ViTRegions
 
 if TYPE_CHECKING:
@@ -29,17 +28,24 @@ if TYPE_CHECKING:
     from stages.models.spec import Spec
 
 
+# what open_clip calls the parts of a language encoder: those of CLIP, then that of CustomTextCLIP
+_LANGUAGE = (
+    *("token_embedding", "positional_embedding", "transformer", "ln_final", "text_projection"),
+    *("attn_mask", "text"),
+)
+
+
 class Clip(nn.Module):
     """A CLIP with its two encoders, and the image tower's way to embed regions.
 
-    `network` is open_clip's model: its `state_dict()` has open_clip's names. Features and
-    embeddings are never normalised here.
+    `network` is open_clip's model: its `state_dict()` has open_clip's names; without those of the
+    language encoder if `spec.language` is False. Features and embeddings are never normalised here.
     """
 
     def __init__(self, spec: Spec) -> None:
         super().__init__()
         self.spec = spec
-        self.network: Any = _build(spec.config)  # open_clip's CLIP, which has no types
+        self.network: Any = _network(spec)  # open_clip's CLIP, which has no types
         self.tower: RegionTower = _tower(self.network)
         self._still: list[nn.Module] = []  # modules that stay in evaluation mode while training
 
@@ -65,19 +71,36 @@ class Clip(nn.Module):
         plain: torch.Tensor = features[0] if isinstance(features, tuple) else features
         return plain
 
-    def tokenize(self, texts: Sequence[str]) -> torch.Tensor:
-        """Token ids (T, L), int64 on the CPU; what is too long is cut, its end token kept."""
-        ids: torch.Tensor = _tokenizer(int(self.network.context_length))(list(texts))
-        return ids
+    def tokenize(self, texts: Sequence[str], long: str = "keep-end") -> torch.Tensor:
+        """Token ids (T, L), int64 on the CPU; what is too long is cut as `tokens.LONG` says.
+
+        Raises:
+            SourceError: If the weights came without the language encoder.
+        """
+        self._require_language()
+        return tokenize(texts, int(self.network.context_length), long)
 
     def encode_tokens(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Embeddings (T, D) of token ids (T, L): the end token, projected."""
+        """Embeddings (T, D) of token ids (T, L): the end token, projected.
+
+        Raises:
+            SourceError: If this model has no language encoder.
+        """
+        self._require_language()
         embeddings: torch.Tensor = self.network.encode_text(tokens)
         return embeddings
 
     def encode_texts(self, texts: Sequence[str]) -> torch.Tensor:
         """Embeddings (T, D) of texts, as one batch."""
         return self.encode_tokens(self.tokenize(texts).to(self.logit_scale.device))
+
+    def _require_language(self) -> None:
+        if not self.spec.language:
+            raise SourceError(
+                f"this model ({self.spec.origin}) has no language encoder, so it cannot embed "
+                f"texts; give it concept embeddings, made with the teacher it came from or "
+                f"imported with 'rc import-weights FILE --as embeddings --names NAMES'"
+            )
 
     def trunk(self, pixels: torch.Tensor) -> torch.Tensor:
         """The feature map (B, C, H / stride, W / stride) of images (B, 3, H, W) of any size."""
@@ -129,9 +152,15 @@ class Clip(nn.Module):
         return self
 
 
-@functools.cache
-def _tokenizer(context_length: int) -> SimpleTokenizer:
-    return SimpleTokenizer(context_length=context_length)
+def _network(spec: Spec) -> nn.Module:
+    if spec.language:
+        return _build(spec.config)
+    stub = {"context_length": 1, "vocab_size": 1, "width": 1, "heads": 1, "layers": 1}
+    network = _build({**spec.config, "text_cfg": stub})
+    for part in _LANGUAGE:
+        if hasattr(network, part):
+            delattr(network, part)
+    return network
 
 
 def _build(config: Mapping[str, Any]) -> nn.Module:

@@ -26,6 +26,7 @@ class Spec:
         mean: Of the pixels in [0, 1], red, green, blue; subtracted first.
         std: Divides after that.
         origin: Where the weights come from, for people.
+        language: Whether there is a language encoder; False for weights published without.
     """
 
     architecture: str | None
@@ -34,10 +35,18 @@ class Spec:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     origin: str
+    language: bool = True
+
+    def content(self) -> dict[str, Any]:
+        """What model.json holds; `language` only where there is none."""
+        content = asdict(self)
+        if self.language:
+            del content["language"]
+        return content
 
     def write(self, path: Path) -> None:
         """Write model.json; equal specs give equal bytes."""
-        path.write_text(json.dumps(asdict(self), indent=2, sort_keys=True) + "\n", "utf-8")
+        path.write_text(json.dumps(self.content(), indent=2, sort_keys=True) + "\n", "utf-8")
 
     @classmethod
     def read(cls, path: Path) -> Spec:
@@ -50,9 +59,10 @@ class Spec:
             content = json.loads(path.read_text("utf-8"))
             return cls(
                 **{
-                    **{key: content[key] for key in cls.__dataclass_fields__},
+                    **{key: content[key] for key in cls.__dataclass_fields__ if key != "language"},
                     "mean": tuple(content["mean"]),
                     "std": tuple(content["std"]),
+                    "language": bool(content.get("language", True)),
                 }
             )
         except OSError as error:
