@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.concepts import CONCEPTS
 from schemas.errors import ArtifactError
+from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, option, whole
 from stages.text.templates import read_templates
@@ -40,13 +41,18 @@ class EmbedConcepts(Stage):
         "over prompts: reference (mean as they are) or openai (normalise, mean, normalise)",
         choices=("reference", "openai"),
     )
+    long_prompts: str = option(
+        "cut",
+        "over-long ones lose their end token, so that all embed alike (the reference); or keep it",
+        choices=("cut", "keep-end"),
+    )
     batch: int = option(1024, "prompts encoded together", recipe=False, at_least=1)
 
     name: ClassVar[str] = "embed-concepts"
     version: ClassVar[int] = 1
     reads: ClassVar[Mapping[str, Reads]] = {
         "concepts": whole(CONCEPTS),
-        "teacher": whole(TEACHERS),
+        "teacher": whole(TEACHERS, also=(STUDENTS,)),
     }
     writes: ClassVar[Table] = CONCEPT_EMBEDDINGS
     unit: ClassVar[str] = "concepts"
@@ -83,7 +89,9 @@ class EmbedConcepts(Stage):
         part.note("templates", list(templates))
         for block in concepts.to_batches(max_chunksize=_BLOCK):
             names = block.column("concept").to_pylist()
-            embeddings = embed_names(clip, names, templates, self.averaging, self.batch)
+            embeddings = embed_names(
+                clip, names, templates, self.averaging, self.batch, self.long_prompts
+            )
             yield CONCEPT_EMBEDDINGS.batch(
                 {
                     "concept_id": block.column("concept_id"),

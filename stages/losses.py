@@ -1,6 +1,7 @@
 """Losses: region-text contrastive, distillation, image-text contrastive; each a plain function.
 
-Shapes: N regions of a batch, C concepts, K kept concepts, B images, D embedding width.
+Shapes: N regions of a batch, M texts they are compared with, C concepts, K kept concepts,
+B images, D embedding width.
 Everything stays in log space from start to end: at temperature 0.01 logits reach 100, where
 the textbook form `-log(sum(target * softmax))` is infinite in float32.
 
@@ -14,25 +15,33 @@ from torch.nn import functional as F  # noqa: N812  # the name all of torch's us
 
 
 def region_text_contrastive(
-    regions: torch.Tensor, texts: torch.Tensor, concept_ids: torch.Tensor, temperature: float
+    regions: torch.Tensor,
+    texts: torch.Tensor,
+    concept_ids: torch.Tensor,
+    temperature: float,
+    column_ids: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Pull each region to the text of its own pseudo-label, away from those of the others.
 
-    Every region brings one column, so a concept counts as often as it was given. Texts of the
-    same concept are the same text, so all of them count as positive; otherwise two dogs in one
-    batch would push each other away.
+    As published every region brings one column, so a concept counts as often as it was given.
+    Texts of the same concept are the same text, so all of them count as positive; otherwise two
+    dogs in one batch would push each other away.
 
     Args:
         regions: (N, D) student region features, unit rows, carries gradient.
-        texts: (N, D) embedding of each region's pseudo-label, unit rows.
+        texts: (M, D) what they are compared with, unit rows: the embedding of each region's
+            pseudo-label (M = N), unless `column_ids` says otherwise.
         concept_ids: (N,) integer pseudo-label of each region.
         temperature: Positive; 0.01 in the published configuration.
+        column_ids: (M,) concept of each text, where these are not one a region in order: each
+            concept once, or those of other ranks beside one's own. Holds every `concept_ids`.
 
     Returns:
-        Scalar: mean over regions, in nats. At least 0; 0 when N is 1 or all share one concept.
+        Scalar: mean over regions, in nats. At least 0; 0 when all texts are of one concept.
     """
-    log_probs = F.log_softmax(regions @ texts.T / temperature, dim=1)  # (N, N)
-    positive = concept_ids[:, None] == concept_ids[None, :]  # (N, N), diagonal always true
+    columns = concept_ids if column_ids is None else column_ids
+    log_probs = F.log_softmax(regions @ texts.T / temperature, dim=1)  # (N, M)
+    positive = concept_ids[:, None] == columns[None, :]  # (N, M), one in each row at least
     return -log_probs.masked_fill(~positive, -torch.inf).logsumexp(dim=1).mean()
 
 

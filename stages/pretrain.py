@@ -41,6 +41,11 @@ class Pretrain(TrainingStage):
     zoom_min: float = option(1.0, "least size of an image, times the network's", above=0)
     zoom_max: float = option(1.25, "most; a random square of what is larger is kept", above=0)
     flip: bool = option(True, "swap left and right half of the time")
+    long_captions: str = option(
+        "keep-end",
+        "over-long ones: the end token takes the last place, or is cut off (as in rc train)",
+        choices=("keep-end", "cut"),
+    )
     epochs: int = option(32, "passes over the images", at_least=0)
     optimiser: str = option("adamw", "how parameters move", choices=("sgd", "adamw"))
     learning_rate: float = option(5e-4, "largest of the run", above=0)
@@ -122,7 +127,12 @@ class Pretrain(TrainingStage):
 
         feed = self.feed(part.slices(), clip.spec)
         steps = self.num_steps(feed.stream)
-        learner = Pretraining(clip, self.precision, freeze_text=self.freeze_text)
+        learner = Pretraining(
+            clip,
+            self.precision,
+            freeze_text=self.freeze_text,
+            long_captions=self.long_captions,
+        )
         checkpoint = part.scratch / "checkpoint.pt"
         return fit(learner, feed, self.course(steps), checkpoint, self.watch(part, steps))
 

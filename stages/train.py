@@ -42,6 +42,21 @@ class Train(TrainingStage):
     distillation_weight: float = option(1.0, "of the distillation loss; 0 is off", at_least=0)
     image_text_weight: float = option(1.0, "of the image-text loss; 0 is off", at_least=0)
     temperature: float = option(0.01, "divides cosine similarity; lower is sharper", above=0)
+    contrastive_over: str = option(
+        "occurrences",
+        "a region chooses from one column a region of the batch, or one a concept",
+        choices=("occurrences", "concepts"),
+    )
+    negatives: str = option(
+        "batch",
+        "of the region-text loss: from this process's images, or gathered from all ranks",
+        choices=("batch", "gathered"),
+    )
+    long_captions: str = option(
+        "cut",
+        "over-long ones lose their end token, so that all embed alike (the reference); or keep it",
+        choices=("cut", "keep-end"),
+    )
     regions_per_image: int = option(100, "at most so many, drawn at random", at_least=1)
     regions_among: str = option(
         "proposals",
@@ -119,6 +134,9 @@ class Train(TrainingStage):
             image_text=self.image_text_weight,
             temperature=self.temperature,
             whole=self.whole_image,
+            over=self.contrastive_over,
+            negatives=self.negatives,
+            long_captions=self.long_captions,
         )
 
     def feed(

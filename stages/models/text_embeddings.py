@@ -23,7 +23,12 @@ AVERAGING: Final = ("reference", "openai")
 
 @torch.no_grad()
 def embed_names(
-    clip: Clip, names: Sequence[str], templates: Sequence[str], averaging: str, batch: int
+    clip: Clip,
+    names: Sequence[str],
+    templates: Sequence[str],
+    averaging: str,
+    batch: int,
+    long: str = "cut",
 ) -> torch.Tensor:
     """The embedding of each name: the mean over its prompts.
 
@@ -36,6 +41,7 @@ def embed_names(
         templates: T sentences with a hole, as `stages.text.templates` reads them.
         averaging: One of `AVERAGING`, see `average`.
         batch: Prompts encoded together, at the least those of one name.
+        long: One of `stages.models.tokens.LONG`.
 
     Returns:
         (C, D) float32 on the CPU.
@@ -45,7 +51,7 @@ def embed_names(
         rows.setdefault(clean(name), len(rows))
     distinct, step = list(rows), max(1, batch // len(templates))
     means = [
-        average(_encode(clip, distinct[first : first + step], templates), averaging)
+        average(_encode(clip, distinct[first : first + step], templates, long), averaging)
         for first in range(0, len(distinct), step)
     ]
     if not means:
@@ -66,8 +72,8 @@ def average(embeddings: torch.Tensor, averaging: str) -> torch.Tensor:
     return F.normalize(F.normalize(embeddings, dim=2).mean(dim=1), dim=1)
 
 
-def _encode(clip: Clip, names: Sequence[str], templates: Sequence[str]) -> torch.Tensor:
+def _encode(clip: Clip, names: Sequence[str], templates: Sequence[str], long: str) -> torch.Tensor:
     prompts = [fill(template, name) for name in names for template in templates]
-    tokens = clip.tokenize(prompts).to(clip.logit_scale.device)
+    tokens = clip.tokenize(prompts, long).to(clip.logit_scale.device)
     embeddings = encode_trimmed(clip, tokens).float().cpu()
     return embeddings.view(len(names), len(templates), -1)  # (C, T, D)

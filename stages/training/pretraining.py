@@ -15,6 +15,7 @@ from torch.nn import functional as F  # noqa: N812  # the name all of torch's us
 
 from stages.losses import image_text_contrastive
 from stages.training.precision import autocast
+from stages.training.ranks import gathered
 from stages.training.region_batches import one_caption
 from stages.training.stream import generator
 from stages.training.texts import encode_trimmed
@@ -72,12 +73,15 @@ def collate_pairs(pairs: Sequence[tuple[torch.Tensor, str]]) -> PairBatch:
 class Pretraining:
     """Satisfies `loop.Learner`: both towers and the temperature, or the image tower alone."""
 
-    def __init__(self, clip: Clip, precision: str, *, freeze_text: bool) -> None:
-        """Train `clip`, already on its device."""
+    def __init__(
+        self, clip: Clip, precision: str, *, freeze_text: bool, long_captions: str = "keep-end"
+    ) -> None:
+        """Train `clip`, already on its device; `long_captions` is one of `tokens.LONG`."""
         self._clip = clip
         self._device = clip.logit_scale.device
         self._autocast = autocast(precision, self._device)
         self._freeze_text = freeze_text
+        self._long = long_captions
         clip.to(memory_format=torch.channels_last)  # measured: a third faster on one core
         clip.requires_grad_(True).train()
         if freeze_text:
@@ -92,7 +96,7 @@ class Pretraining:
 
     def losses(self, batch: PairBatch) -> Mapping[str, torch.Tensor]:
         """See `loop.Learner.losses`: the loss, and the share of images that found their caption."""
-        tokens = self._clip.tokenize(batch.captions).to(self._device)
+        tokens = self._clip.tokenize(batch.captions, self._long).to(self._device)
         pixels = batch.pixels.to(self._device, memory_format=torch.channels_last)
         with self._autocast:
             images = self._clip.encode_images(pixels)
@@ -100,7 +104,9 @@ class Pretraining:
                 texts = encode_trimmed(self._clip, tokens)
         images = F.normalize(images.float(), dim=1)
         texts = F.normalize(texts.float(), dim=1)
-        loss = image_text_contrastive(images, texts, (-self._clip.logit_scale).exp())
+        loss = image_text_contrastive(
+            gathered(images), gathered(texts), (-self._clip.logit_scale).exp()
+        )
         best = (images.detach() @ texts.detach().T).argmax(dim=1)
         found = best == torch.arange(len(best), device=best.device)
         return {"loss": loss, "accuracy": found.float().mean()}

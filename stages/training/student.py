@@ -15,6 +15,7 @@ from torch.nn import functional as F  # noqa: N812  # the name all of torch's us
 
 from stages.losses import distillation, image_text_contrastive, region_text_contrastive
 from stages.training.precision import autocast
+from stages.training.ranks import gathered, gathered_ids
 from stages.training.texts import FrozenTexts
 
 if TYPE_CHECKING:
@@ -35,6 +36,11 @@ class Objective:
         temperature: Divides every cosine similarity.
         whole: "padded" takes the padded canvas for the whole image, as published; "image" does
             not count the padding.
+        over: What a region chooses from in the contrastive loss: "occurrences" has a column for
+            each region, as published; "concepts" one for each concept.
+        negatives: "batch" takes them from the regions of this rank, as published; "gathered"
+            from those of all ranks.
+        long_captions: One of `stages.models.tokens.LONG`.
     """
 
     contrastive: float = 1.0
@@ -42,6 +48,9 @@ class Objective:
     image_text: float = 1.0
     temperature: float = 0.01
     whole: str = "padded"
+    over: str = "occurrences"
+    negatives: str = "batch"
+    long_captions: str = "cut"
 
     @property
     def regional(self) -> bool:
@@ -78,7 +87,7 @@ class Student:
         clip.network.visual.to(memory_format=torch.channels_last)  # convolves 1.3 times faster
         self._concepts = F.normalize(embeddings.to(self._device).float(), dim=1)  # (C, D)
         self._objective = objective
-        self._texts = FrozenTexts(clip, self._device)
+        self._texts = FrozenTexts(clip, self._device, objective.long_captions)
         self._autocast = autocast(precision, self._device)
 
     @property
@@ -92,16 +101,14 @@ class Student:
         boxes = [b if regional else b[:0] for b in batch.boxes]
         told = [b for b, c in enumerate(batch.captions) if c] if self._objective.image_text else []
         num_regions = sum(len(b) for b in boxes)
-        terms: dict[str, torch.Tensor] = {}
+        regions = images = self._concepts[:0]
         if num_regions or told:
             regions, images = self._features(batch, boxes, told)
-            if num_regions:
-                terms |= self._region_terms(regions, batch)
-            if told:
-                texts = self._texts.embed([batch.captions[b] or "" for b in told])
-                terms["image_text"] = image_text_contrastive(
-                    images, texts, self._objective.temperature
-                )
+        terms = {
+            **self._region_terms(regions, batch),
+            **self._image_term(images, [batch.captions[b] or "" for b in told]),
+        }
+        if terms:
             terms["loss"] = torch.stack(
                 [getattr(self._objective, name) * term for name, term in terms.items()]
             ).sum()
@@ -113,17 +120,32 @@ class Student:
 
     def _region_terms(self, regions: torch.Tensor, batch: RegionBatch) -> dict[str, torch.Tensor]:
         objective, terms = self._objective, {}
-        if objective.contrastive:
-            ids = batch.concept_ids.to(self._device)
+        ids = batch.concept_ids.to(self._device)[: len(regions)]
+        columns = self._columns(ids)  # even of no region: other ranks wait for this one's
+        if len(regions) and objective.contrastive:
             terms["contrastive"] = region_text_contrastive(
-                regions, self._concepts[ids], ids, objective.temperature
+                regions, self._concepts[columns], ids, objective.temperature, columns
             )
-        if objective.distillation:
-            ids, probabilities, residual = (t.to(self._device) for t in batch.teacher)
+        if len(regions) and objective.distillation:
+            top, probabilities, residual = (t.to(self._device) for t in batch.teacher)
             terms["distillation"] = distillation(
-                regions, self._concepts, (ids, probabilities, residual), objective.temperature
+                regions, self._concepts, (top, probabilities, residual), objective.temperature
             )
         return terms
+
+    def _image_term(self, images: torch.Tensor, captions: Sequence[str]) -> dict[str, torch.Tensor]:
+        if not self._objective.image_text:
+            return {}
+        texts = self._texts.embed(captions) if captions else self._concepts[:0]
+        images, texts = gathered(images), gathered(texts)
+        if not len(images):
+            return {}
+        return {"image_text": image_text_contrastive(images, texts, self._objective.temperature)}
+
+    def _columns(self, ids: torch.Tensor) -> torch.Tensor:
+        """Concepts (M,) that regions with concepts `ids` (N,) choose from."""
+        columns = gathered_ids(ids) if self._objective.negatives == "gathered" else ids
+        return torch.unique(columns) if self._objective.over == "concepts" else columns
 
     def _features(
         self, batch: RegionBatch, boxes: Sequence[torch.Tensor], told: Sequence[int]

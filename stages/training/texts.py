@@ -52,9 +52,19 @@ class FrozenTexts:
     embedding depend on what shares its batch, and a resumed run must meet the same bits.
     """
 
-    def __init__(self, clip: Clip, device: torch.device, remembered: int = 20_000) -> None:
-        """Remember at most `remembered` captions: 80 MB of embeddings 1024 wide."""
+    def __init__(
+        self, clip: Clip, device: torch.device, long: str = "keep-end", remembered: int = 20_000
+    ) -> None:
+        """Remember at most `remembered` captions: 80 MB of embeddings 1024 wide.
+
+        Args:
+            clip: Its language encoder is used.
+            device: Where `clip` is.
+            long: One of `stages.models.tokens.LONG`.
+            remembered: Captions.
+        """
         self._clip = clip
+        self._long = long
         self._device = device
         self._remembered = remembered
         self._known: dict[str, torch.Tensor] = {}
@@ -75,5 +85,5 @@ class FrozenTexts:
         return found
 
     def _encode(self, captions: Sequence[str]) -> torch.Tensor:
-        tokens = self._clip.tokenize(captions).to(self._device)
+        tokens = self._clip.tokenize(captions, self._long).to(self._device)
         return F.normalize(encode_trimmed(self._clip, tokens).float(), dim=1)

@@ -100,6 +100,25 @@ def test_a_duplicate_concept_is_a_bias_of_its_log_count() -> None:
     assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
 
 
+def test_columns_may_be_each_concept_once() -> None:
+    concepts, regions = random_unit(5, 6, 1), random_unit(7, 6, 2)
+    ids = torch.tensor([4, 1, 1, 4, 4, 0, 1])
+    columns = torch.tensor([0, 1, 4])
+    expected = 0.0
+    for i, region in enumerate(regions):
+        shares = softmax([dot(region, concepts[c]) / 0.2 for c in (0, 1, 4)])
+        expected -= math.log(shares[[0, 1, 4].index(int(ids[i]))]) / 7
+    loss = region_text_contrastive(regions, concepts[columns], ids, 0.2, columns)
+    assert loss.item() == pytest.approx(expected, rel=1e-10)
+
+
+def test_more_columns_never_make_the_loss_smaller() -> None:
+    concepts, regions = random_unit(5, 6, 1), random_unit(4, 6, 2)
+    ids, more = torch.tensor([0, 1, 2, 1]), torch.tensor([0, 1, 2, 1, 3, 4])
+    alone = region_text_contrastive(regions, concepts[ids], ids, 0.2)
+    assert region_text_contrastive(regions, concepts[more], ids, 0.2, more) > alone
+
+
 def test_contrastive_is_finite_at_the_sharpest_temperature() -> None:
     regions = unit([1.0, 0.0], [-1.0, 0.0]).requires_grad_()
     loss = region_text_contrastive(regions, -regions.detach(), torch.tensor([0, 1]), SHARPEST)

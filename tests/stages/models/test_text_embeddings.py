@@ -41,7 +41,9 @@ def test_the_two_rules_differ_by_how_much_length_counts() -> None:
 def test_names_that_read_the_same_are_encoded_once(clip, monkeypatch) -> None:
     seen: list[str] = []
     real = clip.tokenize
-    monkeypatch.setattr(clip, "tokenize", lambda texts: (seen.extend(texts), real(texts))[1])
+    monkeypatch.setattr(
+        clip, "tokenize", lambda texts, long: (seen.extend(texts), real(texts, long))[1]
+    )
     given = embed_names(clip, ["hot_dog", "cat", "hot dog"], ("{}",), "reference", 10)
     assert seen == ["hot dog", "cat"]
     assert torch.equal(given[0], given[2])
@@ -51,6 +53,10 @@ def test_no_names_give_no_rows(clip) -> None:
     assert embed_names(clip, [], TEMPLATES, "reference", 8).shape == (0, 32)
 
 
-def test_a_name_too_long_for_the_network_still_has_an_embedding(clip) -> None:
-    given = embed_names(clip, ["very " * 400 + "long", "x"], ("{}.",), "reference", 8)
-    assert torch.isfinite(given).all()
+def test_names_too_long_for_the_network_embed_alike_unless_their_end_is_kept(clip) -> None:
+    names = ["very " * 400 + "long", "rather " * 300 + "long", "x"]
+    cut = embed_names(clip, names, ("{}.",), "reference", 8)
+    kept = embed_names(clip, names, ("{}.",), "reference", 8, "keep-end")
+    assert torch.equal(cut[0], cut[1])
+    assert (kept[0] - kept[1]).abs().max() > 1e-3
+    torch.testing.assert_close(cut[2], kept[2])

@@ -1,0 +1,41 @@
+"""Tokens, against the numbers CLIP's vocabulary gives by hand."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from stages.models.tokens import LONG, tokenize
+
+START, END, DOG = 49406, 49407, 1929
+
+
+@pytest.mark.parametrize("long", LONG)
+def test_a_text_that_fits_is_padded_behind_its_end_token(long) -> None:
+    given = tokenize(["dog", "", "Dog  DOG "], 5, long)
+    assert given.tolist() == [
+        [START, DOG, END, 0, 0],
+        [START, END, 0, 0, 0],
+        [START, DOG, DOG, END, 0],
+    ]
+    assert given.dtype == torch.int64
+
+
+@pytest.mark.parametrize("long", LONG)
+def test_a_text_that_just_fits_is_whole(long) -> None:
+    assert tokenize(["dog dog dog"], 5, long).tolist() == [[START, DOG, DOG, DOG, END]]
+
+
+@pytest.mark.parametrize("dogs", [4, 5, 50])
+def test_a_text_that_is_cut_has_its_end_token_only_where_asked(dogs) -> None:
+    text = "dog " * dogs
+    assert tokenize([text], 5, "cut").tolist() == [[START, DOG, DOG, DOG, DOG]]
+    assert tokenize([text], 5, "keep-end").tolist() == [[START, DOG, DOG, DOG, END]]
+
+
+def test_a_text_that_is_cut_ends_for_the_encoder_where_it_begins() -> None:
+    assert tokenize(["dog " * 9], 5, "cut").argmax(dim=1).tolist() == [0]
+
+
+def test_no_texts_give_no_rows() -> None:
+    assert tokenize([], 5, "cut").shape == (0, 5)
