@@ -2,8 +2,9 @@
 
 Shapes: R regions of an image, N objects, K categories, D width, M detections of an image.
 
-Source: RegionCLIP (arXiv:2112.09106), zero-shot inference: a background whose logit is exactly 0
-stands beside the K categories; score, threshold, class-wise NMS, then the best of an image.
+Source: RegionCLIP (arXiv:2112.09106), inference: a background whose logit is exactly 0 stands
+beside the K categories; score, finite rows, clip (the caller's), threshold, class-wise NMS, then
+the best of an image.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from schemas.errors import ArtifactError
+from stages.evaluation.suppression import SoftNms, keep_softly
 from stages.geometry import pairwise_iou
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
-FORMULAS = ("probability", "sqrt-objectness", "sqrt-logit")
+FORMULAS = ("probability", "sqrt-objectness", "sqrt-logit", "sqrt-sigmoid")
+LOGITS = ("sqrt-logit", "sqrt-sigmoid")  # the formulas that need the localizer's raw logit
 _FEW = 20  # candidates sorted at first, for each detection wanted; NMS rarely needs more
 
 
@@ -55,20 +58,25 @@ def cosines(features: NDArray[Any], embeddings: NDArray[Any]) -> NDArray[np.floa
     return np.clip(found, -1.0, 1.0)
 
 
-def probabilities(cosine: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
-    """Probability of each category, beside a background of logit 0 that takes its share.
+def probabilities(
+    cosine: NDArray[np.float64],
+    temperature: float,
+    background: NDArray[np.float64] | float = 0.0,
+) -> NDArray[np.float64]:
+    """Probability of each category, beside a background that takes its share and is left out.
 
     Args:
         cosine: (R, K).
         temperature: Divides the cosine.
+        background: Cosine of the background, (R, 1) where a detector has learned one; else 0.
 
     Returns:
         (R, K) in [0, 1]; a row sums to 1 minus the probability of background.
     """
-    logits = cosine / temperature
-    top = np.maximum(logits.max(axis=1, keepdims=True, initial=0.0), 0.0)  # exp cannot overflow
-    weights = np.exp(logits - top)
-    return np.asarray(weights / (weights.sum(axis=1, keepdims=True) + np.exp(-top)))
+    logits, none = cosine / temperature, np.asarray(background) / temperature
+    top = np.maximum(logits.max(axis=1, keepdims=True, initial=-np.inf), none)
+    weights = np.exp(logits - top)  # the largest is 0, so exp cannot overflow
+    return np.asarray(weights / (weights.sum(axis=1, keepdims=True) + np.exp(none - top)))
 
 
 def combine(
@@ -77,19 +85,24 @@ def combine(
     """Score of each category: its probability, alone or with what the localizer said.
 
     Args:
-        formula: probability; sqrt-objectness, the root of probability times objectness; or
+        formula: probability; sqrt-objectness, the root of probability times objectness;
             sqrt-logit, the root of probability times the raw objectness logit, as the published
-            code has it: nan where the logit is negative, and above 1 at will.
+            code has it: nan where the logit is negative, and above 1 at will; sqrt-sigmoid, with
+            the sigmoid of the logit, which for our own networks is their objectness.
         probability: (R, K).
-        localizer: (R,) objectness, or logit, as the formula asks; not looked at by probability.
+        localizer: (R,) objectness, or logit if the formula is in `LOGITS`; not looked at by
+            probability.
 
     Returns:
         (R, K).
     """
     if formula == "probability":
         return probability
+    factor = localizer.astype(np.float64)[:, None]  # (R, 1)
+    if formula == "sqrt-sigmoid":
+        factor = np.exp(-np.logaddexp(0.0, -factor))
     with np.errstate(invalid="ignore"):  # the root of a negative number is nan, which drops it
-        return np.sqrt(probability * localizer.astype(np.float64)[:, None])
+        return np.sqrt(probability * factor)
 
 
 def select(
@@ -99,6 +112,7 @@ def select(
     threshold: float,
     nms: float,
     limit: int,
+    soft: SoftNms | None = None,
 ) -> Detections:
     """The detections of an image: finite, above the threshold, class-wise NMS, the best of all.
 
@@ -108,26 +122,40 @@ def select(
 
     Args:
         scores: (R, K); rows that are not finite throughout are dropped.
-        boxes: (R, 4).
+        boxes: (R, 4), or (R, K, 4) if every category has boxes of its own; a region whose boxes
+            are not finite is dropped.
         threshold: Scores must be strictly above.
         nms: Of two boxes of one category with a larger IoU, the less sure is dropped.
         limit: Detections kept, at most.
+        soft: Lowers scores instead; `nms` is then not looked at.
     """
-    passing = (scores > threshold) & np.isfinite(scores).all(axis=1, keepdims=True)
+    inside = np.isfinite(boxes).all(axis=tuple(range(1, boxes.ndim)))  # (R,)
+    finite = np.asarray(np.isfinite(scores).all(axis=1) & inside)
+    passing = (scores > threshold) & finite[:, None]
+    if soft is not None:
+        return Detections(*keep_softly(scores, passing, boxes, soft, limit))
     region, category = np.nonzero(passing)
     score = scores[region, category]
-    overlaps = pairwise_iou(boxes, boxes) > nms  # (R, R)
+    rival = _overlap_test(boxes, nms)
     kept_regions: dict[int, list[int]] = defaultdict(list)
     kept: list[int] = []
     for candidate in _surest_first(score, _FEW * limit):
-        rivals = kept_regions[int(category[candidate])]
-        if rivals and overlaps[region[candidate], rivals].any():
+        k = int(category[candidate])
+        rivals = kept_regions[k]
+        if rivals and rival(int(region[candidate]), rivals, k):
             continue
         rivals.append(int(region[candidate]))
         kept.append(candidate)
         if len(kept) == limit:
             break
     return Detections(region[kept], category[kept], score[kept])
+
+
+def boxes_of(boxes: NDArray[np.float32], found: Detections) -> NDArray[np.float32]:
+    """The box (M, 4) of each detection, from (R, 4) or (R, K, 4)."""
+    if boxes.ndim == 2:
+        return boxes[found.region]
+    return boxes[found.region, found.category]
 
 
 def ranks(cosine: NDArray[np.float64], truth: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -144,6 +172,16 @@ def ranks(cosine: NDArray[np.float64], truth: NDArray[np.int64]) -> NDArray[np.i
     earlier = np.arange(cosine.shape[1])[None, :] < truth[:, None]
     before = (cosine > own) | ((cosine == own) & earlier)
     return np.asarray(before.sum(axis=1))
+
+
+def _overlap_test(boxes: NDArray[np.float32], nms: float) -> Callable[[int, list[int], int], bool]:
+    """Whether a region overlaps any of some others too much, for a category."""
+    if boxes.ndim == 2:
+        overlaps = pairwise_iou(boxes, boxes) > nms  # (R, R), once for all categories
+        return lambda region, others, k: bool(overlaps[region, others].any())
+    return lambda region, others, k: bool(
+        (pairwise_iou(boxes[region, k][None], boxes[others, k]) > nms).any()
+    )
 
 
 def _surest_first(score: NDArray[np.float64], few: int) -> Iterator[int]:

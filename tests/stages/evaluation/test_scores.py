@@ -131,3 +131,28 @@ def test_of_equal_categories_the_lower_id_ranks_first() -> None:
 
 def test_the_only_category_is_always_first() -> None:
     assert ranks(np.array([[-0.3]]), np.array([0])).tolist() == [0]
+
+
+def test_a_learned_background_takes_its_share_by_its_own_cosine() -> None:
+    cosine, background = rng.uniform(-1, 1, (5, 3)), rng.uniform(-1, 1, (5, 1))
+    found = probabilities(cosine, 0.3, background)
+    for row, own, none in zip(found, cosine, background, strict=True):
+        total = math.exp(none[0] / 0.3) + sum(math.exp(c / 0.3) for c in own)
+        assert row.tolist() == pytest.approx([math.exp(c / 0.3) / total for c in own], abs=1e-14)
+
+
+def test_the_raw_logit_loses_proposals_and_exceeds_one_where_the_sigmoid_does_neither() -> None:
+    probability, logit = np.array([[0.9, 0.1], [0.9, 0.1]]), np.float32([-0.5, 4.0])
+    raw = combine("sqrt-logit", probability, logit)
+    assert np.isnan(raw[0]).all()
+    assert raw[1].tolist() == pytest.approx([math.sqrt(3.6), math.sqrt(0.4)])
+    boxes = random_boxes(2)
+    assert set(select(raw, boxes, threshold=0.02, nms=0.5, limit=9).region.tolist()) == {1}
+    safe = combine("sqrt-sigmoid", probability, logit)
+    expected = [math.sqrt(0.9 / (1 + math.exp(-x))) for x in (-0.5, 4.0)]
+    assert safe[:, 0].tolist() == pytest.approx(expected)
+
+
+def test_the_sigmoid_of_an_extreme_logit_is_finite() -> None:
+    found = combine("sqrt-sigmoid", np.full((2, 1), 1.0), np.float32([-1e4, 1e4]))
+    assert found.ravel().tolist() == [0.0, 1.0]
