@@ -59,6 +59,11 @@ VERBS = {
         Verb("label", "Give every region its most probable concepts under the teacher."),
         Verb("train", "Train a student on regions and their pseudo-labels."),
         Verb(
+            "finetune",
+            "Train a detector of named categories on drawn boxes, from a student, teacher or "
+            "detector.",
+        ),
+        Verb(
             "evaluate",
             "Measure zero-shot recognition of a teacher or student against ground truth.",
         ),

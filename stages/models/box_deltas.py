@@ -43,7 +43,7 @@ def decode(
 ) -> torch.Tensor:
     """Boxes (R, 4K) that deltas (R, 4K) make of `boxes` (R, 4); none grows 62.5 times."""
     x, y, wide, high = (side[:, None] for side in _centres(boxes))  # (R, 1) each
-    moves = deltas.unflatten(1, (-1, 4))  # (R, K, 4)
+    moves = deltas.reshape(-1, deltas.shape[1] // 4, 4)  # (R, K, 4)
     wx, wy, ww, wh = weights
     centre_x = moves[..., 0] / wx * wide + x
     centre_y = moves[..., 1] / wy * high + y

@@ -1,0 +1,300 @@
+"""Finetune: a detector learns to tell objects from background and boxes to fit, text held still.
+
+Categories are named by frozen text embeddings, so what was learned from some categories (base) can
+be asked for others (novel) without training again: see `rc detect` and `rc evaluate`. Proposals
+come from the store and stay as they are. Masks are not learned: the published LVIS models have them
+only to be compared with others.
+
+Source: RegionCLIP (arXiv:2112.09106), transfer to open-vocabulary detection; defaults as in its
+CLIP_fast_rcnn_R_50_C4_ovd.yaml for COCO (16 images a step, 90,000 steps). For LVIS it has
+--background-weight 0.8 --focal-gamma 0 --repeat-threshold 0.001 --steps 180000; fully supervised
+--background-weight 1 --focal-gamma 0 --regression specific.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
+from schemas.detectors import DETECTORS
+from schemas.errors import ArtifactError, OptionError
+from schemas.images import IMAGES
+from schemas.proposals import PROPOSALS
+from schemas.students import STUDENTS
+from schemas.teachers import TEACHERS
+from stages.base import Part, Reads, Stage, each, option, whole
+from stages.evaluation.vocabulary import read_categories
+from stages.models.size import Size
+from stages.sources.files import digest_of, file_digest
+from stages.text.templates import read_templates
+from stages.training.detector_categories import split_names
+from stages.training.options import TrainingStage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+    import torch
+
+    from schemas.table import Table
+    from stages.models.clip import Clip
+    from stages.models.detector import Detector
+    from stages.training.detector_samples import Scene
+    from stages.training.feed import StreamFeed
+
+_PROMPTS = 1024  # encoded together
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finetune(TrainingStage):
+    """Train a detector of named categories on drawn boxes, from a student, teacher or detector."""
+
+    categories: Path | None = option(
+        None,
+        "what is learned: a name per line, or a JSON list; default: --splits, else those of a "
+        "detector, else all in the images",
+        recipe=False,
+    )
+    splits: Path | None = option(
+        None, 'JSON such as {"base": [...], "novel": [...]}: learn --train-on of it', recipe=False
+    )
+    train_on: str = option("base", "split whose objects are learned; all for every split")
+    templates: str = option(
+        "paper",
+        "prompt templates: paper (81), plain ('a photo of a {}.'), or a file, one per line",
+        recipe=False,
+    )
+    averaging: str = option(
+        "reference",
+        "over prompts: reference (mean as they are) or openai (normalise, mean, normalise)",
+        choices=("reference", "openai"),
+    )
+    init: str = option(
+        "model",
+        "image tower to begin with: the model's, or random (the language encoder stays)",
+        choices=("model", "random"),
+    )
+    freeze: str = option(
+        "auto",
+        "constant beside L: reference (stem, first stage, batch norms); none; or auto, none for "
+        "a random tower",
+        choices=("auto", "reference", "none"),
+    )
+    regression: str = option(
+        "agnostic",
+        "how boxes are moved: the same for all categories, for each, or not at all",
+        choices=("agnostic", "specific", "none"),
+    )
+    background: str = option(
+        "zero", "embedding of background: zeros, or learned", choices=("zero", "learned")
+    )
+    temperature: float = option(0.01, "divides cosine similarity; lower is sharper", above=0)
+    background_weight: float = option(0.2, "of background in the class loss", at_least=0)
+    focal_gamma: float = option(
+        0.5, "exponent of focal scaling, then divided by regions; 0: by the weights", at_least=0
+    )
+    box_weight: float = option(1.0, "of the box loss beside the class loss", at_least=0)
+    proposals_per_image: int = option(1000, "the best of an image", at_least=0)
+    rois_per_image: int = option(512, "regions a step learns from in an image", at_least=1)
+    foreground: float = option(
+        0.25, "largest share of these that are objects", at_least=0, at_most=1
+    )
+    foreground_iou: float = option(
+        0.5, "from this overlap on a region is an object", above=0, at_most=1
+    )
+    add_objects: bool = option(True, "the boxes that people drew are regions too")
+    bare_images: bool = option(False, "also images without an object that is learned")
+    repeat_threshold: float = option(
+        0.001, "share of images below which a category's images are repeated; 0: never", at_least=0
+    )
+    resize: tuple[str, ...] = option(
+        tuple(f"{shortest}x1333" for shortest in (640, 672, 704, 736, 768, 800)),
+        "shortest and longest side, pixels; native; none; of several, one at random",
+    )
+    interpolation: str = option("bilinear", "of resizing", choices=("bicubic", "bilinear"))
+    flip: bool = option(True, "swap left and right half of the time")
+    epochs: int = option(0, "passes over the images, instead of --steps; 0: --steps", at_least=0)
+    steps: int | None = option(90_000, "optimiser steps", at_least=0)
+    images_per_batch: int = option(16, "images a step", at_least=1)
+    milestones: tuple[float, ...] = option(
+        (6 / 9, 8 / 9), "shares of the run after which 'steps' drops to a tenth"
+    )
+    warmup: int = option(5000, "steps of linear warm-up; a tenth of the run at most", at_least=0)
+    dump_losses: Path | None = option(
+        None,
+        "file to write, a line of JSON a step: losses before the step, sampled regions, targets",
+        recipe=False,
+    )
+
+    name: ClassVar[str] = "finetune"
+    version: ClassVar[int] = 1
+    reads: ClassVar[Mapping[str, Reads]] = {
+        "images": each(IMAGES),
+        "proposals": each(PROPOSALS),
+        "model": whole(TEACHERS, also=(STUDENTS, DETECTORS)),
+        "embeddings": whole(CONCEPT_EMBEDDINGS, optional=True, named=True),
+    }
+    writes: ClassVar[Table] = DETECTORS
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for text in self.resize:
+            Size.parse(text, native=1)
+        if self.categories and self.splits:
+            raise OptionError("rc finetune: give --categories or --splits, not both")
+
+    def recipe(self) -> dict[str, Any]:
+        """See `Stage.recipe`: steps decide nothing where epochs are given, and the reverse."""
+        epochs = self.epochs or None
+        return {
+            **Stage.recipe(self),
+            "epochs": epochs,
+            "steps": None if epochs else self.steps,
+            "train_on": self.train_on if self.splits else None,
+        }
+
+    def digests(self) -> Mapping[str, str]:
+        """See `Stage.digests`: the prompt templates and the lists of names."""
+        lists = {"categories": self.categories, "splits": self.splits}
+        return {
+            "templates": digest_of(*read_templates(self.templates)),
+            **{role: file_digest(str(path)) for role, path in lists.items() if path},
+        }
+
+    def num_steps(self, stream: Any) -> int:
+        """See `TrainingStage.num_steps`: epochs, if there are any, come before steps."""
+        if self.epochs or self.steps is None:
+            return max(1, -(-self.epochs * len(stream) // self.images_per_batch))
+        return self.steps
+
+    def run(self, part: Part) -> Iterator[pa.RecordBatch]:
+        """Train, leave the detector beside the rows, and yield its training curve.
+
+        Raises:
+            ArtifactError: If a category has no embedding, or no category is left.
+        """
+        from stages.models import device
+        from stages.models.detector import save_detector
+        from stages.training.detector import DetectorTraining, Teaching
+        from stages.training.loop import fit
+        from stages.training.student import make_trainable
+
+        device.set_threads(self.threads)
+        device.deterministic()
+        detector = self._detector(part)
+        make_trainable(detector.clip, self._freeze())
+        feed = self.feed(part.slices(), detector)
+        steps = self.num_steps(feed.stream)
+        checkpoint = part.scratch / "checkpoint.pt"
+        if self.dump_losses and not checkpoint.exists():
+            self.dump_losses.write_text("")
+        teaching = Teaching(
+            background_weight=self.background_weight,
+            focal_gamma=self.focal_gamma,
+            box_weight=self.box_weight,
+        )
+        learner = DetectorTraining(detector, teaching, self.precision, self.dump_losses)
+        rows = fit(learner, feed, self.course(steps), checkpoint, self.watch(part, steps))
+        weights = part.attach("weights.safetensors")
+        save_detector(detector, part.attach("model.json"), weights, self.save_dtype)
+        part.note("categories", list(detector.head.categories))
+        yield _curve(rows)
+
+    def feed(self, slices: Sequence[Part], detector: Detector) -> StreamFeed[Scene, Any]:
+        """Batches of scenes from all parts, seen as `detector` wants them."""
+        from stages.training.augment import MultiScale
+        from stages.training.detector_batches import Sampling, SceneLook, collate_scenes
+        from stages.training.detector_samples import Repeating, Scenes
+        from stages.training.feed import StreamFeed
+
+        spec = detector.clip.spec
+        sizes = tuple(Size.parse(text, spec.image_size) for text in self.resize)
+        ids = {name: place for place, name in enumerate(detector.head.categories)}
+        factors = self._factors(slices, ids)
+
+        def read(part: Part) -> Scenes:
+            most, bare = self.proposals_per_image, self.bare_images
+            return Scenes(part, ids, factors, proposals=most, bare=bare)
+
+        how = Sampling(
+            regions=self.rois_per_image,
+            foreground=self.foreground,
+            iou=self.foreground_iou,
+            add_objects=self.add_objects,
+        )
+        augment = MultiScale(sizes, self.flip, self.interpolation, spec)
+        look = SceneLook(self.pixels(), augment, len(ids), how, self.seed)
+        stream = Repeating(slices, read, self.seed, self.shuffle_buffer)
+        return StreamFeed(stream, look, collate_scenes, self.images_per_batch, self.loaders)
+
+    def _factors(self, slices: Sequence[Part], ids: Mapping[str, int]) -> dict[int, float]:
+        from stages.training.detector_samples import count_images, repeat_factors
+
+        if not self.repeat_threshold:
+            return {}
+        batches = (batch for part in slices for batch in part.batches("images"))
+        images_with, total = count_images(batches, ids, bare=self.bare_images)
+        return repeat_factors(images_with, total, self.repeat_threshold)
+
+    def _freeze(self) -> str:
+        automatic = "none" if self.init == "random" else "reference"
+        return automatic if self.freeze == "auto" else self.freeze
+
+    def _detector(self, part: Part) -> Detector:
+        """The detector to begin with, on its device."""
+        from stages.models.detector import Head
+        from stages.models.detector_making import forget_images, make_detector, read_any
+
+        clip, old = read_any(
+            part.attachment("model", "model.json"),
+            part.attachment("model", "weights.safetensors"),
+            self.device,
+        )
+        names = self._names(part, old)
+        embeddings, source = self._embeddings(part, names, clip, old)
+        part.note("embeddings", source)
+        if self.init == "random":
+            forget_images(clip, self.seed)
+        head = Head(names, self.regression, self.background, self.temperature)
+        return make_detector(clip, head, embeddings, self.seed, old)
+
+    def _names(self, part: Part, old: Detector | None) -> tuple[str, ...]:
+        """The categories learned, in the order of the list that names them."""
+        from stages.evaluation.scenes import found_categories
+
+        if self.categories:
+            return tuple(read_categories(self.categories))
+        if self.splits:
+            return split_names(self.splits, self.train_on)
+        if old is not None:
+            return old.head.categories
+        found = tuple(sorted(found_categories(part)))
+        if not found:
+            raise ArtifactError(
+                "rc finetune: no image has an object, so there is nothing to learn; ingest images "
+                "with ground truth"
+            )
+        return found
+
+    def _embeddings(
+        self, part: Part, names: Sequence[str], clip: Clip, old: Detector | None
+    ) -> tuple[torch.Tensor, str]:
+        """Embeddings (K, D) of the names, and where they come from."""
+        from stages.models.detector_making import rows_of, rows_of_table
+        from stages.models.text_embeddings import embed_names
+
+        if part.has("embeddings"):
+            return rows_of_table(names, part.table("embeddings")), "imported"
+        if old is not None and set(names) <= set(old.head.categories):
+            return rows_of(names, old.head.categories, old.embeddings), "the detector's own"
+        templates = read_templates(self.templates)
+        made = embed_names(clip, names, templates, self.averaging, _PROMPTS)
+        return made, f"{len(templates)} templates, averaging {self.averaging}"
+
+
+def _curve(rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:
+    return DETECTORS.batch(
+        {column.name: [row.get(column.name) for row in rows] for column in DETECTORS.columns}
+    )
