@@ -1,6 +1,6 @@
 """Average precision as COCO defines it, counted by faster-coco-eval.
 
-Shapes: N objects and M detections of an image, T IoU thresholds, Q recall points, K categories.
+Shapes: T IoU thresholds, Q recall points, K categories, A sizes.
 
 Source: Lin et al., Microsoft COCO (arXiv:1405.0312); the precision of a split is averaged as the
 published RegionCLIP evaluation does: over recall points and categories together, leaving out
@@ -9,64 +9,26 @@ categories without objects.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from faster_coco_eval import COCO, COCOeval_faster
 
-from schemas.boxes import to_xywh
+from stages.evaluation.matching import within
 from stages.evaluation.metrics import Metric
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
+    from stages.evaluation.ledger import Ledger
     from stages.evaluation.vocabulary import Vocabulary
 
 _AR_DETECTIONS = 100  # of an image, in AR100 whatever AP is allowed
 _AP50, _AP75 = 0, 5  # places among the thresholds 0.50, 0.55, ... 0.95
-
-
-@dataclass
-class Ledger:
-    """Objects and detections of all images, gathered image by image."""
-
-    images: list[dict[str, Any]] = field(default_factory=list)
-    objects: list[dict[str, Any]] = field(default_factory=list)
-    detections: list[NDArray[np.float64]] = field(default_factory=list)
-
-    def add_image(self, width: int, height: int) -> None:
-        """Begin the next image; what is added belongs to it."""
-        self.images.append({"id": len(self.images) + 1, "width": width, "height": height})
-
-    def add_objects(
-        self,
-        boxes: NDArray[np.float32],
-        category: Sequence[int],
-        area: Sequence[float],
-        is_crowd: Sequence[bool],
-    ) -> None:
-        """Add ground truth; a crowd is neither missed nor mistaken. Boxes (N, 4), the rest (N,)."""
-        for box, k, size, crowd in zip(to_xywh(boxes), category, area, is_crowd, strict=True):
-            self.objects.append(
-                {
-                    "id": len(self.objects) + 1,  # 0 would read as "matched with nothing"
-                    "image_id": len(self.images),
-                    "category_id": int(k),
-                    "bbox": [float(value) for value in box],
-                    "area": float(size),
-                    "iscrowd": int(crowd),
-                }
-            )
-
-    def add_detections(
-        self, boxes: NDArray[np.float32], category: NDArray[np.int64], score: NDArray[np.float64]
-    ) -> None:
-        """Add what was said about the image. Boxes (M, 4), the rest (M,)."""
-        image = np.full((len(boxes), 1), len(self.images), dtype=np.float64)
-        self.detections.append(np.column_stack([image, to_xywh(boxes), score, category]))
+_OF_SIZE = {"APs": 1, "APm": 2, "APl": 3}  # places among the sizes
 
 
 @dataclass(frozen=True)
@@ -74,38 +36,58 @@ class Precision:
     """What is left of an evaluation once it is counted; -1 where a category has no objects.
 
     Attributes:
-        precision: (T, Q, K) at all sizes and the number of detections AP is allowed.
-        recall: (T, K) at all sizes and 100 detections.
-        objects: (K,) how many objects, crowds left out.
+        precision: (T, Q, K, A) at the number of detections AP is allowed.
+        recall: (T, K, A) at `recall_at` detections.
+        objects: (K, A) how many objects of each size, crowds left out.
+        score: (Q, K) the lowest that reaches each recall at IoU 0.5; 0 where none does.
+        recall_at: Detections of an image that recall is allowed.
     """
 
     precision: NDArray[np.float64]
     recall: NDArray[np.float64]
     objects: NDArray[np.int64]
+    score: NDArray[np.float64]
+    recall_at: int = 100
 
     def metrics(self, vocabulary: Vocabulary, *, with_recall: bool) -> list[Metric]:
-        """AP, AP50, AP75 and if asked AR100 of each split; AP and AP50 of each category."""
+        """AP in all its forms and if asked AR of each split; AP and AP50 of each category.
+
+        What there are no objects for has no row.
+        """
         metrics = [
             metric
             for split, ids in vocabulary.splits.items()
-            for metric in self._of(ids, split, "", with_recall)
+            for metric in self._of_split(ids, split, with_recall)
         ]
         for k, name in enumerate(vocabulary.names):
-            metrics += [m for m in self._of([k], "all", name, False) if m.metric != "AP75"]
-        return metrics
+            metrics += [
+                Metric("AP", "all", name, *self._mean(self.precision[..., 0], [k])),
+                Metric("AP50", "all", name, *self._mean(self.precision[_AP50, :, :, 0], [k])),
+            ]
+        return [metric for metric in metrics if metric.objects]
 
-    def _of(self, ids: list[int], split: str, category: str, with_recall: bool) -> list[Metric]:
-        count = int(self.objects[ids].sum())
-        if count == 0:
-            return []
-        chosen = self.precision[:, :, ids]
-        values = {"AP": chosen, "AP50": chosen[_AP50], "AP75": chosen[_AP75]}
+    def of_group(self, name: str, ids: list[int]) -> list[Metric]:
+        """AP over some categories, under a name of its own; no row if they have no objects."""
+        metric = Metric(name, "all", "", *self._mean(self.precision[..., 0], ids))
+        return [metric] if metric.objects else []
+
+    def _of_split(self, ids: list[int], split: str, with_recall: bool) -> Iterator[Metric]:
+        usual = self.precision[..., 0]  # (T, Q, K)
+        yield Metric("AP", split, "", *self._mean(usual, ids))
+        yield Metric("AP50", split, "", *self._mean(usual[_AP50], ids))
+        yield Metric("AP75", split, "", *self._mean(usual[_AP75], ids))
+        for name, size in _OF_SIZE.items():
+            yield Metric(name, split, "", *self._mean(self.precision[..., size], ids, size))
         if with_recall:
-            values["AR100"] = self.recall[:, ids]
-        return [
-            Metric(name, split, category, float(value[value > -1].mean()), count)
-            for name, value in values.items()
-        ]
+            yield Metric(f"AR{self.recall_at}", split, "", *self._mean(self.recall[..., 0], ids))
+
+    def _mean(
+        self, values: NDArray[np.float64], ids: list[int], size: int = 0
+    ) -> tuple[float, int]:
+        """Mean of what is known (..., K) of some categories, and how many objects they have."""
+        chosen = values[..., ids]
+        known = chosen[chosen > -1]
+        return (float(known.mean()) if len(known) else 0.0), int(self.objects[ids, size].sum())
 
 
 def count_precision(ledger: Ledger, num_categories: int, max_detections: int) -> Precision:
@@ -123,11 +105,21 @@ def count_precision(ledger: Ledger, num_categories: int, max_detections: int) ->
     evaluation.evaluate()
     evaluation.accumulate()
     looked_at = evaluation.params.maxDets
-    precision, recall = evaluation.eval["precision"], evaluation.eval["recall"]
-    return Precision(  # the last two axes: sizes, of which 0 is all; detections
-        precision=precision[:, :, :, 0, looked_at.index(max_detections)],
-        recall=recall[:, :, 0, looked_at.index(_AR_DETECTIONS)],
-        objects=_objects_of(ledger, num_categories),
+    at, counts = looked_at.index(max_detections), evaluation.eval
+    return Precision(  # the last axis: detections
+        precision=counts["precision"][..., at],
+        recall=counts["recall"][..., looked_at.index(_AR_DETECTIONS)],
+        objects=objects_of(ledger, num_categories),
+        score=np.maximum(counts["scores"][_AP50, :, :, 0, at], 0.0),
+    )
+
+
+def objects_of(ledger: Ledger, num_categories: int) -> NDArray[np.int64]:
+    """How many objects of each category and size there are, crowds left out; (K, A)."""
+    drawn = ledger.entries().drawn
+    counted = ~drawn.is_crowd & within(drawn.area)  # (A, N)
+    return np.stack(
+        [np.bincount(drawn.category[own], minlength=num_categories) for own in counted], axis=1
     )
 
 
@@ -156,8 +148,3 @@ def _detections(ledger: Ledger) -> Iterator[dict[str, Any]]:
             "iscrowd": 0,
             "score": score,
         }
-
-
-def _objects_of(ledger: Ledger, num_categories: int) -> NDArray[np.int64]:
-    counted = [o["category_id"] for o in ledger.objects if not o["iscrowd"]]
-    return np.bincount(np.array(counted, dtype=np.int64), minlength=num_categories)

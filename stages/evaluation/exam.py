@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from schemas.errors import ArtifactError
-from stages.evaluation.average_precision import Ledger, count_precision
+from stages.evaluation.average_precision import count_precision
+from stages.evaluation.ledger import Ledger
 from stages.evaluation.metrics import Metric, accuracy
 from stages.evaluation.scores import (
     Detections,

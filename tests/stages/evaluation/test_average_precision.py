@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from stages.evaluation.average_precision import Ledger, count_precision
+from stages.evaluation.average_precision import count_precision
+from stages.evaluation.ledger import Ledger
 from stages.evaluation.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ rng = np.random.default_rng()  # fresh every run: what is asserted holds for any
 NAMES = Vocabulary(("ant", "bee", "cat", "dog"), {"base": ("ant", "dog"), "novel": ("bee",)})
 
 
-def random_boxes(count: int, size: float = 80) -> NDArray[np.float32]:
+def random_boxes(count: int, size: float = 120) -> NDArray[np.float32]:
     corner = rng.uniform(0, 60, (count, 2))
     return np.concatenate([corner, corner + rng.uniform(2, size, (count, 2))], axis=1).astype("f4")
 
@@ -81,20 +82,26 @@ def test_every_number_equals_that_of_pycocotools() -> None:
     ledger = a_day_of_detecting()
     ours = count_precision(ledger, 4, max_detections=100)
     theirs = by_pycocotools(ledger, 100)
-    np.testing.assert_allclose(ours.precision, theirs["precision"][:, :, :, 0, 0], atol=1e-6)
-    np.testing.assert_allclose(ours.recall, theirs["recall"][:, :, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(ours.precision, theirs["precision"][..., 0], atol=1e-6)
+    np.testing.assert_allclose(ours.recall, theirs["recall"][..., 0], atol=1e-6)
     known = theirs["precision"][:, :, :, 0, 0]
     assert value(ours, "AP") == pytest.approx(mean_of_known(known), abs=1e-6)
     assert value(ours, "AP50") == pytest.approx(mean_of_known(known[0]), abs=1e-6)
     assert value(ours, "AP75") == pytest.approx(mean_of_known(known[5]), abs=1e-6)
     recall = mean_of_known(theirs["recall"][:, :, 0, 0])
     assert value(ours, "AR100") == pytest.approx(recall, abs=1e-6)
+    for size, metric in enumerate(("APs", "APm", "APl"), start=1):
+        known = theirs["precision"][:, :, :, size, 0]
+        if (known > -1).any():
+            assert value(ours, metric) == pytest.approx(mean_of_known(known), abs=1e-6)
+        else:
+            assert metric not in {m.metric for m in ours.metrics(NAMES, with_recall=False)}
 
 
 def test_fewer_detections_can_be_looked_at() -> None:
     ledger = a_day_of_detecting()
     ours = count_precision(ledger, 4, max_detections=2)
-    expected = by_pycocotools(ledger, 2)["precision"][:, :, :, 0, 0]
+    expected = by_pycocotools(ledger, 2)["precision"][..., 0]
     np.testing.assert_allclose(ours.precision, expected, atol=1e-6)
 
 
@@ -102,7 +109,7 @@ def test_the_precision_of_a_split_is_a_mean_over_recall_points_and_its_categorie
     ours = count_precision(a_day_of_detecting(30), 4, max_detections=100)
     total, points = 0.0, 0
     for category in ("ant", "dog"):  # base
-        for precision in ours.precision[0, :, NAMES.ids[category]]:
+        for precision in ours.precision[0, :, NAMES.ids[category], 0]:
             if precision > -1:
                 total, points = total + precision, points + 1
     assert points == 101  # "dog" has no objects
@@ -131,7 +138,7 @@ def test_a_detection_of_a_crowd_is_no_mistake() -> None:
     ledger.add_detections(inside, np.array([0, 0]), np.array([0.9, 0.8]))
     ours = count_precision(ledger, 4, max_detections=100)
     assert value(ours, "AP") == 1.0
-    assert ours.objects.tolist() == [1, 0, 0, 0]
+    assert ours.objects[:, 0].tolist() == [1, 0, 0, 0]
 
 
 def test_objects_that_nothing_was_said_about_count_as_missed() -> None:
@@ -159,5 +166,5 @@ def test_one_category_is_enough() -> None:
     ledger.add_detections(box, np.array([0]), np.array([0.001]))
     metrics = count_precision(ledger, 1, 300).metrics(Vocabulary(("ant",), {}), with_recall=True)
     assert {(m.metric, m.value, m.objects) for m in metrics} == {
-        ("AP", 1.0, 1), ("AP50", 1.0, 1), ("AP75", 1.0, 1), ("AR100", 1.0, 1),
+        ("AP", 1.0, 1), ("AP50", 1.0, 1), ("AP75", 1.0, 1), ("AR100", 1.0, 1), ("APs", 1.0, 1),
     }  # fmt: skip
