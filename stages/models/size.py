@@ -64,9 +64,15 @@ def fit(height: int, width: int, shortest: int, longest: int) -> tuple[int, int]
     (800, 1067)
     >>> fit(400, 1000, 800, 1333)
     (533, 1333)
+    >>> fit(346, 692, 800, 1333)
+    (666, 1333)
     """
     scale = shortest / min(height, width)
-    high, wide = scale * height, scale * width
+    high, wide = float(shortest), float(shortest)  # exactly: 800 / 346 * 346 is not 800
+    if height < width:
+        wide = scale * width
+    else:
+        high = scale * height
     if max(high, wide) > longest:
         shrink = longest / max(high, wide)
         high, wide = high * shrink, wide * shrink

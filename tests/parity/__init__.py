@@ -1,0 +1,1 @@
+"""The published mathematics, item by item (docs/parity.md)."""
