@@ -14,9 +14,12 @@ import numpy as np
 from schemas.errors import ArtifactError
 from stages.evaluation.average_precision import count_precision
 from stages.evaluation.ledger import Ledger
+from stages.evaluation.lvis_precision import by_frequency, count_federated
 from stages.evaluation.metrics import Metric, accuracy
 from stages.evaluation.scores import (
+    LOGITS,
     Detections,
+    boxes_of,
     combine,
     cosines,
     probabilities,
@@ -28,7 +31,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stages.evaluation.detections_file import DetectionsFile
+    from stages.evaluation.federation import Federation
     from stages.evaluation.scenes import Objects, Proposals
+    from stages.evaluation.suppression import SoftNms
     from stages.evaluation.vocabulary import Vocabulary
 
 
@@ -41,6 +46,7 @@ class Rules:
     score_threshold: float
     nms: float
     detections_per_image: int
+    soft_nms: SoftNms | None = None
 
 
 @dataclass
@@ -52,6 +58,8 @@ class Exam:
         embeddings: (K, D), of any length.
         rules: How features become detections.
         file: Where every detection is written down.
+        background: (D,) what a detector has learned to be nothing; None: its logit is 0.
+        federation: What LVIS knows of the images; then AP is LVIS's, else COCO's.
         ignored: Objects left out, their categories not being in the vocabulary.
     """
 
@@ -59,14 +67,16 @@ class Exam:
     embeddings: NDArray[np.float32]
     rules: Rules
     file: DetectionsFile
+    background: NDArray[np.float32] | None = None
+    federation: Federation | None = None
     ledger: Ledger = field(default_factory=Ledger)
     truth: list[NDArray[np.int64]] = field(default_factory=list)
     rank: list[NDArray[np.int64]] = field(default_factory=list)
     ignored: int = 0
 
-    def begin(self, width: int, height: int, objects: Objects) -> None:
+    def begin(self, image_id: str, width: int, height: int, objects: Objects) -> None:
         """Begin the next image; nothing need be said about it."""
-        self.ledger.add_image(width, height)
+        self.ledger.add_image(width, height, image_id)
         self.ledger.add_objects(
             objects.boxes,
             objects.category.tolist(),
@@ -83,8 +93,7 @@ class Exam:
             objects: N of them.
             features: (N, D) of their boxes.
         """
-        cosine = cosines(features, self.embeddings)
-        probability = probabilities(cosine, self.rules.temperature)
+        cosine, probability = self._compare(features)
         rank = ranks(cosine, objects.category)
         best = cosine.argmax(axis=1)
         sure = np.take_along_axis(probability, best[:, None], axis=1)[:, 0]
@@ -99,24 +108,23 @@ class Exam:
 
         Args:
             image_id: As in images.
-            proposals: R of them.
+            proposals: R of them; boxes (R, 4), or (R, K, 4) where they were moved by category.
             features: (R, D) of their boxes.
 
         Raises:
             ArtifactError: If the rules multiply by a number that the proposals lack.
         """
         formula = self.rules.score
-        localizer = proposals.logit if formula == "sqrt-logit" else proposals.objectness
-        if formula == "sqrt-logit" and np.isnan(localizer).any():
+        localizer = proposals.logit if formula in LOGITS else proposals.objectness
+        if formula in LOGITS and np.isnan(localizer).any():
             raise ArtifactError(
                 f"the proposals of {image_id} have no logits, which "
-                f"--score sqrt-logit multiplies by; use --score sqrt-objectness or probability"
+                f"--score {formula} multiplies by; use --score sqrt-objectness or probability"
             )
-        cosine = cosines(features, self.embeddings)
-        scores = combine(formula, probabilities(cosine, self.rules.temperature), localizer)
-        region, category, score = self._select(proposals.boxes, scores)
-        said = Detections(np.arange(len(region)), category, score)
-        self.file.add(image_id, proposals.boxes[region], said)
+        _, probability = self._compare(features)
+        found = self._select(proposals.boxes, combine(formula, probability, localizer))
+        said = Detections(np.arange(len(found.region)), found.category, found.score)
+        self.file.add(image_id, boxes_of(proposals.boxes, found), said)
 
     def metrics(self) -> list[Metric]:
         """Everything measured: top-1 and top-5 if objects were named, AP always.
@@ -129,9 +137,7 @@ class Exam:
                 "no image that can be read has an object of the vocabulary; "
                 "see rc sql 'FROM quarantine', or give other --categories"
             )
-        limit = self.rules.detections_per_image
-        precision = count_precision(self.ledger, len(self.vocabulary.names), limit)
-        metrics = precision.metrics(self.vocabulary, with_recall=not self.truth)
+        metrics = self._precision()
         if not self.truth:
             return metrics
         named = accuracy(np.concatenate(self.truth), np.concatenate(self.rank), self.vocabulary)
@@ -140,11 +146,14 @@ class Exam:
     def protocol(self) -> dict[str, Any]:
         """What was compared with what, and how, for the manifest."""
         names = self.vocabulary.names
+        coco = f"COCO, by faster-coco-eval {version('faster-coco-eval')}"
+        zero = "logit 0 within the softmax, then left out"
+        learned = "its learned embedding within the softmax, then left out"
         return {
             **asdict(self.rules),
-            "background": "logit 0 within the softmax, then left out",
+            "background": zero if self.background is None else learned,
             "nms_within": "category",
-            "average_precision": f"COCO, by faster-coco-eval {version('faster-coco-eval')}",
+            "average_precision": "LVIS, federated" if self.federation else coco,
             "vocabulary": {
                 "names": list(names),
                 "count": len(names),
@@ -156,6 +165,27 @@ class Exam:
             "objects_ignored": self.ignored,
         }
 
+    def _compare(
+        self, features: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Cosines (R, K) and probabilities (R, K) of features (R, D)."""
+        cosine, temperature = cosines(features, self.embeddings), self.rules.temperature
+        if self.background is None:
+            return cosine, probabilities(cosine, temperature)
+        background = cosines(features, self.background[None])
+        return cosine, probabilities(cosine, temperature, background)
+
+    def _precision(self) -> list[Metric]:
+        """AP by the rules of COCO or of LVIS."""
+        with_recall = not self.truth
+        if self.federation is None:
+            limit = self.rules.detections_per_image
+            counted = count_precision(self.ledger, len(self.vocabulary.names), limit)
+            return counted.metrics(self.vocabulary, with_recall=with_recall)
+        counted = count_federated(self.ledger, self.vocabulary, self.federation)
+        metrics = counted.metrics(self.vocabulary, with_recall=with_recall)
+        return metrics + by_frequency(counted, self.vocabulary, self.federation)
+
     def _select(self, boxes: NDArray[np.float32], scores: NDArray[np.float64]) -> Detections:
         """Enter the detections of the image for AP."""
         rules = self.rules
@@ -165,6 +195,7 @@ class Exam:
             threshold=rules.score_threshold,
             nms=rules.nms,
             limit=rules.detections_per_image,
+            soft=rules.soft_nms,
         )
-        self.ledger.add_detections(boxes[found.region], found.category, found.score)
+        self.ledger.add_detections(boxes_of(boxes, found), found.category, found.score)
         return found
