@@ -80,13 +80,18 @@ def found_categories(part: Part) -> set[str]:
 def images(part: Part, *, proposed: bool) -> Iterator[tuple[dict[str, Any], Proposals]]:
     """Yield each row of the images with its proposals; with none if they are not asked for."""
     for piece in part.slices():
-        proposals = piece.table("proposals") if proposed else None
-        places = {} if proposals is None else _places(proposals)
-        for batch in piece.batches("images"):
-            for at in range(batch.num_rows):  # one by one: a packed image may weigh megabytes
-                (row,) = batch.slice(at, 1).to_pylist()
-                start, stop = places.get(row["image_id"], (0, 0))
-                yield row, _proposals(proposals, start, stop)
+        yield from images_of(piece, proposed=proposed)
+
+
+def images_of(piece: Part, *, proposed: bool) -> Iterator[tuple[dict[str, Any], Proposals]]:
+    """The same for one part of the images."""
+    proposals = piece.table("proposals") if proposed else None
+    places = {} if proposals is None else _places(proposals)
+    for batch in piece.batches("images"):
+        for at in range(batch.num_rows):  # one by one: a packed image may weigh megabytes
+            (row,) = batch.slice(at, 1).to_pylist()
+            start, stop = places.get(row["image_id"], (0, 0))
+            yield row, _proposals(proposals, start, stop)
 
 
 def objects_of(row: Mapping[str, Any], vocabulary: Vocabulary) -> Objects:
