@@ -222,7 +222,7 @@ class Evaluate(Stage):
         except SourceError as error:
             part.refuse(str(row["image_id"]), "unreadable", str(error))
             return
-        exam.begin(row["width"], row["height"], objects, str(row["image_id"]))
+        exam.begin(row["image_id"], row["width"], row["height"], objects)
         if features is None:
             return
         if self.boxes == "ground-truth":
