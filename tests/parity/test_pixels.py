@@ -1,0 +1,141 @@
+"""Items 5 to 7: what a network is shown of an image, pixel by pixel."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from stages.evaluate import Evaluate
+from stages.featurize import Featurize
+from stages.models.many_images import encode_many
+from stages.models.preprocess import Size, fit, pad_batch, prepare
+from stages.models.spec import describe
+from stages.train import Train
+from stages.training.augment import MultiScale
+from tests.parity import nets
+from tests.parity.photographs import Picture, drawn, photograph
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+MEAN = (0.48145466, 0.4578275, 0.40821073)  # red, green, blue; of CLIP
+STD = (0.26862954, 0.26130258, 0.27577711)
+FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+
+
+def sides(height: int, width: int, shortest: int = 800, longest: int = 1333) -> tuple[int, int]:
+    """The size as detectron2 computes it."""
+    scale = shortest * 1.0 / min(height, width)
+    new = [shortest, scale * width] if height < width else [scale * height, shortest]
+    if max(new) > longest:
+        again = longest * 1.0 / max(new)
+        new = [side * again for side in new]
+    return int(np.floor(new[0] + 0.5)), int(np.floor(new[1] + 0.5))
+
+
+def shown(picture: Picture, size: tuple[int, int], interpolation: str) -> NDArray[np.float32]:
+    """Resized by Pillow, in [0, 1], minus CLIP's mean, over its deviation: (3, h, w)."""
+    resized = Image.fromarray(picture).resize(size[::-1], FILTERS[interpolation])
+    values = np.asarray(resized).astype(np.float32) / np.float32(255)
+    return ((values - np.float32(MEAN)) / np.float32(STD)).transpose(2, 0, 1)
+
+
+def check(picture: Picture, interpolation: str) -> None:
+    size = sides(*picture.shape[:2])
+    found = prepare(picture, Size(800, 1333), interpolation, MEAN, STD)
+    assert tuple(found.pixels.shape) == (3, *size)
+    assert np.array_equal(found.pixels.numpy(), shown(picture, size, interpolation))
+    assert found.scale == (size[1] / picture.shape[1], size[0] / picture.shape[0])
+
+
+@pytest.mark.parametrize("interpolation", FILTERS)
+@pytest.mark.parametrize(
+    ("height", "width"), [(120, 160), (160, 119), (40, 100), (173, 346), (800, 900)]
+)
+def test_item_05_every_pixel_of_a_drawn_picture_is_as_published(
+    height: int, width: int, interpolation: str
+) -> None:
+    check(drawn(height, width), interpolation)
+
+
+@pytest.mark.parametrize("interpolation", FILTERS)
+@pytest.mark.parametrize("place", [0, 5])
+def test_item_05_every_pixel_of_a_photograph_is_as_published(
+    place: int, interpolation: str
+) -> None:
+    check(photograph(place), interpolation)
+
+
+def test_item_05_a_new_model_takes_clips_mean_and_deviation(tmp_path: Path) -> None:
+    path = tmp_path / "named.json"
+    path.write_text(json.dumps(nets.config(64, [1, 1, 1, 1], 4, 12)))
+    for architecture in ("RN50", "RN101", "RN50x4", str(path)):
+        spec = describe(architecture)
+        assert (spec.mean, spec.std) == (MEAN, STD)
+
+
+def test_item_06_every_size_of_image_is_resized_as_detectron2_does() -> None:
+    draw = np.random.default_rng(0)
+    for shortest in (800, 640, 672, 704, 736, 768):
+        for height, width in draw.integers(30, 1500, (3000, 2)).tolist():
+            if max(height, width) < 1333 * min(height, width) * 2:
+                assert fit(height, width, shortest, 1333) == sides(height, width, shortest)
+
+
+@pytest.mark.parametrize("height", [346, 550, 610, 619])
+def test_item_06_a_side_that_falls_on_a_half_rounds_as_detectron2_does(height: int) -> None:
+    for shortest in (800, 704, 736, 768):
+        for image in ((height, 2 * height), (2 * height, height)):
+            assert fit(*image, shortest, 1333) == sides(*image, shortest)
+
+
+def test_item_06_each_setting_has_the_interpolation_it_was_published_with() -> None:
+    assert Train().interpolation == "bicubic"
+    assert Train().resize == ("800x1333",)
+    assert Evaluate().interpolation == "bilinear"
+    assert Evaluate().resize == "800x1333"
+    assert Featurize().resize == "800x1333"
+
+
+def test_item_07_padding_is_zero_after_normalisation_and_only_to_the_largest_of_the_batch() -> None:
+    pictures = [drawn(60, 80), drawn(90, 50)]
+    ready = [prepare(p, Size(None), "bilinear", MEAN, STD).pixels for p in pictures]
+    batch = pad_batch(ready)
+    assert batch.shape == (2, 3, 90, 80)
+    assert torch.equal(batch[0, :, :60], ready[0])
+    assert not batch[0, :, 60:].any()
+    assert torch.equal(batch[1, :, :, :50], ready[1])
+    assert not batch[1, :, :, 50:].any()
+
+
+def test_item_07_at_test_an_image_is_never_padded_by_its_neighbours(tmp_path: Path) -> None:
+    clip = nets.thin(tmp_path, side=64)
+    images = [torch.randn(3, *size, dtype=torch.float64) for size in ((64, 80), (96, 64), (64, 80))]
+    boxes = [torch.tensor([[4.0, 4, 60, 60], [0, 0, 64, 64]]) for _ in images]
+    together = encode_many(clip, images, boxes, 512)
+    for image, of_image, found in zip(images, boxes, together, strict=True):
+        with torch.no_grad():
+            alone = clip.encode_regions(image[None], [of_image])
+        np.testing.assert_allclose(found, alone.numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_item_07_a_flipped_view_is_the_mirror_image_and_its_boxes_with_it(tmp_path: Path) -> None:
+    picture, spec = drawn(50, 70), nets.thin(tmp_path, side=64).spec
+    augment = MultiScale((Size(800, 1333),), flip=True, interpolation="bicubic", spec=spec)
+    views = [augment(picture, np.random.default_rng(seed)) for seed in range(8)]
+    assert {view.flipped for view in views} == {False, True}
+    size = sides(50, 70)
+    plain = shown(picture, size, "bicubic")
+    box = np.float32([[7, 5, 21, 30]])
+    x, y = size[1] / 70, size[0] / 50
+    for view in views:
+        assert np.array_equal(view.pixels.numpy(), plain[:, :, ::-1] if view.flipped else plain)
+        left, right = (size[1] - 21 * x, size[1] - 7 * x) if view.flipped else (7 * x, 21 * x)
+        np.testing.assert_allclose(view.place(box), [[left, 5 * y, right, 30 * y]], rtol=1e-6)
