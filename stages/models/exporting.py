@@ -1,0 +1,180 @@
+"""Weights for other programs: open_clip's safetensors, and files in RegionCLIP's layout.
+
+Tensors are float32 and bare: nothing of a module's own bookkeeping goes along, so that a frozen
+batch norm that reads the file takes its statistics as they are.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import open_clip
+import torch
+
+from schemas.errors import SourceError
+from stages.models.key_maps_out import (
+    CLIP_PREFIX,
+    detectron2_rpn,
+    regionclip_clip,
+    regionclip_head,
+    regionclip_rpn,
+)
+from stages.models.rpn_spec import read_spec
+from stages.models.spec import Spec
+from stages.models.weights import State, read_state, write_state
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_QUICK: Final = "-quickgelu"  # what open_clip appends to the name of an architecture that has it
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """The two files of a teacher, student, detector or proposal network.
+
+    Attributes:
+        config: model.json.
+        weights: weights.safetensors.
+    """
+
+    config: Path
+    weights: Path
+
+    @property
+    def is_detector(self) -> bool:
+        """Whether model.json tells of a head beside the CLIP."""
+        return "detector" in self.content()
+
+    @property
+    def has_language(self) -> bool:
+        """Whether the language encoder is among the weights."""
+        return bool(self.content().get("language", True))
+
+    def content(self) -> dict[str, Any]:
+        """What model.json says.
+
+        Raises:
+            SourceError: If it cannot be read.
+        """
+        try:
+            return dict(json.loads(self.config.read_text("utf-8")))
+        except (OSError, ValueError) as error:
+            raise SourceError(f"{self.config} does not describe a model: {error}") from error
+
+    def clip_state(self) -> State:
+        """The tensors of the CLIP, with the names open_clip gives them, float32."""
+        state = read_state(self.weights)
+        if not self.is_detector:
+            return state
+        return {n.removeprefix(CLIP_PREFIX): v for n, v in state.items() if n.startswith("clip.")}
+
+
+def write_open_clip(model: ModelFiles, weights: Path, config: Path) -> str | None:
+    """Write what `open_clip.create_model(NAME, pretrained=FILE)` loads; the name to give it.
+
+    Args:
+        model: A teacher, student or detector; of a detector the CLIP is written.
+        weights: Safetensors to make.
+        config: JSON to make if open_clip knows no architecture of this configuration; its name
+            without the suffix is then that of the model, once `open_clip.add_model_config` has it.
+
+    Returns:
+        open_clip's name of the architecture; None if `config` was written instead.
+
+    Raises:
+        SourceError: If the files cannot be read, or hold no language encoder.
+    """
+    if not model.has_language:
+        raise SourceError(
+            f"{model.weights} has no language encoder, without which open_clip loads no model; "
+            f"export it with --format regionclip, or its regions with --format onnx"
+        )
+    spec = Spec.read(model.config)
+    name = published_name(spec)
+    if name is None:
+        config.write_text(json.dumps(spec.config, indent=2, sort_keys=True) + "\n", "utf-8")
+    write_state(model.clip_state(), weights, torch.float32)
+    return name
+
+
+def published_name(spec: Spec) -> str | None:
+    """The name under which open_clip knows exactly this configuration, if it does."""
+    bare = (spec.architecture or "").removesuffix(_QUICK)
+    for name in (bare, bare + _QUICK):
+        known = open_clip.get_model_config(name) if bare else None
+        if known is not None and _same(known, spec.config):
+            return name
+    return None
+
+
+def write_regionclip(
+    model: ModelFiles,
+    path: Path,
+    teacher: ModelFiles | None = None,
+    rpn: State | None = None,
+) -> int:
+    """Write a `.pth` in RegionCLIP's layout; how many tensors it holds.
+
+    Args:
+        model: Teacher, student or detector with a CLIP ResNet.
+        path: File to make: {"model": {name: tensor}}.
+        teacher: Written along as `teacher_backbone.*`.
+        rpn: Written along as `offline_*`: tensors named as detectron2 names them.
+
+    Raises:
+        SourceError: If a file cannot be read, or an image tower is no CLIP ResNet.
+    """
+    state = regionclip_state(model)
+    if teacher is not None:
+        visual = regionclip_clip(_resnet(teacher), "teacher_backbone.")
+        state |= {n: v for n, v in visual.items() if n.startswith("teacher_backbone.")}
+    if rpn is not None:
+        state |= regionclip_rpn(rpn)
+    with path.open("wb") as file:  # not by name: torch would write the draft's name into the file
+        torch.save({"model": {name: value.clone() for name, value in state.items()}}, file)
+    return len(state)
+
+
+def regionclip_state(model: ModelFiles) -> State:
+    """The tensors of a model under RegionCLIP's names, float32."""
+    state = regionclip_clip(_resnet(model), "backbone.")
+    return state | (regionclip_head(read_state(model.weights)) if model.is_detector else {})
+
+
+def offline_rpn(model: ModelFiles) -> State:
+    """The tensors of a proposal network under detectron2's names, float32.
+
+    Raises:
+        SourceError: If it was not made to detectron2's plan, which RegionCLIP's configurations
+            rebuild it from.
+    """
+    spec = read_spec(model.config)
+    if getattr(spec, "anchors", "torchvision") != "detectron2":
+        raise SourceError(
+            f"{model.config} describes a proposal network with torchvision's anchors, which "
+            f"RegionCLIP cannot rebuild; give --with-rpn one that was imported from detectron2"
+        )
+    return detectron2_rpn(read_state(model.weights))
+
+
+def _resnet(model: ModelFiles) -> State:
+    spec = Spec.read(model.config)
+    if not isinstance(spec.config["vision_cfg"].get("layers"), list):
+        raise SourceError(
+            f"RegionCLIP's layout is that of CLIP ResNets, and {model.config} describes another "
+            f"image tower; use --format open_clip or onnx"
+        )
+    return model.clip_state()
+
+
+def _same(known: dict[str, Any], mine: Any) -> bool:
+    """Whether two configurations build the same network: absent means not set."""
+
+    def told(config: dict[str, Any]) -> dict[str, Any]:
+        plain = {k: told(v) if isinstance(v, dict) else v for k, v in config.items()}
+        return {k: v for k, v in plain.items() if v not in (None, False)}
+
+    return told(dict(known)) == told(dict(mine))
