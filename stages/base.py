@@ -180,6 +180,13 @@ class Stage(ABC):
         """Hashes of what lies outside the store and decides the rows: sources, weights, lists."""
         return {}
 
+    def unseen(self) -> tuple[str, ...] | None:
+        """Categories that no localizer among the inputs should have been trained on.
+
+        None if it does not matter to this stage; see `pipeline.exposure`.
+        """
+        return None
+
     def plan(self, parts: Mapping[str, Sequence[int]]) -> Sequence[int]:
         """Part numbers to compute, given those of each input read `each`."""
         return [0] if self.gang else next(iter(parts.values()), [0])

@@ -1,64 +1,64 @@
-"""Evaluate: how well a teacher or student recognises objects it was never taught to name.
+"""Evaluate: how well a teacher, student or detector recognises objects.
 
 With ground-truth boxes: is the true category the most probable one (top-1, top-5)? And, taking
 every category a box may be as a detection, average precision. With proposals: AP and AR as COCO
-defines them. What was measured, and how, is in the note `protocol` of the manifest; what was said
-about each box is in detections.parquet beside the rows.
+defines them, or with `--annotations` as LVIS does. What was measured, and how, is in the note
+`protocol` of the manifest; what was said about each box is in detections.parquet beside the rows.
 
 Average precision ranks the detections of all images together, so this is one task over all parts
 and a second worker would have nothing to do; memory holds the objects and detections.
 
-Shapes: R boxes of an image, N objects, K categories.
+Shapes: R boxes of an image, N objects, K categories, D width.
 
-Source: RegionCLIP (arXiv:2112.09106), zero-shot inference; defaults as in its COCO configuration.
-Federated evaluation (LVIS: categories known to be absent from an image) is not done.
+Source: RegionCLIP (arXiv:2112.09106), inference; defaults as in its COCO configuration. The whole
+protocols it was judged by are presets, in `stages.evaluation.protocols`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from schemas.boxes import clip as clip_boxes
-from schemas.errors import ArtifactError, OptionError, SourceError
+from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
+from schemas.detectors import DETECTORS
+from schemas.errors import ArtifactError, OptionError
 from schemas.images import IMAGES
 from schemas.metrics import METRICS
 from schemas.proposals import PROPOSALS
 from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, each, option, whole
-from stages.evaluation.scenes import Proposals, found_categories, images, objects_of
+from stages.evaluation.choice import choose, read_lists
+from stages.evaluation.protocols import FEDERATED, PRESETS, deviations
+from stages.evaluation.scenes import images
 from stages.evaluation.scores import FORMULAS
-from stages.evaluation.vocabulary import (
-    Vocabulary,
-    make_vocabulary,
-    read_categories,
-    read_splits,
-    shortened,
-)
+from stages.evaluation.suppression import SOFT_NMS, SoftNms
+from stages.evaluation.vocabulary import list_digest
 from stages.models.size import Size
 from stages.sources.files import digest_of, file_digest
 from stages.text.templates import read_templates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    import numpy as np
     import pyarrow as pa
-    from numpy.typing import NDArray
 
     from schemas.table import Table
+    from stages.evaluation.choice import Choice, Lists
     from stages.evaluation.exam import Exam, Rules
-    from stages.models.network import Clip
+    from stages.evaluation.recognise import Model
 
-_PROMPTS = 1024  # encoded together
+_TEMPERATURE = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate(Stage):
-    """Measure zero-shot recognition of a teacher or student against ground truth."""
+    """Measure recognition by a teacher, student or detector against ground truth."""
 
+    preset: str | None = option(
+        None, "a published protocol: sets the options below that are not given", choices=(*PRESETS,)
+    )
     boxes: str = option(
         "ground-truth",
         "what is named: the boxes people drew, or proposals",
@@ -74,12 +74,22 @@ class Evaluate(Stage):
     )
     categories: Path | None = option(
         None,
-        "vocabulary: a name per line, or a JSON list; default: --splits, else all in the images",
+        "vocabulary: a name per line, a JSON list, or coco-80, coco-65, coco-48, coco-17; "
+        "default: --annotations, --embeddings, --splits, a detector's own, else all in the images",
         recipe=False,
     )
     splits: Path | None = option(
-        None, 'JSON such as {"base": [...], "novel": [...]}: metrics for each', recipe=False
+        None,
+        'JSON such as {"base": [...], "novel": [...]}, or coco-ovd: metrics for each',
+        recipe=False,
     )
+    annotations: Path | None = option(
+        None,
+        "LVIS's JSON: categories, base and novel (rare), and what is known to be absent from each "
+        "image; then AP is LVIS's",
+        recipe=False,
+    )
+    bare_images: bool = option(True, "also images without an object of the vocabulary")
     unlisted: str = option(
         "refuse",
         "objects whose category the vocabulary lacks: refuse the images, or ignore the objects",
@@ -95,7 +105,10 @@ class Evaluate(Stage):
         "over prompts: reference (mean as they are) or openai (normalise, mean, normalise)",
         choices=("reference", "openai"),
     )
-    temperature: float = option(0.01, "divides cosine similarity; lower is sharper", above=0)
+    temperature: float | None = option(
+        None, "divides cosine similarity; default: a detector's own, else 0.01", above=0
+    )
+    move_boxes: bool = option(True, "proposals as a detector moves them; others have no say")
     resize: str = option(
         "800x1333", "image for roialign: SHORTESTxLONGEST side in pixels, native, or none"
     )
@@ -105,14 +118,19 @@ class Evaluate(Stage):
     score: str = option(
         "auto",
         "ranks detections: probability; sqrt-objectness, the root of probability times "
-        "objectness; sqrt-logit, with the raw logit as published; auto: sqrt-objectness for "
-        "proposals",
+        "objectness; sqrt-logit, with the raw logit as published; sqrt-sigmoid, with its sigmoid; "
+        "auto: sqrt-objectness for proposals",
         choices=("auto", *FORMULAS),
     )
     score_threshold: float = option(0.001, "leave out detections of this score or less")
     nms: float = option(
         0.5, "IoU above which the less sure of two boxes of a category goes", at_least=0, at_most=1
     )
+    soft_nms: str = option(
+        "none", "lower the less sure of overlapping boxes instead of --nms", choices=SOFT_NMS
+    )
+    soft_nms_sigma: float = option(0.5, "of gaussian; smaller is stricter", above=0)
+    soft_nms_prune: float = option(0.001, "scores lowered to this or less are dropped")
     detections_per_image: int = option(100, "keep the surest of an image", at_least=1)
 
     name: ClassVar[str] = "evaluate"
@@ -120,9 +138,11 @@ class Evaluate(Stage):
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),
         "proposals": each(PROPOSALS, optional=True),
-        "model": whole(TEACHERS, also=(STUDENTS,)),
+        "model": whole(TEACHERS, also=(STUDENTS, DETECTORS)),
+        "embeddings": whole(CONCEPT_EMBEDDINGS, optional=True, named=True),
     }
     writes: ClassVar[Table] = METRICS
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = PRESETS
     gang: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -132,6 +152,11 @@ class Evaluate(Stage):
             raise OptionError(
                 f"rc evaluate: --score {self.score} needs an objectness, which ground-truth boxes "
                 f"do not have; use --boxes proposals or --score probability"
+            )
+        if self.preset in FEDERATED and not self.annotations:
+            raise OptionError(
+                f"rc evaluate: --preset {self.preset} needs --annotations, the LVIS JSON that says "
+                f"which categories were looked for in each image"
             )
 
     def requires(self) -> Mapping[str, Reads]:
@@ -143,10 +168,16 @@ class Evaluate(Stage):
     def digests(self) -> Mapping[str, str]:
         """See `Stage.digests`: the prompt templates and the lists of names."""
         lists = {"categories": self.categories, "splits": self.splits}
+        files = {"annotations": self.annotations}
         return {
             "templates": digest_of(*read_templates(self.templates)),
-            **{role: file_digest(str(path)) for role, path in lists.items() if path},
+            **{role: list_digest(path) for role, path in lists.items() if path},
+            **{role: file_digest(str(path)) for role, path in files.items() if path},
         }
+
+    def unseen(self) -> tuple[str, ...] | None:
+        """See `Stage.unseen`: the novel categories, if a split is called that."""
+        return self._lists().splits.get("novel", ())
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Yield the metrics.
@@ -157,99 +188,106 @@ class Evaluate(Stage):
         from stages.evaluation.detections_file import DetectionsFile
         from stages.evaluation.exam import Exam
         from stages.evaluation.metrics import as_rows
-        from stages.models.text_embeddings import embed_names
+        from stages.evaluation.recognise import Look
+        from stages.evaluation.sitting import Sitting
 
-        vocabulary = self._vocabulary(part)
-        templates = read_templates(self.templates)
-        clip = self._model(part)
-        embeddings = embed_names(clip, vocabulary.names, templates, self.averaging, _PROMPTS)
-        with DetectionsFile(part.attach("detections.parquet"), vocabulary) as file:
-            exam = Exam(vocabulary, embeddings.numpy(), self._rules(), file)
-            for row, proposals in images(part, proposed=self.boxes == "proposals"):
-                self._examine(part, exam, clip, row, proposals)
+        model, lists = self._model(part), self._lists()
+        choice = choose(part, lists, model, refuse=self.unlisted == "refuse")
+        self._check_moves(model, choice)
+        with DetectionsFile(part.attach("detections.parquet"), choice.vocabulary) as file:
+            exam = Exam(
+                choice.vocabulary,
+                choice.embeddings,
+                self._rules(model),
+                file,
+                background=model.background,
+                federation=lists.federation,
+            )
+            sitting = Sitting(
+                exam,
+                model,
+                Look(self.pooling, self.resize, self.interpolation, self.crop_margin),
+                proposed=self.boxes == "proposals",
+                move_boxes=self.move_boxes,
+                bare_images=self.bare_images,
+            )
+            for row, proposals in images(part, proposed=sitting.proposed):
+                sitting.take(part, row, proposals)
                 part.advance()
         metrics = exam.metrics()
-        part.note("protocol", self._protocol(exam, templates))
+        part.note("protocol", self._protocol(exam, model, choice))
+        part.note("warnings", self._warnings(exam, model, choice))
         yield as_rows(metrics)
 
-    def _vocabulary(self, part: Part) -> Vocabulary:
-        categories = read_categories(self.categories) if self.categories else None
-        splits = read_splits(self.splits) if self.splits else {}
-        found = found_categories(part)
-        vocabulary = make_vocabulary(categories, splits, found)
-        missing = vocabulary.missing(found)
-        if missing and self.unlisted == "refuse":
-            raise ArtifactError(
-                f"{len(missing)} categories of the images are not in the vocabulary "
-                f"({shortened(missing)}); add them to it, or leave their objects out with "
-                f"--unlisted ignore"
-            )
-        return vocabulary
+    def _lists(self) -> Lists:
+        return read_lists(
+            self.categories,
+            self.splits,
+            self.annotations,
+            read_templates(self.templates),
+            self.averaging,
+        )
 
-    def _model(self, part: Part) -> Clip:
+    def _model(self, part: Part) -> Model:
+        from stages.evaluation.recognise import load_model
         from stages.models import device
-        from stages.models.clip import load_clip
 
         device.set_threads(self.threads)
         device.deterministic()
-        return load_clip(
+        return load_model(
             part.attachment("model", "model.json"),
             part.attachment("model", "weights.safetensors"),
             self.device,
         )
 
-    def _rules(self) -> Rules:
+    def _check_moves(self, model: Model, choice: Choice) -> None:
+        moved = self.boxes == "proposals" and self.move_boxes and model.moves == "specific"
+        if moved and choice.vocabulary.names != model.categories:
+            raise ArtifactError(
+                f"this detector moves boxes for each of the {len(model.categories)} categories it "
+                f"learned, so it can only be asked for these; leave the boxes where they are with "
+                f"--no-move-boxes, or finetune one with --regression agnostic"
+            )
+
+    def _rules(self, model: Model) -> Rules:
         from stages.evaluation.exam import Rules
 
         by_itself = "probability" if self.boxes == "ground-truth" else "sqrt-objectness"
+        soft = SoftNms(self.soft_nms, self.soft_nms_sigma, self.soft_nms_prune, self.nms)
         return Rules(
-            temperature=self.temperature,
+            temperature=self.temperature or model.temperature or _TEMPERATURE,
             score=by_itself if self.score == "auto" else self.score,
             score_threshold=self.score_threshold,
             nms=self.nms,
             detections_per_image=self.detections_per_image,
+            soft_nms=None if self.soft_nms == "none" else soft,
         )
 
-    def _examine(
-        self, part: Part, exam: Exam, clip: Clip, row: Mapping[str, Any], proposals: Proposals
-    ) -> None:
-        """Enter one image; if it cannot be read it goes to quarantine, its objects uncounted."""
-        objects = objects_of(row, exam.vocabulary)
-        named = objects.single()
-        boxes = named.boxes if self.boxes == "ground-truth" else proposals.boxes
-        try:
-            features = self._features(clip, row, boxes) if len(boxes) else None
-        except SourceError as error:
-            part.refuse(str(row["image_id"]), "unreadable", str(error))
-            return
-        exam.begin(row["image_id"], row["width"], row["height"], objects)
-        if features is None:
-            return
-        if self.boxes == "ground-truth":
-            exam.classify(row["image_id"], named, features)
-        else:
-            inside = replace(proposals, boxes=clip_boxes(boxes, row["width"], row["height"]))
-            exam.detect(row["image_id"], inside, features)
-
-    def _features(
-        self, clip: Clip, row: Mapping[str, Any], boxes: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
-        from stages.evaluation.recognise import Look, region_features
-        from stages.pixels import load_image
-
-        look = Look(self.pooling, self.resize, self.interpolation, self.crop_margin)
-        return region_features(clip, load_image(row), boxes, look)
-
-    def _protocol(self, exam: Exam, templates: Sequence[str]) -> dict[str, Any]:
+    def _protocol(self, exam: Exam, model: Model, choice: Choice) -> dict[str, Any]:
         crop = self.pooling == "crop"
         view = {"crop_margin": self.crop_margin} if crop else {"resize": self.resize}
+        moved = self.boxes == "proposals" and self.move_boxes
+        used = {**vars(self), "temperature": exam.rules.temperature}
         return {
+            "preset": self.preset,
+            "deviations": deviations(self.preset, used),
             "boxes": self.boxes,
             "pooling": self.pooling,
             **view,
             "interpolation": self.interpolation,
-            "templates": list(templates),
-            "averaging": self.averaging,
+            "box_deltas": model.moves if moved else "none",
             "unlisted": self.unlisted,
+            "bare_images": self.bare_images,
+            **choice.protocol(),
             **exam.protocol(),
         }
+
+    def _warnings(self, exam: Exam, model: Model, choice: Choice) -> list[str]:
+        """What makes the numbers say less than they seem to."""
+        said = choice.warnings(exam.ignored)
+        if model.temperature and model.temperature != exam.rules.temperature:
+            said.append(
+                f"the detector was trained at temperature {model.temperature:g}, and judged at "
+                f"{exam.rules.temperature:g}"
+            )
+        return said

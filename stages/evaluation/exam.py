@@ -61,6 +61,7 @@ class Exam:
         background: (D,) what a detector has learned to be nothing; None: its logit is 0.
         federation: What LVIS knows of the images; then AP is LVIS's, else COCO's.
         ignored: Objects left out, their categories not being in the vocabulary.
+        skipped: Images left out, having no object of the vocabulary.
     """
 
     vocabulary: Vocabulary
@@ -73,6 +74,7 @@ class Exam:
     truth: list[NDArray[np.int64]] = field(default_factory=list)
     rank: list[NDArray[np.int64]] = field(default_factory=list)
     ignored: int = 0
+    skipped: int = 0
 
     def begin(self, image_id: str, width: int, height: int, objects: Objects) -> None:
         """Begin the next image; nothing need be said about it."""
@@ -84,6 +86,11 @@ class Exam:
             objects.is_crowd.tolist(),
         )
         self.ignored += objects.ignored
+
+    def skip(self, objects: Objects) -> None:
+        """Leave an image out; the objects it has outside the vocabulary are counted as ignored."""
+        self.ignored += objects.ignored
+        self.skipped += 1
 
     def classify(self, image_id: str, objects: Objects, features: NDArray[np.float32]) -> None:
         """Name the objects of the image: a row each, and for AP whatever else each box may be.
@@ -161,6 +168,7 @@ class Exam:
                 "splits": {split: len(ids) for split, ids in self.vocabulary.splits.items()},
             },
             "images": len(self.ledger.images),
+            "images_skipped": self.skipped,
             "objects": sum(not o["iscrowd"] for o in self.ledger.objects),
             "objects_ignored": self.ignored,
         }

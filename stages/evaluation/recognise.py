@@ -12,12 +12,18 @@ import numpy as np
 import torch
 from PIL import Image
 
+from stages.models.box_deltas import decode
+from stages.models.clip import load_clip
+from stages.models.detector import is_detector, load_detector
 from stages.models.preprocess import normalise, prepare
 from stages.models.size import Size
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
+    from stages.models.detector import Detector
     from stages.models.network import Clip
 
 _TOGETHER: Final = 128  # regions embedded together: 100 MB of RoIAligned maps of an RN50
@@ -40,6 +46,72 @@ class Look:
     resize: str
     interpolation: str
     margin: float
+
+
+@dataclass(frozen=True)
+class Model:
+    """What is evaluated: a CLIP, and the detector around it if it is one."""
+
+    clip: Clip
+    detector: Detector | None = None
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """What a detector has learned, in the order of its embeddings; nothing for a CLIP."""
+        return self.detector.head.categories if self.detector else ()
+
+    @property
+    def temperature(self) -> float | None:
+        """What a detector divides its cosines by."""
+        return self.detector.head.temperature if self.detector else None
+
+    @property
+    def background(self) -> NDArray[np.float32] | None:
+        """(D,) if a detector has learned one."""
+        if self.detector is None or self.detector.head.background == "zero":
+            return None
+        return np.asarray(self.detector.background.detach().float().cpu().numpy())
+
+    @property
+    def embeddings(self) -> NDArray[np.float32] | None:
+        """(K, D) of a detector's own categories."""
+        if self.detector is None:
+            return None
+        return np.asarray(self.detector.embeddings.float().cpu().numpy())
+
+    @property
+    def moves(self) -> str:
+        """How boxes are moved: agnostic, specific (to each category learned), or none."""
+        return self.detector.head.regression if self.detector else "none"
+
+    @torch.inference_mode()
+    def moved(
+        self, features: NDArray[np.float32], boxes: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Where a detector says the boxes really are: (R, 4), or (R, K, 4) if that is specific.
+
+        Args:
+            features: (R, D), as they are.
+            boxes: (R, 4), in any frame.
+        """
+        deltas = self.detector.regress(torch.from_numpy(features)) if self.detector else None
+        if deltas is None or self.detector is None:
+            return boxes
+        moved = decode(torch.from_numpy(boxes), deltas.float().cpu(), self.detector.head.weights)
+        found = np.asarray(moved.numpy())
+        return found if self.moves == "agnostic" else found.reshape(len(boxes), -1, 4)
+
+
+def load_model(config: Path, weights: Path, device: str) -> Model:
+    """The teacher, student or detector of two files, frozen, once per process.
+
+    Raises:
+        SourceError: If the files are missing, damaged, or do not fit each other.
+    """
+    if not is_detector(config):
+        return Model(load_clip(config, weights, device))
+    detector = load_detector(config, weights, device)
+    return Model(detector.clip, detector)
 
 
 @torch.inference_mode()

@@ -9,6 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from schemas.errors import ArtifactError, SourceError
+from stages.evaluation.coco_names import LISTS, SPLITS
+from stages.sources.files import digest_of, file_digest
 from stages.sources.names import read_names
 
 if TYPE_CHECKING:
@@ -77,11 +79,13 @@ def make_vocabulary(
 
 
 def read_categories(path: Path) -> list[str]:
-    """The names in a file: one per line, or a JSON list.
+    """The names in a file: one per line, or a JSON list; or those of a list known by name.
 
     Raises:
-        SourceError: If it is neither.
+        SourceError: If it is none of these.
     """
+    if known := LISTS.get(str(path)):
+        return list(known)
     if path.suffix.lower() != ".json":
         return read_names(path)
     content = _read_json(path)
@@ -93,9 +97,13 @@ def read_categories(path: Path) -> list[str]:
 def read_splits(path: Path) -> dict[str, tuple[str, ...]]:
     """Names by split in a JSON file such as {"base": ["cat", ...], "novel": [...]}.
 
+    Splits that are known by name need no file.
+
     Raises:
         SourceError: If the file is anything else, or calls a split "all".
     """
+    if known := SPLITS.get(str(path)):
+        return dict(known)
     content = _read_json(path)
     good = isinstance(content, dict) and content and all(map(_is_names, content.values()))
     if not good or "all" in content:
@@ -104,6 +112,12 @@ def read_splits(path: Path) -> dict[str, tuple[str, ...]]:
             f'such as {{"base": [...], "novel": [...]}}; "all" is always there by itself'
         )
     return {str(name): tuple(names) for name, names in content.items()}
+
+
+def list_digest(path: Path) -> str:
+    """Hash of a file of names or splits, or of one that is known by name, hexadecimal."""
+    known = LISTS.get(str(path)) or SPLITS.get(str(path))
+    return digest_of(json.dumps(known)) if known else file_digest(str(path))
 
 
 def shortened(names: Sequence[str]) -> str:

@@ -340,9 +340,11 @@ def test_a_size_that_is_none_is_refused_at_once() -> None:
 
 
 def test_proposals_are_asked_for_only_if_they_are_named() -> None:
-    assert list(Evaluate().requires()) == ["images", "model"]
+    assert list(Evaluate().requires()) == ["images", "model", "embeddings"]
     reads = Evaluate(boxes="proposals").requires()
-    assert list(reads) == ["images", "proposals", "model"]
+    assert list(reads) == ["images", "proposals", "model", "embeddings"]
+    assert reads["embeddings"].optional
+    assert reads["embeddings"].named
     assert not reads["proposals"].optional
 
 
