@@ -34,10 +34,12 @@ def thin(
     clip = create_clip(str(path), seed=1)
     draw = torch.Generator().manual_seed(2)
     for name, value in clip.network.state_dict().items():
-        if name.endswith(("running_mean", "running_var")):
+        if name.endswith("running_var"):
+            value.copy_(torch.rand(value.shape, generator=draw) * 0.5 + 0.1)
+        elif name.endswith((".bias", "running_mean", "positional_embedding")):
+            value.copy_(torch.randn(value.shape, generator=draw) * 0.3)
+        elif ".bn" in name or "downsample.1" in name:
             value.copy_(torch.rand(value.shape, generator=draw) + 0.5)
-        elif name.endswith(".bias") or ".bn" in name or "downsample.1" in name:
-            value.copy_(torch.rand(value.shape, generator=draw) + 0.3)
         elif "attnpool" in name:
-            value.copy_(torch.randn(value.shape, generator=draw) * value.shape[-1] ** -0.5)
+            value.copy_(torch.randn(value.shape, generator=draw) * 1.5 * value.shape[-1] ** -0.5)
     return clip.double().eval()

@@ -1,0 +1,216 @@
+"""Items 13 to 16: a step of student training, alone and on two ranks."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import torch
+
+from stages.propose import Propose
+from stages.train import Train
+from stages.training.region_batches import RegionBatch
+from stages.training.regions import Regions
+from stages.training.stream import generator
+from stages.training.student import Objective, Student, make_trainable
+from tests.parity import nets, plain
+from tests.stages.training.two_ranks import averaged, on_two_ranks
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+SIDE, CONCEPTS, TEMPERATURE = 64, 5, 0.1
+CAPTIONS = ("a dog", "two red cats", "a bus on a street", "a green apple")
+WHOLE = torch.tensor([0.0, 0.0, SIDE, SIDE])
+
+
+def batch(images: Sequence[int]) -> RegionBatch:
+    """Some of four images of equal size, two regions each."""
+    draw = torch.Generator().manual_seed(0)
+    pixels = torch.randn(4, 3, SIDE, SIDE, generator=draw)
+    corners = torch.rand(4, 2, 2, 2, generator=draw).sort(dim=2).values * SIDE
+    targets = torch.rand(4, 2, CONCEPTS, generator=draw).softmax(dim=2)
+    chosen = list(images)
+    best = targets[chosen].flatten(0, 1).topk(CONCEPTS, dim=1)
+    return RegionBatch(
+        pixels[chosen],
+        [(SIDE, SIDE)] * len(chosen),
+        [corners[b].flatten(1) for b in chosen],
+        best.indices[:, 0],
+        (best.indices, best.values, torch.zeros(len(best.values))),
+        [CAPTIONS[b] for b in chosen],
+    )
+
+
+def student(folder: Path, **objective: Any) -> Student:
+    folder.mkdir(parents=True, exist_ok=True)
+    clip = nets.thin(folder, SIDE).float()
+    make_trainable(clip, "reference")
+    draw = torch.Generator().manual_seed(9)
+    vectors = torch.randn(CONCEPTS, clip.width, generator=draw)
+    return Student(clip, vectors, Objective(temperature=TEMPERATURE, **objective), "float32")
+
+
+def gradients(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {n: p.grad.clone() for n, p in module.named_parameters() if p.grad is not None}
+
+
+def step(folder: Path, images: Sequence[int], **objective: Any) -> tuple[dict[str, float], Student]:
+    learner = student(folder, **objective)
+    terms = learner.losses(batch(images))
+    terms["loss"].backward()
+    return {name: float(term.detach()) for name, term in terms.items()}, learner
+
+
+def _half(folder: Path, objective: dict[str, float], rank: int) -> dict[str, Any]:
+    images = (0, 1) if rank == 0 else (2, 3)
+    terms, learner = step(folder / str(rank), images, **objective)
+    return {"terms": terms, "gradients": averaged(learner.module)}
+
+
+def halves(folder: Path, **objective: Any) -> list[dict[str, Any]]:
+    return on_two_ranks(functools.partial(_half, folder / "nets", objective), folder / "answers")
+
+
+def close(found: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]) -> None:
+    assert wanted.keys() <= found.keys()
+    largest = max(float(g.abs().max()) for g in wanted.values())
+    assert largest > 1e-3
+    for name, gradient in wanted.items():
+        torch.testing.assert_close(found[name], gradient, rtol=1e-3, atol=1e-5 * largest)
+
+
+def test_item_13_two_ranks_have_the_image_text_loss_and_gradient_of_one(tmp_path: Path) -> None:
+    only = {"contrastive": 0.0, "distillation": 0.0}
+    found = halves(tmp_path, **only)
+    alone, learner = step(tmp_path / "alone", range(4), **only)
+    for half in found:
+        assert half["terms"]["image_text"] == pytest.approx(alone["image_text"], rel=1e-5)
+        close(half["gradients"], gradients(learner.module))
+    half, _ = step(tmp_path / "half", (0, 1), **only)
+    assert abs(half["image_text"] - alone["image_text"]) > 1e-2  # more negatives make it harder
+
+
+def test_item_12_the_contrastive_loss_stays_on_its_rank(tmp_path: Path) -> None:
+    only = {"image_text": 0.0, "distillation": 0.0}
+    found = halves(tmp_path, **only)
+    for rank, images in enumerate(((0, 1), (2, 3))):
+        alone, _ = step(tmp_path / "alone", images, **only)
+        assert found[rank]["terms"]["contrastive"] == pytest.approx(alone["contrastive"], rel=1e-5)
+
+
+def test_item_12_gathered_negatives_give_the_loss_and_gradient_of_one_batch(tmp_path: Path) -> None:
+    only = {"image_text": 0.0, "distillation": 0.0, "negatives": "gathered"}
+    found = halves(tmp_path, **only)
+    alone, learner = step(tmp_path / "alone", range(4), **only)
+    mean = sum(half["terms"]["contrastive"] for half in found) / 2
+    assert mean == pytest.approx(alone["contrastive"], rel=1e-5)
+    close(found[0]["gradients"], gradients(learner.module))
+
+
+def test_item_12_over_concepts_each_concept_counts_once(tmp_path: Path) -> None:
+    learner = student(tmp_path, over="concepts", image_text=0.0, distillation=0.0)
+    given = batch(range(4))
+    terms = learner.losses(given)
+    with torch.no_grad():
+        features = learner.module.encode_regions(given.pixels, given.boxes).double()
+    distinct = sorted(set(given.concept_ids.tolist()))
+    assert len(distinct) < len(given.concept_ids)
+    draw = torch.Generator().manual_seed(9)
+    concepts = torch.randn(CONCEPTS, features.shape[1], generator=draw).double()
+    units = torch.nn.functional.normalize(concepts, dim=1)[distinct]
+    logits = torch.nn.functional.normalize(features, dim=1) @ units.T / TEMPERATURE
+    places = torch.tensor([distinct.index(i) for i in given.concept_ids.tolist()])
+    wanted = torch.nn.functional.cross_entropy(logits, places)
+    assert terms["contrastive"].item() == pytest.approx(wanted.item(), rel=1e-4)
+
+
+def whole_features(folder: Path, whole: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """What a student takes for the whole of a smaller image, and that image's row written out."""
+    learner = student(folder, whole=whole)
+    given = batch((0, 1))
+    height, width = 48, 32
+    pixels = given.pixels.clone()
+    pixels[0, :, height:], pixels[0, :, :, width:] = 0.0, 0.0
+    padded = RegionBatch(
+        pixels,
+        [(height, width), (SIDE, SIDE)],
+        given.boxes,
+        given.concept_ids,
+        given.teacher,
+        given.captions,
+    )
+    none = [b[:0] for b in padded.boxes]
+    with torch.no_grad():
+        _, images = learner._features(padded, none, [0, 1])
+    weights = plain.weights_of(learner.module.network)
+    dense = plain.trunk(weights, pixels.double())
+    box = WHOLE if whole == "padded" else torch.tensor([0.0, 0.0, width, height])
+    wanted = [
+        plain.region_feature(weights, dense[b], box if b == 0 else WHOLE, SIDE // 16, nets.HEADS)
+        for b in range(2)
+    ]
+    return images.double(), torch.nn.functional.normalize(torch.stack(wanted), dim=1)
+
+
+@pytest.mark.parametrize("whole", ["padded", "image"])
+def test_item_14_the_whole_image_is_the_padded_canvas_unless_asked(tmp_path, whole) -> None:
+    assert Train().whole_image == "padded"
+    found, wanted = whole_features(tmp_path, whole)
+    torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-4)
+
+
+def test_item_14_the_two_differ_where_there_is_padding(tmp_path: Path) -> None:
+    padded, _ = whole_features(tmp_path, "padded")
+    bare, _ = whole_features(tmp_path, "image")
+    assert (padded[0] - bare[0]).abs().max() > 1e-3
+    torch.testing.assert_close(padded[1], bare[1])
+
+
+def test_item_15_the_total_is_the_plain_sum(tmp_path: Path) -> None:
+    terms = student(tmp_path).losses(batch(range(4)))
+    total = terms["contrastive"] + terms["distillation"] + terms["image_text"]
+    assert terms["loss"].item() == pytest.approx(total.item(), rel=1e-6)
+
+
+def proposed(count: int, labelled: Sequence[int]) -> Regions:
+    places = np.array(labelled, dtype=np.int64)
+    boxes = np.arange(4.0 * count, dtype=np.float32).reshape(count, 4)
+    tops = np.zeros((len(places), 1))
+    return Regions(
+        boxes, places, places, tops.astype(np.int32), tops.astype(np.float32), tops[:, 0]
+    )
+
+
+def test_item_16_a_hundred_of_three_hundred_are_drawn_evenly_and_from_a_seed() -> None:
+    assert (Propose().top_k, Train().regions_per_image) == (300, 100)
+    assert Train().regions_among == "proposals"
+    regions = proposed(300, range(300))
+    counts = np.zeros(300)
+    for epoch in range(400):
+        drawn = regions.drawn(100, "proposals", generator(0, "look", epoch, 0, "a"))
+        assert len(set(drawn.concept_ids.tolist())) == 100  # without replacement
+        counts[drawn.concept_ids] += 1
+    assert abs(counts.mean() - 400 / 3) < 1e-9
+    spread = np.sqrt(400 * (1 / 3) * (2 / 3))
+    assert (np.abs(counts - 400 / 3) < 5 * spread).all()
+    twice = [regions.drawn(100, "proposals", generator(0, "look", 1, 0, "a")) for _ in range(2)]
+    assert np.array_equal(twice[0].boxes, twice[1].boxes)
+    other = regions.drawn(100, "proposals", generator(1, "look", 1, 0, "a"))
+    assert not np.array_equal(twice[0].boxes, other.boxes)
+
+
+def test_item_16_those_without_a_label_are_drawn_and_then_take_no_part() -> None:
+    regions = proposed(300, range(0, 300, 3))  # a third is labelled
+    drawn = [len(regions.drawn(100, "proposals", generator(0, e)).concept_ids) for e in range(200)]
+    assert abs(np.mean(drawn) - 100 / 3) < 1.5
+    assert len(regions.drawn(100, "labelled", generator(0, 0)).concept_ids) == 100
+
+
+def test_item_16_all_are_taken_where_there_are_fewer() -> None:
+    regions = proposed(40, range(40))
+    drawn = regions.drawn(100, "proposals", generator(0, 0))
+    assert sorted(drawn.concept_ids.tolist()) == list(range(40))
