@@ -45,6 +45,10 @@ VERBS = {
         ),
         Verb("pretrain", "Train a teacher on whole images and captions, or import one."),
         Verb(
+            "import-weights",
+            "Import a teacher, student, RPN, detector or concept embeddings from a published file.",
+        ),
+        Verb(
             "embed-concepts", "Give every concept its place in the space of the teacher's features."
         ),
         Verb(
@@ -62,6 +66,10 @@ VERBS = {
             "finetune",
             "Train a detector of named categories on drawn boxes, from a student, teacher or "
             "detector.",
+        ),
+        Verb(
+            "detect",
+            "Find things of any names in images, with a detector, student or teacher.",
         ),
         Verb(
             "evaluate",

@@ -36,15 +36,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pyarrow as pa
-    import torch
 
     from schemas.table import Table
     from stages.models.clip import Clip
     from stages.models.detector import Detector
     from stages.training.detector_samples import Scene
     from stages.training.feed import StreamFeed
-
-_PROMPTS = 1024  # encoded together
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,31 +242,40 @@ class Finetune(TrainingStage):
     def _detector(self, part: Part) -> Detector:
         """The detector to begin with, on its device."""
         from stages.models.detector import Head
-        from stages.models.detector_making import forget_images, make_detector, read_any
+        from stages.models.detector_making import (
+            Wording,
+            clip_of,
+            forget_images,
+            make_detector,
+            name_embeddings,
+            read_any,
+        )
 
-        clip, old = read_any(
+        model = read_any(
             part.attachment("model", "model.json"),
             part.attachment("model", "weights.safetensors"),
             self.device,
         )
-        names = self._names(part, old)
-        embeddings, source = self._embeddings(part, names, clip, old)
+        table = part.table("embeddings") if part.has("embeddings") else None
+        wording = Wording(read_templates(self.templates), self.averaging, table)
+        names, embeddings, source = name_embeddings(model, self._names(part, model), wording)
         part.note("embeddings", source)
         if self.init == "random":
-            forget_images(clip, self.seed)
+            forget_images(clip_of(model), self.seed)
         head = Head(names, self.regression, self.background, self.temperature)
-        return make_detector(clip, head, embeddings, self.seed, old)
+        return make_detector(model, head, embeddings, self.seed)
 
-    def _names(self, part: Part, old: Detector | None) -> tuple[str, ...]:
+    def _names(self, part: Part, model: Clip | Detector) -> tuple[str, ...]:
         """The categories learned, in the order of the list that names them."""
         from stages.evaluation.scenes import found_categories
+        from stages.models.detector import Detector
 
         if self.categories:
             return tuple(read_categories(self.categories))
         if self.splits:
             return split_names(self.splits, self.train_on)
-        if old is not None:
-            return old.head.categories
+        if isinstance(model, Detector):
+            return model.head.categories
         found = tuple(sorted(found_categories(part)))
         if not found:
             raise ArtifactError(
@@ -277,21 +283,6 @@ class Finetune(TrainingStage):
                 "with ground truth"
             )
         return found
-
-    def _embeddings(
-        self, part: Part, names: Sequence[str], clip: Clip, old: Detector | None
-    ) -> tuple[torch.Tensor, str]:
-        """Embeddings (K, D) of the names, and where they come from."""
-        from stages.models.detector_making import rows_of, rows_of_table
-        from stages.models.text_embeddings import embed_names
-
-        if part.has("embeddings"):
-            return rows_of_table(names, part.table("embeddings")), "imported"
-        if old is not None and set(names) <= set(old.head.categories):
-            return rows_of(names, old.head.categories, old.embeddings), "the detector's own"
-        templates = read_templates(self.templates)
-        made = embed_names(clip, names, templates, self.averaging, _PROMPTS)
-        return made, f"{len(templates)} templates, averaging {self.averaging}"
 
 
 def _curve(rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:

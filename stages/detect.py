@@ -1,0 +1,235 @@
+"""Detect: what is where, in any images, out of any list of names, with any of our models.
+
+A detector moves the boxes it is given and says how sure it is; a teacher or student names them
+where they are. Names are embedded by the model's own language encoder unless embeddings are given;
+a detector needs no list to say what it was taught.
+
+Shapes: R proposals of an image, K categories, M detections of an image.
+
+Source: RegionCLIP (arXiv:2112.09106), inference on images of one's own: threshold 0.02, NMS 0.3,
+300 detections an image.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+
+from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
+from schemas.detections import DETECTIONS
+from schemas.detectors import DETECTORS
+from schemas.errors import ArtifactError, OptionError, SourceError
+from schemas.images import IMAGES
+from schemas.proposals import PROPOSALS
+from schemas.students import STUDENTS
+from schemas.teachers import TEACHERS
+from stages.base import Part, Reads, Stage, each, option, whole
+from stages.evaluation.scenes import images_of
+from stages.evaluation.scores import FORMULAS, LOGITS, boxes_of, combine, select
+from stages.evaluation.suppression import SoftNms
+from stages.evaluation.vocabulary import read_categories
+from stages.models.size import Size
+from stages.sources.files import digest_of, file_digest
+from stages.text.templates import read_templates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from schemas.table import Table
+    from stages.evaluation.scenes import Proposals
+    from stages.evaluation.scores import Detections
+    from stages.models.detector import Detector
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detect(Stage):
+    """Find things of any names in images, with a detector, student or teacher."""
+
+    names: str | None = option(None, 'what to look for, such as "cat, traffic light"')
+    categories: Path | None = option(
+        None, "what to look for: a file with a name per line, or a JSON list", recipe=False
+    )
+    templates: str = option(
+        "paper",
+        "prompt templates: paper (81), plain ('a photo of a {}.'), or a file, one per line",
+        recipe=False,
+    )
+    averaging: str = option(
+        "reference",
+        "over prompts: reference (mean as they are) or openai (normalise, mean, normalise)",
+        choices=("reference", "openai"),
+    )
+    temperature: float | None = option(
+        None, "divides cosine similarity; default: the detector's own, else 0.01", above=0
+    )
+    resize: str = option("800x1333", "SHORTESTxLONGEST side in pixels, native, or none")
+    interpolation: str = option("bilinear", "how to resize", choices=("bilinear", "bicubic"))
+    score: str = option(
+        "auto",
+        "ranks detections, see rc evaluate; auto: probability with a detector, else "
+        "sqrt-objectness",
+        choices=("auto", *FORMULAS),
+    )
+    score_threshold: float = option(0.02, "leave out detections of this score or less")
+    nms: float = option(
+        0.3, "IoU above which the less sure of two boxes of a category goes", at_least=0, at_most=1
+    )
+    soft_nms: bool = option(False, "lower the score of overlapping boxes instead (gaussian)")
+    detections_per_image: int = option(300, "keep the surest of an image", at_least=1)
+
+    name: ClassVar[str] = "detect"
+    version: ClassVar[int] = 1
+    reads: ClassVar[Mapping[str, Reads]] = {
+        "images": each(IMAGES),
+        "proposals": each(PROPOSALS),
+        "model": whole(DETECTORS, also=(STUDENTS, TEACHERS)),
+        "embeddings": whole(CONCEPT_EMBEDDINGS, optional=True, named=True),
+    }
+    writes: ClassVar[Table] = DETECTIONS
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        Size.parse(self.resize, native=1)
+        if self.names is not None and self.categories is not None:
+            raise OptionError("rc detect: give --names or --categories, not both")
+        if self.names is not None and not _split(self.names):
+            raise OptionError("rc detect: --names has no name; separate names with commas")
+
+    def digests(self) -> Mapping[str, str]:
+        """See `Stage.digests`: the prompt templates and the list of names."""
+        lists = {"categories": file_digest(str(self.categories))} if self.categories else {}
+        return {"templates": digest_of(*read_templates(self.templates)), **lists}
+
+    def run(self, part: Part) -> Iterator[pa.RecordBatch]:
+        """Yield one row per detection, image by image, the surest first.
+
+        Raises:
+            ArtifactError: If nobody says what to look for, a name has no embedding, or a score
+                needs a number that the proposals lack.
+        """
+        detector, score = self._detector(part)
+        part.note("protocol", self._protocol(detector, score))
+        for row, proposals in images_of(part, proposed=True):
+            part.advance()
+            try:
+                found, boxes = self._find(detector, row, proposals, score)
+            except SourceError as error:
+                part.refuse(str(row["image_id"]), "unreadable", str(error))
+                continue
+            if len(found.region):
+                yield _rows(row["image_id"], found, boxes, detector.head.categories)
+
+    def _find(
+        self, detector: Detector, row: Mapping[str, Any], proposals: Proposals, score: str
+    ) -> tuple[Detections, NDArray[np.float32]]:
+        """The detections of an image, and the box (M, 4) of each."""
+        import torch
+
+        from stages.evaluation.recognise import Look, region_features
+        from stages.models.detector import predict
+        from stages.pixels import load_image
+
+        look = Look("roialign", self.resize, self.interpolation, 0.0)
+        features = region_features(detector.clip, load_image(row), proposals.boxes, look)
+        place = detector.embeddings.device
+        probability, moved = predict(
+            detector,
+            torch.from_numpy(features).to(place),
+            torch.from_numpy(proposals.boxes).to(place),
+            (row["height"], row["width"]),
+        )
+        boxes = moved.cpu().numpy()
+        found = select(
+            combine(score, probability[:, :-1].cpu().numpy(), _localizer(row, proposals, score)),
+            boxes,
+            threshold=self.score_threshold,
+            nms=self.nms,
+            limit=self.detections_per_image,
+            soft=SoftNms() if self.soft_nms else None,
+        )
+        return found, boxes_of(boxes, found)
+
+    def _detector(self, part: Part) -> tuple[Detector, str]:
+        """A detector of what is looked for, and the formula of its scores."""
+        from stages.models import device
+        from stages.models.detector import Detector
+        from stages.models.detector_making import Wording, asked_for, load_any, name_embeddings
+
+        device.set_threads(self.threads)
+        device.deterministic()
+        model = load_any(
+            part.attachment("model", "model.json"),
+            part.attachment("model", "weights.safetensors"),
+            self.device,
+        )
+        listed = _split(self.names) if self.names else []
+        table = part.table("embeddings") if part.has("embeddings") else None
+        names, embeddings, source = name_embeddings(
+            model,
+            read_categories(self.categories) if self.categories else listed,
+            Wording(read_templates(self.templates), self.averaging, table),
+        )
+        part.note("embeddings", source)
+        usual = "probability" if isinstance(model, Detector) else "sqrt-objectness"
+        score = usual if self.score == "auto" else self.score
+        return asked_for(model, names, embeddings, self.temperature), score
+
+    def _protocol(self, detector: Detector, score: str) -> dict[str, Any]:
+        return {
+            "categories": list(detector.head.categories),
+            "regression": detector.head.regression,
+            "background": detector.head.background,
+            "temperature": detector.head.temperature,
+            "score": score,
+            "score_threshold": self.score_threshold,
+            "nms": "gaussian soft-NMS" if self.soft_nms else self.nms,
+            "detections_per_image": self.detections_per_image,
+            "resize": self.resize,
+            "interpolation": self.interpolation,
+        }
+
+
+def _split(names: str) -> list[str]:
+    """Names between commas, each once.
+
+    >>> _split("cat, traffic light,,cat")
+    ['cat', 'traffic light']
+    """
+    return list(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
+
+
+def _localizer(row: Mapping[str, Any], proposals: Proposals, score: str) -> NDArray[np.float32]:
+    """What the localizer said of each proposal (R,): what the formula multiplies by."""
+    if score not in LOGITS:
+        return proposals.objectness
+    if np.isnan(proposals.logit).any():
+        raise ArtifactError(
+            f"the proposals of {row['image_id']} have no logits, which --score {score} multiplies "
+            f"by; use --score sqrt-objectness or probability"
+        )
+    return proposals.logit
+
+
+def _rows(
+    image_id: str, found: Detections, boxes: NDArray[np.float32], names: tuple[str, ...]
+) -> pa.RecordBatch:
+    count = len(found.region)
+    corners = zip(("x0", "y0", "x1", "y1"), boxes.T, strict=True)
+    return DETECTIONS.batch(
+        {
+            "image_id": [image_id] * count,
+            "detection": np.arange(count, dtype=np.int32),
+            "category_id": found.category.astype(np.int32),
+            "category": pa.array(names, pa.string()).take(pa.array(found.category)),
+            "score": found.score.astype(np.float32),
+            **{side: np.ascontiguousarray(values) for side, values in corners},
+            "truth": [None] * count,
+            "rank": [None] * count,
+        }
+    )
