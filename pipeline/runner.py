@@ -13,6 +13,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from pipeline import engines, provenance
+from pipeline.exposure import witness
 from pipeline.inputs import check_cut
 from pipeline.progress import Silent
 from pipeline.store import catalog, parts
@@ -222,7 +223,7 @@ def _manifest(work: Plan, receipts: list[Receipt], merged: list[Receipt]) -> Man
         drafts=tuple(receipt.part for receipt in receipts) if stage.drafts else (),
         rows=sum(receipt.part.rows for receipt in merged),
         dropped=dict(sorted(dropped.items())),
-        notes=notes,
+        notes=witness(stage, work.inputs, notes),
     )
 
 

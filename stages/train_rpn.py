@@ -159,6 +159,8 @@ class TrainRpn(TrainingStage):
         if self.weights:
             unused, complete = fill_rpn(rpn, self.weights)
             part.note("tensors_unused", unused)
+        if wanted := self._only():
+            part.note("categories", sorted(wanted))
         if self.imports_only and not complete:
             raise OptionError(
                 "--steps 0 imports a whole network, which --weights must name; "

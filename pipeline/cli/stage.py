@@ -69,6 +69,10 @@ def execute(
         typer.echo(json.dumps({**told, "notes": manifest.notes}))
     else:
         typer.echo(f"{artifact.address}  {manifest.rows} rows")
+    for line in manifest.notes.get("summary", ()):
+        terminal.say(line)
+    for warning in manifest.notes.get("warnings", ()):
+        terminal.say(f"warning: {warning}")
     for reason, count in manifest.dropped.items():
         terminal.say(f"{count} refused: {reason} (rc sql 'FROM quarantine')")
     check_budget(artifact, run.max_errors)
@@ -96,10 +100,14 @@ def _given(context: typer.Context, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _arguments(cls: type[Stage]) -> list[inspect.Parameter]:
     return [
-        _parameter(name, list[str], typer.Argument(help=meta["doc"], metavar=meta["flag"]), [])
-        for name, _, _, meta in option_fields(cls)
+        _parameter(name, _plain(kind), _argument(meta), _thawed(default))
+        for name, kind, default, meta in option_fields(cls)
         if _positional(meta)
     ]
+
+
+def _argument(meta: Any) -> Any:
+    return typer.Argument(help=meta["doc"], metavar=meta["flag"], show_default=False)
 
 
 def _options(cls: type[Stage]) -> list[inspect.Parameter]:
