@@ -25,6 +25,7 @@ import torch
 
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.features import FEATURES
+from schemas.proposals import PROPOSALS
 from schemas.table import as_matrix
 from stages.label import Label
 from stages.models import device
@@ -68,7 +69,17 @@ def make_part(folder: Path, regions: int, concepts: int, width: int) -> OnDisk:
         "prompts": np.ones(concepts, np.int32),
         "embedding": random.normal(size=(concepts, width)).astype(np.float32),
     }
-    tables = {"embeddings": pa.Table.from_batches([CONCEPT_EMBEDDINGS.batch(pool)])}
+    numbers = np.arange(regions)
+    boxes = {
+        "image_id": [f"{number // PER_IMAGE:08d}" for number in numbers],
+        "region": (numbers % PER_IMAGE).astype(np.int32),
+        **{name: np.zeros(regions, np.float32) for name in ("x0", "y0", "x1", "y1", "objectness")},
+        "objectness_logit": [None] * regions,
+    }
+    tables = {
+        "embeddings": pa.Table.from_batches([CONCEPT_EMBEDDINGS.batch(pool)]),
+        "proposals": pa.Table.from_batches([PROPOSALS.batch(boxes)]),
+    }
     return OnDisk(tables, folder, features=path)
 
 

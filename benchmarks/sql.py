@@ -176,6 +176,9 @@ class Labels(Invented):
                     "top_ids": top,
                     "top_probabilities": rng.random((n, KEPT), np.float32),
                     "residual": shares[:, 4],
+                    **dict(zip(("x0", "y0"), shares.T * 300, strict=False)),
+                    **dict(zip(("x1", "y1"), shares.T * 300 + 50, strict=False)),
+                    "objectness": shares[:, 1],
                 }
             )
 

@@ -8,7 +8,7 @@ from schemas.table import Column, Table
 
 PSEUDO_LABELS = Table(
     name="pseudo_labels",
-    version=1,
+    version=2,
     doc="Pseudo-labels: the concept the teacher gives each region, and how sure it is.",
     key=(
         "image_id",
@@ -40,5 +40,10 @@ PSEUDO_LABELS = Table(
         Column("top_ids", pa.list_(pa.int32()), "the K most similar concepts, best first"),
         Column("top_probabilities", pa.list_(pa.float32()), "their probabilities"),
         Column("residual", pa.float32(), "probability of all other concepts together, in [0, 1]"),
+        Column("x0", pa.float32(), "left edge, pixels of the original image"),
+        Column("y0", pa.float32(), "top edge, pixels of the original image"),
+        Column("x1", pa.float32(), "right edge, exclusive"),
+        Column("y1", pa.float32(), "bottom edge, exclusive"),
+        Column("objectness", pa.float32(), "as in proposals"),
     ),
 )

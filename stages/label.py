@@ -19,9 +19,11 @@ from schemas.concepts import CONCEPTS
 from schemas.errors import ArtifactError
 from schemas.features import FEATURES
 from schemas.mentions import MENTIONS
+from schemas.proposals import PROPOSALS
 from schemas.pseudo_labels import PSEUDO_LABELS
 from schemas.table import as_matrix
 from stages.base import Part, Reads, Stage, each, option, whole
+from stages.region_boxes import RegionBoxes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -60,9 +62,10 @@ class Label(Stage):
     block_concepts: int = option(8192, "concepts compared at a time", recipe=False, at_least=1)
 
     name: ClassVar[str] = "label"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # boxes stand beside their names
     reads: ClassVar[Mapping[str, Reads]] = {
         "features": each(FEATURES),
+        "proposals": each(PROPOSALS),
         "embeddings": whole(CONCEPT_EMBEDDINGS),
         "mentions": each(CONCEPTS, drafts=MENTIONS, optional=True),
     }
@@ -73,13 +76,14 @@ class Label(Stage):
         """Yield one row per region that has a usable feature.
 
         Raises:
-            ArtifactError: If there are no embeddings, they do not fit the features, or mentions
-                are needed and unknown.
+            ArtifactError: If there are no embeddings, they do not fit the features, mentions are
+                needed and unknown, or a feature is of no proposal.
         """
         from stages.models import device
 
         device.set_threads(self.threads)
         device.deterministic()
+        boxes = RegionBoxes(part.table("proposals"))
         pool = _Pool.read(part.table("embeddings"), device.resolve(self.device))
         said = _said(part) if part.has("mentions") else None
         if said is None and self.among == "captions":
@@ -97,7 +101,8 @@ class Label(Stage):
             elif usable.num_rows:
                 matches = pool.match(features, self)
             if usable.num_rows:
-                labels = self._label(usable, matches, pool, said)
+                columns = self._label(usable, matches, pool, said)
+                labels = PSEUDO_LABELS.batch({**columns, **boxes.of(usable)})
                 counts["regions"] += labels.num_rows
                 counts["kept"] += labels.column("kept").true_count
                 yield labels
@@ -106,26 +111,24 @@ class Label(Stage):
 
     def _label(
         self, rows: pa.Table, matches: Matches, pool: _Pool, said: Mapping[str, set[str]] | None
-    ) -> pa.RecordBatch:
+    ) -> dict[str, Any]:
         images = rows.column("image_id").to_pylist()
         places = matches.indices.numpy()  # (R, K)
         best = matches.probabilities[:, 0].numpy()
-        return PSEUDO_LABELS.batch(
-            {
-                "image_id": images,
-                "region": rows.column("region"),
-                "concept_id": pool.ids[places[:, 0]],
-                "cosine": matches.cosines[:, 0].numpy(),
-                "probability": best,
-                "margin": matches.margin.numpy(),
-                "entropy": matches.entropy.numpy(),
-                "kept": self._kept(np.array(images), best),
-                "in_caption": _in_caption(images, pool.names, places[:, 0], said),
-                "top_ids": _lists(pool.ids[places]),
-                "top_probabilities": _lists(matches.probabilities.numpy()),
-                "residual": matches.residual.numpy(),
-            }
-        )
+        return {
+            "image_id": images,
+            "region": rows.column("region"),
+            "concept_id": pool.ids[places[:, 0]],
+            "cosine": matches.cosines[:, 0].numpy(),
+            "probability": best,
+            "margin": matches.margin.numpy(),
+            "entropy": matches.entropy.numpy(),
+            "kept": self._kept(np.array(images), best),
+            "in_caption": _in_caption(images, pool.names, places[:, 0], said),
+            "top_ids": _lists(pool.ids[places]),
+            "top_probabilities": _lists(matches.probabilities.numpy()),
+            "residual": matches.residual.numpy(),
+        }
 
     def _kept(self, images: NDArray[Any], best: NDArray[np.float32]) -> NDArray[np.bool_]:
         kept = best > np.float32(self.min_probability)

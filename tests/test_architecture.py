@@ -145,7 +145,7 @@ def test_a_function_fits_on_a_screen(path: Path) -> None:
     assert long == []
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "pipeline/views").glob("*.sql")), ids=str)
+@pytest.mark.parametrize("path", sorted((ROOT / "pipeline/sql/views").glob("*.sql")), ids=str)
 def test_a_view_is_one_question_in_a_file_of_its_name(path: Path) -> None:
     first, second, third, *_ = path.read_text().splitlines()
     assert re.fullmatch(r"-- .*\.", first)

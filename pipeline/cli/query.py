@@ -1,113 +1,116 @@
-"""`rc sql`: questions to the store, answered as a table, CSV, JSON or Parquet."""
+"""`rc sql`: questions to the store; `rc db`: the store as a database for other clients."""
 
 from __future__ import annotations
 
-import json
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.cli.shared import STORE, Store
-from schemas.errors import OptionError
+from schemas.errors import OptionError, QueryError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
-    import pyarrow as pa
-
-_TABLE_ROWS = 1000  # rows a table on the terminal shows at most
+Use = Annotated[
+    list[str] | None,
+    typer.Option("--use", help="artifact to use instead of the newest: table@prefix"),
+]
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Put this verb on the application."""
+    """Put these verbs on the application."""
     app.command("sql")(sql)
+    app.command("db")(db)
+    app.command("queries", hidden=True)(queries)
 
 
-def sql(
-    statement: Annotated[str, typer.Argument(help="one SELECT; see 'FROM artifacts'")],
+def sql(  # noqa: PLR0913  # each is a flag
+    statement: Annotated[
+        str | None, typer.Argument(help="one SELECT; see 'FROM artifacts'; none opens a prompt")
+    ] = None,
     store: Store = STORE,
-    use: Annotated[
-        list[str] | None,
-        typer.Option("--use", help="artifact to use instead of the newest: table@prefix"),
+    use: Use = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="statements from a file; - is standard input")
+    ] = None,
+    query: Annotated[
+        str | None, typer.Option("--query", help="a question by name; see docs/queries.md")
     ] = None,
     output: Annotated[
-        str, typer.Option("--format", help="table, csv, json (a row a line) or parquet")
+        str, typer.Option("--format", help="table, csv, json (a row a line), parquet or markdown")
     ] = "table",
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", min=0, help="seconds one answer may take")
+    ] = None,
+    memory_mb: Annotated[
+        int, typer.Option("--memory-mb", min=64, help="the rest of a large answer goes to disk")
+    ] = 2048,
 ) -> None:
     """Ask the store in SQL: images, captions, objects, concepts, pseudo_labels, lineage, ...
 
-    Read-only: no files outside the store, no settings, no statement that writes.
+    Read-only: no files outside the store, no settings, no statement that writes. A table's older
+    artifacts are there under their names: FROM pseudo_labels@3f9c.
     """
-    from pipeline import sql as engine
+    from pipeline.cli.asking import Session
 
-    if output not in _WRITERS:
-        raise OptionError(f"rc sql: --format must be one of {', '.join(_WRITERS)}, got {output!r}")
-    with engine.connect(store, use or []) as connection:
-        reader = engine.batches(engine.query(connection, statement))
-        _WRITERS[output](reader)
+    session = Session(store, use or [], output, timeout, memory_mb)
+    given = [name for name, value in [("STATEMENT", statement), ("--file", file)] if value]
+    given += ["--query"] if query else []
+    if len(given) > 1:
+        raise OptionError(f"rc sql: give one of {' and '.join(given)}, not both")
+    if not given and sys.stdin.isatty():
+        from pipeline.cli.prompt import prompt
 
-
-def _table(reader: pa.RecordBatchReader) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    shown = Table(show_edge=False, pad_edge=False, header_style="bold")
-    for name in reader.schema.names:
-        shown.add_column(name, overflow="fold")
-    count = 0
-    for batch in reader:
-        for row in batch.slice(0, _TABLE_ROWS - count).to_pylist():
-            shown.add_row(*[_cell(value) for value in row.values()])
-            count += 1
-        if count == _TABLE_ROWS:
-            typer.echo(f"only the first {count} rows are shown", err=True)
-            break
-    width = None if sys.stdout.isatty() else 200
-    Console(width=width, markup=False, emoji=False, highlight=False).print(shown)
+        prompt(session)
+        return
+    for question in [statement] if statement else _questions(file, query):
+        session.answer(question)
 
 
-def _csv(reader: pa.RecordBatchReader) -> None:
-    import csv
+def db(
+    out: Annotated[Path, typer.Argument(help="the DuckDB file to write")],
+    store: Store = STORE,
+    use: Use = None,
+    materialize: Annotated[
+        bool, typer.Option("--materialize", help="copy the rows instead of pointing at them")
+    ] = False,
+) -> None:
+    """Write a DuckDB file with all views of the store, for any DuckDB client.
 
-    writer = csv.writer(sys.stdout)
-    writer.writerow(reader.schema.names)
-    for batch in reader:
-        writer.writerows(row.values() for row in batch.to_pylist())
+    Without --materialize the views read the store's Parquet files where they lie.
+    """
+    from pipeline.sql import write_database
 
-
-def _json(reader: pa.RecordBatchReader) -> None:
-    for batch in reader:
-        for row in batch.to_pylist():
-            sys.stdout.write(json.dumps(row, default=str, ensure_ascii=False) + "\n")
-
-
-def _parquet(reader: pa.RecordBatchReader) -> None:
-    import pyarrow.parquet as pq
-
-    if sys.stdout.isatty():
-        raise OptionError("rc sql: --format parquet is binary; redirect it to a file")
-    with pq.ParquetWriter(sys.stdout.buffer, reader.schema) as writer:
-        for batch in reader:
-            writer.write_batch(batch)
+    names = write_database(store, out, use or [], materialize=materialize)
+    typer.echo(f"{out}  {len(names)} {'tables' if materialize else 'views'}: {', '.join(names)}")
 
 
-def _cell(value: Any) -> str:
-    """A value as a person reads it; text from outside is shown, never interpreted."""
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, bytes):
-        return f"<{len(value)} bytes>"
-    if isinstance(value, list) and len(value) > 8:
-        return f"[{', '.join(map(_cell, value[:8]))}, … {len(value)} in all]"
-    if isinstance(value, list):
-        return f"[{', '.join(map(_cell, value))}]"
-    return "" if value is None else "".join(c if c.isprintable() else "�" for c in str(value))
+def queries(store: Store = STORE) -> None:
+    """Print docs/queries.md: every named query, and what it answers about a store."""
+    from pipeline.cli.asking import Session
+    from pipeline.sql.named import named_queries
+
+    typer.echo("# Named queries\n\nMade by `rc queries` on the store of `rc demo`; do not edit.")
+    session = Session(store, [], "markdown")
+    for query in named_queries().values():
+        typer.echo(f"\n## {query.name}\n\n{query.doc} {query.needs}\n")
+        typer.echo(f"```sql\n{query.statement}\n```\n\n`rc sql --query {query.name}`\n")
+        session.answer(query.statement)
 
 
-_WRITERS: dict[str, Callable[[Any], None]] = {
-    "table": _table,
-    "csv": _csv,
-    "json": _json,
-    "parquet": _parquet,
-}
+def _questions(file: Path | None, query: str | None) -> Iterator[str]:
+    """The statements of a file, of standard input, or of a name."""
+    from pipeline.sql.named import named_query
+    from pipeline.sql.statements import split
+
+    if query is not None:
+        yield named_query(query).statement
+        return
+    try:
+        text = sys.stdin.read() if file in (None, Path("-")) else Path(str(file)).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise QueryError(f"{file} cannot be read: {error}") from error
+    yield from split(text)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+import pyarrow as pa
 
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.concepts import CONCEPTS
@@ -28,11 +29,10 @@ from schemas.students import STUDENTS
 from schemas.table import as_matrix
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, each, option, whole
+from stages.region_boxes import RegionBoxes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    import pyarrow as pa
 
     from pipeline.verbs import Verb
     from schemas.table import Table
@@ -328,6 +328,7 @@ class Label(Toy):
     version: ClassVar[int] = 1
     reads: ClassVar[Mapping[str, Reads]] = {
         "features": each(FEATURES),
+        "proposals": each(PROPOSALS),
         "embeddings": whole(CONCEPT_EMBEDDINGS),
         "mentions": each(CONCEPTS, drafts=MENTIONS, optional=True),
     }
@@ -338,6 +339,7 @@ class Label(Toy):
         concepts = part.table("embeddings")
         said = part.table("mentions").num_rows if part.has("mentions") else None
         part.note("mentions", said or 0)
+        boxes = RegionBoxes(part.table("proposals"))
         for rows in part.batches("features"):
             part.advance(rows.num_rows)
             features = as_matrix(rows, "feature").astype(np.float32)
@@ -359,6 +361,7 @@ class Label(Toy):
                     "top_ids": [[int(b), 0] for b in best],
                     "top_probabilities": [[0.5, 0.25] for _ in best],
                     "residual": np.full(len(best), 0.25, np.float32),
+                    **boxes.of(pa.Table.from_batches([rows])),
                 },
             )
 

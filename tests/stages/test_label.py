@@ -12,6 +12,7 @@ from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.errors import ArtifactError, OptionError
 from schemas.features import FEATURES
 from schemas.mentions import MENTIONS
+from schemas.proposals import PROPOSALS
 from stages.label import Label, whole_images
 from tests.in_memory import InMemory
 
@@ -35,6 +36,20 @@ def pool(vectors: Any = (DOG, CAT, CAR), names: list[str] = NAMES, first: int = 
     return pa.Table.from_batches([CONCEPT_EMBEDDINGS.batch(rows)])
 
 
+def proposals(rows: pa.Table) -> pa.Table:
+    """A box for every region, told apart by its numbers."""
+    found = [row for row in rows.to_pylist() if row["region"] >= 0]
+    ranks = np.arange(len(found), dtype=np.float32)
+    columns = {
+        "image_id": [row["image_id"] for row in found],
+        "region": [row["region"] for row in found],
+        **{side: ranks + step for step, side in enumerate(("x0", "y0", "x1", "y1"))},
+        "objectness": ranks / 10,
+        "objectness_logit": [None] * len(found),
+    }
+    return pa.Table.from_batches([PROPOSALS.batch(columns)])
+
+
 def mentions(*said: tuple[str, str]) -> pa.Table:
     images, concepts = zip(*said, strict=True)
     ones, empty = [1] * len(said), [None] * len(said)
@@ -46,6 +61,7 @@ def label(
     rows: pa.Table, embeddings: pa.Table | None = None, **options: Any
 ) -> list[dict[str, Any]]:
     tables = {"features": rows, "embeddings": pool() if embeddings is None else embeddings}
+    tables["proposals"] = proposals(rows)
     if "said" in options:
         tables["mentions"] = options.pop("said")
     batches = list(Label(device="cpu", **options).run(InMemory(tables)))
@@ -130,7 +146,12 @@ def test_a_region_among_captions_gets_the_best_of_what_they_mention() -> None:
 
 def test_only_regions_of_images_that_mention_nothing_count_as_unmentioned() -> None:
     rows = features([("a", -1, DOG), ("a", 0, [0, 0, 0]), ("a", 1, DOG), ("b", 0, DOG)])
-    tables = {"features": rows, "embeddings": pool(), "mentions": mentions(("a", "dog"))}
+    tables = {
+        "features": rows,
+        "embeddings": pool(),
+        "mentions": mentions(("a", "dog")),
+        "proposals": proposals(rows),
+    }
     part = InMemory(tables)
     (batch,) = Label(device="cpu", among="captions").run(part)
     assert batch.num_rows == 1
@@ -151,7 +172,8 @@ def test_among_captions_needs_mentions() -> None:
     ],
 )
 def test_a_feature_that_is_none_goes_to_quarantine_and_the_run_goes_on(vector, reason) -> None:
-    part = InMemory({"features": features([("a", 0, DOG), ("a", 1, vector)]), "embeddings": pool()})
+    rows = features([("a", 0, DOG), ("a", 1, vector)])
+    part = InMemory({"features": rows, "embeddings": pool(), "proposals": proposals(rows)})
     (batch,) = Label(device="cpu").run(part)
     assert batch.column("region").to_pylist() == [0]
     ((record, code, detail),) = part.refused
@@ -163,7 +185,8 @@ def test_a_feature_that_is_none_goes_to_quarantine_and_the_run_goes_on(vector, r
 
 def test_a_part_of_nothing_usable_yields_no_rows() -> None:
     assert label(features([("a", -1, DOG), ("b", 0, [0, 0, 0])])) == []
-    part = InMemory({"features": pa.Table.from_batches([FEATURES.empty()]), "embeddings": pool()})
+    rows = pa.Table.from_batches([FEATURES.empty()])
+    part = InMemory({"features": rows, "embeddings": pool(), "proposals": proposals(rows)})
     assert list(Label(device="cpu").run(part)) == []
 
 
@@ -243,3 +266,19 @@ def test_cuda_labels_like_the_cpu() -> None:
     assert there["concept_id"] == here["concept_id"]
     for name in ("cosine", "probability", "margin", "entropy", "residual"):
         np.testing.assert_allclose(there[name], here[name], rtol=2e-3, atol=1e-5)
+
+
+def test_a_label_carries_the_box_of_its_region() -> None:
+    rows = features([("a", -1, DOG), ("a", 0, DOG), ("a", 3, CAT), ("b", 0, CAR)])
+    found = label(rows)
+    assert [(r["x0"], r["y0"], r["x1"], r["y1"]) for r in found] == [
+        (n, n + 1, n + 2, n + 3) for n in range(3)
+    ]
+    assert [r["objectness"] for r in found] == pytest.approx([0, 0.1, 0.2])
+
+
+def test_a_feature_of_no_proposal_is_refused() -> None:
+    rows = features([("a", 0, DOG), ("a", 1, CAT)])
+    tables = {"features": rows, "embeddings": pool(), "proposals": proposals(rows.slice(0, 1))}
+    with pytest.raises(ArtifactError, match="region 1 of image a was not proposed"):
+        list(Label(device="cpu").run(InMemory(tables)))

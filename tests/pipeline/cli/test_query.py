@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.cli.query import _cell
+from pipeline.cli.answers import cell
 from tests.pipeline.helpers import ROOT, command, make, make_all
 from tests.pipeline.toys import Ingest
 
@@ -55,7 +55,7 @@ def test_a_pinned_artifact_answers(rc, root: Path) -> None:  # type: ignore[no-u
         (["DROP VIEW images"], "rc sql answers one SELECT at a time and changes nothing"),
         (["SELECT 1; SELECT 2"], "rc sql answers one SELECT at a time"),
         (["FROM nowhere"], "Catalog Error: Table with name nowhere does not exist!"),
-        (["FROM images", "--format", "xml"], "--format must be one of table, csv, json, parquet"),
+        (["FROM images", "--format", "xml"], "--format must be one of table, csv, json, parquet, markdown"),
         (["FROM images", "--use", "images@00"], "no artifact matches 'images@00'"),
         (["SELECT image_id::INTEGER FROM images"], "Conversion Error"),
     ],
@@ -97,7 +97,7 @@ def test_an_answer_without_rows_has_its_columns(rc, root: Path) -> None:  # type
     ],
 )
 def test_a_cell_shows_a_value_and_interprets_nothing(value: object, shown: str) -> None:
-    assert _cell(value) == shown
+    assert cell(value) == shown
 
 
 def test_text_from_outside_is_shown_as_it_is(rc, root: Path) -> None:  # type: ignore[no-untyped-def]

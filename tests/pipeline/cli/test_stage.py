@@ -104,7 +104,7 @@ def test_what_the_user_can_mend_is_one_sentence_and_code_1(rc, words: list[str],
         ["ingest", "--count", "many"],
         ["ingest", "--workers", "0"],
         ["propose", "unexpected"],
-        ["sql"],
+        ["db"],
     ],
 )
 def test_a_wrong_usage_is_code_2(rc, words: list[str]) -> None:  # type: ignore[no-untyped-def]

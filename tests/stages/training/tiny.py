@@ -140,6 +140,7 @@ def pseudo_labels(numbers: range, leave_out: tuple[int, ...] = ()) -> pa.Table:
         "top_ids": [[c, (c + 1) % 3] for _, _, c in told],
         "top_probabilities": [[0.8, 0.15] for _ in told],
         "residual": [0.05] * count,
+        **{name: [0.5] * count for name in ("x0", "y0", "x1", "y1", "objectness")},
     }
     return pa.Table.from_batches([PSEUDO_LABELS.batch(columns)])
 

@@ -1,0 +1,24 @@
+"""SQL over the store: DuckDB views of the artifacts, locked to reading.
+
+`connect` opens the views, `query` checks a statement, `batches` reads its answer; `matching`
+filters one part by a predicate; `write_database` hands the views on to other clients.
+"""
+
+from pipeline.sql.connection import connect, open_locked
+from pipeline.sql.database import write_database
+from pipeline.sql.predicate import check_predicate, matching
+from pipeline.sql.relations import Relations
+from pipeline.sql.statements import batches, pins_in, query, within
+
+__all__ = [
+    "Relations",
+    "batches",
+    "check_predicate",
+    "connect",
+    "matching",
+    "open_locked",
+    "pins_in",
+    "query",
+    "within",
+    "write_database",
+]

@@ -1,0 +1,73 @@
+"""Predicates: the rows of pseudo_labels that a stage asks for with --where."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import duckdb
+
+from pipeline.sql.connection import open_locked
+from pipeline.sql.relations import of_part
+from pipeline.sql.statements import batches, first_line, query
+from pipeline.store import parts
+from schemas.errors import QueryError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
+
+    from pipeline.store.artifact import Artifact
+
+_CLOCKS: Final = (
+    "current_date|current_time|current_timestamp|localtime|localtimestamp|tablesample|sample"
+)
+
+
+def matching(labels: Artifact, number: int, predicate: str) -> Iterator[pa.RecordBatch]:
+    """Rows of one part of pseudo_labels for which a SQL predicate holds, in their order.
+
+    The predicate may use every column of the view `pseudo_labels`: also the concept's name, the
+    box, and the objectness. What it says of other rows, it says of those in the same part.
+
+    Raises:
+        QueryError: If it is not one expression, fails, or could say otherwise tomorrow.
+    """
+    schema = parts.schema(labels.part(number))
+    columns = ", ".join(f"pseudo_labels.{name}" for name in schema.names)
+    with open_locked(of_part(labels, number), threads=1) as connection:
+        check_predicate(connection, predicate)
+        relation = query(
+            connection,
+            f"SELECT {columns} FROM pseudo_labels JOIN (SELECT image_id, region, "
+            "row_number() OVER () AS _rank FROM _pseudo_labels) USING (image_id, region) "
+            f"WHERE (\n{predicate}\n) ORDER BY _rank",
+        )
+        for batch in batches(relation):
+            yield batch.cast(schema)
+
+
+def check_predicate(connection: duckdb.DuckDBPyConnection, predicate: str) -> None:
+    """Pass if it is one expression and follows from the rows alone.
+
+    Raises:
+        QueryError: If not.
+    """
+    try:
+        duckdb.SQLExpression(predicate)
+    except duckdb.Error as error:
+        raise QueryError(
+            f"--where takes one SQL predicate, such as 'probability > 0.5': {first_line(error)}"
+        ) from None
+    fickle = connection.execute(
+        "SELECT DISTINCT function_name FROM duckdb_functions() "
+        "WHERE stability != 'CONSISTENT' AND regexp_full_match(function_name, '\\w+')"
+    ).fetchall()
+    words = "|".join(name for (name,) in fickle)
+    if found := re.search(rf'\b({words})"?\s*\(|\b({_CLOCKS})\b', predicate, re.IGNORECASE):
+        word = found[1] or found[2]
+        raise QueryError(
+            f"--where must choose the same regions every time, so it may not use {word}; "
+            "choose by columns of the rows"
+        )

@@ -1,0 +1,8 @@
+-- Concepts that captions mention and no region was given, most mentioned first.
+-- Needs mentions, pseudo_labels.
+SELECT m.concept, count(DISTINCT m.image_id) AS images
+FROM mentions AS m
+ANTI JOIN (SELECT DISTINCT concept_id FROM pseudo_labels WHERE kept) USING (concept_id)
+GROUP BY m.concept
+ORDER BY images DESC, m.concept
+LIMIT 20

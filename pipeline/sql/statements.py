@@ -1,0 +1,134 @@
+"""Statements: what may be asked, and the answer as it is read."""
+
+from __future__ import annotations
+
+import re
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+import duckdb
+import pyarrow as pa
+
+from schemas.errors import QueryError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_EXPLAIN: Final = re.compile(r"\s*EXPLAIN\s+(?:ANALYZE\s+)?", re.IGNORECASE)
+_QUOTED: Final = r"'(?:[^']|'')*'|\$\$.*?\$\$|--[^\n]*|/\*.*?\*/"  # where an @ is no name
+_PIN: Final = re.compile(
+    rf'{_QUOTED}|"(?P<inner>\w+@[0-9a-f]+)"|"(?:[^"]|"")*"|\b(?P<bare>[A-Za-z_]\w*@[0-9a-f]+)\b',
+    re.DOTALL,
+)
+
+
+def pins_in(statement: str) -> list[str]:
+    """Artifacts that a statement names by prefix, as in FROM pseudo_labels@3f9c, each once.
+
+    >>> pins_in("FROM pseudo_labels@3f9c WHERE concept = 'a@b'")
+    ['pseudo_labels@3f9c']
+    """
+    found = (match["inner"] or match["bare"] for match in _PIN.finditer(statement))
+    return list(dict.fromkeys(name for name in found if name))
+
+
+def split(text: str) -> list[str]:
+    """The statements of a text, in order.
+
+    Raises:
+        QueryError: If it is no SQL.
+    """
+    try:
+        with duckdb.connect(":memory:") as connection:
+            quoted = connection.extract_statements(_with_pins_quoted(text))
+            return [found.query.strip() for found in quoted]
+    except (duckdb.Error, ValueError) as error:
+        raise QueryError(first_line(error)) from None
+
+
+def query(connection: duckdb.DuckDBPyConnection, statement: str) -> duckdb.DuckDBPyRelation:
+    """The result of one reading statement, lazily.
+
+    Raises:
+        QueryError: If the statement does anything but read, or fails.
+    """
+    statement = _with_pins_quoted(statement)
+    try:
+        if not _only_reads(connection, statement):
+            raise QueryError("rc sql answers one SELECT at a time and changes nothing")
+        return connection.sql(statement)
+    except duckdb.Error as error:
+        raise QueryError(first_line(error)) from None
+
+
+def batches(relation: duckdb.DuckDBPyRelation) -> pa.RecordBatchReader:
+    """The rows of an answer, computed as they are read.
+
+    Raises:
+        QueryError: If the statement fails, at once or while it is read.
+    """
+    read = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
+    try:
+        reader = read(1024)
+    except duckdb.Error as error:
+        raise QueryError(first_line(error)) from None
+    return pa.RecordBatchReader.from_batches(reader.schema, _read(reader))
+
+
+@contextmanager
+def within(connection: duckdb.DuckDBPyConnection, seconds: float | None) -> Iterator[None]:
+    """Interrupt what the connection does inside after some seconds; never, if None.
+
+    Raises:
+        QueryError: If it took longer.
+    """
+    if seconds is None:
+        yield
+        return
+    late = threading.Event()
+
+    def stop() -> None:
+        late.set()
+        connection.interrupt()
+
+    timer = threading.Timer(seconds, stop)
+    timer.start()
+    try:
+        yield
+    except (QueryError, duckdb.Error) as error:
+        if not late.is_set():
+            raise
+        raise QueryError(
+            f"no answer within {seconds:g} s: ask for less, with LIMIT or WHERE, or allow more"
+        ) from error
+    finally:
+        timer.cancel()
+
+
+def first_line(error: object) -> str:
+    """What DuckDB says is wrong, without the statement it repeats below."""
+    return str(error).splitlines()[0]
+
+
+def _with_pins_quoted(statement: str) -> str:
+    return _PIN.sub(lambda m: f'"{m["bare"]}"' if m["bare"] else m[0], statement)
+
+
+def _only_reads(connection: duckdb.DuckDBPyConnection, statement: str) -> bool:
+    """Whether it is one SELECT, or the EXPLAIN of one: EXPLAIN ANALYZE runs what it explains."""
+    try:
+        kinds = [found.type.name for found in connection.extract_statements(statement)]
+    except ValueError:  # a kind of statement that the Python client has no word for
+        return False
+    explained = _EXPLAIN.match(statement)
+    if kinds == ["EXPLAIN"] and explained:
+        return _only_reads(connection, statement[explained.end() :])
+    return kinds == ["SELECT"]
+
+
+def _read(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    try:
+        yield from reader
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
+        raise QueryError(first_line(error)) from None

@@ -1,0 +1,99 @@
+"""Views: Parquet files as tables with vectors one can compute with, and what is made of those."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from pipeline.store import parts
+from schemas.errors import QueryError
+from schemas.table import vector_format
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FOLDER: Final = Path(__file__).parent / "views"
+_NAME: Final = re.compile(r"CREATE VIEW (\w+)")
+_READS: Final = re.compile(r"^-- Reads: ([\w, ]+)\.$", re.MULTILINE)
+
+
+def add_rows(
+    connection: duckdb.DuckDBPyConnection, name: str, files: Sequence[Path], *, decode: bool
+) -> None:
+    """The view `_name` of the Parquet files as they are; vectors as FLOAT arrays if decoded."""
+    columns = []
+    for field in _schema(files):
+        if decode and (found := vector_format(field)):
+            function = _as_floats(connection, *found)
+            columns.append(f'{function}("{field.name}") AS "{field.name}"')
+        else:
+            columns.append(f'"{field.name}"')
+    paths = ", ".join("'" + str(path).replace("'", "''") + "'" for path in files)
+    source = f"SELECT {', '.join(columns)} FROM read_parquet([{paths}])"
+    connection.execute(f"CREATE VIEW _{name} AS {source}")
+
+
+def add_views(connection: duckdb.DuckDBPyConnection) -> None:
+    """The views of `views/` whose tables are there, then a plain view for every other table."""
+    for _name, reads, statement in view_files():
+        if all(_exists(connection, table) for table in reads):
+            connection.execute(statement)
+    for name in _names(connection):
+        shown = name.startswith("_") and not name.startswith("__")
+        if shown and not _exists(connection, name[1:]):
+            connection.execute(f"CREATE VIEW {name[1:]} AS SELECT * FROM {name}")
+
+
+@cache
+def view_files() -> list[tuple[str, list[str], str]]:
+    """Name, tables needed and statement of each view."""
+    found = []
+    for path in sorted(FOLDER.glob("*.sql")):
+        text = path.read_text()
+        name, reads = _NAME.search(text), _READS.search(text)
+        if not name or not reads:
+            raise QueryError(f"{path.name} lacks 'CREATE VIEW' or its '-- Reads:' line")
+        found.append((name[1], reads[1].split(", "), text))
+    return found
+
+
+def _names(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    found = connection.execute(
+        "SELECT view_name FROM duckdb_views() WHERE NOT internal "
+        "AND schema_name = current_schema() ORDER BY 1"
+    ).fetchall()
+    return [name for (name,) in found]
+
+
+def _exists(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
+    return name in _names(connection)
+
+
+def _schema(files: Sequence[Path]) -> pa.Schema:
+    """Columns of the first part that has rows; of an artifact without rows, of its first part."""
+    return parts.schema(next((path for path in files if parts.count(path)), files[0]))
+
+
+def _as_floats(connection: Any, width: int, number_format: str) -> str:
+    """Name of a SQL function that turns stored vectors into FLOAT[width]."""
+    name = f"_{number_format}_{width}"
+    item = np.dtype(number_format).itemsize
+
+    def convert(column: pa.ChunkedArray) -> Any:
+        stored = column.combine_chunks().cast(pa.binary(width * item))
+        start, count = stored.offset * width * item, len(stored) * width
+        values = np.frombuffer(stored.buffers()[1], number_format, count, start)
+        return pa.FixedSizeListArray.from_arrays(pa.array(values.astype(np.float32)), width)
+
+    try:
+        connection.create_function(name, convert, ["BLOB"], f"FLOAT[{width}]", type="arrow")
+    except duckdb.Error as error:
+        if "already" not in str(error):
+            raise
+    return f"main.{name}"

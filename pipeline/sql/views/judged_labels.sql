@@ -1,0 +1,32 @@
+-- Pseudo-labels, their captions, and the object each overlaps most: its category from IoU 0.5 on.
+-- Reads: _pseudo_labels, __labelled_concepts, _images.
+CREATE VIEW judged_labels AS
+SELECT
+    * EXCLUDE (best),
+    CASE WHEN best.iou >= 0.5 THEN best.category END AS truth,
+    best.iou                                         AS iou
+FROM (
+    SELECT
+        l.*,
+        concept,
+        i.split,
+        i.captions,
+        list_sort(
+            list_transform(
+                list_transform(
+                    i.objects,
+                    lambda o: {
+                        'shared': greatest(0, least(l.x1, o.x1) - greatest(l.x0, o.x0))
+                                * greatest(0, least(l.y1, o.y1) - greatest(l.y0, o.y0)),
+                        'areas':  (l.x1 - l.x0) * (l.y1 - l.y0) + (o.x1 - o.x0) * (o.y1 - o.y0),
+                        'category': o.category
+                    }
+                ),
+                lambda o: {'iou': o.shared / nullif(o.areas - o.shared, 0), 'category': o.category}
+            ),
+            'DESC'
+        )[1] AS best
+    FROM _pseudo_labels AS l
+    JOIN __labelled_concepts USING (concept_id)
+    JOIN _images AS i USING (image_id)
+);

@@ -1,0 +1,130 @@
+"""`rc sql` without a statement: what is typed, and what comes back."""
+
+from __future__ import annotations
+
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.cli.asking import Session
+from pipeline.cli.prompt import prompt
+from schemas.errors import OptionError
+from tests.pipeline.helpers import make, make_all
+from tests.pipeline.toys import Ingest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+def typed(root: Path, *lines: str) -> None:
+    left = iter(lines)
+
+    def read(_mark: str) -> str:
+        for line in left:
+            return line
+        raise EOFError
+
+    prompt(Session(root, [], "csv"), read)
+
+
+def test_lines_are_one_statement_up_to_a_semicolon(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make(Ingest(count=3), root)
+    typed(root, "SELECT count(*) AS n", "FROM images;", "SELECT 2 AS two", "")
+    assert capsys.readouterr().out.split() == ["n", "3", "two", "2"]
+
+
+def test_a_mistake_is_a_sentence_and_the_prompt_goes_on(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make(Ingest(count=3), root)
+    typed(
+        root,
+        "FROM nowhere;",
+        "DROP VIEW images;",
+        ".query nonsense",
+        ".format xml",
+        "SELECT 1 AS a;",
+    )
+    out, err = capsys.readouterr()
+    assert out.split() == ["a", "1"]
+    assert err.count("error: ") == 4
+
+
+def test_dots_list_tables_columns_and_queries(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_all(root)
+    typed(root, ".tables", ".schema pseudo_labels", ".schema nowhere", ".queries", ".help")
+    out = capsys.readouterr().out
+    assert "judged_labels\n" in out
+    assert "probability FLOAT" in out
+    assert "there is no view 'nowhere'" in out
+    assert "rare-concepts" in out
+    assert "Ctrl-D leaves" in out
+
+
+def test_quit_leaves_at_once(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make(Ingest(count=3), root)
+    with pytest.raises(SystemExit):
+        typed(root, ".quit", "SELECT 1;")
+    assert capsys.readouterr().out == ""
+
+
+def test_an_older_artifact_may_be_named_at_any_time(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = make(Ingest(count=5), root)
+    make(Ingest(count=3), root)
+    pin = f"images@{old.manifest.fingerprint[:6]}"
+    typed(
+        root,
+        "SELECT count(*) AS n FROM images;",
+        f"SELECT count(*) AS n FROM {pin};",
+        "FROM images@00;",
+    )
+    out, err = capsys.readouterr()
+    assert out.split() == ["n", "3", "n", "5"]
+    assert "no artifact matches" in err
+
+
+def test_the_history_is_kept_for_its_owner_alone(root: Path, tmp_path: Path) -> None:
+    make(Ingest(count=3), root)
+    typed(root, "SELECT 1;")
+    kept = tmp_path / "state" / "rc" / "sql_history"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+
+
+def test_a_session_knows_its_formats(root: Path) -> None:
+    with pytest.raises(OptionError, match="--format must be one of"):
+        Session(root, [], "xml")
+
+
+def test_a_file_of_statements_is_answered_in_order(rc, root: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    make(Ingest(count=3), root)
+    file = tmp_path / "questions.sql"
+    file.write_text("SELECT 1 AS a;\nSELECT count(*) AS n FROM images; -- done\n")
+    assert rc("sql", "--file", file, "--format", "csv").out.split() == ["a", "1", "n", "3"]
+    assert "cannot be read" in rc("sql", "--file", tmp_path / "none.sql").err
+    assert "give one of STATEMENT and --file" in rc("sql", "SELECT 1", "--file", file).err
+
+
+def test_a_question_by_name_is_answered(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
+    make_all(root)
+    assert "regions" in rc("sql", "--query", "frequent-concepts").out
+    assert "no query is called" in rc("sql", "--query", "nonsense").err
+
+
+def test_a_database_is_written_and_told(rc, root: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    make_all(root)
+    answer = rc("db", tmp_path / "out.duckdb")
+    assert answer.code == 0
+    assert "out.duckdb" in answer.out
+    assert (tmp_path / "out.duckdb").stat().st_size > 0
