@@ -88,7 +88,7 @@ def describe(architecture: str) -> Spec:
     return Spec(
         architecture=content.get("architecture") or name,
         config=config,
-        image_size=_side(config["vision_cfg"].get("image_size", 224)),
+        image_size=side(config["vision_cfg"].get("image_size", 224)),
         mean=triple(looks.get("mean") or open_clip.OPENAI_DATASET_MEAN),
         std=triple(looks.get("std") or open_clip.OPENAI_DATASET_STD),
         origin="",
@@ -115,7 +115,8 @@ def _read_json(path: Path) -> Mapping[str, Any]:
     return content
 
 
-def _side(size: Any) -> int:
+def side(size: Any) -> int:
+    """One side of what is square, given as a number or as two."""
     return int(size if isinstance(size, int) else size[0])
 
 

@@ -22,7 +22,7 @@ State = dict[str, torch.Tensor]
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")  # of files that `read_state` reads
 
 _WRAPPERS = ("state_dict", "model")  # what training scripts put a state under
-_SCALARS = ("input_resolution", "context_length", "vocab_size")  # OpenAI's files carry these
+SCALARS = ("input_resolution", "context_length", "vocab_size")  # OpenAI's files carry these
 _SHOWN = 3  # names a complaint lists before "and N more"
 
 
@@ -35,21 +35,41 @@ def read_state(path: Path) -> State:
     Raises:
         SourceError: If the file is missing, damaged, or holds anything but tensors.
     """
-    if not path.is_file():
-        raise SourceError(f"weights file {path} does not exist; check its name, or fetch it first")
-    raw = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    return {
+        name: value.float() if value.is_floating_point() else value
+        for name, value in read_tensors(path).items()
+        if name not in SCALARS
+    }
+
+
+def read_tensors(path: Path) -> State:
+    """The tensors of a weights file as they are, `SCALARS` too; see `read_state`.
+
+    Raises:
+        SourceError: If the file is missing, damaged, or holds anything but tensors.
+    """
+    raw = read_content(path)
+    if not isinstance(raw, dict) or not all(isinstance(name, str) for name in raw):
+        raise SourceError(f"{path} holds a {type(raw).__name__}, not tensors by name")
     strangers = [name for name, value in raw.items() if not isinstance(value, torch.Tensor)]
     if strangers:
         raise SourceError(
-            f"{path} holds values that are no tensors ({_some(strangers)}); "
+            f"{path} holds values that are no tensors ({some(strangers)}); "
             f"save the network's state_dict() alone, best as .safetensors"
         )
     prefix = "module." if raw and all(name.startswith("module.") for name in raw) else ""
-    return {
-        name.removeprefix(prefix): value.float() if value.is_floating_point() else value
-        for name, value in raw.items()
-        if name not in _SCALARS
-    }
+    return {name.removeprefix(prefix): value for name, value in raw.items()}
+
+
+def read_content(path: Path) -> Any:
+    """What a weights file holds, out of the wrappings of training scripts: tensors by name, or one.
+
+    Raises:
+        SourceError: If the file is missing, damaged, or holds what could run code.
+    """
+    if not path.is_file():
+        raise SourceError(f"weights file {path} does not exist; check its name, or fetch it first")
+    return _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
 
 
 def load_state(network: nn.Module, state: Mapping[str, torch.Tensor], source: str) -> None:
@@ -108,22 +128,21 @@ def _read_safetensors(path: Path) -> State:
         raise SourceError(f"{path} is not a whole safetensors file ({error})") from error
 
 
-def _read_pickle(path: Path) -> dict[str, Any]:
+def _read_pickle(path: Path) -> Any:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
         reason = str(error).strip().splitlines()[0]
         raise SourceError(
             f"{path} was not opened: it is damaged, a TorchScript archive, or holds more than "
-            f"tensors, which could run code ({reason}); convert it to .safetensors where you "
-            f"trust it"
+            f"tensors, NumPy arrays for instance, which could run code ({reason}); where you "
+            f"trust it, load it, turn its values into tensors with torch.as_tensor, and save them "
+            f"by name as .safetensors"
         ) from error
     for wrapper in _WRAPPERS:
-        if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
+        if isinstance(content, dict) and isinstance(content.get(wrapper), (dict, torch.Tensor)):
             content = content[wrapper]
-    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
-        raise SourceError(f"{path} holds a {type(content).__name__}, not tensors by name")
-    return dict(content)
+    return content
 
 
 def _require_names(
@@ -134,13 +153,13 @@ def _require_names(
     statistics = [n for n in missing if n.endswith(("running_mean", "running_var"))]
     if statistics:
         raise SourceError(
-            f"{source} lacks batch-norm statistics ({_some(statistics)}), which would be left at "
+            f"{source} lacks batch-norm statistics ({some(statistics)}), which would be left at "
             f"their initial values and ruin every feature; export the network with its buffers"
         )
     if missing or unexpected:
         raise SourceError(
-            f"{source} does not fit the architecture: missing {_some(missing)}; "
-            f"unexpected {_some(unexpected)}; give the configuration it was trained with"
+            f"{source} does not fit the architecture: missing {some(missing)}; "
+            f"unexpected {some(unexpected)}; give the configuration it was trained with"
         )
 
 
@@ -153,12 +172,13 @@ def _require_values(
         if given[name].shape != value.shape
     ]
     if clashes:
-        raise SourceError(f"{source} does not fit the architecture: {_some(clashes)}")
+        raise SourceError(f"{source} does not fit the architecture: {some(clashes)}")
     broken = [name for name in wanted if not bool(torch.isfinite(given[name]).all())]
     if broken:
-        raise SourceError(f"{source} has NaN or infinite weights in {_some(broken)}")
+        raise SourceError(f"{source} has NaN or infinite weights in {some(broken)}")
 
 
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return (", ".join(names[:_SHOWN]) or "nothing") + more

@@ -1,0 +1,141 @@
+"""Import-weights: one published file, five things that can be taken out of it."""
+
+from __future__ import annotations
+
+import pickle
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import torch
+
+from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
+from schemas.detectors import DETECTORS
+from schemas.errors import OptionError, SourceError
+from schemas.rpns import RPNS
+from schemas.students import STUDENTS
+from schemas.table import as_matrix
+from schemas.teachers import TEACHERS
+from stages.import_weights import ImportWeights
+from stages.models.clip import read_clip
+from stages.models.detector import read_detector
+from tests.in_memory import InMemory
+from tests.stages.models import foreign
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pyarrow as pa
+
+
+def run(folder: Path, **options: Any) -> tuple[pa.RecordBatch, dict[str, Any]]:
+    stage = ImportWeights(**({"device": "cpu", "threads": 1} | options))
+    part = InMemory({}, folder=folder)
+    (rows,) = stage.run(part)
+    stage.makes().check(rows)
+    assert part.advanced == 1
+    return rows, part.notes
+
+
+def test_as_says_which_table_is_made() -> None:
+    tables = {"teacher": TEACHERS, "student": STUDENTS, "rpn": RPNS}
+    for kind, table in tables.items():
+        assert ImportWeights(file="f.pth", kind=kind).makes() is table
+    (embeddings, detector) = (
+        ImportWeights(file="f.pth", kind="embeddings", names="n.txt"),
+        ImportWeights(file="f.pth", kind="detector", categories="n.txt"),
+    )
+    assert (embeddings.makes(), detector.makes()) == (CONCEPT_EMBEDDINGS, DETECTORS)
+    made = {TEACHERS, *tables.values(), CONCEPT_EMBEDDINGS, DETECTORS}
+    assert {ImportWeights.writes, *ImportWeights.also_writes} == made
+
+
+@pytest.mark.parametrize("kind", ["teacher", "student"])
+def test_a_clip_lies_beside_an_empty_curve_and_its_keys_in_the_manifest(tmp_path, kind) -> None:
+    raw = foreign.pretrained(tmp_path)
+    path = foreign.save(raw, tmp_path / "f.pth")
+    rows, notes = run(
+        tmp_path, file=str(path), kind=kind, architecture=foreign.architecture(tmp_path)
+    )
+    assert rows.num_rows == 0
+    clip = read_clip(tmp_path / "model.json", tmp_path / "weights.safetensors")
+    prefix = "teacher_backbone" if kind == "teacher" else "backbone"
+    assert torch.equal(clip.network.visual.conv1.weight, raw[f"{prefix}.conv1.weight"])
+    assert notes["origin"] == clip.spec.origin == f"RegionCLIP f.pth ({prefix})"
+    assert notes["keys"]["counts"]["used"] + notes["keys"]["counts"]["unused"] == len(raw)
+    assert len(notes["language"]) == 64
+    assert "tensors used" in notes["summary"][0]
+
+
+def test_a_detector_lies_beside_an_empty_curve(tmp_path) -> None:
+    path = foreign.save(foreign.finetuned(tmp_path), tmp_path / "f.pth")
+    rows, notes = run(
+        tmp_path,
+        file=str(path),
+        kind="detector",
+        categories=foreign.names(tmp_path, 5),
+        architecture=foreign.architecture(tmp_path),
+    )
+    assert rows.num_rows == 0
+    assert notes["language"] == "none"
+    assert notes["categories"] == 5
+    found = read_detector(tmp_path / "model.json", tmp_path / "weights.safetensors")
+    assert found.head.categories[4] == "thing 4"
+
+
+def test_embeddings_are_rows_in_the_order_of_the_file_as_they_are(tmp_path) -> None:
+    matrix = torch.randn(4, 8) * 3
+    torch.save(matrix, tmp_path / "emb.pth")
+    names = tmp_path / "names.txt"
+    names.write_text("zebra\nant\ndog\ncat\n")
+    rows, _ = run(tmp_path, file=str(tmp_path / "emb.pth"), kind="embeddings", names=names)
+    assert rows.column("concept").to_pylist() == ["zebra", "ant", "dog", "cat"]
+    assert rows.column("concept_id").to_pylist() == [0, 1, 2, 3]
+    assert np.array_equal(as_matrix(rows, "embedding"), matrix.numpy())
+
+
+def test_a_pickle_of_more_than_tensors_is_refused_saying_how_to_convert_it(tmp_path) -> None:
+    raw = {"model": {"backbone.conv1.weight": np.zeros((4, 3, 3, 3), np.float32)}}
+    (tmp_path / "f.pth").write_bytes(pickle.dumps(raw, protocol=2))
+    torch.save(raw, tmp_path / "g.pth")
+    for name in ("f.pth", "g.pth"):
+        with pytest.raises(SourceError, match=r"NumPy arrays.*torch.as_tensor"):
+            run(tmp_path, file=str(tmp_path / name), kind="student")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"file": "f.pth"}, "takes a file, and --as one of teacher, student"),
+        ({"kind": "teacher"}, "takes a file"),
+        ({"file": "f.pth", "kind": "picture"}, "--as must be one of teacher, student"),
+        ({"file": "f.pth", "kind": "embeddings"}, "needs --names"),
+        ({"file": "f.pth", "kind": "detector"}, "needs --categories"),
+    ],
+)
+def test_what_cannot_be_imported_is_refused_before_a_file_is_opened(options, said) -> None:
+    with pytest.raises(OptionError, match=said):
+        ImportWeights(**options)
+
+
+def test_where_files_lie_decides_nothing_and_what_they_hold_does(tmp_path) -> None:
+    stages = []
+    for folder in ("here", "there"):
+        (tmp_path / folder).mkdir()
+        path = tmp_path / folder / "f.pth"
+        path.write_bytes(b"weights")
+        stages.append(ImportWeights(file=str(path), kind="student"))
+    here, there = stages
+    assert here.recipe() == there.recipe()
+    assert here.recipe()["file"] == "f.pth"
+    assert here.digests() == there.digests()
+    (tmp_path / "there" / "f.pth").write_bytes(b"others")
+    assert here.digests() != there.digests()
+    (tmp_path / "names.txt").write_text("dog")
+    named = ImportWeights(file="openai", kind="embeddings", names=tmp_path / "names.txt")
+    assert named.digests().keys() == {"names"}
+
+
+def test_a_file_that_is_not_there_is_a_sentence(tmp_path) -> None:
+    with pytest.raises(SourceError, match=r"none.pth cannot be read"):
+        ImportWeights(file=str(tmp_path / "none.pth"), kind="student").digests()
