@@ -181,17 +181,15 @@ class Detect(Stage):
         return asked_for(model, names, embeddings, self.temperature), score
 
     def _protocol(self, detector: Detector, score: str) -> dict[str, Any]:
+        """What the options alone do not tell; as text, for numbers of parts are added up."""
+        head = detector.head
         return {
-            "categories": list(detector.head.categories),
-            "regression": detector.head.regression,
-            "background": detector.head.background,
-            "temperature": detector.head.temperature,
+            "categories": list(head.categories),
+            "regression": head.regression,
+            "background": head.background,
+            "temperature": f"{head.temperature:g}",
             "score": score,
-            "score_threshold": self.score_threshold,
-            "nms": "gaussian soft-NMS" if self.soft_nms else self.nms,
-            "detections_per_image": self.detections_per_image,
-            "resize": self.resize,
-            "interpolation": self.interpolation,
+            "nms": "soft, gaussian" if self.soft_nms else f"{self.nms:g}, within a category",
         }
 
 
