@@ -119,7 +119,7 @@ class Evaluate(Stage):
         "auto",
         "ranks detections: probability; sqrt-objectness, the root of probability times "
         "objectness; sqrt-logit, with the raw logit as published; sqrt-sigmoid, with its sigmoid; "
-        "auto: sqrt-objectness for proposals",
+        "auto: sqrt-objectness for proposals, but probability if a detector names them",
         choices=("auto", *FORMULAS),
     )
     score_threshold: float = option(0.001, "leave out detections of this score or less")
@@ -252,7 +252,8 @@ class Evaluate(Stage):
     def _rules(self, model: Model) -> Rules:
         from stages.evaluation.exam import Rules
 
-        by_itself = "probability" if self.boxes == "ground-truth" else "sqrt-objectness"
+        alone = self.boxes == "ground-truth" or model.detector is not None
+        by_itself = "probability" if alone else "sqrt-objectness"
         soft = SoftNms(self.soft_nms, self.soft_nms_sigma, self.soft_nms_prune, self.nms)
         return Rules(
             temperature=self.temperature or model.temperature or _TEMPERATURE,

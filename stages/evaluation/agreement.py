@@ -36,7 +36,7 @@ def spoken(name: str) -> str:
 def concepts_of(table: pa.Table) -> tuple[list[str], NDArray[np.float32]]:
     """Concepts and their embeddings (C, D), in the order of their ids."""
     ordered = table.sort_by("concept_id").combine_chunks()
-    return ordered.column("concept").to_pylist(), as_matrix(ordered.column("embedding"))
+    return ordered.column("concept").to_pylist(), as_matrix(ordered, "embedding")
 
 
 def agreed_names(

@@ -24,7 +24,7 @@ class Federation:
     """What an LVIS JSON says of images and categories, by the file name without its ending.
 
     Attributes:
-        frequency: r, c or f of each category: rare, common, frequent.
+        frequency: r, c or f of each category, in order of ids: rare, common, frequent.
         negative: Categories known to be absent from an image.
         not_exhaustive: Categories of which not every instance in an image was drawn.
     """
@@ -75,13 +75,14 @@ def read_federation(path: Path) -> Federation:
     content = _content(path)
     try:
         names = {c["id"]: str(c["name"]) for c in content["categories"]}
-        frequency = {str(c["name"]): str(c["frequency"]) for c in content["categories"]}
+        by_id = sorted(content["categories"], key=lambda c: int(c["id"]))
+        frequency = {str(c["name"]): str(c["frequency"]) for c in by_id}
         images = {_stem(image): image for image in content["images"]}
         negative, partly = (
             {stem: [names[k] for k in image[key]] for stem, image in images.items()}
             for key in ("neg_category_ids", "not_exhaustive_category_ids")
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise SourceError(
             f"{path} is not LVIS's JSON, it lacks {error}: images need neg_category_ids and "
             f"not_exhaustive_category_ids, categories a frequency; {_CURE}"

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
+from schemas.errors import ArtifactError
+from stages.evaluation.agreement import agreed_names, check_order, check_width, concepts_of
+
+rng = np.random.default_rng()  # fresh every run: what is asserted holds for any numbers
+
+
+def test_lists_that_read_the_same_agree() -> None:
+    check_order(["bat_(animal)", "Traffic light"], ["bat animal", "traffic  light"])
+
+
+@pytest.mark.parametrize(
+    ("concepts", "said"),
+    [
+        (["cat", "dog"], "3 categories are evaluated, but there are 2 embeddings"),
+        (["cat", "dog", "elk", "fox"], "3 categories are evaluated, but there are 4 embeddings"),
+        (["cat", "elk", "dog"], "the same names in another order.*number 1 is 'dog'.*'elk'"),
+        (["cat", "dog", "fox"], "other names.*number 2 is 'elk'.*'fox'"),
+    ],
+)
+def test_lists_that_disagree_are_refused_with_the_first_difference(
+    concepts: list[str], said: str
+) -> None:
+    with pytest.raises(ArtifactError, match=said):
+        check_order(["cat", "dog", "elk"], concepts)
+
+
+def test_names_of_splits_must_be_those_of_the_embeddings_in_any_order() -> None:
+    splits = {"base": ("dog", "elk"), "novel": ("cat",)}
+    assert agreed_names(["cat", "dog", "Elk"], None, splits, []) == ["cat", "dog", "elk"]
+    with pytest.raises(ArtifactError, match="3 categories are evaluated, but there are 2"):
+        agreed_names(["cat", "dog"], None, splits, [])
+    with pytest.raises(ArtifactError, match="other names"):
+        agreed_names(["cat", "dog", "fox"], None, splits, [])
+
+
+def test_without_any_list_concepts_take_the_spelling_of_the_images() -> None:
+    found = agreed_names(["traffic light", "dog"], None, {}, ["traffic_light", "cat"])
+    assert found == ["traffic_light", "dog"]
+
+
+def test_concepts_come_in_the_order_of_their_ids() -> None:
+    vectors = rng.normal(size=(3, 4)).astype("f4")
+    rows = {"concept_id": [2, 0, 1], "concept": ["c", "a", "b"], "prompts": [1] * 3}
+    table = CONCEPT_EMBEDDINGS.batch({**rows, "embedding": vectors})
+    names, matrix = concepts_of(pa.Table.from_batches([table]))
+    assert names == ["a", "b", "c"]
+    np.testing.assert_array_equal(matrix, vectors[[1, 2, 0]])
+
+
+def test_a_width_that_is_not_the_models_is_refused() -> None:
+    check_width(np.zeros((2, 8), np.float32), 8)
+    with pytest.raises(ArtifactError, match="embeddings are 8 wide, the model's features 16"):
+        check_width(np.zeros((2, 8), np.float32), 16)
