@@ -49,7 +49,7 @@ class EmbedConcepts(Stage):
     batch: int = option(1024, "prompts encoded together", recipe=False, at_least=1)
 
     name: ClassVar[str] = "embed-concepts"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     reads: ClassVar[Mapping[str, Reads]] = {
         "concepts": whole(CONCEPTS),
         "teacher": whole(TEACHERS, also=(STUDENTS,)),

@@ -68,6 +68,9 @@ class Train(TrainingStage):
     )
     interpolation: str = option("bicubic", "of resizing", choices=("bicubic", "bilinear"))
     flip: bool = option(True, "swap left and right half of the time")
+    mirror_captions: bool = option(
+        False, "swap the words left and right in the caption of a flipped image"
+    )
     freeze: str = option(
         "reference",
         "constant beside L: stem, first stage and batch norms; or none",
@@ -81,7 +84,7 @@ class Train(TrainingStage):
     clip: float = option(5.0, "largest norm of a gradient; 0 is no limit", at_least=0)
 
     name: ClassVar[str] = "train"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     reads: ClassVar[Mapping[str, Reads]] = {
         "pseudo_labels": each(PSEUDO_LABELS, where="where"),
         "proposals": each(PROPOSALS),
@@ -157,7 +160,14 @@ class Train(TrainingStage):
         def read(part: Part) -> Labelled:
             return Labelled(part, num_concepts, regions=regional, captions=told)
 
-        look = Look(self.pixels(), augment, self.regions_per_image, self.regions_among, self.seed)
+        look = Look(
+            self.pixels(),
+            augment,
+            self.regions_per_image,
+            self.regions_among,
+            self.seed,
+            self.mirror_captions,
+        )
         stream = Stream(slices, read, self.seed, self.shuffle_buffer)
         return StreamFeed(stream, look, collate, self.images_per_batch, self.loaders)
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from stages.models.preprocess import pad_batch
+from stages.text.mirrored import mirrored
 from stages.training.stream import generator
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Look:
         regions_per_image: At most so many take part.
         among: See `Regions.drawn`.
         seed: Of all draws.
+        mirror: Whether the caption of a flipped image has left and right swapped too.
     """
 
     pixels: Callable[[Mapping[str, Any]], NDArray[np.uint8]]
@@ -75,6 +77,7 @@ class Look:
     regions_per_image: int
     among: str
     seed: int
+    mirror: bool = False
 
     def __call__(self, sample: Sample, epoch: int) -> Seen:
         """The sample as `epoch` sees it; it must have regions, if only none of them."""
@@ -84,6 +87,8 @@ class Look:
         regions = sample.regions.drawn(self.regions_per_image, self.among, draw)
         view = self.augment(self.pixels(sample.image), draw)
         caption = one_caption(sample.image, draw)
+        if caption and self.mirror and view.flipped:
+            caption = mirrored(caption)
         return Seen(view.pixels, view.place(regions.boxes), regions, caption)
 
 

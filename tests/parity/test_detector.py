@@ -15,6 +15,7 @@ from stages.models.detector import Detector, Head
 from stages.propose import Propose
 from stages.training.detector_losses import box_regression, classification
 from tests.parity import nets
+from tests.stages.models.tiny_rpn import tiny_rpn
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -135,8 +136,6 @@ def test_item_25_a_detector_learns_from_the_proposals_of_an_rpn_that_is_at_test(
 
 
 def test_item_25_the_same_network_gives_the_same_boxes_whether_or_not_it_was_training() -> None:
-    from tests.stages.models.tiny_rpn import tiny_rpn
-
     rpn = tiny_rpn()
     picture = np.random.default_rng(0).integers(0, 256, (64, 80, 3), dtype=np.uint8)
     rpn.eval()

@@ -19,6 +19,7 @@ from stages.train import Train
 from stages.training.augment import MultiScale
 from tests.parity import nets
 from tests.parity.photographs import Picture, drawn, photograph
+from tests.stages.models.tiny_rpn import tiny_rpn
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,6 +80,18 @@ def test_item_05_a_new_model_takes_clips_mean_and_deviation(tmp_path: Path) -> N
     for architecture in ("RN50", "RN101", "RN50x4", str(path)):
         spec = describe(architecture)
         assert (spec.mean, spec.std) == (MEAN, STD)
+
+
+@pytest.mark.parametrize("kind", ["drawn", "photograph"])
+def test_item_05_a_detectron2_rpn_sees_blue_green_red_in_0_to_255(kind: str) -> None:
+    picture = drawn(120, 160) if kind == "drawn" else photograph(1)
+    mean = (103.530, 116.280, 123.675)  # blue, green, red
+    rpn = tiny_rpn(channels="bgr", scale=255, mean=mean, std=(1.0, 1.0, 1.0))
+    size = sides(*picture.shape[:2])
+    found = rpn.prepare(picture, Size(800, 1333)).pixels.numpy()
+    resized = Image.fromarray(picture).resize(size[::-1], FILTERS["bilinear"])
+    wanted = np.asarray(resized)[:, :, ::-1].astype(np.float64) - mean
+    np.testing.assert_allclose(found, wanted.transpose(2, 0, 1), atol=1e-4)
 
 
 def test_item_06_every_size_of_image_is_resized_as_detectron2_does() -> None:

@@ -1,0 +1,98 @@
+"""Item 29: what the reference does oddly is the default, and has an option that does not."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import torch
+
+from stages.embed_concepts import EmbedConcepts
+from stages.evaluate import Evaluate
+from stages.label import Label
+from stages.models.preprocess import Size, prepare
+from stages.propose import Propose
+from stages.text.mirrored import mirrored
+from stages.train import Train
+from stages.training.augment import MultiScale
+from stages.training.region_batches import Look
+from stages.training.regions import Regions
+from stages.training.samples import Sample
+from tests.parity import nets
+from tests.parity.photographs import drawn
+
+if TYPE_CHECKING:
+    from stages.base import Stage
+
+# stage, option, as published, otherwise
+QUIRKS: tuple[tuple[type[Stage], str, Any, Any], ...] = (
+    (Train, "contrastive_over", "occurrences", "concepts"),
+    (Train, "negatives", "batch", "gathered"),
+    (Train, "whole_image", "padded", "image"),
+    (Train, "long_captions", "cut", "keep-end"),
+    (Train, "mirror_captions", False, True),
+    (Train, "clip_by", "parameter", "total"),
+    (Train, "regions_among", "proposals", "labelled"),
+    (Train, "interpolation", "bicubic", "bilinear"),
+    (EmbedConcepts, "long_prompts", "cut", "keep-end"),
+    (EmbedConcepts, "averaging", "reference", "openai"),
+    (Evaluate, "averaging", "reference", "openai"),
+)
+
+
+@pytest.mark.parametrize(("stage", "option", "published", "other"), QUIRKS)
+def test_item_29_the_published_way_is_the_default_and_the_other_an_option(
+    stage: type[Stage], option: str, published: Any, other: Any
+) -> None:
+    assert option in {f.name for f in fields(stage)}
+    assert getattr(stage(), option) == published
+    assert getattr(stage(**{option: other}), option) == other
+
+
+def test_item_29_numbers_that_decide_a_quirk_are_the_published_ones() -> None:
+    assert (Label().min_probability, Label().temperature) == (0.1, 0.01)
+    assert (Propose().nms, Propose().top_k, Propose().min_size) == (0.5, 300, 0.0)
+    assert Propose().min_objectness is None
+
+
+def test_item_29_a_caption_says_left_of_what_was_flipped_to_the_right(tmp_path) -> None:
+    augment = MultiScale((Size(None),), True, "bicubic", nets.thin(tmp_path, side=64).spec)
+    none = np.zeros(0, np.int64)
+    regions = Regions(
+        np.zeros((0, 4), np.float32),
+        none,
+        none,
+        np.zeros((0, 1), np.int32),
+        np.zeros((0, 1), np.float32),
+        np.zeros(0, np.float32),
+    )
+    image = {"image_id": "a", "captions": ["a dog on the left"]}
+    picture = drawn(40, 50)
+    plain = prepare(picture, Size(None), "bicubic", augment.spec.mean, augment.spec.std).pixels
+
+    def captions(*, mirror: bool) -> dict[bool, set[str | None]]:
+        """Captions over some epochs, by whether the image was flipped."""
+        look, found = Look(lambda _: picture, augment, 10, "proposals", 0, mirror), {}
+        for epoch in range(12):
+            seen = look(Sample(0, image, regions), epoch)
+            found.setdefault(torch.equal(seen.pixels, plain.flip(2)), set()).add(seen.caption)
+        return found
+
+    assert captions(mirror=False) == {False: {"a dog on the left"}, True: {"a dog on the left"}}
+    assert captions(mirror=True) == {False: {"a dog on the left"}, True: {"a dog on the right"}}
+
+
+@pytest.mark.parametrize(
+    ("caption", "wanted"),
+    [
+        ("left, right, LEFT", "right, left, right"),
+        ("the leftmost man faces rightward", "the rightmost man faces leftward"),
+        ("a bright copyright sign", "a bright copyright sign"),
+        ("leftovers", "leftovers"),
+        ("", ""),
+    ],
+)
+def test_item_29_only_words_are_mirrored(caption: str, wanted: str) -> None:
+    assert mirrored(caption) == wanted
