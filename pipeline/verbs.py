@@ -73,7 +73,7 @@ VERBS = {
         ),
         Verb(
             "evaluate",
-            "Measure zero-shot recognition of a teacher or student against ground truth.",
+            "Measure recognition by a teacher, student or detector against ground truth.",
         ),
     )
 }
