@@ -134,7 +134,7 @@ class Evaluate(Stage):
     detections_per_image: int = option(100, "keep the surest of an image", at_least=1)
 
     name: ClassVar[str] = "evaluate"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),
         "proposals": each(PROPOSALS, optional=True),

@@ -52,7 +52,7 @@ class Featurize(Stage):
     loaders: int = option(2, "threads that decode and resize ahead", recipe=False, at_least=0)
 
     name: ClassVar[str] = "featurize"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),
         "proposals": each(PROPOSALS),

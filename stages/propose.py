@@ -63,7 +63,7 @@ class Propose(Stage):
     seed: int = option(0, "of random boxes", at_least=0)
 
     name: ClassVar[str] = "propose"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),
         "rpn": whole(RPNS),

@@ -98,7 +98,7 @@ class TrainRpn(TrainingStage):
     warmup: int = option(100, "steps of linear warm-up; a tenth of the run at most", at_least=0)
 
     name: ClassVar[str] = "train-rpn"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     reads: ClassVar[Mapping[str, Reads]] = {"images": each(IMAGES)}
     writes: ClassVar[Table] = RPNS
 
