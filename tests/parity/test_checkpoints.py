@@ -1,0 +1,112 @@
+"""Item 27: a published file in, every tensor used, and the same bits out again."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import open_clip
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from schemas.errors import SourceError
+from stages.models.clip import save_clip
+from stages.models.clip_import import import_clip
+from stages.models.exporting import ModelFiles, write_open_clip
+from tests.parity import nets, plain
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LAYERS, SIDE, EMBED = [1, 1, 2, 1], 64, 12
+
+
+def published(folder: Path) -> dict[str, torch.Tensor]:
+    """A file as RegionCLIP's pretrained ones are laid out: bare names, no logit scale."""
+    state = nets.thin(folder, SIDE).float().network.state_dict()
+    found = {}
+    for name, value in state.items():
+        if name.endswith("num_batches_tracked") or name == "logit_scale":
+            continue
+        if name.startswith("visual."):
+            found["backbone." + name.removeprefix("visual.")] = value.clone()
+            found["teacher_backbone." + name.removeprefix("visual.")] = value.clone() + 0.25
+        else:
+            found["lang_encoder." + name] = value.clone()
+    return found
+
+
+def architecture(folder: Path) -> str:
+    path = folder / "architecture.json"
+    path.write_text(json.dumps(nets.config(SIDE, LAYERS, 4, EMBED)))
+    return str(path)
+
+
+def test_item_27_every_key_of_the_student_is_used_and_no_statistic_is_left_behind(
+    tmp_path: Path,
+) -> None:
+    raw = published(tmp_path)
+    torch.save({"model": raw}, tmp_path / "published.pth")
+    clip, _ = import_clip(tmp_path / "published.pth", "student", architecture(tmp_path))
+    loaded = clip.network.state_dict()
+    for name, value in raw.items():
+        if name.startswith("backbone."):
+            assert torch.equal(loaded["visual." + name.removeprefix("backbone.")], value)
+        elif name.startswith("lang_encoder."):
+            assert torch.equal(loaded[name.removeprefix("lang_encoder.")], value)
+    for name, value in loaded.items():
+        if name.endswith("running_mean"):
+            assert value.any()
+        elif name.endswith("running_var"):
+            assert not torch.equal(value, torch.ones_like(value))
+
+
+@pytest.mark.parametrize("kind", ["student", "teacher"])
+def test_item_27_an_imported_tower_has_the_features_written_out_from_the_files_tensors(
+    tmp_path: Path, kind: str
+) -> None:
+    raw = published(tmp_path)
+    torch.save(raw, tmp_path / "bare.pth")
+    clip, _ = import_clip(tmp_path / "bare.pth", kind, architecture(tmp_path))
+    prefix = "teacher_backbone." if kind == "teacher" else "backbone."
+    weights = {
+        "visual." + n.removeprefix(prefix): v.double()
+        for n, v in raw.items()
+        if n.startswith(prefix)
+    }
+    pixels = torch.randn(1, 3, 64, 80, dtype=torch.float64)
+    box = torch.tensor([[4.0, 9.0, 70.0, 60.0]])
+    with torch.no_grad():
+        found = clip.double().encode_regions(pixels, [box])[0]
+    dense = plain.trunk(weights, pixels)[0]
+    wanted = plain.region_feature(weights, dense, box[0], SIDE // 16, nets.HEADS)
+    torch.testing.assert_close(found, wanted)
+
+
+def test_item_27_a_student_whose_statistics_are_all_initial_is_refused(tmp_path: Path) -> None:
+    raw = published(tmp_path)
+    for name, value in raw.items():
+        if name.endswith(("running_mean", "running_var")):
+            value.fill_(float(name.endswith("var")))
+    torch.save(raw, tmp_path / "reset.pth")
+    with pytest.raises(SourceError, match="initial"):
+        import_clip(tmp_path / "reset.pth", "student", architecture(tmp_path))
+
+
+def test_item_27_through_open_clip_and_back_no_bit_is_lost(tmp_path: Path) -> None:
+    torch.save(published(tmp_path), tmp_path / "published.pth")
+    clip, _ = import_clip(tmp_path / "published.pth", "student", architecture(tmp_path))
+    model = ModelFiles(tmp_path / "model.json", tmp_path / "weights.safetensors")
+    save_clip(clip, model.config, model.weights)
+    config = tmp_path / "thin-regionclip.json"
+    assert write_open_clip(model, tmp_path / "out.safetensors", config) is None
+    open_clip.add_model_config(config)
+    theirs = open_clip.create_model("thin-regionclip", pretrained=str(tmp_path / "out.safetensors"))
+    torch.save(theirs.state_dict(), tmp_path / "theirs.pt")
+    again, _ = import_clip(tmp_path / "theirs.pt", "student", architecture(tmp_path))
+    first = clip.network.state_dict()
+    second = again.network.state_dict()
+    assert first.keys() == second.keys() == load_file(tmp_path / "out.safetensors").keys()
+    for name, value in first.items():
+        assert torch.equal(second[name], value), name
