@@ -37,9 +37,14 @@ def witness(
     if unseen is None:
         return dict(notes)
     protocol, warnings = dict(notes.get("protocol", {})), list(notes.get("warnings", ()))
+    published = protocol.pop("proposals_published", {})
     if "proposals" in inputs:
         found = localizer(inputs["proposals"], unseen)
         protocol["localizer"] = found
+        protocol["deviations"] = {
+            **protocol.get("deviations", {}),
+            **_deviations(published, found["selection"]),
+        }
         warnings += _complaints(found, unseen)
     if "embeddings" in inputs:
         protocol["embeddings_address"] = inputs["embeddings"].address
@@ -70,6 +75,15 @@ def localizer(proposals: Artifact, unseen: tuple[str, ...]) -> dict[str, Any]:
     rpn = catalog.parents(proposals).get("rpn")
     found |= {"source": "rpn", "rpn": made.inputs["rpn"]}
     return {**found, "novel_seen": UNKNOWN if rpn is None else _seen(rpn, unseen)}
+
+
+def _deviations(published: Mapping[str, Any], used: Mapping[str, Any]) -> dict[str, Any]:
+    """Where proposals were selected otherwise than the protocol has it."""
+    return {
+        f"propose {name}": {"preset": str(value), "used": str(used.get(name))}
+        for name, value in published.items()
+        if used.get(name) != value
+    }
 
 
 def _seen(rpn: Artifact, unseen: tuple[str, ...]) -> list[str] | str:

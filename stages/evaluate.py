@@ -29,7 +29,7 @@ from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, each, option, whole
 from stages.evaluation.choice import choose, read_lists
-from stages.evaluation.protocols import FEDERATED, PRESETS, deviations
+from stages.evaluation.protocols import FEDERATED, PRESETS, PROPOSED, deviations
 from stages.evaluation.scenes import images
 from stages.evaluation.scores import FORMULAS
 from stages.evaluation.suppression import SOFT_NMS, SoftNms
@@ -272,6 +272,7 @@ class Evaluate(Stage):
         return {
             "preset": self.preset,
             "deviations": deviations(self.preset, used),
+            "proposals_published": PROPOSED.get(self.preset or "", {}),
             "boxes": self.boxes,
             "pooling": self.pooling,
             **view,

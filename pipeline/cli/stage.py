@@ -72,7 +72,7 @@ def execute(
     for line in manifest.notes.get("summary", ()):
         terminal.say(line)
     for warning in manifest.notes.get("warnings", ()):
-        terminal.say(f"warning: {warning}")
+        typer.echo(f"warning: {warning}", err=True)
     for reason, count in manifest.dropped.items():
         terminal.say(f"{count} refused: {reason} (rc sql 'FROM quarantine')")
     check_budget(artifact, run.max_errors)

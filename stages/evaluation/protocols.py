@@ -44,21 +44,26 @@ _48: Final = {**_COCO, "categories": Path("coco-48"), "splits": Path("coco-base"
 _80: Final = {**_COCO, "categories": Path("coco-80")}
 
 _DRAWN: Final = {"boxes": "ground-truth", "score": "probability"}
-_PROPOSED: Final = {"boxes": "proposals", "score": "sqrt-logit"}
+_RPN: Final = {"boxes": "proposals", "score": "sqrt-logit"}
 _SURE: Final = {"score": "probability", "score_threshold": 0.001}  # COCO's detectors
 _FUSED: Final = {"score": "sqrt-logit", "score_threshold": 0.02}  # LVIS's detectors
 
 PRESETS: Final[Mapping[str, Mapping[str, Any]]] = {
     "coco-gt": {**_STILL, **_65, **_DRAWN, "score_threshold": 0.001},
-    "coco-rpn": {**_STILL, **_65, **_PROPOSED, "score_threshold": 0.001},
+    "coco-rpn": {**_STILL, **_65, **_RPN, "score_threshold": 0.001},
     "lvis-gt": {**_STILL, **_LVIS, **_DRAWN, "score_threshold": 0.0001},
-    "lvis-rpn": {**_STILL, **_LVIS, **_PROPOSED, "score_threshold": 0.02},
+    "lvis-rpn": {**_STILL, **_LVIS, **_RPN, "score_threshold": 0.02},
     "coco-ovd": {**_SOFT, **_65, **_SURE},
     "coco-ovd-novel": {**_SOFT, **_17, **_SURE},
     "coco-ovd-base": {**_SOFT, **_48, **_SURE},
     "lvis-ovd": {**_SOFT, **_LVIS, **_FUSED},
     "coco-full": {**_MOVED, **_80, **_SURE},
     "lvis-full": {**_MOVED, **_LVIS, **_FUSED},
+}
+PROPOSED: Final[Mapping[str, Mapping[str, Any]]] = {  # the options of rc propose
+    name: {"nms": 0.9 if name.endswith("-rpn") else 0.7, "top_k": 1000, "min_size": 0.0}
+    for name, values in PRESETS.items()
+    if values["boxes"] == "proposals"
 }
 FEDERATED: Final = tuple(name for name in PRESETS if name.startswith("lvis"))
 

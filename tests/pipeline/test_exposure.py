@@ -86,6 +86,7 @@ class Propose(Toy):
 @dataclass(frozen=True, kw_only=True)
 class Evaluate(Toy):
     novel: tuple[str, ...] = option(("cat", "bus"), "never boxed")
+    published: bool = option(False, "whether a protocol says how to propose")
 
     name: ClassVar[str] = "evaluate"
     version: ClassVar[int] = 1
@@ -101,7 +102,8 @@ class Evaluate(Toy):
         return self.novel
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
-        part.note("protocol", {"nms": 0.5})
+        published = {"proposals_published": {"nms": 0.9}} if self.published else {}
+        part.note("protocol", {"nms": 0.5, "deviations": {"score": "other"}, **published})
         part.note("warnings", ["one of its own"])
         yield METRICS.empty()
 
@@ -182,6 +184,17 @@ def test_boxes_selected_anew_are_those_of_their_dump(root: Path, images: str) ->
     told = judged(root, anew.address)["protocol"]["localizer"]
     assert told["novel_seen"] == ["bus", "cat"]
     assert (told["dump"], told["selection"]["nms"]) == (dump.address, 0.3)
+
+
+def test_a_selection_that_is_not_the_published_one_is_a_deviation(root: Path, images: str) -> None:
+    make(Propose(random=True, nms=0.9), root, {"images": images})
+    protocol = judged(root, "proposals", published=True)["protocol"]
+    assert protocol["deviations"] == {"score": "other"}
+    make(Propose(random=True, nms=0.5), root, {"images": images})
+    protocol = judged(root, "proposals", published=True)["protocol"]
+    told = {"preset": "0.9", "used": "0.5"}
+    assert protocol["deviations"] == {"score": "other", "propose nms": told}
+    assert "proposals_published" not in protocol
 
 
 def test_without_novel_categories_nothing_is_warned_of(root: Path, images: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from pipeline.presets import fill
 from schemas.errors import OptionError
 from stages.evaluate import Evaluate
-from stages.evaluation.protocols import PRESETS, deviations
+from stages.evaluation.protocols import PRESETS, PROPOSED, deviations
 
 LVIS = Path("lvis_v1_val.json")
 COLUMNS = ("boxes", "score", "score_threshold", "soft_nms", "detections_per_image", "move_boxes")
@@ -88,3 +88,12 @@ def test_what_differs_from_the_preset_is_told() -> None:
     }
     assert deviations(None, vars(stage)) == {}
     assert deviations("coco-rpn", vars(replace(stage, score="sqrt-logit", nms=0.5))) == {}
+
+
+def test_the_published_selection_of_proposals_keeps_overlaps_in_zero_shot_alone() -> None:
+    assert {name: how["nms"] for name, how in PROPOSED.items()} == {
+        name: 0.9 if name in ("coco-rpn", "lvis-rpn") else 0.7
+        for name in PRESETS
+        if not name.endswith("-gt")
+    }
+    assert {how["top_k"] for how in PROPOSED.values()} == {1000}
