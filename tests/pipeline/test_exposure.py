@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
+from pipeline import inputs
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
+from schemas.errors import ArtifactError
 from schemas.metrics import METRICS
 from schemas.proposals import PROPOSALS
 from schemas.rpns import RPNS
+from stages import evaluate
 from stages.base import Part, Reads, each, option, whole
 from tests.pipeline import toys
 from tests.pipeline.helpers import make
@@ -216,3 +219,15 @@ def test_given_embeddings_are_named_and_read_only_if_named(root: Path, images: s
 def test_other_stages_keep_their_notes_as_they_are(root: Path, images: str) -> None:
     boxes = make(Propose(from_file="yolox"), root, {"images": images})
     assert "protocol" not in boxes.manifest.notes
+
+
+def test_embeddings_by_another_models_language_encoder_are_refused(root: Path, images: str) -> None:
+    make(toys.ExtractConcepts(), root)
+    one = make(toys.Pretrain(seed=1), root)
+    other = make(toys.Pretrain(seed=2), root)
+    embeddings = make(toys.EmbedConcepts(), root, {"teacher": other.address})
+    pins = {"model": one.address, "embeddings": embeddings.address, "images": images}
+    with pytest.raises(ArtifactError, match=f"different language encoders.*{one.address}"):
+        inputs.resolve(evaluate.Evaluate(), pins, root)
+    agreed = inputs.resolve(evaluate.Evaluate(), {**pins, "model": other.address}, root)
+    assert agreed["embeddings"].path == embeddings.path
