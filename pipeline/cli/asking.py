@@ -36,6 +36,7 @@ class Session:
         self._timeout = timeout
         self._memory_mb = memory_mb
         self._pins: list[str] = []
+        self._leads: list[str] = []
         self._connection: Any = None
         self.write_as(output)
 
@@ -50,15 +51,19 @@ class Session:
             raise OptionError(f"rc sql: --format must be one of {allowed}, got {output!r}")
         self._write = WRITERS[output]
 
-    def answer(self, statement: str) -> None:
+    def answer(self, statement: str, leads: Sequence[str] = ()) -> None:
         """Write the answer to one statement.
+
+        Args:
+            statement: One SELECT.
+            leads: Tables whose newest artifacts, with all they were made from, it is about.
 
         Raises:
             QueryError: If it does anything but read, fails, or takes too long.
         """
         from pipeline import sql
 
-        connection = self.connection(statement)
+        connection = self.connection(statement, leads)
         with sql.within(connection, self._timeout):
             self._write(sql.batches(sql.query(connection, statement)))
 
@@ -73,16 +78,19 @@ class Session:
         )
         return dict(found.fetchall())
 
-    def connection(self, statement: str) -> Any:
+    def connection(self, statement: str, leads: Sequence[str] = ()) -> Any:
         """The connection for a statement: the one at hand, if it knows all the names."""
         from pipeline import sql
 
         pins = sql.pins_in(statement)
-        if self._connection is None or not set(pins) <= set(self._pins):
+        known = set(pins) <= set(self._pins) and list(leads) == self._leads
+        if self._connection is None or not known:
             self._pins = list(dict.fromkeys([*self._pins, *pins]))
+            self._leads = list(leads)
+            prefer = [*self._use, *leads]
             try:
                 self._connection = sql.connect(
-                    self._store, self._use, self._pins, memory_mb=self._memory_mb
+                    self._store, prefer, self._pins, memory_mb=self._memory_mb
                 )
             except BaseException:
                 self._pins = [pin for pin in self._pins if pin not in pins]

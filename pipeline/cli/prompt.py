@@ -80,7 +80,8 @@ def _act(session: Session, columns: dict[str, list[str]], statement: str) -> Non
     elif word == ".query":
         from pipeline.sql.named import named_query
 
-        session.answer(named_query(name).statement)
+        found = named_query(name)
+        session.answer(found.statement, found.leads)
     elif word == ".format":
         session.write_as(name)
     else:

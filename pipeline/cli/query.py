@@ -66,7 +66,13 @@ def sql(  # noqa: PLR0913  # each is a flag
 
         prompt(session)
         return
-    for question in [statement] if statement else _questions(file, query):
+    if query is not None:
+        from pipeline.sql.named import named_query
+
+        found = named_query(query)
+        session.answer(found.statement, [] if use else found.leads)
+        return
+    for question in [statement] if statement else _questions(file):
         session.answer(question)
 
 
@@ -98,17 +104,13 @@ def queries(store: Store = STORE) -> None:
     for query in named_queries().values():
         typer.echo(f"\n## {query.name}\n\n{query.doc} {query.needs}\n")
         typer.echo(f"```sql\n{query.statement}\n```\n\n`rc sql --query {query.name}`\n")
-        session.answer(query.statement)
+        session.answer(query.statement, query.leads)
 
 
-def _questions(file: Path | None, query: str | None) -> Iterator[str]:
-    """The statements of a file, of standard input, or of a name."""
-    from pipeline.sql.named import named_query
+def _questions(file: Path | None) -> Iterator[str]:
+    """The statements of a file, or of standard input."""
     from pipeline.sql.statements import split
 
-    if query is not None:
-        yield named_query(query).statement
-        return
     try:
         text = sys.stdin.read() if file in (None, Path("-")) else Path(str(file)).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -28,6 +28,12 @@ class NamedQuery:
     needs: str
     statement: str
 
+    @property
+    def leads(self) -> list[str]:
+        """The table whose newest artifact, with all it was made from, the question is about."""
+        first = self.needs.removeprefix("Needs ").split()[0].strip(".,")
+        return [] if first == "nothing" else [first]
+
 
 @cache
 def named_queries() -> dict[str, NamedQuery]:

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
     from pipeline.store.artifact import Artifact
 
-NAMES: Final = "_labelled_concepts"  # what pseudo-labels are called, beside their rows
-_BESIDE: Final = {NAMES: "concept_embeddings"}
+_BESIDE: Final = {"_labelled_concepts": "concept_embeddings", "_labelled_images": "images"}
 _ATTACHED: Final = {"metrics": ("detections", "confusions", "curves")}  # Parquet beside the rows
 _VIEWED: Final = {  # views that are made from the rows of a table with another name
     "captions": "images",
@@ -72,7 +71,7 @@ def of_store(root: Path, prefer: Sequence[str], names: Sequence[str]) -> Relatio
 
 def of_part(labels: Artifact, number: int) -> Relations:
     """One part of pseudo_labels and what its view is made from."""
-    return Relations({"pseudo_labels": [labels.part(number)], **_beside(labels)})
+    return Relations({"pseudo_labels": [labels.part(number)], **_beside(labels, number)})
 
 
 def empty(name: str) -> pa.Table:
@@ -94,10 +93,14 @@ def _files(chosen: Mapping[str, Artifact]) -> dict[str, list[Path]]:
     return files
 
 
-def _beside(labels: Artifact) -> dict[str, list[Path]]:
-    """Files that the view `pseudo_labels` joins."""
-    found = {name: catalog.ancestor(labels, (table,)) for name, table in _BESIDE.items()}
-    return {name: artifact.files() for name, artifact in found.items() if artifact}
+def _beside(labels: Artifact, number: int | None = None) -> dict[str, list[Path]]:
+    """Files that views of pseudo-labels join: names and images, of one part or of all."""
+    files = {}
+    for name, table in _BESIDE.items():
+        if made_from := catalog.ancestor(labels, (table,)):
+            one = table == "images" and number is not None
+            files[name] = [made_from.part(number or 0)] if one else made_from.files()
+    return files
 
 
 def _chosen(pinned: Sequence[Artifact], everything: Sequence[Artifact]) -> dict[str, Artifact]:

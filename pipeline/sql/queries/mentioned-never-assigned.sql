@@ -1,5 +1,5 @@
 -- Concepts that captions mention and no region was given, most mentioned first.
--- Needs mentions, pseudo_labels.
+-- Needs pseudo_labels made with mentions.
 SELECT m.concept, count(DISTINCT m.image_id) AS images
 FROM mentions AS m
 ANTI JOIN (SELECT DISTINCT concept_id FROM pseudo_labels WHERE kept) USING (concept_id)

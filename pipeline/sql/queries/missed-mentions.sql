@@ -1,5 +1,5 @@
 -- Images whose captions mention a concept that none of their regions was given.
--- Needs mentions, pseudo_labels.
+-- Needs pseudo_labels made with mentions.
 SELECT m.image_id, m.concept, any_value(c.text) AS caption
 FROM mentions AS m
 JOIN captions AS c ON c.image_id = m.image_id AND c.caption = m.caption

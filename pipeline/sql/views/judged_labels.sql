@@ -1,5 +1,5 @@
 -- Pseudo-labels, their captions, and the object each overlaps most: its category from IoU 0.5 on.
--- Reads: _pseudo_labels, __labelled_concepts, _images.
+-- Reads: _pseudo_labels, __labelled_concepts, __labelled_images.
 CREATE VIEW judged_labels AS
 SELECT
     * EXCLUDE (best),
@@ -28,5 +28,5 @@ FROM (
         )[1] AS best
     FROM _pseudo_labels AS l
     JOIN __labelled_concepts USING (concept_id)
-    JOIN _images AS i USING (image_id)
+    JOIN __labelled_images AS i USING (image_id)
 );
