@@ -1,0 +1,137 @@
+"""How many concepts a target must keep for distillation to learn what the full one teaches.
+
+    python -m benchmarks.topk --out topk
+
+Draws scenes, takes the bundled teacher's features of their proposals, and compares loss and
+gradient of `distillation` (K concepts and a residual) with `full_distillation`, for two students:
+the teacher itself at another size of image, as at the first step, and one trained a little.
+Every distribution is computed in float64 from stored features; what storing K costs beside is not
+looked at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from pipeline.demo import draw_world
+from pipeline.sql import connect, query
+from stages.losses import distillation, full_distillation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+KEPT = (1, 2, 4, 8, 16, 32, 64)
+TEMPERATURES = (0.01, 0.05)
+
+
+def main() -> None:
+    """Make the features, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("topk"))
+    parser.add_argument("--scenes", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--steps", type=int, default=40, help="of the student")
+    given = parser.parse_args()
+    world = draw_world(given.out, given.scenes, 10, given.seed)
+    store = given.out / "store"
+    addresses = make(store, world, given.steps)
+    concepts = matrix(store, addresses["embeddings"], "embedding", "concept_id")
+    teacher, *students = (
+        matrix(store, addresses[name], "feature", "image_id, region")
+        for name in ("teacher", "another size", "a student")
+    )
+    print(f"{len(teacher)} regions, {len(concepts)} concepts\n")
+    for name, student in zip(("teacher, another size", "student"), students, strict=True):
+        for temperature in TEMPERATURES:
+            print(f"{name}, temperature {temperature}")
+            print(table(teacher, student, concepts, temperature), end="\n\n")
+
+
+def make(store: Path, world: dict[str, str], steps: int) -> dict[str, str]:
+    """Addresses of what is compared, made with the demo's options."""
+    program = Path(sys.executable).with_name("rc")
+
+    def rc(verb: str, *options: str) -> str:
+        command = [str(program), verb, "--store", str(store), "-q", *options]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        return done.stdout.split()[0]
+
+    rc("ingest", world["scenes"])
+    rc("extract-concepts", "--min-frequency", "3")
+    model, weights = f"{world['data']}/teacher_model.json", f"{world['data']}/teacher.safetensors"
+    rc("pretrain", "--model", model, "--pretrained", weights, "--steps", "0")
+    found = {"embeddings": rc("embed-concepts")}
+    sizes = [option for side in (24, 40, 64, 112) for option in ("--anchor-sizes", str(side))]
+    resized = ["--resize", "256x320", "--weights", f"{world['data']}/rpn.safetensors"]
+    rc("train-rpn", *resized, *sizes, "--steps", "0")
+    rc("propose", "--top-k", "50", "--min-size", "12")
+    still = ["--no-whole-image", "--dtype", "float32"]
+    found["teacher"] = rc("featurize", *still, "--resize", "192x400")
+    found["another size"] = rc("featurize", *still, "--resize", "224x400")
+    rc("label", "--features", found["teacher"])
+    train = ["--freeze", "none", "--optimiser", "adamw", "--learning-rate", "0.0005"]
+    train += ["--resize", "192x400", "--images-per-batch", "8", "--steps", str(steps)]
+    student = rc("train", *train, "--temperature", "0.05", "--schedule", "cosine")
+    found["a student"] = rc("featurize", *still, "--resize", "192x400", "--teacher", student)
+    return found
+
+
+def matrix(store: Path, address: str, column: str, order: str) -> torch.Tensor:
+    """A column of vectors as (N, D) float64 unit rows."""
+    with connect(store, [address]) as connection:
+        name = address.split("/")[0].split("@")[0]
+        rows = query(connection, f"SELECT {column} FROM {name} ORDER BY {order}").fetchall()
+    vectors = torch.from_numpy(np.array([row[0] for row in rows], dtype=np.float64))
+    return torch.nn.functional.normalize(vectors, dim=1)
+
+
+def table(
+    teacher: torch.Tensor, student: torch.Tensor, concepts: torch.Tensor, temperature: float
+) -> str:
+    """A line for each K: loss, its share of the full one, and how far gradients are off.
+
+    The mean error is over regions, as a share of the mean length of a gradient: where a region is
+    sure and right its own gradient is nothing, and any error is large beside it.
+    """
+    targets = (teacher @ concepts.T / temperature).softmax(dim=1)
+    full, wanted = gradient(
+        student, lambda rows: full_distillation(rows, concepts, targets, temperature)
+    )
+    lines = [
+        "| K | mass kept | loss, of the full | gradient error, mean | median of relative errors |",
+        "|---|---|---|---|---|",
+    ]
+    for k in (*[k for k in KEPT if k < len(concepts)], len(concepts)):
+        top = targets.topk(k, dim=1)
+        mass = top.values.sum(dim=1)
+        stored = (top.indices, top.values, (1 - mass).clamp(min=0))
+        loss, found = gradient(
+            student, lambda rows, stored=stored: distillation(rows, concepts, stored, temperature)
+        )
+        off, length = (found - wanted).norm(dim=1), wanted.norm(dim=1)
+        lines.append(
+            f"| {k} | {mass.mean():.4f} | {loss / full:.4f} | {off.mean() / length.mean():.1e} "
+            f"| {(off / length).median():.1e} |"
+        )
+    return "\n".join(lines)
+
+
+def gradient(
+    student: torch.Tensor, loss: Callable[[torch.Tensor], torch.Tensor]
+) -> tuple[float, torch.Tensor]:
+    """A loss and its gradient to the regions (N, D)."""
+    rows = student.clone().requires_grad_()
+    value = loss(rows)
+    value.backward()
+    return float(value.detach()), rows.grad
+
+
+if __name__ == "__main__":
+    main()
