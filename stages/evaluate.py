@@ -28,7 +28,7 @@ from schemas.proposals import PROPOSALS
 from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, each, option, whole
-from stages.evaluation.choice import choose, read_lists
+from stages.evaluation.choice import check_moves, choose, read_lists
 from stages.evaluation.protocols import FEDERATED, PRESETS, PROPOSED, deviations
 from stages.evaluation.scenes import images
 from stages.evaluation.scores import FORMULAS
@@ -193,7 +193,8 @@ class Evaluate(Stage):
 
         model, lists = self._model(part), self._lists()
         choice = choose(part, lists, model, refuse=self.unlisted == "refuse")
-        self._check_moves(model, choice)
+        if self.boxes == "proposals" and self.move_boxes:
+            check_moves(choice.vocabulary, model)
         with DetectionsFile(part.attach("detections.parquet"), choice.vocabulary) as file:
             exam = Exam(
                 choice.vocabulary,
@@ -239,15 +240,6 @@ class Evaluate(Stage):
             part.attachment("model", "weights.safetensors"),
             self.device,
         )
-
-    def _check_moves(self, model: Model, choice: Choice) -> None:
-        moved = self.boxes == "proposals" and self.move_boxes and model.moves == "specific"
-        if moved and choice.vocabulary.names != model.categories:
-            raise ArtifactError(
-                f"this detector moves boxes for each of the {len(model.categories)} categories it "
-                f"learned, so it can only be asked for these; leave the boxes where they are with "
-                f"--no-move-boxes, or finetune one with --regression agnostic"
-            )
 
     def _rules(self, model: Model) -> Rules:
         from stages.evaluation.exam import Rules

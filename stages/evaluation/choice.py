@@ -159,6 +159,20 @@ def choose(part: Part, lists: Lists, model: Model, *, refuse: bool) -> Choice:
     return Choice(vocabulary, embeddings, lists, source, tuple(missing), tuple(taught))
 
 
+def check_moves(vocabulary: Vocabulary, model: Model) -> None:
+    """Whether a detector has a way to move boxes for each name it is asked for.
+
+    Raises:
+        ArtifactError: If it moves them by category, and learned others.
+    """
+    if model.moves == "specific" and vocabulary.names != model.categories:
+        raise ArtifactError(
+            f"this detector moves boxes for each of the {len(model.categories)} categories it "
+            f"learned, so it can only be asked for these; leave the boxes where they are with "
+            f"--no-move-boxes, or finetune one with --regression agnostic"
+        )
+
+
 def _embeddings(
     names: Sequence[str], lists: Lists, model: Model, given: NDArray[np.float32] | None
 ) -> tuple[NDArray[np.float32], str]:
