@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.detectors import DETECTORS
-from schemas.errors import ArtifactError, OptionError
+from schemas.errors import OptionError
 from schemas.images import IMAGES
 from schemas.metrics import METRICS
 from schemas.proposals import PROPOSALS

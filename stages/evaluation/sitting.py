@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from schemas.boxes import clip as clip_boxes
 from schemas.errors import SourceError
 from stages.evaluation.recognise import region_features
@@ -66,4 +68,5 @@ class Sitting:
             return
         moved = self.model.moved(features, boxes) if self.move_boxes else boxes
         inside = clip_boxes(moved, row["width"], row["height"])
+        inside[~np.isfinite(moved)] = np.nan  # a box without end is dropped, not cut to fit
         exam.detect(row["image_id"], replace(proposals, boxes=inside), features)

@@ -338,3 +338,12 @@ def test_rpn_proposals_with_negative_logits_are_lost_by_the_published_formula_al
     assert max(d["score"] for d in detections(part)) > 0
     run(part, preset="coco-rpn", score="sqrt-sigmoid")
     assert {d["x0"] for d in detections(part)} == {5.0, 50.0}
+
+
+def test_a_box_that_is_moved_out_of_all_bounds_is_dropped(
+    part: InMemory, tmp_path: Path, clip: Clip
+) -> None:
+    _, part.files = detector_in(tmp_path, clip, Head(tuple(NAMES), weights=(0.0, 1, 1, 1)))
+    proposed(part, [proposal("p0", 0, BOX, 0.8)])
+    assert run(part, boxes="proposals")["AP", "all", ""][0] == 0.0  # dx / 0 is without end
+    assert detections(part) == []
