@@ -38,6 +38,12 @@ class Train(TrainingStage):
     """Train a student on regions and their pseudo-labels."""
 
     where: str | None = option("kept", "SQL condition on pseudo_labels: those that take part")
+    if_none_kept: str = option(
+        "all",
+        "where no region of a batch is kept, all take part (the reference), or none; any other "
+        "--where than kept: none",
+        choices=("all", "none"),
+    )
     contrastive_weight: float = option(1.0, "of the region-text loss; 0 is off", at_least=0)
     distillation_weight: float = option(1.0, "of the distillation loss; 0 is off", at_least=0)
     image_text_weight: float = option(1.0, "of the image-text loss; 0 is off", at_least=0)
@@ -99,6 +105,17 @@ class Train(TrainingStage):
         if not (self.contrastive_weight or self.distillation_weight or self.image_text_weight):
             raise OptionError("rc train: at least one loss needs a weight above 0")
 
+    @property
+    def unsure_too(self) -> bool:
+        """Whether pseudo-labels that were not kept are read, should a batch have no others."""
+        return self.where == "kept" and self.if_none_kept == "all"
+
+    def requires(self) -> Mapping[str, Reads]:
+        """See `Stage.requires`: all pseudo-labels, where any may be needed."""
+        if self.unsure_too:
+            return {**self.reads, "pseudo_labels": each(PSEUDO_LABELS)}
+        return self.reads
+
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Train, leave the student beside the rows, and yield its training curve."""
         from stages.models import device
@@ -158,7 +175,9 @@ class Train(TrainingStage):
         regional, told = self.objective().regional, self.image_text_weight > 0
 
         def read(part: Part) -> Labelled:
-            return Labelled(part, num_concepts, regions=regional, captions=told)
+            return Labelled(
+                part, num_concepts, regions=regional, captions=told, unsure=self.unsure_too
+            )
 
         look = Look(
             self.pixels(),

@@ -5,7 +5,7 @@ Shapes: B images, R_b regions of image b, N regions of the batch, K kept concept
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -99,7 +99,9 @@ def one_caption(image: Mapping[str, Any], draw: np.random.Generator) -> str | No
 
 
 def collate(seen: Sequence[Seen]) -> RegionBatch:
-    """One batch of several images."""
+    """One batch of several images: their kept regions, or all of them where none is kept."""
+    sure = [_certain(one) for one in seen]
+    seen = sure if any(len(one.boxes) for one in sure) else seen
     regions = [one.regions for one in seen]
     kept = [r for r in regions if len(r.concept_ids)] or regions[:1]  # (0, K) where none has any
     return RegionBatch(
@@ -114,6 +116,13 @@ def collate(seen: Sequence[Seen]) -> RegionBatch:
         ),
         captions=[one.caption for one in seen],
     )
+
+
+def _certain(seen: Seen) -> Seen:
+    kept = seen.regions.kept
+    if kept is None:
+        return seen
+    return replace(seen, boxes=seen.boxes[torch.from_numpy(kept)], regions=seen.regions.certain())
 
 
 def _joined(arrays: Sequence[NDArray[Any]]) -> torch.Tensor:

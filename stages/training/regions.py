@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from stages.base import Part
 
 
-_NEEDED = ["image_id", "region", "concept_id", "top_ids", "top_probabilities", "residual"]
+_NEEDED = ["image_id", "region", "concept_id", "kept", "top_ids", "top_probabilities", "residual"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class Regions:
         top_ids: (L, K) int32.
         top_probabilities: (L, K) float32.
         residual: (L,) float32, probability of all other concepts.
+        kept: (L,) which take part if any of a batch does; None where all do.
     """
 
     boxes: NDArray[np.float32]
@@ -43,6 +44,7 @@ class Regions:
     top_ids: NDArray[np.int32]
     top_probabilities: NDArray[np.float32]
     residual: NDArray[np.float32]
+    kept: NDArray[np.bool_] | None = None
 
     def drawn(self, count: int, among: str, draw: np.random.Generator) -> Regions:
         """At most `count` regions that have a pseudo-label, each with its own box (P = L).
@@ -50,14 +52,24 @@ class Regions:
         Args:
             count: Regions to draw, without replacement.
             among: "proposals" draws from all and keeps those with a pseudo-label, as the
-                reference does; "labelled" draws from the latter, so that more take part.
+                reference does; "labelled" draws from the latter, and of these from the kept
+                if there are any, so that more take part.
             draw: Decides which.
         """
         if among == "labelled":
-            picked = np.sort(draw.permutation(len(self.labelled))[:count])
+            some = self._preferred()
+            picked = np.sort(some[draw.permutation(len(some))[:count]])
         else:
             chosen = draw.permutation(len(self.boxes))[:count]
             picked = np.flatnonzero(np.isin(self.labelled, chosen))
+        return self._own(picked)
+
+    def certain(self) -> Regions:
+        """Those that were kept, each with its own box; all where that is not told."""
+        return self if self.kept is None else self._own(np.flatnonzero(self.kept))
+
+    def _own(self, picked: NDArray[np.int64]) -> Regions:
+        """Some pseudo-labels (P = L), by their places."""
         return Regions(
             self.boxes[self.labelled[picked]],
             np.arange(len(picked)),
@@ -65,14 +77,25 @@ class Regions:
             self.top_ids[picked],
             self.top_probabilities[picked],
             self.residual[picked],
+            None if self.kept is None else self.kept[picked],
         )
+
+    def _preferred(self) -> NDArray[np.int64]:
+        if self.kept is None or not self.kept.any():
+            return np.arange(len(self.labelled))
+        return np.flatnonzero(self.kept)
 
 
 class Labels:
     """Proposals and pseudo-labels of a part as arrays, with the rows of each image."""
 
-    def __init__(self, part: Part, num_concepts: int) -> None:
+    def __init__(self, part: Part, num_concepts: int, *, unsure: bool = False) -> None:
         """Read `proposals` and `pseudo_labels` of a part.
+
+        Args:
+            part: The part.
+            num_concepts: How many are embedded.
+            unsure: Whether pseudo-labels that were not kept are among the rows.
 
         Raises:
             ArtifactError: If a pseudo-label names a concept beyond the first `num_concepts`.
@@ -89,6 +112,7 @@ class Labels:
         self.top_ids = _matrix(labels["top_ids"])
         self.top_probabilities = _matrix(labels["top_probabilities"])
         self.residual = labels["residual"].to_numpy()
+        self.kept = labels["kept"].to_numpy() if unsure else None
         if self.top_ids.size and self.top_ids.max() >= num_concepts:
             raise ArtifactError(
                 f"pseudo-labels name concept {self.top_ids.max()}, but only {num_concepts} "
@@ -111,6 +135,7 @@ class Labels:
             self.top_ids[rows],
             self.top_probabilities[rows],
             self.residual[rows],
+            None if self.kept is None else self.kept[rows],
         )
 
     def _places(

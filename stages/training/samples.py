@@ -60,11 +60,22 @@ class Captioned(Sequence[Sample]):
 class Labelled(Sequence[Sample]):
     """The images of a part that have a pseudo-label, or a caption if captions are wanted too."""
 
-    def __init__(self, part: Part, num_concepts: int, *, regions: bool, captions: bool) -> None:
-        """Read `images`, `proposals` and `pseudo_labels` of a part, and join them by image."""
+    def __init__(
+        self,
+        part: Part,
+        num_concepts: int,
+        *,
+        regions: bool,
+        captions: bool,
+        unsure: bool = False,
+    ) -> None:
+        """Read `images`, `proposals` and `pseudo_labels` of a part, and join them by image.
+
+        `unsure` says that pseudo-labels which were not kept are among them, see `Regions.kept`.
+        """
         self._number = part.number
         self._images = _images(part)
-        self._labels = Labels(part, num_concepts)
+        self._labels = Labels(part, num_concepts, unsure=unsure)
         ids = self._images["image_id"].to_pylist()
         useful = np.zeros(len(ids), dtype=bool)
         if regions:

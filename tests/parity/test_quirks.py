@@ -33,6 +33,7 @@ QUIRKS: tuple[tuple[type[Stage], str, Any, Any], ...] = (
     (Train, "whole_image", "padded", "image"),
     (Train, "long_captions", "cut", "keep-end"),
     (Train, "mirror_captions", False, True),
+    (Train, "if_none_kept", "all", "none"),
     (Train, "clip_by", "parameter", "total"),
     (Train, "regions_among", "proposals", "labelled"),
     (Train, "interpolation", "bicubic", "bilinear"),

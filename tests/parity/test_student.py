@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 
 from stages.propose import Propose
 from stages.train import Train
-from stages.training.region_batches import RegionBatch
+from stages.training.region_batches import RegionBatch, Seen, collate
 from stages.training.regions import Regions
 from stages.training.stream import generator
 from stages.training.student import Objective, Student, make_trainable
@@ -214,3 +215,39 @@ def test_item_16_all_are_taken_where_there_are_fewer() -> None:
     regions = proposed(40, range(40))
     drawn = regions.drawn(100, "proposals", generator(0, 0))
     assert sorted(drawn.concept_ids.tolist()) == list(range(40))
+
+
+def seen(kept: Sequence[bool], first: int) -> Seen:
+    """An image whose regions are numbered from `first`, all labelled and drawn."""
+    regions = replace(proposed(len(kept), range(len(kept))), kept=np.array(kept, dtype=bool))
+    regions = replace(regions, concept_ids=np.arange(len(kept)) + first)
+    return Seen(torch.zeros(3, 8, 8), torch.from_numpy(regions.boxes), regions, None)
+
+
+def test_item_10_unsure_regions_take_no_part_while_any_of_the_batch_is_sure() -> None:
+    given = collate([seen([False, False], 0), seen([False, True, True], 10)])
+    assert given.concept_ids.tolist() == [11, 12]
+    assert [len(boxes) for boxes in given.boxes] == [0, 2]
+    assert [len(teacher) for teacher in given.teacher] == [2, 2, 2]
+
+
+def test_item_10_all_regions_of_a_batch_take_part_where_none_is_sure() -> None:
+    given = collate([seen([False, False], 0), seen([False], 10)])
+    assert given.concept_ids.tolist() == [0, 1, 10]
+    assert [len(boxes) for boxes in given.boxes] == [2, 1]
+
+
+def test_item_10_that_fallback_is_the_default_and_leaves_the_draws_as_they_are() -> None:
+    assert Train().unsure_too
+    assert not Train(if_none_kept="none").unsure_too
+    assert not Train(where="probability > 0.5").unsure_too
+    some = proposed(60, range(0, 60, 2))
+    flags = np.arange(30) % 3 == 0
+    told = replace(some, kept=flags)
+    filtered = proposed(60, range(0, 60, 6))
+    for among in ("proposals", "labelled"):
+        for number in range(10):
+            ours = told.drawn(25, among, generator(number)).certain()
+            wanted = filtered.drawn(25, among, generator(number))
+            assert np.array_equal(ours.concept_ids, wanted.concept_ids)
+            assert np.array_equal(ours.boxes, wanted.boxes)
