@@ -30,9 +30,9 @@ from stages.base import Part, Reads, Stage, each, option, whole
 from stages.evaluation.scenes import images_of
 from stages.evaluation.scores import FORMULAS, LOGITS, boxes_of, combine, select
 from stages.evaluation.suppression import SoftNms
-from stages.evaluation.vocabulary import read_categories
+from stages.evaluation.vocabulary import list_digest, read_categories
 from stages.models.size import Size
-from stages.sources.files import digest_of, file_digest
+from stages.sources.files import digest_of
 from stages.text.templates import read_templates
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Detect(Stage):
 
     def digests(self) -> Mapping[str, str]:
         """See `Stage.digests`: the prompt templates and the list of names."""
-        lists = {"categories": file_digest(str(self.categories))} if self.categories else {}
+        lists = {"categories": list_digest(self.categories)} if self.categories else {}
         return {"templates": digest_of(*read_templates(self.templates)), **lists}
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:

@@ -24,9 +24,9 @@ from schemas.proposals import PROPOSALS
 from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, each, option, whole
-from stages.evaluation.vocabulary import read_categories
+from stages.evaluation.vocabulary import list_digest, read_categories
 from stages.models.size import Size
-from stages.sources.files import digest_of, file_digest
+from stages.sources.files import digest_of
 from stages.text.templates import read_templates
 from stages.training.detector_categories import split_names
 from stages.training.options import TrainingStage
@@ -157,7 +157,7 @@ class Finetune(TrainingStage):
         lists = {"categories": self.categories, "splits": self.splits}
         return {
             "templates": digest_of(*read_templates(self.templates)),
-            **{role: file_digest(str(path)) for role, path in lists.items() if path},
+            **{role: list_digest(path) for role, path in lists.items() if path},
         }
 
     def num_steps(self, stream: Any) -> int:
