@@ -11,11 +11,13 @@ import torch
 
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.features import FEATURES
+from schemas.proposals import PROPOSALS
 from stages.concept_matching import match_concepts
 from stages.label import Label
 from tests.in_memory import InMemory
 
 TEMPERATURE = 0.01
+CORNERS = ("x0", "y0", "x1", "y1")
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -42,10 +44,18 @@ def labelled(features: np.ndarray, embeddings: np.ndarray, images: list[str], **
             "embedding": embeddings.astype(np.float32),
         }
     )
-    tables = {
-        "features": pa.Table.from_batches([rows]),
-        "embeddings": pa.Table.from_batches([pool]),
-    }
+    corners = {side: [0.0 if side.endswith("0") else 9.0] * len(images) for side in CORNERS}
+    proposed = PROPOSALS.batch(
+        {
+            "image_id": images,
+            "region": region,
+            **corners,
+            "objectness": [0.5] * len(images),
+            "objectness_logit": [0.0] * len(images),
+        }
+    )
+    given = {"features": rows, "embeddings": pool, "proposals": proposed}
+    tables = {role: pa.Table.from_batches([batch]) for role, batch in given.items()}
     stage = Label(temperature=TEMPERATURE, device="cpu", **options)
     return pa.Table.from_batches(stage.run(InMemory(tables)))
 
