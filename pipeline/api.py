@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pipeline.progress import Reporter
     from pipeline.store.artifact import Artifact
 
-_NAME = re.compile(r"\w+(@[0-9a-f]+)?")
+_NAME = re.compile(r"\w+(@[\w-]+)?")
 
 
 class Store:
@@ -67,7 +67,7 @@ class Store:
         """
         if not _NAME.fullmatch(name):
             raise OptionError(f"'{name}' is no table: write pseudo_labels or pseudo_labels@3f9c")
-        return self.sql(f"FROM {name}", use)
+        return self.sql(f'FROM "{name}"', use)
 
     def sql(self, statement: str, use: Sequence[str] = ()) -> Rows:
         """The answer to one SELECT over the views, as `rc sql` gives it; read when asked for."""

@@ -61,6 +61,7 @@ VERBS = {
         ),
         Verb("featurize", "Embed every proposal, and the whole image, with a teacher or student."),
         Verb("label", "Give every region its most probable concepts under the teacher."),
+        Verb("select", "Keep the pseudo-labels for which a SQL condition holds, under a name."),
         Verb("train", "Train a student on regions and their pseudo-labels."),
         Verb(
             "finetune",

@@ -18,6 +18,17 @@ if TYPE_CHECKING:
 _TABLE_ROWS = 1000  # rows a table on the terminal shows at most
 
 
+def writer(output: str) -> Callable[[pa.RecordBatchReader], None]:
+    """What writes rows in a way the user named.
+
+    Raises:
+        OptionError: If it is unknown.
+    """
+    if output not in WRITERS:
+        raise OptionError(f"--format must be one of {', '.join(WRITERS)}, got {output!r}")
+    return WRITERS[output]
+
+
 def _table(reader: pa.RecordBatchReader) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -83,7 +94,7 @@ def cell(value: Any) -> str:
     return "" if value is None else "".join(c if c.isprintable() else "�" for c in str(value))
 
 
-WRITERS: dict[str, Callable[[Any], None]] = {
+WRITERS: dict[str, Callable[[pa.RecordBatchReader], None]] = {
     "table": _table,
     "csv": _csv,
     "json": _json,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.cli.answers import WRITERS
-from schemas.errors import OptionError
+from pipeline.cli.answers import writer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,10 +45,7 @@ class Session:
         Raises:
             OptionError: If it is unknown.
         """
-        if output not in WRITERS:
-            allowed = ", ".join(WRITERS)
-            raise OptionError(f"rc sql: --format must be one of {allowed}, got {output!r}")
-        self._write = WRITERS[output]
+        self._write = writer(output)
 
     def answer(self, statement: str, leads: Sequence[str] = ()) -> None:
         """Write the answer to one statement.

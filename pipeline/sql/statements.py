@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _EXPLAIN: Final = re.compile(r"\s*EXPLAIN\s+(?:ANALYZE\s+)?", re.IGNORECASE)
 _QUOTED: Final = r"'(?:[^']|'')*'|\$\$.*?\$\$|--[^\n]*|/\*.*?\*/"  # where an @ is no name
 _PIN: Final = re.compile(
-    rf'{_QUOTED}|"(?P<inner>\w+@[0-9a-f]+)"|"(?:[^"]|"")*"|\b(?P<bare>[A-Za-z_]\w*@[0-9a-f]+)\b',
+    rf'{_QUOTED}|"(?P<inner>\w+@[\w-]+)"|"(?:[^"]|"")*"|\b(?P<bare>[A-Za-z_]\w*@\w+)\b',
     re.DOTALL,
 )
 

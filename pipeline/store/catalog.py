@@ -24,7 +24,8 @@ _KEPT_ALWAYS = ("teachers", "rpns", "students", "detectors", "metrics")
 def find(root: Path, name: str, version: int | None = None) -> Artifact:
     """The newest artifact of a table, or the one that `table@prefix` (or its address) names.
 
-    Newest is the one last committed, or last asked for by the command that makes it.
+    A selection may also be named as the user called it: `pseudo_labels@sure`. Newest is the one
+    last committed, or last asked for by the command that makes it.
 
     Raises:
         ArtifactNotFoundError: If nothing committed matches.
@@ -36,13 +37,13 @@ def find(root: Path, name: str, version: int | None = None) -> Artifact:
         path
         for path in committed(root, table)
         if path.name.startswith(version_prefix) and path.name.split("-")[1].startswith(prefix)
-    ]
+    ] or [path for path in committed(root, table) if prefix and _called(path) == prefix]
     if not found:
         raise ArtifactNotFoundError(
             f"no artifact matches '{name}' in {root}. "
             "See what is there with 'rc status', or make it with its stage."
         )
-    if prefix and len(found) > 1:
+    if prefix and len(found) > 1 and not all(_called(path) == prefix for path in found):
         several = ", ".join(f"{path.parent.name}/{path.name}" for path in found)
         raise ArtifactError(f"'{name}' could be any of {several}; write more of its name")
     newest = max(found, key=lambda path: ((path / manifests.NAME).stat().st_mtime_ns, path.name))
@@ -170,13 +171,19 @@ def sweep(root: Path, folders: Iterable[Path]) -> int:
 
 def _split(name: str) -> tuple[str, str, str]:
     """Table, table version (v1-) if told, and beginning of the fingerprint that a name tells."""
-    match = re.fullmatch(r"(\w+)(?:@([0-9a-f]*)|/(v\d+-)([0-9a-f]+)/?)?", name)
+    match = re.fullmatch(r"(\w+)(?:@([\w-]*)|/(v\d+-)([0-9a-f]+)/?)?", name)
     if not match:
         raise ArtifactNotFoundError(
             f"'{name}' names no artifact: write table, table@prefix or the address that "
             "'rc status' prints"
         )
     return match[1], match[3] or "", match[2] or match[4] or ""
+
+
+def _called(path: Path) -> str | None:
+    """The name the user gave an artifact, if any."""
+    called = open_artifact(path).manifest.stage.options.get("called")
+    return called if isinstance(called, str) else None
 
 
 def _refuse_other_version(path: Path, version: int | None) -> None:

@@ -88,4 +88,4 @@ def test_what_a_stage_does_not_know_is_a_sentence(store: Store) -> None:
 
 def test_a_store_says_where_it_is(store: Store) -> None:
     assert repr(store) == f"pipeline.open({str(store.root)!r})"
-    assert "FROM images" in repr(store.table("images"))
+    assert 'FROM "images"' in repr(store.table("images"))

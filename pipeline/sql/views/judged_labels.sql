@@ -3,8 +3,9 @@
 CREATE VIEW judged_labels AS
 SELECT
     * EXCLUDE (best),
-    CASE WHEN best.iou >= 0.5 THEN best.category END AS truth,
-    best.iou                                         AS iou
+    best.iou                                         AS iou,
+    CASE WHEN best.iou >= 0.5 THEN best.object END   AS object,
+    CASE WHEN best.iou >= 0.5 THEN best.category END AS truth
 FROM (
     SELECT
         l.*,
@@ -15,14 +16,19 @@ FROM (
             list_transform(
                 list_transform(
                     i.objects,
-                    lambda o: {
+                    lambda o, place: {
                         'shared': greatest(0, least(l.x1, o.x1) - greatest(l.x0, o.x0))
                                 * greatest(0, least(l.y1, o.y1) - greatest(l.y0, o.y0)),
                         'areas':  (l.x1 - l.x0) * (l.y1 - l.y0) + (o.x1 - o.x0) * (o.y1 - o.y0),
+                        'object': place - 1,
                         'category': o.category
                     }
                 ),
-                lambda o: {'iou': o.shared / nullif(o.areas - o.shared, 0), 'category': o.category}
+                lambda o: {
+                    'iou': o.shared / nullif(o.areas - o.shared, 0),
+                    'object': o.object::INTEGER,
+                    'category': o.category
+                }
             ),
             'DESC'
         )[1] AS best

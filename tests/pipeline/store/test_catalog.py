@@ -42,7 +42,7 @@ def test_what_is_not_there_is_a_sentence_with_the_next_command(root: Path, name:
         catalog.find(root, name)
 
 
-@pytest.mark.parametrize("name", ["", "*", "../images", "images@xyz", "images/v1", "a b", "i@1@2"])
+@pytest.mark.parametrize("name", ["", "*", "../images", "images@x y", "images/v1", "a b", "i@1@2"])
 def test_what_is_no_name_is_a_sentence(root: Path, name: str) -> None:
     make(Ingest(), root)
     with pytest.raises(ArtifactNotFoundError, match="names no artifact: write table, table@prefix"):

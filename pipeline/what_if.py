@@ -1,0 +1,103 @@
+"""What if: what thresholds would keep of the pseudo-labels, before anything is chosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from pipeline import sql
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thresholds:
+    """What a pseudo-label must be above to be kept; None asks nothing."""
+
+    probability: float | None = None
+    margin: float | None = None
+    objectness: float | None = None
+    cosine: float | None = None
+
+    def predicate(self) -> str:
+        """The condition as SQL over pseudo_labels, as `--where` takes it; true if none is set."""
+        asked = [(f.name, getattr(self, f.name)) for f in fields(self)]
+        return " AND ".join(f"{n} > {value:g}" for n, value in asked if value is not None) or "true"
+
+
+def grid(values: Mapping[str, Sequence[float]]) -> list[Thresholds]:
+    """Every combination of the values given for each quantity, in order."""
+    names = [name for name, given in values.items() if given]
+    return [
+        Thresholds(**dict(zip(names, chosen, strict=True)))
+        for chosen in product(*(values[name] for name in names))
+    ]
+
+
+def forecast(
+    root: Path, asked: Sequence[Thresholds], where: str | None = None, use: Sequence[str] = ()
+) -> Iterator[pa.RecordBatch]:
+    """A row for each combination of thresholds.
+
+    Columns: where (the condition to copy), labels, share (of all labels), images, concepts,
+    in_caption (share of those whose captions are known), and where people drew objects:
+    on_objects (labels whose region overlaps an object by IoU 0.5), precision (share of those
+    that name its category) and recall (share of objects that some label names rightly).
+
+    Args:
+        root: The store.
+        asked: Thresholds, each on its own.
+        where: A condition that holds beside all of them.
+        use: Artifacts to prefer to the newest.
+
+    Raises:
+        QueryError: If the condition is no predicate.
+    """
+    prefer = list(use) or ["pseudo_labels"]
+    with sql.connect(root, prefer) as connection:
+        if where is not None:
+            sql.check_predicate(connection, where)
+        drawn = _objects(connection)
+        for thresholds in asked:
+            condition = thresholds.predicate()
+            if where is not None:
+                condition = f"({where}) AND {condition}" if condition != "true" else where
+            statement = _STATEMENT.format(
+                condition=condition, quoted=condition.replace("'", "''"), drawn=drawn
+            )
+            yield from sql.batches(sql.query(connection, statement))
+
+
+def _objects(connection: Any) -> int:
+    """Ground-truth objects in the images that have pseudo-labels."""
+    asked = sql.query(
+        connection,
+        "SELECT coalesce(sum(len(objects)), 0) AS n FROM __labelled_images SEMI JOIN "
+        "_pseudo_labels USING (image_id)",
+    )
+    return int(sql.batches(asked).read_all().column(0)[0].as_py())
+
+
+_STATEMENT = """
+WITH chosen AS (FROM judged_labels WHERE (
+{condition}
+))
+SELECT
+    '{quoted}' AS "where",
+    count(*) AS labels,
+    count(*) / (SELECT greatest(count(*), 1) FROM _pseudo_labels) AS share,
+    count(DISTINCT image_id) AS images,
+    count(DISTINCT concept_id) AS concepts,
+    avg(in_caption::INT) AS in_caption,
+    count(truth) AS on_objects,
+    avg((concept = truth)::INT) FILTER (truth IS NOT NULL) AS precision,
+    CASE WHEN {drawn} > 0 THEN
+        count(DISTINCT (image_id, object)) FILTER (concept = truth) / {drawn}
+    END AS recall
+FROM chosen
+"""

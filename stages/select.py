@@ -1,0 +1,57 @@
+"""Select: the pseudo-labels worth keeping, as an artifact with a name and a lineage.
+
+What is selected is a table of pseudo-labels like any other: training, export and SQL take it in
+place of the one it was chosen from, by its address or as `pseudo_labels@NAME`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from schemas.errors import OptionError
+from schemas.pseudo_labels import PSEUDO_LABELS
+from stages.base import Part, Reads, Stage, each, option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import pyarrow as pa
+
+    from schemas.table import Table
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9_-]*")
+_HEXADECIMAL: Final = re.compile(r"[0-9a-f]*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Select(Stage):
+    """Keep the pseudo-labels for which a SQL condition holds, under a name."""
+
+    called: str = option("", "what to call the selection", flag="NAME")
+    where: str | None = option("kept", "SQL condition on pseudo_labels: those to keep")
+
+    name: ClassVar[str] = "select"
+    version: ClassVar[int] = 1
+    reads: ClassVar[Mapping[str, Reads]] = {"pseudo_labels": each(PSEUDO_LABELS, where="where")}
+    writes: ClassVar[Table] = PSEUDO_LABELS
+    unit: ClassVar[str] = "regions"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not _NAME.fullmatch(self.called) or _HEXADECIMAL.fullmatch(self.called):
+            raise OptionError(
+                f"rc select: {self.called!r} is no name for a selection: take small letters, "
+                f"digits, - and _, beginning with a letter, and not only letters from a to f"
+            )
+
+    def run(self, part: Part) -> Iterator[pa.RecordBatch]:
+        """Yield the rows for which the condition holds, as they were."""
+        counts = {"regions": 0, "kept": 0}
+        for rows in part.batches("pseudo_labels"):
+            counts["regions"] += rows.num_rows
+            counts["kept"] += rows.column("kept").true_count
+            part.advance(rows.num_rows)
+            yield rows
+        part.note("regions", counts)
