@@ -1,7 +1,9 @@
 """Search by vector: a FAISS index beside each part, a cache that may be deleted at any time.
 
-Rows are compared by cosine. A part of up to a million rows is searched exactly; a larger one by
-an inverted file that looks at the nearest lists only. Pseudo-labels never come from here.
+Rows are compared by cosine. An artifact of up to a million rows is searched exactly; in a larger
+one each large part gets an inverted file of half-precision vectors, of which a search reads the
+nearest lists only, straight from disk. Measured in docs/search.md; `rc search --check` measures
+anew. Pseudo-labels never come from here.
 
 Shapes: Q queries, R rows of a part, D width, K hits.
 """
@@ -14,15 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from pipeline.store import parts
 from pipeline.store.atomic import whole_or_absent
-from schemas.errors import ArtifactError, SourceError
-from schemas.table import as_matrix, vector_format
+from pipeline.store.vectors import check_width, directions, own_columns, unit, vector_column
+from schemas.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -30,10 +29,12 @@ if TYPE_CHECKING:
     from pipeline.store.artifact import Artifact
     from pipeline.store.manifest import PartRecord
 
-_EXACT_ROWS = 1_000_000  # above so many rows in a part, an inverted file
-_PROBES = 64  # lists of an inverted file looked at per query
+_EXACT_ROWS = 1_000_000  # rows of an artifact that are compared one by one: 16 ms at width 128
+_SMALL_PART = 50_000  # rows of a part that are, however large the artifact
+_PROBES = 128  # lists of an inverted file looked at per query
 _SAMPLE_PER_LIST = 40  # rows that place the centre of each list
 _ROUNDS = 10  # of moving the centres
+_GPU_HITS = 2048  # per query; FAISS finds no more on a GPU
 
 
 def index_name(number: int) -> str:
@@ -59,7 +60,7 @@ def search(artifact: Artifact, vectors: NDArray[Any], k: int, device: str = "cpu
         artifact: One whose table has a vector column.
         vectors: (Q, D) queries; of any length, compared by direction alone.
         k: Hits per query; fewer if the artifact has fewer. Of equal scores the earlier part wins.
-        device: cpu, or cuda with a faiss made for it.
+        device: cpu; cuda with a faiss made for it; or auto, which is cuda where it can be.
 
     Returns:
         Columns query, rank, score (cosine), part and row, and the artifact's own columns but for
@@ -68,7 +69,9 @@ def search(artifact: Artifact, vectors: NDArray[Any], k: int, device: str = "cpu
     Raises:
         ArtifactError: If the artifact has no vectors, or of another width.
     """
-    queries, asked = _unit(np.asarray(vectors))
+    queries, asked = unit(np.asarray(vectors))
+    if device == "auto":
+        device = best_device()
     found = [
         _search_part(artifact, record, queries, k, device) for record in artifact.manifest.parts
     ]
@@ -88,27 +91,47 @@ def search(artifact: Artifact, vectors: NDArray[Any], k: int, device: str = "cpu
         "part": numbers[order][hit],
         "row": best_rows[hit],
     }
-    return _with_own_columns(artifact, pa.table(columns))
+    return own_columns(artifact, pa.table(columns))
+
+
+def best_device() -> str:
+    """Name of the device to search on: cuda if faiss was made for it and one is there, or cpu."""
+    import faiss
+
+    return "cuda" if _made_for_gpu(faiss) and faiss.get_num_gpus() else "cpu"
+
+
+def kind(artifact: Artifact) -> str:
+    """How an artifact is searched, in a few words."""
+    inverted = sum(_inverted(artifact, record) for record in artifact.manifest.parts)
+    if not inverted:
+        return "exact (flat)"
+    parts = f"{inverted} of {len(artifact.numbers)} parts"
+    return f"inverted files in {parts}, {_PROBES} lists a query"
+
+
+def load(artifact: Artifact, record: PartRecord) -> Any:
+    """The FAISS index of a part: what lies beside it, or made now and laid there."""
+    index = _saved(artifact, record)
+    if index is None:
+        index = _make(artifact, record)
+        with suppress(OSError):  # a store one may only read, or a full disk: search all the same
+            _write(index, artifact.path / index_name(record.number))
+    return index
 
 
 def _search_part(
     artifact: Artifact, record: PartRecord, queries: NDArray[np.float32], k: int, device: str
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Scores and rows, (Q, K) each, of the best rows of one part."""
-    index = _saved(artifact, record)
-    if index is None:
-        index = _make(artifact, record)
-        with suppress(OSError):  # a store one may only read, or a full disk: search all the same
-            _write(index, artifact.path / index_name(record.number))
-    if index.ntotal and queries.shape[1] != index.d:
-        raise ArtifactError(
-            f"{artifact.address} holds vectors of {index.d} numbers, the query has "
-            f"{queries.shape[1]}: embed it with the model the artifact was made with"
-        )
+    index = load(artifact, record)
+    if index.ntotal:
+        check_width(artifact, index.d, queries.shape[1])
     if not index.ntotal or not len(queries):
         none = np.zeros((len(queries), 0))
         return none.astype(np.float32), none.astype(np.int64)
-    scores, rows = _on(device, index).search(queries, min(k, index.ntotal))
+    k = min(k, index.ntotal)
+    scores, rows = _on(device if k <= _GPU_HITS else "cpu", index).search(queries, k)
     return scores, rows
 
 
@@ -117,48 +140,28 @@ def _make(artifact: Artifact, record: PartRecord) -> Any:
     import faiss
 
     path = artifact.part(record.number)
-    column, width = _vector_column(artifact, path)
+    column, width = vector_column(artifact, path)
     index: Any
-    if record.rows <= _EXACT_ROWS:
+    if not _inverted(artifact, record):
         index = faiss.IndexIDMap(faiss.IndexFlatIP(width))
     else:
         lists = math.isqrt(record.rows)
-        index = faiss.IndexIVFFlat(
-            faiss.IndexFlatIP(width), width, lists, faiss.METRIC_INNER_PRODUCT
+        half = faiss.ScalarQuantizer.QT_fp16
+        index = faiss.IndexIVFScalarQuantizer(
+            faiss.IndexFlatIP(width), width, lists, half, faiss.METRIC_INNER_PRODUCT
         )
         index.nprobe, index.cp.niter = _PROBES, _ROUNDS
         every = max(1, record.rows // (lists * _SAMPLE_PER_LIST))
-        sample = [rows[ids % every == 0] for ids, rows in _directions(path, column)]
+        sample = [rows[ids % every == 0] for ids, rows in directions(path, column)]
         index.train(np.concatenate(sample))
-    for ids, rows in _directions(path, column):
+    for ids, rows in directions(path, column):
         index.add_with_ids(rows, ids)
     return index
 
 
-def _directions(path: Path, column: str) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-    """Row numbers (R,) and unit vectors (R, D) of a part, some rows at a time."""
-    start = 0
-    for batch in parts.batches(path, [column]):
-        rows, kept = _unit(as_matrix(batch, column))
-        yield start + np.flatnonzero(kept), rows
-        start += batch.num_rows
-
-
-def _unit(vectors: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Unit rows of those vectors that have a direction, and which those are."""
-    wide = vectors.astype(np.float64)  # squares of float16 and float32 may overflow
-    with np.errstate(invalid="ignore"):
-        norms = np.linalg.norm(wide, axis=1)
-    kept = np.isfinite(norms) & (norms > 0)
-    return (wide[kept] / norms[kept, None]).astype(np.float32), kept
-
-
-def _vector_column(artifact: Artifact, path: Path) -> tuple[str, int]:
-    """Name and width of the vector column."""
-    for field in parts.schema(path):
-        if found := vector_format(field):
-            return str(field.name), found[0]
-    raise ArtifactError(f"{artifact.address} has no vectors to search")
+def _inverted(artifact: Artifact, record: PartRecord) -> bool:
+    """Whether a part gets an inverted file rather than a flat index."""
+    return artifact.manifest.rows > _EXACT_ROWS and record.rows > _SMALL_PART
 
 
 def _saved(artifact: Artifact, record: PartRecord) -> Any | None:
@@ -169,10 +172,10 @@ def _saved(artifact: Artifact, record: PartRecord) -> Any | None:
     if not path.is_file():
         return None
     try:
-        index = faiss.read_index(str(path))
+        index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP)  # lists stay on disk until read
     except RuntimeError:  # damaged: as good as none
         return None
-    _, width = _vector_column(artifact, artifact.part(record.number))
+    _, width = vector_column(artifact, artifact.part(record.number))
     return index if index.d == width and index.ntotal <= record.rows else None
 
 
@@ -189,7 +192,7 @@ def _on(device: str, index: Any) -> Any:
 
     if device == "cpu":
         return index
-    if not hasattr(faiss, "StandardGpuResources"):
+    if not _made_for_gpu(faiss):
         raise SourceError(
             "this faiss was made without CUDA: install 'regionclip-toolkit[gpu]' in place of "
             "faiss-cpu, or search with device cpu"
@@ -197,18 +200,5 @@ def _on(device: str, index: Any) -> Any:
     return faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), 0, index)
 
 
-def _with_own_columns(artifact: Artifact, hits: pa.Table) -> pa.Table:
-    """Hits with the columns of the rows they point at."""
-    if not artifact.manifest.parts:
-        return hits
-    first = parts.schema(artifact.files()[0])
-    names = [field.name for field in first if not vector_format(field)]
-    own = [hits.slice(0, 0)]
-    for number in sorted(set(hits.column("part").to_pylist())):
-        here = hits.filter(pc.equal(hits.column("part"), number))
-        rows = pa.Table.from_batches(list(parts.batches(artifact.part(number), names)))
-        for name in names:
-            here = here.append_column(name, rows.column(name).take(here.column("row")))
-        own.append(here)
-    found = pa.concat_tables(own[1:] or own)
-    return found.sort_by([("query", "ascending"), ("rank", "ascending")])
+def _made_for_gpu(faiss: Any) -> bool:
+    return hasattr(faiss, "StandardGpuResources")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline import runner
-from pipeline.store import catalog, index
+from pipeline.store import catalog, exact, index
 from schemas.errors import ArtifactError, SourceError
 from schemas.features import FEATURES
 from stages.base import Stage, option
@@ -98,6 +98,35 @@ def test_hits_are_those_of_brute_force_over_all_parts(root: Path, k: int, precis
             (name, region) for _, name, region in best[:k]
         }
         assert all(row["image_id"] == f"{row['part']}/{row['row']}" for row in mine)
+
+
+@pytest.mark.parametrize("k", [1, 7, 500])
+def test_exact_search_finds_what_brute_force_finds(root: Path, k: int) -> None:
+    artifact = make(Cloud(seed=np.random.SeedSequence().entropy % 1000), root)
+    queries = cloud(0, 4, 9, seed=78) * 1000
+    best = exact.search(artifact, queries, k)
+    for expected, scores, places in zip(
+        brute_force(artifact, queries), best.scores, best.places, strict=True
+    ):
+        np.testing.assert_allclose(scores, [score for score, *_ in expected[:k]], atol=1e-5)
+        found = [f"{part}/{row}" for part, row in places.tolist()]
+        assert found == [name for _, name, _ in expected[:k]]
+
+
+def test_exact_search_keeps_to_the_rows_it_may_find(root: Path) -> None:
+    artifact = make(Cloud(), root)
+    even = lambda part: np.arange(artifact.manifest.parts[part].rows) % 2 == 0  # noqa: E731
+    best = exact.search(artifact, cloud(0, 2, 9, 5), 500, even)
+    full = exact.search(artifact, cloud(0, 2, 9, 5), 500)
+    for mine, everything in zip(best.places.tolist(), full.places.tolist(), strict=True):
+        assert mine == [place for place in everything if place[1] % 2 == 0]
+
+
+def test_of_equal_scores_the_earlier_part_and_row_come_first() -> None:
+    best = exact.Best(1, 3)
+    best.show(np.float32([[0.5, 0.9, 0.5, 0.5, 0.5]]), 0, np.array([2, 4, 5, 7, 9]))
+    best.show(np.float32([[0.5, 0.95]]), 1, np.array([0, 1]))
+    assert best.places.tolist() == [[[1, 1], [0, 4], [0, 2]]]
 
 
 def test_a_row_finds_itself_first(root: Path) -> None:
@@ -197,11 +226,14 @@ def test_a_big_part_gets_an_inverted_file_that_finds_nearly_all(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(index, "_EXACT_ROWS", 500)
+    monkeypatch.setattr(index, "_SMALL_PART", 300)
     artifact = make(Cloud(rows=(4000, 100)), root)
     import faiss
 
     saved = [faiss.read_index(str(path)) for path in sorted(artifact.path.glob("*.faiss"))]
-    assert [type(faiss.downcast_index(i)).__name__ for i in saved] == ["IndexIVFFlat", "IndexIDMap"]
+    kinds = [type(faiss.downcast_index(i)).__name__ for i in saved]
+    assert kinds == ["IndexIVFScalarQuantizer", "IndexIDMap"]
+    assert index.kind(artifact).startswith("inverted files in 1 of 2 parts")
     queries = cloud(0, 20, 9, 8)
     expected = brute_force(artifact, queries)
     hits = index.search(artifact, queries, 10).to_pylist()
@@ -210,6 +242,10 @@ def test_a_big_part_gets_an_inverted_file_that_finds_nearly_all(
     assert len(found & wanted) > 0.8 * len(wanted)
     itself = index.search(artifact, cloud(0, 4000, 9, 0)[4:20], 1).to_pylist()
     assert [row["row"] for row in itself] == list(range(4, 20))
+    np.testing.assert_allclose([row["score"] for row in itself], 1, atol=1e-3)  # half precision
+    path = min(artifact.path.glob("*.faiss"))
+    path.write_bytes(path.read_bytes()[:-20_000])  # lists are read late, so this must show early
+    assert index.search(artifact, queries, 10).to_pylist() == hits
 
 
 def test_what_has_no_vectors_or_other_ones_is_a_sentence(root: Path) -> None:
