@@ -132,9 +132,10 @@ class Evaluate(Stage):
     soft_nms_sigma: float = option(0.5, "of gaussian; smaller is stricter", above=0)
     soft_nms_prune: float = option(0.001, "scores lowered to this or less are dropped")
     detections_per_image: int = option(100, "keep the surest of an image", at_least=1)
+    pictures: bool = option(True, "draw precision over recall, and calibration, as PNG")
 
     name: ClassVar[str] = "evaluate"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3  # expected calibration errors, and files beside the metrics
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),
         "proposals": each(PROPOSALS, optional=True),
@@ -189,6 +190,7 @@ class Evaluate(Stage):
         from stages.evaluation.exam import Exam
         from stages.evaluation.metrics import as_rows
         from stages.evaluation.recognise import Look
+        from stages.evaluation.report import attach_report
         from stages.evaluation.sitting import Sitting
 
         model, lists = self._model(part), self._lists()
@@ -215,7 +217,7 @@ class Evaluate(Stage):
             for row, proposals in images(part, proposed=sitting.proposed):
                 sitting.take(part, row, proposals)
                 part.advance()
-        metrics = exam.metrics()
+        metrics = exam.metrics() + attach_report(part, exam, pictures=self.pictures)
         part.note("protocol", self._protocol(exam, model, choice))
         part.note("warnings", self._warnings(exam, model, choice))
         yield as_rows(metrics)

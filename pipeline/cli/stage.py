@@ -12,6 +12,7 @@ import typer
 
 from pipeline.cli.output import Terminal
 from pipeline.cli.shared import RUN_OPTIONS, Run, check_budget
+from pipeline.cli.versus import COMPARE, compare
 from pipeline.verbs import option_type
 from stages.base import Stage
 
@@ -33,11 +34,15 @@ def add_stage(app: typer.Typer, verb: Verb) -> None:
 
     def command(*, context: typer.Context, **values: Any) -> None:
         run = Run.take_from(values)
+        if verb.name == "evaluate" and (pair := values.pop("compare")):
+            compare(run, *pair)
+            return
         pinned = {role: values.pop(f"input_{role}") for role in stage.reads}
         execute(stage, _given(context, values), pinned, run)
 
     command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [_CONTEXT, *_arguments(stage), *_inputs(stage), *_options(stage), *RUN_OPTIONS]
+        + ([COMPARE] if verb.name == "evaluate" else [])
     )
     app.command(verb.name, help=inspect.getdoc(stage))(command)
 
@@ -69,6 +74,8 @@ def execute(
         typer.echo(json.dumps({**told, "notes": manifest.notes}))
     else:
         typer.echo(f"{artifact.address}  {manifest.rows} rows")
+    for picture in sorted(artifact.path.glob("*.png")):
+        terminal.say(f"picture: {picture}")
     for line in manifest.notes.get("summary", ()):
         terminal.say(line)
     for warning in manifest.notes.get("warnings", ()):

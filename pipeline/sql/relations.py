@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from pipeline.store.artifact import Artifact
 
 _BESIDE: Final = {"_labelled_concepts": "concept_embeddings", "_labelled_images": "images"}
-_ATTACHED: Final = {"metrics": ("detections", "confusions", "curves")}  # Parquet beside the rows
+_ATTACHED: Final = {  # Parquet beside the rows
+    "metrics": ("detections", "confusions", "curves", "calibration")
+}
 _VIEWED: Final = {  # views that are made from the rows of a table with another name
     "captions": "images",
     "objects": "images",

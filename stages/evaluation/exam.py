@@ -166,6 +166,7 @@ class Exam:
                 "count": len(names),
                 "sha256": self.vocabulary.sha256(),
                 "splits": {split: len(ids) for split, ids in self.vocabulary.splits.items()},
+                "members": {split: list(ids) for split, ids in self.vocabulary.splits.items()},
             },
             "images": len(self.ledger.images),
             "images_skipped": self.skipped,

@@ -74,11 +74,13 @@ class Ledger:
         objects: As COCO has them.
         detections: Of each image (M, 7): image, corner, size, score, category. Scores are
             rounded to float32 as in their table, so that whoever reads it counts the same.
+        corners: Of each image (M, 4), their boxes as they were given.
     """
 
     images: list[dict[str, Any]] = field(default_factory=list)
     objects: list[dict[str, Any]] = field(default_factory=list)
     detections: list[NDArray[np.float64]] = field(default_factory=list)
+    corners: list[NDArray[np.float32]] = field(default_factory=list)
 
     def add_image(self, width: int, height: int, name: str = "") -> None:
         """Begin the next image; what is added belongs to it."""
@@ -112,6 +114,7 @@ class Ledger:
         image = np.full((len(boxes), 1), len(self.images), dtype=np.float64)
         stored = score.astype(np.float32)
         self.detections.append(np.column_stack([image, to_xywh(boxes), stored, category]))
+        self.corners.append(boxes)
 
     def entries(self) -> Entries:
         """Everything as arrays, in the order of entry."""

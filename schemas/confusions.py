@@ -1,0 +1,27 @@
+"""Confusions: what was called what, counted over an evaluation; drafts of metrics."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from schemas.table import Column, Table
+
+CONFUSIONS = Table(
+    name="confusions",
+    version=1,
+    doc=(
+        "Confusions: what was called what. With ground-truth boxes every object is called its "
+        "most probable category. With proposals a detection speaks of the object it overlaps "
+        "most, if their IoU is 0.5 or more, and an object is called what the surest that speaks "
+        "of it says; what overlaps no object is said of the background."
+    ),
+    key=("truth", "called"),
+    columns=(
+        Column(
+            "truth", pa.string(), "category of the objects; null for the background", nullable=True
+        ),
+        Column("called", pa.string(), "what they were called; null for missed", nullable=True),
+        Column("count", pa.int64(), "how many objects; for the background, detections"),
+        Column("mean_score", pa.float32(), "of what was said; null for missed", nullable=True),
+    ),
+)

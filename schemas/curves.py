@@ -1,0 +1,29 @@
+"""Curves: precision at each recall, of every split and category; beside metrics."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from schemas.table import Column, Table
+
+CURVES = Table(
+    name="curves",
+    version=1,
+    doc=(
+        "Curves: precision at each recall, at IoU 0.5, of every split and category with objects; "
+        "the mean precision of a curve is its AP50."
+    ),
+    key=("split", "category", "recall"),
+    columns=(
+        Column("split", pa.string(), "all, base, novel; all for a category's own curve"),
+        Column("category", pa.string(), "name; empty for the mean of a split's categories"),
+        Column("recall", pa.float32(), "0, 0.01, ... 1: share of the objects found"),
+        Column("precision", pa.float64(), "best share of right detections at this recall or above"),
+        Column(
+            "score",
+            pa.float32(),
+            "lowest score counted there; null if it is never reached, and for splits",
+            nullable=True,
+        ),
+    ),
+)

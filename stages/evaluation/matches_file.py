@@ -1,0 +1,102 @@
+"""Matches on disk: what every ranked detection turned out to be.
+
+Two Parquet files beside the metrics. `matches`: image_id, category_id, score, and `hit` and
+`ignored`, a bit for each IoU threshold. `drawn`: image_id and category_id of each object that
+counts; an image without any has one row without a category.
+
+Shapes: M detections, N objects, T IoU thresholds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stages.evaluation.matching import THRESHOLDS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from stages.evaluation.matching import Matches
+
+_BITS = 1 << np.arange(len(THRESHOLDS), dtype=np.int16)  # (T,)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Detections of all images, judged; those of a category surest first.
+
+    Attributes:
+        images: Names, in order; numbers below are places in it.
+        image: (M,) of each detection.
+        category: (M,) rising.
+        hit: (T, M) found an object.
+        ignored: (T, M) neither right nor wrong.
+        object_image: (N,) of each object that counts.
+        object_category: (N,).
+    """
+
+    images: tuple[str, ...]
+    image: NDArray[np.int64]
+    category: NDArray[np.int64]
+    hit: NDArray[np.bool_]
+    ignored: NDArray[np.bool_]
+    object_image: NDArray[np.int64]
+    object_category: NDArray[np.int64]
+
+
+def write_matches(path: Path, drawn: Path, matches: Matches, names: Sequence[str]) -> None:
+    """Write both files; objects and detections of all sizes. `names` are those of the images."""
+    known = pa.array(names, pa.string())
+    order, _ = matches.surest_first()
+    detections = {
+        "image_id": known.take(pa.array(matches.image[order])).dictionary_encode(),
+        "category_id": pa.array(matches.category[order], pa.int32()),
+        "score": pa.array(matches.score[order], pa.float32()),
+        "hit": pa.array(_packed(matches.hit[:, 0, order])),
+        "ignored": pa.array(_packed(matches.ignored[:, 0, order])),
+    }
+    counted = matches.counted[0]
+    image, category = matches.object_image[counted], matches.object_category[counted]
+    bare = np.setdiff1d(np.arange(len(names)), image)
+    objects = {
+        "image_id": known.take(pa.array(np.concatenate([image, bare]))),
+        "category_id": pa.array([*category.tolist(), *[None] * len(bare)], pa.int32()),
+    }
+    for file, rows in ((path, detections), (drawn, objects)):
+        pq.write_table(pa.table(rows), file, compression="zstd")
+
+
+def read_matches(path: Path, drawn: Path) -> Judged:
+    """What `write_matches` wrote."""
+    rows, objects = pq.read_table(path), pq.read_table(drawn)
+    images = pa.compute.unique(objects["image_id"]).sort()
+    there = objects.filter(pa.compute.is_valid(objects["category_id"]))
+    return Judged(
+        images=tuple(images.to_pylist()),
+        image=_places(rows["image_id"].cast(pa.string()), images),
+        category=rows["category_id"].to_numpy().astype(np.int64),
+        hit=_unpacked(rows["hit"].to_numpy()),
+        ignored=_unpacked(rows["ignored"].to_numpy()),
+        object_image=_places(there["image_id"], images),
+        object_category=there["category_id"].to_numpy().astype(np.int64),
+    )
+
+
+def _packed(bits: NDArray[np.bool_]) -> NDArray[np.int16]:
+    return np.asarray((bits * _BITS[:, None]).sum(axis=0), np.int16)
+
+
+def _unpacked(numbers: NDArray[Any]) -> NDArray[np.bool_]:
+    return np.asarray((numbers[None] & _BITS[:, None]) > 0)
+
+
+def _places(names: pa.ChunkedArray, known: pa.Array) -> NDArray[np.int64]:
+    return np.asarray(pa.compute.index_in(names, value_set=known).to_numpy(), np.int64)

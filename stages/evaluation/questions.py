@@ -1,0 +1,70 @@
+"""Questions: a text, or boxes of a photograph, as vectors in the space of a model's features.
+
+Shapes: R boxes, D feature width, H W pixels.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import torch
+
+from stages.evaluation.recognise import Look, load_model, region_features
+from stages.models.text_embeddings import embed_names
+from stages.text.templates import read_templates
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_ARTICLE: Final = re.compile(r"^(a|an|the)\s+", re.IGNORECASE)
+_TOGETHER: Final = 256  # prompts encoded together
+
+
+def text_vector(
+    model: tuple[Path, Path], text: str, templates: str, averaging: str, device: str
+) -> NDArray[np.float32]:
+    """The embedding (D,) of a text, made as `rc embed-concepts` makes that of a concept.
+
+    Args:
+        model: Description and weights.
+        text: As a person types it; a leading article is left out, for the templates have their own.
+        templates: paper, plain, or a file; see `stages.text.templates`.
+        averaging: See `stages.models.text_embeddings.average`.
+        device: As `stages.models.device.resolve` takes it.
+
+    Raises:
+        SourceError: If the model cannot be read, has no language encoder, or there are no
+            templates.
+    """
+    clip = load_model(*model, device).clip
+    prompts = read_templates(templates)
+    name = _ARTICLE.sub("", " ".join(text.split()))
+    embedding = embed_names(clip, [name], prompts, averaging, _TOGETHER)[0]
+    return np.asarray(embedding.numpy(), np.float32)
+
+
+def box_vectors(
+    model: tuple[Path, Path],
+    image: NDArray[np.uint8],
+    boxes: NDArray[np.float32],
+    look: Look,
+    device: str,
+) -> NDArray[np.float32]:
+    """Features (R, D) of boxes of one image, as `rc featurize` makes them.
+
+    Args:
+        model: Description and weights.
+        image: (H, W, 3) RGB.
+        boxes: (R, 4), pixels of `image`.
+        look: How.
+        device: As `stages.models.device.resolve` takes it.
+
+    Raises:
+        SourceError: If the model cannot be read.
+    """
+    with torch.inference_mode():
+        return region_features(load_model(*model, device).clip, image, boxes, look)
