@@ -22,12 +22,15 @@ from pipeline.store.vectors import check_width, directions, own_columns, unit, v
 from schemas.errors import SourceError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from pipeline.store.artifact import Artifact
     from pipeline.store.manifest import PartRecord
+
+    Searcher = Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[np.int64]]]
 
 _EXACT_ROWS = 1_000_000  # rows of an artifact that are compared one by one: 16 ms at width 128
 _SMALL_PART = 50_000  # rows of a part that are, however large the artifact
@@ -70,11 +73,7 @@ def search(artifact: Artifact, vectors: NDArray[Any], k: int, device: str = "cpu
         ArtifactError: If the artifact has no vectors, or of another width.
     """
     queries, asked = unit(np.asarray(vectors))
-    if device == "auto":
-        device = best_device()
-    found = [
-        _search_part(artifact, record, queries, k, device) for record in artifact.manifest.parts
-    ]
+    found = [find(queries) for find in searchers(artifact, k, device)]
     scores = np.concatenate([np.zeros((len(queries), 0), np.float32), *(f[0] for f in found)], 1)
     rows = np.concatenate([np.zeros((len(queries), 0), np.int64), *(f[1] for f in found)], 1)
     numbers = np.repeat(artifact.numbers, [f[0].shape[1] for f in found]).astype(np.int32)
@@ -110,7 +109,22 @@ def kind(artifact: Artifact) -> str:
     return f"inverted files in {parts}, {_PROBES} lists a query"
 
 
-def load(artifact: Artifact, record: PartRecord) -> Any:
+def searchers(artifact: Artifact, k: int, device: str = "cpu") -> Iterator[Searcher]:
+    """For each part what searches it; the index of one part is in memory at a time.
+
+    Each takes unit queries (Q, D) and returns scores and rows, (Q, K) each, best first; rows that
+    are missing are -1.
+
+    Raises:
+        ArtifactError: If the artifact has no vectors, or, when searched, of another width.
+        SourceError: If the device is cuda and faiss was not made for it.
+    """
+    place = best_device() if device == "auto" else device
+    for record in artifact.manifest.parts:
+        yield _searcher(artifact, _load(artifact, record), k, place)
+
+
+def _load(artifact: Artifact, record: PartRecord) -> Any:
     """The FAISS index of a part: what lies beside it, or made now and laid there."""
     index = _saved(artifact, record)
     if index is None:
@@ -120,19 +134,20 @@ def load(artifact: Artifact, record: PartRecord) -> Any:
     return index
 
 
-def _search_part(
-    artifact: Artifact, record: PartRecord, queries: NDArray[np.float32], k: int, device: str
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Scores and rows, (Q, K) each, of the best rows of one part."""
-    index = load(artifact, record)
-    if index.ntotal:
-        check_width(artifact, index.d, queries.shape[1])
-    if not index.ntotal or not len(queries):
-        none = np.zeros((len(queries), 0))
-        return none.astype(np.float32), none.astype(np.int64)
+def _searcher(artifact: Artifact, index: Any, k: int, device: str) -> Searcher:
     k = min(k, index.ntotal)
-    scores, rows = _on(device if k <= _GPU_HITS else "cpu", index).search(queries, k)
-    return scores, rows
+    placed = _on(device if k <= _GPU_HITS else "cpu", index)
+
+    def find(queries: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        if index.ntotal:
+            check_width(artifact, index.d, queries.shape[1])
+        if not index.ntotal or not len(queries):
+            none = np.zeros((len(queries), 0))
+            return none.astype(np.float32), none.astype(np.int64)
+        scores, rows = placed.search(queries, k)
+        return scores, rows
+
+    return find
 
 
 def _make(artifact: Artifact, record: PartRecord) -> Any:

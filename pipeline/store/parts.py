@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -25,6 +26,8 @@ from schemas.table import vector_format
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from schemas.table import Table
 
@@ -123,6 +126,23 @@ def batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.RecordB
     """
     with _readable(path), pq.ParquetFile(path, pre_buffer=False) as file:
         yield from file.iter_batches(batch_size=1024, columns=columns)
+
+
+def take(path: Path, rows: NDArray[np.int64], columns: list[str] | None = None) -> pa.Table:
+    """Some rows of a part, in the order asked for; row groups without any are not read.
+
+    Raises:
+        ArtifactError: If the file is damaged.
+    """
+    with _readable(path), pq.ParquetFile(path, pre_buffer=False) as file:
+        sizes = [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)]
+        ends = np.cumsum(sizes, dtype=np.int64)
+        group = np.searchsorted(ends, rows, side="right")  # of each row
+        read, at = np.unique(group, return_inverse=True)
+        found = file.read_row_groups(read.tolist(), columns=columns)
+        before = np.cumsum([0, *(sizes[n] for n in read)], dtype=np.int64)  # rows read
+        starts = ends - np.array(sizes, np.int64)
+        return found.take(pa.array(rows - starts[group] + before[at]))
 
 
 def schema(path: Path) -> pa.Schema:

@@ -70,18 +70,16 @@ def own_columns(artifact: Artifact, hits: pa.Table) -> pa.Table:
     """Hits (columns part and row) with the columns of the rows they point at, but the vectors."""
     if not artifact.manifest.parts:
         return hits
-    first = parts.schema(artifact.files()[0])
-    names = [field.name for field in first if not vector_format(field)]
-    order = pa.array(np.arange(hits.num_rows))
-    hits = hits.append_column("_order", order)
-    own = []
-    numbers = hits.column("part").to_numpy()
+    own = [field for field in parts.schema(artifact.files()[0]) if not vector_format(field)]
+    names = [field.name for field in own]
+    empty = pa.schema([*hits.schema, pa.field("_order", pa.int64()), *own]).empty_table()
+    hits = hits.append_column("_order", pa.array(np.arange(hits.num_rows)))
+    numbers, found = hits.column("part").to_numpy(), [empty]
     for number in np.unique(numbers).tolist():
         here = hits.filter(pa.array(numbers == number))
-        rows = pa.Table.from_batches(list(parts.batches(artifact.part(number), names)))
+        rows = parts.take(artifact.part(number), here.column("row").to_numpy(), names)
         for name in names:
-            here = here.append_column(name, rows.column(name).take(here.column("row")))
-        own.append(here)
-    if not own:
-        return hits.drop_columns(["_order"])
-    return pa.concat_tables(own).sort_by("_order").drop_columns(["_order"])
+            here = here.append_column(name, rows.column(name))
+        found.append(here)
+    together = pa.concat_tables(found, promote_options="permissive")
+    return together.sort_by("_order").drop_columns(["_order"])

@@ -68,6 +68,21 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     assert parts.count(tmp_path / "part") == 50
 
 
+@pytest.mark.parametrize("count", [0, 1, 400])
+def test_some_rows_are_taken_in_the_order_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    monkeypatch.setattr(parts, "_GROUP_ROWS", 120)
+    monkeypatch.setattr(parts, "_STEP_ROWS", 40)
+    rows = features(1000)
+    parts.write_rows(tmp_path / "part", FEATURES, [rows])
+    assert pq.read_metadata(tmp_path / "part").num_row_groups == 9
+    asked = np.random.default_rng().integers(0, 1000, count)
+    found = parts.take(tmp_path / "part", asked)
+    assert found.to_pylist() == pa.Table.from_batches([rows]).take(pa.array(asked)).to_pylist()
+    assert parts.take(tmp_path / "part", asked, ["region"]).column_names == ["region"]
+
+
 def test_batches_of_many_rows_come_about_a_thousand_at_a_time(tmp_path: Path) -> None:
     parts.write_rows(tmp_path / "part", FEATURES, [features(3000)])
     assert [b.num_rows for b in parts.batches(tmp_path / "part")] == [1024, 1024, 952]
