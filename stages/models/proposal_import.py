@@ -63,7 +63,7 @@ def import_rpn(
         names = {n: old for n, old in renamed.items() if n.startswith(("backbone.", "rpn."))}
         state, used, layout = (
             {n: raw[old] for n, old in names.items()},
-            names.values(),
+            set(names.values()),
             "torchvision",
         )
         spec = _spec(state, architecture, norm_eps, path.name)

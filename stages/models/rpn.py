@@ -1,8 +1,8 @@
 """Region proposal networks: class-agnostic boxes and how object-like each is.
 
-Made of torchvision's parts, with its names and its anchors, so that its detection weights give
-here what they give there. Shapes: B images, H W pixels (resized, padded), L maps, A_l anchors
-on map l.
+Made of torchvision's parts, with its names, so that its detection weights give here what they
+give there; so do detectron2's (`stages.models.rpn_detectron2`). Shapes: B images, H W pixels
+(resized, padded), L maps, A_l anchors on map l.
 
 Source: Faster R-CNN (arXiv:1506.01497); torchvision's `RegionProposalNetwork`.
 """
@@ -16,13 +16,12 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812  # the name all of torch's users know
-from torchvision.models.detection.anchor_utils import AnchorGenerator
-from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.rpn import RPNHead
 
 from schemas.errors import SourceError
 from stages.models.device import resolve
 from stages.models.preprocess import Prepared, Size, prepare
+from stages.models.rpn_anchors import anchors_on
 from stages.models.rpn_boxes import decode
 from stages.models.rpn_spec import read_spec
 from stages.models.rpn_trunks import Backbone
@@ -58,7 +57,6 @@ class Rpn(nn.Module):
         super().__init__()
         self.spec = spec
         self.backbone = Backbone(spec)
-        self._anchors = AnchorGenerator(spec.levels, (spec.ratios,) * len(spec.levels))
         per_place = len(spec.levels[0]) * len(spec.ratios)
         self.rpn = nn.ModuleDict({"head": RPNHead(self.backbone.width, per_place, spec.head_convs)})
 
@@ -85,8 +83,8 @@ class Rpn(nn.Module):
         """What the head says on each of L maps, of images (B, 3, H, W) prepared and padded."""
         maps = self.backbone(pixels)
         logits, deltas = self.rpn["head"](maps)
-        images = ImageList(pixels[:1], [(0, 0)])  # anchors are the same for all of a batch
-        anchors = self._anchors(images, maps)[0].split([each[0].numel() for each in logits])
+        high, wide = pixels.shape[-2:]
+        anchors = anchors_on(self.spec, maps, (high, wide))
         return [
             Level(_by_place(logit, 1).flatten(1), _by_place(delta, 4), anchor)
             for logit, delta, anchor in zip(logits, deltas, anchors, strict=True)
@@ -148,7 +146,8 @@ def load_rpn(config: Path, weights: Path, device: str) -> Rpn:
 def _load_once(config: Path, weights: Path, device: str, *_: tuple[int, int]) -> Rpn:
     rpn = Rpn(read_spec(config))
     state = read_state(weights)
-    require_trained_statistics(state, str(weights))
+    if not rpn.spec.constant_statistics:
+        require_trained_statistics(state, str(weights))
     load_state(rpn, state, str(weights))
     return rpn.eval().requires_grad_(False).to(device)
 

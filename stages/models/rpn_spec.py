@@ -21,8 +21,11 @@ BACKBONES: Final = (
     "resnet101",
     "mobilenet_v3_small",
     "mobilenet_v3_large",
+    "clip_resnet50",  # CLIP's: three convolutions at the entry, pooling in front of strides
 )
 NECKS: Final = ("fpn", "c4")
+ANCHOR_RULES: Final = ("torchvision", "detectron2")  # see stages.models.rpn_anchors
+STRIDED: Final = ("3x3", "1x1")  # convolutions of a bottleneck that may have its stride
 STRIDES: Final = (4, 8, 16, 32)  # pixels, of the maps a backbone gives
 COARSEST: Final = 64  # pixels; what a pyramid adds by pooling
 C4_STRIDE: Final = 16  # pixels
@@ -42,7 +45,16 @@ class RpnSpec:
         stride: Of the finest map of a pyramid, pixels; one of `STRIDES`.
         anchor_sizes: Square roots of anchor areas, pixels of the resized image, fine to coarse.
         ratios: Height over width of anchors.
+        anchors: Rule of their sides, order and distance, one of `ANCHOR_RULES`.
         head_convs: 3 x 3 convolutions before the predictions.
+        strided: Which convolution of a bottleneck has its stride, one of `STRIDED`: the second in
+            torchvision's networks, the first in the original ones.
+        fpn_norm: Whether convolutions of a pyramid are followed by batch norms, instead of having
+            biases.
+        pad_to: Images are padded to a multiple of this, pixels; None for the coarsest stride of
+            the backbone, 1 for not at all.
+        constant_statistics: Whether batch norms are gains and biases by design, so that means of 0
+            and variances of 1 are no sign of lost statistics.
         norm_eps: Added to the variance in batch norms; None for the backbone's own value.
         mean: Per channel, subtracted first; in units of `scale`, in the order of `channels`.
         std: Divides after that.
@@ -58,7 +70,12 @@ class RpnSpec:
     stride: int
     anchor_sizes: tuple[int, ...]
     ratios: tuple[float, ...] = (0.5, 1.0, 2.0)
+    anchors: str = "torchvision"
     head_convs: int = 1
+    strided: str = "3x3"
+    fpn_norm: bool = False
+    pad_to: int | None = None
+    constant_statistics: bool = False
     norm_eps: float | None = None
     mean: Triple = IMAGENET_MEAN
     std: Triple = IMAGENET_STD
@@ -84,7 +101,7 @@ class RpnSpec:
     @property
     def divisor(self) -> int:
         """Images are padded to a multiple of this, pixels."""
-        return C4_STRIDE if self.neck == "c4" else STRIDES[-1]
+        return self.pad_to or (C4_STRIDE if self.neck == "c4" else STRIDES[-1])
 
     def complaints(self) -> list[str]:
         """What is wrong with it, one phrase each; empty if nothing is."""
@@ -99,6 +116,9 @@ class RpnSpec:
             "width, anchor sizes, ratios, std and shortest must be above 0": min(numbers) > 0,
             "longest must be at least shortest": self.longest >= self.shortest,
             "head_convs must be 1 to 8": 1 <= self.head_convs <= 8,
+            f"anchors must be one of {', '.join(ANCHOR_RULES)}": self.anchors in ANCHOR_RULES,
+            f"strided must be one of {', '.join(STRIDED)}": self.strided in STRIDED,
+            "pad_to must be at least 1": self.pad_to is None or self.pad_to >= 1,
             "channels must be rgb or bgr": self.channels in ("rgb", "bgr"),
             "scale must be 1 or 255": self.scale in (1, 255),
             "mean and std must be three numbers": len(self.mean) == len(self.std) == 3,

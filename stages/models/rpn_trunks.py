@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
+from open_clip.modified_resnet import ModifiedResNet
 from torch import nn
 from torchvision.models import get_model
+from torchvision.models.resnet import Bottleneck
 from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
@@ -64,12 +66,13 @@ class Backbone(nn.Module):
     def __init__(self, spec: RpnSpec) -> None:
         super().__init__()
         wanted = [s for s in STRIDES if s in spec.strides]
-        self.body = Trunk(_layers(spec.backbone), wanted)
+        self.body = Trunk(_layers(spec), wanted)
         self.fpn: FeaturePyramidNetwork | None = None
         self.width = self.body.widths[-1]
         if spec.neck == "fpn":
             self.width = spec.width
-            self.fpn = FeaturePyramidNetwork(self.body.widths, spec.width, LastLevelMaxPool())
+            norm = nn.BatchNorm2d if spec.fpn_norm else None
+            self.fpn = FeaturePyramidNetwork(self.body.widths, spec.width, LastLevelMaxPool(), norm)
         if spec.norm_eps is not None:
             for norm in norms(self):
                 norm.eps = spec.norm_eps
@@ -117,14 +120,28 @@ def _conv(inside: int, outside: int, stride: int) -> nn.Sequential:
     return nn.Sequential(conv, nn.BatchNorm2d(outside), nn.ReLU())
 
 
-def _layers(backbone: str) -> nn.Module:
-    if backbone == "small":
+def _layers(spec: RpnSpec) -> nn.Module:
+    if spec.backbone == "small":
         return _small()
-    network: nn.Module = get_model(backbone, weights=None)
-    if backbone.startswith("mobilenet"):
+    if spec.backbone == "clip_resnet50":
+        clip = ModifiedResNet(layers=[3, 4, 6, 3], output_dim=1024, heads=32)
+        del clip.attnpool
+        return clip
+    network: nn.Module = get_model(spec.backbone, weights=None)
+    if spec.backbone.startswith("mobilenet"):
         return network.get_submodule("features")
     del network.avgpool, network.fc
+    if spec.strided == "1x1":
+        _stride_first(network)
     return network
+
+
+def _stride_first(network: nn.Module) -> None:
+    """Let the first convolution of every bottleneck have its stride, instead of the second."""
+    for block in network.modules():
+        if isinstance(block, Bottleneck):
+            first, second = block.conv1, block.conv2
+            first.stride, second.stride = second.stride, first.stride
 
 
 @torch.no_grad()
