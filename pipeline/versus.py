@@ -141,7 +141,7 @@ def _resampled(
             f"could not read some, or had another --limit"
         )
     weights = bootstrap.resamples(len(judged[0].images), count, seed)
-    results = []
+    results: list[Values] = []
     for artifact, own in zip(found, judged, strict=True):
         values = dict(bootstrap.average_precision(own, weights, splits))
         values |= _accuracies(artifact, own.images, splits, weights)

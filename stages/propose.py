@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from schemas.errors import OptionError
 from schemas.images import IMAGES
@@ -57,13 +57,24 @@ class Propose(Stage):
     nms: float = option(
         0.5, "drop boxes that overlap a better one by a higher IoU", above=0, at_most=1
     )
+    nms_within: str = option(
+        "map",
+        "boxes give way to better ones of the same map of the network, as published, or of the "
+        "whole image",
+        choices=("map", "image"),
+    )
+    scores: str = option(
+        "auto",
+        "what --from calls scores: the localizer's own, or raw logits; auto: what a dump says",
+        choices=("auto", "score", "logit"),
+    )
     top_k: int = option(300, "proposals of an image, at most", at_least=1)
     min_size: float = option(0.0, "least width and height, pixels", at_least=0)
     min_objectness: float | None = option(None, "least objectness")
     seed: int = option(0, "of random boxes", at_least=0)
 
     name: ClassVar[str] = "propose"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3  # suppression within maps
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),
         "rpn": whole(RPNS),
@@ -113,7 +124,8 @@ class Propose(Stage):
             if not self.select_only:
                 dump = files.enter_context(DumpWriter(part.attach("h5"), source.kind))
             place = device.resolve(self.device if source.looks else "cpu")
-            harvest = Harvest(source.kind, self._selection(source.kind), dump, place)
+            select = self._selection(source.kind)
+            harvest = Harvest(source.kind, select, dump, place, self.nms_within)
             for image in boxed_images(part, source):
                 harvest.add(image)
                 if len(harvest) >= _ROWS:
@@ -138,7 +150,8 @@ class Propose(Stage):
         from stages.sources.localizers import open_localizer
 
         if self.from_file:
-            return raw_boxes.FromLocalizer(open_localizer(self.from_file))
+            kind = None if self.scores == "auto" else cast("Kind", self.scores)
+            return raw_boxes.FromLocalizer(open_localizer(self.from_file), kind)
         if self.random:
             return raw_boxes.AtRandom(self.regions, self.seed)
         if self.grid:

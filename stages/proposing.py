@@ -58,11 +58,18 @@ class Harvest:
         select: Which boxes become proposals.
         dump: Where raw boxes go, if anywhere.
         device: Where overlaps are computed.
+        within: "map": boxes suppress those of the same map of a network; "image": all others.
     """
 
     def __init__(
-        self, kind: Kind, select: Selection, dump: DumpWriter | None, device: torch.device
+        self,
+        kind: Kind,
+        select: Selection,
+        dump: DumpWriter | None,
+        device: torch.device,
+        within: str = "map",
     ) -> None:
+        self._within = within
         self._kind = kind
         self._select = select
         self._dump = dump
@@ -80,11 +87,12 @@ class Harvest:
         if image.raw is None:
             self._counts["images_without_boxes"] += 1
             return
-        boxes, scores = image.raw
+        boxes, scores, levels = image.raw
         image_id, size = image.row["image_id"], (image.row["width"], image.row["height"])
         if self._dump:
-            self._dump.append(image_id, boxes, scores)
-        kept, places = self._select(boxes, scores, size, self._device)
+            self._dump.append(image_id, boxes, scores, levels)
+        apart = levels if self._within == "map" else None
+        kept, places = self._select(boxes, scores, size, self._device, apart)
         self._counts["raw_boxes"] += len(boxes)
         self._counts["boxes_not_finite"] += int((~finite(boxes, scores)).sum())
         self._recall.add(kept, image.objects)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -28,9 +28,22 @@ if TYPE_CHECKING:
     from stages.sources.localizers import Localizer
 
     Row = Mapping[str, Any]
-    Boxes = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 LINES: Final = 8  # pixels between the lines that corners of random boxes lie on, as published
+
+
+class Boxes(NamedTuple):
+    """Raw boxes of an image.
+
+    Attributes:
+        boxes: (R, 4).
+        scores: (R,).
+        levels: (R,) the map of a network each comes from, fine to coarse; None if from none.
+    """
+
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    levels: NDArray[np.uint8] | None = None
 
 
 class BoxSource(ABC):
@@ -80,14 +93,14 @@ class FromRpn(BoxSource):
     def boxes(self, row: Row, seen: Prepared | None) -> Boxes | None:
         """See `BoxSource.boxes`."""
         size = (row["width"], row["height"])
-        return None if seen is None else self._rpn.raw_boxes(seen, size, self._pre_nms)
+        return None if seen is None else Boxes(*self._rpn.raw_boxes(seen, size, self._pre_nms))
 
 
 class FromLocalizer(BoxSource):
     """Boxes of a foreign file; what was found for one image is not given to another."""
 
-    def __init__(self, localizer: Localizer) -> None:
-        self.kind = localizer.kind
+    def __init__(self, localizer: Localizer, kind: Kind | None = None) -> None:
+        self.kind = kind or localizer.kind
         self._localizer = localizer
         self._owners: dict[int, str] = {}
 
@@ -99,7 +112,7 @@ class FromLocalizer(BoxSource):
         owner = self._owners.setdefault(place, row["image_id"])
         if owner != row["image_id"]:
             raise Refusal("ambiguous-id", f"its boxes were given to {owner}, of the same name")
-        return self._localizer.boxes(place)
+        return Boxes(*self._localizer.boxes(place))
 
     def report(self, part: Part) -> None:
         """Note how many ids of the file were used, and, once, how many there are."""
@@ -119,7 +132,9 @@ class FromDump(BoxSource):
     def boxes(self, row: Row, seen: Prepared | None) -> Boxes | None:
         """See `BoxSource.boxes`."""
         place = self._places.get(row["image_id"])
-        return None if place is None else self._dump[place][1:]
+        if place is None:
+            return None
+        return Boxes(*self._dump[place][1:], self._dump.levels(place))
 
 
 class AtRandom(BoxSource):
@@ -132,7 +147,7 @@ class AtRandom(BoxSource):
         """See `BoxSource.boxes`."""
         draw = generator(self._seed, "boxes", row["image_id"])
         found = random_boxes(row["width"], row["height"], self._regions, draw)
-        return found, np.ones(len(found), np.float32)
+        return Boxes(found, np.ones(len(found), np.float32))
 
 
 class OnGrid(BoxSource):
@@ -144,7 +159,7 @@ class OnGrid(BoxSource):
     def boxes(self, row: Row, seen: Prepared | None) -> Boxes | None:
         """See `BoxSource.boxes`."""
         found = grid_boxes(row["width"], row["height"], self._regions)
-        return found, np.ones(len(found), np.float32)
+        return Boxes(found, np.ones(len(found), np.float32))
 
 
 def random_boxes(

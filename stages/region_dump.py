@@ -6,6 +6,7 @@ The layout, ours to write and anyone's to make:
 * ``objectness``  (N,) float; the file's attribute ``objectness`` says ``logit`` or ``score``
 * ``offsets``     (I + 1,) integer; boxes offsets[i] to offsets[i + 1] are those of image i
 * ``image_id``    (I,) UTF-8
+* ``level``       (N,) unsigned 8 bits, if a network has several maps: which each box comes from
 
 A file without the attribute holds scores. Equal appends make equal bytes: no times are kept,
 nothing is compressed, and the file format is pinned. Files from elsewhere are met with care:
@@ -37,8 +38,9 @@ _FORMAT: Final = ("v110", "v110")  # of HDF5: read by every release since 2017
 _MOST_BOXES: Final = 1_000_000  # of one image; with more, offsets are taken for damaged
 _MOST_IMAGES: Final = 100_000_000  # of one file: their offsets are held in memory, 8 bytes each
 _MOST_BYTES: Final = 256 * 2**20  # of one chunk, which is read whole
-_RANKS: Final = {"boxes": 2, "objectness": 1, "offsets": 1, "image_id": 1}
-_TYPES: Final = {"boxes": "fiu", "objectness": "f", "offsets": "iu", "image_id": "OS"}
+_RANKS: Final = {"boxes": 2, "objectness": 1, "offsets": 1, "image_id": 1, "level": 1}
+_TYPES: Final = {"boxes": "fiu", "objectness": "f", "offsets": "iu", "image_id": "OS", "level": "u"}
+_NEEDED: Final = ("boxes", "objectness", "offsets", "image_id")
 
 
 class DumpWriter:
@@ -59,11 +61,24 @@ class DumpWriter:
         self._ids: list[bytes] = []
         self._offsets = [0]
         self._waiting: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
+        self._levels: list[NDArray[np.uint8]] = []
+        self._level: Any = None
 
     def append(
-        self, image_id: str, boxes: NDArray[np.float32], objectness: NDArray[np.float32]
+        self,
+        image_id: str,
+        boxes: NDArray[np.float32],
+        objectness: NDArray[np.float32],
+        levels: NDArray[np.uint8] | None = None,
     ) -> None:
-        """Add an image: (R, 4) boxes and their (R,) objectness; R may be 0."""
+        """Add an image: (R, 4) boxes and their (R,) objectness; R may be 0.
+
+        Levels (R,) come with every image or with none.
+        """
+        if levels is not None:
+            self._levels.append(levels)
+            if self._level is None:
+                self._level = self._growing("level", (), np.uint8)
         self._ids.append(image_id.encode())
         self._offsets.append(self._offsets[-1] + len(boxes))
         self._waiting.append((boxes, objectness))
@@ -86,13 +101,13 @@ class DumpWriter:
                 self._fixed("offsets", np.asarray(self._offsets, np.int64))
                 self._fixed("image_id", np.asarray(self._ids, text))
 
-    def _growing(self, name: str, width: tuple[int, ...]) -> Any:
+    def _growing(self, name: str, width: tuple[int, ...], kind: Any = np.float32) -> Any:
         return self._file.create_dataset(
             name,
             shape=(0, *width),
             maxshape=(None, *width),
             chunks=(_CHUNK, *width),
-            dtype=np.float32,
+            dtype=kind,
             track_times=False,
         )
 
@@ -106,7 +121,11 @@ class DumpWriter:
             self._objectness.resize(stop, axis=0)
             self._boxes[start:] = np.concatenate([boxes for boxes, _ in self._waiting])
             self._objectness[start:] = np.concatenate([scores for _, scores in self._waiting])
+            if self._level is not None:
+                self._level.resize(stop, axis=0)
+                self._level[start:] = np.concatenate(self._levels)
         self._waiting.clear()
+        self._levels.clear()
 
 
 class DumpReader:
@@ -131,7 +150,8 @@ class DumpReader:
         with contextlib.ExitStack() as undo:
             try:
                 self._file = undo.enter_context(h5py.File(path, "r"))
-                self._boxes, self._objectness, offsets, ids = map(self._open, _RANKS)
+                self._boxes, self._objectness, offsets, ids = map(self._open, _NEEDED)
+                self._level = self._open("level") if "level" in self._file else None
                 self.kind = self._checked_kind()
                 self._offsets = self._checked_offsets(offsets)
                 self.image_ids = self._checked_ids(ids)
@@ -149,6 +169,16 @@ class DumpReader:
         except (OSError, RuntimeError) as error:
             raise self._damaged(f"the boxes of image {index} cannot be read ({error})") from error
         return self.image_ids[index], boxes.astype(np.float32), objectness.astype(np.float32)
+
+    def levels(self, index: int) -> NDArray[np.uint8] | None:
+        """The map (R,) each box of an image comes from; None if the file does not say."""
+        if self._level is None:
+            return None
+        rows = slice(self._offsets[index], self._offsets[index + 1])
+        try:
+            return np.asarray(self._level[rows], np.uint8)
+        except (OSError, RuntimeError) as error:
+            raise self._damaged(f"the levels of image {index} cannot be read ({error})") from error
 
     def __iter__(self) -> Iterator[tuple[str, NDArray[np.float32], NDArray[np.float32]]]:
         return (self[index] for index in range(len(self)))
@@ -187,6 +217,8 @@ class DumpReader:
 
     def _checked_offsets(self, data: Any) -> NDArray[np.int64]:
         boxes, objectness = self._boxes.shape, self._objectness.shape
+        if self._level is not None and self._level.shape != objectness:
+            raise self._damaged(f"'level' of shape {self._level.shape} fits not {objectness}")
         if boxes[1] != 4 or objectness[0] != boxes[0]:
             raise self._damaged(f"boxes of shape {boxes} do not fit objectness of {objectness}")
         if not 1 <= data.shape[0] <= _MOST_IMAGES:

@@ -1,7 +1,7 @@
 """Selection: from all boxes of a localizer to the few proposals worth looking at.
 
-Non-maximum suppression is torchvision's, over the boxes of all maps together (published
-networks suppress map by map; across maps near-duplicates go too).
+Non-maximum suppression is torchvision's, within each map of the network as published, or over the
+boxes of all maps together, where near-duplicates across maps go too.
 
 Shapes: R boxes of an image, K kept.
 """
@@ -45,6 +45,7 @@ class Selection:
         scores: NDArray[np.float32],
         size: tuple[int, int],
         device: torch.device | None = None,
+        levels: NDArray[np.uint8] | None = None,
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """The proposals among the boxes of an image.
 
@@ -55,6 +56,7 @@ class Selection:
             scores: (R,); rank boxes, the highest first, of equals the first.
             size: Width and height of the image, pixels.
             device: Where overlaps are computed.
+            levels: (R,) boxes suppress each other only within a level; None: all do.
 
         Returns:
             (K, 4) boxes, best first, and (K,) their places among the R.
@@ -68,7 +70,14 @@ class Selection:
             good &= scores >= self.min_score
         places = np.flatnonzero(good)
         order = places[np.argsort(-scores[places], kind="stable")]
-        kept = order[suppress(cut[order], self.nms, self.top_k, device)]
+        if levels is None:
+            kept = order[suppress(cut[order], self.nms, self.top_k, device)]
+            return cut[kept], kept
+        alive = np.zeros(len(order), bool)
+        for level in np.unique(levels[order]):
+            own = np.flatnonzero(levels[order] == level)
+            alive[own[suppress(cut[order[own]], self.nms, self.top_k, device)]] = True
+        kept = order[np.flatnonzero(alive)[: self.top_k]]
         return cut[kept], kept
 
 

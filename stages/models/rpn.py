@@ -100,11 +100,14 @@ class Rpn(nn.Module):
         found = []
         for image in images:
             seen = self.prepare(image, size or self.size)
-            found.append(self.raw_boxes(seen, (image.shape[1], image.shape[0]), pre_nms))
+            boxes, logits, _ = self.raw_boxes(seen, (image.shape[1], image.shape[0]), pre_nms)
+            found.append((boxes, logits))
         return found
 
     @torch.inference_mode()
-    def raw_boxes(self, seen: Prepared, original: tuple[int, int], pre_nms: int = 1000) -> Boxes:
+    def raw_boxes(
+        self, seen: Prepared, original: tuple[int, int], pre_nms: int = 1000
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.uint8]]:
         """Boxes before any selection, and their logits, of one image.
 
         Args:
@@ -113,22 +116,24 @@ class Rpn(nn.Module):
             pre_nms: Boxes kept of each map, those of the highest logits.
 
         Returns:
-            (R, 4) boxes in pixels of the original image, inside it, and (R,) logits; map by map,
-            highest logit first. Boxes may be empty, and NaN if weights make them so.
+            (R, 4) boxes in pixels of the original image, inside it, (R,) logits, and (R,) the map
+            each comes from, fine to coarse; map by map, highest logit first. Boxes may be empty,
+            and NaN if weights make them so.
         """
         self.eval()
         pixels = self.pad(seen.pixels.to(next(self.parameters()).device))[None]
-        boxes, scores = [], []
-        for logits, deltas, anchors in self(pixels):
+        boxes, scores, levels = [], [], []
+        for level, (logits, deltas, anchors) in enumerate(self(pixels)):
             order = logits[0].sort(descending=True, stable=True).indices[:pre_nms]
             boxes.append(decode(deltas[0, order], anchors[order]))
             scores.append(logits[0, order])
+            levels.append(np.full(len(order), level, np.uint8))
         high, wide = seen.pixels.shape[1:]
         limit = boxes[0].new_tensor([wide, high, wide, high])
         clipped = torch.minimum(torch.cat(boxes).clamp(min=0), limit).cpu().numpy()
         back = clipped / np.array(seen.scale * 2, np.float32)
         inside = np.minimum(back, np.array(original * 2, np.float32))  # an ulp may be outside
-        return inside, torch.cat(scores).cpu().numpy()
+        return inside, torch.cat(scores).cpu().numpy(), np.concatenate(levels)
 
 
 def load_rpn(config: Path, weights: Path, device: str) -> Rpn:

@@ -71,8 +71,8 @@ class Backbone(nn.Module):
         self.width = self.body.widths[-1]
         if spec.neck == "fpn":
             self.width = spec.width
-            norm = nn.BatchNorm2d if spec.fpn_norm else None
-            self.fpn = FeaturePyramidNetwork(self.body.widths, spec.width, LastLevelMaxPool(), norm)
+            kind = nn.BatchNorm2d if spec.fpn_norm else None
+            self.fpn = FeaturePyramidNetwork(self.body.widths, spec.width, LastLevelMaxPool(), kind)
         if spec.norm_eps is not None:
             for norm in norms(self):
                 norm.eps = spec.norm_eps
@@ -124,7 +124,7 @@ def _layers(spec: RpnSpec) -> nn.Module:
     if spec.backbone == "small":
         return _small()
     if spec.backbone == "clip_resnet50":
-        clip = ModifiedResNet(layers=[3, 4, 6, 3], output_dim=1024, heads=32)
+        clip: nn.Module = ModifiedResNet(layers=[3, 4, 6, 3], output_dim=1024, heads=32)
         del clip.attnpool
         return clip
     network: nn.Module = get_model(spec.backbone, weights=None)

@@ -356,3 +356,40 @@ def test_a_real_localizer_recalls_what_it_is_known_to(tmp_path: Path) -> None:
     recall, average = shares(where.notes["recall"])
     assert recall == pytest.approx(0.72, abs=0.01)
     assert average == pytest.approx(0.44, abs=0.01)
+
+
+def test_boxes_of_others_are_kept_exactly_and_in_their_order(tmp_path: Path) -> None:
+    where = part(tmp_path / "in", 2)
+    ids = where.tables["images"]["image_id"].to_pylist()
+    draw = np.random.default_rng()
+    wide, high = (where.tables["images"][side][0].as_py() for side in ("width", "height"))
+    corner = draw.uniform(0, min(wide, high) / 2, (9, 2)).astype("f4")
+    size = draw.uniform(1, min(wide, high) / 2, (9, 2)).astype("f4")
+    boxes = np.concatenate([corner, corner + size], axis=1)
+    logits = np.float32([3, 3, 2, 2, 1, 0, -1, -1, -4])  # equal ones keep their order
+    rows = [
+        {"image_id": ids[0], "x0": b[0], "y0": b[1], "x1": b[2], "y1": b[3], "score": s}
+        for b, s in zip(boxes.tolist(), logits.tolist(), strict=True)
+    ]
+    pa.parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "boxes.parquet")
+    found = run(where, from_file=tmp_path / "boxes.parquet", nms=1.0, top_k=1000, scores="logit")
+    told = np.stack([found[side].to_numpy() for side in ("x0", "y0", "x1", "y1")], axis=1)
+    assert (told == boxes).all()
+    assert found["objectness_logit"].to_pylist() == logits.tolist()
+    assert found["objectness"].to_numpy() == pytest.approx(1 / (1 + np.exp(-logits)), rel=1e-6)
+
+
+def test_a_dump_of_a_network_says_which_map_and_is_selected_from_by_it(tmp_path: Path) -> None:
+    where = network(tmp_path / "in")
+    within = run(where, nms=0.3)
+    path = where.attach("h5")
+    with DumpReader(path) as dump:
+        levels = dump.levels(0)
+        assert levels is not None
+        assert len(np.unique(levels)) > 1
+    again = part(tmp_path / "again", dump=path)
+    assert run(again, select_only=True, nms=0.3).equals(within)
+    together = run(
+        part(tmp_path / "more", dump=path), select_only=True, nms=0.3, nms_within="image"
+    )
+    assert len(together) < len(within)

@@ -169,3 +169,36 @@ def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.h5").write_bytes(content[: len(content) // 2])
     with pytest.raises(SourceError, match="not a readable HDF5"):
         DumpReader(tmp_path / "a.h5")
+
+
+def test_the_map_a_box_comes_from_is_kept(tmp_path: Path) -> None:
+    draw = np.random.default_rng()
+    sizes = [3, 0, 5000]
+    made = [
+        (draw.random((n, 4), np.float32), draw.random(n, np.float32), draw.integers(0, 5, n, "u1"))
+        for n in sizes
+    ]
+    with DumpWriter(tmp_path / "d.h5", "logit") as dump:
+        for number, (boxes, scores, levels) in enumerate(made):
+            dump.append(str(number), boxes, scores, levels)
+    with DumpReader(tmp_path / "d.h5") as read:
+        for number, (boxes, scores, levels) in enumerate(made):
+            assert (read[number][1] == boxes).all()
+            assert (read[number][2] == scores).all()
+            assert (read.levels(number) == levels).all()
+
+
+def test_a_dump_need_not_say_which_map(tmp_path: Path) -> None:
+    with DumpWriter(tmp_path / "d.h5", "score") as dump:
+        dump.append("a", np.zeros((2, 4), np.float32), np.zeros(2, np.float32))
+    with DumpReader(tmp_path / "d.h5") as read:
+        assert read.levels(0) is None
+
+
+def test_levels_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    with DumpWriter(tmp_path / "d.h5", "score") as dump:
+        dump.append("a", np.zeros((2, 4), np.float32), np.zeros(2, np.float32))
+    with h5py.File(tmp_path / "d.h5", "a") as file:
+        file["level"] = np.zeros(3, np.uint8)
+    with pytest.raises(SourceError, match="'level' of shape"):
+        DumpReader(tmp_path / "d.h5")

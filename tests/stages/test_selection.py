@@ -141,3 +141,34 @@ def test_of_nothing_nothing_is_selected() -> None:
     )
     assert found.shape == (0, 4)
     assert places.shape == (0,)
+
+
+def plain_levels(boxes: Any, scores: Any, levels: Any, threshold: float, most: int) -> list[int]:
+    """Suppression within levels, box by box, then the best of all levels."""
+    alive: list[int] = []
+    for place in np.argsort(-scores, kind="stable"):
+        rivals = [k for k in alive if levels[k] == levels[place]]
+        if all(iou(boxes[place], boxes[k]) <= threshold for k in rivals):
+            alive.append(int(place))
+    return alive[:most]
+
+
+def iou(a: Any, b: Any) -> float:
+    shared = np.clip(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0, None).prod()
+    areas = (a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod()
+    return float(shared / (areas - shared))
+
+
+@pytest.mark.parametrize("most", [5, 40, 1000])
+def test_item_16_boxes_give_way_only_to_better_ones_of_their_own_map(most: int) -> None:
+    draw = np.random.default_rng()
+    corner = draw.uniform(0, 60, (200, 2))
+    boxes = np.concatenate([corner, corner + draw.uniform(5, 30, (200, 2))], 1).astype("f4")
+    scores = np.round(draw.normal(size=200), 2).astype("f4")  # with ties, negative too
+    levels = draw.integers(0, 4, 200).astype(np.uint8)
+    kept, places = Selection(nms=0.5, top_k=most)(boxes, scores, (100, 100), levels=levels)
+    assert places.tolist() == plain_levels(boxes, scores, levels, 0.5, most)
+    assert (kept == boxes[places]).all()
+    together = Selection(nms=0.5, top_k=most)(boxes, scores, (100, 100))[1]
+    alone = Selection(nms=0.5, top_k=most)(boxes, scores, (100, 100), levels=np.zeros(200, "u1"))[1]
+    assert together.tolist() == alone.tolist()
