@@ -12,7 +12,7 @@ from pipeline.cli.shared import STORE, Run, Store
 from schemas.errors import OptionError, SourceError
 
 if TYPE_CHECKING:
-    from pipeline.recipe import Step
+    from pipeline.recipe import Recipe, Step
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 
@@ -22,11 +22,22 @@ def add_commands(app: typer.Typer) -> None:
     app.command("run")(run)
 
 
-def run(
+def run(  # noqa: PLR0913  # each is a flag
     recipe: Annotated[str, typer.Argument(help="a TOML file, or the name of one that we ship")],
     store: Store = STORE,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="name=value for {name} in the recipe")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="with the smaller numbers of the recipe's [quick]")
+    ] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", help="only this step or table, and what it needs; repeatable"),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", help="file for the recipe's tables; default: as it says"),
     ] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="processes, a part each")] = 1,
     dry_run: Annotated[
@@ -34,9 +45,18 @@ def run(
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no progress")] = False,
 ) -> None:
-    """Run the stages of a recipe in order; finished ones are skipped."""
+    """Run the stages of a recipe in order, finished ones are skipped; write its tables."""
+    from pipeline.recipe import load
+
     how = Run(store=store, workers=workers, dry_run=dry_run, quiet=quiet)
-    run_recipe(recipe_path(recipe), _settings(settings or []), how)
+    asked = load(recipe_path(recipe), _settings(settings or []), quick=quick)
+    if only:
+        asked = asked.only(only)
+    addresses = run_steps(asked, how)
+    if asked.comparisons and len(addresses) == len(asked.steps) and not dry_run:
+        words = [f"--set {words}" for words in settings or []] + ["--quick"] * quick
+        command = " ".join(["rc run", recipe, *words, *(f"--only '{name}'" for name in only or [])])
+        _report(asked, addresses, report or asked.report, command, store)
 
 
 def recipe_path(name: str) -> Path:
@@ -45,19 +65,27 @@ def recipe_path(name: str) -> Path:
     Raises:
         SourceError: If there is none.
     """
-    for path in (Path(name), RECIPES / name, RECIPES / f"{name}.toml"):
+    shipped = (RECIPES / name, RECIPES / f"{name}.toml", RECIPES.parent / name)
+    for path in (Path(name), *shipped):
         if path.is_file():
             return path
-    shipped = ", ".join(sorted(path.stem for path in RECIPES.glob("*.toml")))
-    raise SourceError(f"no recipe '{name}': give a TOML file, or one of {shipped}")
+    known = sorted(str(p.relative_to(RECIPES).with_suffix("")) for p in RECIPES.rglob("*.toml"))
+    raise SourceError(f"no recipe '{name}': give a TOML file, or one of {', '.join(known)}")
 
 
 def run_recipe(path: Path, settings: dict[str, Any], how: Run) -> dict[str, str]:
     """Run every step; the address of each step's artifact, by the step's name."""
     from pipeline import recipe
 
+    return run_steps(recipe.load(path, settings), how)
+
+
+def run_steps(recipe: Recipe, how: Run) -> dict[str, str]:
+    """Draw what the recipe draws, run every step; the artifacts' addresses by label."""
+    if not how.dry_run:
+        _draw(recipe, how)
     addresses: dict[str, str] = {}
-    for step in recipe.load(path, settings):
+    for step in recipe.steps:
         if not how.quiet:
             typer.echo(f"== {step.label}", err=True)
         address = _run_step(step, addresses, how)
@@ -68,6 +96,14 @@ def run_recipe(path: Path, settings: dict[str, Any], how: Run) -> dict[str, str]
     return addresses
 
 
+def _draw(recipe: Recipe, how: Run) -> None:
+    from pipeline.drawing import draw
+
+    for drawing in recipe.drawings:
+        if draw(drawing) and not how.quiet:
+            typer.echo(f"== drew {drawing.count} {drawing.kind} into {drawing.folder}", err=True)
+
+
 def _run_step(step: Step, addresses: dict[str, str], how: Run) -> str | None:
     from pipeline.cli.stage import execute
     from pipeline.verbs import VERBS
@@ -76,6 +112,32 @@ def _run_step(step: Step, addresses: dict[str, str], how: Run) -> str | None:
     pinned = {role: _address(step, name, addresses) for role, name in step.inputs.items()}
     artifact = execute(stage, step.options, pinned, replace(how))
     return artifact.address if artifact else None
+
+
+def _report(
+    recipe: Recipe, addresses: dict[str, str], file: Path | None, command: str, store: Path
+) -> None:
+    """Write the tables into a file with pictures beside it, or print them if there is none."""
+    from pipeline import results
+
+    measured = results.measure(recipe, addresses, store)
+    pictures = {}
+    if file:
+        from pipeline.results_picture import save_picture
+
+        folder = file.parent / "pictures"
+        folder.mkdir(parents=True, exist_ok=True)
+        for one in measured:
+            name = f"{file.stem}_{one.comparison.name.replace('-', '_')}.png"
+            save_picture(one, folder / name)
+            pictures[one.comparison.name] = f"pictures/{name}"
+    told = results.Told(command, addresses, results.spent(addresses, store), pictures)
+    text = results.page(measured, recipe, told)
+    if file:
+        file.write_text(text)
+        typer.echo(f"tables: {file}", err=True)
+    else:
+        typer.echo(text)
 
 
 def _address(step: Step, name: str, addresses: dict[str, str]) -> str:

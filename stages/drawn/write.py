@@ -86,7 +86,8 @@ def write_scenes(
     """Write scenes 0 to `count` - 1 of a seed as one split of a COCO folder; the folder.
 
     Writes images/SPLIT/NNNNNN.jpg, annotations/captions_SPLIT.json,
-    annotations/instances_SPLIT.json and splits.json (base and novel names).
+    annotations/instances_SPLIT.json and splits.json (base and novel names); and boxes_SPLIT.json,
+    what a localizer that makes no mistake would find, and categories.txt, a name a line.
     Splits that must differ need different seeds. Boxes are x, y, width, height
     and `area` is that of the box, as there is no outline.
 
@@ -120,6 +121,9 @@ def write_scenes(
         {**common, "annotations": instances, "categories": _categories()},
     )
     _write_json(out / "splits.json", {"base": list(BASE), "novel": list(NOVEL)})
+    found = [{k: one[k] for k in ("image_id", "bbox")} | {"score": 1.0} for one in instances]
+    _write_json(out / f"boxes_{split}.json", found)
+    (out / "categories.txt").write_text("".join(f"{name}\n" for name in (*BASE, *NOVEL)))
     return out
 
 

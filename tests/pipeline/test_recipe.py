@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("toy_verbs")
 def load(folder: Path, text: str, **given: Any) -> list[recipe.Step]:
     path = folder / "recipe.toml"
     path.write_text(text)
-    return recipe.load(path, given)
+    return recipe.load(path, given).steps
 
 
 def step(folder: Path, line: str, verb: str = "ingest", **given: Any) -> recipe.Step:

@@ -40,7 +40,7 @@ def test_writing_twice_gives_the_same_bytes(tmp_path: Path) -> None:
         write_web(tmp_path / folder, count=3, seed=1)
         write_scenes(tmp_path / folder, "val", count=2, seed=1)
     first = sorted(path for path in (tmp_path / "a").rglob("*") if path.is_file())
-    assert len(first) == 1 + 2 + 3
+    assert len(first) == 1 + 2 + 5
     for path in first:
         other = tmp_path / "b" / path.relative_to(tmp_path / "a")
         assert path.read_bytes() == other.read_bytes()
