@@ -130,11 +130,11 @@ class ParquetFile(FeatureFile):
 
 
 class Hdf5File(FeatureFile):
-    """One HDF5 file of all images; without `offsets`, which no reader takes, if left by an error."""
+    """One HDF5 file of all images; if left by an error without `offsets`, so no reader takes it."""
 
     def __init__(self, path: Path, width: int) -> None:
         self._file = h5py.File(path, "w", libver=_FORMAT)
-        self._features = self._growing("features", (width,), np.float32)
+        self._features = self._growing("features", (width or 1,), np.float32)
         self._boxes = self._growing("boxes", (4,), np.float32)
         self._region = self._growing("region", (), np.int32)
         self._ids: list[str] = []
@@ -179,7 +179,7 @@ class Hdf5File(FeatureFile):
             name,
             shape=(0, *width),
             maxshape=(None, *width),
-            chunks=(_CHUNK, *(max(side, 1) for side in width)),
+            chunks=(_CHUNK, *width),
             dtype=kind,
             track_times=False,
         )

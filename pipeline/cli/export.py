@@ -17,6 +17,7 @@ _Force = Annotated[bool, typer.Option("--force", help="replace files that exist"
 def add_commands(app: typer.Typer) -> None:
     """Put these verbs on the application."""
     app.command("export-weights")(export_weights)
+    app.command("export-features")(export_features)
 
 
 def export_weights(  # noqa: PLR0913 - one a flag
@@ -47,6 +48,36 @@ def export_weights(  # noqa: PLR0913 - one a flag
     beside = weights.Beside(teacher=with_teacher, rpn=with_rpn)
     path, told = weights.export_weights(store, address, out, form, beside, force=force)
     typer.echo(f"{path}  {told}")
+
+
+def export_features(
+    address: Annotated[str, typer.Argument(help="features@…, or features for the newest")],
+    out: _Out,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="npy (an array, and a .parquet of keys), h5 (features, boxes, offsets, image_id) "
+            "or parquet",
+        ),
+    ] = "npy",
+    where: Annotated[
+        str | None,
+        typer.Option(
+            "--where",
+            help="SQL predicate over image_id, region, x0, y0, x1, y1, objectness, width, height, "
+            "split, feature",
+        ),
+    ] = None,
+    force: _Force = False,
+    store: Store = STORE,
+) -> None:
+    """Write region features with their boxes, float32 and not normalised: NumPy, HDF5, Parquet."""
+    from pipeline.exporting import features
+
+    _one_of("export-features", form, features.FORMATS)
+    path, count = features.export_features(store, address, out, form, where, force=force)
+    typer.echo(f"{path}  {count} rows")
 
 
 def _one_of(verb: str, form: str, known: dict[str, str]) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from pipeline.store.artifact import Artifact
     from pipeline.verbs import Verb
+    from stages.base import Reads
 
 
 _FOUND = "default: what fits the other inputs, else the newest"
@@ -135,13 +136,24 @@ def _inputs(cls: type[Stage]) -> list[inspect.Parameter]:
     for role, reads in cls.reads.items():
         tables = " or ".join(f"{table.name}@…" for table in (reads.table, *reads.also))
         shown = typer.Option(
-            "--" + role.replace("_", "-"),
+            *_spellings(role, reads),
             help=f"{tables}; {_UNNAMED if reads.named else _FOUND}",
             metavar="ARTIFACT",
             rich_help_panel="Inputs",
         )
         found.append(_parameter(f"input_{role}", str | None, shown, None))
     return found
+
+
+def _spellings(role: str, reads: Reads) -> list[str]:
+    """Flags of an input: its role, and where that is a table's own word, those of its stand-ins.
+
+    A student may take a teacher's place, so what takes --teacher takes --student as well.
+    """
+    flags = ["--" + role.replace("_", "-")]
+    if reads.table.name == f"{role}s":
+        flags += ["--" + table.name.removesuffix("s") for table in reads.also]
+    return flags
 
 
 def _parameter(name: str, kind: Any, shown: Any, default: Any) -> inspect.Parameter:
