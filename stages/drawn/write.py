@@ -189,7 +189,7 @@ def _categories() -> Sequence[dict[str, Any]]:
     return [{"id": _IDS[c.name], "name": c.name, "supercategory": c.theme} for c in CATEGORIES]
 
 
-def _write_json(path: Path, content: dict[str, Any]) -> None:
+def _write_json(path: Path, content: Any) -> None:
     unfinished = path.with_suffix(".json.tmp")
     unfinished.write_text(json.dumps(content))
     unfinished.replace(path)
