@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from pipeline.cli import demo, detections, export, health, judge, query, recipes, search, store
+from pipeline.cli import (
+    demo,
+    detections,
+    export,
+    health,
+    judge,
+    query,
+    recipes,
+    report,
+    search,
+    store,
+)
 from pipeline.cli.stage import add_stage
 from pipeline.verbs import VERBS
 
@@ -34,7 +45,7 @@ def make_app(words: Sequence[str], *, load_all: bool = False) -> typer.Typer:
             add_stage(app, verb)
         else:
             app.command(verb.name, help=verb.help)(_unloaded)
-    for group in (recipes, query, search, judge, detections, export, store, health, demo):
+    for group in (recipes, query, search, judge, report, detections, export, store, health, demo):
         group.add_commands(app)
     return app
 

@@ -59,7 +59,8 @@ class Ground:
     def find(cls, root: Path, features: str | None = None, labels: str | None = None) -> Ground:
         """The newest features, or those named; labels likewise, of the very same regions.
 
-        Labels nobody named are the newest that `rc label` made from these features.
+        Labels nobody named are the newest that `rc label` made from these features, else from
+        others of the same proposals.
 
         Args:
             root: The store.
@@ -186,12 +187,15 @@ def _named(root: Path, name: str, table: str, version: int) -> Artifact:
 
 
 def _newest_labels(root: Path, features: Artifact) -> Artifact | None:
-    """The newest labels made from these features that are no selection of others."""
-    mine = [
+    """The newest labels of the features' own, else of their proposals; no selection of others."""
+    proposals = catalog.ancestor(features, ("proposals",))
+    named = [
         artifact
         for artifact in catalog.everything(root)
         if artifact.manifest.artifact == PSEUDO_LABELS.name
         and artifact.manifest.version == PSEUDO_LABELS.version
-        and artifact.manifest.inputs.get("features") == features.address
+        and "features" in artifact.manifest.inputs
+        and catalog.ancestor(artifact, ("proposals",)) == proposals is not None
     ]
-    return mine[-1] if mine else None
+    own = [a for a in named if a.manifest.inputs["features"] == features.address]
+    return next(iter([*reversed(own), *reversed(named)]), None)

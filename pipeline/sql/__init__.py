@@ -8,13 +8,14 @@ from pipeline.sql.connection import connect, open_locked
 from pipeline.sql.database import write_database
 from pipeline.sql.predicate import check_predicate, matching
 from pipeline.sql.relations import Relations
-from pipeline.sql.statements import batches, pins_in, query, within
+from pipeline.sql.statements import batches, keep, pins_in, query, within
 
 __all__ = [
     "Relations",
     "batches",
     "check_predicate",
     "connect",
+    "keep",
     "matching",
     "open_locked",
     "pins_in",

@@ -76,6 +76,19 @@ def batches(relation: duckdb.DuckDBPyRelation) -> pa.RecordBatchReader:
     return pa.RecordBatchReader.from_batches(reader.schema, _read(reader))
 
 
+def keep(connection: duckdb.DuckDBPyConnection, name: str, statement: str) -> None:
+    """Make a table of an answer that lasts as long as the connection, for questions about it.
+
+    Raises:
+        QueryError: If the statement does anything but read, or fails.
+    """
+    relation = query(connection, statement)
+    try:
+        relation.create(name)
+    except duckdb.Error as error:
+        raise QueryError(first_line(error)) from None
+
+
 @contextmanager
 def within(connection: duckdb.DuckDBPyConnection, seconds: float | None) -> Iterator[None]:
     """Interrupt what the connection does inside after some seconds; never, if None.

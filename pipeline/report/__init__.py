@@ -1,0 +1,44 @@
+"""Reports: what is in an artifact, as a page of numbers and pictures to look at and to keep."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PAGE = "index.html"
+
+
+def report_labels(
+    root: Path, out: Path, labels: str | None = None, where: str | None = None
+) -> Path:
+    """Write a page about pseudo-labels, and its pictures beside it; where the page is.
+
+    Args:
+        root: The store.
+        out: Folder, made if it is not there; files of an older report are replaced.
+        labels: As pseudo_labels@3f9c, or a selection's name; default: the newest.
+        where: SQL predicate over judged_labels: the labels to report on.
+
+    Raises:
+        ArtifactNotFoundError: If there are no such labels.
+        ArtifactError: If what they were made from is gone.
+        QueryError: If the predicate is none, or fails.
+        SourceError: If the folder cannot be written.
+    """
+    from pipeline.report.numbers import gather
+    from pipeline.report.page import page
+    from pipeline.report.pictures import draw
+    from schemas.errors import SourceError
+
+    numbers = gather(root, labels, where)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        pictures = draw(numbers, out)
+        (out / PAGE).write_text(page(numbers, pictures, out), encoding="utf-8")
+    except OSError as error:
+        raise SourceError(f"{out} cannot be written ({error.strerror}); name another --out") from (
+            error
+        )
+    return out / PAGE
