@@ -52,7 +52,7 @@ def main(words: list[str] | None = None) -> int:
     """Run all duels; 1 if an artifact differs."""
     asked = _arguments(words)
     given = dict(pair.split("=", 1) for pair in asked.set)
-    steps = recipe.load(recipe_path(asked.recipe), given)
+    steps = recipe.load(recipe_path(asked.recipe), given).steps
     rng = random.Random(asked.seed)
     base = Path(asked.stores or tempfile.mkdtemp(prefix="rc-kill-")).absolute()
     rc = [*shlex.split(asked.rc), "--workers", str(asked.workers)]

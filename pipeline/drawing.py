@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -82,15 +83,19 @@ def draw(drawing: Drawing) -> bool:
         return False
     from stages.drawn.write import write_scenes, write_web
 
-    beside = drawing.folder.with_name(f".{drawing.folder.name}.unfinished")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
+    drawing.folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=f".{drawing.folder.name}.", dir=drawing.folder.parent))
+    beside.chmod(0o755)
     if drawing.kind == "web":
         write_web(beside, drawing.count, drawing.seed)
     else:
         write_scenes(beside, drawing.split, drawing.count, drawing.seed)
     (beside / NOTE).write_text(json.dumps(drawing.told(), indent=2) + "\n")
-    beside.replace(drawing.folder)
+    try:
+        beside.replace(drawing.folder)
+    except OSError:  # another run was sooner
+        shutil.rmtree(beside)
+        _check(drawing)
     return True
 
 

@@ -140,7 +140,8 @@ def _fits(reads: Reads, artifact: Artifact, aligned: Sequence[Artifact]) -> bool
     theirs = {a.path for b in aligned if (a := catalog.ancestor(b, ("images",)))}
     if mine is None or (theirs and mine.path not in theirs):
         return False
-    return not reads.optional or all(_parts(reads, artifact) >= set(a.numbers) for a in aligned)
+    fewest = min((set(a.numbers) for a in aligned), key=len, default=set())  # what is computed
+    return not reads.optional or _parts(reads, artifact) >= fewest
 
 
 def _parts(reads: Reads, artifact: Artifact) -> set[int]:

@@ -1,4 +1,8 @@
-"""Calibration: how often what is said with a score is right; beside metrics."""
+"""Calibration: how often what is said with a score is right; beside metrics.
+
+With ground-truth boxes the probability of the most probable category; with proposals the score of
+every detection, right if it finds an object of its category at IoU 0.5.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,7 @@ from schemas.table import Column, Table
 CALIBRATION = Table(
     name="calibration",
     version=1,
-    doc=(
-        "Calibration: how often what is said with a score is right. With ground-truth boxes the "
-        "probability of the most probable category; with proposals the score of every detection, "
-        "right if it finds an object of its category at IoU 0.5."
-    ),
+    doc="Calibration: how often what is said with a score is right; beside metrics.",
     key=("split", "bin"),
     columns=(
         Column("split", pa.string(), "all, base, novel: of the object's or detection's category"),

@@ -1,4 +1,9 @@
-"""Confusions: what was called what, counted over an evaluation; drafts of metrics."""
+"""Confusions: what was called what, counted over an evaluation; drafts of metrics.
+
+With ground-truth boxes every object is called its most probable category. With proposals a
+detection speaks of the object it overlaps most, if their IoU is 0.5 or more, and an object is
+called what the surest that speaks of it says; what overlaps no object is said of the background.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +14,7 @@ from schemas.table import Column, Table
 CONFUSIONS = Table(
     name="confusions",
     version=1,
-    doc=(
-        "Confusions: what was called what. With ground-truth boxes every object is called its "
-        "most probable category. With proposals a detection speaks of the object it overlaps "
-        "most, if their IoU is 0.5 or more, and an object is called what the surest that speaks "
-        "of it says; what overlaps no object is said of the background."
-    ),
+    doc="Confusions: what was called what, counted over an evaluation; drafts of metrics.",
     key=("truth", "called"),
     columns=(
         Column(

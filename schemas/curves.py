@@ -9,10 +9,7 @@ from schemas.table import Column, Table
 CURVES = Table(
     name="curves",
     version=1,
-    doc=(
-        "Curves: precision at each recall, at IoU 0.5, of every split and category with objects; "
-        "the mean precision of a curve is its AP50."
-    ),
+    doc="Curves: precision at each recall, of every split and category; beside metrics.",
     key=("split", "category", "recall"),
     columns=(
         Column("split", pa.string(), "all, base, novel; all for a category's own curve"),

@@ -17,6 +17,7 @@ from pipeline.cli import (
     report,
     search,
     store,
+    view,
 )
 from pipeline.cli.stage import add_stage
 from pipeline.verbs import VERBS
@@ -45,7 +46,19 @@ def make_app(words: Sequence[str], *, load_all: bool = False) -> typer.Typer:
             add_stage(app, verb)
         else:
             app.command(verb.name, help=verb.help)(_unloaded)
-    for group in (recipes, query, search, judge, report, detections, export, store, health, demo):
+    for group in (
+        recipes,
+        query,
+        search,
+        judge,
+        report,
+        view,
+        detections,
+        export,
+        store,
+        health,
+        demo,
+    ):
         group.add_commands(app)
     return app
 

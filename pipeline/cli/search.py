@@ -77,14 +77,7 @@ def search(  # noqa: PLR0913  # each is a flag
     """
     from pipeline.searching import Ground, nearest, save_hits
 
-    given = [name for name, v in (("TEXT", text), ("--image", image), ("--region", region)) if v]
-    if len(given) != (0 if check else 1):
-        raise OptionError(
-            "rc search takes one of TEXT, --image and --region, or --check alone; "
-            f"got {' and '.join(given) or 'none'}"
-        )
-    if box is not None and image is None:
-        raise OptionError("rc search: --box is a part of --image; name the photograph too")
+    _check_question({"TEXT": text, "--image": image, "--region": region}, box, check=check)
     ground = Ground.find(store, features, labels)
     if check:
         _check(ground, sample, k, device)
@@ -105,6 +98,22 @@ def search(  # noqa: PLR0913  # each is a flag
     write(hits.to_reader())
     if sheet is not None:
         save_hits(ground, hits, sheet)
+
+
+def _check_question(asked: dict[str, object], box: str | None, *, check: bool) -> None:
+    """Pass if there is one question; none, if the index is to be measured.
+
+    Raises:
+        OptionError: If there are others, or a box of nothing.
+    """
+    given = [name for name, value in asked.items() if value]
+    if len(given) != (0 if check else 1):
+        raise OptionError(
+            "rc search takes one of TEXT, --image and --region, or --check alone; "
+            f"got {' and '.join(given) or 'none'}"
+        )
+    if box is not None and asked["--image"] is None:
+        raise OptionError("rc search: --box is a part of --image; name the photograph too")
 
 
 def duplicates(  # noqa: PLR0913  # each is a flag

@@ -38,7 +38,8 @@ def test_an_open_role_takes_the_newest_in_the_order_the_stage_declares(root: Pat
         "proposals": made["proposals"].address,
         "teacher": made["teachers"].address,
     }
-    assert list(resolved(Label(), root)) == ["features", "embeddings", "mentions"]
+    order = ["features", "proposals", "embeddings", "mentions"]
+    assert list(resolved(Label(), root)) == order
 
 
 def test_an_open_role_takes_what_the_others_were_made_from_rather_than_the_newest(
@@ -130,7 +131,7 @@ def test_a_pool_from_other_images_may_be_used_but_its_mentions_are_not(root: Pat
     teacher = catalog.find(root, "teachers").address
     embeddings = make(EmbedConcepts(), root, {"concepts": pool.address, "teacher": teacher})
     found = resolved(Label(), root, {"embeddings": embeddings.address})
-    assert set(found) == {"features", "embeddings"}
+    assert set(found) == {"features", "proposals", "embeddings"}
     assert make(Label(), root, {"embeddings": embeddings.address}).manifest.notes == {"mentions": 0}
 
 
@@ -141,6 +142,7 @@ def test_mentions_that_lack_parts_are_left_out_rather_than_fatal(root: Path) -> 
     embeddings = make(EmbedConcepts(), root, {"concepts": pool.address, "teacher": teacher})
     assert set(resolved(Label(), root, {"embeddings": embeddings.address})) == {
         "features",
+        "proposals",
         "embeddings",
     }
     limited = make(Featurize(limit=3), root, {"proposals": make(Propose(), root).address})

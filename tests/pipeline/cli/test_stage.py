@@ -256,7 +256,7 @@ def test_what_a_flag_or_the_environment_gives_wins_over_a_preset_and_that_over_d
     root: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(VERBS, "ingest", Prepared("ingest", "has presets"))
+    VERBS["ingest"] = Prepared("ingest", "has presets")  # the fixture puts it back
     rc("ingest", "a", "--preset", "small", "--count", 20)  # 20 is the default, yet it was given
     options = catalog.find(root, "images").manifest.stage.options
     assert (options["preset"], options["count"], options["per_part"]) == ("small", 20, 2)
@@ -274,7 +274,7 @@ def test_a_recipe_may_name_a_preset_and_overrule_it(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(VERBS, "ingest", Prepared("ingest", "has presets"))
+    VERBS["ingest"] = Prepared("ingest", "has presets")  # the fixture puts it back
     recipe = '[[step]]\nrun = "ingest"\nsources = ["a"]\npreset = "small"\nper-part = 3\n'
     (tmp_path / "r.toml").write_text(recipe)
     assert rc("run", tmp_path / "r.toml").code == 0
@@ -285,14 +285,14 @@ def test_a_recipe_may_name_a_preset_and_overrule_it(
 def test_the_reference_shows_every_constant_of_a_preset(
     toy_verbs: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(VERBS, "ingest", Prepared("ingest", "has presets"))
+    VERBS["ingest"] = Prepared("ingest", "has presets")  # the fixture puts it back
     page = commands_page()
     assert "| what `--preset` sets | small |" in page
     assert "| `count` | `6` |" in page
 
 
 def test_an_unknown_preset_is_refused(rc, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setitem(VERBS, "ingest", Prepared("ingest", "has presets"))
+    VERBS["ingest"] = Prepared("ingest", "has presets")  # the fixture puts it back
     said = rc("ingest", "a", "--preset", "huge")
     assert said.code == 1
     assert "--preset must be one of small, got 'huge'" in said.err

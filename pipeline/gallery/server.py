@@ -1,0 +1,119 @@
+"""The gallery's application: pages, their questions as JSON, and pictures."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.applications import Starlette
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from pipeline.gallery import questions
+from pipeline.gallery.guard import Guard
+from pipeline.gallery.media import SIDES, Media
+from pipeline.gallery.shelf import Shelf
+from schemas.errors import RCError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from starlette.requests import Request
+    from starlette.types import ASGIApp
+
+STATIC: Final = Path(__file__).parent / "static"
+_HITS: Final = 24  # of a search
+
+
+def make_app(root: Path, hosts: Collection[str]) -> ASGIApp:
+    """The application over a store.
+
+    Args:
+        root: The store.
+        hosts: Names, with port, that it answers to.
+    """
+    desk = _Desk(root)
+    routes = [
+        Route("/", lambda _: FileResponse(STATIC / "index.html")),
+        Route("/api/{question}", desk.answer),
+        Route("/picture/{kind}", desk.picture),
+        Mount("/static", StaticFiles(directory=STATIC)),
+    ]
+    return Guard(Starlette(routes=routes), hosts)
+
+
+class _Desk:
+    """Answers requests."""
+
+    def __init__(self, root: Path) -> None:
+        shelf = Shelf(root)
+        self._media = Media(shelf)
+        self._questions: dict[str, Callable[[dict[str, str]], Any]] = {
+            "overview": lambda _: questions.overview(shelf),
+            "images": lambda given: questions.images(shelf, given),
+            "image": lambda given: questions.image(shelf, given),
+            "concepts": lambda given: questions.concepts(shelf, given),
+            "concept": lambda given: questions.concept(shelf, given),
+            "what-if": lambda given: questions.what_if(shelf, given),
+            "training": lambda _: questions.training(shelf),
+            "evaluations": lambda _: questions.evaluations(shelf),
+            "search": lambda given: _search(root, given),
+        }
+
+    def answer(self, request: Request) -> Response:
+        """A question of a page, as JSON; a sentence where it has no answer."""
+        question = self._questions.get(request.path_params["question"])
+        if question is None:
+            return PlainTextResponse("There is no such question.", 404)
+        try:
+            return JSONResponse(_plain(question(dict(request.query_params))))
+        except RCError as error:
+            return JSONResponse({"problem": str(error)}, 422)
+        except ValueError as error:
+            return JSONResponse({"problem": f"a number was expected: {error}"}, 422)
+
+    def picture(self, request: Request) -> Response:
+        """An image of the store, or a part of one, as JPEG."""
+        try:
+            content = self._pixels(request.path_params["kind"], dict(request.query_params))
+        except (RCError, ValueError) as error:
+            return PlainTextResponse(str(error), 404)
+        return Response(content, media_type="image/jpeg", headers={"cache-control": "max-age=600"})
+
+    def _pixels(self, kind: str, given: dict[str, str]) -> bytes:
+        image_id, labels = given.get("id", ""), given.get("labels", "")
+        if kind in SIDES:
+            return self._media.image(image_id, kind, labels)
+        box = [float(edge) for edge in given.get("box", "").split(",")]
+        if kind != "crop" or len(box) != 4 or not all(map(math.isfinite, box)):
+            raise ValueError("a picture is thumb, full, or crop with box=x0,y0,x1,y1")
+        return self._media.crop(image_id, box, labels)
+
+
+def _search(root: Path, given: dict[str, str]) -> dict[str, Any]:
+    """Regions most like a text, or like another region."""
+    from pipeline.searching import Ground, nearest
+    from pipeline.searching.asking import by_region, by_text
+
+    ground = Ground.find(root, None, given.get("labels") or None)
+    if given.get("region"):
+        asked = by_region(ground, given["region"])
+    else:
+        asked = by_text(ground, given.get("text", ""))
+    hits = nearest(ground, asked.vector, _HITS, but=asked.itself)
+    return {"hits": hits.to_pylist()}
+
+
+def _plain(value: Any) -> Any:
+    """Values that JSON has: numbers that are none become null."""
+    if isinstance(value, dict):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return str(value)

@@ -1,0 +1,74 @@
+// How models were trained, and how they were judged.
+
+import { lineChart } from "./charts.js";
+import { ask } from "./data.js";
+import { el, number, percent, table } from "./dom.js";
+
+const AXES = new Set(["step", "images", "learning_rate"]);
+
+export async function training(page) {
+  const models = await ask("training");
+  page.append(el("h1", {}, "Training"));
+  if (!models.length) page.append(el("p", { class: "soft" }, "No model of this store was trained for more than a step."));
+  for (const { artifact, rows } of models) {
+    const names = Object.keys(rows[0]).filter((name) => !AXES.has(name) && rows.some((row) => row[name] !== null));
+    const losses = names.filter((name) => !["regions", "accuracy", "foreground", "logit_scale"].includes(name));
+    const others = names.filter((name) => !losses.includes(name) && name !== "regions");
+    const lines = (some) => some.map((name) => ({ name, points: rows.map((row) => [row.step, row[name]]) }));
+    page.append(
+      el("h2", {}, el("code", {}, artifact)),
+      el("div", { class: "two" },
+        el("div", { class: "card" }, lineChart(lines(losses), { x: "step", y: "loss" })),
+        others.length ? el("div", { class: "card" }, lineChart(lines(others), { x: "step", y: "share" })) : null),
+    );
+  }
+}
+
+export async function evaluation(page) {
+  const found = await ask("evaluations");
+  page.append(el("h1", {}, "Evaluation"));
+  if (!found.length) page.append(el("p", { class: "soft" }, "Nothing was evaluated yet."));
+  const value = (one, metric, split) => one.metrics.find((row) => row.metric === metric && row.split === split)?.value;
+  if (found.length) {
+    const columns = [["top1", "all"], ["top1", "novel"], ["AP50", "all"], ["AP50", "novel"], ["AP50", "base"]];
+    page.append(
+      table(
+        [
+          ["model", (one) => el("code", {}, one.model)],
+          ["boxes", (one) => one.boxes],
+          ...columns.map(([metric, split]) => [`${metric} ${split}`, (one) => percent(value(one, metric, split))]),
+        ],
+        found,
+      ),
+    );
+  }
+  for (const one of found) page.append(details(one));
+}
+
+function details(one) {
+  const splits = [...new Set(one.curves.map((row) => row.split))];
+  const lines = splits.map((split) => ({
+    name: split,
+    points: one.curves.filter((row) => row.split === split).map((row) => [row.recall, row.precision]),
+  }));
+  const worst = one.categories.filter((row) => ["top1", "AP50"].includes(row.metric));
+  const metric = worst.some((row) => row.metric === "top1") ? "top1" : "AP50";
+  const ranked = worst.filter((row) => row.metric === metric).sort((a, b) => a.value - b.value);
+  return el(
+    "details",
+    {},
+    el("summary", {}, `${one.artifact}: ${one.model}, ${one.boxes}`),
+    el(
+      "div",
+      { class: "two" },
+      lines.length ? el("section", { class: "card" }, el("h2", {}, "Precision over recall"), lineChart(lines, { x: "recall", y: "precision", range: [0, 1] })) : null,
+      el("section", { class: "card" }, el("h2", {}, "What was called what"),
+        table(
+          [["truth", (row) => row.truth ?? "background", "words"], ["called", (row) => row.called ?? "missed", "words"], ["count", (row) => number(row.count)], ["score", (row) => number(row.mean_score)]],
+          one.confusions.filter((row) => row.truth !== row.called).slice(0, 15),
+        )),
+      el("section", { class: "card" }, el("h2", {}, `Categories by ${metric}, the poorest first`),
+        table([["category", (row) => row.category, "words"], [metric, (row) => percent(row.value)], ["objects", (row) => number(row.count)]], ranked.slice(0, 25))),
+    ),
+  );
+}

@@ -1,0 +1,21 @@
+// Regions like a text, or like another region.
+
+import { crops } from "./concepts.js";
+import { ask } from "./data.js";
+import { announce, el } from "./dom.js";
+import { go } from "./route.js";
+
+export async function search(page, given) {
+  const box = el("input", { name: "text", value: given.text ?? "", placeholder: "a red umbrella", "aria-label": "look for" });
+  page.append(
+    el("h1", {}, "Search"),
+    el("form", { class: "filters", onsubmit: (event) => { event.preventDefault(); go("search", { text: box.value }); } }, box, el("button", {}, "Search")),
+  );
+  if (!given.text && !given.region) return;
+  const wait = el("p", { class: "soft" }, "Looking…");
+  page.append(wait);
+  const { hits } = await ask("search", given);
+  wait.replaceWith(el("p", { class: "soft" }, given.region ? `Regions most like ${given.region}` : `Regions most like “${given.text}”`));
+  page.append(crops(hits));
+  announce(`${hits.length} regions`);
+}
