@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 SMALLER = {
     "min_frequency": 1,
     "scenes": 16,
+    "web": 64,
+    "teacher_steps": 2,
     "holdout": 8,
     "student_steps": 2,
     "paper_steps": 1,
