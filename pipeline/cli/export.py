@@ -16,8 +16,49 @@ _Force = Annotated[bool, typer.Option("--force", help="replace files that exist"
 
 def add_commands(app: typer.Typer) -> None:
     """Put these verbs on the application."""
+    app.command("export")(export)
     app.command("export-weights")(export_weights)
     app.command("export-features")(export_features)
+
+
+def export(  # noqa: PLR0913 - one a flag
+    form: Annotated[
+        str,
+        typer.Argument(help="coco, lvis, yolo, webdataset, parquet or fiftyone", metavar="FORMAT"),
+    ],
+    out: Annotated[Path, typer.Argument(help="folder to make")],
+    store: Store = STORE,
+    labels: Annotated[
+        str | None, typer.Option("--pseudo-labels", help="pseudo_labels@…; default: the newest")
+    ] = None,
+    where: Annotated[
+        str, typer.Option("--where", help="SQL predicate over pseudo_labels")
+    ] = "kept",
+    categories: Annotated[
+        Path | None,
+        typer.Option("--categories", help="names, one a line, in their order; default: the pool"),
+    ] = None,
+    images: Annotated[
+        str, typer.Option("--images", help="link, copy or none: the pixels beside the labels")
+    ] = "link",
+) -> None:
+    """Write pseudo-labels as training data for other programs: COCO, LVIS, YOLO, WebDataset, ...
+
+    Ids are those of the store's order, whatever is left out; scores are kept; files get names of
+    their own, and carry the image_id where the format has room.
+    """
+    from pipeline.exporting import labels as formats
+    from pipeline.exporting.labelled import Wanted, read_names
+
+    if form not in formats.FORMATS:
+        known = ", ".join(formats.FORMATS)
+        raise OptionError(f"rc export: FORMAT must be one of {known}, got {form!r}")
+    if images not in formats.IMAGES:
+        known = ", ".join(formats.IMAGES)
+        raise OptionError(f"rc export: --images must be one of {known}, got {images!r}")
+    names = read_names(categories) if categories else None
+    counts = formats.export_labels(store, out, form, Wanted(labels, where, names), images)
+    typer.echo(f"{out}  {counts[0]} images, {counts[1]} labels")
 
 
 def export_weights(  # noqa: PLR0913 - one a flag

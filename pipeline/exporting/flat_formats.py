@@ -1,0 +1,138 @@
+"""Labelled images as YOLO folders, WebDataset tars, and Parquet."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.exporting.writer import Writer, xywh
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pipeline.exporting.labelled import Labelled
+
+_SHARD: Final = 1000  # images of a tar
+
+
+class Yolo(Writer):
+    """images/SPLIT, labels/SPLIT/*.txt of class, centre and size as shares, and data.yaml."""
+
+    def __init__(self, folder: Path, names: Sequence[str], images: str) -> None:
+        super().__init__(folder, names, images)
+        self._splits: dict[str, None] = {}
+
+    def add(self, one: Labelled) -> None:
+        """See `Writer.add`."""
+        self._splits.setdefault(one.split)
+        one.write(self.folder / "images" / one.split / one.file_name, self.images)
+        path = self.folder / "labels" / one.split / f"{one.number:012d}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        wide, high = one.row["width"], one.row["height"]
+        lines = []
+        for box in one.labels:
+            x, y = (box["x0"] + box["x1"]) / 2 / wide, (box["y0"] + box["y1"]) / 2 / high
+            w, h = (box["x1"] - box["x0"]) / wide, (box["y1"] - box["y0"]) / high
+            lines.append(f"{box['category']} {x:.6f} {y:.6f} {w:.6f} {h:.6f}\n")
+        path.write_text("".join(lines))
+
+    def close(self) -> None:
+        """See `Writer.close`: a JSON text is a YAML text too, whatever a name holds."""
+        splits = {split: f"images/{split}" for split in self._splits}
+        told = {"path": ".", **splits}
+        told.setdefault("train", next(iter(splits.values()), "images"))
+        told.setdefault("val", told["train"])
+        lines = [f"{json.dumps(key)}: {json.dumps(value)}\n" for key, value in told.items()]
+        lines.append("names:\n")
+        lines += [f"  {at}: {json.dumps(name)}\n" for at, name in enumerate(self.names)]
+        (self.folder / "data.yaml").write_text("".join(lines))
+
+
+class WebDataset(Writer):
+    """Tars of image, caption (.txt) and labels (.json); pixels are always copied."""
+
+    def __init__(self, folder: Path, names: Sequence[str], images: str) -> None:
+        super().__init__(folder, names, images)
+        self._count = 0
+        self._tar: tarfile.TarFile | None = None
+
+    def add(self, one: Labelled) -> None:
+        """See `Writer.add`."""
+        if self._count % _SHARD == 0:
+            self.close()
+            path = self.folder / f"{self._count // _SHARD:05d}.tar"
+            self._tar = tarfile.open(path, "w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115
+        self._count += 1
+        labels = [
+            {"category": self.names[box["category"]], "score": box["score"], "bbox": xywh(box)}
+            for box in one.labels
+        ]
+        caption = next(iter(one.row["captions"]), "")
+        told = {"key": f"{one.number:012d}", "image_id": one.row["image_id"], "caption": caption}
+        self._member(one.file_name, one.encoded())
+        self._member(f"{one.number:012d}.txt", caption.encode())
+        content = json.dumps({**told, "labels": labels}, ensure_ascii=False)
+        self._member(f"{one.number:012d}.json", content.encode())
+
+    def close(self) -> None:
+        """See `Writer.close`."""
+        if self._tar:
+            self._tar.close()
+            self._tar = None
+
+    def _member(self, name: str, content: bytes) -> None:
+        info = tarfile.TarInfo(name)  # time and owner are constants by default
+        info.size = len(content)
+        if self._tar:
+            self._tar.addfile(info, io.BytesIO(content))
+
+
+class Parquet(Writer):
+    """labels.parquet, a row a label, and categories.parquet."""
+
+    SCHEMA: Final = pa.schema(
+        [
+            *((name, pa.string()) for name in ("image_id", "split", "file_name", "category")),
+            *((name, pa.int64()) for name in ("image", "region", "category_id", "width", "height")),
+            *((name, pa.float32()) for name in ("score", "x0", "y0", "x1", "y1")),
+        ]
+    )
+
+    def __init__(self, folder: Path, names: Sequence[str], images: str) -> None:
+        super().__init__(folder, names, images)
+        self._writer = pq.ParquetWriter(folder / "labels.parquet", self.SCHEMA, compression="zstd")
+        self._waiting: list[dict[str, Any]] = []
+
+    def add(self, one: Labelled) -> None:
+        """See `Writer.add`."""
+        one.write(self.folder / "images" / one.split / one.file_name, self.images)
+        about = {name: one.row[name] for name in ("image_id", "split", "width", "height")}
+        for label in one.labels:
+            place = {key: label[key] for key in ("region", "score", "x0", "y0", "x1", "y1")}
+            named = {
+                "category": self.names[label["category"]],
+                "category_id": label["category"] + 1,
+            }
+            image = {"image": one.number, "file_name": f"{one.split}/{one.file_name}"}
+            self._waiting.append({**about, **image, **named, **place})
+        if len(self._waiting) > 50_000:
+            self._flush()
+
+    def close(self) -> None:
+        """See `Writer.close`."""
+        self._flush()
+        self._writer.close()
+        ids = list(range(1, len(self.names) + 1))
+        rows = pa.table({"category_id": ids, "category": list(self.names)})
+        pq.write_table(rows, self.folder / "categories.parquet")
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self._writer.write_table(pa.Table.from_pylist(self._waiting, self.SCHEMA))
+            self._waiting = []

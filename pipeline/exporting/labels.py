@@ -1,0 +1,66 @@
+"""Pseudo-labels as training data of other programs.
+
+Everything is written image by image, into a draft that takes its name at the end. Ids are those of
+the store's order and do not depend on what is left out; scores are kept.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from pipeline.exporting.coco_formats import Coco, FiftyOne, Lvis
+from pipeline.exporting.flat_formats import Parquet, WebDataset, Yolo
+from pipeline.exporting.labelled import Export, new_folder
+from pipeline.exporting.writer import IMAGES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.exporting.labelled import Wanted
+    from pipeline.exporting.writer import Writer
+
+__all__ = ["FORMATS", "IMAGES", "export_labels"]
+
+FORMATS: Final[dict[str, type[Writer]]] = {
+    "coco": Coco,
+    "lvis": Lvis,
+    "yolo": Yolo,
+    "webdataset": WebDataset,
+    "parquet": Parquet,
+    "fiftyone": FiftyOne,
+}
+
+
+def export_labels(
+    root: Path, out: Path, form: str, wanted: Wanted, images: str = "link"
+) -> tuple[int, int]:
+    """Write pseudo-labels for another program; how many images, and how many labels.
+
+    Args:
+        root: The store.
+        out: Folder to make.
+        form: One of `FORMATS`.
+        wanted: Which labels.
+        images: One of `IMAGES`.
+
+    Raises:
+        OptionError: If the folder exists.
+        ArtifactError: If what the labels were made from is gone.
+        SourceError: If an image cannot be read.
+        QueryError: If the predicate is none.
+    """
+    export = Export(root, wanted)
+    draft = new_folder(out)
+    found = Counter({"images": 0, "labels": 0})
+    try:
+        writer = FORMATS[form](draft, export.names, images)
+        for one in export:
+            writer.add(one)
+            found.update(images=1, labels=len(one.labels))
+        writer.close()
+        draft.replace(out)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return found["images"], found["labels"]
