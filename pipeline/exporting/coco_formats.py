@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.exporting.writer import Writer, xywh
 
@@ -17,41 +17,39 @@ if TYPE_CHECKING:
 
 
 class Coco(Writer):
-    """images/SPLIT/*.jpg and annotations/instances_SPLIT.json, as `rc ingest` reads them."""
+    """images/SPLIT/*.jpg and annotations/{instances,captions}_SPLIT.json, as `rc ingest` reads."""
+
+    with_captions = True
 
     def __init__(self, folder: Path, names: Sequence[str], images: str) -> None:
         super().__init__(folder, names, images)
-        self._open: dict[str, tuple[IO[str], IO[str]]] = {}
-        self._count = 0
+        self._open: dict[str, _Lines] = {}
+        self._count: Counter[str] = Counter()
         self._instances: Counter[int] = Counter()
         self._images_with: Counter[int] = Counter()
 
     def add(self, one: Labelled) -> None:
         """See `Writer.add`."""
         one.write(self.picture(one), self.images)
-        rows, boxes = self._files(one.split)
-        _line(rows, {**self.image(one), "original_id": one.row["image_id"]})
+        lines = self._lines(one.split)
+        lines.add("images", {**self.image(one), "original_id": one.row["image_id"]})
         for label in one.labels:
-            self._count += 1
-            _line(boxes, {"id": self._count, "image_id": one.number, **_annotation(label)})
+            self._numbered(lines, "instances", one, _annotation(label))
+        for caption in one.row["captions"] if self.with_captions else ():
+            self._numbered(lines, "captions", one, {"caption": caption})
         self._instances.update(label["category"] for label in one.labels)
         self._images_with.update({label["category"] for label in one.labels})
 
     def close(self) -> None:
         """See `Writer.close`."""
-        for split, files in self._open.items():
-            for file in files:
-                file.close()
+        categories = [self.category(k) for k in range(len(self.names))]
+        for split, lines in self._open.items():
             path = self.path(split)
             path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("w", encoding="utf-8") as out:
-                out.write('{"images": [')
-                for part, name in zip(files, ("annotations", ""), strict=True):
-                    with open(part.name, encoding="utf-8") as lines:  # noqa: PTH123
-                        shutil.copyfileobj(lines, out)
-                    out.write(f'], "{name}": [' if name else '], "categories": ')
-                json.dump([self.category(k) for k in range(len(self.names))], out)
-                out.write("}\n")
+            lines.write(path, "instances", {"categories": categories})
+            if self.with_captions:
+                lines.write(path.with_name(f"captions_{split}.json"), "captions", {})
+            lines.close()
         shutil.rmtree(self.folder / ".lines", ignore_errors=True)
 
     def picture(self, one: Labelled) -> Path:
@@ -71,18 +69,20 @@ class Coco(Writer):
         """An entry of "categories"."""
         return {"id": place + 1, "name": self.names[place]}
 
-    def _files(self, split: str) -> tuple[IO[str], IO[str]]:
+    def _lines(self, split: str) -> _Lines:
         if split not in self._open:
-            lines = self.folder / ".lines"
-            lines.mkdir(exist_ok=True)
-            names = (lines / f"{len(self._open)}-{kind}" for kind in ("images", "boxes"))
-            first, second = (name.open("w+", encoding="utf-8") for name in names)
-            self._open[split] = (first, second)
+            self._open[split] = _Lines(self.folder / ".lines" / str(len(self._open)))
         return self._open[split]
+
+    def _numbered(self, lines: _Lines, kind: str, one: Labelled, content: dict[str, Any]) -> None:
+        self._count[kind] += 1
+        lines.add(kind, {"id": self._count[kind], "image_id": one.number, **content})
 
 
 class FiftyOne(Coco):
     """data/ and labels.json, as FiftyOne imports COCO detections; all splits in one."""
+
+    with_captions = False
 
     def picture(self, one: Labelled) -> Path:
         """See `Coco.picture`."""
@@ -93,13 +93,15 @@ class FiftyOne(Coco):
         del split
         return self.folder / "labels.json"
 
-    def _files(self, split: str) -> tuple[IO[str], IO[str]]:
+    def _lines(self, split: str) -> _Lines:
         del split
-        return super()._files("all")
+        return super()._lines("all")
 
 
 class Lvis(Coco):
     """lvis_SPLIT.json with LVIS's fields; nobody looked for more, so nothing is negative."""
+
+    with_captions = False
 
     def path(self, split: str) -> Path:
         """See `Coco.path`."""
@@ -129,11 +131,38 @@ class Lvis(Coco):
         }
 
 
-def _line(file: IO[str], content: dict[str, Any]) -> None:
-    """Another element of a JSON list."""
-    if file.tell():
-        file.write(",\n")
-    json.dump(content, file, ensure_ascii=False)
+class _Lines:
+    """The lists of a JSON file while they grow: on disk, an element a line."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True)
+        kinds = ("images", "instances", "captions")
+        self._files = {kind: (folder / kind).open("w+", encoding="utf-8") for kind in kinds}
+        self._between = dict.fromkeys(kinds, "")
+
+    def add(self, kind: str, content: dict[str, Any]) -> None:
+        """Another element of a list."""
+        file = self._files[kind]
+        file.write(self._between[kind] + json.dumps(content, ensure_ascii=False))
+        self._between[kind] = ",\n"
+
+    def write(self, path: Path, kind: str, rest: dict[str, Any]) -> None:
+        """A file of the images and the annotations of a kind, and the rest."""
+        with path.open("w", encoding="utf-8") as out:
+            for before, name, of in (("{", "images", "images"), (", ", "annotations", kind)):
+                self._files[of].seek(0)
+                out.write(f'{before}"{name}": [')
+                shutil.copyfileobj(self._files[of], out)
+                out.write("]")
+            for name, content in rest.items():
+                out.write(f', "{name}": ')
+                json.dump(content, out, ensure_ascii=False)
+            out.write("}\n")
+
+    def close(self) -> None:
+        """Let go of the files."""
+        for file in self._files.values():
+            file.close()
 
 
 def _annotation(label: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
@@ -22,7 +23,11 @@ _SHARD: Final = 1000  # images of a tar
 
 
 class Yolo(Writer):
-    """images/SPLIT, labels/SPLIT/*.txt of class, centre and size as shares, and data.yaml."""
+    """images/SPLIT, labels/SPLIT/*.txt of class, centre and size as shares, and data.yaml.
+
+    A line of labels has no room for a score, trainers take a sixth number for an outline: scores
+    lie in scores/SPLIT/*.txt, line by line.
+    """
 
     def __init__(self, folder: Path, names: Sequence[str], images: str) -> None:
         super().__init__(folder, names, images)
@@ -32,20 +37,26 @@ class Yolo(Writer):
         """See `Writer.add`."""
         self._splits.setdefault(one.split)
         one.write(self.folder / "images" / one.split / one.file_name, self.images)
-        path = self.folder / "labels" / one.split / f"{one.number:012d}.txt"
-        path.parent.mkdir(parents=True, exist_ok=True)
         wide, high = one.row["width"], one.row["height"]
         lines = []
         for box in one.labels:
             x, y = (box["x0"] + box["x1"]) / 2 / wide, (box["y0"] + box["y1"]) / 2 / high
             w, h = (box["x1"] - box["x0"]) / wide, (box["y1"] - box["y0"]) / high
             lines.append(f"{box['category']} {x:.6f} {y:.6f} {w:.6f} {h:.6f}\n")
-        path.write_text("".join(lines))
+        scores = [f"{box['score']:.6f}\n" for box in one.labels]
+        for kind, content in (("labels", lines), ("scores", scores)):
+            path = self.folder / kind / one.split / f"{one.number:012d}.txt"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("".join(content))
 
     def close(self) -> None:
-        """See `Writer.close`: a JSON text is a YAML text too, whatever a name holds."""
+        """See `Writer.close`.
+
+        A JSON text is a YAML text too, whatever a name holds. Without "path", trainers look from
+        the folder of data.yaml and not from where they were started.
+        """
         splits = {split: f"images/{split}" for split in self._splits}
-        told = {"path": ".", **splits}
+        told = dict(splits)
         told.setdefault("train", next(iter(splits.values()), "images"))
         told.setdefault("val", told["train"])
         lines = [f"{json.dumps(key)}: {json.dumps(value)}\n" for key, value in told.items()]
@@ -55,42 +66,44 @@ class Yolo(Writer):
 
 
 class WebDataset(Writer):
-    """Tars of image, caption (.txt) and labels (.json); pixels are always copied."""
+    """SPLIT-NUMBER.tar of image, caption (.txt) and labels (.json); pixels are always copied."""
 
     def __init__(self, folder: Path, names: Sequence[str], images: str) -> None:
         super().__init__(folder, names, images)
-        self._count = 0
-        self._tar: tarfile.TarFile | None = None
+        self._counts: Counter[str] = Counter()
+        self._tars: dict[str, tarfile.TarFile] = {}
 
     def add(self, one: Labelled) -> None:
         """See `Writer.add`."""
-        if self._count % _SHARD == 0:
-            self.close()
-            path = self.folder / f"{self._count // _SHARD:05d}.tar"
-            self._tar = tarfile.open(path, "w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115
-        self._count += 1
+        tar = self._tar(one.split)
         labels = [
             {"category": self.names[box["category"]], "score": box["score"], "bbox": xywh(box)}
             for box in one.labels
         ]
+        about = {name: one.row[name] for name in ("image_id", "split", "width", "height")}
+        content = json.dumps(
+            {**about, "captions": one.row["captions"], "labels": labels}, ensure_ascii=False
+        )
         caption = next(iter(one.row["captions"]), "")
-        told = {"key": f"{one.number:012d}", "image_id": one.row["image_id"], "caption": caption}
-        self._member(one.file_name, one.encoded())
-        self._member(f"{one.number:012d}.txt", caption.encode())
-        content = json.dumps({**told, "labels": labels}, ensure_ascii=False)
-        self._member(f"{one.number:012d}.json", content.encode())
+        _member(tar, one.file_name, one.encoded())
+        _member(tar, f"{one.number:012d}.txt", caption.encode())
+        _member(tar, f"{one.number:012d}.json", content.encode())
 
     def close(self) -> None:
         """See `Writer.close`."""
-        if self._tar:
-            self._tar.close()
-            self._tar = None
+        for tar in self._tars.values():
+            tar.close()
 
-    def _member(self, name: str, content: bytes) -> None:
-        info = tarfile.TarInfo(name)  # time and owner are constants by default
-        info.size = len(content)
-        if self._tar:
-            self._tar.addfile(info, io.BytesIO(content))
+    def _tar(self, split: str) -> tarfile.TarFile:
+        """The shard that the next image of a split goes into."""
+        shard, place = divmod(self._counts[split], _SHARD)
+        if place == 0:
+            if shard:
+                self._tars[split].close()
+            path = self.folder / f"{split}-{shard:06d}.tar"
+            self._tars[split] = tarfile.open(path, "w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115
+        self._counts[split] += 1
+        return self._tars[split]
 
 
 class Parquet(Writer):
@@ -136,3 +149,9 @@ class Parquet(Writer):
         if self._waiting:
             self._writer.write_table(pa.Table.from_pylist(self._waiting, self.SCHEMA))
             self._waiting = []
+
+
+def _member(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    info = tarfile.TarInfo(name)  # time and owner are constants by default
+    info.size = len(content)
+    tar.addfile(info, io.BytesIO(content))

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from pipeline import api
-from pipeline.exporting.labelled import Wanted
+from pipeline.exporting.labelled import Labelled, Wanted
 from pipeline.exporting.labels import FORMATS, export_labels
 from schemas.errors import OptionError, QueryError
 from stages.drawn.write import write_scenes
@@ -73,13 +73,13 @@ def test_coco_is_read_by_pycocotools_and_by_ingest(root: Path, tmp_path: Path) -
     coco = pytest.importorskip("pycocotools.coco")
     export_labels(root, tmp_path / "out", "coco", Wanted(where="kept"), "copy")
     found = []
-    for path in sorted((tmp_path / "out" / "annotations").iterdir()):
+    for path in sorted((tmp_path / "out" / "annotations").glob("instances_*")):
         index = coco.COCO(str(path))
         names = {k: c["name"] for k, c in index.cats.items()}
         for one in index.anns.values():
             x, y, w, h = one["bbox"]
             image = index.imgs[one["image_id"]]
-            assert (tmp_path / "out" / "images").glob(f"*/{image['file_name']}")
+            assert list((tmp_path / "out" / "images").glob(f"*/{image['file_name']}"))
             row = {"concept": names[one["category_id"]], "x0": x, "y0": y, "x1": x + w, "y1": y + h}
             found.append((image["original_id"], *key(row)))
     assert sorted(found) == sorted((row["image_id"], *key(row)) for row in labels(root))
@@ -88,6 +88,28 @@ def test_coco_is_read_by_pycocotools_and_by_ingest(root: Path, tmp_path: Path) -
     objects = again.table("objects").to_arrow().to_pylist()
     assert sorted(key({**o, "concept": o["category"]}) for o in objects) == sorted(
         key(row) for row in labels(root)
+    )
+    said = "SELECT captions FROM images WHERE image_id IN (SELECT image_id FROM {}) ORDER BY ALL"
+    before = api.Store(root).sql(said.format("pseudo_labels WHERE kept"))
+    assert again.sql(said.format("images")).to_arrow() == before.to_arrow()
+
+
+@pytest.mark.parametrize(
+    ("form", "json_file", "pictures"),
+    [("lvis", "lvis_train.json", "images/train"), ("fiftyone", "labels.json", "data")],
+)
+def test_one_file_and_its_folder_are_ingested_again(
+    root: Path, tmp_path: Path, form: str, json_file: str, pictures: str
+) -> None:
+    where = "image_id LIKE 'train/%'"
+    _, count = export_labels(root, tmp_path / "out", form, Wanted(where=where), "link")
+    again = api.Store(tmp_path / "again")
+    out = tmp_path / "out"
+    again.run("ingest", sources=[str(out / json_file), str(out / pictures)])
+    objects = again.table("objects").to_arrow().to_pylist()
+    assert count > 0
+    assert sorted(key({**o, "concept": o["category"]}) for o in objects) == sorted(
+        key(row) for row in labels(root, where)
     )
 
 
@@ -107,8 +129,14 @@ def test_yolo_boxes_are_shares_of_their_image(root: Path, tmp_path: Path) -> Non
     text = (tmp_path / "out" / "data.yaml").read_text()
     names = [json.loads(line.split(": ", 1)[1]) for line in text.splitlines() if line[:2] == "  "]
     assert names == ["dog", HOSTILE, "tree"]
-    found = []
+    assert '"path"' not in text  # or trainers would look from where they were started
+    for line in text.splitlines():
+        if line.startswith(('"train"', '"val')):
+            assert (tmp_path / "out" / json.loads(line.split(": ", 1)[1])).is_dir()
+    found, scores = [], []
     for path in (tmp_path / "out" / "labels").rglob("*.txt"):
+        scored = tmp_path / "out" / "scores" / path.parent.name / path.name
+        scores += [float(line) for line in scored.read_text().splitlines()]
         picture = tmp_path / "out" / "images" / path.parent.name / f"{path.stem}.jpg"
         assert picture.is_symlink()
         wide, high = Image.open(picture).size
@@ -122,6 +150,8 @@ def test_yolo_boxes_are_shares_of_their_image(root: Path, tmp_path: Path) -> Non
         for r in labels(root)
     ]  # fmt: skip
     assert len(found) == len(expected)
+    wanted = sorted(row["probability"] for row in labels(root))
+    assert sorted(scores) == pytest.approx(wanted, abs=1e-6)
     for mine, theirs in zip(sorted(found), sorted(expected), strict=True):
         assert mine[0] == theirs[0]
         assert mine[1:] == pytest.approx(theirs[1:], abs=1)
@@ -129,13 +159,43 @@ def test_yolo_boxes_are_shares_of_their_image(root: Path, tmp_path: Path) -> Non
 
 def test_webdataset_tars_are_ingested_again(root: Path, tmp_path: Path) -> None:
     images, _ = export_labels(root, tmp_path / "out", "webdataset", Wanted(where="kept"), "copy")
-    (tar,) = (tmp_path / "out").iterdir()
-    with tarfile.open(tar) as members:
-        assert len(members.getnames()) == 3 * images
+    tars = sorted((tmp_path / "out").iterdir())
+    assert [tar.name for tar in tars] == ["train-000000.tar", "val_2-000000.tar"]
+    names: list[str] = []
+    found = []
+    for path in tars:
+        with tarfile.open(path) as tar:
+            names += tar.getnames()
+            for member in tar.getmembers():
+                if member.name.endswith(".json"):
+                    content = tar.extractfile(member)
+                    assert content
+                    told = json.load(content)
+                    found += [(told["image_id"], one["score"]) for one in told["labels"]]
+    assert len(names) == 3 * images
+    assert found == [(row["image_id"], row["probability"]) for row in labels(root)]
     again = api.Store(tmp_path / "again")
-    again.run("ingest", sources=[str(tar)])
+    again.run("ingest", sources=[str(tar) for tar in tars])
     assert len(again.table("images")) == images
-    assert len(again.table("captions")) == images
+    captions = {
+        row["image_id"]: row["captions"]
+        for row in api.Store(root).table("images").to_arrow().to_pylist()
+    }
+    assert len(again.table("captions")) == sum(len(captions[key]) for key in {f[0] for f in found})
+
+
+def test_a_shard_holds_so_many_images_and_no_more(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.exporting.flat_formats._SHARD", 3)
+    export_labels(root, tmp_path / "out", "webdataset", Wanted(where="true"))
+    counts = {}
+    for path in sorted((tmp_path / "out").iterdir()):
+        with tarfile.open(path) as tar:
+            counts[path.name] = len(tar.getnames()) // 3
+    assert counts == {
+        "train-000000.tar": 3, "train-000001.tar": 1, "val_2-000000.tar": 3, "val_2-000001.tar": 1,
+    }  # fmt: skip
 
 
 def test_parquet_keeps_ids_scores_and_boxes(root: Path, tmp_path: Path) -> None:
@@ -161,7 +221,7 @@ def test_a_list_of_names_sets_their_order_and_leaves_others_out(root: Path, tmp_
     wanted = Wanted(where="true", names=("tree", "dog", "nothing of ours"))
     _, count = export_labels(root, tmp_path / "out", "coco", wanted, "none")
     assert count == len([r for r in labels(root, "true") if r["concept"] in ("tree", "dog")])
-    path = next((tmp_path / "out" / "annotations").iterdir())
+    path = next((tmp_path / "out" / "annotations").glob("instances_*"))
     names = [c["name"] for c in json.loads(path.read_text())["categories"]]
     assert names == ["tree", "dog", "nothing of ours"]
 
@@ -175,3 +235,35 @@ def test_what_cannot_be_exported_leaves_nothing(root: Path, tmp_path: Path) -> N
     with pytest.raises(OptionError, match="twice"):
         export_labels(root, tmp_path / "out", "coco", Wanted(names=("a", "a")))
     assert {path.name for path in tmp_path.iterdir()} == {"there"}
+
+
+@pytest.mark.parametrize("pack", [False, True])
+def test_turned_images_are_written_upright_and_packed_ones_are_copied(
+    tmp_path: Path, *, pack: bool
+) -> None:
+    (tmp_path / "photos").mkdir()
+    picture = Image.new("RGB", (40, 24), "red")
+    picture.save(tmp_path / "photos" / "plain.jpg")
+    exif = picture.getexif()
+    exif[0x0112] = 6  # to be shown turned by a quarter
+    picture.save(tmp_path / "photos" / "turned.jpg", exif=exif)
+    store = api.Store(tmp_path / "store")
+    store.run("ingest", sources=[str(tmp_path / "photos")], pack=pack)
+    for at, row in enumerate(store.sql("FROM images ORDER BY image_id").to_arrow().to_pylist()):
+        one = Labelled(at, row)
+        path = tmp_path / one.file_name
+        one.write(path, "link")
+        turned = row["orientation"] != 1
+        assert path.is_symlink() == (not turned and not pack)
+        with Image.open(path) as written:
+            assert written.size == ((24, 40) if turned else (40, 24))
+            assert written.getexif().get(0x0112, 1) == 1
+        if not turned:
+            assert path.read_bytes() == (tmp_path / "photos" / "plain.jpg").read_bytes()
+
+
+def test_no_split_leaves_the_folder() -> None:
+    row = {"orientation": 1, "format": "PNG"}
+    assert Labelled(7, {**row, "split": "../up"}).split == "___up"
+    assert Labelled(7, {**row, "split": None}).split == "all"
+    assert Labelled(7, {**row, "split": "val2017"}).file_name == "000000000007.png"
