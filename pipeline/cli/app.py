@@ -60,7 +60,23 @@ def make_app(words: Sequence[str], *, load_all: bool = False) -> typer.Typer:
         demo,
     ):
         group.add_commands(app)
+    app.command("tables", hidden=True)(tables)
+    app.command("commands", hidden=True)(commands)
     return app
+
+
+def tables() -> None:
+    """Print the reference of all tables as Markdown (docs/tables.md)."""
+    from pipeline.reference import tables_page
+
+    typer.echo(tables_page(), nl=False)
+
+
+def commands() -> None:
+    """Print the reference of all verbs as Markdown (docs/commands.md)."""
+    from pipeline.cli.reference import commands_page
+
+    typer.echo(commands_page(make_app([], load_all=True)), nl=False)
 
 
 def _unloaded() -> None:

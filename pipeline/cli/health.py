@@ -1,4 +1,4 @@
-"""`rc doctor`, `rc config`, and the generators of the reference pages."""
+"""`rc doctor` and `rc config`."""
 
 from __future__ import annotations
 
@@ -32,8 +32,6 @@ def add_commands(app: typer.Typer) -> None:
     """Put these verbs on the application."""
     app.command("doctor")(doctor)
     app.command("config")(config)
-    app.command("tables", hidden=True)(tables)
-    app.command("commands", hidden=True)(commands)
 
 
 def doctor(store: Store = STORE) -> None:
@@ -67,20 +65,6 @@ def config(
         typer.echo(
             f"{name:<24} {value if value is not None else default!s:<20} {origin}; {decides}"
         )
-
-
-def tables() -> None:
-    """Print the reference of all tables as Markdown (docs/tables.md)."""
-    from pipeline.reference import tables_page
-
-    typer.echo(tables_page(), nl=False)
-
-
-def commands() -> None:
-    """Print the reference of all verbs as Markdown (docs/commands.md)."""
-    from pipeline.cli.reference import commands_page
-
-    typer.echo(commands_page(), nl=False)
 
 
 def _import_problem(module: str) -> str:

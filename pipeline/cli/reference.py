@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import typer.main
+from typer.main import get_command
 
-from pipeline.cli.app import make_app
 from pipeline.verbs import VERBS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import typer
 
 _RUNNING = [
     "store",
@@ -27,9 +28,9 @@ _RUNNING = [
 ]
 
 
-def commands_page() -> str:
-    """The page as Markdown."""
-    group: Any = typer.main.get_command(make_app([], load_all=True))
+def commands_page(app: typer.Typer) -> str:
+    """The page of an application, all of whose verbs are loaded, as Markdown."""
+    group: Any = get_command(app)
     lines = ["# Commands", "", "Made by `rc commands` from the stages; do not edit.", ""]
     lines += [
         "Every stage also takes `--store --workers --limit --device --threads --dry-run --force "

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
+from pipeline.cli.app import make_app
 from pipeline.cli.reference import commands_page
 from pipeline.store import catalog
 from pipeline.verbs import VERBS, Verb
@@ -286,7 +287,7 @@ def test_the_reference_shows_every_constant_of_a_preset(
     toy_verbs: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     VERBS["ingest"] = Prepared("ingest", "has presets")  # the fixture puts it back
-    page = commands_page()
+    page = commands_page(make_app([], load_all=True))
     assert "| what `--preset` sets | small |" in page
     assert "| `count` | `6` |" in page
 
