@@ -33,6 +33,7 @@ from stages.evaluation.suppression import SoftNms
 from stages.evaluation.vocabulary import list_digest, read_categories
 from stages.models.size import Size
 from stages.sources.files import digest_of
+from stages.text.prompt_options import averaging_option, templates_option
 from stages.text.templates import read_templates
 
 if TYPE_CHECKING:
@@ -55,16 +56,8 @@ class Detect(Stage):
     categories: Path | None = option(
         None, "what to look for: a file with a name per line, or a JSON list", recipe=False
     )
-    templates: str = option(
-        "paper",
-        "prompt templates: paper (81), plain ('a photo of a {}.'), or a file, one per line",
-        recipe=False,
-    )
-    averaging: str = option(
-        "reference",
-        "over prompts: reference (mean as they are) or openai (normalise, mean, normalise)",
-        choices=("reference", "openai"),
-    )
+    templates: str = templates_option()
+    averaging: str = averaging_option()
     temperature: float | None = option(
         None, "divides cosine similarity; default: the detector's own, else 0.01", above=0
     )

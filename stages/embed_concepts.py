@@ -15,6 +15,7 @@ from schemas.errors import ArtifactError
 from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, option, whole
+from stages.text.prompt_options import averaging_option, templates_option
 from stages.text.templates import read_templates
 
 if TYPE_CHECKING:
@@ -31,16 +32,8 @@ _BLOCK = 256  # concepts a batch of rows: 1 MB of embeddings 1024 wide
 class EmbedConcepts(Stage):
     """Give every concept its place in the space of the teacher's features."""
 
-    templates: str = option(
-        "paper",
-        "prompt templates: paper (81), plain ('a photo of a {}.'), or a file, one per line",
-        recipe=False,
-    )
-    averaging: str = option(
-        "reference",
-        "over prompts: reference (mean as they are) or openai (normalise, mean, normalise)",
-        choices=("reference", "openai"),
-    )
+    templates: str = templates_option()
+    averaging: str = averaging_option()
     long_prompts: str = option(
         "cut",
         "over-long ones lose their end token, so that all embed alike (the reference); or keep it",

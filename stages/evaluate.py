@@ -36,6 +36,7 @@ from stages.evaluation.suppression import SOFT_NMS, SoftNms
 from stages.evaluation.vocabulary import list_digest
 from stages.models.size import Size
 from stages.sources.files import digest_of, file_digest
+from stages.text.prompt_options import averaging_option, templates_option
 from stages.text.templates import read_templates
 
 if TYPE_CHECKING:
@@ -95,16 +96,8 @@ class Evaluate(Stage):
         "objects whose category the vocabulary lacks: refuse the images, or ignore the objects",
         choices=("refuse", "ignore"),
     )
-    templates: str = option(
-        "paper",
-        "prompt templates: paper (81), plain ('a photo of a {}.'), or a file, one per line",
-        recipe=False,
-    )
-    averaging: str = option(
-        "reference",
-        "over prompts: reference (mean as they are) or openai (normalise, mean, normalise)",
-        choices=("reference", "openai"),
-    )
+    templates: str = templates_option()
+    averaging: str = averaging_option()
     temperature: float | None = option(
         None, "divides cosine similarity; default: a detector's own, else 0.01", above=0
     )

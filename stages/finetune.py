@@ -27,6 +27,7 @@ from stages.base import Part, Reads, Stage, each, option, whole
 from stages.evaluation.vocabulary import list_digest, read_categories
 from stages.models.size import Size
 from stages.sources.files import digest_of
+from stages.text.prompt_options import averaging_option, templates_option
 from stages.text.templates import read_templates
 from stages.training.detector_categories import split_names
 from stages.training.options import TrainingStage
@@ -58,16 +59,8 @@ class Finetune(TrainingStage):
         None, 'JSON such as {"base": [...], "novel": [...]}: learn --train-on of it', recipe=False
     )
     train_on: str = option("base", "split whose objects are learned; all for every split")
-    templates: str = option(
-        "paper",
-        "prompt templates: paper (81), plain ('a photo of a {}.'), or a file, one per line",
-        recipe=False,
-    )
-    averaging: str = option(
-        "reference",
-        "over prompts: reference (mean as they are) or openai (normalise, mean, normalise)",
-        choices=("reference", "openai"),
-    )
+    templates: str = templates_option()
+    averaging: str = averaging_option()
     init: str = option(
         "model",
         "image tower to begin with: the model's, or random (the language encoder stays)",
