@@ -57,7 +57,9 @@ class Media:
 
     def _load(self, image_id: str, labels: str) -> Image.Image:
         rows = self._shelf.ask(
-            "SELECT * FROM images WHERE image_id = ? LIMIT 1", [image_id], labels
+            "SELECT * FROM images WHERE image_id = ? LIMIT 1",
+            [image_id],
+            self._shelf.home(image_id, labels),
         )
         if not rows:
             raise SourceError("there is no such image in the store")

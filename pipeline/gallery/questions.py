@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.store import catalog
+from pipeline.gallery.sides import sources
 from pipeline.store.artifact import stream
 from pipeline.what_if import Thresholds, forecast
+from schemas.errors import OptionError, QueryError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 PAGE: Final = 60  # images of a page
 _CURVES: Final = ("teachers", "rpns", "students", "detectors")
 _HIGHEST: Final = 1000  # images a visitor may ask for at once
+_SHARES: Final = ("probability", "margin")
+_POINTS: Final = 400  # of a curve; a screen shows no more
 
 
 def overview(shelf: Shelf) -> dict[str, Any]:
@@ -33,38 +37,79 @@ def overview(shelf: Shelf) -> dict[str, Any]:
 
 
 def images(shelf: Shelf, asked: Mapping[str, str]) -> dict[str, Any]:
-    """A page of images, in order of their ids, after the one that `after` names.
+    """A page of images, in order of their ids.
 
-    Filters: `split`; `text`, a word of a caption; `concept` with `probability`: images with a kept
-    region called so with at least that probability.
+    Where it begins: after the one that `after` names, or so that it ends before the one that
+    `before` names. Filters: `split`; `text`, a piece of a caption; `concept`, `probability` and
+    `margin`: images with a kept region for which all that is given holds, called so, at least so
+    probable, with at least that margin. `of` is the address of other images than those that have
+    the newest labels.
+
+    Raises:
+        OptionError: If a number is none, or out of its range.
+        QueryError: If labels are asked for and there are none.
     """
-    labels = asked.get("labels", "")
-    limit = min(int(asked.get("limit", PAGE)), _HIGHEST)
-    conditions, values = ["image_id > ?"], [asked.get("after", "")]
+    shown = asked.get("of") or asked.get("labels", "")
+    limit = _whole(asked, "limit", PAGE, _HIGHEST)
+    back = "before" in asked
+    edge: str = asked["before"] if back else asked.get("after", "")
+    values: list[str | float] = [edge]
+    conditions = ["image_id < ?" if back else "image_id > ?"]
     if asked.get("split"):
-        conditions, values = [*conditions, "split = ?"], [*values, asked["split"]]
+        conditions.append("split = ?")
+        values.append(asked["split"])
     if asked.get("text"):
         conditions.append("len(list_filter(captions, lambda c: contains(lower(c), lower(?)))) > 0")
         values.append(asked["text"])
-    if asked.get("concept") or asked.get("probability"):
-        least = float(asked.get("probability") or 0)
-        inner = "SELECT image_id FROM pseudo_labels WHERE kept AND probability >= ?"
-        if asked.get("concept"):
-            inner += " AND concept = ?"
+    if any(asked.get(name) for name in ("concept", *_SHARES)):
+        if not shelf.has("pseudo_labels", shown):
+            raise QueryError("there are no pseudo-labels yet to choose by; run 'rc label' first")
+        inner, more = _regions_like(asked, conditions[0], edge)
         conditions.append(f"image_id IN ({inner})")
-        values += [str(least), *([asked["concept"]] if asked.get("concept") else [])]
+        values += more
     rows = shelf.ask(
         "SELECT image_id, width, height, split, captions FROM images "
-        f"WHERE {' AND '.join(conditions)} ORDER BY image_id LIMIT {limit + 1}",
+        f"WHERE {' AND '.join(conditions)} "
+        f"ORDER BY image_id {'DESC' if back else 'ASC'} LIMIT {limit + 1}",
         values,
-        labels,
+        shown,
     )
-    return {"images": rows[:limit], "more": len(rows) > limit}
+    found = rows[:limit][::-1] if back else rows[:limit]
+    return {"images": found, "more": len(rows) > limit, **_choices(shelf, shown)}
+
+
+def _regions_like(
+    asked: Mapping[str, str], beyond: str, edge: str
+) -> tuple[str, list[str | float]]:
+    """Images of the regions that are asked for, on the right side of the page's edge."""
+    inner = f"SELECT image_id FROM pseudo_labels WHERE kept AND {beyond}"
+    values: list[str | float] = [edge]
+    for name in _SHARES:
+        if asked.get(name):
+            inner += f" AND {name} >= ?"
+            values.append(share(asked, name))
+    if asked.get("concept"):
+        inner += " AND lower(concept) = lower(trim(?))"
+        values.append(asked["concept"])
+    return inner, values
+
+
+def _choices(shelf: Shelf, shown: str) -> dict[str, Any]:
+    """What the filters can be set to."""
+    splits = shelf.once(
+        ("splits", shown),
+        lambda: shelf.ask(
+            "SELECT DISTINCT split FROM images WHERE split IS NOT NULL ORDER BY 1 LIMIT 50",
+            labels=shown,
+        ),
+    )
+    return {"artifacts": shelf.images(), "splits": [row["split"] for row in splits]}
 
 
 def image(shelf: Shelf, asked: Mapping[str, str]) -> dict[str, Any]:
-    """One image: captions, ground truth, pseudo-labels, and what an evaluation said of it."""
-    labels, key = asked.get("labels", ""), [asked.get("id", "")]
+    """One image: captions, ground truth, pseudo-labels, detections, and the sides it has."""
+    image_id = asked.get("id", "")
+    labels, key = shelf.home(image_id, asked.get("labels", "")), [image_id]
     found = shelf.ask(
         "SELECT image_id, width, height, split, captions, objects FROM images WHERE image_id = ?",
         key,
@@ -86,7 +131,13 @@ def image(shelf: Shelf, asked: Mapping[str, str]) -> dict[str, Any]:
             key,
             labels,
         )
-    return {"image": found[0] if found else None, "regions": regions, "detections": said}
+    drawn = bool(found and found[0]["objects"])
+    return {
+        "image": found[0] if found else None,
+        "regions": regions,
+        "detections": said,
+        "sides": sources(shelf, image_id, drawn=drawn) if found else [],
+    }
 
 
 def concepts(shelf: Shelf, asked: Mapping[str, str]) -> list[Row]:
@@ -136,7 +187,7 @@ def concept(shelf: Shelf, asked: Mapping[str, str]) -> dict[str, Any]:
 def what_if(shelf: Shelf, asked: Mapping[str, str]) -> Row:
     """What thresholds would keep; see `pipeline.what_if.forecast`."""
     given = {
-        name: float(asked[name])
+        name: share(asked, name)
         for name in ("probability", "margin", "objectness")
         if asked.get(name)
     }
@@ -149,20 +200,44 @@ def what_if(shelf: Shelf, asked: Mapping[str, str]) -> Row:
     return dict(rows[0])
 
 
+def share(asked: Mapping[str, str], name: str) -> float:
+    """A number between 0 and 1 that a visitor gave.
+
+    Raises:
+        OptionError: If it is none.
+    """
+    try:
+        found = float(asked[name])
+    except ValueError:
+        found = math.nan
+    if not 0 <= found <= 1:
+        raise OptionError(f"{name} is a number from 0 to 1, not '{asked[name][:40]}'")
+    return found
+
+
+def _whole(asked: Mapping[str, str], name: str, default: int, most: int) -> int:
+    words = asked.get(name) or str(default)
+    if not (words.isascii() and words.isdigit() and int(words) > 0):
+        raise OptionError(f"{name} is a whole number from 1 on, not '{words[:40]}'")
+    return min(int(words), most)
+
+
 def training(shelf: Shelf) -> list[dict[str, Any]]:
     """The curves of every model of the store, the newest first."""
     found = []
-    for artifact in reversed(catalog.everything(shelf.root)):
+    for artifact in shelf.artifacts():
         if artifact.manifest.artifact in _CURVES and artifact.manifest.rows > 1:
             rows = [row for batch in stream(artifact.files()) for row in batch.to_pylist()]
-            found.append({"artifact": artifact.address, "rows": rows})
+            step = max(1, len(rows) // _POINTS)
+            thinned = [*rows[:-1:step], rows[-1]]
+            found.append({"artifact": artifact.address, "rows": thinned})
     return found
 
 
 def evaluations(shelf: Shelf) -> list[dict[str, Any]]:
     """Every evaluation of the store, the newest first: what it was of, and its main metrics."""
     found = []
-    for artifact in reversed(catalog.everything(shelf.root)):
+    for artifact in shelf.artifacts():
         if artifact.manifest.artifact == "metrics":
             rows = [row for batch in stream(artifact.files()) for row in batch.to_pylist()]
             found.append(

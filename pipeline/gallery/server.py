@@ -15,6 +15,8 @@ from pipeline.gallery import questions
 from pipeline.gallery.guard import Guard
 from pipeline.gallery.media import SIDES, Media
 from pipeline.gallery.shelf import Shelf
+from pipeline.gallery.sides import side
+from pipeline.gallery.synonyms import synonyms
 from schemas.errors import RCError
 
 if TYPE_CHECKING:
@@ -54,8 +56,10 @@ class _Desk:
             "overview": lambda _: questions.overview(shelf),
             "images": lambda given: questions.images(shelf, given),
             "image": lambda given: questions.image(shelf, given),
+            "side": lambda given: side(shelf, given),
             "concepts": lambda given: questions.concepts(shelf, given),
             "concept": lambda given: questions.concept(shelf, given),
+            "synonyms": lambda given: _synonyms(shelf, given),
             "what-if": lambda given: questions.what_if(shelf, given),
             "training": lambda _: questions.training(shelf),
             "evaluations": lambda _: questions.evaluations(shelf),
@@ -90,6 +94,11 @@ class _Desk:
         if kind != "crop" or len(box) != 4 or not all(map(math.isfinite, box)):
             raise ValueError("a picture is thumb, full, or crop with box=x0,y0,x1,y1")
         return self._media.crop(image_id, box, labels)
+
+
+def _synonyms(shelf: Shelf, given: dict[str, str]) -> Any:
+    labels = given.get("labels", "")
+    return shelf.once(("synonyms", labels), lambda: synonyms(shelf, labels))
 
 
 def _search(root: Path, given: dict[str, str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The shelf: open connections of a gallery, one for each set of pseudo-labels that is looked at."""
+"""The shelf: open connections of a gallery, one for each artifact that is looked at."""
 
 from __future__ import annotations
 
@@ -7,26 +7,30 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline import sql
-from pipeline.store import catalog
+from pipeline.store import catalog, manifest
 from schemas.errors import QueryError
+from schemas.images import IMAGES
 from schemas.pseudo_labels import PSEUDO_LABELS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-_OPEN: Final = 4  # connections kept
+    from pipeline.store.artifact import Artifact
+
+_OPEN: Final = 6  # connections kept
 _SECONDS: Final = 10.0  # one answer may take
 _MEMORY_MB: Final = 1024  # of one connection
 
 Row = dict[str, Any]
+Stamp = tuple[tuple[str, int], ...]
 
 
 class Shelf:
     """Answers questions about a store, from any thread.
 
-    What was made after a connection was opened is seen by the next one: a manifest that is new
-    opens all of them anew.
+    What was made after a connection was opened is seen by the next one: a manifest that is new,
+    gone or changed opens all of them anew.
 
     Args:
         root: The store.
@@ -34,8 +38,11 @@ class Shelf:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._open: OrderedDict[tuple[str, int], tuple[Any, threading.Lock]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._open: OrderedDict[str, tuple[Any, threading.Lock]] = OrderedDict()
+        self._kept: dict[Any, Any] = {}
+        self._stamp: Stamp = ()
+        self._artifacts: list[Artifact] = []
+        self._lock = threading.RLock()
 
     def ask(self, statement: str, values: Sequence[Any] = (), labels: str = "") -> list[Row]:
         """Rows of one of our own statements.
@@ -43,7 +50,8 @@ class Shelf:
         Args:
             statement: SQL, with a ? for each value.
             values: What visitors gave; never part of the statement.
-            labels: Address of the pseudo-labels to look at; empty for the newest.
+            labels: Address of the pseudo-labels, or images, to look at; empty for the newest
+                pseudo-labels.
 
         Raises:
             QueryError: If it takes too long, or the store lacks what it asks for.
@@ -65,26 +73,82 @@ class Shelf:
             self.ask("SELECT 1 AS one FROM duckdb_views() WHERE view_name = ?", [view], labels)
         )
 
+    def artifacts(self) -> list[Artifact]:
+        """All artifacts of the store, the newest first; read once until something changes."""
+        stamp = _stamp(self.root)
+        with self._lock:
+            if stamp != self._stamp:
+                self._artifacts = list(reversed(catalog.everything(self.root)))
+                self._stamp = stamp
+                self._open.clear()
+                self._kept = {}
+            return self._artifacts
+
     def labels(self) -> list[str]:
         """Addresses of all pseudo-labels that can be looked at, the newest first."""
+        return self._addresses(PSEUDO_LABELS.name, PSEUDO_LABELS.version)
+
+    def images(self) -> list[str]:
+        """Addresses of all sets of images, the newest first."""
+        return self._addresses(IMAGES.name, IMAGES.version)
+
+    def shown(self, table: str, labels: str = "") -> Artifact | None:
+        """The artifact of a table behind the pseudo-labels that are looked at, else the newest."""
+        found = self.artifacts()
+        chosen = labels or next(iter(self.labels()), "")
+        for artifact in found:
+            if artifact.address == chosen and (behind := catalog.ancestor(artifact, (table,))):
+                return behind
+        return next((artifact for artifact in found if artifact.manifest.artifact == table), None)
+
+    def home(self, image_id: str, labels: str = "") -> str:
+        """What to look at to see an image: `labels`, or the images that it is one of."""
+        known = "SELECT 1 AS one FROM images WHERE image_id = ? LIMIT 1"
+        for address in (labels, *self.images()):
+            if self.ask(known, [image_id], address):
+                return address
+        return labels
+
+    def once(self, key: Any, make: Callable[[], Any]) -> Any:
+        """An answer that stays true until the store changes; made once."""
+        self.artifacts()
+        kept = self._kept  # another thread that sees a change puts an empty one in its place
+        if key not in kept:
+            kept[key] = make()
+        return kept[key]
+
+    def _addresses(self, table: str, version: int) -> list[str]:
         return [
             artifact.address
-            for artifact in reversed(catalog.everything(self.root))
-            if artifact.manifest.artifact == PSEUDO_LABELS.name
-            and artifact.manifest.version == PSEUDO_LABELS.version
+            for artifact in self.artifacts()
+            if artifact.manifest.artifact == table and artifact.manifest.version == version
         ]
 
     def _connection(self, labels: str) -> tuple[Any, threading.Lock]:
         """A connection, and the lock of whoever uses it."""
         known = self.labels()
-        chosen = labels if labels in known else next(iter(known), "")
-        stamp = len(catalog.committed(self.root))
+        asked = labels in known or labels in self.images()
+        chosen = labels if asked else next(iter(known), "")
         with self._lock:
-            if (chosen, stamp) not in self._open:
+            if chosen not in self._open:
                 prefer = [chosen] if chosen else []
                 opened = sql.connect(self.root, prefer, memory_mb=_MEMORY_MB)
-                self._open[chosen, stamp] = (opened, threading.Lock())
-            self._open.move_to_end((chosen, stamp))
+                self._open[chosen] = (opened, threading.Lock())
+            self._open.move_to_end(chosen)
             while len(self._open) > _OPEN:
                 self._open.popitem(last=False)
-            return self._open[chosen, stamp]
+            return self._open[chosen]
+
+
+def _stamp(root: Path) -> Stamp:
+    """Every manifest of a store and when it was written: two calls to the system for each."""
+    found = []
+    for table in root.iterdir() if root.is_dir() else ():
+        if table.is_dir() and not table.name.startswith("."):
+            for folder in table.iterdir():
+                try:
+                    written = (folder / manifest.NAME).stat()
+                except OSError:  # unfinished, or no artifact at all
+                    continue
+                found.append((str(folder), written.st_mtime_ns))
+    return tuple(sorted(found))
