@@ -49,7 +49,7 @@ def images(shelf: Shelf, asked: Mapping[str, str]) -> dict[str, Any]:
         OptionError: If a number is none, or out of its range.
         QueryError: If labels are asked for and there are none.
     """
-    shown = asked.get("of") or asked.get("labels", "")
+    shown = _looked_at(shelf, asked)
     limit = _whole(asked, "limit", PAGE, _HIGHEST)
     back = "before" in asked
     edge: str = asked["before"] if back else asked.get("after", "")
@@ -94,6 +94,13 @@ def _regions_like(
     return inner, values
 
 
+def _looked_at(shelf: Shelf, asked: Mapping[str, str]) -> str:
+    """The labels that are chosen; but if images are asked for that these are not of, those."""
+    of, labels = asked.get("of", ""), asked.get("labels", "")
+    behind = shelf.shown("images", labels)
+    return of if of and not (behind and behind.address == of) else labels
+
+
 def _choices(shelf: Shelf, shown: str) -> dict[str, Any]:
     """What the filters can be set to."""
     splits = shelf.once(
@@ -103,7 +110,11 @@ def _choices(shelf: Shelf, shown: str) -> dict[str, Any]:
             labels=shown,
         ),
     )
-    return {"artifacts": shelf.images(), "splits": [row["split"] for row in splits]}
+    rows = {artifact.address: artifact.manifest.rows for artifact in shelf.artifacts()}
+    return {
+        "artifacts": [{"address": found, "rows": rows[found]} for found in shelf.images()],
+        "splits": [row["split"] for row in splits],
+    }
 
 
 def image(shelf: Shelf, asked: Mapping[str, str]) -> dict[str, Any]:

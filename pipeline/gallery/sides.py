@@ -130,11 +130,13 @@ def _is_labels(artifact: Artifact) -> bool:
 def _words(artifact: Artifact) -> str:
     """What an artifact is, by whom, and what the user called it."""
     model = catalog.ancestor(artifact, _MODELS)
-    called = artifact.manifest.stage.options.get("called")
-    boxes = artifact.manifest.notes.get("protocol", {}).get("boxes")
-    about = ", ".join(str(word) for word in (called, boxes) if word)
+    options, protocol = artifact.manifest.stage.options, artifact.manifest.notes.get("protocol", {})
+    about = [options.get("called"), protocol.get("boxes")]
+    if artifact.manifest.stage.name == "label":
+        about += [f"temperature {options.get('temperature')}", f"among {options.get('among')}"]
+    told = ", ".join(str(word) for word in about if word)
     by = f" by {model.address}" if model else ""
-    return f"{_WORDS[artifact.manifest.artifact]}{by}" + (f" ({about})" if about else "")
+    return f"{_WORDS[artifact.manifest.artifact]}{by}" + (f" ({told})" if told else "")
 
 
 def _rows(files: Sequence[Path], image_id: str, columns: list[str]) -> list[Row]:

@@ -2,7 +2,7 @@
 
 import { histogram } from "./charts.js";
 import { ask, picture } from "./data.js";
-import { el, number, percent, table } from "./dom.js";
+import { announce, el, number, percent, table } from "./dom.js";
 import { go } from "./route.js";
 
 const WAYS = {
@@ -10,12 +10,13 @@ const WAYS = {
   silent: ["mentioned, never assigned", (row) => row.mentioned > 0 && row.regions === 0],
   alone: ["assigned, never mentioned", (row) => row.regions > 0 && row.mentioned === 0],
 };
+const NEAR = "near-synonyms";
+const SHOWN = 2000; // rows of a table; the form finds the others
 
 export async function concepts(page, given) {
-  const rows = await ask("concepts");
+  const near = given.only === "near";
   const way = WAYS[given.only] ? given.only : "all";
-  const wanted = (given.like ?? "").toLowerCase();
-  const kept = rows.filter((row) => WAYS[way][1](row) && row.concept.toLowerCase().includes(wanted));
+  const options = [...Object.entries(WAYS).map(([key, [words]]) => [key, words]), ["near", NEAR]];
   page.append(
     el("h1", {}, "Concepts"),
     el(
@@ -23,24 +24,72 @@ export async function concepts(page, given) {
       { class: "filters", onsubmit: (event) => { event.preventDefault(); go("concepts", Object.fromEntries(new FormData(event.target))); } },
       el("label", {}, "name", el("input", { name: "like", value: given.like ?? "" })),
       el("label", {}, "show", el("select", { name: "only" },
-        Object.entries(WAYS).map(([key, [words]]) => el("option", { value: key, selected: key === way }, words)))),
+        options.map(([key, words]) => el("option", { value: key, selected: key === (near ? "near" : way) }, words)))),
       el("button", {}, "Show"),
     ),
-    el("p", { class: "soft" }, `${number(kept.length)} of ${number(rows.length)} concepts`),
-    table(
-      [
-        ["concept", (row) => row.concept, "words"],
-        ["regions", (row) => number(row.regions)],
-        ["images", (row) => number(row.images)],
-        ["mean probability", (row) => number(row.probability)],
-        ["captions agree", (row) => percent(row.in_caption)],
-        ["images that mention it", (row) => number(row.mentioned)],
-      ],
-      kept.slice(0, 2000),
-      (row) => go("concept", { name: row.concept }),
-    ),
   );
+  const wanted = (given.like ?? "").toLowerCase();
+  const like = (name) => name.toLowerCase().includes(wanted);
+  if (near) page.append(...pairs(await ask("synonyms"), like));
+  else page.append(...pool(await ask("concepts"), (row) => WAYS[way][1](row) && like(row.concept)));
 }
+
+function pool(rows, wanted) {
+  const kept = rows.filter(wanted);
+  const columns = [
+    ["concept", (row) => row.concept, "words", (row) => row.concept],
+    ["regions", (row) => number(row.regions), "", (row) => row.regions],
+    ["images", (row) => number(row.images), "", (row) => row.images],
+    ["mean probability", (row) => number(row.probability), "", (row) => row.probability],
+    ["captions agree", (row) => percent(row.in_caption), "", (row) => row.in_caption],
+    ["images that mention it", (row) => number(row.mentioned), "", (row) => row.mentioned],
+  ];
+  const rest = kept.length > SHOWN ? `; the first ${number(SHOWN)} are listed` : "";
+  return [
+    el("p", { class: "soft" }, `${number(kept.length)} of ${number(rows.length)} concepts${rest}`),
+    sortable(columns, kept, (row) => go("concept", { name: row.concept })),
+  ];
+}
+
+/** A table that the heads of its columns sort: by numbers the greatest first, by words from a. */
+function sortable(columns, rows, choose) {
+  const place = el("div");
+  let [by, up] = [null, false];
+  const value = (row) => columns[by][3](row);
+  const compare = (a, b) => (value(a) === null) - (value(b) === null) || (value(a) < value(b) ? -1 : value(a) > value(b) ? 1 : 0) * (up ? 1 : -1);
+  function draw() {
+    const sorted = by === null ? rows : [...rows].sort(compare);
+    place.replaceChildren(table(columns, sorted.slice(0, SHOWN), choose));
+    [...place.querySelectorAll("th")].forEach((head, at) => {
+      const words = head.textContent;
+      if (at === by) head.setAttribute("aria-sort", up ? "ascending" : "descending");
+      head.replaceChildren(el("button", { type: "button", onclick: () => sort(at) }, at === by ? `${words} ${up ? "▴" : "▾"}` : words));
+    });
+  }
+  function sort(at) {
+    up = at === by ? !up : at === 0;
+    by = at;
+    draw();
+    place.querySelectorAll("th button")[at].focus();
+    announce(`sorted by ${columns[at][0]}`);
+  }
+  draw();
+  return place;
+}
+
+function pairs(found, like) {
+  const kept = found.pairs.filter((row) => like(row.concept) || like(row.near));
+  const only = found.compared < found.concepts ? ` Only the first ${number(found.compared)} of ${number(found.concepts)} concepts were compared.` : "";
+  return [
+    el("p", { class: "soft" }, `The ${number(found.pairs.length)} pairs that are nearest in the space of texts: the teacher can hardly tell them apart.${only}`),
+    table(
+      [["concept", (row) => link(row.concept), "words"], ["near", (row) => link(row.near), "words"], ["cosine", (row) => number(row.cosine, 4)]],
+      kept,
+    ),
+  ];
+}
+
+const link = (name) => el("a", { href: `#concept?${new URLSearchParams({ name })}` }, name);
 
 export async function concept(page, given) {
   const found = await ask("concept", { name: given.name });
@@ -64,16 +113,17 @@ export async function concept(page, given) {
 /** Crops of regions, each a way to its image. */
 export function crops(rows) {
   if (!rows.length) return el("p", { class: "soft" }, "None.");
-  return el(
-    "div",
-    { class: "crops" },
-    rows.map((row) =>
-      el(
-        "a",
-        { href: `#image?${new URLSearchParams({ id: row.image_id })}`, title: `${row.image_id}, region ${row.region}` },
-        el("img", { src: picture("crop", { id: row.image_id, box: [row.x0, row.y0, row.x1, row.y1].join(",") }), alt: row.concept ?? "region", loading: "lazy" }),
-        `${row.concept ?? ""} ${number(row.score ?? row.probability)}`,
-      ),
-    ),
-  );
+  return el("div", { class: "crops" }, rows.map((row) =>
+    el(
+      "a",
+      { href: `#image?${new URLSearchParams({ id: row.image_id })}`, title: `${row.image_id}, region ${row.region}` },
+      crop(row),
+      `${row.concept ?? ""} ${number(row.score ?? row.probability)}`,
+    )));
+}
+
+/** What is in the box of a row. */
+export function crop(row) {
+  const box = [row.x0, row.y0, row.x1, row.y1].join(",");
+  return el("img", { src: picture("crop", { id: row.image_id, box }), alt: row.concept ?? "region", loading: "lazy" });
 }

@@ -1,130 +1,143 @@
-// Photographs, and one of them with everything that is said about it.
+// Photographs: filtered, and as many as one cares to scroll through.
 
 import { ask, picture } from "./data.js";
-import { announce, el, number, svg, table } from "./dom.js";
-import { go } from "./route.js";
+import { announce, el, number } from "./dom.js";
+import { go, here } from "./route.js";
+
+const FILTERS = ["of", "text", "concept", "probability", "margin", "split"];
+
+/** Of what a page was given, what chooses among images. */
+export function filtersOf(given) {
+  return Object.fromEntries(FILTERS.filter((name) => given[name]).map((name) => [name, given[name]]));
+}
 
 export async function images(page, given) {
-  const form = el(
-    "form",
-    { class: "filters", onsubmit: (event) => { event.preventDefault(); go("images", filters(form)); } },
-    field("caption says", "text", given),
-    field("concept", "concept", given),
-    field("probability from", "probability", given, { type: "number", min: 0, max: 1, step: 0.05 }),
-    field("split", "split", given),
-    el("button", {}, "Show"),
-  );
-  const grid = el("div", { class: "grid" });
-  const more = el("button", { type: "button", onclick: () => next() }, "More");
-  const foot = el("p", {}, more);
-  page.append(el("h1", {}, "Images"), form, grid, foot);
-  let after = "";
+  const filters = filtersOf(given);
+  page.append(el("h1", {}, "Images"));
+  const place = el("div");
+  const list = el("div", { class: "list", onkeydown: byArrows });
+  const foot = el("p");
+  page.append(place, list, foot);
+  const grids = drawnWhenNear();
+  let after = given.after ?? "";
   let busy = false;
+  let more = true;
   async function next() {
-    if (busy) return;
+    if (busy || !more) return;
     busy = true;
-    const found = await ask("images", { ...given, after });
-    grid.append(...found.images.map(card));
-    after = found.images.at(-1)?.image_id ?? after;
-    more.hidden = !found.more;
-    if (!grid.childElementCount) foot.replaceChildren(el("span", { class: "soft" }, "No image is like that."));
-    announce(`${grid.childElementCount} images`);
-    busy = false;
+    try {
+      const found = await ask("images", { ...filters, after });
+      if (!place.childElementCount) place.append(form(filters, found), ...beginning(filters, given));
+      if (found.images.length) list.append(grids.grid(found.images, filters, after));
+      after = found.images.at(-1)?.image_id ?? after;
+      more = found.more;
+      announce(`${list.childElementCount} pages of images`);
+    } finally {
+      busy = false;
+    }
+    foot.replaceChildren(...ending(list, more, next));
   }
-  await next();
-  new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && !more.hidden && next(), {
-    rootMargin: "600px",
-  }).observe(foot);
+  try {
+    await next();
+  } catch (error) {
+    place.append(form(filters, {}));
+    throw error;
+  }
+  const end = new IntersectionObserver(async (seen) => {
+    if (!page.isConnected) end.disconnect();
+    if (!more || !seen.some((one) => one.isIntersecting)) return;
+    await next().catch((error) => foot.append(el("span", { class: "problem" }, error.message)));
+    end.unobserve(foot); // seen anew, it may still be near
+    end.observe(foot);
+  }, { rootMargin: "900px" });
+  end.observe(foot);
+}
+
+function form(filters, { splits = [], artifacts = [] }) {
+  const made = el(
+    "form",
+    { class: "filters", onsubmit: (event) => { event.preventDefault(); go("images", filtersOf(Object.fromEntries(new FormData(made)))); } },
+    field("caption says", "text", filters),
+    field("concept", "concept", filters),
+    field("probability from", "probability", filters, { inputmode: "decimal", size: 6 }),
+    field("margin from", "margin", filters, { inputmode: "decimal", size: 6 }),
+    splits.length || filters.split ? choice("split", "split", splits.map((name) => [name, name]), filters) : null,
+    artifacts.length > 1 ? choice("images", "of", artifacts.map(({ address, rows }) => [address, `${address} (${number(rows)})`]), filters, "those with labels") : null,
+    el("button", {}, "Show"),
+    Object.keys(filters).length ? el("a", { href: "#images" }, "all images") : null,
+  );
+  return made;
 }
 
 function field(words, name, given, properties = {}) {
   return el("label", {}, words, el("input", { name, value: given[name] ?? "", ...properties }));
 }
 
-const filters = (form) => Object.fromEntries([...new FormData(form)].filter(([, value]) => value !== ""));
+function choice(words, name, options, given, none = "all") {
+  const all = [["", none], ...options];
+  if (given[name] && !all.some(([value]) => value === given[name])) all.push([given[name], given[name]]);
+  return el("label", {}, words, el("select", { name },
+    all.map(([value, text]) => el("option", { value, selected: value === (given[name] ?? "") }, text))));
+}
 
-function card(row) {
+function beginning(filters, given) {
+  if (!given.after) return [];
+  return [el("p", { class: "soft" }, `After ${given.after}. `, el("a", { href: `#images?${new URLSearchParams(filters)}` }, "From the beginning"))];
+}
+
+function ending(list, more, next) {
+  if (more) return [el("button", { type: "button", onclick: next }, "More")];
+  return [el("span", { class: "soft" }, list.childElementCount ? "That is all." : "No image is like that.")];
+}
+
+/** Grids that hold cards only while they are near what is seen: a page never grows heavy. */
+function drawnWhenNear() {
+  const known = new Map();
+  const watch = new IntersectionObserver((seen) => {
+    for (const { target, isIntersecting, boundingClientRect } of seen) {
+      const away = !isIntersecting && !target.contains(document.activeElement);
+      if (isIntersecting && !target.childElementCount) {
+        target.style.height = "";
+        target.append(...known.get(target)());
+      } else if (away && target.childElementCount) {
+        target.style.height = `${boundingClientRect.height}px`;
+        target.replaceChildren();
+      }
+    }
+  }, { rootMargin: "1800px" });
+  return {
+    grid(rows, filters, after) {
+      const kept = rows.map(({ image_id, captions }) => ({ image_id, words: captions[0] ?? image_id }));
+      const cards = () => kept.map((row) => card(row, filters, after));
+      const made = el("div", { class: "grid" }, cards());
+      known.set(made, cards);
+      watch.observe(made);
+      return made;
+    },
+  };
+}
+
+function card({ image_id, words }, filters, after) {
   return el(
     "a",
-    { href: `#image?${new URLSearchParams({ id: row.image_id })}` },
-    el("img", { src: picture("thumb", { id: row.image_id }), alt: row.captions[0] ?? row.image_id, loading: "lazy", decoding: "async" }),
-    el("span", {}, row.captions[0] ?? row.image_id),
+    { href: `#image?${new URLSearchParams({ ...filters, id: image_id })}`, title: image_id, onclick: () => remember(filters, after) },
+    el("img", { src: picture("thumb", { id: image_id }), alt: words, loading: "lazy", decoding: "async" }),
+    el("span", {}, words),
   );
 }
 
-export async function image(page, given) {
-  const { image: found, regions, detections } = await ask("image", { id: given.id });
-  if (!found) throw new Error(`there is no image ${given.id}`);
-  const kinds = [
-    ["label", "pseudo-labels", regions.filter((row) => row.kept).map((row) => ({ ...row, name: row.concept, score: row.probability }))],
-    ["truth", "ground truth", found.objects.map((row) => ({ ...row, name: row.category }))],
-    ["said", "an evaluation's detections", detections.map((row) => ({ ...row, name: row.category }))],
-  ].filter(([, , rows]) => rows.length);
-  const layer = svg("svg", { viewBox: `0 0 ${found.width} ${found.height}`, preserveAspectRatio: "none" });
-  const shown = { label: true, truth: !regions.length, said: false };
-  const least = el("input", { type: "range", min: 0, max: 1, step: 0.05, value: 0.5, "aria-label": "least probability", oninput: draw });
-  const list = el("div");
-  function draw() {
-    layer.replaceChildren();
-    for (const [kind, , rows] of kinds) {
-      if (!shown[kind]) continue;
-      const kept = rows.filter((row) => row.score === undefined || row.score >= Number(least.value)).slice(0, 60);
-      layer.append(...kept.map((row) => box(row, kind, found)));
-    }
-    const kept = regions.filter((row) => row.probability >= Number(least.value));
-    list.replaceChildren(regionTable(kept.slice(0, 80), layer, given.id));
-  }
-  const boxes = kinds.map(([kind, words, rows]) =>
-    el("label", {}, el("input", { type: "checkbox", checked: shown[kind], onchange: (event) => { shown[kind] = event.target.checked; draw(); } }), ` ${words} (${rows.length})`),
-  );
-  page.append(
-    el("h1", {}, given.id),
-    el("div", { class: "filters switches" }, ...boxes, el("label", {}, "probability from", least)),
-    el(
-      "div",
-      { class: "look" },
-      el("div", {}, el("div", { class: "stage" }, el("img", { src: picture("full", { id: given.id }), alt: found.captions[0] ?? given.id }), layer),
-        ...found.captions.map((caption) => el("p", { class: "soft" }, caption))),
-      list,
-    ),
-  );
-  draw();
+/** Going back finds the same page of images again. */
+function remember(filters, after) {
+  if (here()[0] === "images" && after) history.replaceState(null, "", `#images?${new URLSearchParams({ ...filters, after })}`);
 }
 
-function box(row, kind, { width }) {
-  const unit = width / 640;
-  return svg(
-    "g",
-    { class: kind, "data-key": `${row.region ?? ""}` },
-    svg("rect", { x: row.x0, y: row.y0, width: row.x1 - row.x0, height: row.y1 - row.y0 }, svg("title", {}, row.name)),
-    svg("text", { x: row.x0 + 3 * unit, y: row.y0 + 13 * unit, style: `font-size:${12 * unit}px;stroke-width:${3 * unit}px` },
-      row.score === undefined ? row.name : `${row.name} ${number(row.score)}`),
-  );
-}
-
-function regionTable(rows, layer, id) {
-  const made = table(
-    [
-      ["concept", (row) => row.concept, "words"],
-      ["prob.", (row) => number(row.probability)],
-      ["cosine", (row) => number(row.cosine)],
-      ["margin", (row) => number(row.margin)],
-      ["objectness", (row) => number(row.objectness)],
-      ["caption", (row) => (row.in_caption === null ? "" : row.in_caption ? "yes" : "no")],
-    ],
-    rows,
-    (row) => go("search", { region: `${id}:${row.region}` }),
-  );
-  [...made.querySelectorAll("tbody tr")].forEach((line, at) => {
-    const light = (on) => {
-      line.classList.toggle("on", on);
-      for (const one of layer.querySelectorAll(".label")) {
-        if (one.dataset.key === String(rows[at].region)) one.classList.toggle("on", on);
-      }
-    };
-    for (const event of ["mouseenter", "focus"]) line.addEventListener(event, () => light(true));
-    for (const event of ["mouseleave", "blur"]) line.addEventListener(event, () => light(false));
-    line.title = "Enter: regions like this one";
-  });
-  return made;
+function byArrows(event) {
+  const cards = [...event.currentTarget.querySelectorAll(".grid > a")];
+  const at = cards.indexOf(document.activeElement);
+  if (at < 0) return;
+  const across = getComputedStyle(cards[at].parentElement).gridTemplateColumns.split(" ").length;
+  const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: across, ArrowUp: -across }[event.key];
+  if (!step) return;
+  event.preventDefault();
+  cards[at + step]?.focus();
 }

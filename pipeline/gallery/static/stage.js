@@ -1,0 +1,60 @@
+// A photograph with boxes drawn over it.
+
+import { picture } from "./data.js";
+import { el, number, svg } from "./dom.js";
+
+/**
+ * A photograph and an empty layer for boxes.
+ * @param {{image_id: string, width: number, height: number, captions: string[]}} found
+ */
+export function stage(found) {
+  const layer = svg("svg", { viewBox: `0 0 ${found.width} ${found.height}`, preserveAspectRatio: "none" });
+  const photograph = el("img", {
+    src: picture("full", { id: found.image_id }), alt: found.captions[0] ?? found.image_id,
+    width: found.width, height: found.height,
+  });
+  return { layer, element: el("div", { class: "stage" }, photograph, layer) };
+}
+
+/**
+ * Put boxes on a layer, the large ones below. Words that would lie on those of a surer box are
+ * seen only when their box is lit.
+ * @param {{x0: number, y0: number, x1: number, y1: number, name: string, score: number?,
+ *          key: string, kind: string, quiet: boolean?}[]} boxes quiet ones bear no words until lit
+ */
+export function drawBoxes(layer, found, boxes) {
+  const unit = found.width / (layer.clientWidth || 640); // of a pixel on the screen
+  const area = (row) => (row.x1 - row.x0) * (row.y1 - row.y0);
+  const taken = [];
+  const placed = [...boxes].sort((a, b) => (b.score ?? 1) - (a.score ?? 1)).map((row) => {
+    const words = row.score === undefined || row.score === null ? row.name : `${row.name} ${number(row.score)}`;
+    const wide = (7 * words.length + 6) * unit;
+    const place = { x: Math.max(0, Math.min(row.x0 + 3 * unit, found.width - wide)), y: Math.max(0, row.y0) + 13 * unit, wide };
+    const free = !row.quiet && !taken.some((one) =>
+      Math.abs(one.y - place.y) < 14 * unit && place.x < one.x + one.wide && one.x < place.x + wide);
+    if (free) taken.push(place);
+    return { ...row, words, place, quiet: !free };
+  });
+  placed.sort((a, b) => area(b) - area(a));
+  layer.replaceChildren(...placed.map((row) => box(row, unit)));
+}
+
+function box(row, unit) {
+  return svg(
+    "g",
+    { class: row.quiet ? `${row.kind} quiet` : row.kind, "data-key": row.key, tabindex: -1 },
+    svg("rect", { x: row.x0, y: row.y0, width: row.x1 - row.x0, height: row.y1 - row.y0 }, svg("title", {}, row.words)),
+    svg("text", { x: row.place.x, y: row.place.y, style: `font-size:${12 * unit}px;stroke-width:${3 * unit}px` }, row.words),
+  );
+}
+
+/** What bears the same key lights up together, under the pointer or with the focus. */
+export function lightTogether(root) {
+  const light = (event, on) => {
+    const key = event.target.closest("[data-key]")?.dataset.key;
+    if (key === undefined) return;
+    for (const one of root.querySelectorAll("[data-key]")) if (one.dataset.key === key) one.classList.toggle("on", on);
+  };
+  for (const name of ["mouseover", "focusin"]) root.addEventListener(name, (event) => light(event, true));
+  for (const name of ["mouseout", "focusout"]) root.addEventListener(name, (event) => light(event, false));
+}
