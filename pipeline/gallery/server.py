@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
 STATIC: Final = Path(__file__).parent / "static"
 _HITS: Final = 24  # of a search
+_PICTURES: Final = max(2, (os.cpu_count() or 2) // 2)  # made at a time; questions come first
 
 
 def make_app(root: Path, hosts: Collection[str]) -> ASGIApp:
@@ -52,6 +56,7 @@ class _Desk:
     def __init__(self, root: Path) -> None:
         shelf = Shelf(root)
         self._media = Media(shelf)
+        self._few = asyncio.Semaphore(_PICTURES)
         self._questions: dict[str, Callable[[dict[str, str]], Any]] = {
             "overview": lambda _: questions.overview(shelf),
             "images": lambda given: questions.images(shelf, given),
@@ -78,8 +83,14 @@ class _Desk:
         except ValueError as error:
             return JSONResponse({"problem": f"a number was expected: {error}"}, 422)
 
-    def picture(self, request: Request) -> Response:
+    async def picture(self, request: Request) -> Response:
         """An image of the store, or a part of one, as JPEG."""
+        async with self._few:
+            if await request.is_disconnected():  # scrolled past while it waited
+                return Response(status_code=204)
+            return await run_in_threadpool(self._picture, request)
+
+    def _picture(self, request: Request) -> Response:
         try:
             content = self._pixels(request.path_params["kind"], dict(request.query_params))
         except (RCError, ValueError) as error:

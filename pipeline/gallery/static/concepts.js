@@ -2,7 +2,7 @@
 
 import { histogram } from "./charts.js";
 import { ask, picture } from "./data.js";
-import { announce, el, number, percent, table } from "./dom.js";
+import { announce, decimal, el, number, percent, table } from "./dom.js";
 import { go } from "./route.js";
 
 const WAYS = {
@@ -40,7 +40,7 @@ function pool(rows, wanted) {
     ["concept", (row) => row.concept, "words", (row) => row.concept],
     ["regions", (row) => number(row.regions), "", (row) => row.regions],
     ["images", (row) => number(row.images), "", (row) => row.images],
-    ["mean probability", (row) => number(row.probability), "", (row) => row.probability],
+    ["mean probability", (row) => decimal(row.probability), "", (row) => row.probability],
     ["captions agree", (row) => percent(row.in_caption), "", (row) => row.in_caption],
     ["images that mention it", (row) => number(row.mentioned), "", (row) => row.mentioned],
   ];
@@ -83,7 +83,7 @@ function pairs(found, like) {
   return [
     el("p", { class: "soft" }, `The ${number(found.pairs.length)} pairs that are nearest in the space of texts: the teacher can hardly tell them apart.${only}`),
     table(
-      [["concept", (row) => link(row.concept), "words"], ["near", (row) => link(row.near), "words"], ["cosine", (row) => number(row.cosine, 4)]],
+      [["concept", (row) => link(row.concept), "words"], ["near", (row) => link(row.near), "words"], ["cosine", (row) => decimal(row.cosine, 4)]],
       kept,
     ),
   ];
@@ -103,7 +103,7 @@ export async function concept(page, given) {
       { class: "two" },
       el("section", { class: "card" }, el("h2", {}, "How sure"), histogram(counts, "probability")),
       el("section", { class: "card" }, el("h2", {}, "Nearest in the space of texts"),
-        table([["concept", (row) => row.concept, "words"], ["cosine", (row) => number(row.cosine, 3)]], found.near, (row) => go("concept", { name: row.concept }))),
+        table([["concept", (row) => row.concept, "words"], ["cosine", (row) => decimal(row.cosine, 3)]], found.near, (row) => go("concept", { name: row.concept }))),
     ),
     el("h2", {}, "Surest regions"), crops(found.surest),
     el("h2", {}, "Least sure of those kept"), crops(found.unsure),
@@ -118,7 +118,7 @@ export function crops(rows) {
       "a",
       { href: `#image?${new URLSearchParams({ id: row.image_id })}`, title: `${row.image_id}, region ${row.region}` },
       crop(row),
-      `${row.concept ?? ""} ${number(row.score ?? row.probability)}`,
+      `${row.concept ?? ""} ${decimal(row.score ?? row.probability)}`,
     )));
 }
 

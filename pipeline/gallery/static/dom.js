@@ -30,6 +30,11 @@ export function number(value, digits = 2) {
   return value.toFixed(digits);
 }
 
+/** A number of a scale that has no whole ones, such as a probability: 1 is 1.00. */
+export function decimal(value, digits = 2) {
+  return value === null || value === undefined ? "" : value.toFixed(digits);
+}
+
 /** A share as per cent. */
 export const percent = (value) =>
   value === null || value === undefined ? "" : `${(100 * value).toFixed(1)} %`;

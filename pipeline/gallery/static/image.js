@@ -1,7 +1,7 @@
 // One photograph, with everything that is said about it.
 
 import { ask } from "./data.js";
-import { el, number, table } from "./dom.js";
+import { decimal, el, table } from "./dom.js";
 import { filtersOf } from "./images.js";
 import { go } from "./route.js";
 import { compare } from "./sides.js";
@@ -86,10 +86,10 @@ function regionTable(rows, id) {
   const made = table(
     [
       ["concept", (row) => row.concept, "words"],
-      ["prob.", (row) => number(row.probability)],
-      ["cosine", (row) => number(row.cosine)],
-      ["margin", (row) => number(row.margin)],
-      ["objectness", (row) => number(row.objectness)],
+      ["prob.", (row) => decimal(row.probability)],
+      ["cosine", (row) => decimal(row.cosine)],
+      ["margin", (row) => decimal(row.margin)],
+      ["objectness", (row) => decimal(row.objectness)],
       ["caption", (row) => (row.in_caption === null ? "" : row.in_caption ? "yes" : "no")],
     ],
     rows,

@@ -2,7 +2,7 @@
 // the ground truth, two sets of pseudo-labels.
 
 import { ask } from "./data.js";
-import { announce, el, number, table } from "./dom.js";
+import { announce, decimal, el, table } from "./dom.js";
 import { drawBoxes, lightTogether, stage } from "./stage.js";
 
 const SAME = 0.5; // overlap from which two boxes are about the same region
@@ -80,8 +80,8 @@ function differences(rows) {
   const sorted = [...rows].sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state) || score(b) - score(a)).slice(0, 200);
   const made = table(
     [
-      ["left", (row) => row.left?.name ?? "", "words"], ["", (row) => number(row.left?.score)],
-      ["right", (row) => row.right?.name ?? "", "words"], ["", (row) => number(row.right?.score)],
+      ["left", (row) => row.left?.name ?? "", "words"], ["", (row) => decimal(row.left?.score)],
+      ["right", (row) => row.right?.name ?? "", "words"], ["", (row) => decimal(row.right?.score)],
       ["", (row) => WORDS[row.state], "words"],
     ],
     sorted,

@@ -1,7 +1,7 @@
 // A photograph with boxes drawn over it.
 
 import { picture } from "./data.js";
-import { el, number, svg } from "./dom.js";
+import { decimal, el, svg } from "./dom.js";
 
 /**
  * A photograph and an empty layer for boxes.
@@ -27,25 +27,31 @@ export function drawBoxes(layer, found, boxes) {
   const area = (row) => (row.x1 - row.x0) * (row.y1 - row.y0);
   const taken = [];
   const placed = [...boxes].sort((a, b) => (b.score ?? 1) - (a.score ?? 1)).map((row) => {
-    const words = row.score === undefined || row.score === null ? row.name : `${row.name} ${number(row.score)}`;
-    const wide = (7 * words.length + 6) * unit;
+    const said = `${row.name} ${decimal(row.score)}`.trim();
+    const wide = (7 * said.length + 6) * unit;
     const place = { x: Math.max(0, Math.min(row.x0 + 3 * unit, found.width - wide)), y: Math.max(0, row.y0) + 13 * unit, wide };
     const free = !row.quiet && !taken.some((one) =>
       Math.abs(one.y - place.y) < 14 * unit && place.x < one.x + one.wide && one.x < place.x + wide);
     if (free) taken.push(place);
-    return { ...row, words, place, quiet: !free };
+    return { ...row, words: said, place, quiet: !free };
   });
   placed.sort((a, b) => area(b) - area(a));
-  layer.replaceChildren(...placed.map((row) => box(row, unit)));
+  layer.replaceChildren(...placed.map(frame), ...placed.map((row) => words(row, unit)));
 }
 
-function box(row, unit) {
+function frame(row) {
   return svg(
     "g",
-    { class: row.quiet ? `${row.kind} quiet` : row.kind, "data-key": row.key, tabindex: -1 },
+    { class: row.kind, "data-key": row.key, tabindex: -1 },
     svg("rect", { x: row.x0, y: row.y0, width: row.x1 - row.x0, height: row.y1 - row.y0 }, svg("title", {}, row.words)),
-    svg("text", { x: row.place.x, y: row.place.y, style: `font-size:${12 * unit}px;stroke-width:${3 * unit}px` }, row.words),
   );
+}
+
+function words(row, unit) {
+  return svg("text", {
+    class: row.quiet ? "quiet" : "", "data-key": row.key, x: row.place.x, y: row.place.y,
+    style: `font-size:${12 * unit}px;stroke-width:${3 * unit}px`,
+  }, row.words);
 }
 
 /** What bears the same key lights up together, under the pointer or with the focus. */
