@@ -6,20 +6,23 @@ filters one part by a predicate; `write_database` hands the views on to other cl
 
 from pipeline.sql.connection import connect, open_locked
 from pipeline.sql.database import write_database
+from pipeline.sql.limits import holding, too_late, within
 from pipeline.sql.predicate import check_predicate, matching
 from pipeline.sql.relations import Relations
-from pipeline.sql.statements import batches, keep, pins_in, query, within
+from pipeline.sql.statements import batches, keep, pins_in, query
 
 __all__ = [
     "Relations",
     "batches",
     "check_predicate",
     "connect",
+    "holding",
     "keep",
     "matching",
     "open_locked",
     "pins_in",
     "query",
+    "too_late",
     "within",
     "write_database",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -11,6 +12,7 @@ import duckdb
 
 from pipeline.sql import relations as named
 from pipeline.sql.views import add_rows, add_views
+from schemas.errors import ArtifactNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +58,13 @@ def open_locked(
     """An in-memory connection that can read the given files and nothing else."""
     # Statements may read this folder: it is DuckDB's alone, made when needed and then removed.
     spill = Path(tempfile.gettempdir()) / f"rc-sql-{uuid4().hex}"
-    config = {**_LOCKED, "temp_directory": str(spill), "memory_limit": f"{memory_mb}MB"}
+    half = shutil.disk_usage(spill.parent).free // 2  # of the disk is left to everybody else
+    config = {
+        **_LOCKED,
+        "temp_directory": str(spill),
+        "max_temp_directory_size": f"{half // 2**20}MiB",
+        "memory_limit": f"{memory_mb}MB",
+    }
     connection = duckdb.connect(":memory:", config=config)
     if threads:
         connection.execute(f"SET threads = {threads}")
@@ -108,4 +116,9 @@ def _add_pinned(
     fill(connection, relations)
     connection.execute("SET search_path = 'main'")
     view = name.partition("@")[0]
-    connection.execute(f'CREATE VIEW main."{name}" AS FROM {schema}."{view}"')
+    try:
+        connection.execute(f'CREATE VIEW main."{name}" AS FROM {schema}."{view}"')
+    except duckdb.CatalogException:
+        raise ArtifactNotFoundError(
+            f"'{name}' is not there: that artifact, or what it was made from, has no {view}"
+        ) from None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import duckdb
 
+from pipeline.sql import syntax
 from pipeline.sql.connection import open_locked
 from pipeline.sql.relations import of_part
 from pipeline.sql.statements import batches, first_line, query
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipeline.store.artifact import Artifact
-
-_CLOCKS: Final = (
-    "current_date|current_time|current_timestamp|localtime|localtimestamp|tablesample|sample"
-)
 
 
 def matching(labels: Artifact, number: int, predicate: str) -> Iterator[pa.RecordBatch]:
@@ -60,14 +56,11 @@ def check_predicate(connection: duckdb.DuckDBPyConnection, predicate: str) -> No
         raise QueryError(
             f"--where takes one SQL predicate, such as 'probability > 0.5': {first_line(error)}"
         ) from None
-    fickle = connection.execute(
-        "SELECT DISTINCT function_name FROM duckdb_functions() "
-        "WHERE stability != 'CONSISTENT' AND regexp_full_match(function_name, '\\w+')"
-    ).fetchall()
-    words = "|".join(name for (name,) in fickle)
-    if found := re.search(rf'\b({words})"?\s*\(|\b({_CLOCKS})\b', predicate, re.IGNORECASE):
-        word = found[1] or found[2]
+    nodes = syntax.tree(connection, f"SELECT (\n{predicate}\n)")
+    if not syntax.only_selects(nodes):
+        raise QueryError("--where takes one SQL predicate, and a predicate changes nothing")
+    if found := syntax.fickle(connection, nodes):
         raise QueryError(
-            f"--where must choose the same regions every time, so it may not use {word}; "
+            f"--where must choose the same regions every time, so it may not use {found}; "
             "choose by columns of the rows"
         )

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-import threading
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import duckdb
 import pyarrow as pa
 
+from pipeline.sql import syntax
 from schemas.errors import QueryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_LONGEST: Final = 400  # characters of what DuckDB says
 _EXPLAIN: Final = re.compile(r"\s*EXPLAIN\s+(?:ANALYZE\s+)?", re.IGNORECASE)
 _QUOTED: Final = r"'(?:[^']|'')*'|\$\$.*?\$\$|--[^\n]*|/\*.*?\*/"  # where an @ is no name
 _PIN: Final = re.compile(
@@ -89,39 +89,16 @@ def keep(connection: duckdb.DuckDBPyConnection, name: str, statement: str) -> No
         raise QueryError(first_line(error)) from None
 
 
-@contextmanager
-def within(connection: duckdb.DuckDBPyConnection, seconds: float | None) -> Iterator[None]:
-    """Interrupt what the connection does inside after some seconds; never, if None.
-
-    Raises:
-        QueryError: If it took longer.
-    """
-    if seconds is None:
-        yield
-        return
-    late = threading.Event()
-
-    def stop() -> None:
-        late.set()
-        connection.interrupt()
-
-    timer = threading.Timer(seconds, stop)
-    timer.start()
-    try:
-        yield
-    except (QueryError, duckdb.Error) as error:
-        if not late.is_set():
-            raise
-        raise QueryError(
-            f"no answer within {seconds:g} s: ask for less, with LIMIT or WHERE, or allow more"
-        ) from error
-    finally:
-        timer.cancel()
-
-
 def first_line(error: object) -> str:
-    """What DuckDB says is wrong, without the statement it repeats below."""
-    return str(error).splitlines()[0]
+    """What DuckDB says is wrong, without the statement it repeats below.
+
+    It may quote what is in the store, so nothing in it is left that a terminal would obey.
+    """
+    line = (str(error).splitlines() or [type(error).__name__])[0][:_LONGEST]
+    said = "".join(sign if sign.isprintable() else "�" for sign in line)
+    if isinstance(error, duckdb.OutOfMemoryException | MemoryError):
+        said += "; ask for less, with LIMIT or WHERE, or allow more memory"
+    return said
 
 
 def _with_pins_quoted(statement: str) -> str:
@@ -137,11 +114,11 @@ def _only_reads(connection: duckdb.DuckDBPyConnection, statement: str) -> bool:
     explained = _EXPLAIN.match(statement)
     if kinds == ["EXPLAIN"] and explained:
         return _only_reads(connection, statement[explained.end() :])
-    return kinds == ["SELECT"]
+    return kinds == ["SELECT"] and syntax.only_selects(syntax.tree(connection, statement))
 
 
 def _read(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
     try:
         yield from reader
-    except (duckdb.Error, pa.ArrowException, OSError) as error:
+    except (duckdb.Error, pa.ArrowException, OSError, MemoryError) as error:
         raise QueryError(first_line(error)) from None

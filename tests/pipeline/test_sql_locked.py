@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline import sql
-from schemas.errors import QueryError
+from schemas.errors import ArtifactNotFoundError, QueryError
 from tests.pipeline.helpers import contents, make_all
 
 if TYPE_CHECKING:
@@ -91,6 +91,15 @@ HOSTILE = [
     "WITH x AS (INSERT INTO images SELECT * FROM images RETURNING *) FROM x",
     "WITH x AS (DELETE FROM images RETURNING *) FROM x",
     "WITH x AS (UPDATE images SET width = 0 RETURNING *) FROM x",
+    # writing from inside a SELECT, also into files that may be read
+    "WITH x AS (COPY (SELECT 1) TO '{inside}' (FORMAT csv, USE_TMP_FILE false)) SELECT 1",
+    "WITH x AS MATERIALIZED (COPY (SELECT 1) TO '{inside}') FROM x",
+    "WITH x AS (COPY (SELECT 1) TO '{outside}/stolen.csv') FROM x",
+    "WITH y AS (WITH x AS (COPY (SELECT 1) TO '{inside}' (USE_TMP_FILE false)) FROM x) FROM y",
+    "SELECT 1 UNION ALL (WITH x AS (COPY (SELECT 1) TO '{inside}' (USE_TMP_FILE false)) FROM x)",
+    "EXPLAIN ANALYZE WITH x AS (COPY (SELECT 1) TO '{inside}' (USE_TMP_FILE false)) FROM x",
+    "FROM query('WITH x AS (COPY (SELECT 1) TO ''{inside}'' (USE_TMP_FILE false)) FROM x')",
+    "WITH x AS (COPY (SELECT 1) TO 'rows.csv' (PARTITION_BY (a))) FROM x",
     # files by table function, by name, by URL
     "FROM '{outside}/secret.csv'",
     "FROM '{outside}/secret.parquet'",
@@ -119,11 +128,34 @@ HOSTILE = [
     "FROM read_parquet('s3://bucket/a.parquet')",
     "FROM read_csv('/proc/self/environ')",
     "SELECT getenv('HOME')",
+    "FROM duckdb_secrets()",
+    "FROM which_secret('s3://bucket', 's3')",
+    "FROM duckdb_extensions()",
+    'FROM "{outside}/secret.parquet"',
+    "FROM read_parquet(['{inside}', '{outside}/secret.parquet'])",
+    "FROM read_parquet('{inside}*')",
+    "FROM read_single_csv_file('{outside}/secret.csv')",
+    "FROM parquet_kv_metadata('{outside}/secret.parquet')",
+    "FROM read_text('file://{outside}/secret.csv')",
+    "FROM read_text('/dev/stdin')",
+    "SUMMARIZE '{outside}/secret.csv'",
+    "FROM json_execute_serialized_sql(json_serialize_sql('FROM read_text(''/etc/passwd'')'))",
+    "SELECT (SELECT sum(length(content)) FROM read_blob('{outside}/**'))",
+    "FROM enable_logging('FileSystem', storage := 'file', storage_path := '{outside}')",
+    "FROM disable_profiling()",
+    "FROM arrow_scan(1, 2, 3)",
+    "FROM sqlite_scan('{outside}/x.db', 't')",
     # more or less than one statement
     "SELECT 1; SELECT 2",
     "SELECT 1; DROP VIEW images",
     "SELECT 1; COPY images TO '{outside}/stolen.csv'",
     "SELECT 1 /* ; */; DELETE FROM images --",
+    ";;; DROP VIEW images",
+    "EXPLAIN ANALYZE SELECT 1; DROP VIEW images",
+    "SELECT 1 -- \n; COPY images TO '{outside}/stolen.csv'",
+    "/* SELECT 1",
+    "\uff33\uff25\uff2c\uff25\uff23\uff34 1",
+    "\\! ls",
     "",
     ";",
     "-- nothing",
@@ -208,6 +240,18 @@ PREDICATES = [
     "now() > '2020-01-01'",
     "current_date > '2020-01-01'",
     "uuid() > 'a'",
+    "random/**/() > 0.5",
+    "main.random /* */ () > 0.5",
+    "ago(INTERVAL 1 DAY) > '2020-01-01'",
+    "pg_sleep(1) IS NULL",
+    "list_contains(list_transform([1], lambda x: x + random()), 1)",
+    "EXISTS (FROM query('SELECT ran' || 'dom() > 0.5'))",
+    "EXISTS (FROM json_execute_serialized_sql(json_serialize_sql('SELECT random()')))",
+    "EXISTS (FROM duckdb_memory() WHERE memory_usage_bytes % 2 = 1)",
+    "EXISTS (FROM duckdb_settings)",
+    "region IN (SELECT region FROM pseudo_labels TABLESAMPLE 10%)",
+    "region IN (WITH x AS (COPY (SELECT 1) TO '{outside}/stolen.csv') SELECT 1)",
+    "NOT " * 3000 + "kept",
     "region IN (SELECT region FROM pseudo_labels USING SAMPLE 1)",
 ]
 
@@ -238,7 +282,48 @@ def test_a_predicate_is_one_expression_over_the_labels_or_is_refused(
         "region = (SELECT min(region) FROM pseudo_labels)",
         "list_contains(top_ids, 0)",
         "concept <> 'now'",
+        "concept <> 'sample'",
+        "concept <> 'random() or now (here)'",
+        "region IN (FROM range(3))",
+        "concept IN (WITH d AS (SELECT concept FROM pseudo_labels) FROM d)",
+        " OR ".join(f"region = {number}" for number in range(2000)),
     ],
 )
 def test_an_honest_predicate_is_answered(made: dict[str, Artifact], predicate: str) -> None:
     list(sql.matching(made["pseudo_labels"], 0, predicate))
+
+
+def test_what_is_said_of_a_mistake_obeys_no_terminal_and_is_short(
+    made: dict[str, Artifact],
+) -> None:
+    for statement in (
+        "SELECT error(chr(27) || ']0;owned' || chr(7) || chr(155) || '31m')",
+        "SELECT (chr(27) || '[31m')::INTEGER",
+        "SELECT repeat('x', 100000)::INTEGER",
+    ):
+        with pytest.raises(QueryError) as said:
+            ask(made, statement)
+        assert str(said.value).isprintable()
+        assert len(str(said.value)) < 500
+
+
+def test_a_pin_of_a_table_without_that_view_is_a_sentence(made: dict[str, Artifact]) -> None:
+    name = f"mentions@{made['images'].manifest.fingerprint[:6]}"
+    with pytest.raises(ArtifactNotFoundError, match="no artifact matches 'concepts@"):
+        sql.connect(made["images"].root, names=[name])
+    judged = f"judged_labels@{made['pseudo_labels'].manifest.fingerprint[:6]}"
+    with sql.connect(made["images"].root, names=[judged]) as connection:
+        assert sql.batches(sql.query(connection, f"FROM {judged}")).read_all().num_rows > 0
+
+
+@pytest.mark.parametrize(
+    "name", ["sto're", "sto[re]", "st*re", "st?re", 'st"ore', "st{o}re", "ö ü"]
+)
+def test_a_store_may_be_called_anything(tmp_path: Path, name: str) -> None:
+    made = make_all(tmp_path / name, count=3)
+    make_all(tmp_path / "store", count=5)  # what a pattern would match besides
+    assert ask(made, "SELECT count(*) AS n FROM pseudo_labels") == [
+        {"n": made["pseudo_labels"].manifest.rows}
+    ]
+    sql.write_database(tmp_path / name, tmp_path / "out.duckdb")
+    assert list(sql.matching(made["pseudo_labels"], 0, "true"))
