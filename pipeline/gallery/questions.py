@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pipeline.gallery.sides import sources
 from pipeline.store.artifact import stream
 from pipeline.what_if import Thresholds, forecast
-from schemas.errors import OptionError, QueryError
+from schemas.errors import ArtifactNotFoundError, OptionError, QueryError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,7 +104,7 @@ def _looked_at(shelf: Shelf, asked: Mapping[str, str]) -> str:
 def _choices(shelf: Shelf, shown: str) -> dict[str, Any]:
     """What the filters can be set to."""
     splits = shelf.once(
-        ("splits", shown),
+        ("splits", shelf.chosen(shown)),
         lambda: shelf.ask(
             "SELECT DISTINCT split FROM images WHERE split IS NOT NULL ORDER BY 1 LIMIT 50",
             labels=shown,
@@ -247,21 +247,33 @@ def training(shelf: Shelf) -> list[dict[str, Any]]:
 
 def evaluations(shelf: Shelf) -> list[dict[str, Any]]:
     """Every evaluation of the store, the newest first: what it was of, and its main metrics."""
-    found = []
+    return [
+        {
+            "artifact": artifact.address,
+            "model": artifact.manifest.inputs.get("model", ""),
+            "boxes": _protocol(artifact).get("boxes", ""),
+            "metrics": [row for row in _metrics(artifact) if not row["category"]],
+        }
+        for artifact in shelf.artifacts()
+        if artifact.manifest.artifact == "metrics"
+    ]
+
+
+def evaluation(shelf: Shelf, asked: Mapping[str, str]) -> dict[str, Any]:
+    """One evaluation: metrics by category, confusions and curves.
+
+    Raises:
+        ArtifactNotFoundError: If there is none of that address.
+    """
     for artifact in shelf.artifacts():
-        if artifact.manifest.artifact == "metrics":
-            rows = [row for batch in stream(artifact.files()) for row in batch.to_pylist()]
-            found.append(
-                {
-                    "artifact": artifact.address,
-                    "model": artifact.manifest.inputs.get("model", ""),
-                    "boxes": _protocol(artifact).get("boxes", ""),
-                    "metrics": [row for row in rows if not row["category"]],
-                    "categories": [row for row in rows if row["category"]],
-                    **_beside(artifact),
-                }
-            )
-    return found
+        if artifact.manifest.artifact == "metrics" and artifact.address == asked.get("artifact"):
+            categories = [row for row in _metrics(artifact) if row["category"]]
+            return {"categories": categories, **_beside(artifact)}
+    raise ArtifactNotFoundError("there is no evaluation of that name")
+
+
+def _metrics(artifact: Artifact) -> list[Row]:
+    return [row for batch in stream(artifact.files()) for row in batch.to_pylist()]
 
 
 def _protocol(artifact: Artifact) -> dict[str, Any]:

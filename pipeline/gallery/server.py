@@ -62,12 +62,13 @@ class _Desk:
             "images": lambda given: questions.images(shelf, given),
             "image": lambda given: questions.image(shelf, given),
             "side": lambda given: side(shelf, given),
-            "concepts": lambda given: questions.concepts(shelf, given),
+            "concepts": lambda given: _concepts(shelf, given),
             "concept": lambda given: questions.concept(shelf, given),
             "synonyms": lambda given: _synonyms(shelf, given),
             "what-if": lambda given: questions.what_if(shelf, given),
             "training": lambda _: questions.training(shelf),
             "evaluations": lambda _: questions.evaluations(shelf),
+            "evaluation": lambda given: questions.evaluation(shelf, given),
             "search": lambda given: _search(root, given),
         }
 
@@ -107,8 +108,13 @@ class _Desk:
         return self._media.crop(image_id, box, labels)
 
 
+def _concepts(shelf: Shelf, given: dict[str, str]) -> Any:
+    labels = shelf.chosen(given.get("labels", ""))
+    return shelf.once(("concepts", labels), lambda: questions.concepts(shelf, {"labels": labels}))
+
+
 def _synonyms(shelf: Shelf, given: dict[str, str]) -> Any:
-    labels = given.get("labels", "")
+    labels = shelf.chosen(given.get("labels", ""))
     return shelf.once(("synonyms", labels), lambda: synonyms(shelf, labels))
 
 

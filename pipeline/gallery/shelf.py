@@ -92,10 +92,14 @@ class Shelf:
         """Addresses of all sets of images, the newest first."""
         return self._addresses(IMAGES.name, IMAGES.version)
 
+    def chosen(self, labels: str) -> str:
+        """The address that is looked at if `labels` are asked for; empty if there is nothing."""
+        known = self.labels()
+        return labels if labels in (*known, *self.images()) else next(iter(known), "")
+
     def shown(self, table: str, labels: str = "") -> Artifact | None:
         """The artifact of a table behind the pseudo-labels that are looked at, else the newest."""
-        found = self.artifacts()
-        chosen = labels or next(iter(self.labels()), "")
+        found, chosen = self.artifacts(), self.chosen(labels)
         for artifact in found:
             if artifact.address == chosen and (behind := catalog.ancestor(artifact, (table,))):
                 return behind
@@ -126,9 +130,7 @@ class Shelf:
 
     def _connection(self, labels: str) -> tuple[Any, threading.Lock]:
         """A connection, and the lock of whoever uses it."""
-        known = self.labels()
-        asked = labels in known or labels in self.images()
-        chosen = labels if asked else next(iter(known), "")
+        chosen = self.chosen(labels)
         with self._lock:
             if chosen not in self._open:
                 prefer = [chosen] if chosen else []

@@ -2,7 +2,7 @@
 
 import { lineChart } from "./charts.js";
 import { ask } from "./data.js";
-import { el, number, percent, table } from "./dom.js";
+import { decimal, el, number, percent, table } from "./dom.js";
 
 const AXES = new Set(["step", "images", "learning_rate"]);
 
@@ -42,7 +42,24 @@ export async function evaluation(page) {
       ),
     );
   }
-  for (const one of found) page.append(details(one));
+  for (const one of found) page.append(folded(one, one === found[0]));
+}
+
+/** An evaluation that tells more once it is opened. */
+function folded(one, open) {
+  const place = el("div");
+  const made = el("details", { open }, el("summary", {}, `${one.artifact}: ${one.model}, ${one.boxes}`), place);
+  const fill = async () => {
+    if (!made.open || place.childElementCount) return;
+    try {
+      place.replaceChildren(details(await ask("evaluation", { artifact: one.artifact })));
+    } catch (error) {
+      place.replaceChildren(el("p", { class: "problem" }, error.message));
+    }
+  };
+  made.addEventListener("toggle", fill);
+  if (open) fill();
+  return made;
 }
 
 function details(one) {
@@ -55,20 +72,15 @@ function details(one) {
   const metric = worst.some((row) => row.metric === "top1") ? "top1" : "AP50";
   const ranked = worst.filter((row) => row.metric === metric).sort((a, b) => a.value - b.value);
   return el(
-    "details",
-    {},
-    el("summary", {}, `${one.artifact}: ${one.model}, ${one.boxes}`),
-    el(
-      "div",
-      { class: "two" },
-      lines.length ? el("section", { class: "card" }, el("h2", {}, "Precision over recall"), lineChart(lines, { x: "recall", y: "precision", range: [0, 1] })) : null,
-      el("section", { class: "card" }, el("h2", {}, "What was called what"),
-        table(
-          [["truth", (row) => row.truth ?? "background", "words"], ["called", (row) => row.called ?? "missed", "words"], ["count", (row) => number(row.count)], ["score", (row) => number(row.mean_score)]],
-          one.confusions.filter((row) => row.truth !== row.called).slice(0, 15),
-        )),
-      el("section", { class: "card" }, el("h2", {}, `Categories by ${metric}, the poorest first`),
-        table([["category", (row) => row.category, "words"], [metric, (row) => percent(row.value)], ["objects", (row) => number(row.count)]], ranked.slice(0, 25))),
-    ),
+    "div",
+    { class: "two" },
+    lines.length ? el("section", { class: "card" }, el("h2", {}, "Precision over recall"), lineChart(lines, { x: "recall", y: "precision", range: [0, 1] })) : null,
+    el("section", { class: "card" }, el("h2", {}, "What was called what"),
+      table(
+        [["truth", (row) => row.truth ?? "background", "words"], ["called", (row) => row.called ?? "missed", "words"], ["count", (row) => number(row.count)], ["score", (row) => decimal(row.mean_score)]],
+        one.confusions.filter((row) => row.truth !== row.called).slice(0, 15),
+      )),
+    el("section", { class: "card" }, el("h2", {}, `Categories by ${metric}, the poorest first`),
+      table([["category", (row) => row.category, "words"], [metric, (row) => percent(row.value)], ["objects", (row) => number(row.count)]], ranked.slice(0, 25))),
   );
 }

@@ -3,6 +3,8 @@
 import { ask } from "./data.js";
 import { el, number, svg, table } from "./dom.js";
 
+const FEW = 12; // artifacts of a layer of the graph
+
 export async function overview(page) {
   const found = await ask("overview");
   page.append(
@@ -17,12 +19,12 @@ export async function overview(page) {
       tile(sum(found.refused, "records"), "records refused"),
     ),
     el("h2", {}, "Lineage"),
-    el("div", { class: "card wide" }, lineage(found)),
+    ...lineageCard(found),
     el("h2", {}, "Artifacts"),
     table(
       [
         ["artifact", (row) => el("code", {}, row.artifact)],
-        ["stage", (row) => row.stage],
+        ["stage", (row) => row.stage, "words"],
         ["rows", (row) => number(row.rows)],
         ["MB", (row) => number(row.bytes / 1e6, 2)],
         ["refused", (row) => number(row.dropped)],
@@ -36,7 +38,7 @@ export async function overview(page) {
       ? table(
           [
             ["artifact", (row) => el("code", {}, row.artifact)],
-            ["reason", (row) => row.reason],
+            ["reason", (row) => row.reason, "words"],
             ["records", (row) => number(row.records)],
           ],
           found.refused,
@@ -49,22 +51,41 @@ const sum = (rows, name) => rows.reduce((total, row) => total + (row[name] ?? 0)
 const tile = (value, words) =>
   el("div", { class: "card" }, el("b", {}, typeof value === "number" ? number(value) : value), words);
 
-/** Artifacts as boxes, from left to right in the order they are made from each other. */
-function lineage({ artifacts, lineage: edges }) {
+/** The graph; of many artifacts that lie side by side only the newest, until all are asked for. */
+function lineageCard(found) {
+  const card = el("div", { class: "card wide lineage", tabindex: 0, "aria-label": "lineage" });
+  const all = layers(found);
+  const few = all.map((names) => names.slice(-FEW));
+  const hidden = all.flat().length - few.flat().length;
+  card.append(drawing(few, found.lineage));
+  if (!hidden) return [card];
+  const more = el("button", { type: "button", onclick: () => { card.replaceChildren(drawing(all, found.lineage)); more.remove(); } },
+    `${number(hidden)} older ones, too`);
+  return [card, el("p", {}, more)];
+}
+
+/** Names of artifacts by how far they are from the sources, each layer from old to new. */
+function layers({ artifacts, lineage: edges }) {
+  const parents = new Map(artifacts.map(({ artifact }) => [artifact, []]));
+  for (const { artifact, made_from } of edges) parents.get(artifact)?.push(made_from);
   const depth = new Map();
-  const parents = (name) => edges.filter((edge) => edge.artifact === name).map((edge) => edge.made_from);
   const deep = (name) => {
     if (!depth.has(name)) {
       depth.set(name, 0);
-      depth.set(name, Math.max(-1, ...parents(name).map(deep)) + 1);
+      depth.set(name, Math.max(-1, ...(parents.get(name) ?? []).map(deep)) + 1);
     }
     return depth.get(name);
   };
-  const columns = [];
-  for (const { artifact } of [...artifacts].reverse()) (columns[deep(artifact)] ??= []).push(artifact);
+  const found = [];
+  for (const { artifact } of [...artifacts].reverse()) (found[deep(artifact)] ??= []).push(artifact);
+  return Array.from(found, (names) => names ?? []);
+}
+
+/** Artifacts as boxes, from left to right in the order they are made from each other. */
+function drawing(columns, edges) {
   const place = new Map();
-  columns.forEach((names, x) => names?.forEach((name, y) => place.set(name, [10 + x * 190, 10 + y * 44])));
-  const tall = 20 + 44 * Math.max(...columns.map((names) => names?.length ?? 0));
+  columns.forEach((names, x) => names.forEach((name, y) => place.set(name, [10 + x * 190, 10 + y * 44])));
+  const tall = 20 + 44 * Math.max(...columns.map((names) => names.length));
   const wide = 20 + 190 * columns.length;
   const chart = svg("svg", { viewBox: `0 0 ${wide} ${tall}`, width: wide, height: tall, class: "chart", role: "img",
     style: `width:${wide}px`, "aria-label": "which artifact was made from which" });
