@@ -239,10 +239,13 @@ def training(shelf: Shelf) -> list[dict[str, Any]]:
     for artifact in shelf.artifacts():
         if artifact.manifest.artifact in _CURVES and artifact.manifest.rows > 1:
             rows = [row for batch in stream(artifact.files()) for row in batch.to_pylist()]
-            step = max(1, len(rows) // _POINTS)
-            thinned = [*rows[:-1:step], rows[-1]]
-            found.append({"artifact": artifact.address, "rows": thinned})
+            found.append({"artifact": artifact.address, "rows": thinned(rows)})
     return found
+
+
+def thinned(rows: list[Row]) -> list[Row]:
+    """At most some hundreds of the rows of a curve, evenly, with the first and the last."""
+    return [*rows[: -1 : max(1, len(rows) // _POINTS)], rows[-1]]
 
 
 def evaluations(shelf: Shelf) -> list[dict[str, Any]]:
@@ -288,5 +291,7 @@ def _beside(artifact: Artifact) -> dict[str, Any]:
         rows = [row for batch in stream(files) for row in batch.to_pylist()] if files else []
         if name == "curves":
             rows = [row for row in rows if not row["category"]]
+        else:  # most are right, and would leave no room for those that are wrong
+            rows = [row for row in rows if row["truth"] != row["called"]]
         found[name] = rows[:most]
     return found

@@ -59,10 +59,7 @@ class Browser:
         for room in ("Page", "Runtime", "Log"):
             self._send(f"{room}.enable")
         self._send("Emulation.setFocusEmulationEnabled", enabled=True)
-        self._send(
-            "Emulation.setDeviceMetricsOverride",
-            width=width, height=height, deviceScaleFactor=1, mobile=False,
-        )  # fmt: skip
+        self.resize(width, height)
 
     def close(self) -> None:
         """End the browser and remove what it kept."""
@@ -72,8 +69,14 @@ class Browser:
         self._write.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def resize(self, width: int, height: int = 900) -> None:
+        """Make the page as wide and high as told."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self._send("Emulation.setDeviceMetricsOverride", **size)
+
     def open(self, address: str) -> None:
         """Go to an address and wait until its page is drawn."""
+        self.complaints.clear()
         self._send("Page.navigate", url="about:blank")
         self._send("Page.navigate", url=address)
         self.until("document.querySelector('[data-ready]') !== null")

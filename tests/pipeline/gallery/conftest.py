@@ -1,0 +1,105 @@
+"""A small store that all tests of the gallery look at, and a gallery that a browser can reach."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import uvicorn
+from starlette.testclient import TestClient
+
+from pipeline.gallery.server import make_app
+from stages.drawn.write import write_scenes
+from tests.pipeline.gallery.browser import CHROMIUM, Browser
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+HOST = "localhost:1"
+HOSTILE = '<img src=x onerror=alert(1)><script>alert(2)</script> a dog & "cat"'
+
+
+@pytest.fixture(scope="session")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of drawn scenes with labels, made by the real stages; one caption would run.
+
+    The teacher labels once among all concepts and once among those of the captions; a student
+    that was trained for a moment labels too, and both are evaluated.
+    """
+    from pipeline import api
+    from pipeline.demo import weights_folder
+
+    folder = tmp_path_factory.mktemp("gallery")
+    write_scenes(folder / "scenes", "scenes", 6, 3)
+    captions = folder / "scenes" / "annotations" / "captions_scenes.json"
+    content = json.loads(captions.read_text())
+    content["annotations"][0]["caption"] = HOSTILE
+    captions.write_text(json.dumps(content))
+    store, data = api.Store(folder / "store"), weights_folder()
+    images = store.run("ingest", sources=[str(folder / "scenes")])
+    store.run("extract-concepts", min_frequency=1)
+    model, weights = data / "teacher_model.json", data / "teacher.safetensors"
+    teacher = store.run("pretrain", model=str(model), pretrained=str(weights), steps=0)
+    embeddings = store.run("embed-concepts", templates="plain")
+    proposals = store.run("propose", random=True, regions=12)
+    small: dict[str, Any] = {"resize": "192x400"}
+    features = store.run("featurize", {"teacher": teacher}, whole_image=False, **small)
+    store.run("label", {"features": features}, temperature=0.05, among="captions")
+    labels = store.run("label", {"features": features}, temperature=0.05)
+    quick: dict[str, Any] = {
+        "steps": 2,
+        "log_every": 1,
+        "images_per_batch": 2,
+        "resize": ["192x400"],
+    }
+    student = store.run("train", {"pseudo_labels": labels}, learning_rate=0.05, **quick)
+    seen = store.run(
+        "featurize", {"teacher": student, "proposals": proposals}, whole_image=False, **small
+    )
+    store.run("label", {"features": seen, "embeddings": embeddings}, temperature=0.05)
+    for judged in (student, teacher):
+        inputs = {"images": images, "model": judged}
+        store.run("evaluate", inputs, templates="plain", pictures=False, **small)
+    store.run("label", {"features": features}, temperature=0.05)  # the newest again
+    return folder / "store"
+
+
+@pytest.fixture(scope="session")
+def client(root: Path) -> Iterator[TestClient]:
+    """Asks without a browser."""
+    with TestClient(make_app(root, [HOST]), base_url=f"http://{HOST}") as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def address(root: Path) -> Iterator[str]:
+    """A gallery that a browser can reach."""
+    import socket
+
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port = listening.getsockname()[1]
+        app = make_app(root, [f"127.0.0.1:{port}"])
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+        thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
+        thread.start()
+        deadline = time.monotonic() + 20
+        while not server.started and time.monotonic() < deadline:
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}"
+        server.should_exit = True
+        thread.join(10)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One browser for all tests; each opens its own page."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine")
+    opened = Browser()
+    yield opened
+    opened.close()
