@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pipeline import sql
 
@@ -67,24 +67,40 @@ def forecast(
             condition = thresholds.predicate()
             if where is not None:
                 condition = f"({where}) AND {condition}" if condition != "true" else where
-            statement = _STATEMENT.format(
-                condition=condition, quoted=condition.replace("'", "''"), drawn=drawn
-            )
-            yield from sql.batches(sql.query(connection, statement))
+            yield from sql.batches(sql.query(connection, statement(condition, drawn)))
+
+
+def statement(condition: str, drawn: int, judged: str = "judged_labels") -> str:
+    """The question that `forecast` asks for one condition.
+
+    Args:
+        condition: SQL over the rows of `judged`.
+        drawn: How many objects people drew; see `DRAWN`.
+        judged: Where the labels are, beside the object that each overlaps.
+    """
+    quoted = condition.replace("'", "''")
+    return _STATEMENT.format(condition=condition, quoted=quoted, drawn=drawn, judged=judged)
 
 
 def _objects(connection: Any) -> int:
-    """Ground-truth objects in the images that have pseudo-labels."""
-    asked = sql.query(
-        connection,
-        "SELECT coalesce(sum(len(objects)), 0) AS n FROM __labelled_images SEMI JOIN "
-        "_pseudo_labels USING (image_id)",
-    )
+    asked = sql.query(connection, DRAWN)
     return int(sql.batches(asked).read_all().column(0)[0].as_py())
 
 
-_STATEMENT = """
-WITH chosen AS (FROM judged_labels WHERE (
+# Ground-truth objects in the images that have pseudo-labels.
+DRAWN: Final = """
+SELECT coalesce(sum(len(objects)), 0) AS n
+FROM __labelled_images SEMI JOIN _pseudo_labels USING (image_id)
+"""
+# What `statement` reads of judged labels, small enough to be held in memory: 40 bytes a row.
+JUDGED: Final = """
+SELECT
+    hash(image_id) AS image_id, concept_id, probability, margin, objectness, cosine, in_caption,
+    object, truth, CASE WHEN truth IS NOT NULL THEN concept END AS concept
+FROM judged_labels
+"""
+_STATEMENT: Final = """
+WITH chosen AS (FROM {judged} WHERE (
 {condition}
 ))
 SELECT

@@ -56,11 +56,10 @@ class Media:
         return self._made(key, lambda: _cut(self._load(image_id, labels), corners), 160)
 
     def _load(self, image_id: str, labels: str) -> Image.Image:
-        rows = self._shelf.ask(
-            "SELECT * FROM images WHERE image_id = ? LIMIT 1",
-            [image_id],
-            self._shelf.home(image_id, labels),
-        )
+        asked = "SELECT * FROM images WHERE image_id = ? LIMIT 1"
+        rows = self._shelf.ask(asked, [image_id], labels)
+        if not rows:  # it may be of other images than those with labels
+            rows = self._shelf.ask(asked, [image_id], self._shelf.home(image_id, labels))
         if not rows:
             raise SourceError("there is no such image in the store")
         return Image.fromarray(load_image(rows[0]))

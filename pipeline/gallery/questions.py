@@ -6,21 +6,18 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.gallery.sides import sources
-from pipeline.store.artifact import stream
-from pipeline.what_if import Thresholds, forecast
-from schemas.errors import ArtifactNotFoundError, OptionError, QueryError
+from pipeline.what_if import DRAWN, JUDGED, Thresholds, statement
+from schemas.errors import OptionError, QueryError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipeline.gallery.shelf import Row, Shelf
-    from pipeline.store.artifact import Artifact
 
 PAGE: Final = 60  # images of a page
-_CURVES: Final = ("teachers", "rpns", "students", "detectors")
 _HIGHEST: Final = 1000  # images a visitor may ask for at once
+_NO_LABELS: Final = "there are no pseudo-labels yet to choose by; run 'rc label' first"
 _SHARES: Final = ("probability", "margin")
-_POINTS: Final = 400  # of a curve; a screen shows no more
 
 
 def overview(shelf: Shelf) -> dict[str, Any]:
@@ -63,7 +60,7 @@ def images(shelf: Shelf, asked: Mapping[str, str]) -> dict[str, Any]:
         values.append(asked["text"])
     if any(asked.get(name) for name in ("concept", *_SHARES)):
         if not shelf.has("pseudo_labels", shown):
-            raise QueryError("there are no pseudo-labels yet to choose by; run 'rc label' first")
+            raise QueryError(_NO_LABELS)
         inner, more = _regions_like(asked, conditions[0], edge)
         conditions.append(f"image_id IN ({inner})")
         values += more
@@ -196,19 +193,21 @@ def concept(shelf: Shelf, asked: Mapping[str, str]) -> dict[str, Any]:
 
 
 def what_if(shelf: Shelf, asked: Mapping[str, str]) -> Row:
-    """What thresholds would keep; see `pipeline.what_if.forecast`."""
+    """What thresholds would keep; see `pipeline.what_if.forecast`.
+
+    Every label is set beside the object it overlaps once; thresholds then ask those rows.
+    """
     given = {
         name: share(asked, name)
         for name in ("probability", "margin", "objectness")
         if asked.get(name)
     }
-    use = [asked["labels"]] if asked.get("labels") in shelf.labels() else []
-    rows = [
-        row
-        for batch in forecast(shelf.root, [Thresholds(**given)], None, use)
-        for row in batch.to_pylist()
-    ]
-    return dict(rows[0])
+    if not shelf.labels():
+        raise QueryError(_NO_LABELS)
+    labels = shelf.chosen(asked.get("labels", ""))
+    drawn = shelf.once(("drawn", labels), lambda: shelf.ask(DRAWN, labels=labels)[0]["n"])
+    question = statement(Thresholds(**given).predicate(), drawn, "judged")
+    return shelf.ask_kept("judged", JUDGED, question, labels)[0]
 
 
 def share(asked: Mapping[str, str], name: str) -> float:
@@ -231,67 +230,3 @@ def _whole(asked: Mapping[str, str], name: str, default: int, most: int) -> int:
     if not (words.isascii() and words.isdigit() and int(words) > 0):
         raise OptionError(f"{name} is a whole number from 1 on, not '{words[:40]}'")
     return min(int(words), most)
-
-
-def training(shelf: Shelf) -> list[dict[str, Any]]:
-    """The curves of every model of the store, the newest first."""
-    found = []
-    for artifact in shelf.artifacts():
-        if artifact.manifest.artifact in _CURVES and artifact.manifest.rows > 1:
-            rows = [row for batch in stream(artifact.files()) for row in batch.to_pylist()]
-            found.append({"artifact": artifact.address, "rows": thinned(rows)})
-    return found
-
-
-def thinned(rows: list[Row]) -> list[Row]:
-    """At most some hundreds of the rows of a curve, evenly, with the first and the last."""
-    return [*rows[: -1 : max(1, len(rows) // _POINTS)], rows[-1]]
-
-
-def evaluations(shelf: Shelf) -> list[dict[str, Any]]:
-    """Every evaluation of the store, the newest first: what it was of, and its main metrics."""
-    return [
-        {
-            "artifact": artifact.address,
-            "model": artifact.manifest.inputs.get("model", ""),
-            "boxes": _protocol(artifact).get("boxes", ""),
-            "metrics": [row for row in _metrics(artifact) if not row["category"]],
-        }
-        for artifact in shelf.artifacts()
-        if artifact.manifest.artifact == "metrics"
-    ]
-
-
-def evaluation(shelf: Shelf, asked: Mapping[str, str]) -> dict[str, Any]:
-    """One evaluation: metrics by category, confusions and curves.
-
-    Raises:
-        ArtifactNotFoundError: If there is none of that address.
-    """
-    for artifact in shelf.artifacts():
-        if artifact.manifest.artifact == "metrics" and artifact.address == asked.get("artifact"):
-            categories = [row for row in _metrics(artifact) if row["category"]]
-            return {"categories": categories, **_beside(artifact)}
-    raise ArtifactNotFoundError("there is no evaluation of that name")
-
-
-def _metrics(artifact: Artifact) -> list[Row]:
-    return [row for batch in stream(artifact.files()) for row in batch.to_pylist()]
-
-
-def _protocol(artifact: Artifact) -> dict[str, Any]:
-    return dict(artifact.manifest.notes.get("protocol", {}))
-
-
-def _beside(artifact: Artifact) -> dict[str, Any]:
-    """Confusions and curves, where they lie beside the metrics."""
-    found: dict[str, Any] = {}
-    for name, most in (("confusions", 40), ("curves", 100_000)):
-        files = artifact.attachments(f"{name}.parquet")
-        rows = [row for batch in stream(files) for row in batch.to_pylist()] if files else []
-        if name == "curves":
-            rows = [row for row in rows if not row["category"]]
-        else:  # most are right, and would leave no room for those that are wrong
-            rows = [row for row in rows if row["truth"] != row["called"]]
-        found[name] = rows[:most]
-    return found

@@ -14,7 +14,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from pipeline.gallery import questions
+from pipeline.gallery import models, questions
 from pipeline.gallery.guard import Guard
 from pipeline.gallery.media import SIDES, Media
 from pipeline.gallery.shelf import Shelf
@@ -66,9 +66,9 @@ class _Desk:
             "concept": lambda given: questions.concept(shelf, given),
             "synonyms": lambda given: _synonyms(shelf, given),
             "what-if": lambda given: questions.what_if(shelf, given),
-            "training": lambda _: questions.training(shelf),
-            "evaluations": lambda _: questions.evaluations(shelf),
-            "evaluation": lambda given: questions.evaluation(shelf, given),
+            "training": lambda _: models.training(shelf),
+            "evaluations": lambda _: models.evaluations(shelf),
+            "evaluation": lambda given: models.evaluation(shelf, given),
             "search": lambda given: _search(root, given),
         }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline import sql
@@ -14,12 +15,14 @@ from schemas.pseudo_labels import PSEUDO_LABELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from pipeline.store.artifact import Artifact
 
 _OPEN: Final = 6  # connections kept
 _SECONDS: Final = 10.0  # one answer may take
+_MAKING: Final = 120.0  # seconds a table may take that is held in memory
 _MEMORY_MB: Final = 1024  # of one connection
 
 Row = dict[str, Any]
@@ -38,7 +41,7 @@ class Shelf:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._open: OrderedDict[str, tuple[Any, threading.Lock]] = OrderedDict()
+        self._open: OrderedDict[tuple[str, str], tuple[Any, threading.Lock]] = OrderedDict()
         self._kept: dict[Any, Any] = {}
         self._stamp: Stamp = ()
         self._artifacts: list[Artifact] = []
@@ -56,16 +59,27 @@ class Shelf:
         Raises:
             QueryError: If it takes too long, or the store lacks what it asks for.
         """
-        connection, lock = self._connection(labels)
-        try:
-            with lock, sql.within(connection, _SECONDS):
-                found = connection.execute(statement, list(values))
-                names = [column[0] for column in found.description]
-                return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
-        except QueryError:
-            raise
-        except Exception as error:  # DuckDB's, which only pipeline.sql may name
-            raise QueryError(str(error).splitlines()[0]) from error
+        return _answer(*self._connection(labels), statement, values, _SECONDS)
+
+    def ask_kept(self, name: str, made_by: str, statement: str, labels: str = "") -> list[Row]:
+        """Rows of a statement over the table `name`, which is made once and held in memory.
+
+        Args:
+            name: The table; has a connection of its own, so that other questions need not wait.
+            made_by: The statement whose answer it holds.
+            statement: The question.
+            labels: As in `ask`.
+
+        Raises:
+            QueryError: As in `ask`.
+        """
+        connection, lock = self._connection(labels, name)
+        with lock:
+            there = "SELECT 1 AS one FROM duckdb_tables() WHERE table_name = ?"
+            if not _answer(connection, nullcontext(), there, [name], _SECONDS):
+                with sql.within(connection, _MAKING):
+                    sql.keep(connection, name, made_by)
+        return _answer(connection, lock, statement, [], _SECONDS)
 
     def has(self, view: str, labels: str = "") -> bool:
         """Whether there is such a view."""
@@ -128,18 +142,37 @@ class Shelf:
             if artifact.manifest.artifact == table and artifact.manifest.version == version
         ]
 
-    def _connection(self, labels: str) -> tuple[Any, threading.Lock]:
+    def _connection(self, labels: str, room: str = "") -> tuple[Any, threading.Lock]:
         """A connection, and the lock of whoever uses it."""
-        chosen = self.chosen(labels)
+        address = self.chosen(labels)
+        chosen = (address, room)
         with self._lock:
             if chosen not in self._open:
-                prefer = [chosen] if chosen else []
+                prefer = [address] if address else []
                 opened = sql.connect(self.root, prefer, memory_mb=_MEMORY_MB)
                 self._open[chosen] = (opened, threading.Lock())
             self._open.move_to_end(chosen)
             while len(self._open) > _OPEN:
                 self._open.popitem(last=False)
             return self._open[chosen]
+
+
+def _answer(
+    connection: Any,
+    lock: AbstractContextManager[Any],
+    statement: str,
+    values: Sequence[Any],
+    seconds: float,
+) -> list[Row]:
+    try:
+        with lock, sql.within(connection, seconds):
+            found = connection.execute(statement, list(values))
+            names = [column[0] for column in found.description]
+            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    except QueryError:
+        raise
+    except Exception as error:  # DuckDB's, which only pipeline.sql may name
+        raise QueryError(str(error).splitlines()[0]) from error
 
 
 def _stamp(root: Path) -> Stamp:

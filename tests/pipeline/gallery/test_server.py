@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
+from starlette.testclient import TestClient
 
 from pipeline.gallery.guard import POLICY
-from pipeline.gallery.questions import thinned
-from pipeline.gallery.server import STATIC
+from pipeline.gallery.models import thinned
+from pipeline.gallery.server import STATIC, make_app
+from pipeline.gallery.shelf import Shelf
+from pipeline.what_if import Thresholds, forecast
+from stages.drawn.write import write_scenes
 from tests.pipeline.gallery.conftest import HOST
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from starlette.testclient import TestClient
 
 
 def ask(client: TestClient, question: str, **given: Any) -> Any:
@@ -165,6 +167,32 @@ def test_the_filters_say_what_they_can_be_set_to(client: TestClient) -> None:
     assert ask(client, "images", of=page["artifacts"][0]["address"])["images"] == page["images"]
 
 
+def test_what_if_says_what_the_command_says(client: TestClient, root: Path) -> None:
+    for address in Shelf(root).labels():
+        for given in ({}, {"probability": 0.4}, {"margin": 0.1, "objectness": 0.3}):
+            (batch,) = forecast(root, [Thresholds(**given)], None, [address])
+            wanted = batch.to_pylist()[0]
+            found = ask(client, "what-if", labels=address, **given)
+            assert found == {name: pytest.approx(value) for name, value in wanted.items()}
+
+
+def test_a_store_without_labels_is_answered_with_sentences(tmp_path: Path) -> None:
+    from pipeline import api
+
+    write_scenes(tmp_path / "scenes", "scenes", 2, 5)
+    api.Store(tmp_path / "store").run("ingest", sources=[str(tmp_path / "scenes")])
+    with TestClient(make_app(tmp_path / "store", [HOST]), base_url=f"http://{HOST}") as client:
+        assert len(ask(client, "images")["images"]) == 2
+        found = ask(client, "image", id="scenes/000001")
+        assert found["regions"] == []
+        assert [one["of"] for one in found["sides"]] == ["truth"]
+        assert ask(client, "synonyms")["pairs"] == []
+        for question in ("what-if", "images?concept=dog"):
+            answer = client.get(f"/api/{question}")
+            assert answer.status_code == 422
+            assert "rc label" in answer.json()["problem"]
+
+
 def test_long_curves_are_thinned_from_first_to_last() -> None:
     for count in (1, 2, 400, 401, 5000):
         kept = thinned([{"step": step} for step in range(count)])
@@ -175,8 +203,6 @@ def test_long_curves_are_thinned_from_first_to_last() -> None:
 
 
 def test_what_is_made_meanwhile_is_seen(root: Path) -> None:
-    from pipeline.gallery.shelf import Shelf
-
     shelf = Shelf(root)
     before, made = len(shelf.artifacts()), []
     assert shelf.once("key", lambda: made.append(1)) is shelf.once("key", lambda: made.append(2))
