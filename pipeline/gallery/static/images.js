@@ -101,6 +101,7 @@ function drawnWhenNear() {
         target.append(...known.get(target)());
       } else if (away && target.childElementCount) {
         target.style.height = `${boundingClientRect.height}px`;
+        for (const one of target.querySelectorAll("img")) one.removeAttribute("src"); // else it is still fetched
         target.replaceChildren();
       }
     }
