@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
-from typing import TYPE_CHECKING, Any
+from itertools import count, islice
+from math import isfinite
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
-from schemas.errors import OptionError
+from schemas.errors import OptionError, QueryError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import pyarrow as pa
 
-_TABLE_ROWS = 1000  # rows a table on the terminal shows at most
+_TABLE_ROWS: Final = 1000  # rows a table on the terminal shows at most
+_LONGEST: Final = 2000  # signs of a cell
+# What JSON need not escape, but a terminal may obey or hide: C1 controls, turns of direction.
+_UNSEEN: Final = re.compile("[\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
 def writer(output: str) -> Callable[[pa.RecordBatchReader], None]:
@@ -34,16 +40,13 @@ def _table(reader: pa.RecordBatchReader) -> None:
     from rich.table import Table
 
     shown = Table(show_edge=False, pad_edge=False, header_style="bold")
-    for name in reader.schema.names:
-        shown.add_column(name, overflow="fold")
-    count = 0
-    for batch in reader:
-        for row in batch.slice(0, _TABLE_ROWS - count).to_pylist():
-            shown.add_row(*[cell(value) for value in row.values()])
-            count += 1
-        if count == _TABLE_ROWS:
-            typer.echo(f"only the first {count} rows are shown", err=True)
-            break
+    for name in _names(reader):
+        shown.add_column(cell(name), overflow="fold")
+    rows = _rows(reader)
+    for row in islice(rows, _TABLE_ROWS):
+        shown.add_row(*map(cell, row))
+    if shown.row_count == _TABLE_ROWS and next(rows, None) is not None:
+        typer.echo(f"only the first {_TABLE_ROWS} rows are shown", err=True)
     width = None if sys.stdout.isatty() else 200
     Console(width=width, markup=False, emoji=False, highlight=False).print(shown)
 
@@ -51,34 +54,67 @@ def _table(reader: pa.RecordBatchReader) -> None:
 def _csv(reader: pa.RecordBatchReader) -> None:
     import csv
 
-    writer = csv.writer(sys.stdout)
-    writer.writerow(reader.schema.names)
-    for batch in reader:
-        writer.writerows(row.values() for row in batch.to_pylist())
+    safe = cell if sys.stdout.isatty() else str  # a file gets every sign as it is
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(map(safe, _names(reader)))
+    for row in _rows(reader):
+        writer.writerow([safe(value) if isinstance(value, str) else value for value in row])
 
 
 def _json(reader: pa.RecordBatchReader) -> None:
-    for batch in reader:
-        for row in batch.to_pylist():
-            sys.stdout.write(json.dumps(row, default=str, ensure_ascii=False) + "\n")
+    names = _names(reader)
+    for row in _rows(reader):
+        plain = _plain(dict(zip(names, row, strict=True)))
+        text = json.dumps(plain, default=str, ensure_ascii=False, allow_nan=False)
+        sys.stdout.write(_UNSEEN.sub(lambda m: f"\\u{ord(m[0]):04x}", text) + "\n")
 
 
 def _parquet(reader: pa.RecordBatchReader) -> None:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     if sys.stdout.isatty():
         raise OptionError("rc sql: --format parquet is binary; redirect it to a file")
-    with pq.ParquetWriter(sys.stdout.buffer, reader.schema) as writer:
+    fields = [field.with_name(n) for field, n in zip(reader.schema, _names(reader), strict=True)]
+    with pq.ParquetWriter(sys.stdout.buffer, pa.schema(fields)) as writer:
         for batch in reader:
-            writer.write_batch(batch)
+            writer.write_batch(pa.record_batch(batch.columns, schema=pa.schema(fields)))
 
 
 def _markdown(reader: pa.RecordBatchReader) -> None:
-    typer.echo(f"| {' | '.join(reader.schema.names)} |\n|{'---|' * len(reader.schema.names)}")
+    names = [_in_bars(name) for name in _names(reader)]
+    typer.echo(f"| {' | '.join(names)} |\n|{'---|' * len(names)}")
+    for row in _rows(reader):
+        typer.echo(f"| {' | '.join(map(_in_bars, row))} |")
+
+
+def _in_bars(value: Any) -> str:
+    return cell(value).replace("|", "\\|")
+
+
+def _names(reader: pa.RecordBatchReader) -> list[str]:
+    """Names of the columns, each once: x0 of a second table is x0_1."""
+    found: list[str] = []
+    for name in reader.schema.names:
+        others = (f"{name}_{number}" for number in count(1))
+        free = (other for other in others if other not in {*found, *reader.schema.names})
+        found.append(name if name not in found else next(free))
+    return found
+
+
+def _rows(reader: pa.RecordBatchReader) -> Iterator[tuple[Any, ...]]:
+    """Values of each row.
+
+    Raises:
+        QueryError: If a value is none that can be written, such as a day in the year 100,000.
+    """
     for batch in reader:
-        for row in batch.to_pylist():
-            cells = (cell(value).replace("|", "\\|") for value in row.values())
-            typer.echo(f"| {' | '.join(cells)} |")
+        try:
+            yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        except (OverflowError, ValueError) as error:
+            raise QueryError(
+                f"a value cannot be written ({error}); write column::VARCHAR in its place"
+            ) from None
 
 
 def cell(value: Any) -> str:
@@ -91,7 +127,24 @@ def cell(value: Any) -> str:
         return f"[{', '.join(map(cell, value[:8]))}, … {len(value)} in all]"
     if isinstance(value, list):
         return f"[{', '.join(map(cell, value))}]"
-    return "" if value is None else "".join(c if c.isprintable() else "�" for c in str(value))
+    return "" if value is None else _line(str(value))
+
+
+def _line(text: str) -> str:
+    """A text as one line of signs that a terminal does not obey, cut if it is very long."""
+    line = "".join(sign if sign.isprintable() else "�" for sign in text[:_LONGEST])
+    return line if len(text) <= _LONGEST else f"{line}… {len(text)} signs in all"
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it: numbers that are none become null."""
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(name): _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return value
 
 
 WRITERS: dict[str, Callable[[pa.RecordBatchReader], None]] = {

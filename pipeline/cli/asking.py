@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import os
+import shutil
+from concurrent.futures import Future, wait
+from threading import Thread
+from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.cli.answers import writer
+from schemas.errors import QueryError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
+
+_BESIDE_MB: Final = 512  # for rows on their way out, besides what DuckDB may hold
+_GRACE_S: Final = 3.0  # for a statement that is interrupted to end
 
 
 class Session:
@@ -18,7 +26,7 @@ class Session:
         store: The store.
         use: Artifacts to prefer, as `table@prefix`.
         output: How to write answers; one of `answers.WRITERS`.
-        timeout: Seconds one answer may take; None for no limit.
+        timeout: Seconds one answer may take; 0 or None for no limit.
         memory_mb: Megabytes DuckDB may hold.
     """
 
@@ -32,7 +40,7 @@ class Session:
     ) -> None:
         self._store = store
         self._use = use
-        self._timeout = timeout
+        self._timeout = timeout or None
         self._memory_mb = memory_mb
         self._pins: list[str] = []
         self._leads: list[str] = []
@@ -55,13 +63,39 @@ class Session:
             leads: Tables whose newest artifacts, with all they were made from, it is about.
 
         Raises:
-            QueryError: If it does anything but read, fails, or takes too long.
+            QueryError: If it does anything but read, fails, takes too long, or needs too much.
         """
         from pipeline import sql
 
         connection = self.connection(statement, leads)
-        with sql.within(connection, self._timeout):
-            self._write(sql.batches(sql.query(connection, statement)))
+        try:
+            with sql.holding(self._memory_mb + _BESIDE_MB):
+                self._wait(
+                    connection, lambda: self._write(sql.batches(sql.query(connection, statement)))
+                )
+        except MemoryError:
+            raise QueryError(
+                f"the answer needs more than {self._memory_mb} MB: ask for less, with LIMIT or "
+                "WHERE, or allow more with --memory-mb"
+            ) from None
+
+    def _wait(self, connection: Any, work: Callable[[], None]) -> None:
+        """Do the work beside this thread, which is free to stop it: at Ctrl-C, or if it is late."""
+        from pipeline import sql
+
+        (spill,) = connection.execute("SELECT current_setting('temp_directory')").fetchall()[0]
+        doing: Future[None] = Future()
+        Thread(target=_fulfil, args=(doing, work), daemon=True).start()
+        try:
+            finished = bool(wait([doing], self._timeout).done)
+        except BaseException:  # Ctrl-C, or a polite kill
+            _stop(connection, doing, spill, "interrupted", 130)
+            raise
+        if not finished:
+            said = f"{sql.too_late(self._timeout or 0)} with --timeout"
+            _stop(connection, doing, spill, f"error: {said}", 1)
+            raise QueryError(said)
+        doing.result()
 
     def columns(self) -> dict[str, list[str]]:
         """Columns, with their types, of each view."""
@@ -81,14 +115,26 @@ class Session:
         pins = sql.pins_in(statement)
         known = set(pins) <= set(self._pins) and list(leads) == self._leads
         if self._connection is None or not known:
-            self._pins = list(dict.fromkeys([*self._pins, *pins]))
-            self._leads = list(leads)
+            wanted = list(dict.fromkeys([*self._pins, *pins]))
             prefer = [*self._use, *leads]
-            try:
-                self._connection = sql.connect(
-                    self._store, prefer, self._pins, memory_mb=self._memory_mb
-                )
-            except BaseException:
-                self._pins = [pin for pin in self._pins if pin not in pins]
-                raise
+            self._connection = sql.connect(self._store, prefer, wanted, memory_mb=self._memory_mb)
+            self._pins, self._leads = wanted, list(leads)
         return self._connection
+
+
+def _fulfil(doing: Future[None], work: Callable[[], None]) -> None:
+    try:
+        work()
+    except BaseException as error:
+        doing.set_exception(error)
+    else:
+        doing.set_result(None)
+
+
+def _stop(connection: Any, doing: Future[None], spill: str, said: str, code: int) -> None:
+    """Interrupt the work; if it does not end, as within one endless row, end the process."""
+    connection.interrupt()
+    if not wait([doing], _GRACE_S).done:
+        shutil.rmtree(spill, ignore_errors=True)
+        os.write(2, f"{said}\n".encode())
+        os._exit(code)

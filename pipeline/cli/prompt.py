@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import readline
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -22,7 +23,7 @@ _KEYWORDS: Final = (
     *("SELECT", "FROM", "WHERE", "GROUP", "BY", "ORDER", "LIMIT", "HAVING", "JOIN", "USING"),
     *("DESC", "DISTINCT", "count", "avg", "AND", "OR", "NOT", "DESCRIBE", "SUMMARIZE"),
 )
-_HELP: Final = """Write SQL and end it with ; (or an empty line). Ctrl-D leaves.
+_HELP: Final = """Write SQL and end it with ; (or an empty line). Ctrl-C drops it, Ctrl-D leaves.
 .tables          what there is to ask about
 .schema NAME     the columns of a view
 .queries         questions by name
@@ -37,15 +38,29 @@ def prompt(session: Session, read: Callable[[str], str] = input) -> None:
     history = _history()
     _complete(sorted({*columns, *(c.split()[0] for own in columns.values() for c in own)}))
     typer.echo(f"{len(columns)} views; .help for help, Ctrl-D to leave", err=True)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        while (statement := _statement(read)) is not None:
-            try:
-                _act(session, columns, statement)
-            except RCError as error:
-                typer.echo(f"error: {error}", err=True)
+        while _answered(session, columns, read):
+            pass
     finally:
+        signal.signal(signal.SIGINT, before)
         if history:
             _keep(history)
+
+
+def _answered(session: Session, columns: dict[str, list[str]], read: Callable[[str], str]) -> bool:
+    """Answer one statement; whether there was one. Ctrl-C drops it, and the prompt goes on."""
+    try:
+        statement = _statement(read)
+        if statement is not None:
+            _act(session, columns, statement)
+    except RCError as error:
+        typer.echo(f"error: {error}", err=True)
+    except KeyboardInterrupt:
+        typer.echo("", err=True)
+    else:
+        return statement is not None
+    return True
 
 
 def _statement(read: Callable[[str], str]) -> str | None:

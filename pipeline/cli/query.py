@@ -43,8 +43,8 @@ def sql(  # noqa: PLR0913  # each is a flag
         str, typer.Option("--format", help="table, csv, json (a row a line), parquet or markdown")
     ] = "table",
     timeout: Annotated[
-        float | None, typer.Option("--timeout", min=0, help="seconds one answer may take")
-    ] = None,
+        float, typer.Option("--timeout", min=0, help="seconds one answer may take; 0: no limit")
+    ] = 3600,
     memory_mb: Annotated[
         int, typer.Option("--memory-mb", min=64, help="the rest of a large answer goes to disk")
     ] = 2048,
@@ -57,8 +57,8 @@ def sql(  # noqa: PLR0913  # each is a flag
     from pipeline.cli.asking import Session
 
     session = Session(store, use or [], output, timeout, memory_mb)
-    given = [name for name, value in [("STATEMENT", statement), ("--file", file)] if value]
-    given += ["--query"] if query else []
+    asked = {"STATEMENT": statement, "--file": file, "--query": query}
+    given = [name for name, value in asked.items() if value is not None]
     if len(given) > 1:
         raise OptionError(f"rc sql: give one of {' and '.join(given)}, not both")
     if not given and sys.stdin.isatty():
@@ -72,7 +72,7 @@ def sql(  # noqa: PLR0913  # each is a flag
         found = named_query(query)
         session.answer(found.statement, [] if use else found.leads)
         return
-    for question in [statement] if statement else _questions(file):
+    for question in [statement] if statement is not None else _questions(file):
         session.answer(question)
 
 

@@ -9,7 +9,7 @@ import duckdb
 from pipeline.sql import syntax
 from pipeline.sql.connection import open_locked
 from pipeline.sql.relations import of_part
-from pipeline.sql.statements import batches, first_line, query
+from pipeline.sql.statements import batches, first_line, query, text
 from pipeline.store import parts
 from schemas.errors import QueryError
 
@@ -51,7 +51,7 @@ def check_predicate(connection: duckdb.DuckDBPyConnection, predicate: str) -> No
         QueryError: If not.
     """
     try:
-        duckdb.SQLExpression(predicate)
+        duckdb.SQLExpression(text(predicate))
     except duckdb.Error as error:
         raise QueryError(
             f"--where takes one SQL predicate, such as 'probability > 0.5': {first_line(error)}"

@@ -33,7 +33,7 @@ def pins_in(statement: str) -> list[str]:
     return list(dict.fromkeys(name for name in found if name))
 
 
-def split(text: str) -> list[str]:
+def split(script: str) -> list[str]:
     """The statements of a text, in order.
 
     Raises:
@@ -41,7 +41,7 @@ def split(text: str) -> list[str]:
     """
     try:
         with duckdb.connect(":memory:") as connection:
-            quoted = connection.extract_statements(_with_pins_quoted(text))
+            quoted = connection.extract_statements(_with_pins_quoted(script))
             return [found.query.strip() for found in quoted]
     except (duckdb.Error, ValueError) as error:
         raise QueryError(first_line(error)) from None
@@ -53,7 +53,7 @@ def query(connection: duckdb.DuckDBPyConnection, statement: str) -> duckdb.DuckD
     Raises:
         QueryError: If the statement does anything but read, or fails.
     """
-    statement = _with_pins_quoted(statement)
+    statement = _with_pins_quoted(text(statement))
     try:
         if not _only_reads(connection, statement):
             raise QueryError("rc sql answers one SELECT at a time and changes nothing")
@@ -87,6 +87,19 @@ def keep(connection: duckdb.DuckDBPyConnection, name: str, statement: str) -> No
         relation.create(name)
     except duckdb.Error as error:
         raise QueryError(first_line(error)) from None
+
+
+def text(statement: str) -> str:
+    """The statement, if it is text at all: bytes of a command line need not be.
+
+    Raises:
+        QueryError: If not.
+    """
+    try:
+        statement.encode()
+    except UnicodeEncodeError:
+        raise QueryError("the statement holds bytes that are no UTF-8 text") from None
+    return statement
 
 
 def first_line(error: object) -> str:

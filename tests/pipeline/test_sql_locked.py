@@ -156,6 +156,7 @@ HOSTILE = [
     "/* SELECT 1",
     "\uff33\uff25\uff2c\uff25\uff23\uff34 1",
     "\\! ls",
+    "SELECT '\udcff'",
     "",
     ";",
     "-- nothing",
@@ -252,6 +253,7 @@ PREDICATES = [
     "region IN (SELECT region FROM pseudo_labels TABLESAMPLE 10%)",
     "region IN (WITH x AS (COPY (SELECT 1) TO '{outside}/stolen.csv') SELECT 1)",
     "NOT " * 3000 + "kept",
+    "concept = '\udcff'",
     "region IN (SELECT region FROM pseudo_labels USING SAMPLE 1)",
 ]
 

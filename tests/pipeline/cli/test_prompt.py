@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import select
+import signal
 import stat
+import subprocess
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +16,7 @@ import pytest
 from pipeline.cli.asking import Session
 from pipeline.cli.prompt import prompt
 from schemas.errors import OptionError
-from tests.pipeline.helpers import make, make_all
+from tests.pipeline.helpers import ROOT, command, make, make_all
 from tests.pipeline.toys import Ingest
 
 if TYPE_CHECKING:
@@ -128,3 +134,42 @@ def test_a_database_is_written_and_told(rc, root: Path, tmp_path: Path) -> None:
     assert answer.code == 0
     assert "out.duckdb" in answer.out
     assert (tmp_path / "out.duckdb").stat().st_size > 0
+
+
+def test_ctrl_c_drops_what_is_typed_or_asked_and_the_prompt_goes_on(root: Path) -> None:
+    make(Ingest(count=3), root)
+    ours, theirs = pty.openpty()
+    words = command("sql", "--store", root, "--format", "csv")
+    with subprocess.Popen(words, cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        try:
+            leave_and_come_back(process, ours)
+        finally:
+            process.kill()
+    os.close(ours)
+
+
+def leave_and_come_back(process: subprocess.Popen[bytes], ours: int) -> None:
+    wait_for(ours, "rc> ")
+    os.write(ours, b"SELECT half\n")
+    wait_for(ours, "... ")
+    process.send_signal(signal.SIGINT)
+    wait_for(ours, "rc> ")
+    os.write(ours, b"SELECT count(*) FROM range(1000000000000);\n")
+    wait_for(ours, ";\r\n")
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    wait_for(ours, "rc> ")
+    os.write(ours, b"\xff\xfe;\n\n")
+    wait_for(ours, "rc> ")
+    os.write(ours, b"SELECT 40 + 2 AS n;\n")
+    wait_for(ours, "n\r\n42\r\n")
+    os.write(ours, b".quit\n")
+    assert process.wait(20) == 0
+
+
+def wait_for(terminal: int, text: str) -> None:
+    found = b""
+    while text.encode() not in found:
+        assert select.select([terminal], [], [], 20)[0], found.decode(errors="replace")
+        found += os.read(terminal, 4096)
