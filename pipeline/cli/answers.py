@@ -6,11 +6,11 @@ import json
 import re
 import sys
 from itertools import count, islice
-from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
+from pipeline.plain import plain
 from schemas.errors import OptionError, QueryError
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ def _csv(reader: pa.RecordBatchReader) -> None:
 def _json(reader: pa.RecordBatchReader) -> None:
     names = _names(reader)
     for row in _rows(reader):
-        plain = _plain(dict(zip(names, row, strict=True)))
-        text = json.dumps(plain, default=str, ensure_ascii=False, allow_nan=False)
+        told = plain(dict(zip(names, row, strict=True)))
+        text = json.dumps(told, ensure_ascii=False, allow_nan=False)
         sys.stdout.write(_UNSEEN.sub(lambda m: f"\\u{ord(m[0]):04x}", text) + "\n")
 
 
@@ -134,17 +134,6 @@ def _line(text: str) -> str:
     """A text as one line of signs that a terminal does not obey, cut if it is very long."""
     line = "".join(sign if sign.isprintable() else "�" for sign in text[:_LONGEST])
     return line if len(text) <= _LONGEST else f"{line}… {len(text)} signs in all"
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON has it: numbers that are none become null."""
-    if isinstance(value, float):
-        return value if isfinite(value) else None
-    if isinstance(value, dict):
-        return {str(name): _plain(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    return value
 
 
 WRITERS: dict[str, Callable[[pa.RecordBatchReader], None]] = {

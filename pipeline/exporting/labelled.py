@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -181,20 +180,6 @@ def read_names(path: Path) -> tuple[str, ...]:
     if not names:
         raise SourceError(f"{path} names nothing; write a category a line")
     return names
-
-
-def new_folder(out: Path) -> Path:
-    """A draft of a folder that does not exist yet.
-
-    Raises:
-        OptionError: If it does.
-    """
-    if out.exists():
-        raise OptionError(f"rc export: {out} exists; name a new folder")
-    draft = out.with_name(f".{out.name}.unfinished")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
-    return draft
 
 
 def _made_from(labels: Artifact, table: str) -> Artifact:

@@ -6,14 +6,14 @@ the store's order and do not depend on what is left out; scores are kept.
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from pipeline.exporting.coco_formats import Coco, FiftyOne, Lvis
 from pipeline.exporting.flat_formats import Parquet, WebDataset, Yolo
-from pipeline.exporting.labelled import Export, new_folder
+from pipeline.exporting.labelled import Export
 from pipeline.exporting.writer import IMAGES
+from pipeline.store.atomic import new_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,15 +52,11 @@ def export_labels(
         QueryError: If the predicate is none.
     """
     export = Export(root, wanted)
-    draft = new_folder(out)
     found = Counter({"images": 0, "labels": 0})
-    try:
+    with new_folder(out) as draft:
         writer = FORMATS[form](draft, export.names, images)
         for one in export:
             writer.add(one)
             found.update(images=1, labels=len(one.labels))
         writer.close()
-        draft.replace(out)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return found["images"], found["labels"]

@@ -69,11 +69,7 @@ class Media:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        picture = make()
-        picture.thumbnail((side, side))
-        buffer = io.BytesIO()
-        picture.save(buffer, "JPEG", quality=_QUALITY)
-        content = buffer.getvalue()
+        content = jpeg(make(), side)
         with self._lock:
             if key not in self._kept:
                 self._size += len(content)
@@ -82,6 +78,15 @@ class Media:
                 _, oldest = self._kept.popitem(last=False)
                 self._size -= len(oldest)
         return content
+
+
+def jpeg(picture: Image.Image, side: int) -> bytes:
+    """A picture as JPEG, its longer side at most so many pixels."""
+    small = picture.copy()
+    small.thumbnail((side, side))
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=_QUALITY)
+    return buffer.getvalue()
 
 
 def _cut(picture: Image.Image, box: Sequence[int]) -> Image.Image:

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from pipeline.gallery.shelf import Row, Shelf
 
 PAGE: Final = 60  # images of a page
+EXAMPLES: Final = 12  # regions of a concept, the surest and the least sure
+NEIGHBOURS: Final = 8  # concepts like one
 _HIGHEST: Final = 1000  # images a visitor may ask for at once
-_NO_LABELS: Final = "there are no pseudo-labels yet to choose by; run 'rc label' first"
+NO_LABELS: Final = "there are no pseudo-labels yet to choose by; run 'rc label' first"
 _SHARES: Final = ("probability", "margin")
 
 
@@ -60,7 +62,7 @@ def images(shelf: Shelf, asked: Mapping[str, str]) -> dict[str, Any]:
         values.append(asked["text"])
     if any(asked.get(name) for name in ("concept", *_SHARES)):
         if not shelf.has("pseudo_labels", shown):
-            raise QueryError(_NO_LABELS)
+            raise QueryError(NO_LABELS)
         inner, more = _regions_like(asked, conditions[0], edge)
         conditions.append(f"image_id IN ({inner})")
         values += more
@@ -171,7 +173,7 @@ def concept(shelf: Shelf, asked: Mapping[str, str]) -> dict[str, Any]:
     labels, key = asked.get("labels", ""), [asked.get("name", "")]
     ordered = (
         "SELECT image_id, region, probability, in_caption, x0, y0, x1, y1 FROM pseudo_labels "
-        "WHERE kept AND concept = ? ORDER BY probability {}, image_id, region LIMIT 12"
+        "WHERE kept AND concept = ? ORDER BY probability {}, image_id, region LIMIT {}"
     )
     return {
         "histogram": shelf.ask(
@@ -180,12 +182,13 @@ def concept(shelf: Shelf, asked: Mapping[str, str]) -> dict[str, Any]:
             key,
             labels,
         ),
-        "surest": shelf.ask(ordered.format("DESC"), key, labels),
-        "unsure": shelf.ask(ordered.format("ASC"), key, labels),
+        "surest": shelf.ask(ordered.format("DESC", EXAMPLES), key, labels),
+        "unsure": shelf.ask(ordered.format("ASC", EXAMPLES), key, labels),
         "near": shelf.ask(
             "SELECT b.concept, array_cosine_similarity(a.embedding, b.embedding) AS cosine "
             "FROM concept_embeddings AS a, concept_embeddings AS b "
-            "WHERE a.concept = ? AND b.concept_id != a.concept_id ORDER BY 2 DESC, 1 LIMIT 8",
+            "WHERE a.concept = ? AND b.concept_id != a.concept_id ORDER BY 2 DESC, 1 "
+            f"LIMIT {NEIGHBOURS}",
             key,
             labels,
         ),
@@ -203,7 +206,7 @@ def what_if(shelf: Shelf, asked: Mapping[str, str]) -> Row:
         if asked.get(name)
     }
     if not shelf.labels():
-        raise QueryError(_NO_LABELS)
+        raise QueryError(NO_LABELS)
     labels = shelf.chosen(asked.get("labels", ""))
     drawn = shelf.once(("drawn", labels), lambda: shelf.ask(DRAWN, labels=labels)[0]["n"])
     question = statement(Thresholds(**given).predicate(), drawn, "judged")

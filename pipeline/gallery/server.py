@@ -20,6 +20,7 @@ from pipeline.gallery.media import SIDES, Media
 from pipeline.gallery.shelf import Shelf
 from pipeline.gallery.sides import side
 from pipeline.gallery.synonyms import synonyms
+from pipeline.plain import plain
 from schemas.errors import RCError
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class _Desk:
             "training": lambda _: models.training(shelf),
             "evaluations": lambda _: models.evaluations(shelf),
             "evaluation": lambda given: models.evaluation(shelf, given),
-            "search": lambda given: _search(root, given),
+            "search": lambda given: _search(shelf, given),
         }
 
     def answer(self, request: Request) -> Response:
@@ -78,7 +79,7 @@ class _Desk:
         if question is None:
             return PlainTextResponse("There is no such question.", 404)
         try:
-            return JSONResponse(_plain(question(dict(request.query_params))))
+            return JSONResponse(plain(question(dict(request.query_params))))
         except RCError as error:
             return JSONResponse({"problem": str(error)}, 422)
         except ValueError as error:
@@ -118,28 +119,21 @@ def _synonyms(shelf: Shelf, given: dict[str, str]) -> Any:
     return shelf.once(("synonyms", labels), lambda: synonyms(shelf, labels))
 
 
-def _search(root: Path, given: dict[str, str]) -> dict[str, Any]:
-    """Regions most like a text, or like another region."""
+def _search(shelf: Shelf, given: dict[str, str]) -> dict[str, Any]:
+    """Regions most like a text, or like another region, by the features behind the labels."""
     from pipeline.searching import Ground, nearest
     from pipeline.searching.asking import by_region, by_text
 
-    ground = Ground.find(root, None, given.get("labels") or None)
+    labels = shelf.chosen(given.get("labels", ""))
+    features = shelf.shown("features", labels)
+    ground = Ground.find(
+        shelf.root,
+        features.address if features else None,
+        labels if labels in shelf.labels() else None,
+    )
     if given.get("region"):
         asked = by_region(ground, given["region"])
     else:
         asked = by_text(ground, given.get("text", ""))
     hits = nearest(ground, asked.vector, _HITS, but=asked.itself)
     return {"hits": hits.to_pylist()}
-
-
-def _plain(value: Any) -> Any:
-    """Values that JSON has: numbers that are none become null."""
-    if isinstance(value, dict):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    return str(value)

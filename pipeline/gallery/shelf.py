@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from pipeline.store.artifact import Artifact
 
 _OPEN: Final = 6  # connections kept
-_SECONDS: Final = 10.0  # one answer may take
 _MAKING: Final = 120.0  # seconds a table may take that is held in memory
 _MEMORY_MB: Final = 1024  # of one connection
 
@@ -37,10 +36,12 @@ class Shelf:
 
     Args:
         root: The store.
+        seconds: How long one answer may take.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, seconds: float = 10.0) -> None:
         self.root = root
+        self._seconds = seconds
         self._open: OrderedDict[tuple[str, str], tuple[Any, threading.Lock]] = OrderedDict()
         self._kept: dict[Any, Any] = {}
         self._stamp: Stamp = ()
@@ -59,7 +60,7 @@ class Shelf:
         Raises:
             QueryError: If it takes too long, or the store lacks what it asks for.
         """
-        return _answer(*self._connection(labels), statement, values, _SECONDS)
+        return _answer(*self._connection(labels), statement, values, self._seconds)
 
     def ask_kept(self, name: str, made_by: str, statement: str, labels: str = "") -> list[Row]:
         """Rows of a statement over the table `name`, which is made once and held in memory.
@@ -76,10 +77,10 @@ class Shelf:
         connection, lock = self._connection(labels, name)
         with lock:
             there = "SELECT 1 AS one FROM duckdb_tables() WHERE table_name = ?"
-            if not _answer(connection, nullcontext(), there, [name], _SECONDS):
+            if not _answer(connection, nullcontext(), there, [name], self._seconds):
                 with sql.within(connection, _MAKING):
                     sql.keep(connection, name, made_by)
-        return _answer(connection, lock, statement, [], _SECONDS)
+        return _answer(connection, lock, statement, [], self._seconds)
 
     def has(self, view: str, labels: str = "") -> bool:
         """Whether there is such a view."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from uuid import uuid4
+
+from schemas.errors import OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,6 +28,25 @@ def whole_or_absent(target: Path) -> Iterator[Path]:
         publish(draft, target)
     finally:
         draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """Yield the draft of a folder, which becomes `target` if the block succeeds, else vanishes.
+
+    Raises:
+        OptionError: If something of that name is there already.
+    """
+    if target.exists() or target.is_symlink():
+        raise OptionError(f"{target} exists; name a new folder")
+    draft = target.with_name(f".{target.name}.unfinished")
+    shutil.rmtree(draft, ignore_errors=True)  # of a run that was killed
+    draft.mkdir(parents=True)
+    try:
+        yield draft
+        draft.replace(target)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def publish(draft: Path, target: Path) -> None:

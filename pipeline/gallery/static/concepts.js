@@ -1,7 +1,7 @@
 // The concept pool: what regions were called, and what captions say.
 
 import { histogram } from "./charts.js";
-import { ask, picture } from "./data.js";
+import { ask, crop } from "./data.js";
 import { announce, decimal, el, number, percent, table } from "./dom.js";
 import { go } from "./route.js";
 
@@ -97,7 +97,8 @@ export async function concept(page, given) {
   for (const { bin, regions } of found.histogram) counts[bin] = regions;
   page.append(
     el("h1", {}, given.name),
-    el("p", {}, el("a", { href: `#images?${new URLSearchParams({ concept: given.name })}` }, "images with it")),
+    el("p", {}, el("a", { href: `#images?${new URLSearchParams({ concept: given.name })}` }, "images with it"), " · ",
+      el("a", { href: `#search?${new URLSearchParams({ text: given.name })}` }, "regions most like it")),
     el(
       "div",
       { class: "two" },
@@ -105,6 +106,7 @@ export async function concept(page, given) {
       el("section", { class: "card" }, el("h2", {}, "Nearest in the space of texts"),
         table([["concept", (row) => row.concept, "words"], ["cosine", (row) => decimal(row.cosine, 3)]], found.near, (row) => go("concept", { name: row.concept }))),
     ),
+    found.among ? el("p", { class: "soft" }, `Examples are from the ${number(found.among)} images of this folder.`) : "",
     el("h2", {}, "Surest regions"), crops(found.surest),
     el("h2", {}, "Least sure of those kept"), crops(found.unsure),
   );
@@ -120,10 +122,4 @@ export function crops(rows) {
       crop(row),
       `${row.concept ?? ""} ${decimal(row.score ?? row.probability)}`,
     )));
-}
-
-/** What is in the box of a row. */
-export function crop(row) {
-  const box = [row.x0, row.y0, row.x1, row.y1].join(",");
-  return el("img", { src: picture("crop", { id: row.image_id, box }), alt: row.concept ?? "region", loading: "lazy" });
 }

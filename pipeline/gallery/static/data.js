@@ -1,7 +1,12 @@
 // Where answers and pictures come from.
 
+import { el } from "./dom.js";
+
 /** The pseudo-labels that are looked at; empty for the newest. */
 export const chosen = { labels: "" };
+
+/** Steps of the sliders of what-if. */
+export const STEP = 0.01;
 
 /** The answer to a question. @throws {Error} with a sentence */
 export async function ask(question, given = {}) {
@@ -14,6 +19,12 @@ export async function ask(question, given = {}) {
 /** Address of a picture: thumb, full, or crop. */
 export function picture(kind, given) {
   return `picture/${kind}?${words(given)}`;
+}
+
+/** What is in the box of a row. */
+export function crop(row) {
+  const box = [row.x0, row.y0, row.x1, row.y1].join(",");
+  return el("img", { src: picture("crop", { id: row.image_id, box }), alt: row.concept ?? "region", loading: "lazy" });
 }
 
 function words(given) {

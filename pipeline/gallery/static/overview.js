@@ -9,6 +9,7 @@ export async function overview(page) {
   const found = await ask("overview");
   page.append(
     el("h1", {}, "Overview"),
+    found.folder ? el("p", { class: "soft" }, `A folder of ${number(found.folder.images)} of the ${number(found.folder.of)} images of `, el("code", {}, found.folder.looked_at)) : "",
     el(
       "div",
       { class: "tiles" },

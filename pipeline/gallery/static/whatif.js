@@ -1,6 +1,6 @@
 // What thresholds would keep, before anything is kept.
 
-import { ask } from "./data.js";
+import { ask, STEP } from "./data.js";
 import { announce, el, number, percent } from "./dom.js";
 
 const NAMES = ["probability", "margin", "objectness"];
@@ -10,7 +10,7 @@ export async function whatIf(page) {
   const clause = el("code");
   const sliders = NAMES.map((name) => {
     const value = el("output", {}, "0");
-    const input = el("input", { type: "range", min: 0, max: 0.99, step: 0.01, value: 0, name, "aria-label": `least ${name}`, oninput: () => { value.textContent = input.value; later(); } });
+    const input = el("input", { type: "range", min: 0, max: 1 - STEP, step: STEP, value: 0, name, "aria-label": `least ${name}`, oninput: () => { value.textContent = input.value; later(); } });
     return [input, el("div", { class: "slider" }, el("span", {}, name), input, value)];
   });
   page.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -99,7 +100,8 @@ def address(root: Path) -> Iterator[str]:
 def browser() -> Iterator[Browser]:
     """One browser for all tests; each opens its own page."""
     if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine")
+        missing = "no Chromium on this machine: apt-get install chromium"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
     opened = Browser()
     yield opened
     opened.close()

@@ -1,0 +1,90 @@
+"""One script of many modules: what is understood, and what is refused."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.gallery.folder.bundle import bundle
+from pipeline.gallery.server import STATIC
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def write(folder: Path, **modules: str) -> Path:
+    for name, text in modules.items():
+        (folder / f"{name}.js").write_text(text)
+    return folder
+
+
+def test_modules_run_once_each_after_what_they_import(tmp_path: Path) -> None:
+    if shutil.which("node") is None:
+        pytest.skip("node is not installed: nothing here runs a script outside a browser")
+    write(
+        tmp_path,
+        main='import { twice, SIZE } from "./b.js";\nimport { name } from "./a.js";\n'
+        "const size = 1;\nawait null;\nconsole.log(twice(name), SIZE, size);\n",
+        b='import { name } from "./a.js";\nconst size = 2;\nexport const SIZE = 40 + size;\n'
+        "export async function other() {}\nexport function twice(x) { return `${x}${name}`; }\n",
+        a='console.log("once");\nexport const name = "a";\n',
+    )
+    script = tmp_path / "out.cjs"
+    script.write_text(bundle(tmp_path, "main.js", {}))
+    said = subprocess.run(["node", script], capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["once", "aa", "42", "1"]
+
+
+def test_a_module_can_stand_for_another(tmp_path: Path) -> None:
+    write(tmp_path, main='import { x } from "./a.js";\n', a="export const x = 1;\n", b="")
+    text = bundle(tmp_path, "main.js", {"a.js": "b.js"})
+    assert "const x = 1" not in text
+    assert "const { x } = $a;" in text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'import x from "./a.js";',
+        'import * as x from "./a.js";',
+        'import "./a.js";',
+        'export { x } from "./a.js";',
+        "export default 1;",
+        'const x = await import("./a.js");',
+        "const here = import.meta.url;",
+        'import { x } from "https://elsewhere.example/a.js";',
+    ],
+)
+def test_other_forms_are_refused(tmp_path: Path, line: str) -> None:
+    write(tmp_path, main=f"const y = 1;\n{line}\n", a="export const x = 1;\n")
+    with pytest.raises(ValueError, match=r"main\.js: this is not understood"):
+        bundle(tmp_path, "main.js", {})
+
+
+def test_a_circle_is_refused(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        main='import { a } from "./a.js";\nexport const m = 1;\n',
+        a='import { m } from "./main.js";\nexport const a = 1;\n',
+    )
+    with pytest.raises(ValueError, match="imports itself"):
+        bundle(tmp_path, "main.js", {})
+
+
+def test_the_gallery_is_one_script_with_every_module_but_the_servers() -> None:
+    text = bundle(STATIC, "main.js", {"data.js": "folder.js"})
+    modules = {path.stem for path in STATIC.glob("*.js")} - {"folder"}
+    assert set(re.findall(r"^const \$(\w+) = await", text, re.MULTILINE)) == modules
+    assert "fetch(" not in text
+
+
+def test_what_stands_for_the_servers_answers_exports_the_same() -> None:
+    def exports(name: str) -> set[str]:
+        text = (STATIC / name).read_text()
+        return set(re.findall(r"^export (?:async )?(?:function|const) (\w+)", text, re.MULTILINE))
+
+    assert exports("folder.js") == exports("data.js")
