@@ -2,8 +2,8 @@
 
 Rows are compared by cosine. An artifact of up to a million rows is searched exactly; in a larger
 one each large part gets an inverted file of half-precision vectors, of which a search reads the
-nearest lists only, straight from disk. Measured in docs/search.md; `rc search --check` measures
-anew. Pseudo-labels never come from here.
+nearest lists only, straight from disk; `rc search --check` measures what that costs. Pseudo-labels
+never come from here.
 
 Shapes: Q queries, R rows of a part, D width, K hits.
 """
@@ -37,6 +37,7 @@ _SMALL_PART = 50_000  # rows of a part that are, however large the artifact
 _PROBES = 128  # lists of an inverted file looked at per query
 _SAMPLE_PER_LIST = 40  # rows that place the centre of each list
 _ROUNDS = 10  # of moving the centres
+_SIZE_BYTES = 8  # behind an index: how long it is
 _GPU_HITS = 2048  # per query; FAISS finds no more on a GPU
 
 
@@ -184,7 +185,7 @@ def _saved(artifact: Artifact, record: PartRecord) -> Any | None:
     import faiss
 
     path = artifact.path / index_name(record.number)
-    if not path.is_file():
+    if not path.is_file() or not _whole(path):
         return None
     try:
         index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP)  # lists stay on disk until read
@@ -199,6 +200,17 @@ def _write(index: Any, path: Path) -> None:
 
     with whole_or_absent(path) as draft:
         faiss.write_index(index, str(draft))
+        size = draft.stat().st_size
+        with draft.open("ab") as file:
+            file.write(size.to_bytes(_SIZE_BYTES, "little"))
+
+
+def _whole(path: Path) -> bool:
+    """Whether an index ends as `_write` left it: not every FAISS sees that lists are cut off."""
+    size = path.stat().st_size - _SIZE_BYTES
+    with path.open("rb") as file:
+        file.seek(max(0, size))
+        return file.read() == max(0, size).to_bytes(_SIZE_BYTES, "little")
 
 
 def _on(device: str, index: Any) -> Any:
