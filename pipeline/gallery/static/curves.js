@@ -7,7 +7,7 @@ import { decimal, el, number, percent, table } from "./dom.js";
 const AXES = new Set(["step", "images", "learning_rate"]);
 
 export async function training(page) {
-  const models = await ask("training");
+  const [models, judged] = await Promise.all([ask("training"), ask("evaluations")]);
   page.append(el("h1", {}, "Training"));
   if (!models.length) page.append(el("p", { class: "soft" }, "No model of this store was trained for more than a step."));
   for (const { artifact, rows } of models) {
@@ -15,8 +15,10 @@ export async function training(page) {
     const losses = names.filter((name) => !["regions", "accuracy", "foreground", "logit_scale"].includes(name));
     const others = names.filter((name) => !losses.includes(name) && name !== "regions");
     const lines = (some) => some.map((name) => ({ name, points: rows.map((row) => [row.step, row[name]]) }));
+    const scores = judged.filter((one) => one.model === artifact);
     page.append(
       el("h2", {}, el("code", {}, artifact)),
+      scores.length ? summary(scores) : "",
       el("div", { class: "two" },
         el("div", { class: "card" }, lineChart(lines(losses), { x: "step", y: "loss" })),
         others.length ? el("div", { class: "card" }, lineChart(lines(others), { x: "step", y: "share" })) : null),
@@ -28,21 +30,22 @@ export async function evaluation(page) {
   const found = await ask("evaluations");
   page.append(el("h1", {}, "Evaluation"));
   if (!found.length) page.append(el("p", { class: "soft" }, "Nothing was evaluated yet."));
-  const value = (one, metric, split) => one.metrics.find((row) => row.metric === metric && row.split === split)?.value;
-  if (found.length) {
-    const columns = [["top1", "all"], ["top1", "novel"], ["AP50", "all"], ["AP50", "novel"], ["AP50", "base"]];
-    page.append(
-      table(
-        [
-          ["model", (one) => el("code", {}, one.model)],
-          ["boxes", (one) => one.boxes],
-          ...columns.map(([metric, split]) => [`${metric} ${split}`, (one) => percent(value(one, metric, split))]),
-        ],
-        found,
-      ),
-    );
-  }
+  else page.append(summary(found));
   for (const one of found) page.append(folded(one, one === found[0]));
+}
+
+/** Main metrics, a line an evaluation. */
+function summary(found) {
+  const value = (one, metric, split) => one.metrics.find((row) => row.metric === metric && row.split === split)?.value;
+  const columns = [["top1", "all"], ["top1", "novel"], ["AP50", "all"], ["AP50", "novel"], ["AP50", "base"]];
+  return table(
+    [
+      ["model", (one) => el("code", {}, one.model)],
+      ["boxes", (one) => one.boxes],
+      ...columns.map(([metric, split]) => [`${metric} ${split}`, (one) => percent(value(one, metric, split))]),
+    ],
+    found,
+  );
 }
 
 /** An evaluation that tells more once it is opened. */

@@ -61,6 +61,13 @@ def test_every_page_is_drawn_without_a_complaint_and_fits(
     browser.resize(1200)
 
 
+def test_a_model_is_shown_with_what_it_scored(address: str, browser: Browser) -> None:
+    browser.open(f"{address}/#training")
+    model = browser.see("document.querySelector('h2 code').textContent")
+    assert browser.see("document.querySelector('tbody td code').textContent") == model
+    assert "%" in browser.see("document.querySelector('tbody').textContent")
+
+
 def test_a_hostile_caption_stays_text(address: str, browser: Browser) -> None:
     browser.open(f"{address}/#image?id=scenes%2F000000")
     content = browser.see("document.body.outerHTML")
