@@ -40,9 +40,11 @@ export function crop({ image_id, concept, x0, y0, x1, y1 }) {
   const [, width, height] = known.images[places.get(image_id)];
   const margin = Math.max(2, 0.08 * Math.max(x1 - x0, y1 - y0));
   const [left, top] = [Math.max(0, x0 - margin), Math.max(0, y0 - margin)];
-  const size = [Math.min(width, x1 + margin) - left, Math.min(height, y1 + margin) - top];
-  return svg("svg", { class: "crop", viewBox: [left, top, ...size].join(" "), role: "img", "aria-label": concept ?? "region" },
-    svg("image", { href: picture("full", { id: image_id }), width, height, preserveAspectRatio: "none" }));
+  const [wide, high] = [Math.min(width, x1 + margin) - left, Math.min(height, y1 + margin) - top];
+  const view = { viewBox: `${left} ${top} ${wide} ${high}` };
+  const whole = svg("image", { href: picture("full", { id: image_id }), width, height, preserveAspectRatio: "none" });
+  return svg("svg", { class: "crop", ...view, role: "img", "aria-label": concept ?? "region" },
+    svg("svg", { x: left, y: top, width: wide, height: high, ...view }, whole)); // cuts off what is beside the box
 }
 
 /** An answer that was written beforehand: a script hands it over as text, the only way from disk. */
