@@ -102,18 +102,18 @@ def _looked_at(shelf: Shelf, asked: Mapping[str, str]) -> str:
 
 def _choices(shelf: Shelf, shown: str) -> dict[str, Any]:
     """What the filters can be set to."""
-    splits = shelf.once(
-        ("splits", shelf.chosen(shown)),
-        lambda: shelf.ask(
-            "SELECT DISTINCT split FROM images WHERE split IS NOT NULL ORDER BY 1 LIMIT 50",
-            labels=shown,
-        ),
-    )
     rows = {artifact.address: artifact.manifest.rows for artifact in shelf.artifacts()}
     return {
         "artifacts": [{"address": found, "rows": rows[found]} for found in shelf.images()],
-        "splits": [row["split"] for row in splits],
+        "splits": splits(shelf, shown),
     }
+
+
+def splits(shelf: Shelf, labels: str) -> list[str]:
+    """Names of the splits of the images that are looked at."""
+    asked = "SELECT DISTINCT split FROM images WHERE split IS NOT NULL ORDER BY 1 LIMIT 50"
+    found = shelf.once(("splits", shelf.chosen(labels)), lambda: shelf.ask(asked, labels=labels))
+    return [row["split"] for row in found]
 
 
 def image(shelf: Shelf, asked: Mapping[str, str]) -> dict[str, Any]:

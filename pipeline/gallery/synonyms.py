@@ -40,6 +40,13 @@ def synonyms(shelf: Shelf, labels: str) -> dict[str, Any]:
     return {"pairs": pairs, "concepts": len(names), "compared": compared}
 
 
+def directions(vectors: NDArray[Any]) -> NDArray[np.float32]:
+    """Unit rows (C, D); those that have no direction are zero, like nothing."""
+    rows = np.nan_to_num(vectors.astype(np.float32))
+    rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    return rows
+
+
 def nearest_pairs(vectors: NDArray[Any], most: int) -> list[tuple[int, int, float]]:
     """The pairs of rows with the highest cosine: (first, second, cosine), highest first.
 
@@ -47,8 +54,7 @@ def nearest_pairs(vectors: NDArray[Any], most: int) -> list[tuple[int, int, floa
         vectors: (C, D); rows of length 0 are like nothing.
         most: How many pairs at most.
     """
-    rows = np.nan_to_num(vectors.astype(np.float32))
-    rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    rows = directions(vectors)
     firsts, seconds = np.zeros(0, np.int64), np.zeros(0, np.int64)
     cosines, least = np.zeros(0, np.float32), -np.inf
     for start in range(0, len(rows), _BLOCK):

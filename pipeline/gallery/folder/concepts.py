@@ -11,11 +11,10 @@ import numpy as np
 
 from pipeline import sql
 from pipeline.gallery.questions import EXAMPLES, NEIGHBOURS
+from pipeline.gallery.synonyms import directions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from numpy.typing import NDArray
 
     from pipeline.gallery.shelf import Row
 
@@ -76,7 +75,9 @@ def _neighbours(connection: Any) -> dict[str, list[Row]]:
     asked = "SELECT concept, embedding FROM concept_embeddings ORDER BY concept"
     rows = sql.batches(sql.query(connection, asked)).read_all()
     names = rows.column("concept").to_pylist()
-    vectors = _unit(np.stack(rows.column("embedding").to_numpy()) if names else np.zeros((0, 1)))
+    vectors = directions(
+        np.stack(rows.column("embedding").to_numpy()) if names else np.zeros((0, 1))
+    )
     most = min(NEIGHBOURS, len(names) - 1)
     found: dict[str, list[Row]] = {}
     for first in range(0, len(names), _BLOCK):
@@ -88,9 +89,3 @@ def _neighbours(connection: Any) -> dict[str, list[Row]]:
                 {"concept": names[other], "cosine": float(cosines[at, other])} for other in chosen
             ]
     return found
-
-
-def _unit(vectors: NDArray[Any]) -> NDArray[np.float32]:
-    rows = np.nan_to_num(vectors.astype(np.float32))
-    rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-    return rows

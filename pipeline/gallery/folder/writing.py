@@ -157,11 +157,10 @@ class _Writing:
     def _index(self, judged: list[str]) -> dict[str, Any]:
         """What finds the other answers."""
         sizes = self._shown.select(["image_id", "width", "height"]).to_pydict()
-        splits = "SELECT DISTINCT split FROM images WHERE split IS NOT NULL ORDER BY 1 LIMIT 50"
         return {
             "images": list(zip(*sizes.values(), strict=True)),
             "rows": _ROWS,
-            "splits": [row["split"] for row in self._shelf.ask(splits, (), self._address)],
+            "splits": questions.splits(self._shelf, self._address),
             "concepts": list(self._concepts),
             "evaluations": judged,
             "regions": len(self._like) if self._like else 0,
