@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
@@ -40,8 +41,9 @@ def doctor(store: Store = STORE) -> None:
     for name, module in _LIBRARIES.items():
         problem = _import_problem(module)
         bad += bool(problem)
-        typer.echo(f"{'bad' if problem else 'ok ':<4} {name} {_version(name)} {problem}".rstrip())
-    typer.echo(f"ok   device: {_device()}")
+        found = _version(name, module)
+        typer.echo(f"{'bad' if problem else 'ok ':<4} {name} {found} {problem}".rstrip())
+    typer.echo(f"ok   device: {_device()}; search: {_search_device()}")
     free = shutil.disk_usage(store if store.exists() else ".").free
     typer.echo(f"ok   disk: {free / 1e9:.1f} GB free for {store}")
     bad += _check_store(store)
@@ -75,11 +77,12 @@ def _import_problem(module: str) -> str:
     return ""
 
 
-def _version(name: str) -> str:
+def _version(name: str, module: str) -> str:
+    """Of the package, or of another one that brings the same module, as faiss-gpu does."""
     try:
         return version(name)
     except PackageNotFoundError:
-        return "not installed"
+        return str(getattr(sys.modules.get(module), "__version__", "not installed"))
 
 
 def _device() -> str:
@@ -88,6 +91,14 @@ def _device() -> str:
         return str(module.resolve("auto"))
     except ImportError:
         return "unknown, torch cannot be imported"
+
+
+def _search_device() -> str:
+    """Where FAISS searches: cuda only with a faiss made for it and a device that it sees."""
+    try:
+        return str(import_module("pipeline.store.index").best_device())
+    except ImportError:
+        return "unknown, faiss cannot be imported"
 
 
 def _check_store(store: Store) -> int:

@@ -221,8 +221,8 @@ def _on(device: str, index: Any) -> Any:
         return index
     if not _made_for_gpu(faiss):
         raise SourceError(
-            "this faiss was made without CUDA: install 'regionclip-toolkit[gpu]' in place of "
-            "faiss-cpu, or search with device cpu"
+            "this faiss was made without CUDA: install faiss-gpu-cu12 in place of faiss-cpu, "
+            "or search with device cpu"
         )
     return faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), 0, index)
 
