@@ -36,7 +36,11 @@ def export(  # noqa: PLR0913 - one a flag
     ] = "kept",
     categories: Annotated[
         Path | None,
-        typer.Option("--categories", help="names, one a line, in their order; default: the pool"),
+        typer.Option(
+            "--categories",
+            help="names in their order: one a line, a JSON list, or coco-80, coco-65, coco-48, "
+            "coco-17; default: the pool",
+        ),
     ] = None,
     images: Annotated[
         str, typer.Option("--images", help="link, copy or none: the pixels beside the labels")
@@ -48,7 +52,8 @@ def export(  # noqa: PLR0913 - one a flag
     their own, and carry the image_id where the format has room.
     """
     from pipeline.exporting import labels as formats
-    from pipeline.exporting.labelled import Wanted, read_names
+    from pipeline.exporting.labelled import Wanted
+    from stages.evaluation.vocabulary import read_categories, shortened
 
     if form not in formats.FORMATS:
         known = ", ".join(formats.FORMATS)
@@ -56,9 +61,12 @@ def export(  # noqa: PLR0913 - one a flag
     if images not in formats.IMAGES:
         known = ", ".join(formats.IMAGES)
         raise OptionError(f"rc export: --images must be one of {known}, got {images!r}")
-    names = read_names(categories) if categories else None
-    counts = formats.export_labels(store, out, form, Wanted(labels, where, names), images)
-    typer.echo(f"{out}  {counts[0]} images, {counts[1]} labels")
+    names = tuple(read_categories(categories)) if categories else None
+    made = formats.export_labels(store, out, form, Wanted(labels, where, names), images)
+    if names and made.strangers:
+        told = shortened(made.strangers)
+        typer.echo(f"warning: the concept pool has no {told}, so no label is called so", err=True)
+    typer.echo(f"{out}  {made.images} images, {made.labels} labels")
 
 
 def export_weights(  # noqa: PLR0913 - one a flag

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from pipeline.exporting.labelled import Labelled
 
+_MEANT: Final = {"names", "nc", "path", "download", "channels", "kpt_shape", "flip_idx"}
 _SHARD: Final = 1000  # images of a tar
 
 
@@ -52,17 +53,30 @@ class Yolo(Writer):
     def close(self) -> None:
         """See `Writer.close`.
 
-        A JSON text is a YAML text too, whatever a name holds. Without "path", trainers look from
-        the folder of data.yaml and not from where they were started.
+        Without "path", trainers look from the folder of data.yaml and not from where they were
+        started.
         """
-        splits = {split: f"images/{split}" for split in self._splits}
+        splits = {_key(split): f"images/{split}" for split in self._splits}
         told = dict(splits)
         told.setdefault("train", next(iter(splits.values()), "images"))
         told.setdefault("val", told["train"])
-        lines = [f"{json.dumps(key)}: {json.dumps(value)}\n" for key, value in told.items()]
+        lines = [f"{_yaml(key)}: {_yaml(value)}\n" for key, value in told.items()]
         lines.append("names:\n")
-        lines += [f"  {at}: {json.dumps(name)}\n" for at, name in enumerate(self.names)]
+        lines += [f"  {at}: {_yaml(name)}\n" for at, name in enumerate(self.names)]
         (self.folder / "data.yaml").write_text("".join(lines))
+
+
+def _key(split: str) -> str:
+    """A split as a key of data.yaml, where some words mean other things."""
+    return f"{split}_" if split in _MEANT else split
+
+
+def _yaml(text: str) -> str:
+    """A text in quotes as YAML has it: whatever a name holds, it is ASCII on one line."""
+    signs = (
+        sign if " " <= sign <= "~" and sign not in '"\\' else f"\\U{ord(sign):08x}" for sign in text
+    )
+    return f'"{"".join(signs)}"'
 
 
 class WebDataset(Writer):

@@ -83,7 +83,10 @@ class Labelled:
         path.parent.mkdir(parents=True, exist_ok=True)
         own_file = self.row["content"] is None and self.row["member"] is None
         if how == "link" and own_file and self.row["orientation"] == _UPRIGHT:
-            path.symlink_to(Path(self.row["uri"]).absolute())
+            source = Path(self.row["uri"]).absolute()
+            if not source.is_file():
+                raise SourceError(f"{source} is not there any more; --images none leaves it out")
+            path.symlink_to(source)
         else:
             path.write_bytes(self.encoded())
 
@@ -114,10 +117,7 @@ class Export:
     """
 
     def __init__(self, root: Path, wanted: Wanted) -> None:
-        name = wanted.labels or PSEUDO_LABELS.name
-        if name.split("@")[0].split("/")[0] != PSEUDO_LABELS.name:
-            name = f"{PSEUDO_LABELS.name}@{name}"
-        self._labels = catalog.find(root, name, PSEUDO_LABELS.version)
+        self._labels = catalog.of_table(root, PSEUDO_LABELS, wanted.labels)
         self._images = _made_from(self._labels, "images")
         self._where = wanted.where or "true"
         pool = {
@@ -132,6 +132,12 @@ class Export:
         self._category = {k: place[c] for k, c in pool.items() if c in place}
 
     @property
+    def strangers(self) -> list[str]:
+        """Categories that are no concepts of the pool, so that no label can be theirs."""
+        known = set(self._category.values())
+        return [name for at, name in enumerate(self.names) if at not in known]
+
+    @property
     def address(self) -> str:
         """Of the pseudo-labels."""
         return self._labels.address
@@ -140,15 +146,20 @@ class Export:
         """Images that have a label left, in the order of the store."""
         before = 0
         for record in self._images.manifest.parts:
-            found = self._found(record.number)
-            at = 0
+            found, at = self._found(record.number), 0
             for batch in stream([self._images.part(record.number)]):
                 for offset in range(batch.num_rows):
                     at += 1
                     image_id = batch.column("image_id")[offset].as_py()
                     if image_id in found:
                         (row,) = batch.slice(offset, 1).to_pylist()
-                        yield Labelled(before + at, row, found[image_id])
+                        yield Labelled(before + at, row, found.pop(image_id))
+            if found:
+                raise ArtifactError(
+                    f"{self.address} has labels of {len(found)} images, such as "
+                    f"{next(iter(found))!r}, that {self._images.address} has not: 'rc verify' "
+                    "shows what is damaged"
+                )
             before += record.rows
 
     def _found(self, number: int) -> dict[str, list[dict[str, Any]]]:
@@ -164,22 +175,6 @@ class Export:
                     row |= {"category": category, "score": row.pop("probability")}
                     found.setdefault(row.pop("image_id"), []).append(row)
         return found
-
-
-def read_names(path: Path) -> tuple[str, ...]:
-    """Categories from a file, one a line.
-
-    Raises:
-        SourceError: If it cannot be read, or names nothing.
-    """
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"{path} cannot be read as a list of names: {error}") from error
-    names = tuple(line.strip() for line in lines if line.strip())
-    if not names:
-        raise SourceError(f"{path} names nothing; write a category a line")
-    return names
 
 
 def _made_from(labels: Artifact, table: str) -> Artifact:

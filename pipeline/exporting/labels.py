@@ -7,6 +7,7 @@ the store's order and do not depend on what is left out; scores are kept.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pipeline.exporting.coco_formats import Coco, FiftyOne, Lvis
@@ -14,6 +15,7 @@ from pipeline.exporting.flat_formats import Parquet, WebDataset, Yolo
 from pipeline.exporting.labelled import Export
 from pipeline.exporting.writer import IMAGES
 from pipeline.store.atomic import new_folder
+from schemas.errors import OptionError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,10 +35,25 @@ FORMATS: Final[dict[str, type[Writer]]] = {
 }
 
 
+@dataclass(frozen=True)
+class Exported:
+    """What was written.
+
+    Attributes:
+        images: How many, each with at least one label.
+        labels: How many.
+        strangers: Categories asked for that the concept pool does not have.
+    """
+
+    images: int
+    labels: int
+    strangers: list[str]
+
+
 def export_labels(
     root: Path, out: Path, form: str, wanted: Wanted, images: str = "link"
-) -> tuple[int, int]:
-    """Write pseudo-labels for another program; how many images, and how many labels.
+) -> Exported:
+    """Write pseudo-labels for another program.
 
     Args:
         root: The store.
@@ -46,7 +63,7 @@ def export_labels(
         images: One of `IMAGES`.
 
     Raises:
-        OptionError: If the folder exists.
+        OptionError: If the folder exists, or no label is left to write.
         ArtifactError: If what the labels were made from is gone.
         SourceError: If an image cannot be read.
         QueryError: If the predicate is none.
@@ -58,5 +75,10 @@ def export_labels(
         for one in export:
             writer.add(one)
             found.update(images=1, labels=len(one.labels))
+        if not found["labels"]:
+            raise OptionError(
+                f"rc export: of {export.address} no label is left to export: see what --where and "
+                "--categories leave with rc what-if and rc sql"
+            )
         writer.close()
-    return found["images"], found["labels"]
+    return Exported(found["images"], found["labels"], export.strangers)

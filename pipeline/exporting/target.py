@@ -20,6 +20,8 @@ def with_suffix(verb: str, out: Path, suffix: str) -> Path:
     Raises:
         OptionError: If it has another.
     """
+    if not out.name.strip("."):
+        raise OptionError(f"rc {verb}: '{out}' is no name for a file")
     if out.suffix in ("", suffix):
         return out.with_suffix(suffix)
     raise OptionError(f"rc {verb}: this format is written to a {suffix} file, got '{out.name}'")

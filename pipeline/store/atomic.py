@@ -37,14 +37,14 @@ def new_folder(target: Path) -> Iterator[Path]:
     Raises:
         OptionError: If something of that name is there already.
     """
-    if target.exists() or target.is_symlink():
+    if target.exists() or target.is_symlink() or not target.name:
         raise OptionError(f"{target} exists; name a new folder")
-    draft = target.with_name(f".{target.name}.unfinished")
-    shutil.rmtree(draft, ignore_errors=True)  # of a run that was killed
-    draft.mkdir(parents=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f".{uuid4().hex}.{target.name}")  # nobody else's, whoever else runs
+    draft.mkdir()
     try:
         yield draft
-        draft.replace(target)
+        draft.rename(target)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 

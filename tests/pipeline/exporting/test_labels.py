@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from PIL import Image
 
 from pipeline import api
+from pipeline.exporting import flat_formats
 from pipeline.exporting.labelled import Labelled, Wanted
 from pipeline.exporting.labels import FORMATS, export_labels
 from schemas.errors import OptionError, QueryError
@@ -59,7 +61,8 @@ def test_every_label_is_there_once_and_no_name_leaves_the_folder(
     root: Path, tmp_path: Path, form: str
 ) -> None:
     before = set(tmp_path.iterdir())
-    images, count = export_labels(root, tmp_path / "out", form, Wanted(where="kept"), "copy")
+    made = export_labels(root, tmp_path / "out", form, Wanted(where="kept"), "copy")
+    images, count = made.images, made.labels
     expected = labels(root)
     assert count == len(expected) > 0
     assert images == len({row["image_id"] for row in expected})
@@ -102,7 +105,7 @@ def test_one_file_and_its_folder_are_ingested_again(
     root: Path, tmp_path: Path, form: str, json_file: str, pictures: str
 ) -> None:
     where = "image_id LIKE 'train/%'"
-    _, count = export_labels(root, tmp_path / "out", form, Wanted(where=where), "link")
+    count = export_labels(root, tmp_path / "out", form, Wanted(where=where), "link").labels
     again = api.Store(tmp_path / "again")
     out = tmp_path / "out"
     again.run("ingest", sources=[str(out / json_file), str(out / pictures)])
@@ -126,13 +129,12 @@ def test_lvis_is_read_by_its_own_package(root: Path, tmp_path: Path) -> None:
 
 def test_yolo_boxes_are_shares_of_their_image(root: Path, tmp_path: Path) -> None:
     export_labels(root, tmp_path / "out", "yolo", Wanted(where="kept"), "link")
-    text = (tmp_path / "out" / "data.yaml").read_text()
-    names = [json.loads(line.split(": ", 1)[1]) for line in text.splitlines() if line[:2] == "  "]
+    told = yaml.safe_load((tmp_path / "out" / "data.yaml").read_text("ascii"))
+    names = [told["names"][place] for place in range(len(told["names"]))]
     assert names == ["dog", HOSTILE, "tree"]
-    assert '"path"' not in text  # or trainers would look from where they were started
-    for line in text.splitlines():
-        if line.startswith(('"train"', '"val')):
-            assert (tmp_path / "out" / json.loads(line.split(": ", 1)[1])).is_dir()
+    assert "path" not in told  # or trainers would look from where they were started
+    for split in ("train", "val"):
+        assert (tmp_path / "out" / told[split]).is_dir()
     found, scores = [], []
     for path in (tmp_path / "out" / "labels").rglob("*.txt"):
         scored = tmp_path / "out" / "scores" / path.parent.name / path.name
@@ -157,8 +159,24 @@ def test_yolo_boxes_are_shares_of_their_image(root: Path, tmp_path: Path) -> Non
         assert mine[1:] == pytest.approx(theirs[1:], abs=1)
 
 
+@pytest.mark.parametrize(
+    "name", ["\U0001d56f\U0001f436", 'a "b" \\ c', "no", "a: b # c", "\x85\u2028\x7f\t", "é", "- x"]
+)
+def test_any_name_is_itself_in_yaml(name: str) -> None:
+    assert yaml.safe_load(f"0: {flat_formats._yaml(name)}") == {0: name}
+
+
+def test_a_split_takes_no_word_that_means_something_else_in_yaml() -> None:
+    assert [flat_formats._key(name) for name in ("train", "names", "nc")] == [
+        "train",
+        "names_",
+        "nc_",
+    ]
+
+
 def test_webdataset_tars_are_ingested_again(root: Path, tmp_path: Path) -> None:
-    images, _ = export_labels(root, tmp_path / "out", "webdataset", Wanted(where="kept"), "copy")
+    made = export_labels(root, tmp_path / "out", "webdataset", Wanted(where="kept"), "copy")
+    images = made.images
     tars = sorted((tmp_path / "out").iterdir())
     assert [tar.name for tar in tars] == ["train-000000.tar", "val_2-000000.tar"]
     names: list[str] = []
@@ -219,8 +237,9 @@ def test_ids_do_not_depend_on_what_is_left_out(root: Path, tmp_path: Path) -> No
 
 def test_a_list_of_names_sets_their_order_and_leaves_others_out(root: Path, tmp_path: Path) -> None:
     wanted = Wanted(where="true", names=("tree", "dog", "nothing of ours"))
-    _, count = export_labels(root, tmp_path / "out", "coco", wanted, "none")
-    assert count == len([r for r in labels(root, "true") if r["concept"] in ("tree", "dog")])
+    made = export_labels(root, tmp_path / "out", "coco", wanted, "none")
+    assert made.strangers == ["nothing of ours"]
+    assert made.labels == len([r for r in labels(root, "true") if r["concept"] in ("tree", "dog")])
     path = next((tmp_path / "out" / "annotations").glob("instances_*"))
     names = [c["name"] for c in json.loads(path.read_text())["categories"]]
     assert names == ["tree", "dog", "nothing of ours"]
@@ -232,6 +251,8 @@ def test_what_cannot_be_exported_leaves_nothing(root: Path, tmp_path: Path) -> N
         export_labels(root, tmp_path / "there", "coco", Wanted())
     with pytest.raises(QueryError):
         export_labels(root, tmp_path / "out", "coco", Wanted(where="random() > 0.5"))
+    with pytest.raises(OptionError, match="no label is left to export"):
+        export_labels(root, tmp_path / "out", "coco", Wanted(where="false"))
     with pytest.raises(OptionError, match="twice"):
         export_labels(root, tmp_path / "out", "coco", Wanted(names=("a", "a")))
     assert {path.name for path in tmp_path.iterdir()} == {"there"}
