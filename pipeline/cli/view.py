@@ -13,6 +13,7 @@ from schemas.errors import ArtifactNotFoundError, OptionError
 if TYPE_CHECKING:
     import socket
 
+_ANYWHERE = ("0.0.0.0", "::")  # all addresses of the machine
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -62,21 +63,29 @@ def _write(store: Path, out: Path, use: str | None, limit: int, *, quiet: bool) 
 
 
 def _serve(store: Path, host: str, port: int) -> None:
+    import socket
+
     import uvicorn
 
     from pipeline.gallery.server import make_app
     from pipeline.store import catalog
 
+    if not host:
+        raise OptionError("rc view: --host is empty; 127.0.0.1 is this machine alone")
     if not catalog.committed(store):
         raise ArtifactNotFoundError(f"nothing is in {store} yet; begin with 'rc ingest'")
     with _listening(host, port) as listening:
         found = listening.getsockname()[1]
-        names = {host, *(_LOOPBACK if host in _LOOPBACK else ())}
+        anywhere = host in _ANYWHERE
+        names = [host, *(_LOOPBACK if anywhere or host in _LOOPBACK else ())]
+        if anywhere:
+            names.append(socket.gethostname())
         if host not in _LOOPBACK:
             typer.echo(f"warning: everyone who can reach {host} can look at this store", err=True)
-        typer.echo(f"http://{_bracketed(host)}:{found}/")
+        typer.echo(f"http://{_bracketed('127.0.0.1' if host == '0.0.0.0' else host)}:{found}/")
         hosts = [f"{_bracketed(name)}:{found}" for name in names]
-        config = uvicorn.Config(make_app(store, hosts), log_level="warning", server_header=False)
+        app = make_app(store, hosts, anywhere=anywhere)
+        config = uvicorn.Config(app, log_level="warning", server_header=False)
         uvicorn.Server(config).run([listening])
 
 

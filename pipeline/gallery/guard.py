@@ -7,6 +7,8 @@ is sent, too. Nothing is changed by any request, so there are only GET and HEAD.
 
 from __future__ import annotations
 
+import re
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
 from starlette.responses import PlainTextResponse
@@ -35,11 +37,13 @@ class Guard:
     Args:
         app: What is guarded.
         hosts: Names, with port, under which the gallery is reached.
+        anywhere: Whether it listens on all addresses of the machine: then any of them will do as a
+            name, but no other word, which somebody else could point here.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Collection[str]) -> None:
-        self._app = app
-        self._hosts = {host.lower() for host in hosts}
+    def __init__(self, app: ASGIApp, hosts: Collection[str], *, anywhere: bool = False) -> None:
+        self._app, self._anywhere = app, anywhere
+        self._hosts = {_without_80(host) for host in hosts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
@@ -67,9 +71,27 @@ class Guard:
         }
         if scope["method"] not in ("GET", "HEAD"):
             return 405, "The gallery only shows: GET and HEAD are all there is."
-        if headers.get("host", "").lower() not in self._hosts:
+        if not self._ours(headers.get("host", "")):
             return 403, "The gallery does not answer to this name; use the address it printed."
         origin = headers.get("origin")
-        if origin is not None and origin.lower().partition("://")[2] not in self._hosts:
+        if origin is not None and not self._ours(origin.partition("://")[2]):
             return 403, "Another site may not read the gallery."
         return None
+
+    def _ours(self, host: str) -> bool:
+        return _without_80(host) in self._hosts or (self._anywhere and _is_address(host))
+
+
+def _without_80(host: str) -> str:
+    """A name as browsers send it: without the port that goes without saying."""
+    return host.lower().removesuffix(":80")
+
+
+def _is_address(host: str) -> bool:
+    """Whether a Host is a number, with or without a port: no name that anyone could own."""
+    bare = host.rpartition(":")[0] if re.search(r":\d+$", host) and not host.endswith("]") else host
+    try:
+        ip_address(bare.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return True

@@ -90,7 +90,8 @@ def jpeg(picture: Image.Image, side: int) -> bytes:
 
 
 def _cut(picture: Image.Image, box: Sequence[int]) -> Image.Image:
-    x0, y0, x1, y1 = box
+    limits = (picture.width, picture.height) * 2
+    x0, y0, x1, y1 = (min(max(0, edge), most) for edge, most in zip(box, limits, strict=True))
     margin = max(2, round(0.08 * max(x1 - x0, y1 - y0)))
     low = max(0, min(x0 - margin, picture.width - 1)), max(0, min(y0 - margin, picture.height - 1))
     high = min(picture.width, x1 + margin), min(picture.height, y1 + margin)

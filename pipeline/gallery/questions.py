@@ -18,7 +18,7 @@ PAGE: Final = 60  # images of a page
 EXAMPLES: Final = 12  # regions of a concept, the surest and the least sure
 NEIGHBOURS: Final = 8  # concepts like one
 _HIGHEST: Final = 1000  # images a visitor may ask for at once
-NO_LABELS: Final = "there are no pseudo-labels yet to choose by; run 'rc label' first"
+NO_LABELS: Final = "these images have no pseudo-labels yet to choose by; run 'rc label' first"
 _SHARES: Final = ("probability", "margin")
 
 
@@ -61,7 +61,7 @@ def images(shelf: Shelf, asked: Mapping[str, str]) -> dict[str, Any]:
         conditions.append("len(list_filter(captions, lambda c: contains(lower(c), lower(?)))) > 0")
         values.append(asked["text"])
     if any(asked.get(name) for name in ("concept", *_SHARES)):
-        if not shelf.has("pseudo_labels", shown):
+        if not shelf.about("pseudo_labels", shown):
             raise QueryError(NO_LABELS)
         inner, more = _regions_like(asked, conditions[0], edge)
         conditions.append(f"image_id IN ({inner})")
@@ -126,7 +126,7 @@ def image(shelf: Shelf, asked: Mapping[str, str]) -> dict[str, Any]:
         labels,
     )
     regions: list[Row] = []
-    if shelf.has("pseudo_labels", labels):
+    if shelf.about("pseudo_labels", labels):
         regions = shelf.ask(
             "SELECT region, concept, cosine, probability, margin, objectness, kept, in_caption, "
             "x0, y0, x1, y1 FROM pseudo_labels WHERE image_id = ? ORDER BY probability DESC",
@@ -134,7 +134,7 @@ def image(shelf: Shelf, asked: Mapping[str, str]) -> dict[str, Any]:
             labels,
         )
     said: list[Row] = []
-    if shelf.has("detections", labels):
+    if shelf.about("metrics", labels) and shelf.has("detections", labels):
         said = shelf.ask(
             "SELECT category, score, truth, x0, y0, x1, y1 FROM detections WHERE image_id = ? "
             "ORDER BY score DESC LIMIT 100",
@@ -146,7 +146,7 @@ def image(shelf: Shelf, asked: Mapping[str, str]) -> dict[str, Any]:
         "image": found[0] if found else None,
         "regions": regions,
         "detections": said,
-        "sides": sources(shelf, image_id, drawn=drawn) if found else [],
+        "sides": sources(shelf, labels, drawn=drawn) if found else [],
     }
 
 

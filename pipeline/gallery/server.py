@@ -34,12 +34,13 @@ _HITS: Final = 24  # of a search
 _PICTURES: Final = max(2, (os.cpu_count() or 2) // 2)  # made at a time; questions come first
 
 
-def make_app(root: Path, hosts: Collection[str]) -> ASGIApp:
+def make_app(root: Path, hosts: Collection[str], *, anywhere: bool = False) -> ASGIApp:
     """The application over a store.
 
     Args:
         root: The store.
         hosts: Names, with port, that it answers to.
+        anywhere: Whether it listens on all addresses of the machine.
     """
     desk = _Desk(root)
     routes = [
@@ -48,7 +49,7 @@ def make_app(root: Path, hosts: Collection[str]) -> ASGIApp:
         Route("/picture/{kind}", desk.picture),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]
-    return Guard(Starlette(routes=routes), hosts)
+    return Guard(Starlette(routes=routes), hosts, anywhere=anywhere)
 
 
 class _Desk:

@@ -100,8 +100,10 @@ class Shelf:
             return self._artifacts
 
     def labels(self) -> list[str]:
-        """Addresses of all pseudo-labels that can be looked at, the newest first."""
-        return self._addresses(PSEUDO_LABELS.name, PSEUDO_LABELS.version)
+        """Addresses of all pseudo-labels to look at, the newest first, then selections."""
+        found = self._addresses(PSEUDO_LABELS.name, PSEUDO_LABELS.version)
+        chosen = {a.address for a in self.artifacts() if catalog.selected(a)}
+        return sorted(found, key=lambda address: address in chosen)
 
     def images(self) -> list[str]:
         """Addresses of all sets of images, the newest first."""
@@ -118,7 +120,17 @@ class Shelf:
         for artifact in found:
             if artifact.address == chosen and (behind := catalog.ancestor(artifact, (table,))):
                 return behind
-        return next((artifact for artifact in found if artifact.manifest.artifact == table), None)
+        named = [artifact for artifact in found if artifact.manifest.artifact == table]
+        return next(iter(sorted(named, key=lambda a: bool(catalog.selected(a)))), None)
+
+    def about(self, table: str, labels: str = "") -> bool:
+        """Whether what is shown of a table is about the very images that are looked at.
+
+        The ids of other images may be the same.
+        """
+        mine, images = self.shown(table, labels), self.shown(IMAGES.name, labels)
+        own = catalog.ancestor(mine, (IMAGES.name,)) if mine else None
+        return own is not None and images is not None and own.path == images.path
 
     def home(self, image_id: str, labels: str = "") -> str:
         """What to look at to see an image: `labels`, or the images that it is one of."""

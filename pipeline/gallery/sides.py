@@ -35,23 +35,21 @@ _WORDS: Final = {
 }
 
 
-def sources(shelf: Shelf, image_id: str, *, drawn: bool) -> list[Row]:
+def sources(shelf: Shelf, labels: str, *, drawn: bool) -> list[Row]:
     """The sides an image has: `of`, what to ask for, and `words`, what it is.
+
+    They are about the very images that are looked at: another set may call others the same.
 
     Args:
         shelf: The store.
-        image_id: The image.
-        drawn: Whether people drew objects in it.
+        labels: Address of the pseudo-labels, or images, that are looked at.
+        drawn: Whether people drew objects in the image.
     """
-    holds: dict[str, bool] = {}
     found = [{"of": TRUTH, "words": "ground truth"}] if drawn else []
+    looked_at = shelf.shown(IMAGES.name, labels)
     for artifact in shelf.artifacts():
         images = catalog.ancestor(artifact, (IMAGES.name,)) if _files(artifact) else None
-        if images is None:
-            continue
-        if images.address not in holds:
-            holds[images.address] = bool(_rows(images.files(), image_id, ["image_id"]))
-        if holds[images.address]:
+        if images is not None and looked_at is not None and images.path == looked_at.path:
             found.append({"of": artifact.address, "words": _words(artifact)})
     return found
 

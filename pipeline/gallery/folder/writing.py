@@ -135,7 +135,8 @@ class _Writing:
         labelled = self._address.startswith(f"{PSEUDO_LABELS.name}/")
         put("overview", partial(self._overview, labelled=labelled))
         put("training", partial(models.training, shelf))
-        judged = [row["artifact"] for row in put("evaluations", partial(models.evaluations, shelf))]
+        found = put("evaluations", partial(models.evaluations, shelf))
+        judged = [row["artifact"] for row in found if isinstance(found, list)]
         for place, artifact in enumerate(judged):
             asked = {"artifact": artifact}
             put(f"evaluation-{place}", partial(models.evaluation, shelf, asked))
@@ -144,7 +145,7 @@ class _Writing:
         rows = put(
             "concepts", partial(questions.concepts if labelled else _no_labels, shelf, self._asked)
         )
-        if labelled:
+        if isinstance(rows, list):  # else it is the sentence that says why there are none
             self._about_concepts([row["concept"] for row in rows])
         put("index", lambda: self._index(judged))
 

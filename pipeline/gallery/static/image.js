@@ -2,13 +2,13 @@
 
 import { ask } from "./data.js";
 import { decimal, el, table } from "./dom.js";
-import { filtersOf } from "./images.js";
+import { filtersOf, ofSet } from "./images.js";
 import { go } from "./route.js";
 import { compare } from "./sides.js";
 import { drawBoxes, lightTogether, stage } from "./stage.js";
 
 export async function image(page, given) {
-  const answer = await ask("image", { id: given.id });
+  const answer = await ask("image", { id: given.id, ...ofSet(given) });
   if (!answer.image) throw new Error(`there is no image ${given.id}`);
   const sides = answer.sides ?? [];
   page.append(el("div", { class: "title" }, el("h1", {}, given.id), neighbours(page, given)));
@@ -63,7 +63,7 @@ function single(page, { image: found, regions, detections }, given) {
     ["truth", "ground truth", found.objects.map((row, at) => ({ ...row, name: row.category, key: `truth ${at}` }))],
     ["said", "an evaluation's detections", detections.map((row, at) => ({ ...row, name: row.category, key: `said ${at}` }))],
   ].filter(([, , rows]) => rows.length);
-  const { layer, element } = stage(found);
+  const { layer, element } = stage(found, ofSet(given));
   const shown = { label: true, truth: !regions.length, said: false };
   const least = el("input", { type: "range", min: 0, max: 1, step: 0.05, value: 0.5, "aria-label": "least probability", oninput: draw });
   const list = el("div");

@@ -11,6 +11,9 @@ export function filtersOf(given) {
   return Object.fromEntries(FILTERS.filter((name) => given[name]).map((name) => [name, given[name]]));
 }
 
+/** Which images an id is one of, where a page was asked for those: two sets may use the same ids. */
+export const ofSet = ({ of }) => (of ? { labels: of } : {});
+
 export async function images(page, given) {
   const filters = filtersOf(given);
   page.append(el("h1", {}, "Images"));
@@ -122,7 +125,7 @@ function card({ image_id, words }, filters, after) {
   return el(
     "a",
     { href: `#image?${new URLSearchParams({ ...filters, id: image_id })}`, title: image_id, onclick: () => remember(filters, after) },
-    el("img", { src: picture("thumb", { id: image_id }), alt: words, loading: "lazy", decoding: "async" }),
+    el("img", { src: picture("thumb", { id: image_id, ...ofSet(filters) }), alt: words, loading: "lazy", decoding: "async" }),
     el("span", {}, words),
   );
 }

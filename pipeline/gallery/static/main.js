@@ -20,14 +20,14 @@ const PARENTS = { image: "images", concept: "concepts" };
 
 async function show() {
   const [name, given] = here();
-  const [, draw] = PAGES[name] ?? PAGES.overview;
+  const [title, draw] = Object.hasOwn(PAGES, name) ? PAGES[name] : PAGES.overview;
   document.querySelector("nav").replaceChildren(
     ...Object.entries(PAGES).filter(([, [title]]) => title).map(([key, [title]]) =>
       el("a", { href: `#${key}`, "aria-current": key === (PARENTS[name] ?? name) ? "page" : null }, title)),
   );
   const page = el("div");
   document.getElementById("page").replaceChildren(page);
-  document.title = `${given.id ?? given.name ?? PAGES[name]?.[0] ?? "Overview"} – gallery`;
+  document.title = `${given.id ?? given.name ?? (title || "Overview")} – gallery`;
   try {
     await draw(page, given);
   } catch (error) {

@@ -3,6 +3,7 @@
 
 import { ask } from "./data.js";
 import { announce, decimal, el, table } from "./dom.js";
+import { ofSet } from "./images.js";
 import { drawBoxes, lightTogether, stage } from "./stage.js";
 
 const SAME = 0.5; // overlap from which two boxes are about the same region
@@ -10,13 +11,13 @@ const WORDS = { other: "another name", left: "only left", right: "only right", s
 const KINDS = { other: "other", left: "lone", right: "lone", same: "same" };
 
 export async function compare(page, found, given) {
-  const sides = await Promise.all([given.left, given.right].map((of) => ask("side", { id: found.image_id, of })));
+  const sides = await Promise.all([given.left, given.right].map((of) => ask("side", { id: found.image_id, of, ...ofSet(given) })));
   const rows = paired(sides[0].boxes, sides[1].boxes).map((row, at) => ({ ...row, key: `${at}` }));
   const sure = (row) => Math.max(row.left?.score ?? 0, row.right?.score ?? 0);
   const enough = rows.some((row) => scored(row) && sure(row) >= 0.5) ? 0.5 : 0;
   const least = el("input", { type: "range", min: 0, max: 1, step: 0.05, value: enough, "aria-label": "least score", oninput: draw });
   const only = el("input", { type: "checkbox", onchange: draw });
-  const stages = sides.map(() => stage(found));
+  const stages = sides.map(() => stage(found, ofSet(given)));
   const list = el("div");
   const count = el("p", { class: "soft" });
   function draw() {

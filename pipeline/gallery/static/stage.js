@@ -6,11 +6,12 @@ import { decimal, el, svg } from "./dom.js";
 /**
  * A photograph and an empty layer for boxes.
  * @param {{image_id: string, width: number, height: number, captions: string[]}} found
+ * @param {{labels: string}=} set which images it is one of
  */
-export function stage(found) {
+export function stage(found, set = {}) {
   const layer = svg("svg", { viewBox: `0 0 ${found.width} ${found.height}`, preserveAspectRatio: "none" });
   const photograph = el("img", {
-    src: picture("full", { id: found.image_id }), alt: found.captions[0] ?? found.image_id,
+    src: picture("full", { id: found.image_id, ...set }), alt: found.captions[0] ?? found.image_id,
     width: found.width, height: found.height,
   });
   return { layer, element: el("div", { class: "stage" }, photograph, layer) };

@@ -31,7 +31,7 @@ def sides(root: Path) -> str:
 def _sides(root: Path) -> Sequence[dict[str, Any]]:
     from pipeline.gallery.sides import sources
 
-    found = sources(Shelf(root), "scenes/000001", drawn=False)
+    found = sources(Shelf(root), "", drawn=False)
     return [one for one in found if "pseudo-labels" in one["words"] and "pool" in one["words"]]
 
 

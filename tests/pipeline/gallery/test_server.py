@@ -77,13 +77,39 @@ def test_nothing_but_images_of_the_store_is_served(client: TestClient, path: str
     assert b"root:" not in answer.content
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("192.0.2.7:8000", 200),
+        ("[2001:db8::1]:8000", 200),
+        ("192.0.2.7", 200),
+        ("mine:8000", 200),
+        ("evil.example:8000", 403),
+        ("192.0.2.7.evil.example", 403),
+        ("", 403),
+    ],
+)
+def test_a_gallery_for_everybody_answers_to_numbers_and_its_own_name(
+    root: Path, host: str, status: int
+) -> None:
+    app = make_app(root, ["mine:8000"], anywhere=True)
+    with TestClient(app, base_url="http://mine:8000") as client:
+        assert client.get("/", headers={"host": host}).status_code == status
+
+
+def test_the_port_of_the_web_goes_without_saying(root: Path) -> None:
+    with TestClient(make_app(root, ["127.0.0.1:80"]), base_url="http://127.0.0.1") as client:
+        assert client.get("/", headers={"host": "127.0.0.1"}).status_code == 200
+        assert client.get("/", headers={"host": "127.0.0.2"}).status_code == 403
+
+
 def test_pictures_are_small_jpegs_of_rows_of_the_store(client: TestClient) -> None:
     for path, side in (("thumb?id=scenes/000001", 240), ("full?id=scenes/000001", 320)):
         answer = client.get(f"/picture/{path}")
         assert answer.headers["content-type"] == "image/jpeg"
         assert max(Image.open(io.BytesIO(answer.content)).size) == side
-    crop = client.get("/picture/crop?id=scenes/000001&box=-50,-50,9999,20")
-    assert crop.status_code == 200
+    for box in ("-50,-50,9999,20", "-1e308,-1e308,1e308,1e308", "9e9,9e9,9.1e9,9.1e9"):
+        assert client.get(f"/picture/crop?id=scenes/000001&box={box}").status_code == 200
 
 
 def test_images_come_page_by_page_each_once(client: TestClient) -> None:
@@ -167,10 +193,40 @@ def test_the_filters_say_what_they_can_be_set_to(client: TestClient) -> None:
     assert ask(client, "images", of=page["artifacts"][0]["address"])["images"] == page["images"]
 
 
+def test_images_of_two_sets_with_the_same_ids_are_told_apart(tmp_path: Path) -> None:
+    from pipeline import api
+
+    store = api.Store(tmp_path / "store")
+    made = []
+    for seed in (1, 2):
+        write_scenes(tmp_path / f"{seed}", "scenes", 2, seed)
+        made.append(store.run("ingest", sources=[str(tmp_path / f"{seed}")]))
+    with TestClient(make_app(tmp_path / "store", [HOST]), base_url=f"http://{HOST}") as client:
+        asked = [{"id": "scenes/000001", "labels": images.address} for images in made]
+        old, new = (ask(client, "image", **given)["image"]["captions"] for given in asked)
+        assert old != new
+        old, new = (client.get("/picture/full", params=given).content for given in asked)
+        assert old != new
+
+
+def test_labels_are_shown_with_the_images_they_are_of_alone(root: Path) -> None:
+    from pipeline.gallery.questions import image
+    from pipeline.gallery.sides import sources
+
+    shelf = Shelf(root)
+    address = shelf.images()[0]
+    assert shelf.about("pseudo_labels", address)
+    assert image(shelf, {"id": "scenes/000001", "labels": address})["regions"]
+    other = type("Other", (Shelf,), {"about": lambda *_: False})(root)
+    found = image(other, {"id": "scenes/000001", "labels": address})
+    assert (found["regions"], found["detections"]) == ([], [])
+    assert len(sources(shelf, address, drawn=False)) == 5
+
+
 def test_what_if_says_what_the_command_says(client: TestClient, root: Path) -> None:
     for address in Shelf(root).labels():
         for given in ({}, {"probability": 0.4}, {"margin": 0.1, "objectness": 0.3}):
-            (batch,) = forecast(root, [Thresholds(**given)], None, [address])
+            (batch,) = forecast(root, [Thresholds(**given)], None, address)
             wanted = batch.to_pylist()[0]
             found = ask(client, "what-if", labels=address, **given)
             assert found == {name: pytest.approx(value) for name, value in wanted.items()}

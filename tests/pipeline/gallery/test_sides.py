@@ -28,16 +28,12 @@ def asked(shelf: Shelf, of: str) -> list[dict[str, Any]]:
 
 
 def test_all_that_speak_of_an_image_are_sides_of_it(shelf: Shelf) -> None:
-    words = [found["words"] for found in sources(shelf, IMAGE, drawn=True)]
+    words = [found["words"] for found in sources(shelf, "", drawn=True)]
     assert words[0] == "ground truth"
     assert sum("pseudo-labels by teachers/" in word for word in words) == 2
     assert sum("pseudo-labels by students/" in word for word in words) == 1
     assert sum(word.startswith("evaluation by") for word in words) == 2
     assert len(words) == len(set(words)) == 6
-
-
-def test_an_image_of_nobody_has_no_sides(shelf: Shelf) -> None:
-    assert sources(shelf, "scenes/none", drawn=False) == []
 
 
 def test_pseudo_labels_are_those_that_sql_shows(shelf: Shelf, root: Path) -> None:
@@ -55,7 +51,7 @@ def test_pseudo_labels_are_those_that_sql_shows(shelf: Shelf, root: Path) -> Non
 
 
 def test_an_evaluation_says_its_detections(shelf: Shelf) -> None:
-    evaluations = [s for s in sources(shelf, IMAGE, drawn=False) if "evaluation" in s["words"]]
+    evaluations = [s for s in sources(shelf, "", drawn=False) if "evaluation" in s["words"]]
     truth = asked(shelf, TRUTH)
     for found in evaluations:
         boxes = asked(shelf, found["of"])

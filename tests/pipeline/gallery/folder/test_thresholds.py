@@ -30,7 +30,7 @@ def test_every_cell_says_what_the_command_says(root: Path) -> None:
             found = grid(connection)
         chosen = [(0, 0, 0), *map(tuple, rng.integers(0, LEVELS, (25, 3)).tolist())]
         asked = [Thresholds(**given(levels)) for levels in chosen]
-        for levels, batch in zip(chosen, forecast(root, asked, None, [address]), strict=True):
+        for levels, batch in zip(chosen, forecast(root, asked, None, address), strict=True):
             (row,) = batch.to_pylist()
             for name in ("labels", "images", "concepts", "on_objects"):
                 assert at(found, name, levels) == row[name], (name, levels)
