@@ -175,7 +175,8 @@ class Rows:
     @contextmanager
     def _connection(self) -> Iterator[Any]:
         pins = sql.pins_in(self._statement)
-        with sql.connect(self._root, self._use, pins) as connection:
+        leads = sql.leads_of(self._statement)
+        with sql.connect(self._root, self._use, pins, leads) as connection:
             yield connection
 
 

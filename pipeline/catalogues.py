@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.parquet as pq
+
+from pipeline.store import parts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -72,7 +73,8 @@ def _quarantine(found: Sequence[Artifact]) -> pa.Table:
     tables = [_QUARANTINE.empty_table()]
     for artifact in found:
         for path in artifact.attachments("quarantine.parquet"):
-            rows = pq.read_table(path)
-            names = pa.array([artifact.address] * len(rows), pa.string())
-            tables.append(rows.add_column(0, "artifact", names).cast(_QUARANTINE))
+            for batch in parts.batches(path):
+                rows = pa.Table.from_batches([batch])
+                names = pa.array([artifact.address] * len(rows), pa.string())
+                tables.append(rows.add_column(0, "artifact", names).cast(_QUARANTINE))
     return pa.concat_tables(tables)

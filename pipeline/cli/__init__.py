@@ -34,16 +34,31 @@ def main(arguments: list[str] | None = None) -> None:
         from pipeline.cli.app import make_app
 
         make_app(words)(args=words, prog_name="rc")
-    except RCError as error:
-        _fail(str(error), 1, debug="--debug" in words)
-    except _Interrupted:
-        command = shlex.join(["rc", *words])
-        _fail(f"interrupted; finished parts are kept. To resume: {command}", 130)
-    except OSError as error:
-        if error.errno is None or "--debug" in words:
-            raise
+    except (_Interrupted, RCError, RuntimeError, OSError) as error:
+        _tell(error, words)
+
+
+def _tell(error: BaseException, words: list[str]) -> NoReturn:
+    """End with a sentence about an error that was caught; what has none goes on its way."""
+    debug = "--debug" in words
+    by_duckdb = isinstance(error, RuntimeError) and "Query interrupted" in str(error)
+    if isinstance(error, _Interrupted) or by_duckdb:  # which is what DuckDB makes of a signal
+        _stopped(words)
+    if isinstance(error, RCError):
+        _fail(str(error), 1, debug=debug)
+    if isinstance(error, OSError) and error.errno is not None and not debug:
         place = f" ({error.filename})" if error.filename else ""
         _fail(f"{error.strerror}{place}. Finished parts are kept: mend it and run again.", 1)
+    raise error
+
+
+def _stopped(words: list[str]) -> NoReturn:
+    from pipeline.verbs import VERBS
+
+    if words and words[0] in (*VERBS, "run", "demo"):
+        command = shlex.join(["rc", *words])
+        _fail(f"interrupted; finished parts are kept. To resume: {command}", 130)
+    _fail("interrupted", 130)
 
 
 def _tell_more() -> None:

@@ -9,7 +9,7 @@ from pipeline.sql.database import write_database
 from pipeline.sql.limits import holding, too_late, within
 from pipeline.sql.predicate import check_predicate, matching
 from pipeline.sql.relations import Relations
-from pipeline.sql.statements import batches, keep, pins_in, query
+from pipeline.sql.statements import batches, keep, leads_of, pins_in, query
 
 __all__ = [
     "Relations",
@@ -18,6 +18,7 @@ __all__ = [
     "connect",
     "holding",
     "keep",
+    "leads_of",
     "matching",
     "open_locked",
     "pins_in",

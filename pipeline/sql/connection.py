@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from uuid import uuid4
 
 import duckdb
 
 from pipeline.sql import relations as named
+from pipeline.sql.spill import new_spill
 from pipeline.sql.views import add_rows, add_views
 from schemas.errors import ArtifactNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from pipeline.sql.relations import Relations
 
@@ -31,33 +30,35 @@ def connect(
     root: Path,
     prefer: Sequence[str] = (),
     names: Sequence[str] = (),
+    leads: Sequence[str] = (),
     memory_mb: int = MEMORY_MB,
 ) -> duckdb.DuckDBPyConnection:
     """A locked connection with a view for each table in the store.
 
-    It shows the artifact asked for last with all it was made from, and of the tables still
-    missing the newest. Pseudo-labels always come with the names they were made from.
+    It shows what is preferred with all it was made from, then the newest artifact of each leading
+    table likewise, and of the tables still missing the newest. So the rows of what a question is
+    about belong together. Pseudo-labels always come with the names they were made from.
 
     Args:
         root: The store.
         prefer: Artifacts to prefer, with all they were made from, as `table@prefix`.
         names: Views of other artifacts to have besides, called what they are asked for by:
             `pseudo_labels@3f9c`. See `statements.pins_in`.
+        leads: Tables the question is about, see `statements.leads_of`; none: pseudo_labels.
         memory_mb: Megabytes DuckDB may hold.
 
     Raises:
         ArtifactNotFoundError: If a pin matches nothing, or the store holds nothing.
         ArtifactError: If a part is damaged.
     """
-    return open_locked(named.of_store(root, prefer, names), memory_mb=memory_mb)
+    return open_locked(named.of_store(root, prefer, names, leads), memory_mb=memory_mb)
 
 
 def open_locked(
     relations: Relations, threads: int | None = None, memory_mb: int = MEMORY_MB
 ) -> duckdb.DuckDBPyConnection:
     """An in-memory connection that can read the given files and nothing else."""
-    # Statements may read this folder: it is DuckDB's alone, made when needed and then removed.
-    spill = Path(tempfile.gettempdir()) / f"rc-sql-{uuid4().hex}"
+    spill = new_spill()  # statements may read it: it is DuckDB's alone
     half = shutil.disk_usage(spill.parent).free // 2  # of the disk is left to everybody else
     config = {
         **_LOCKED,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import io
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Final
 
 import duckdb
 
@@ -10,7 +12,7 @@ from pipeline.sql.connection import fill, quoted
 from pipeline.sql.relations import of_store
 from pipeline.sql.statements import first_line
 from pipeline.store.atomic import whole_or_absent
-from schemas.errors import QueryError
+from schemas.errors import OptionError, QueryError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,9 +20,16 @@ if TYPE_CHECKING:
 
     from pipeline.sql.relations import Relations
 
+_MAGIC: Final = b"DUCK"  # of every DuckDB file, behind a checksum of eight bytes
+
 
 def write_database(
-    root: Path, path: Path, prefer: Sequence[str] = (), *, materialize: bool = False
+    root: Path,
+    path: Path,
+    prefer: Sequence[str] = (),
+    *,
+    materialize: bool = False,
+    force: bool = False,
 ) -> list[str]:
     """Write a DuckDB file that any client opens; the names of what is in it.
 
@@ -30,14 +39,17 @@ def write_database(
 
     Args:
         root: The store.
-        path: File to make; one that exists is replaced.
+        path: File to make.
         prefer: Artifacts to show rather than the newest, as `table@prefix`.
         materialize: Copy rows instead of pointing at them.
+        force: Replace a DuckDB file that exists.
 
     Raises:
+        OptionError: If something is there that is not to be replaced.
         ArtifactNotFoundError: If the store holds nothing, or a pin matches nothing.
         QueryError: If DuckDB cannot write.
     """
+    _refuse_to_replace(path, force=force)
     found = of_store(root.absolute(), prefer, ())
     with whole_or_absent(path) as draft:
         draft.unlink(missing_ok=True)
@@ -45,6 +57,19 @@ def write_database(
             return _copies(found, draft) if materialize else _pointers(found, draft)
         except duckdb.Error as error:
             raise QueryError(f"{path} was not written: {first_line(error)}") from error
+
+
+def _refuse_to_replace(path: Path, *, force: bool) -> None:
+    if not path.name:
+        raise OptionError(f"rc db: '{path}' is no name for a file")
+    if not path.exists() and not path.is_symlink():
+        return
+    with path.open("rb") if path.is_file() else nullcontext(io.BytesIO()) as file:
+        ours = file.read(12)[8:] == _MAGIC
+    if not ours:
+        raise OptionError(f"rc db: {path} exists and is no DuckDB file; give another name")
+    if not force:
+        raise OptionError(f"rc db: {path} exists; give another name, or --force to replace it")
 
 
 def _pointers(relations: Relations, path: Path) -> list[str]:

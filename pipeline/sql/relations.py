@@ -20,16 +20,22 @@ if TYPE_CHECKING:
     from pipeline.store.artifact import Artifact
 
 _BESIDE: Final = {"_labelled_concepts": "concept_embeddings", "_labelled_images": "images"}
+_ALL_LABELS: Final = "_all_labels"  # what a selection was chosen from
 _ATTACHED: Final = {  # Parquet beside the rows
     "metrics": ("detections", "confusions", "curves", "calibration")
 }
-_VIEWED: Final = {  # views that are made from the rows of a table with another name
+VIEWED: Final = {  # views that are made from the rows of a table with another name
     "captions": "images",
     "objects": "images",
     "mentions": "concepts",
     "judged_labels": "pseudo_labels",
     **{name: table for table, names in _ATTACHED.items() for name in names},
 }
+IN_ORDER: Final = (  # tables as data meets them
+    *("images", "concepts", "teachers", "concept_embeddings", "rpns", "proposals", "features"),
+    *("pseudo_labels", "students", "detectors", "detections", "metrics"),
+)
+_LEADING: Final = ("pseudo_labels",)  # of a question that names no table
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,9 @@ class Relations:
         return own + [path for pinned in self.pinned.values() for path in pinned.paths()]
 
 
-def of_store(root: Path, prefer: Sequence[str], names: Sequence[str]) -> Relations:
+def of_store(
+    root: Path, prefer: Sequence[str], names: Sequence[str], leads: Sequence[str] = ()
+) -> Relations:
     """The relations of a store; see `connection.connect`.
 
     Raises:
@@ -65,7 +73,10 @@ def of_store(root: Path, prefer: Sequence[str], names: Sequence[str]) -> Relatio
         raise ArtifactNotFoundError(f"nothing is in {root} yet; begin with 'rc ingest'")
     ours = _versions()
     readable = [a for a in everything if a.manifest.version == ours.get(a.manifest.artifact)]
-    chosen = _chosen([_find(root, pin) for pin in prefer], readable)
+    readable.sort(key=lambda a: not catalog.selected(a))  # those are shown when they are named
+    newest = {a.manifest.artifact: a for a in readable}
+    leading = [newest[table] for table in leads or _LEADING if table in newest]
+    chosen = _chosen([_find(root, pin) for pin in prefer], [*readable, *reversed(leading)])
     shown = {artifact.path for artifact in chosen.values()}
     pinned = {name: Relations(_files(_pinned(root, name))) for name in names}
     return Relations(_files(chosen), catalogues(everything, shown), pinned)
@@ -79,7 +90,8 @@ def of_part(labels: Artifact, number: int) -> Relations:
 def empty(name: str) -> pa.Table:
     """The rows of an artifact without parts."""
     tables = {table.name: table for table in all_tables()}
-    return tables[_BESIDE.get(name, name)].arrow.empty_table()
+    beside = {**_BESIDE, _ALL_LABELS: "pseudo_labels"}
+    return tables[beside.get(name, name)].arrow.empty_table()
 
 
 def _files(chosen: Mapping[str, Artifact]) -> dict[str, list[Path]]:
@@ -102,6 +114,8 @@ def _beside(labels: Artifact, number: int | None = None) -> dict[str, list[Path]
         if made_from := catalog.ancestor(labels, (table,)):
             one = table == "images" and number is not None
             files[name] = [made_from.part(number or 0)] if one else made_from.files()
+    source = catalog.unselected(labels)
+    files[_ALL_LABELS] = source.files() if number is None else [source.part(number)]
     return files
 
 
@@ -119,7 +133,7 @@ def _chosen(pinned: Sequence[Artifact], everything: Sequence[Artifact]) -> dict[
 def _pinned(root: Path, name: str) -> dict[str, Artifact]:
     """What `view@prefix` is made from: the artifact it names, and all that was made from."""
     view, _, prefix = name.partition("@")
-    found = _find(root, f"{_VIEWED.get(view, view)}@{prefix}")
+    found = _find(root, f"{VIEWED.get(view, view)}@{prefix}")
     return _chosen([found], [])
 
 

@@ -9,6 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from pipeline.sql import syntax
+from pipeline.sql.relations import IN_ORDER, VIEWED
 from schemas.errors import QueryError
 
 if TYPE_CHECKING:
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
 _LONGEST: Final = 400  # characters of what DuckDB says
 _EXPLAIN: Final = re.compile(r"\s*EXPLAIN\s+(?:ANALYZE\s+)?", re.IGNORECASE)
-_QUOTED: Final = r"'(?:[^']|'')*'|\$\$.*?\$\$|--[^\n]*|/\*.*?\*/"  # where an @ is no name
+_QUOTED: Final = (  # where an @ is no name
+    r"\b[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$|--[^\n]*"
+    r"|/\*(?:[^/*]|/(?!\*)|\*(?!/)|/\*.*?\*/)*\*/"
+)
 _PIN: Final = re.compile(
     rf'{_QUOTED}|"(?P<inner>\w+@[\w-]+)"|"(?:[^"]|"")*"|\b(?P<bare>[A-Za-z_]\w*@\w+)\b',
     re.DOTALL,
@@ -31,6 +35,21 @@ def pins_in(statement: str) -> list[str]:
     """
     found = (match["inner"] or match["bare"] for match in _PIN.finditer(statement))
     return list(dict.fromkeys(name for name in found if name))
+
+
+def leads_of(statement: str) -> list[str]:
+    """The tables that a statement is about, the one made last first; none if it is no SELECT.
+
+    Their newest artifacts, with all that the first was made from, are what it should see.
+    """
+    try:
+        with duckdb.connect(":memory:") as connection:
+            nodes = syntax.tree(connection, _with_pins_quoted(statement))
+    except (duckdb.Error, QueryError, UnicodeError):
+        return []
+    names = [str(node["table_name"]).lower() for node in nodes if node.get("type") == "BASE_TABLE"]
+    found = {VIEWED.get(name, name) for name in names}
+    return [table for table in reversed(IN_ORDER) if table in found]
 
 
 def split(script: str) -> list[str]:

@@ -20,6 +20,8 @@ _CLOCKS: Final = {
     *("current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"),
     *("current_user", "current_role", "session_user", "user", "current_catalog", "current_schema"),
 }
+# DuckDB says these are consistent; they are not from one day, or program, to the next.
+_CALLED_CLOCKS: Final = {"age", "current_localtime", "current_localtimestamp", "version"}
 
 
 def tree(connection: duckdb.DuckDBPyConnection, statement: str) -> list[dict[str, Any]]:
@@ -52,6 +54,7 @@ def fickle(connection: duckdb.DuckDBPyConnection, nodes: list[dict[str, Any]]) -
         "WHERE regexp_full_match(function_name, '\\w+')"
     ).fetchall()
     names = {name for name, stability, _ in known if stability not in (None, "CONSISTENT")}
+    names |= _CALLED_CLOCKS
     macros = re.compile(rf"\b({'|'.join(names)})\s*\(|\b({'|'.join(_CLOCKS)})\b", re.IGNORECASE)
     names |= {name for name, _, macro in known if macro and macros.search(macro)}
     views = connection.execute("SELECT view_name FROM duckdb_views() WHERE internal").fetchall()

@@ -9,7 +9,9 @@ import pyarrow as pa
 import pytest
 
 from pipeline import sql
+from pipeline.sql.relations import IN_ORDER
 from pipeline.store import parts
+from pipeline.verbs import VERBS
 from schemas.errors import ArtifactError, ArtifactNotFoundError, QueryError
 from schemas.pseudo_labels import PSEUDO_LABELS
 from schemas.table import as_matrix
@@ -37,7 +39,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def ask(root: Path, statement: str, *pins: str) -> list[dict[str, Any]]:
-    with sql.connect(root, pins) as connection:
+    with sql.connect(root, pins, leads=sql.leads_of(statement)) as connection:
         rows = sql.batches(sql.query(connection, statement))
         return [row for batch in rows for row in batch.to_pylist()]
 
@@ -175,14 +177,42 @@ def test_nothing_in_the_store_is_a_sentence(root: Path) -> None:
         sql.connect(root)
 
 
-def test_the_newest_is_shown_with_all_it_was_made_from(root: Path) -> None:
+def test_a_question_sees_the_newest_of_what_it_is_about_and_what_that_was_made_from(
+    root: Path,
+) -> None:
     made = make_all(root)
     make(Ingest(count=3), root)
     assert ask(root, "SELECT count(*) AS n FROM images")[0]["n"] == 3
-    make(Label(), root, {"features": made["features"].address})  # asked for again: the newest
-    assert ask(root, "SELECT count(*) AS n FROM images")[0]["n"] == 17
+    both = "SELECT count(DISTINCT image_id) AS n FROM {} JOIN {} USING (image_id)"
+    assert ask(root, both.format("images", "pseudo_labels"))[0]["n"] > 3
+    assert ask(root, both.format("pseudo_labels", "captions"))[0]["n"] > 3
     shown = {row["artifact"] for row in ask(root, "FROM artifacts WHERE shown")}
     assert shown == {artifact.address for artifact in made.values()}
+
+
+@pytest.mark.parametrize(
+    ("statement", "tables"),
+    [
+        ("FROM images", ["images"]),
+        (
+            "WITH a AS (FROM Captions) FROM a, pseudo_labels",
+            ["pseudo_labels", "images"],
+        ),
+        ("SELECT (SELECT count(*) FROM detections) FROM objects", ["metrics", "images"]),
+        ("FROM judged_labels, pseudo_labels@3f9c", ["pseudo_labels"]),
+        ("FROM mentions UNION FROM artifacts", ["concepts"]),
+        ("SELECT 'images'", []),
+        ("this is no SQL", []),
+        ("DROP TABLE images", []),
+        ("", []),
+    ],
+)
+def test_what_a_statement_is_about_is_told_by_its_tables(statement: str, tables: list[str]) -> None:
+    assert sql.leads_of(statement) == tables
+
+
+def test_every_table_has_its_place_in_the_order_of_the_data() -> None:
+    assert set(IN_ORDER) == {verb.load().writes.name for verb in VERBS.values()}
 
 
 def test_a_pin_shows_an_older_artifact_with_all_it_was_made_from(root: Path) -> None:

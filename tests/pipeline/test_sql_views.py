@@ -28,6 +28,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
 
 
 def ask(root: Path, statement: str, **how: Any) -> list[dict[str, Any]]:
+    how.setdefault("leads", sql.leads_of(statement))
     with sql.connect(root, names=sql.pins_in(statement), **how) as connection:
         reader = sql.batches(sql.query(connection, statement))
         return [row for batch in reader for row in batch.to_pylist()]
