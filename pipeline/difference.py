@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipeline import sql
 from pipeline.store import catalog
-from schemas.errors import ArtifactError, OptionError
+from schemas.errors import ArtifactError
 from schemas.pseudo_labels import PSEUDO_LABELS
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def difference(root: Path, first: str, second: str) -> Difference:
         OptionError: If one is no pseudo-labels.
         ArtifactError: If they have no region in common.
     """
-    found = [catalog.find(root, _full(name), PSEUDO_LABELS.version) for name in (first, second)]
+    found = [catalog.of_table(root, PSEUDO_LABELS, name) for name in (first, second)]
     names = [f"pseudo_labels@{artifact.manifest.fingerprint[:12]}" for artifact in found]
     with sql.connect(root, names=list(dict.fromkeys(names))) as connection:
 
@@ -84,16 +84,6 @@ def as_json(found: Difference) -> dict[str, Any]:
         **found.summary.to_pylist()[0],
         **lists,
     }
-
-
-def _full(name: str) -> str:
-    """`pseudo_labels@x` of what may be `x` alone."""
-    table = name.split("@")[0].split("/")[0]
-    if table == name and table != PSEUDO_LABELS.name:
-        return f"{PSEUDO_LABELS.name}@{name}"
-    if table != PSEUDO_LABELS.name:
-        raise OptionError(f"rc diff compares pseudo_labels, and {name} is none")
-    return name
 
 
 _BOTH: Final = """

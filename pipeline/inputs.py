@@ -85,6 +85,8 @@ def language(artifact: Artifact) -> Artifact | None:
 
 def _pinned(stage: Stage, role: str, reads: Reads, name: str, root: Path) -> Artifact:
     tables = {table.name: table for table in (reads.table, *reads.also)}
+    if len(tables) == 1:
+        name = catalog.named(reads.table.name, name)
     table = tables.get(name.split("@")[0].split("/")[0])
     if table is None:
         allowed = " or ".join(f"{known}@…" for known in tables)

@@ -7,6 +7,8 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline import sql
+from pipeline.store import catalog
+from schemas.pseudo_labels import PSEUDO_LABELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +29,12 @@ class Thresholds:
     def predicate(self) -> str:
         """The condition as SQL over pseudo_labels, as `--where` takes it; true if none is set."""
         asked = [(f.name, getattr(self, f.name)) for f in fields(self)]
-        return " AND ".join(f"{n} > {value:g}" for n, value in asked if value is not None) or "true"
+        return " AND ".join(f"{n} > {_digits(v)}" for n, v in asked if v is not None) or "true"
+
+
+def _digits(value: float) -> str:
+    """A threshold with all its digits: 0.9999999 is not 1."""
+    return repr(float(value)).removesuffix(".0")
 
 
 def grid(values: Mapping[str, Sequence[float]]) -> list[Thresholds]:
@@ -40,7 +47,7 @@ def grid(values: Mapping[str, Sequence[float]]) -> list[Thresholds]:
 
 
 def forecast(
-    root: Path, asked: Sequence[Thresholds], where: str | None = None, use: Sequence[str] = ()
+    root: Path, asked: Sequence[Thresholds], where: str | None = None, labels: str | None = None
 ) -> Iterator[pa.RecordBatch]:
     """A row for each combination of thresholds.
 
@@ -53,20 +60,20 @@ def forecast(
         root: The store.
         asked: Thresholds, each on its own.
         where: A condition that holds beside all of them.
-        use: Artifacts to prefer to the newest.
+        labels: pseudo_labels@…, or a selection's name; default: the newest.
 
     Raises:
         QueryError: If the condition is no predicate.
     """
-    prefer = list(use) or ["pseudo_labels"]
-    with sql.connect(root, prefer) as connection:
+    address = catalog.of_table(root, PSEUDO_LABELS, labels).address
+    with sql.connect(root, [address]) as connection:
         if where is not None:
             sql.check_predicate(connection, where)
         drawn = _objects(connection)
         for thresholds in asked:
             condition = thresholds.predicate()
             if where is not None:
-                condition = f"({where}) AND {condition}" if condition != "true" else where
+                condition = f"(\n{where}\n) AND {condition}" if condition != "true" else where
             yield from sql.batches(sql.query(connection, statement(condition, drawn)))
 
 
@@ -87,10 +94,10 @@ def _objects(connection: Any) -> int:
     return int(sql.batches(asked).read_all().column(0)[0].as_py())
 
 
-# Ground-truth objects in the images that have pseudo-labels.
+# Ground-truth objects in the images that have pseudo-labels, also of those that a selection left.
 DRAWN: Final = """
 SELECT coalesce(sum(len(objects)), 0) AS n
-FROM __labelled_images SEMI JOIN _pseudo_labels USING (image_id)
+FROM __labelled_images SEMI JOIN __all_labels USING (image_id)
 """
 # What `statement` reads of judged labels, small enough to be held in memory: 40 bytes a row.
 JUDGED: Final = """

@@ -1,7 +1,8 @@
 """Select: the pseudo-labels worth keeping, as an artifact with a name and a lineage.
 
-What is selected is a table of pseudo-labels like any other: training, export and SQL take it in
-place of the one it was chosen from, by its address or as `pseudo_labels@NAME`.
+What is selected is a table of pseudo-labels like any other, and all of it counts as kept: training,
+export and SQL take it in place of the one it was chosen from, by its address or as
+`pseudo_labels@NAME`, but never unless it is named.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
+import numpy as np
+import pyarrow as pa
+
 from schemas.errors import OptionError
 from schemas.pseudo_labels import PSEUDO_LABELS
 from stages.base import Part, Reads, Stage, each, option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    import pyarrow as pa
 
     from schemas.table import Table
 
@@ -33,7 +35,7 @@ class Select(Stage):
     where: str | None = option("kept", "SQL condition on pseudo_labels: those to keep")
 
     name: ClassVar[str] = "select"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     reads: ClassVar[Mapping[str, Reads]] = {"pseudo_labels": each(PSEUDO_LABELS, where="where")}
     writes: ClassVar[Table] = PSEUDO_LABELS
     unit: ClassVar[str] = "regions"
@@ -47,11 +49,12 @@ class Select(Stage):
             )
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
-        """Yield the rows for which the condition holds, as they were."""
-        counts = {"regions": 0, "kept": 0}
+        """Yield the rows for which the condition holds, kept."""
+        count = 0
         for rows in part.batches("pseudo_labels"):
-            counts["regions"] += rows.num_rows
-            counts["kept"] += rows.column("kept").true_count
+            count += rows.num_rows
             part.advance(rows.num_rows)
-            yield rows
-        part.note("regions", counts)
+            place = rows.schema.get_field_index("kept")
+            kept = pa.array(np.ones(rows.num_rows, np.bool_))
+            yield rows.set_column(place, rows.schema.field(place), kept)
+        part.note("regions", {"regions": count, "kept": count})

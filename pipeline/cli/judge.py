@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -55,7 +56,7 @@ def what_if(  # noqa: PLR0913  # each is a flag
     values = {name: _numbers(name, words) for name, words in given.items() if words}
     asked = grid(values or {"probability": [0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9]})
     write = writer(output)
-    rows = list(forecast(store, asked, where, [labels] if labels else ()))
+    rows = list(forecast(store, asked, where, labels))
     write(pa.RecordBatchReader.from_batches(rows[0].schema, rows))
 
 
@@ -90,9 +91,12 @@ def _show(title: str, rows: pa.Table) -> None:
 
 def _numbers(name: str, words: str) -> list[float]:
     try:
-        return [float(word) for word in words.split(",")]
+        found = [float(word) for word in words.split(",")]
     except ValueError:
+        found = [math.nan]
+    if not all(map(math.isfinite, found)):
         raise OptionError(
             f"rc what-if: --min-{name} takes numbers with commas between them, as 0.05,0.1, "
             f"not {words!r}"
-        ) from None
+        )
+    return found

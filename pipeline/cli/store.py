@@ -33,7 +33,8 @@ def status(
         typer.echo(json.dumps(_facts(artifact)) if as_json else _line(artifact))
     unfinished = [p for p, why in catalog.sweepable(store).items() if why == "unfinished"]
     for path in unfinished:
-        typer.echo(f"{path.parent.name}/{path.name}  unfinished: run its command again", err=True)
+        told = "unfinished: run its command again, or rc gc removes it"
+        typer.echo(f"{path.parent.name}/{path.name}  {told}", err=True)
     if not found and not unfinished:
         typer.echo(f"nothing is in {store} yet; begin with 'rc ingest'", err=True)
 

@@ -22,16 +22,19 @@ def report_labels(
         where: SQL predicate over judged_labels: the labels to report on.
 
     Raises:
+        OptionError: If the folder has a page that is no report.
         ArtifactNotFoundError: If there are no such labels.
         ArtifactError: If what they were made from is gone.
         QueryError: If the predicate is none, or fails.
         SourceError: If the folder cannot be written.
     """
     from pipeline.report.numbers import gather
-    from pipeline.report.page import page
+    from pipeline.report.page import is_ours, page
     from pipeline.report.pictures import draw
-    from schemas.errors import SourceError
+    from schemas.errors import OptionError, SourceError
 
+    if (out / PAGE).exists() and not is_ours(out / PAGE):
+        raise OptionError(f"rc report: {out / PAGE} is no report and stays; name another --out")
     numbers = gather(root, labels, where)
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipeline import sql
 from pipeline.store import catalog
-from schemas.errors import ArtifactError, OptionError
+from schemas.errors import ArtifactError
 from schemas.pseudo_labels import PSEUDO_LABELS
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ SELECT
     (rank - 1)::INTEGER AS object,
     objects[rank].category AS category,
     objects[rank].area AS area
-FROM (SELECT image_id, objects FROM __labelled_images SEMI JOIN judged USING (image_id)),
+FROM (SELECT image_id, objects FROM __labelled_images SEMI JOIN __all_labels USING (image_id)),
     unnest(generate_series(1, len(objects))) AS ranks (rank)
 """
 
@@ -79,10 +79,7 @@ def gather(root: Path, labels: str | None = None, where: str | None = None) -> N
         OptionError: If `labels` names another table.
         QueryError: If the predicate is none, or fails.
     """
-    name = labels or PSEUDO_LABELS.name
-    if name.split("@")[0].split("/")[0] != PSEUDO_LABELS.name:
-        raise OptionError(f"rc report labels takes pseudo_labels@…, not '{name}'")
-    artifact = catalog.find(root, name, PSEUDO_LABELS.version)
+    artifact = catalog.of_table(root, PSEUDO_LABELS, labels)
     for table in ("images", "concept_embeddings"):
         if catalog.ancestor(artifact, (table,)) is None:
             raise ArtifactError(

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from pipeline import sql
 from pipeline.store import catalog, parts
-from schemas.errors import ArtifactError, OptionError
+from schemas.errors import ArtifactError
 from schemas.features import FEATURES
 from schemas.images import IMAGES
 from schemas.proposals import PROPOSALS
@@ -72,10 +72,10 @@ class Ground:
             ArtifactError: If the labels are about other regions.
             OptionError: If a name is that of another table.
         """
-        found = _named(root, features or FEATURES.name, FEATURES.name, FEATURES.version)
+        found = catalog.of_table(root, FEATURES, features)
         if labels is None:
             return cls(found, _newest_labels(root, found))
-        named = _named(root, labels, PSEUDO_LABELS.name, PSEUDO_LABELS.version)
+        named = catalog.of_table(root, PSEUDO_LABELS, labels)
         mine, theirs = (catalog.ancestor(a, ("proposals",)) for a in (found, named))
         if mine is None or theirs is None or mine.path != theirs.path:
             raise ArtifactError(
@@ -178,12 +178,6 @@ class Ground:
                 found[table.name] = f"_without_{table.name}"
                 connection.register(found[table.name], table.arrow.empty_table())
         return found
-
-
-def _named(root: Path, name: str, table: str, version: int) -> Artifact:
-    if name.split("@")[0].split("/")[0] != table:
-        raise OptionError(f"'{name}' is no {table}: write {table}@ and the beginning of its name")
-    return catalog.find(root, name, version)
 
 
 def _newest_labels(root: Path, features: Artifact) -> Artifact | None:

@@ -61,6 +61,7 @@ def nearest(
     """
     if k < 1:
         raise OptionError(f"--k must be at least 1, got {k}")
+    k = min(k, max(1, ground.features.manifest.rows))
     query = np.asarray(vector)[None]
     if not unit(query)[1].all():
         raise SourceError("what is searched for has no direction: its vector is zero or not finite")

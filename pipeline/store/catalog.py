@@ -10,22 +10,26 @@ from typing import TYPE_CHECKING
 from pipeline.store import manifest as manifests
 from pipeline.store import parts
 from pipeline.store.artifact import Artifact, open_artifact
-from schemas.errors import ArtifactError, ArtifactNotFoundError, SchemaError
+from schemas.errors import ArtifactError, ArtifactNotFoundError, OptionError, SchemaError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from schemas.table import Table
+
 _FOLDER = re.compile(r"v(\d+)-([0-9a-f]{12})")
-# Results that nothing else is made from, and models that cost hours: never swept by themselves.
+# Results that nothing else is made from, and models that cost hours: never swept by themselves;
+# nor is what the user gave a name.
 _KEPT_ALWAYS = ("teachers", "rpns", "students", "detectors", "metrics")
 
 
 def find(root: Path, name: str, version: int | None = None) -> Artifact:
     """The newest artifact of a table, or the one that `table@prefix` (or its address) names.
 
-    A selection may also be named as the user called it: `pseudo_labels@sure`. Newest is the one
-    last committed, or last asked for by the command that makes it.
+    A selection may also be named as the user called it: `pseudo_labels@sure`; it is never what a
+    table alone names, so that choosing some labels changes nothing that does not ask for them.
+    Newest is the one last committed, or last asked for by the command that makes it.
 
     Raises:
         ArtifactNotFoundError: If nothing committed matches.
@@ -46,9 +50,55 @@ def find(root: Path, name: str, version: int | None = None) -> Artifact:
     if prefix and len(found) > 1 and not all(_called(path) == prefix for path in found):
         several = ", ".join(f"{path.parent.name}/{path.name}" for path in found)
         raise ArtifactError(f"'{name}' could be any of {several}; write more of its name")
+    if not prefix:
+        found = [path for path in found if not _called(path)] or found
     newest = max(found, key=lambda path: ((path / manifests.NAME).stat().st_mtime_ns, path.name))
     _refuse_other_version(newest, version)
     return open_artifact(newest)
+
+
+def of_table(root: Path, table: Table, name: str | None = None) -> Artifact:
+    """The artifact of one table that a user names; the newest if they name none.
+
+    Args:
+        root: The store.
+        table: The table.
+        name: As in `find`; the table may be left out.
+
+    Raises:
+        OptionError: If it names another table.
+        ArtifactNotFoundError: If there is none.
+        ArtifactError: If it names several.
+        SchemaError: If it was written with another version of the table.
+    """
+    full = named(table.name, name or table.name)
+    if re.split("[@/]", full)[0] != table.name:
+        raise OptionError(
+            f"'{name}' is no {table.name}: write {table.name}@ and the beginning of its name"
+        )
+    return find(root, full, table.version)
+
+
+def named(table: str, name: str) -> str:
+    """A name with its table, which may be left out where only one fits.
+
+    >>> named("pseudo_labels", "sure"), named("pseudo_labels", "pseudo_labels@3f9c")
+    ('pseudo_labels@sure', 'pseudo_labels@3f9c')
+    """
+    return name if "@" in name or "/" in name or name == table else f"{table}@{name}"
+
+
+def selected(artifact: Artifact) -> str:
+    """What the user called a selection; empty if it is none."""
+    called = artifact.manifest.stage.options.get("called")
+    return called if isinstance(called, str) else ""
+
+
+def unselected(artifact: Artifact) -> Artifact:
+    """What a selection was chosen from in the end, as far as it is there; itself if it is none."""
+    while selected(artifact) and (found := parents(artifact).get(artifact.manifest.artifact)):
+        artifact = found
+    return artifact
 
 
 def committed(root: Path, table: str = "*") -> list[Path]:
@@ -136,7 +186,7 @@ def under_way(root: Path) -> list[str]:
 def sweepable(root: Path) -> dict[Path, str]:
     """Folders that nothing refers to, with the reason: unfinished runs and superseded artifacts."""
     finished = everything(root)
-    newest = {artifact.manifest.artifact: artifact for artifact in finished}
+    newest = {(a.manifest.artifact, selected(a)): a for a in finished}
     kept = [a for a in finished if a.manifest.artifact in _KEPT_ALWAYS]
     needed = {a.path for leaf in [*newest.values(), *kept] for a in ancestry(leaf)}
     found = {a.path: "superseded, and nothing refers to it" for a in finished}
@@ -180,10 +230,8 @@ def _split(name: str) -> tuple[str, str, str]:
     return match[1], match[3] or "", match[2] or match[4] or ""
 
 
-def _called(path: Path) -> str | None:
-    """The name the user gave an artifact, if any."""
-    called = open_artifact(path).manifest.stage.options.get("called")
-    return called if isinstance(called, str) else None
+def _called(path: Path) -> str:
+    return selected(open_artifact(path))
 
 
 def _refuse_other_version(path: Path, version: int | None) -> None:

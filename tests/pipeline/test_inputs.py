@@ -70,11 +70,20 @@ def test_a_stand_in_may_be_pinned_where_the_stage_allows_it(root: Path) -> None:
     assert found["teacher"] == made["students"].address
 
 
-@pytest.mark.parametrize("name", ["features", "image", "images2@ab", "proposals/v1-0123"])
+@pytest.mark.parametrize("name", ["features@ab", "images2@ab", "proposals/v1-0123"])
 def test_a_pin_to_another_table_is_refused(root: Path, name: str) -> None:
     make(Ingest(), root)
     with pytest.raises(OptionError, match=r"rc propose: --images takes images@…, got '"):
         inputs.resolve(Propose(), {"images": name}, root)
+
+
+def test_the_table_of_a_pin_may_be_left_out(root: Path) -> None:
+    made = make(Ingest(), root)
+    make(Ingest(count=2), root)
+    prefix = made.manifest.fingerprint[:6]
+    assert resolved(Propose(), root, {"images": prefix})["images"] == made.address
+    with pytest.raises(ArtifactNotFoundError, match="no artifact matches 'images@image'"):
+        inputs.resolve(Propose(), {"images": "image"}, root)
 
 
 def test_a_missing_input_is_a_sentence(root: Path) -> None:

@@ -5,8 +5,8 @@ SELECT
     count(*)                  AS labels,
     count(*) FILTER (kept)    AS kept
 FROM (UNPIVOT (SELECT
-          log2(sqrt(wide * high)) AS side,
-          log2(wide / high)       AS aspect,
+          (log2(wide) + log2(high)) / 2 AS side,
+          log2(wide) - log2(high)       AS aspect,
           kept
       FROM judged WHERE wide > 0 AND high > 0)
       ON side, aspect INTO NAME quantity VALUE value)

@@ -156,7 +156,7 @@ def test_labels_agree_with_themselves(made: dict[str, Artifact]) -> None:
 
 def test_what_cannot_be_compared_is_a_sentence(made: dict[str, Artifact]) -> None:
     root = made["images"].root
-    with pytest.raises(OptionError, match="compares pseudo_labels"):
+    with pytest.raises(OptionError, match="is no pseudo_labels"):
         difference.difference(root, "images@00", "pseudo_labels")
     make(Select(called="here", where="region = 0"), root, {"pseudo_labels": _old(made)})
     make(Select(called="there", where="region = 1"), root, {"pseudo_labels": _old(made)})
