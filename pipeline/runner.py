@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
-from pipeline import engines, provenance
+from pipeline import engines, provenance, sql
 from pipeline.exposure import witness
 from pipeline.inputs import check_cut
 from pipeline.progress import Silent
@@ -63,7 +63,14 @@ class Plan:
 
 
 def plan(stage: Stage, inputs: Mapping[str, Artifact], root: Path) -> Plan:
-    """Work out the fingerprint, the folder and the parts of `stage` over `inputs`."""
+    """Work out the fingerprint, the folder and the parts of `stage` over `inputs`.
+
+    Raises:
+        QueryError: If a condition on the rows of an input is none, or holds for no row.
+    """
+    for role, reads in stage.requires().items():
+        if reads.where and role in inputs and (predicate := getattr(stage, reads.where)):
+            sql.check_some_match(inputs[role], predicate)
     sources = dict(stage.digests())
     digest = fingerprint(stage, inputs, sources)
     table = stage.makes()

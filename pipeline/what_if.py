@@ -68,7 +68,7 @@ def forecast(
     address = catalog.of_table(root, PSEUDO_LABELS, labels).address
     with sql.connect(root, [address]) as connection:
         if where is not None:
-            sql.check_predicate(connection, where)
+            sql.check_columns(connection, where)
         drawn = _objects(connection)
         for thresholds in asked:
             condition = thresholds.predicate()

@@ -7,14 +7,16 @@ filters one part by a predicate; `write_database` hands the views on to other cl
 from pipeline.sql.connection import connect, open_locked
 from pipeline.sql.database import write_database
 from pipeline.sql.limits import holding, too_late, within
-from pipeline.sql.predicate import check_predicate, matching
+from pipeline.sql.predicate import check_columns, check_predicate, check_some_match, matching
 from pipeline.sql.relations import Relations
 from pipeline.sql.statements import batches, keep, leads_of, pins_in, query
 
 __all__ = [
     "Relations",
     "batches",
+    "check_columns",
     "check_predicate",
+    "check_some_match",
     "connect",
     "holding",
     "keep",

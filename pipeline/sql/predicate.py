@@ -44,6 +44,42 @@ def matching(labels: Artifact, number: int, predicate: str) -> Iterator[pa.Recor
             yield batch.cast(schema)
 
 
+def check_some_match(labels: Artifact, predicate: str) -> None:
+    """Pass if a predicate is one of the rows of pseudo_labels, and holds for any of them.
+
+    Raises:
+        QueryError: If not: before a stage is run that would have nothing to do.
+    """
+    for number in labels.numbers:
+        with open_locked(of_part(labels, number), threads=1) as connection:
+            check_predicate(connection, predicate)
+            if _holds(connection, predicate, 1):
+                return
+    raise QueryError(f"no row of {labels.address} is one for which --where holds: {predicate}")
+
+
+def check_columns(connection: duckdb.DuckDBPyConnection, predicate: str) -> None:
+    """Pass if a predicate is one of the rows of pseudo_labels.
+
+    Raises:
+        QueryError: If not; it names the columns there are.
+    """
+    check_predicate(connection, predicate)
+    _holds(connection, predicate, 0)
+
+
+def _holds(connection: duckdb.DuckDBPyConnection, predicate: str, most: int) -> int:
+    """For how many rows of pseudo_labels a predicate holds, `most` at most."""
+    asked = f"SELECT 1 FROM pseudo_labels WHERE (\n{predicate}\n) LIMIT {most}"
+    try:
+        return sum(batch.num_rows for batch in batches(query(connection, asked)))
+    except QueryError as error:
+        if "Referenced column" not in str(error):
+            raise
+        columns = ", ".join(connection.sql("FROM pseudo_labels LIMIT 0").columns)
+        raise QueryError(f"{error}. The columns for --where are {columns}") from None
+
+
 def check_predicate(connection: duckdb.DuckDBPyConnection, predicate: str) -> None:
     """Pass if it is one expression and follows from the rows alone.
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 
 from pipeline import runner
+from pipeline.inputs import resolve
 from pipeline.store import catalog
 from pipeline.store.manifest import NAME
-from schemas.errors import ArtifactError, ArtifactNotFoundError, StageError
+from schemas.errors import ArtifactError, ArtifactNotFoundError, QueryError, StageError
 from tests.pipeline.helpers import ROOT, Listener, command, contents, make, make_all, rows_of
 from tests.pipeline.toys import (
     ExtractConcepts,
@@ -237,10 +238,28 @@ def test_what_was_refused_is_counted_by_reason_and_kept_beside_the_rows(root: Pa
 
 def test_a_gang_stage_counts_what_its_slices_refuse_and_note(root: Path) -> None:
     make_all(root)
-    manifest = make(Train(where="kept AND region = 7"), root).manifest
-    assert manifest.dropped == {"no-regions": 4}
+    manifest = make(Train(where="kept AND image_id = 'toy/000017'"), root).manifest
+    assert manifest.dropped == {"no-regions": 3}
     assert manifest.notes["last_slice"] == 3
-    assert manifest.notes["regions_by_part"] == {"0": 0, "1": 0, "2": 0, "3": 0}
+    assert manifest.notes["regions_by_part"] == {"0": 0, "1": 0, "2": 0, "3": 2}
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("region = 77", "is one for which --where holds"),
+        ("bogus > 0.9", "The columns for --where are image_id, region"),
+        ("kept; DROP TABLE x", "one SQL predicate"),
+    ],
+)
+def test_a_condition_that_leaves_nothing_is_refused_before_anything_is_made(
+    root: Path, where: str, said: str
+) -> None:
+    labels = make_all(root)["pseudo_labels"]
+    before = sorted(root.rglob("*"))
+    with pytest.raises(QueryError, match=said):
+        runner.plan(Train(where=where), resolve(Train(where=where), {}, root), root)
+    assert sorted(root.rglob("*")) == before
 
 
 def test_a_gang_stage_goes_on_from_its_checkpoint(root: Path, tmp_path: Path) -> None:
