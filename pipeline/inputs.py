@@ -115,9 +115,12 @@ def _open_role(
     try:
         return catalog.find(root, reads.table.name, reads.table.version)
     except ArtifactNotFoundError:
+        others = " or ".join(table.name for table in reads.also)
+        instead = f"say --{_flag(role)} {others}, " if others else ""
         raise ArtifactNotFoundError(
             f"rc {stage.name} needs {reads.table.name}, and there are none in {root}. Make them "
-            f"first (see 'rc --help' for the order of the verbs), or name a store with --store."
+            f"first (see 'rc --help' for the order of the verbs), {instead}or name a store with "
+            f"--store."
         ) from None
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas
+import polars
 import pytest
 
 import pipeline
@@ -50,9 +52,7 @@ def test_rows_become_data_frames(store: Store) -> None:
     rows = store.sql(
         "SELECT image_id, count(*) AS regions FROM pseudo_labels GROUP BY 1 ORDER BY 1"
     )
-    pandas = pytest.importorskip("pandas")
     assert isinstance(rows.to_pandas(), pandas.DataFrame)
-    polars = pytest.importorskip("polars")
     assert isinstance(rows.to_polars(), polars.DataFrame)
 
 
