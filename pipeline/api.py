@@ -157,7 +157,7 @@ class Rows:
         try:
             import pandas  # noqa: F401  # pyarrow would say less
         except ImportError:
-            raise SourceError("pandas is not installed: pip install pandas, or the extra "frames"") from None
+            raise SourceError("pandas is not installed: pip install pandas") from None
         return self.to_arrow().to_pandas()
 
     def to_polars(self) -> Any:
@@ -169,7 +169,7 @@ class Rows:
         try:
             import polars
         except ImportError:
-            raise SourceError("polars is not installed: pip install polars, or the extra "frames"") from None
+            raise SourceError("polars is not installed: pip install polars") from None
         return polars.from_arrow(self.to_arrow())
 
     @contextmanager

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+from dataclasses import fields
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stages.base import Stage
 
 _LIBRARIES = ("torch", "torchvision", "open_clip_torch", "spacy", "pyarrow", "numpy", "duckdb")
 
@@ -18,6 +23,25 @@ def circumstances() -> dict[str, Any]:
         "code": {"version": _version("regionclip-toolkit"), **_commit()},
         "libraries": {name: _version(name) for name in _LIBRARIES},
     }
+
+
+def origins(stage: Stage) -> dict[str, list[str]]:
+    """Files and folders that a stage was told to read: where they lay, for people to find again.
+
+    What decides the rows is their content, whose hash is in the fingerprint.
+    """
+    found = {}
+    for f in fields(stage):
+        value = getattr(stage, f.name)
+        several = value if isinstance(value, tuple) else (value,)
+        paths = [str(Path(one).absolute()) for one in several if _is_path(one)]
+        if paths and not f.metadata.get("recipe", True):
+            found[f.name] = paths
+    return found
+
+
+def _is_path(value: object) -> bool:
+    return isinstance(value, Path) or (isinstance(value, str) and os.sep in value)
 
 
 def _version(name: str) -> str | None:

@@ -174,6 +174,7 @@ def _compute(work: Plan, workers: int, reporter: Reporter) -> Artifact:
     manifest = _manifest(work, receipts, _merge(work, receipts))
     circumstances = {
         **provenance.circumstances(),
+        "origins": provenance.origins(work.stage),
         "engine": engine.name,
         "workers": workers,
         "seconds": round(time.monotonic() - started, 3),

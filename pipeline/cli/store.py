@@ -55,6 +55,9 @@ def lineage(
         typer.echo(f"{'  ' * depth}{role + ': ' if role else ''}{current.address}{told}")
         shown.add(current.address)
         if not again:
+            for name, places in current.manifest.run.get("origins", {}).items():
+                for place in places:
+                    typer.echo(f"{'  ' * (depth + 1)}{name}: {place}")
             for name, parent in catalog.parents(current).items():
                 show(parent, name, depth + 1)
 
@@ -109,10 +112,13 @@ def _broken(path: Path) -> list[str]:
 
 
 def _facts(artifact: Artifact) -> dict[str, object]:
+    from pipeline.store.catalog import selected
+
     manifest = artifact.manifest
     return {
         "address": artifact.address,
         "stage": manifest.stage.name,
+        "called": selected(artifact),
         "rows": manifest.rows,
         "parts": len(manifest.parts),
         "bytes": manifest.bytes(),
@@ -126,4 +132,5 @@ def _line(artifact: Artifact) -> str:
     return (
         f"{artifact.address:<40} {facts['rows']:>12,} rows {facts['parts']:>6} parts "
         f"{facts['bytes']:>15,} bytes  {facts['seconds']} s  {str(facts['created'])[:19]}"
+        f"{'  called ' if facts['called'] else ''}{facts['called']}"
     )

@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pipeline.store import catalog
 from pipeline.store.atomic import exclusively
 from pipeline.store.manifest import NAME
+from schemas.errors import OptionError
+from schemas.pseudo_labels import PSEUDO_LABELS
+from stages.select import Select
 from tests.pipeline.helpers import make, make_all
 from tests.pipeline.toys import Ingest, Propose
 
@@ -45,6 +50,35 @@ def test_lineage_goes_back_to_the_source_and_names_each_artifact_fully_once(rc, 
         told = [line for line in lines if made[table].address in line]
         assert len([line for line in told if not line.endswith("(see above)")]) == 1, table
     assert '"temperature": 0.01' in lines[0]
+
+
+def test_lineage_says_where_files_lay_and_status_what_a_selection_is_called(  # type: ignore[no-untyped-def]
+    rc, root: Path, tmp_path: Path
+) -> None:
+    made = make_all(root)
+    make(Ingest(sources=(str(tmp_path / "a.tar"), str(tmp_path / "b.tar"))), root)
+    lines = rc("lineage", "images").out.splitlines()
+    assert lines[1:] == [f"  sources: {tmp_path / name}" for name in ("a.tar", "b.tar")]
+    inputs = {"pseudo_labels": made["pseudo_labels"].address}
+    address = make(Select(called="sure", where="region = 0"), root, inputs).address
+    (line,) = [line for line in rc("status").out.splitlines() if address in line]
+    assert line.endswith("  called sure")
+
+
+def test_a_selection_is_found_by_its_name_alone_and_never_swept(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
+    labels = make_all(root)["pseudo_labels"]
+    inputs = {"pseudo_labels": labels.address}
+    old = make(Select(called="sure", where="region = 0"), root, inputs)
+    new = make(Select(called="sure", where="region = 1"), root, inputs)
+    assert catalog.find(root, "pseudo_labels") == labels
+    assert catalog.find(root, "pseudo_labels@sure") == new
+    assert catalog.of_table(root, PSEUDO_LABELS, "sure") == new
+    assert catalog.unselected(new) == labels
+    swept = catalog.sweepable(root)
+    assert old.path in swept
+    assert new.path not in swept
+    with pytest.raises(OptionError, match="'images@00' is no pseudo_labels"):
+        catalog.of_table(root, PSEUDO_LABELS, "images@00")
 
 
 def test_verify_is_content_with_what_is_whole(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
