@@ -255,7 +255,7 @@ def test_a_gang_stage_counts_what_its_slices_refuse_and_note(root: Path) -> None
 def test_a_condition_that_leaves_nothing_is_refused_before_anything_is_made(
     root: Path, where: str, said: str
 ) -> None:
-    labels = make_all(root)["pseudo_labels"]
+    make_all(root)
     before = sorted(root.rglob("*"))
     with pytest.raises(QueryError, match=said):
         runner.plan(Train(where=where), resolve(Train(where=where), {}, root), root)

@@ -255,6 +255,9 @@ PREDICATES = [
     "NOT " * 3000 + "kept",
     "concept = '\udcff'",
     "region IN (SELECT region FROM pseudo_labels USING SAMPLE 1)",
+    "current_localtimestamp() > TIMESTAMP '2020-01-01'",
+    "age(TIMESTAMP '2020-01-01') > INTERVAL 5 YEAR",
+    "version() LIKE 'v%'",
 ]
 
 

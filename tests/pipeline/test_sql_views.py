@@ -12,7 +12,7 @@ import pytest
 from pipeline import sql
 from pipeline.sql.named import named_queries, named_query
 from pipeline.sql.statements import split
-from schemas.errors import ArtifactNotFoundError, QueryError, SchemaError
+from schemas.errors import ArtifactNotFoundError, OptionError, QueryError, SchemaError
 from tests.pipeline.helpers import ROOT, make, make_all
 from tests.pipeline.toys import Ingest, Label
 
@@ -40,6 +40,9 @@ def ask(root: Path, statement: str, **how: Any) -> list[dict[str, Any]]:
         ("FROM images@3f9c", ["images@3f9c"]),
         ("FROM images@3f9c JOIN images@3f9c USING (image_id)", ["images@3f9c"]),
         ('FROM "images@3f", objects@00', ["images@3f", "objects@00"]),
+        (r"SELECT E'it\'s images@3f' AS a", []),
+        ("SELECT $t$ user@example $$ $t$, $$ a@b $$", []),
+        ("/* a /* b@00 */ c@11 */ FROM images@3f", ["images@3f"]),
         ("SELECT 'images@3f' FROM a -- b@00\n/* c@11 */", []),
         ("SELECT 'it''s b@00', $$ c@11 $$", []),
         ('FROM "not a pin@00"', []),
@@ -206,3 +209,25 @@ def test_a_view_over_features_still_computes_with_vectors(made: dict[str, Artifa
 def test_rows_are_arrow_all_the_way(made: dict[str, Artifact]) -> None:
     with sql.connect(made["images"].root) as connection:
         assert isinstance(sql.batches(sql.query(connection, "FROM images")), pa.RecordBatchReader)
+
+
+def test_a_database_replaces_a_database_alone_and_only_if_told(
+    made: dict[str, Artifact], tmp_path: Path
+) -> None:
+    root = made["images"].root
+    path = tmp_path / "out.duckdb"
+    sql.write_database(root, path)
+    before = path.read_bytes()
+    with pytest.raises(OptionError, match="--force to replace it"):
+        sql.write_database(root, path)
+    assert path.read_bytes() == before
+    sql.write_database(root, path, force=True)
+    (tmp_path / "notes.txt").write_text("precious")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "empty").touch()
+    for name in ("notes.txt", "folder", "empty"):
+        with pytest.raises(OptionError, match="exists and is no DuckDB file"):
+            sql.write_database(root, tmp_path / name, force=True)
+    with pytest.raises(OptionError, match="is no name for a file"):
+        sql.write_database(root, type(path)(), force=True)
+    assert (tmp_path / "notes.txt").read_text() == "precious"

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pytest
 
 from pipeline import difference, sql
+from pipeline.cli import main
 from pipeline.store import catalog
-from pipeline.what_if import Thresholds, forecast, grid
+from pipeline.what_if import DRAWN, Thresholds, forecast, grid
 from schemas.errors import ArtifactError, ArtifactNotFoundError, OptionError, QueryError
 from schemas.pseudo_labels import PSEUDO_LABELS
 from stages.base import Part, Reads, Stage, each
@@ -175,3 +176,49 @@ def test_the_command_line_says_the_same(rc, root: Path) -> None:  # type: ignore
     answer = rc("diff", "pseudo_labels", "pseudo_labels")
     assert "moved most often: none" in answer.out
     assert json.loads(rc("diff", "pseudo_labels", "pseudo_labels", "--json").out)["agreement"] == 1
+
+
+def test_a_threshold_is_taken_with_all_its_digits() -> None:
+    assert Thresholds(probability=0.9999999, margin=0).predicate() == (
+        "probability > 0.9999999 AND margin > 0"
+    )
+
+
+@pytest.mark.parametrize("words", ["nan", "0.1,inf", "1e400", "much"])
+def test_a_threshold_is_a_number(rc, words: str) -> None:  # type: ignore[no-untyped-def]
+    answer = rc("what-if", "--min-probability", words)
+    assert answer.code == 1
+    assert "takes numbers with commas between them" in answer.err
+
+
+def test_a_forecast_takes_the_conditions_that_selecting_takes(made: dict[str, Artifact]) -> None:
+    root = made["images"].root
+    (batch,) = forecast(root, [Thresholds()], "kept -- those that are sure")
+    assert batch.to_pylist()[0]["labels"] > 0
+    with pytest.raises(QueryError, match="The columns for --where are image_id, region"):
+        list(forecast(root, [Thresholds()], "truth IS NOT NULL"))
+
+
+def test_recall_counts_the_objects_of_images_that_a_selection_leaves_out(
+    made: dict[str, Artifact],
+) -> None:
+    root = made["images"].root
+    inputs = {"pseudo_labels": made["pseudo_labels"].address}
+    (first, *_) = (row["image_id"] for row in rows_of(made["pseudo_labels"]).to_pylist())
+    make(Select(called="one-image", where=f"image_id = '{first}'"), root, inputs)
+    with sql.connect(root, ["pseudo_labels@one-image"]) as connection:
+        few = connection.execute(DRAWN).fetchone()
+    with sql.connect(root, [made["pseudo_labels"].address]) as connection:
+        assert connection.execute(DRAWN).fetchone() == few
+
+
+def test_a_question_that_is_interrupted_says_no_more(monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
+    def stopped(_words: list[str]) -> None:
+        raise RuntimeError("Query interrupted")
+
+    monkeypatch.setattr("pipeline.cli.app.make_app", stopped)
+    monkeypatch.setattr("pipeline.cli._leave_soon", lambda _code: None)
+    with pytest.raises(SystemExit) as ended:
+        main(["what-if"])
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "interrupted\n"

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.store.atomic import exclusively, publish, sha256, whole_or_absent
+from pipeline.store.atomic import exclusively, new_folder, publish, sha256, whole_or_absent
+from schemas.errors import OptionError
 
 
 def names(folder: Path) -> list[str]:
@@ -92,4 +93,42 @@ def test_a_lock_held_by_another_process_is_waited_for_and_said_so(tmp_path: Path
 def test_a_free_lock_is_taken_without_a_word_again_and_again(tmp_path: Path) -> None:
     for _ in range(2):
         with exclusively(tmp_path / "lock", lambda: pytest.fail("nobody holds it")):
+            pass
+
+
+def fail_in_folder(target: Path) -> None:
+    with new_folder(target) as draft:
+        (draft / "file").write_text("half of i")
+        raise KeyError
+
+
+def write_both(target: Path) -> None:
+    with new_folder(target) as late:
+        (late / "file").write_text("late")
+        with new_folder(target) as early:
+            (early / "file").write_text("early")
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    with new_folder(tmp_path / "a" / "out") as draft:
+        (draft / "file").write_text("all of it")
+        assert names(tmp_path / "a") == [draft.name]
+    assert names(tmp_path / "a") == ["out"]
+    with pytest.raises(KeyError):
+        fail_in_folder(tmp_path / "a" / "other")
+    assert names(tmp_path / "a") == ["out"]
+
+
+def test_of_two_that_write_one_folder_the_first_to_finish_has_it(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="not empty"):
+        write_both(tmp_path / "out")
+    assert (tmp_path / "out" / "file").read_text() == "early"
+    assert names(tmp_path) == ["out"]
+
+
+def test_a_folder_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "nowhere").symlink_to(tmp_path / "gone")
+    for target in (tmp_path / "there", tmp_path / "nowhere", Path()):
+        with pytest.raises(OptionError, match="exists; name a new folder"), new_folder(target):
             pass
