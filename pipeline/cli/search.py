@@ -76,8 +76,11 @@ def search(  # noqa: PLR0913  # each is a flag
     captions, and views in a subquery; k hits are found wherever there are k that it allows.
     """
     from pipeline.searching import Ground, nearest, save_hits
+    from pipeline.searching.sheet import check_sheet
 
     _check_question({"TEXT": text, "--image": image, "--region": region}, box, check=check)
+    if sheet is not None:
+        check_sheet(sheet)
     ground = Ground.find(store, features, labels)
     if check:
         _check(ground, sample, k, device)
@@ -142,14 +145,19 @@ def duplicates(  # noqa: PLR0913  # each is a flag
     from pipeline.cli.output import Terminal
     from pipeline.searching import Alike, Ground, save_groups
     from pipeline.searching import duplicates as find
+    from pipeline.searching.sheet import check_sheet
 
     write = writer(output)
+    if sheet is not None:
+        check_sheet(sheet)
     alike = Alike(min_cosine=min_cosine, regions=regions, same_image=same_image, where=where)
     ground = Ground.find(store, features, labels)
     found = find(ground, alike, Terminal(quiet=quiet))
     write(found.to_reader())
     if sheet is not None:
-        save_groups(ground, found, sheet)
+        shown, groups = save_groups(ground, found, sheet)
+        if shown < groups:
+            typer.echo(f"{sheet} shows the largest {shown} of {groups} groups", err=True)
 
 
 def _check(ground: Ground, sample: int, k: int, device: str) -> None:

@@ -20,27 +20,48 @@ if TYPE_CHECKING:
     from pipeline.report.numbers import Numbers, Row
     from pipeline.report.pictures import Picture
 
+_TITLE: Final = "<title>Pseudo-labels "
 _SHOWN: Final = 200  # concepts of the long table: all of a small pool
 _STYLE: Final = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8882; }
 * { box-sizing: border-box; }
-body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 62rem; padding: 1rem; }
+body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 64rem; padding: 1rem; }
 h1 { font-size: 1.6rem; margin: 1rem 0 0; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .3rem; }
-p { margin: .3rem 0 .8rem; } code { overflow-wrap: anywhere; }
-.tiles { display: grid; gap: .6rem; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr));
-  margin: 1.2rem 0; padding: 0; list-style: none; }
+p { margin: .3rem 0 .8rem; max-width: 44rem; } code { overflow-wrap: anywhere; }
+.tiles { display: grid; gap: .6rem; grid-template-columns: repeat(3, 1fr); margin: 1.2rem 0;
+  padding: 0; list-style: none; }
 .tiles li { background: var(--soft); border-radius: .5rem; padding: .6rem .8rem; }
 .tiles b { display: block; font-size: 1.4rem; font-variant-numeric: tabular-nums; }
 .tiles span, .note { font-size: .85rem; opacity: .8; }
-img { background: #fff; border-radius: .5rem; display: block; height: auto; max-width: 100%;
-  padding: .4rem; }
-.wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .9rem; }
+.sections { column-gap: 2rem; display: grid; grid-template-columns: minmax(0, 1fr); }
+.row { align-items: flex-start; display: flex; flex-wrap: wrap; gap: 1rem 2rem; }
+.row > * { max-width: 100%; min-width: 0; }
+img { background: #fff; border-radius: .5rem; display: block; height: auto; width: 30rem; }
+.wide { overflow-x: auto; } .row .wide { flex: 1 1 24rem; }
+table { border-collapse: collapse; font-size: .9rem; }
 th, td { border-bottom: 1px solid var(--line); padding: .25rem .7rem; text-align: right;
-  font-variant-numeric: tabular-nums; white-space: nowrap; }
+  font-variant-numeric: tabular-nums; vertical-align: top; white-space: nowrap; }
+th { vertical-align: bottom; white-space: normal; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
-td { overflow-wrap: anywhere; } td.words { text-align: left; white-space: normal; }
+th:last-child, td:last-child { padding-right: 0; }
+td.words { min-width: 6.5rem; overflow-wrap: anywhere; text-align: left; white-space: normal; }
+.row td.words { min-width: 0; white-space: nowrap; }
 summary { cursor: pointer; font-weight: 600; margin: 2rem 0 .5rem; }
+@media (min-width: 64rem) {
+  .sections { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  .full { grid-column: 1 / -1; } .tall { grid-row: span 2; }
+}
+@media (max-width: 40rem) {
+  .tiles { grid-template-columns: 1fr 1fr; }
+  table { font-size: .8rem; } th, td { padding: .25rem; }
+}
 """
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file is a page that `page` made."""
+    with path.open("rb") as file:
+        return _TITLE.encode() in file.read(2000)
 
 
 def page(numbers: Numbers, pictures: Sequence[Picture], folder: Path) -> str:
@@ -55,11 +76,13 @@ def page(numbers: Numbers, pictures: Sequence[Picture], folder: Path) -> str:
         '<html lang="en"><head><meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>Pseudo-labels {escape(numbers.address)}</title>",
+        f"{_TITLE}{escape(numbers.address)}</title>",
         f"<style>{_STYLE}</style></head><body><main>",
         f"<h1>Pseudo-labels</h1><p><code>{escape(numbers.address)}</code>{_condition(numbers)}</p>",
         _tiles(numbers),
+        '<div class="sections">',
         *(_section(picture, folder, numbers) for picture in pictures),
+        "</div>" if pictures else "<p>There are no such labels: nothing to draw.</p></div>",
         _concepts(numbers["concepts"], judged=numbers.judged),
         "</main></body></html>",
     ]
@@ -77,8 +100,8 @@ def _tiles(numbers: Numbers) -> str:
         (_count(counts["labels"]), f"labels, {_count(counts['kept'])} kept"),
         (_count(counts["images"]), f"images, {_count(counts['images_kept'])} with kept labels"),
         (
-            f"{_count(counts['concepts_kept'])} of {_count(len(concepts))}",
-            "concepts of the pool have kept labels",
+            _count(counts["concepts_kept"]),
+            f"of {_count(len(concepts))} concepts of the pool have kept labels",
         ),
         (_share(_head(concepts)), "of kept labels go to a tenth of the pool"),
         (_number(counts["probability_kept"]), "mean probability of kept labels"),
@@ -102,12 +125,18 @@ def _tiles(numbers: Numbers) -> str:
 
 
 def _section(picture: Picture, folder: Path, numbers: Numbers) -> str:
-    content = base64.b64encode((folder / picture.name).read_bytes()).decode()
     title, text = escape(picture.title), escape(picture.text)
-    image = f'<img alt="{title}" src="data:image/png;base64,{content}">'
-    table = _TABLES.get(picture.name.removesuffix(".png"), "")
-    rows = _table(numbers[table], _COLUMNS[table]) if table else ""
-    return f"<section><h2>{title}</h2><p>{text}</p>{image}{rows}</section>"
+    parts = [_image(folder / file, title) for file in picture.files]
+    if picture.name in _BESIDE:
+        parts.append(_table(numbers[picture.name], _COLUMNS[picture.name]))
+    kind = "full" if len(parts) > 1 else "tall" if picture.name == "concepts" else "half"
+    start = f'<section class="{kind}">'
+    return f'{start}<h2>{title}</h2><p>{text}</p><div class="row">{"".join(parts)}</div></section>'
+
+
+def _image(path: Path, title: str) -> str:
+    content = base64.b64encode(path.read_bytes()).decode()
+    return f'<img alt="{title}: {escape(path.stem)}" src="data:image/png;base64,{content}">'
 
 
 def _concepts(rows: Sequence[Row], *, judged: bool) -> str:
@@ -120,7 +149,7 @@ def _concepts(rows: Sequence[Row], *, judged: bool) -> str:
     return f"<details><summary>Concepts, one a row</summary>{table}{note}</details>"
 
 
-_TABLES: Final = {"thresholds": "thresholds", "sizes": "sizes"}
+_BESIDE: Final = ("thresholds", "sizes")  # pictures with their numbers beside them
 _COLUMNS: Final[dict[str, dict[str, str]]] = {
     "thresholds": {
         "threshold": "probability",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,32 +11,41 @@ import numpy as np
 from pipeline.report import plots
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from pipeline.report.numbers import Numbers, Row
 
+    _Painter = Callable[[Numbers, Path], None]
+
 _SHOWN = 25  # concepts of a picture of bars
+_PAIRED = 1.25  # inches of each of two words beside a bar
+_QUANTITIES = ("probability", "margin")
+_SHAPES = {"side": "square root of the area, pixels", "aspect": "width / height"}
+_LIMITS = ("under 32² px", "to 96² px", "above")
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of a report: its file, what it is of, and how to read it."""
+    """A section of a report: its name, what its pictures are of, how to read them, their files."""
 
     name: str
     title: str
     text: str
+    files: tuple[str, ...]
 
 
 def draw(numbers: Numbers, folder: Path) -> list[Picture]:
     """Write the PNGs for which there are numbers; what each is, in the order of the report."""
-    return [
-        picture
-        for picture, wanted, paint in _all(numbers)
-        if wanted and paint(numbers, folder / picture.name) is None
-    ]
+    drawn = []
+    for name, title, text, there, painters in _all(numbers):
+        if there:
+            for file, paint in painters.items():
+                paint(numbers, folder / f"{file}.png")
+            drawn.append(Picture(name, title, text, tuple(f"{file}.png" for file in painters)))
+    return drawn
 
 
 def calibration_error(numbers: Numbers) -> float:
@@ -45,20 +55,28 @@ def calibration_error(numbers: Numbers) -> float:
     return Bins(*_calibrated(numbers)).error()
 
 
-def _all(numbers: Numbers) -> list[tuple[Picture, bool, Callable[[Numbers, Path], None]]]:
+def _all(numbers: Numbers) -> list[tuple[str, str, str, bool, dict[str, _Painter]]]:
+    """Name, title, text of each section; whether there are numbers; who paints which file."""
     some, judged = bool(numbers.counts["labels"]), bool(numbers.counts["on_objects"])
-    told = [
-        ("distributions", "How sure the teacher is", _SURE, some, _distributions),
-        ("agreement", "Do the captions agree?", _AGREE, bool(numbers["agreement"]), _agreement),
-        ("concepts", "The commonest concepts", _COMMON, some, _concepts),
-        ("long_tail", "The long tail", _TAIL, some, _long_tail),
-        ("boxes", "The boxes", _BOXES, bool(numbers["boxes"]), _boxes),
-        ("thresholds", "Precision and recall", _RIGHT, judged, _thresholds),
-        ("calibration", "Calibration", _CALIBRATED, judged, _calibration),
-        ("confusions", "Confusions", _CONFUSED, bool(numbers["confusions"]), _confusions),
-        ("sizes", "Small, medium, large", _SIZED, judged, _sizes),
+    agreed, boxed = bool(numbers["agreement"]), bool(numbers["boxes"])
+    kept, confused = bool(numbers.counts["kept"]), bool(numbers["confusions"])
+    sure: dict[str, _Painter] = {
+        quantity: partial(_distribution, quantity=quantity) for quantity in _QUANTITIES
+    }
+    boxes: dict[str, _Painter] = {
+        quantity: partial(_boxes, quantity=quantity) for quantity in _SHAPES
+    }
+    return [
+        ("distributions", "How sure the teacher is", _SURE, some, sure),
+        ("agreement", "Do the captions agree?", _AGREE, agreed, {"agreement": _agreement}),
+        ("concepts", "The commonest concepts", _COMMON, kept, {"concepts": _concepts}),
+        ("long_tail", "The long tail", _TAIL, kept, {"long_tail": _long_tail}),
+        ("boxes", "The boxes", _BOXES, boxed, boxes),
+        ("thresholds", "Precision and recall", _RIGHT, judged, {"thresholds": _thresholds}),
+        ("calibration", "Calibration", _CALIBRATED, judged, {"calibration": _calibration}),
+        ("confusions", "Confusions", _CONFUSED, confused, {"confusions": _confusions}),
+        ("sizes", "Small, medium, large", _SIZED, judged, {"sizes": _sizes}),
     ]
-    return [(Picture(f"{n}.png", title, text), there, p) for n, title, text, there, p in told]
 
 
 _SURE = "Probability of the best concept, and its lead over the runner-up; in colour what is kept."
@@ -81,21 +99,21 @@ _CONFUSED = "What kept labels call an object instead of its category; synonyms c
 _SIZED = "Kept labels by the area of their box, and objects by their own, split as in COCO."
 
 
-def _distributions(numbers: Numbers, path: Path) -> None:
-    with plots.canvas(path, 8.4, 3.2) as figure:
-        for axes, quantity in zip(figure.subplots(1, 2), ("probability", "margin"), strict=True):
-            rows = [row for row in numbers["distributions"] if row["quantity"] == quantity]
-            counts = {name: _binned(rows, name, 20) for name in ("labels", "kept")}
-            plots.histogram(axes, np.linspace(0, 1, 21), counts, quantity, f"Labels by {quantity}")
+def _distribution(numbers: Numbers, path: Path, quantity: str) -> None:
+    rows = [row for row in numbers["distributions"] if row["quantity"] == quantity]
+    counts = {name: _binned(rows, name, 20) for name in ("labels", "kept")}
+    with plots.canvas(path) as figure:
+        axes, edges = figure.add_subplot(), np.linspace(0, 1, 21)
+        plots.histogram(axes, edges, counts, quantity, f"Labels by {quantity}")
 
 
 def _agreement(numbers: Numbers, path: Path) -> None:
     rows = numbers["agreement"]
-    with plots.canvas(path, 5.6, 4.2) as figure:
+    with plots.canvas(path, 4.2) as figure:
         axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
         along = [(row["bin"] + 0.5) / 10 for row in rows]
         line = {"share in a caption": [row["in_caption"] for row in rows]}
-        plots.shares(axes, along, line, "", "Labels that a caption mentions")
+        plots.shares(axes, along, line, "", "Share of labels that a caption mentions")
         edges, counts = np.linspace(0, 1, 11), {"labels": _binned(rows, "labels", 10)}
         plots.histogram(below, edges, counts, "probability", "")
         below.set_ylabel("labels")
@@ -103,49 +121,39 @@ def _agreement(numbers: Numbers, path: Path) -> None:
 
 def _concepts(numbers: Numbers, path: Path) -> None:
     rows = [row for row in numbers["concepts"] if row["kept"]][:_SHOWN]
-    with plots.canvas(path, 5.6, 0.9 + 0.24 * max(len(rows), 2)) as figure:
-        names, values = [row["concept"] for row in rows], [row["kept"] for row in rows]
+    with plots.canvas(path, _high(rows)) as figure:
+        names = [plots.shown(row["concept"]) for row in rows]
+        values = [row["kept"] for row in rows]
         plots.ranked(figure.add_subplot(), names, values, "Kept labels a concept")
 
 
 def _long_tail(numbers: Numbers, path: Path) -> None:
-    kept = np.array([row["kept"] for row in numbers["concepts"]])
+    kept = [row["kept"] for row in numbers["concepts"]]
     with plots.canvas(path) as figure:
-        axes = figure.add_subplot()
-        ranks = np.arange(1, len(kept) + 1)
-        axes.plot(ranks[kept > 0], kept[kept > 0], color=plots.KEPT, linewidth=2.2)
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter("{x:,.0f}")  # no mathematics in texts, so no powers of ten
-            axis.set_minor_formatter("")
-        axes.grid(color="#E6E6E6", linewidth=0.8)
-        axes.set_xlabel("rank of the concept")
-        axes.set_ylabel("kept labels")
-        none = int((kept == 0).sum())
-        axes.set_title(f"Labels a concept, {none:,} of {len(kept):,} have none")
+        none = kept.count(0)
+        title = (
+            f"{none:,} of {len(kept):,} concepts have none" if none else "Every concept has some"
+        )
+        plots.falling(figure.add_subplot(), kept, "rank of the concept", "kept labels", title)
 
 
-def _boxes(numbers: Numbers, path: Path) -> None:
-    with plots.canvas(path, 8.4, 3.2) as figure:
-        told = {"side": "square root of the area, pixels", "aspect": "width / height"}
-        for axes, (quantity, axis) in zip(figure.subplots(1, 2), told.items(), strict=True):
-            rows = [row for row in numbers["boxes"] if row["quantity"] == quantity]
-            bins = [row["bin"] for row in rows]
-            first, last = min(bins), max(bins) + 1
-            moved = [{**row, "bin": row["bin"] - first} for row in rows]
-            counts = {name: _binned(moved, name, last - first) for name in ("labels", "kept")}
-            plots.histogram(axes, np.arange(first, last + 1), counts, axis, f"Labels by {quantity}")
-            ticks = [at for at in range(first, last + 1) if at % 2 == 0]
-            axes.set_xticks(ticks, [f"{2.0 ** (at / 2):g}" for at in ticks])
+def _boxes(numbers: Numbers, path: Path, quantity: str) -> None:
+    rows = [row for row in numbers["boxes"] if row["quantity"] == quantity]
+    first, last = min(row["bin"] for row in rows), max(row["bin"] for row in rows) + 1
+    moved = [{**row, "bin": row["bin"] - first} for row in rows]
+    counts = {name: _binned(moved, name, last - first) for name in ("labels", "kept")}
+    with plots.canvas(path) as figure:
+        axes, edges = figure.add_subplot(), np.arange(first, last + 1)
+        plots.histogram(axes, edges, counts, _SHAPES[quantity], f"Labels by {quantity}")
+        plots.powers_of_two(axes.xaxis, first, last)
 
 
 def _thresholds(numbers: Numbers, path: Path) -> None:
     rows = numbers["thresholds"]
-    with plots.canvas(path, 5.6, 3.8) as figure:
+    with plots.canvas(path, 3.8) as figure:
         lines = {name: [row[name] for row in rows] for name in ("precision", "recall")}
         along, axis = [row["threshold"] for row in rows], "labels of at least this probability"
-        plots.shares(figure.add_subplot(), along, lines, axis, "What a threshold would leave")
+        plots.shares(figure.add_subplot(), along, lines, axis, "By threshold")
 
 
 def _calibration(numbers: Numbers, path: Path) -> None:
@@ -157,9 +165,9 @@ def _calibration(numbers: Numbers, path: Path) -> None:
 
 def _confusions(numbers: Numbers, path: Path) -> None:
     rows = numbers["confusions"]
-    with plots.canvas(path, 6.4, 0.9 + 0.24 * max(len(rows), 2)) as figure:
-        names = [f"{plots.shown(r['truth'])} → {plots.shown(r['concept'])}" for r in rows]
-        values = [row["regions"] for row in rows]
+    with plots.canvas(path, _high(rows)) as figure:
+        pairs = [[plots.shown(row[name], _PAIRED) for name in ("truth", "concept")] for row in rows]
+        names, values = [" → ".join(pair) for pair in pairs], [row["regions"] for row in rows]
         title = "Category → what it was called"
         plots.ranked(figure.add_subplot(), names, values, title, plots.BAD)
 
@@ -169,10 +177,12 @@ def _sizes(numbers: Numbers, path: Path) -> None:
     with plots.canvas(path) as figure:
         values = {name: [row[name] for row in rows] for name in ("precision", "recall")}
         names = [f"{row['size']}\n{limits}" for row, limits in zip(rows, _LIMITS, strict=True)]
-        plots.pairs_of_bars(figure.add_subplot(), names, values, "Kept labels, per cent")
+        plots.pairs_of_bars(figure.add_subplot(), names, values, "Kept labels")
 
 
-_LIMITS = ("under 32² px", "to 96² px", "above")
+def _high(rows: Sequence[Row]) -> float:
+    """Inches of a picture with a bar a row."""
+    return 0.6 + 0.24 * max(len(rows), 2)
 
 
 def _binned(rows: list[Row], name: str, bins: int) -> NDArray[np.float64]:

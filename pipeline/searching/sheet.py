@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -11,7 +12,7 @@ from PIL import Image
 from pipeline import sql
 from pipeline.pictures import Mark, Panel, save_sheet
 from pipeline.store import catalog
-from schemas.errors import SourceError
+from schemas.errors import OptionError, SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,56 +22,101 @@ if TYPE_CHECKING:
 
     from pipeline.searching.ground import Ground
 
+    Row = Mapping[str, Any]
+
 _SIDE: Final = 180  # pixels of a panel
 _AROUND: Final = 0.35  # of a box's longer side is shown on each side of it
 _ACROSS: Final = 6  # panels of a row
 _GROUPS: Final = 8  # groups on a sheet
+_SUFFIX: Final = ".png"
 _IMAGE: Final = 'image_id, source, uri, member, "offset", num_bytes, width, height, orientation'
+
+
+def check_sheet(path: Path) -> None:
+    """Pass if a sheet can be written there, as far as can be told before there is one.
+
+    Raises:
+        OptionError: If its name is not that of a PNG, or its folder cannot be written.
+    """
+    if path.suffix.lower() != _SUFFIX:
+        raise OptionError(f"--sheet is written to a {_SUFFIX} file, got '{path.name}'")
+    there = next(at for at in (path, *path.absolute().parents) if os.access(at, os.F_OK))
+    if there == path and not path.is_file():
+        raise OptionError(f"--sheet {path} is no file; name another")
+    if there != path and not there.is_dir():
+        raise OptionError(f"--sheet {path} cannot be made: {there} is no folder")
+    if not os.access(there, os.W_OK):
+        raise OptionError(f"--sheet {path} cannot be written: you may not write to {there}")
 
 
 def save_hits(ground: Ground, hits: pa.Table, path: Path) -> None:
     """Write a PNG of hits, best first, each with rank, score, concept and image.
 
     Raises:
-        SourceError: If there is no hit to draw.
+        OptionError: If the file is to be no PNG, or cannot be made.
+        SourceError: If there is no hit to draw, or the file cannot be written.
     """
     rows = hits.to_pylist()
     if not rows:
         raise SourceError(f"{path} was not written: nothing was found to draw")
-    panels = _panels(ground, rows, lambda row: f"{row['rank']}   {row['score']:.3f}")
-    save_sheet(path, [panels[at : at + _ACROSS] for at in range(0, len(panels), _ACROSS)], scale=1)
+    images = _images(ground, rows)
+    panels = [
+        _panel(images, row, f"{row['rank']}   {row['score']:.3f}", _named(row)) for row in rows
+    ]
+    _save(path, [panels[at : at + _ACROSS] for at in range(0, len(panels), _ACROSS)])
 
 
-def save_groups(ground: Ground, found: pa.Table, path: Path) -> None:
-    """Write a PNG of the largest groups of duplicates, a group a row.
+def save_groups(ground: Ground, found: pa.Table, path: Path) -> tuple[int, int]:
+    """Write a PNG of the largest groups of duplicates, a group a row, and at most six of each.
+
+    Returns:
+        How many groups are on it, and how many there are.
 
     Raises:
-        SourceError: If there is no group to draw.
+        OptionError: If the file is to be no PNG, or cannot be made.
+        SourceError: If there is no group to draw, or the file cannot be written.
     """
-    groups: dict[int, list[dict[str, Any]]] = {}
+    groups: dict[int, list[Row]] = {}
     for row in found.to_pylist():
         groups.setdefault(row["group"], []).append(row)
     shown = [members[:_ACROSS] for members in list(groups.values())[:_GROUPS]]
     if not shown:
         raise SourceError(f"{path} was not written: there are no duplicates to draw")
-    flat = [row for members in shown for row in members]
-    panels = iter(
-        _panels(ground, flat, lambda r: f"{r['group']} of {r['size']}   {r['cosine']:.3f}")
-    )
-    save_sheet(path, [[next(panels) for _ in members] for members in shown], scale=1)
+    images = _images(ground, [row for members in shown for row in members])
+    panels = [
+        [_member(images, row, place) for place, row in enumerate(members, 1)] for members in shown
+    ]
+    _save(path, panels)
+    return len(shown), len(groups)
 
 
-def _panels(ground: Ground, rows: Sequence[Mapping[str, Any]], title: Any) -> list[Panel]:
-    images = _images(ground, {row["image_id"] for row in rows})
-    return [_panel(images.get(row["image_id"]), row, title(row)) for row in rows]
+def _save(path: Path, rows: Sequence[Sequence[Panel]]) -> None:
+    check_sheet(path)
+    try:
+        save_sheet(path, rows, scale=1)
+    except OSError as error:
+        reason = error.strerror or error
+        raise SourceError(f"{path} cannot be written ({reason}); name another --sheet") from error
 
 
-def _panel(image: Mapping[str, Any] | None, row: Mapping[str, Any], title: str) -> Panel:
+def _member(images: Mapping[str, Row], row: Row, place: int) -> Panel:
+    """One of a group; `place` counts from 1."""
+    things = "regions" if row["region"] >= 0 else "images"
+    title = f"group {row['group']}: {place} of {row['size']} {things}"
+    return _panel(images, row, title, f"cosine {row['cosine']:.3f}  {_named(row)}")
+
+
+def _named(row: Row) -> str:
+    """What a thing is called, and which it is."""
+    named = "" if row["concept"] is None else f"{row['concept']} {row['probability']:.2f}"
+    return f"{named}  {row['image_id']}:{row['region']}".strip()
+
+
+def _panel(images: Mapping[str, Row], row: Row, title: str, text: str) -> Panel:
     from stages.pixels import load_image
 
-    named = "" if row["concept"] is None else f"{row['concept']} {row['probability']:.2f}"
-    text = f"{named}  {row['image_id']}:{row['region']}".strip()
     grey = np.full((_SIDE, _SIDE, 3), 200, np.uint8)
+    image = images.get(row["image_id"])
     if image is None:
         return Panel(grey, [], title, f"{text} the image is not in the store")
     try:
@@ -79,7 +125,7 @@ def _panel(image: Mapping[str, Any] | None, row: Mapping[str, Any], title: str) 
         return Panel(grey, [], title, f"{text} {error}")
 
 
-def _cut(pixels: NDArray[np.uint8], row: Mapping[str, Any]) -> tuple[NDArray[np.uint8], list[Mark]]:
+def _cut(pixels: NDArray[np.uint8], row: Row) -> tuple[NDArray[np.uint8], list[Mark]]:
     """The surroundings of a box as a square picture, and the box in it."""
     height, width = pixels.shape[:2]
     box = [row[name] for name in ("x0", "y0", "x1", "y1")]
@@ -100,13 +146,13 @@ def _cut(pixels: NDArray[np.uint8], row: Mapping[str, Any]) -> tuple[NDArray[np.
     return np.asarray(canvas), marks
 
 
-def _images(ground: Ground, names: set[str]) -> dict[str, Mapping[str, Any]]:
+def _images(ground: Ground, rows: Sequence[Row]) -> dict[str, Row]:
     """Rows of `images` by id; none if the images are not in the store any more."""
     if catalog.ancestor(ground.features, ("images",)) is None:
         return {}
+    names = sorted({row["image_id"] for row in rows})
     with ground.connect() as connection:
-        asked = pa.table({"image_id": pa.array(sorted(names), pa.string())})
-        connection.register("_asked", asked)
+        connection.register("_asked", pa.table({"image_id": pa.array(names, pa.string())}))
         statement = f"SELECT {_IMAGE}, content FROM _images SEMI JOIN _asked USING (image_id)"
         found = sql.batches(sql.query(connection, statement)).read_all()
     return {row["image_id"]: row for row in found.to_pylist()}

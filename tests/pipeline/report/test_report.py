@@ -104,7 +104,7 @@ def test_an_empty_set_of_labels_is_still_a_page(made: dict[str, Artifact], tmp_p
 
 
 def test_what_cannot_be_reported_is_a_sentence(root: Path) -> None:
-    with pytest.raises(OptionError, match="takes pseudo_labels@"):
+    with pytest.raises(OptionError, match="is no pseudo_labels"):
         gather(root, "images@00")
     make_all(root, count=3)
     with pytest.raises(ArtifactNotFoundError):
