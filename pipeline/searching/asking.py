@@ -5,6 +5,7 @@ Shapes: D width.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +109,7 @@ def by_region(ground: Ground, name: str) -> Asked:
         ArtifactNotFoundError: If the features have no such region.
     """
     image, colon, number = name.rpartition(":")
-    if not (colon and image and number.removeprefix("-").isdecimal()):
+    if not (colon and image and re.fullmatch(r"-?[0-9]{1,18}", number)):
         raise OptionError(
             f"--region takes IMAGE:REGION, such as scenes/000250:3, got {name!r}; "
             "see them with rc sql 'SELECT image_id, region FROM features LIMIT 5'"

@@ -69,10 +69,12 @@ class Ground:
 
         Raises:
             ArtifactNotFoundError: If there are none.
-            ArtifactError: If the labels are about other regions.
+            ArtifactError: If the labels are about other regions, or there is nothing to search.
             OptionError: If a name is that of another table.
         """
         found = catalog.of_table(root, FEATURES, features)
+        if not found.manifest.parts:
+            raise ArtifactError(f"{found.address} has no rows at all; featurize again")
         if labels is None:
             return cls(found, _newest_labels(root, found))
         named = catalog.of_table(root, PSEUDO_LABELS, labels)
@@ -139,7 +141,8 @@ class Ground:
         connection.register("_asked", keys.append_column("_place", places))
         inner = _REGION.format(**self._relations(connection))
         chosen = ", ".join(["_place AS place", *columns])
-        statement = f"SELECT {chosen} FROM (\n{inner}\n) AS regions WHERE (\n{condition}\n)"
+        known = f"FROM (\n{inner}\n) AS regions WHERE (\n{condition}\n)"
+        statement = f"SELECT {chosen} FROM (\n{known}\n)"  # what is chosen has no name within
         try:
             return sql.batches(sql.query(connection, statement)).read_all().sort_by("place")
         finally:

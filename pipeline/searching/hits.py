@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _MORE: Final = 4  # times as many hits as wanted are asked for, at first
 _GROWTH: Final = 8
 _MOST: Final = 20_000  # hits asked of the index; more are found sooner by comparing
+_TIED: Final = 100  # more than wanted: scores that are equal but for rounding come in any order
 _ALIKE: Final = 1e-6  # scores nearer to each other are equal: rounding differs by place
 
 
@@ -105,12 +106,13 @@ def _compared(
     best = exact.search(
         ground.features,
         query,
-        k + 1,
+        k + 1 + _TIED,
         (lambda part: ground.allowed(connection, part, where)) if where else None,
     )
     places = best.places[0]
     hits = pa.table({"score": best.scores[0], "part": places[:, 0], "row": places[:, 1]})
-    return _known(ground, connection, own_columns(ground.features, hits), where, but)
+    found = own_columns(ground.features, _in_order(hits))
+    return _known(ground, connection, found, where, but)
 
 
 def _in_order(hits: pa.Table) -> pa.Table:

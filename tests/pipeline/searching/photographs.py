@@ -1,0 +1,82 @@
+"""A small store made by the real stages of five photographs, for whatever asks a model."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from tests.pipeline.helpers import make
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.store.artifact import Artifact
+
+NAMES = ("bare.png", "odd:name.png", "plain.png", "turned.jpg", "twin.png")
+WIDTH, HEIGHT = 320, 256  # of every photograph, the right way up
+REGIONS = 6  # of a photograph, besides itself
+_ORIENTATION = 0x0112  # EXIF tag
+
+
+@dataclass(frozen=True)
+class Photographs:
+    """The store, and what it was made of.
+
+    Attributes:
+        folder: The photographs; turned.jpg lies on its side and says so, twin.png is plain.png.
+        features: The newest: of a teacher, labelled.
+        small: Of the same regions in photographs half as large; nobody labelled them.
+    """
+
+    folder: Path
+    features: Artifact
+    small: Artifact
+
+    @property
+    def root(self) -> Path:
+        return self.features.root
+
+
+@cache
+def photographs(base: Path) -> Photographs:
+    """Made once in a session, whoever asks first for it in the session's folder."""
+    from pipeline.demo import weights_folder
+    from stages.embed_concepts import EmbedConcepts
+    from stages.extract_concepts import ExtractConcepts
+    from stages.featurize import Featurize
+    from stages.ingest import Ingest
+    from stages.label import Label
+    from stages.pretrain import Pretrain
+    from stages.propose import Propose
+
+    place, weights = base / "searched", weights_folder()
+    folder, pool, root = place / "photos", place / "pool.txt", place / "store"
+    _take(folder)
+    pool.write_text("umbrella\ncup\nkite\ndog\n")
+    make(Ingest(sources=(str(folder),)), root)
+    make(ExtractConcepts(from_file=pool, min_frequency=1), root)
+    model, trained = (str(weights / name) for name in ("teacher_model.json", "teacher.safetensors"))
+    make(Pretrain(model=model, pretrained=trained, steps=0), root)
+    make(EmbedConcepts(templates="plain"), root)
+    make(Propose(random=True, regions=REGIONS), root)
+    small = make(Featurize(resize="96x200"), root)
+    features = make(Featurize(resize="192x400"), root)
+    make(Label(temperature=0.05), root, {"features": features.address})
+    return Photographs(folder, features, small)
+
+
+def _take(folder: Path) -> None:
+    from stages.drawn.world import scene
+
+    folder.mkdir(parents=True)
+    for number, name in enumerate(NAMES[:3]):
+        Image.fromarray(scene(3, number).image).save(folder / name)
+    exif = Image.Exif()
+    exif[_ORIENTATION] = 6
+    on_its_side = Image.fromarray(scene(3, 3).image).transpose(Image.Transpose.ROTATE_90)
+    on_its_side.save(folder / "turned.jpg", exif=exif, quality=95)
+    shutil.copy(folder / "plain.png", folder / "twin.png")

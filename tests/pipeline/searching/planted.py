@@ -1,0 +1,95 @@
+"""Features that a test writes down, and what is nearest among them by plain arithmetic."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from pipeline.searching import Ground
+from schemas.features import FEATURES
+from schemas.table import as_matrix
+from stages.base import Part, Reads, Stage, option
+from tests.pipeline.helpers import make, rows_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from schemas.table import Table
+
+    Key = tuple[str, int]  # image, region
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planted(Stage):
+    """Vectors as they are given; image 2/0 is the first of part 2."""
+
+    vectors: str = option("[]", "JSON: of each part, the vector of each row")
+    regions: int = option(1, "rows of an image")
+    lowest: int = option(0, "region of the first of them; -1 is the whole image")
+    precision: str = option("float32", "of the vectors")
+
+    name: ClassVar[str] = "planted"
+    version: ClassVar[int] = 1
+    reads: ClassVar[Mapping[str, Reads]] = {}
+    writes: ClassVar[Table] = FEATURES
+
+    def plan(self, parts: Mapping[str, Sequence[int]]) -> Sequence[int]:
+        return range(len(json.loads(self.vectors)))
+
+    def run(self, part: Part) -> Iterator[pa.RecordBatch]:
+        vectors = np.array(json.loads(self.vectors)[part.number], self.precision)
+        rows = range(len(vectors))
+        if rows:
+            yield FEATURES.batch(
+                {
+                    "image_id": [f"{part.number}/{row // self.regions}" for row in rows],
+                    "region": [self.lowest + row % self.regions for row in rows],
+                    "feature": vectors,
+                }
+            )
+
+
+def plant(root: Path, *parts: Any, **how: Any) -> Ground:
+    """Ground with these vectors in its parts and nothing else in its store."""
+    written = json.dumps([np.asarray(part, np.float64).tolist() for part in parts])
+    return Ground(make(Planted(vectors=written, **how), root))
+
+
+def stored(ground: Ground) -> dict[Key, NDArray[np.float64]]:
+    """Unit vectors of all regions that have a direction."""
+    rows = rows_of(ground.features)
+    if not rows.num_rows:
+        return {}
+    vectors = as_matrix(rows, "feature").astype(np.float64)
+    keys = zip(rows["image_id"].to_pylist(), rows["region"].to_pylist(), strict=True)
+    return {
+        key: vector / np.linalg.norm(vector)
+        for key, vector in zip(keys, vectors, strict=True)
+        if np.isfinite(vector).all() and vector.any()
+    }
+
+
+def cosines(ground: Ground, query: NDArray[Any]) -> dict[Key, float]:
+    """Of a query and each region that has a direction, in float64."""
+    wide = np.asarray(query, np.float64)
+    return {key: float(v @ wide / np.linalg.norm(wide)) for key, v in stored(ground).items()}
+
+
+def keys(found: pa.Table) -> list[Key]:
+    """Image and region of each row."""
+    return list(zip(found["image_id"].to_pylist(), found["region"].to_pylist(), strict=True))
+
+
+def groups(found: pa.Table) -> list[list[Key]]:
+    """Members of each group of duplicates, in order."""
+    told: dict[int, list[Key]] = {}
+    for number, key in zip(found["group"].to_pylist(), keys(found), strict=True):
+        told.setdefault(number, []).append(key)
+    return list(told.values())

@@ -1,0 +1,205 @@
+"""What a search found, as pictures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.searching import Alike, Ground, duplicates, nearest, save_groups, save_hits, sheet
+from schemas.errors import RCError, SourceError
+from stages.pixels import decode
+from tests.pipeline.helpers import make_all
+from tests.pipeline.searching.planted import groups, plant
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from pipeline.pictures import Panel
+    from tests.pipeline.searching.photographs import Photographs
+
+SIDE, APART = 180, 12  # pixels of a crop, and between two
+
+
+@pytest.fixture
+def panels(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[Panel]]:
+    """The rows of panels that are drawn, while the picture is written as ever."""
+    drawn: list[Sequence[Panel]] = []
+    save = sheet.save_sheet
+
+    def spy(path: Path, rows: Sequence[Sequence[Panel]], scale: float) -> None:
+        drawn.extend(rows)
+        save(path, rows, scale)
+
+    monkeypatch.setattr(sheet, "save_sheet", spy)
+    return drawn
+
+
+@pytest.fixture(scope="module")
+def hits(seen: Ground) -> pa.Table:
+    """Regions with labels, and whole images without."""
+    return nearest(seen, np.ones(128), 20, "image_id NOT LIKE '%twin%'")
+
+
+def width(crops: int) -> int:
+    return crops * (SIDE + APART) + APART
+
+
+@pytest.mark.parametrize(("count", "rows"), [(1, [1]), (6, [6]), (14, [6, 6, 2])])
+def test_every_hit_is_a_crop_six_of_them_in_a_row(
+    seen: Ground,
+    hits: pa.Table,
+    tmp_path: Path,
+    panels: list[Sequence[Panel]],
+    count: int,
+    rows: list[int],
+) -> None:
+    save_hits(seen, hits.slice(0, count), tmp_path / "hits.png")
+    assert [len(row) for row in panels] == rows
+    assert {panel.pixels.shape for row in panels for panel in row} == {(SIDE, SIDE, 3)}
+    with Image.open(tmp_path / "hits.png") as written:
+        assert written.format == "PNG"
+        assert written.width == width(max(rows))
+        assert written.height > len(rows) * (SIDE + APART)
+
+
+def test_a_crop_is_told_by_rank_score_concept_and_region(
+    seen: Ground, hits: pa.Table, tmp_path: Path, panels: list[Sequence[Panel]]
+) -> None:
+    save_hits(seen, hits, tmp_path / "hits.png")
+    assert {name is None for name in hits["concept"].to_pylist()} == {False, True}
+    drawn = [panel for row in panels for panel in row]
+    for panel, hit in zip(drawn, hits.to_pylist(), strict=True):
+        key = f"{hit['image_id']}:{hit['region']}"
+        named = hit["concept"] and f"{hit['concept']} {hit['probability']:.2f}  {key}"
+        assert panel.title == f"{hit['rank']}   {hit['score']:.3f}"
+        assert panel.text == (named or key)
+
+
+def photograph(photos: Photographs, image: str) -> NDArray[np.uint8]:
+    path = photos.folder.parent / image
+    return decode(path.read_bytes(), 6 if path.suffix == ".jpg" else 1)
+
+
+def test_the_box_of_a_crop_holds_what_it_holds_in_the_photograph(
+    seen: Ground, photos: Photographs, tmp_path: Path, panels: list[Sequence[Panel]]
+) -> None:
+    hits = nearest(seen, np.ones(128), 30, "region >= 0")
+    save_hits(seen, hits, tmp_path / "hits.png")
+    drawn = [panel for row in panels for panel in row]
+    for panel, hit in zip(drawn, hits.to_pylist(), strict=True):
+        (mark,) = panel.marks
+        x0, y0, x1, y1 = (round(edge) for edge in mark.box)
+        assert 0 <= x0 < x1 <= SIDE
+        assert 0 <= y0 < y1 <= SIDE
+        box = [int(hit[name]) for name in ("x0", "y0", "x1", "y1")]
+        pixels = photograph(photos, hit["image_id"])[box[1] : box[3], box[0] : box[2]]
+        cut = panel.pixels[y0:y1, x0:x1]
+        left, top, right, bottom = mark.box
+        assert (right - left) / (bottom - top) == pytest.approx(pixels.shape[1] / pixels.shape[0])
+        np.testing.assert_allclose(cut.mean((0, 1)), pixels.mean((0, 1)), atol=8)
+
+
+def test_a_whole_image_is_shown_whole_and_without_a_box(
+    seen: Ground, photos: Photographs, tmp_path: Path, panels: list[Sequence[Panel]]
+) -> None:
+    hits = nearest(seen, np.ones(128), 1, "region = -1")
+    save_hits(seen, hits, tmp_path / "hits.png")
+    ((panel,),) = panels
+    assert not panel.marks
+    grey = (panel.pixels == panel.pixels[0, 0]).all(axis=2)  # above and below a broad photograph
+    assert np.flatnonzero(~grey.all(axis=1)).tolist() == list(range(18, 162))
+    shown = panel.pixels[18:162].mean((0, 1))
+    pixels = photograph(photos, hits["image_id"][0].as_py())
+    np.testing.assert_allclose(shown, pixels.mean((0, 1)), atol=2)
+
+
+def test_a_group_is_a_row(seen: Ground, tmp_path: Path, panels: list[Sequence[Panel]]) -> None:
+    found = duplicates(seen, Alike(regions=True, same_image=True, min_cosine=0.8))
+    save_groups(seen, found, tmp_path / "groups.png")
+    assert [len(row) for row in panels] == [min(6, len(group)) for group in groups(found)]
+    assert len(panels) > 1
+    first = found.to_pylist()[0]
+    told = f"{panels[0][0].title} {panels[0][0].text}"
+    assert f"of {first['size']} " in told
+    assert f"{first['cosine']:.3f} " in told
+    assert f"{first['image_id']}:{first['region']}" in told
+    with Image.open(tmp_path / "groups.png") as written:
+        assert (written.format, written.width) == ("PNG", width(len(panels[0])))
+
+
+def test_eight_groups_are_shown_and_six_of_each(
+    root: Path, tmp_path: Path, panels: list[Sequence[Panel]]
+) -> None:
+    ground = plant(root, np.repeat(np.eye(10), [9, 6, 5, 2, 2, 2, 2, 2, 2, 2], axis=0))
+    found = duplicates(ground, Alike(regions=True))
+    assert max(found["group"].to_pylist()) == 10
+    save_groups(ground, found, tmp_path / "groups.png")
+    assert [len(row) for row in panels] == [6, 6, 5, 2, 2, 2, 2, 2]
+
+
+def test_an_image_the_store_does_not_know_is_grey_and_told(
+    root: Path, tmp_path: Path, panels: list[Sequence[Panel]]
+) -> None:
+    ground = plant(root, np.eye(3))
+    save_hits(ground, nearest(ground, np.eye(3)[2], 1), tmp_path / "hits.png")
+    ((panel,),) = panels
+    assert panel.text == "0/2:0 the image is not in the store"
+    assert len(np.unique(panel.pixels)) == 1
+
+
+def test_a_photograph_that_is_gone_is_grey_and_told(
+    root: Path, tmp_path: Path, panels: list[Sequence[Panel]]
+) -> None:
+    make_all(root, count=4)
+    ground = Ground.find(root)
+    save_hits(ground, nearest(ground, np.eye(6)[0], 2), tmp_path / "hits.png")
+    for panel in panels[0]:
+        assert "which is gone: put it back" in panel.text
+        assert len(np.unique(panel.pixels)) == 1
+
+
+def test_nothing_found_is_no_picture_but_a_sentence(root: Path, tmp_path: Path) -> None:
+    ground, path = plant(root, np.eye(3)), tmp_path / "sheet.png"
+    with pytest.raises(SourceError, match=r"sheet.png was not written: nothing was found to draw"):
+        save_hits(ground, nearest(ground, np.ones(3), 1, "false"), path)
+    with pytest.raises(SourceError, match=r"was not written: there are no duplicates to draw"):
+        save_groups(ground, duplicates(ground, Alike(regions=True)), path)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("name", ["sheet", "sheet.pgn", "sheet.jpg", "."])
+def test_a_sheet_is_a_png_and_nothing_else(root: Path, tmp_path: Path, name: str) -> None:
+    ground = plant(root, np.eye(3)[[0, 0, 1]])
+    with pytest.raises(RCError, match=r"\.png"):
+        save_hits(ground, nearest(ground, np.ones(3), 2), tmp_path / name)
+    with pytest.raises(RCError, match=r"\.png"):
+        save_groups(ground, duplicates(ground, Alike(regions=True)), tmp_path / name)
+
+
+def test_a_sheet_where_no_file_can_be_is_a_sentence(root: Path, tmp_path: Path) -> None:
+    ground = plant(root, np.eye(3))
+    hits = nearest(ground, np.ones(3), 2)
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "folder.png", tmp_path / "file" / "sheet.png"):
+        with pytest.raises(RCError, match=r"--sheet"):
+            save_hits(ground, hits, path)
+
+
+def test_the_folder_of_a_sheet_is_made(root: Path, tmp_path: Path) -> None:
+    ground = plant(root, np.eye(3))
+    save_hits(ground, nearest(ground, np.ones(3), 2), tmp_path / "a" / "b" / "hits.png")
+    assert (tmp_path / "a" / "b" / "hits.png").is_file()
+
+
+def test_groups_say_which_they_are_and_how_many_are_not_shown(root: Path, tmp_path: Path) -> None:
+    ground = plant(root, np.repeat(np.eye(10), 2, axis=0))
+    found = duplicates(ground, Alike(regions=True, same_image=True))
+    assert save_groups(ground, found, tmp_path / "s.png") == (8, 10)
