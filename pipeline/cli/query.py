@@ -83,14 +83,18 @@ def db(
     materialize: Annotated[
         bool, typer.Option("--materialize", help="copy the rows instead of pointing at them")
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="replace a DuckDB file that exists")
+    ] = False,
 ) -> None:
     """Write a DuckDB file with all views of the store, for any DuckDB client.
 
-    Without --materialize the views read the store's Parquet files where they lie.
+    Without --materialize the views read the store's Parquet files where they lie, and vectors are
+    BLOBs, the bytes they are stored in; with it they are FLOAT arrays.
     """
     from pipeline.sql import write_database
 
-    names = write_database(store, out, use or [], materialize=materialize)
+    names = write_database(store, out, use or [], materialize=materialize, force=force)
     typer.echo(f"{out}  {len(names)} {'tables' if materialize else 'views'}: {', '.join(names)}")
 
 

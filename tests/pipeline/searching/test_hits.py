@@ -260,11 +260,12 @@ def test_equals_that_are_compared_one_by_one_come_by_part_and_row(
     rng = np.random.default_rng()
     few = rng.normal(size=(3, WIDTH))
     ground = plant(root, *(few[rng.integers(0, 3, 40)] for _ in range(4)))
-    found = keys(nearest(ground, rng.normal(size=WIDTH), 60, "x0 IS NULL AND region >= 0"))
+    found = keys(nearest(ground, rng.normal(size=WIDTH), 60, "image_id NOT LIKE '0/%'"))
     assert compared
     alike: dict[bytes, list[Key]] = {}
     for key, vector in stored(ground).items():
         alike.setdefault(vector.tobytes(), []).append(key)
     for same in alike.values():
-        hit = [key for key in found if key in same]
-        assert hit == same[: len(hit)]
+        allowed = [key for key in same if not key[0].startswith("0/")]
+        hit = [key for key in found if key in allowed]
+        assert hit == allowed[: len(hit)]
