@@ -20,7 +20,6 @@ from stages.pixels import load_image, read_content
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pipeline.store.artifact import Artifact
 
 _SUFFIX: Final = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}
 _UPRIGHT: Final = 1  # EXIF orientation of an image whose pixels are as they are shown
@@ -118,11 +117,11 @@ class Export:
 
     def __init__(self, root: Path, wanted: Wanted) -> None:
         self._labels = catalog.of_table(root, PSEUDO_LABELS, wanted.labels)
-        self._images = _made_from(self._labels, "images")
+        self._images = catalog.made_from(self._labels, "images")
         self._where = wanted.where or "true"
         pool = {
             row["concept_id"]: row["concept"]
-            for batch in stream(_made_from(self._labels, "concept_embeddings").files())
+            for batch in stream(catalog.made_from(self._labels, "concept_embeddings").files())
             for row in batch.select(["concept_id", "concept"]).to_pylist()
         }
         self.names = wanted.names or tuple(pool[k] for k in sorted(pool))
@@ -175,13 +174,3 @@ class Export:
                     row |= {"category": category, "score": row.pop("probability")}
                     found.setdefault(row.pop("image_id"), []).append(row)
         return found
-
-
-def _made_from(labels: Artifact, table: str) -> Artifact:
-    found = catalog.ancestor(labels, (table,))
-    if found is None:
-        raise ArtifactError(
-            f"the {table} that {labels.address} was made from are not in the store any more; run "
-            f"rc label again on what is there"
-        )
-    return found

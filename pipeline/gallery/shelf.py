@@ -126,11 +126,14 @@ class Shelf:
     def about(self, table: str, labels: str = "") -> bool:
         """Whether what is shown of a table is about the very images that are looked at.
 
-        The ids of other images may be the same.
+        The ids of other images may be the same. Pseudo-labels whose names are gone say nothing.
         """
         mine, images = self.shown(table, labels), self.shown(IMAGES.name, labels)
         own = catalog.ancestor(mine, (IMAGES.name,)) if mine else None
-        return own is not None and images is not None and own.path == images.path
+        if mine is None or own is None or images is None or own.path != images.path:
+            return False
+        named = catalog.ancestor(mine, ("concept_embeddings",)) is not None
+        return named or mine.manifest.artifact != PSEUDO_LABELS.name
 
     def home(self, image_id: str, labels: str = "") -> str:
         """What to look at to see an image: `labels`, or the images that it is one of."""

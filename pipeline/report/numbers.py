@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipeline import sql
 from pipeline.store import catalog
-from schemas.errors import ArtifactError
 from schemas.pseudo_labels import PSEUDO_LABELS
 
 if TYPE_CHECKING:
@@ -81,11 +80,7 @@ def gather(root: Path, labels: str | None = None, where: str | None = None) -> N
     """
     artifact = catalog.of_table(root, PSEUDO_LABELS, labels)
     for table in ("images", "concept_embeddings"):
-        if catalog.ancestor(artifact, (table,)) is None:
-            raise ArtifactError(
-                f"{artifact.address} was made from {table} that are not in the store any more; "
-                "run rc label again on what is there"
-            )
+        catalog.made_from(artifact, table)
     with sql.connect(root, [artifact.address]) as connection:
         condition = "true"
         if where is not None:

@@ -147,6 +147,21 @@ def ancestor(artifact: Artifact, tables: tuple[str, ...]) -> Artifact | None:
     return None
 
 
+def made_from(artifact: Artifact, table: str) -> Artifact:
+    """The nearest artifact of a table that this one was made from.
+
+    Raises:
+        ArtifactError: If it is not in the store any more.
+    """
+    found = ancestor(artifact, (table,))
+    if found is None:
+        raise ArtifactError(
+            f"the {table} that {artifact.address} was made from are not in the store any more; "
+            f"run 'rc {artifact.manifest.stage.name}' again on what is there"
+        )
+    return found
+
+
 def verify(artifact: Artifact) -> list[str]:
     """Files that are missing or differ from the hash in the manifest, relative to the store."""
     folders = (

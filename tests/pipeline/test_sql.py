@@ -312,3 +312,14 @@ def test_the_part_a_predicate_chose_from_is_the_part_that_is_trained_on(root: Pa
     make_all(root)
     trained = make(Train(where="region = 0 -- the most object-like"), root)
     assert trained.manifest.notes["regions_by_part"] == {"0": 4, "1": 4, "2": 4, "3": 5}
+
+
+def test_a_damaged_quarantine_is_a_sentence(root: Path) -> None:
+    made = make(Ingest(count=6, refuse_every=2), root)
+    (path, *_) = made.attachments("quarantine.parquet")
+    path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(ArtifactError, match=r"quarantine\.parquet cannot be read"):
+        sql.connect(root)
+    path.unlink()
+    with pytest.raises(ArtifactError, match=r"quarantine\.parquet cannot be read"):
+        sql.connect(root)

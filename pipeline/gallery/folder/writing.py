@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pipeline.gallery.folder.likeness import Hit
     from pipeline.gallery.shelf import Row
     from pipeline.progress import Reporter
+    from pipeline.store.artifact import Artifact
 
 _ROWS: Final = 100  # images of a piece of the list
 _SECONDS: Final = 3600.0  # one answer may take: nobody waits before a page
@@ -71,6 +72,7 @@ def write_folder(root: Path, out: Path, wanted: Wanted, reporter: Reporter) -> i
     Raises:
         OptionError: If the folder exists, or `use` is neither pseudo-labels nor images.
         ArtifactNotFoundError: If there are no such labels or images.
+        ArtifactError: If what the labels were made from is gone.
     """
     address = _address(root, wanted.use)
     with new_folder(out) as folder, sql.connect(root, [address]) as connection:
@@ -98,13 +100,21 @@ def _address(root: Path, use: str | None) -> str:
         table = use.split("@")[0].split("/")[0]
         if table not in tables:
             raise OptionError(f"rc view: --use takes pseudo_labels@… or images@…, got {use!r}")
-        return catalog.find(root, use, tables[table]).address
+        return _whole(catalog.find(root, use, tables[table])).address
     for table, version in tables.items():
         try:
-            return catalog.find(root, table, version).address
+            return _whole(catalog.find(root, table, version)).address
         except ArtifactNotFoundError:
             continue
     raise ArtifactNotFoundError(f"nothing is in {root} yet; begin with 'rc ingest'")
+
+
+def _whole(artifact: Artifact) -> Artifact:
+    """The artifact, if what its pages need is there: images, and the names of its labels."""
+    if artifact.manifest.artifact == PSEUDO_LABELS.name:
+        for table in ("images", "concept_embeddings"):
+            catalog.made_from(artifact, table)
+    return artifact
 
 
 class _Writing:
@@ -135,8 +145,7 @@ class _Writing:
         labelled = self._address.startswith(f"{PSEUDO_LABELS.name}/")
         put("overview", partial(self._overview, labelled=labelled))
         put("training", partial(models.training, shelf))
-        found = put("evaluations", partial(models.evaluations, shelf))
-        judged = [row["artifact"] for row in found if isinstance(found, list)]
+        judged = [row["artifact"] for row in put("evaluations", partial(models.evaluations, shelf))]
         for place, artifact in enumerate(judged):
             asked = {"artifact": artifact}
             put(f"evaluation-{place}", partial(models.evaluation, shelf, asked))
@@ -145,7 +154,7 @@ class _Writing:
         rows = put(
             "concepts", partial(questions.concepts if labelled else _no_labels, shelf, self._asked)
         )
-        if isinstance(rows, list):  # else it is the sentence that says why there are none
+        if labelled:
             self._about_concepts([row["concept"] for row in rows])
         put("index", lambda: self._index(judged))
 

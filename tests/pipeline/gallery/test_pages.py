@@ -159,6 +159,13 @@ def test_arrow_keys_walk_over_the_cards(address: str, browser: Browser) -> None:
     browser.until("location.hash.startsWith('#image?')")
 
 
+@pytest.mark.parametrize("page", ["constructor", "__proto__", "toString", "nowhere"])
+def test_a_page_that_is_none_is_the_first(address: str, browser: Browser, page: str) -> None:
+    browser.open(f"{address}/#{page}")
+    assert browser.see("document.querySelector('h1').textContent") == "Overview"
+    assert browser.complaints == []
+
+
 def test_the_filters_choose_and_stay_in_the_address(address: str, browser: Browser) -> None:
     browser.open(f"{address}/#images")
     browser.see(

@@ -18,7 +18,7 @@ from pipeline import api
 from pipeline.gallery.folder import Wanted, write_folder
 from pipeline.gallery.server import STATIC
 from pipeline.progress import Silent
-from schemas.errors import ArtifactNotFoundError, OptionError
+from schemas.errors import ArtifactError, ArtifactNotFoundError, OptionError
 from stages.drawn.write import write_scenes
 from tests.pipeline.gallery.test_pages import sides
 
@@ -269,6 +269,14 @@ class Said(Silent):
 
     def say(self, sentence: str) -> None:
         self.sentences.append(sentence)
+
+
+def test_labels_whose_names_are_gone_are_a_sentence(root: Path, tmp_path: Path) -> None:
+    shutil.copytree(root, tmp_path / "store", symlinks=True)
+    shutil.rmtree(tmp_path / "store" / "concept_embeddings")
+    with pytest.raises(ArtifactError, match="the concept_embeddings that pseudo_labels/"):
+        write_folder(tmp_path / "store", tmp_path / "out", Wanted(), Silent())
+    assert write_folder(tmp_path / "store", tmp_path / "out", Wanted("images"), Silent()) == 6
 
 
 def test_what_it_is_about_can_be_named(root: Path, tmp_path: Path) -> None:
