@@ -60,7 +60,8 @@ class Session:
 
         Args:
             statement: One SELECT.
-            leads: Tables whose newest artifacts, with all they were made from, it is about.
+            leads: Tables whose newest artifacts, with all they were made from, it is about;
+                default: those that it names.
 
         Raises:
             QueryError: If it does anything but read, fails, takes too long, or needs too much.
@@ -112,13 +113,14 @@ class Session:
         """The connection for a statement: the one at hand, if it knows all the names."""
         from pipeline import sql
 
-        pins = sql.pins_in(statement)
-        known = set(pins) <= set(self._pins) and list(leads) == self._leads
+        pins, about = sql.pins_in(statement), list(leads) or sql.leads_of(statement)
+        known = set(pins) <= set(self._pins) and about == self._leads
         if self._connection is None or not known:
             wanted = list(dict.fromkeys([*self._pins, *pins]))
-            prefer = [*self._use, *leads]
-            self._connection = sql.connect(self._store, prefer, wanted, memory_mb=self._memory_mb)
-            self._pins, self._leads = wanted, list(leads)
+            self._connection = sql.connect(
+                self._store, self._use, wanted, about, memory_mb=self._memory_mb
+            )
+            self._pins, self._leads = wanted, about
         return self._connection
 
 

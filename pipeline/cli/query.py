@@ -70,7 +70,7 @@ def sql(  # noqa: PLR0913  # each is a flag
         from pipeline.sql.named import named_query
 
         found = named_query(query)
-        session.answer(found.statement, [] if use else found.leads)
+        session.answer(found.statement, found.leads)
         return
     for question in [statement] if statement is not None else _questions(file):
         session.answer(question)
