@@ -33,7 +33,7 @@ def matching(labels: Artifact, number: int, predicate: str) -> Iterator[pa.Recor
     schema = parts.schema(labels.part(number))
     columns = ", ".join(f"pseudo_labels.{name}" for name in schema.names)
     with open_locked(of_part(labels, number), threads=1) as connection:
-        check_predicate(connection, predicate)
+        check_columns(connection, predicate)
         relation = query(
             connection,
             f"SELECT {columns} FROM pseudo_labels JOIN (SELECT image_id, region, "
