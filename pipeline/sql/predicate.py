@@ -77,7 +77,8 @@ def _holds(connection: duckdb.DuckDBPyConnection, predicate: str, most: int) -> 
         if "Referenced column" not in str(error):
             raise
         columns = ", ".join(connection.sql("FROM pseudo_labels LIMIT 0").columns)
-        raise QueryError(f"{error}. The columns for --where are {columns}") from None
+        said = str(error).rstrip(".!")
+        raise QueryError(f"{said}. The columns for --where are {columns}") from None
 
 
 def check_predicate(connection: duckdb.DuckDBPyConnection, predicate: str) -> None:
