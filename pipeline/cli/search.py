@@ -26,6 +26,10 @@ Where = Annotated[
     str | None,
     typer.Option("--where", help="SQL predicate over regions, as \"concept = 'cup' AND x0 > 9\""),
 ]
+Templates = Annotated[
+    str, typer.Option("--templates", help="around the text: paper (81), plain (one), or a file")
+]
+Averaging = Annotated[str, typer.Option("--averaging", help="over templates: reference or openai")]
 Format = Annotated[str, typer.Option("--format", help=_FORMATS)]
 Sheet = Annotated[Path | None, typer.Option("--sheet", help="PNG of what was found, to write")]
 Device = Annotated[
@@ -55,12 +59,8 @@ def search(  # noqa: PLR0913  # each is a flag
     where: Where = None,
     features: Features = None,
     labels: Labels = None,
-    templates: Annotated[
-        str, typer.Option("--templates", help="around the text: paper (81), plain (one), or a file")
-    ] = "paper",
-    averaging: Annotated[
-        str, typer.Option("--averaging", help="over templates: reference or openai")
-    ] = "reference",
+    templates: Templates = "paper",
+    averaging: Averaging = "reference",
     output: Format = "table",
     sheet: Sheet = None,
     device: Device = "auto",
