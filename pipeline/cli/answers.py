@@ -8,16 +8,17 @@ import sys
 from itertools import count, islice
 from typing import TYPE_CHECKING, Any, Final
 
+import pyarrow as pa
 import typer
 
+from pipeline.cli.layout import Column, show
 from pipeline.plain import plain
 from schemas.errors import OptionError, QueryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import pyarrow as pa
-
+ONE_ANSWER: Final = ("csv", "parquet")  # two of them end to end are no file of the kind
 _TABLE_ROWS: Final = 1000  # rows a table on the terminal shows at most
 _LONGEST: Final = 2000  # signs of a cell
 # What JSON need not escape, but a terminal may obey or hide: C1 controls, turns of direction.
@@ -36,19 +37,26 @@ def writer(output: str) -> Callable[[pa.RecordBatchReader], None]:
 
 
 def _table(reader: pa.RecordBatchReader) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    shown = Table(show_edge=False, pad_edge=False, header_style="bold")
-    for name in _names(reader):
-        shown.add_column(cell(name), overflow="fold")
     rows = _rows(reader)
-    for row in islice(rows, _TABLE_ROWS):
-        shown.add_row(*map(cell, row))
-    if shown.row_count == _TABLE_ROWS and next(rows, None) is not None:
-        typer.echo(f"only the first {_TABLE_ROWS} rows are shown", err=True)
-    width = None if sys.stdout.isatty() else 200
-    Console(width=width, markup=False, emoji=False, highlight=False).print(shown)
+    columns = _columns(_names(reader), list(islice(rows, _TABLE_ROWS)))
+    more = next(rows, None) is not None
+    hidden = show(columns)
+    if more:
+        typer.echo(f"only the first {_TABLE_ROWS} rows are shown; --format csv has all", err=True)
+    if hidden:
+        told = f"{hidden} of {len(columns)} columns are not shown"
+        typer.echo(f"{told}; name the columns wanted, or --format csv has all", err=True)
+
+
+def _columns(names: list[str], rows: list[tuple[Any, ...]]) -> list[Column]:
+    found = []
+    for number, name in enumerate(names):
+        values = [row[number] for row in rows]
+        cells = [cell(value) for value in values]
+        both = zip(cells, values, strict=True)
+        whole = [text for text, v in both if not isinstance(v, str | list | dict)]
+        found.append(Column(cell(name), cells, whole))
+    return found
 
 
 def _csv(reader: pa.RecordBatchReader) -> None:
@@ -58,7 +66,17 @@ def _csv(reader: pa.RecordBatchReader) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(map(safe, _names(reader)))
     for row in _rows(reader):
-        writer.writerow([safe(value) if isinstance(value, str) else value for value in row])
+        told = map(_field, row)
+        writer.writerow([safe(value) if isinstance(value, str) else value for value in told])
+
+
+def _field(value: Any) -> Any:
+    """A value as CSV has it: JSON's words, but texts without quotes, and nan and inf."""
+    if isinstance(value, float):
+        return value
+    told = plain(value)
+    nested = isinstance(told, bool | list | dict)
+    return json.dumps(told, ensure_ascii=False, allow_nan=False) if nested else told
 
 
 def _json(reader: pa.RecordBatchReader) -> None:
@@ -70,15 +88,34 @@ def _json(reader: pa.RecordBatchReader) -> None:
 
 
 def _parquet(reader: pa.RecordBatchReader) -> None:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     if sys.stdout.isatty():
         raise OptionError("rc sql: --format parquet is binary; redirect it to a file")
     fields = [field.with_name(n) for field, n in zip(reader.schema, _names(reader), strict=True)]
+    for field in fields:
+        _check_parquet(field)
     with pq.ParquetWriter(sys.stdout.buffer, pa.schema(fields)) as writer:
         for batch in reader:
             writer.write_batch(pa.record_batch(batch.columns, schema=pa.schema(fields)))
+
+
+def _check_parquet(field: pa.Field) -> None:
+    """Pass if Parquet has the type of a column.
+
+    Raises:
+        QueryError: If not.
+    """
+    import pyarrow.parquet as pq
+
+    try:
+        pq.ParquetWriter(pa.BufferOutputStream(), pa.schema([field])).close()
+    except pa.ArrowNotImplementedError:
+        kind = str(field.type).replace("month_day_nano_interval", "INTERVAL")
+        raise QueryError(
+            f"Parquet has no type for column {cell(field.name)}, which is {cell(kind)}; "
+            "write column::VARCHAR in its place"
+        ) from None
 
 
 def _markdown(reader: pa.RecordBatchReader) -> None:
@@ -124,10 +161,19 @@ def cell(value: Any) -> str:
     if isinstance(value, bytes):
         return f"<{len(value)} bytes>"
     if isinstance(value, list) and len(value) > 8:
-        return f"[{', '.join(map(cell, value[:8]))}, … {len(value)} in all]"
+        return f"[{', '.join(map(_inner, value[:8]))}, … {len(value)} in all]"
     if isinstance(value, list):
-        return f"[{', '.join(map(cell, value))}]"
-    return "" if value is None else _line(str(value))
+        return f"[{', '.join(map(_inner, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(map(_inner, value.items()))}}}"
+    return "" if value is None else _line(str(_field(value)))
+
+
+def _inner(value: Any) -> str:
+    """A value within another; a pair is an entry of a struct or of a map."""
+    if type(value) is tuple:
+        return ": ".join(map(_inner, value))
+    return "null" if value is None else cell(value)
 
 
 def _line(text: str) -> str:

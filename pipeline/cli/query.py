@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from pipeline.cli.shared import STORE, Store
 from schemas.errors import OptionError, QueryError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 Use = Annotated[
     list[str] | None,
@@ -72,7 +69,7 @@ def sql(  # noqa: PLR0913  # each is a flag
         found = named_query(query)
         session.answer(found.statement, found.leads)
         return
-    for question in [statement] if statement is not None else _questions(file):
+    for question in [statement] if statement is not None else _questions(file, output):
         session.answer(question)
 
 
@@ -111,12 +108,24 @@ def queries(store: Store = STORE) -> None:
         session.answer(query.statement, query.leads)
 
 
-def _questions(file: Path | None) -> Iterator[str]:
-    """The statements of a file, or of standard input."""
+def _questions(file: Path | None, output: str) -> list[str]:
+    """The statements of a file, or of standard input.
+
+    Raises:
+        QueryError: If it cannot be read, or is no SQL.
+        OptionError: If they are several, and the output is a file of one answer.
+    """
+    from pipeline.cli.answers import ONE_ANSWER
     from pipeline.sql.statements import split
 
     try:
         text = sys.stdin.read() if file in (None, Path("-")) else Path(str(file)).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise QueryError(f"{file} cannot be read: {error}") from error
-    yield from split(text)
+    found = split(text)
+    if len(found) > 1 and output in ONE_ANSWER:
+        raise OptionError(
+            f"rc sql: --format {output} writes the answer to one statement, got {len(found)}; "
+            "ask them one at a time, or with --format json"
+        )
+    return found

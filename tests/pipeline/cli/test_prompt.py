@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import select
 import signal
 import stat
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pipeline.cli.answers import WRITERS
 from pipeline.cli.asking import Session
 from pipeline.cli.prompt import prompt
 from schemas.errors import OptionError
@@ -20,6 +22,7 @@ from tests.pipeline.helpers import ROOT, command, make, make_all
 from tests.pipeline.toys import Ingest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -75,12 +78,25 @@ def test_dots_list_tables_columns_and_queries(
     assert "there is no view 'nowhere'" in out
     assert "rare-concepts" in out
     assert "Ctrl-D leaves" in out
+    assert all(name in out.partition(".format NAME")[2] for name in WRITERS)
 
 
-def test_quit_leaves_at_once(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dot_without_the_name_it_takes_says_which_there_are(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     make(Ingest(count=3), root)
-    with pytest.raises(SystemExit):
-        typed(root, ".quit", "SELECT 1;")
+    typed(root, ".schema", ".schema ")
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == second
+    assert re.fullmatch(r".schema takes the name of a view: artifacts, .*\bimages\b.*", first)
+
+
+@pytest.mark.parametrize("word", [".quit", ".exit", "exit", "QUIT;", " Exit ; ", "quit"])
+def test_quit_leaves_at_once(root: Path, capsys: pytest.CaptureFixture[str], word: str) -> None:
+    make(Ingest(count=3), root)
+    with pytest.raises(SystemExit) as left:
+        typed(root, word, "SELECT 1;")
+    assert left.value.code == 0
     assert capsys.readouterr().out == ""
 
 
@@ -108,6 +124,15 @@ def test_the_history_is_kept_for_its_owner_alone(root: Path, tmp_path: Path) -> 
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
 
 
+def test_a_finished_statement_is_one_entry_of_the_history(root: Path, tmp_path: Path) -> None:
+    make(Ingest(count=3), root)
+    lines = ("SELECT 1,", "2;", "SELECT 3 -- three", ", 4;", ".help", ".help", "SELECT 5", "")
+    typed(root, *lines, "SELECT 'never finished'")
+    kept = tmp_path / "state" / "rc" / "sql_history"
+    entries = ["SELECT 1, 2;", "SELECT 3 -- three", ", 4;", ".help", "SELECT 5"]
+    assert kept.read_text().splitlines() == entries
+
+
 def test_a_session_knows_its_formats(root: Path) -> None:
     with pytest.raises(OptionError, match="--format must be one of"):
         Session(root, [], "xml")
@@ -117,7 +142,8 @@ def test_a_file_of_statements_is_answered_in_order(rc, root: Path, tmp_path: Pat
     make(Ingest(count=3), root)
     file = tmp_path / "questions.sql"
     file.write_text("SELECT 1 AS a;\nSELECT count(*) AS n FROM images; -- done\n")
-    assert rc("sql", "--file", file, "--format", "csv").out.split() == ["a", "1", "n", "3"]
+    out = rc("sql", "--file", file, "--format", "json").out
+    assert out.splitlines() == ['{"a": 1}', '{"n": 3}']
     assert "cannot be read" in rc("sql", "--file", tmp_path / "none.sql").err
     assert "give one of STATEMENT and --file" in rc("sql", "SELECT 1", "--file", file).err
 
@@ -138,15 +164,46 @@ def test_a_database_is_written_and_told(rc, root: Path, tmp_path: Path) -> None:
 
 def test_ctrl_c_drops_what_is_typed_or_asked_and_the_prompt_goes_on(root: Path) -> None:
     make(Ingest(count=3), root)
+    on_a_terminal(root, leave_and_come_back)
+
+
+def test_tab_completes_and_up_recalls(root: Path) -> None:
+    make(Ingest(count=3), root)
+    on_a_terminal(root, complete_and_recall)
+
+
+def on_a_terminal(root: Path, act: Callable[[subprocess.Popen[bytes], int], None]) -> None:
     ours, theirs = pty.openpty()
     words = command("sql", "--store", root, "--format", "csv")
     with subprocess.Popen(words, cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs) as process:
         os.close(theirs)
         try:
-            leave_and_come_back(process, ours)
+            act(process, ours)
         finally:
             process.kill()
     os.close(ours)
+
+
+def complete_and_recall(process: subprocess.Popen[bytes], ours: int) -> None:
+    wait_for(ours, "rc> ")
+    for begun, finished in (
+        (b".sch\t ima\t", ".schema images"),
+        (b".query rare\t", ".query rare-concepts"),
+        (b".query rare-co\t", ".query rare-concepts"),
+        (b".format mark\t", ".format markdown"),
+        (b"SELECT width-hei\t", "SELECT width-height"),
+    ):
+        os.write(ours, begun)
+        wait_for(ours, finished)
+        process.send_signal(signal.SIGINT)
+        wait_for(ours, "rc> ")
+    os.write(ours, b"SELECT 40 +\n2 AS n;\n")
+    wait_for(ours, "n\r\n42\r\n")
+    os.write(ours, b"\x1b[A")
+    wait_for(ours, "SELECT 40 + 2 AS n;")
+    os.write(ours, b"\nexit\n")
+    wait_for(ours, "n\r\n42\r\n")
+    assert process.wait(20) == 0
 
 
 def leave_and_come_back(process: subprocess.Popen[bytes], ours: int) -> None:
