@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from concurrent.futures import Future, wait
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Final
@@ -84,17 +83,16 @@ class Session:
         """Do the work beside this thread, which is free to stop it: at Ctrl-C, or if it is late."""
         from pipeline import sql
 
-        (spill,) = connection.execute("SELECT current_setting('temp_directory')").fetchall()[0]
         doing: Future[None] = Future()
         Thread(target=_fulfil, args=(doing, work), daemon=True).start()
         try:
             finished = bool(wait([doing], self._timeout).done)
         except BaseException:  # Ctrl-C, or a polite kill
-            _stop(connection, doing, spill, "interrupted", 130)
+            _stop(connection, doing, "interrupted", 130)
             raise
         if not finished:
             said = f"{sql.too_late(self._timeout or 0)} with --timeout"
-            _stop(connection, doing, spill, f"error: {said}", 1)
+            _stop(connection, doing, f"error: {said}", 1)
             raise QueryError(said)
         doing.result()
 
@@ -133,10 +131,12 @@ def _fulfil(doing: Future[None], work: Callable[[], None]) -> None:
         doing.set_result(None)
 
 
-def _stop(connection: Any, doing: Future[None], spill: str, said: str, code: int) -> None:
+def _stop(connection: Any, doing: Future[None], said: str, code: int) -> None:
     """Interrupt the work; if it does not end, as within one endless row, end the process."""
+    from pipeline import sql
+
     connection.interrupt()
     if not wait([doing], _GRACE_S).done:
-        shutil.rmtree(spill, ignore_errors=True)
+        sql.forget_spilled()  # as nothing else would: the process ends without its last rites
         os.write(2, f"{said}\n".encode())
         os._exit(code)

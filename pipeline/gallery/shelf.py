@@ -121,7 +121,7 @@ class Shelf:
             if artifact.address == chosen and (behind := catalog.ancestor(artifact, (table,))):
                 return behind
         named = [artifact for artifact in found if artifact.manifest.artifact == table]
-        return next(iter(sorted(named, key=lambda a: bool(catalog.selected(a)))), None)
+        return min(named, key=lambda a: bool(catalog.selected(a)), default=None)
 
     def about(self, table: str, labels: str = "") -> bool:
         """Whether what is shown of a table is about the very images that are looked at.

@@ -9,6 +9,7 @@ from pipeline.sql.database import write_database
 from pipeline.sql.limits import holding, too_late, within
 from pipeline.sql.predicate import check_columns, check_predicate, check_some_match, matching
 from pipeline.sql.relations import Relations
+from pipeline.sql.spill import forget_spilled
 from pipeline.sql.statements import batches, keep, leads_of, pins_in, query
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "check_predicate",
     "check_some_match",
     "connect",
+    "forget_spilled",
     "holding",
     "keep",
     "leads_of",

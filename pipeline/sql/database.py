@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final
 
 import duckdb
@@ -64,12 +62,17 @@ def _refuse_to_replace(path: Path, *, force: bool) -> None:
         raise OptionError(f"rc db: '{path}' is no name for a file")
     if not path.exists() and not path.is_symlink():
         return
-    with path.open("rb") if path.is_file() else nullcontext(io.BytesIO()) as file:
-        ours = file.read(12)[8:] == _MAGIC
-    if not ours:
+    if not _is_database(path):
         raise OptionError(f"rc db: {path} exists and is no DuckDB file; give another name")
     if not force:
         raise OptionError(f"rc db: {path} exists; give another name, or --force to replace it")
+
+
+def _is_database(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(12)[8:] == _MAGIC
 
 
 def _pointers(relations: Relations, path: Path) -> list[str]:

@@ -25,6 +25,11 @@ def new_spill() -> Path:
     return lock.with_name(f"{lock.stem}-{uuid4().hex}")
 
 
+def forget_spilled() -> None:
+    """Remove all that this process spilled; no connection of it can be used any more."""
+    _remove(_lock()[0])
+
+
 def sweep(folder: Path) -> None:
     """Remove what dead processes left in a folder."""
     for lock in folder.glob(f"{_PREFIX}*.lock"):
@@ -41,7 +46,7 @@ def _lock() -> tuple[Path, IO[str]]:
     lock = folder / f"{_PREFIX}{uuid4().hex}.lock"
     file = lock.open("w")
     fcntl.flock(file, fcntl.LOCK_EX)
-    atexit.register(_remove, lock)
+    atexit.register(forget_spilled)
     return lock, file
 
 

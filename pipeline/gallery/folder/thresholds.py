@@ -66,8 +66,8 @@ def grid(connection: Any) -> dict[str, Any]:
         found[name] = _groups_above(_read(connection, asked))
     (drawn,) = connection.execute(DRAWN).fetchone()
     lists = {name: counts.reshape(-1).tolist() for name, counts in found.items()}
-    total = lists["labels"][0] if lists["labels"] else 0
-    return {"step": STEP, "levels": LEVELS, "drawn": int(drawn), "total": total, **lists}
+    about = {"step": STEP, "levels": LEVELS, "drawn": int(drawn), "total": lists["labels"][0]}
+    return {**about, **lists}
 
 
 def _level(name: str) -> str:

@@ -206,12 +206,14 @@ class _Writing:
         sides = {
             one["of"]: side(self._shelf, {**asked, "of": one["of"]}) for one in answer["sides"]
         }
-        near = {}
-        for row in answer["regions"] if self._like else []:
-            hits = self._like.of_region(image_id, row["region"]) if self._like else None
-            if hits is not None:
-                near[row["region"]] = self._hits(hits)
-        return {**answer, "side": sides, "near": near}
+        return {**answer, "side": sides, "near": self._near(image_id, answer["regions"])}
+
+    def _near(self, image_id: str, regions: list[Row]) -> dict[int, list[tuple[int, int, float]]]:
+        """What is like each region that was compared."""
+        if self._like is None:
+            return {}
+        hits = {row["region"]: self._like.of_region(image_id, row["region"]) for row in regions}
+        return {region: self._hits(found) for region, found in hits.items() if found is not None}
 
     def _listed(self, page: Row) -> Row:
         """What the list of images shows of one, and what it can be chosen by."""
