@@ -22,9 +22,9 @@ from typing import Any
 from starlette.testclient import TestClient
 
 from benchmarks.invented import Concepts, Embeddings, Images, Labels, Proposals
-from pipeline import inputs, runner
+from pipeline.execution import inputs, runner
 from pipeline.gallery.server import make_app
-from stages.drawn.write import write_scenes
+from stages.synthetic.write import write_scenes
 
 HOST = "gallery.invalid"
 SCENES = 32  # drawn

@@ -26,8 +26,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline import recipe
 from pipeline.cli.recipes import recipe_path
+from pipeline.recipes import recipe
 from pipeline.store import catalog
 from pipeline.verbs import VERBS
 

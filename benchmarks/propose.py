@@ -30,11 +30,11 @@ from PIL import Image
 
 from schemas.images import IMAGES
 from stages.models.rpn_import import create_rpn, save_rpn
+from stages.proposals.boxes_json import read_json
+from stages.proposals.boxes_parquet import open_parquet
+from stages.proposals.region_dump import DumpReader, DumpWriter
+from stages.proposals.selection import Selection
 from stages.propose import Propose
-from stages.region_dump import DumpReader, DumpWriter
-from stages.selection import Selection
-from stages.sources.boxes_json import read_json
-from stages.sources.boxes_parquet import open_parquet
 from stages.train_rpn import TrainRpn
 from tests.in_memory import InMemory
 

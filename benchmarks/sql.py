@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from pipeline import inputs, runner, sql
+from pipeline import sql
+from pipeline.execution import inputs, runner
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.images import IMAGES
 from schemas.proposals import PROPOSALS

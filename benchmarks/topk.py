@@ -22,7 +22,7 @@ import torch
 
 from pipeline.demo import draw_world
 from pipeline.sql import connect, query
-from stages.losses import distillation, full_distillation
+from stages.training.losses import distillation, full_distillation
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -168,8 +168,8 @@ def compare(stage: Train, part: InMemory, rounds: int, layout: torch.memory_form
     make_trainable(clip, stage.freeze)
     clip.to(memory_format=layout)
     embeddings = torch.randn(CONCEPTS, clip.width)
-    feed = stage.feed([part], CONCEPTS, clip.spec)
-    batch: Any = next(feed.batches(START))[0]
+    loader = stage.loader([part], CONCEPTS, clip.spec)
+    batch: Any = next(loader.batches(START))[0]
     canvas = torch.tensor([[0.0, 0.0, *reversed(batch.pixels.shape[2:])]])
     boxes = [torch.cat([b, canvas]) for b in batch.boxes]
     pixels = batch.pixels.contiguous(memory_format=layout)
@@ -178,7 +178,7 @@ def compare(stage: Train, part: InMemory, rounds: int, layout: torch.memory_form
     for turn in range(rounds + 1):
         if turn == 1:  # the first turn only warms up
             ours, theirs = Timer(), Timer()
-        ours(lambda: fit(learner, feed, stage.course(stage.steps or 1)))
+        ours(lambda: fit(learner, loader, stage.config(stage.steps or 1)))
         theirs(lambda: [bare(clip, pixels, boxes) for _ in range(stage.steps or 1)])
     steps = rounds * (stage.steps or 1) / 1000
     for name in ("wall", "processor"):

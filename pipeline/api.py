@@ -95,8 +95,8 @@ class Store:
             OptionError: If there is no such verb or option, or a value is out of range.
             RCError: Whatever the stage refuses, with a sentence.
         """
-        from pipeline import presets, runner
-        from pipeline.inputs import resolve
+        from pipeline.execution import presets, runner
+        from pipeline.execution.inputs import resolve
         from pipeline.verbs import VERBS
 
         if verb not in VERBS:

@@ -149,10 +149,10 @@ class Stage(ABC):
     writes: ClassVar[Table]
     also_writes: ClassVar[tuple[Table, ...]] = ()  # what `makes` may return instead
     drafts: ClassVar[Table | None] = None  # rows of `run`, if `merge` folds them into `writes`
-    gang: ClassVar[bool] = False  # True: one task over all parts
+    single_task: ClassVar[bool] = False  # True: one task over all parts
     unit: ClassVar[str] = "images"  # what `Part.advance` counts
     # Values of options under one name; a stage that has some has an option `preset`. What the
-    # user gives wins over the preset, the preset over the defaults: see `pipeline.presets`.
+    # user gives wins over the preset, the preset over the defaults: see `pipeline.execution`.
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     def __post_init__(self) -> None:
@@ -183,13 +183,13 @@ class Stage(ABC):
     def unseen(self) -> tuple[str, ...] | None:
         """Categories that no localizer among the inputs should have been trained on.
 
-        None if it does not matter to this stage; see `pipeline.exposure`.
+        None if it does not matter to this stage; see `pipeline.execution.leakage`.
         """
         return None
 
     def plan(self, parts: Mapping[str, Sequence[int]]) -> Sequence[int]:
         """Part numbers to compute, given those of each input read `each`."""
-        return [0] if self.gang else next(iter(parts.values()), [0])
+        return [0] if self.single_task else next(iter(parts.values()), [0])
 
     def total(self) -> int | None:
         """How many `unit`s a run has, when no input tells; for progress only."""

@@ -124,11 +124,11 @@ class Detect(Stage):
         """The detections of an image, and the box (M, 4) of each."""
         import torch
 
-        from stages.evaluation.recognise import Look, region_features
+        from stages.evaluation.recognise import PoolingConfig, region_features
         from stages.models.detector import predict
         from stages.pixels import load_image
 
-        look = Look("roialign", self.resize, self.interpolation, 0.0)
+        look = PoolingConfig("roialign", self.resize, self.interpolation, 0.0)
         features = region_features(detector.clip, load_image(row), proposals.boxes, look)
         place = detector.embeddings.device
         probability, moved = predict(

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from schemas.table import Table
     from stages.evaluation.choice import Choice, Lists
-    from stages.evaluation.exam import Exam, Rules
+    from stages.evaluation.evaluator import Evaluator, ScoringConfig
     from stages.evaluation.recognise import Model
 
 _TEMPERATURE = 0.01
@@ -137,7 +137,7 @@ class Evaluate(Stage):
     }
     writes: ClassVar[Table] = METRICS
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = PRESETS
-    gang: ClassVar[bool] = True
+    single_task: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -180,39 +180,39 @@ class Evaluate(Stage):
             ArtifactError: If the inputs leave nothing to measure, or cannot be compared.
         """
         from stages.evaluation.detections_file import DetectionsFile
-        from stages.evaluation.exam import Exam
+        from stages.evaluation.evaluation_loop import EvaluationLoop
+        from stages.evaluation.evaluator import Evaluator
         from stages.evaluation.metrics import as_rows
-        from stages.evaluation.recognise import Look
+        from stages.evaluation.recognise import PoolingConfig
         from stages.evaluation.report import attach_report
-        from stages.evaluation.sitting import Sitting
 
         model, lists = self._model(part), self._lists()
         choice = choose(part, lists, model, refuse=self.unlisted == "refuse")
         if self.boxes == "proposals" and self.move_boxes:
             check_moves(choice.vocabulary, model)
         with DetectionsFile(part.attach("detections.parquet"), choice.vocabulary) as file:
-            exam = Exam(
+            evaluator = Evaluator(
                 choice.vocabulary,
                 choice.embeddings,
-                self._rules(model),
+                self._config(model),
                 file,
                 background=model.background,
                 federation=lists.federation,
             )
-            sitting = Sitting(
-                exam,
+            loop = EvaluationLoop(
+                evaluator,
                 model,
-                Look(self.pooling, self.resize, self.interpolation, self.crop_margin),
+                PoolingConfig(self.pooling, self.resize, self.interpolation, self.crop_margin),
                 proposed=self.boxes == "proposals",
                 move_boxes=self.move_boxes,
                 bare_images=self.bare_images,
             )
-            for row, proposals in images(part, proposed=sitting.proposed):
-                sitting.take(part, row, proposals)
+            for row, proposals in images(part, proposed=loop.proposed):
+                loop.take(part, row, proposals)
                 part.advance()
-        metrics = exam.metrics() + attach_report(part, exam, pictures=self.pictures)
-        part.note("protocol", self._protocol(exam, model, choice))
-        part.note("warnings", self._warnings(exam, model, choice))
+        metrics = evaluator.metrics() + attach_report(part, evaluator, pictures=self.pictures)
+        part.note("protocol", self._protocol(evaluator, model, choice))
+        part.note("warnings", self._warnings(evaluator, model, choice))
         yield as_rows(metrics)
 
     def _lists(self) -> Lists:
@@ -236,13 +236,13 @@ class Evaluate(Stage):
             self.device,
         )
 
-    def _rules(self, model: Model) -> Rules:
-        from stages.evaluation.exam import Rules
+    def _config(self, model: Model) -> ScoringConfig:
+        from stages.evaluation.evaluator import ScoringConfig
 
         alone = self.boxes == "ground-truth" or model.detector is not None
         by_itself = "probability" if alone else "sqrt-objectness"
         soft = SoftNms(self.soft_nms, self.soft_nms_sigma, self.soft_nms_prune, self.nms)
-        return Rules(
+        return ScoringConfig(
             temperature=self.temperature or model.temperature or _TEMPERATURE,
             score=by_itself if self.score == "auto" else self.score,
             score_threshold=self.score_threshold,
@@ -251,11 +251,11 @@ class Evaluate(Stage):
             soft_nms=None if self.soft_nms == "none" else soft,
         )
 
-    def _protocol(self, exam: Exam, model: Model, choice: Choice) -> dict[str, Any]:
+    def _protocol(self, evaluator: Evaluator, model: Model, choice: Choice) -> dict[str, Any]:
         crop = self.pooling == "crop"
         view = {"crop_margin": self.crop_margin} if crop else {"resize": self.resize}
         moved = self.boxes == "proposals" and self.move_boxes
-        used = {**vars(self), "temperature": exam.rules.temperature}
+        used = {**vars(self), "temperature": evaluator.config.temperature}
         return {
             "preset": self.preset,
             "deviations": deviations(self.preset, used),
@@ -268,15 +268,15 @@ class Evaluate(Stage):
             "unlisted": self.unlisted,
             "bare_images": self.bare_images,
             **choice.protocol(),
-            **exam.protocol(),
+            **evaluator.protocol(),
         }
 
-    def _warnings(self, exam: Exam, model: Model, choice: Choice) -> list[str]:
+    def _warnings(self, evaluator: Evaluator, model: Model, choice: Choice) -> list[str]:
         """What makes the numbers say less than they seem to."""
-        said = choice.warnings(exam.ignored)
-        if model.temperature and model.temperature != exam.rules.temperature:
+        said = choice.warnings(evaluator.ignored)
+        if model.temperature and model.temperature != evaluator.config.temperature:
             said.append(
                 f"the detector was trained at temperature {model.temperature:g}, and judged at "
-                f"{exam.rules.temperature:g}"
+                f"{evaluator.config.temperature:g}"
             )
         return said

@@ -22,7 +22,7 @@ from schemas.errors import OptionError, StageError
 from schemas.images import IMAGES
 from schemas.mentions import MENTIONS
 from stages.base import Part, Reads, Stage, each, option, whole
-from stages.sources.captions import Captioned, Corpus
+from stages.sources.caption_corpus import CaptionRecord, Corpus
 from stages.sources.files import digest_of
 from stages.sources.names import read_names
 
@@ -169,13 +169,14 @@ class ExtractConcepts(Stage):
             raise OptionError("give --from or --pool, not both")
         return read_names(self.from_file)
 
-    def _captioned(self, part: Part) -> Iterator[Captioned]:
+    def _captioned(self, part: Part) -> Iterator[CaptionRecord]:
         corpus = self._corpus()
         if corpus is None:
             for batch in part.batches("images"):
                 columns = (batch.column(name).to_pylist() for name in ("image_id", "captions"))
                 yield from (
-                    Captioned(key, tuple(captions)) for key, captions in zip(*columns, strict=True)
+                    CaptionRecord(key, tuple(captions))
+                    for key, captions in zip(*columns, strict=True)
                 )
             return
         first = part.number * _PART_RECORDS
@@ -240,7 +241,7 @@ def _listing(names: Sequence[str]) -> pa.RecordBatch:
 
 
 def _mentions(
-    records: Sequence[Captioned],
+    records: Sequence[CaptionRecord],
     parser: CaptionParser,
     aliases: Mapping[str, str] | None,
     texts_given: Counter[str],

@@ -77,7 +77,7 @@ class Featurize(Stage):
         """
         from stages.models import device
         from stages.models.clip import load_clip
-        from stages.training.feed import in_order
+        from stages.prefetching import in_order
 
         device.set_threads(self.threads)
         device.deterministic()
@@ -91,17 +91,17 @@ class Featurize(Stage):
             yield from self._features(part, clip, window)
             part.advance(len(window))
 
-    def _looks(self, part: Part) -> Iterator[_Look]:
+    def _looks(self, part: Part) -> Iterator[_ImageRegions]:
         """Every image with its proposals, which come in the same order but may be missing."""
         groups = _by_image(part.batches("proposals"))
         waiting = next(groups, None)
         passed: set[str] = set()
         for row in _rows_of(part.batches("images")):
             if waiting is not None and waiting[0] == row["image_id"]:
-                yield _Look(row, waiting[1], waiting[2])
+                yield _ImageRegions(row, waiting[1], waiting[2])
                 waiting = next(groups, None)
             else:
-                yield _Look(row, np.zeros(0, np.int32), np.zeros((0, 4), np.float32))
+                yield _ImageRegions(row, np.zeros(0, np.int32), np.zeros((0, 4), np.float32))
             passed.add(row["image_id"])
         if waiting is not None and (self.limit is None or waiting[0] in passed):
             raise ArtifactError(
@@ -109,7 +109,7 @@ class Featurize(Stage):
                 f"run rc propose again over the same images"
             )
 
-    def _loader(self, clip: Clip) -> Callable[[_Look], _View]:
+    def _loader(self, clip: Clip) -> Callable[[_ImageRegions], _PreparedImage]:
         """What decodes, resizes and normalises an image; runs in other threads."""
         from stages.models.preprocess import prepare
         from stages.pixels import load_image
@@ -117,19 +117,21 @@ class Featurize(Stage):
         spec = clip.spec
         size = Size.parse(self.resize, spec.image_size)
 
-        def load(look: _Look) -> _View:
+        def load(look: _ImageRegions) -> _PreparedImage:
             if not (self.whole_image or len(look.regions)):
-                return _View(look, None)
+                return _PreparedImage(look, None)
             try:
                 image = load_image(look.row)
             except SourceError as error:
-                return _View(look, None, str(error))
-            return _View(look, prepare(image, size, self.interpolation, spec.mean, spec.std))
+                return _PreparedImage(look, None, str(error))
+            return _PreparedImage(
+                look, prepare(image, size, self.interpolation, spec.mean, spec.std)
+            )
 
         return load
 
     def _features(
-        self, part: Part, clip: Clip, window: Sequence[_View]
+        self, part: Part, clip: Clip, window: Sequence[_PreparedImage]
     ) -> Iterator[pa.RecordBatch]:
         import torch
 
@@ -168,7 +170,7 @@ class Featurize(Stage):
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _ImageRegions:
     """An image and its proposals: a row of `images`, region numbers (R,), boxes (R, 4)."""
 
     row: Mapping[str, Any]
@@ -181,10 +183,10 @@ class _Look:
 
 
 @dataclass(frozen=True, slots=True)
-class _View:
+class _PreparedImage:
     """An image ready for the network, or why not; neither if no region of it is wanted."""
 
-    look: _Look
+    look: _ImageRegions
     ready: Prepared | None
     problem: str = ""
 

@@ -24,12 +24,11 @@ from schemas.proposals import PROPOSALS
 from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, each, option, whole
-from stages.evaluation.vocabulary import list_digest, read_categories
+from stages.evaluation.vocabulary import list_digest, read_categories, split_names
 from stages.models.size import Size
 from stages.sources.files import digest_of
 from stages.text.prompt_options import averaging_option, templates_option
 from stages.text.templates import read_templates
-from stages.training.detector_categories import split_names
 from stages.training.options import TrainingStage
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
     from stages.models.clip import Clip
     from stages.models.detector import Detector
     from stages.training.detector_samples import Scene
-    from stages.training.feed import StreamFeed
+    from stages.training.loader import BatchLoader
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,10 +152,10 @@ class Finetune(TrainingStage):
             **{role: list_digest(path) for role, path in lists.items() if path},
         }
 
-    def num_steps(self, stream: Any) -> int:
+    def num_steps(self, dataset: Any) -> int:
         """See `TrainingStage.num_steps`: epochs, if there are any, come before steps."""
         if self.epochs or self.steps is None:
-            return max(1, -(-self.epochs * len(stream) // self.images_per_batch))
+            return max(1, -(-self.epochs * len(dataset) // self.images_per_batch))
         return self.steps
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
@@ -167,7 +166,7 @@ class Finetune(TrainingStage):
         """
         from stages.models import device
         from stages.models.detector import save_detector
-        from stages.training.detector import DetectorTraining, Teaching
+        from stages.training.detector_training import DetectorLossConfig, DetectorTraining
         from stages.training.loop import fit
         from stages.training.student import make_trainable
 
@@ -175,29 +174,29 @@ class Finetune(TrainingStage):
         device.deterministic()
         detector = self._detector(part)
         make_trainable(detector.clip, self._freeze())
-        feed = self.feed(part.slices(), detector)
-        steps = self.num_steps(feed.stream)
+        loader = self.loader(part.slices(), detector)
+        steps = self.num_steps(loader.dataset)
         checkpoint = part.scratch / "checkpoint.pt"
         if self.dump_losses and not checkpoint.exists():
             self.dump_losses.write_text("")
-        teaching = Teaching(
+        teaching = DetectorLossConfig(
             background_weight=self.background_weight,
             focal_gamma=self.focal_gamma,
             box_weight=self.box_weight,
         )
         learner = DetectorTraining(detector, teaching, self.precision, self.dump_losses)
-        rows = fit(learner, feed, self.course(steps), checkpoint, self.watch(part, steps))
+        rows = fit(learner, loader, self.config(steps), checkpoint, self.watch(part, steps))
         weights = part.attach("weights.safetensors")
         save_detector(detector, part.attach("model.json"), weights, self.save_dtype)
         part.note("categories", list(detector.head.categories))
         yield _curve(rows)
 
-    def feed(self, slices: Sequence[Part], detector: Detector) -> StreamFeed[Scene, Any]:
+    def loader(self, slices: Sequence[Part], detector: Detector) -> BatchLoader[Scene, Any]:
         """Batches of scenes from all parts, seen as `detector` wants them."""
         from stages.training.augment import MultiScale
-        from stages.training.detector_batches import Sampling, SceneLook, collate_scenes
+        from stages.training.detector_batches import Sampling, SceneTransform, collate_scenes
         from stages.training.detector_samples import Repeating, Scenes
-        from stages.training.feed import StreamFeed
+        from stages.training.loader import BatchLoader
 
         spec = detector.clip.spec
         sizes = tuple(Size.parse(text, spec.image_size) for text in self.resize)
@@ -215,9 +214,9 @@ class Finetune(TrainingStage):
             add_objects=self.add_objects,
         )
         augment = MultiScale(sizes, self.flip, self.interpolation, spec)
-        look = SceneLook(self.pixels(), augment, len(ids), how, self.seed)
-        stream = Repeating(slices, read, self.seed, self.shuffle_buffer)
-        return StreamFeed(stream, look, collate_scenes, self.images_per_batch, self.loaders)
+        transform = SceneTransform(self.pixels(), augment, len(ids), how, self.seed)
+        dataset = Repeating(slices, read, self.seed, self.shuffle_buffer)
+        return BatchLoader(dataset, transform, collate_scenes, self.images_per_batch, self.loaders)
 
     def _factors(self, slices: Sequence[Part], ids: Mapping[str, int]) -> dict[int, float]:
         from stages.training.detector_samples import count_images, repeat_factors

@@ -72,7 +72,7 @@ class ImportWeights(Stage):
     reads: ClassVar[Mapping[str, Reads]] = {}
     writes: ClassVar[Table] = TEACHERS
     also_writes: ClassVar[tuple[Table, ...]] = (STUDENTS, RPNS, DETECTORS, CONCEPT_EMBEDDINGS)
-    gang: ClassVar[bool] = True
+    single_task: ClassVar[bool] = True
     unit: ClassVar[str] = "files"
 
     def __post_init__(self) -> None:

@@ -27,18 +27,18 @@ from schemas.boxes import area, clip
 from schemas.images import IMAGES
 from stages.base import Part, Reads, Stage, option
 from stages.pixels import Limits, decode, probe
-from stages.sources.detect import KINDS, open_source
 from stages.sources.files import absolute
 from stages.sources.record import (
-    Drawn,
     Problem,
     Record,
     Refusal,
     Slice,
     Source,
+    SourceObject,
     SourceOptions,
     cut,
 )
+from stages.sources.source_kind import KINDS, open_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -210,7 +210,7 @@ def _box_problem(box: NDArray[np.float32], inside: NDArray[np.float32]) -> str |
     return "outside-box" if area(inside)[0] <= 0 else None
 
 
-def _object(drawn: Drawn, inside: NDArray[np.float32]) -> dict[str, Any]:
+def _object(drawn: SourceObject, inside: NDArray[np.float32]) -> dict[str, Any]:
     x0, y0, x1, y1 = inside[0].tolist()
     of_box = float(area(inside)[0])
     return {

@@ -23,7 +23,7 @@ from schemas.proposals import PROPOSALS
 from schemas.pseudo_labels import PSEUDO_LABELS
 from schemas.table import as_matrix
 from stages.base import Part, Reads, Stage, each, option, whole
-from stages.region_boxes import RegionBoxes
+from stages.labelling.region_boxes import RegionBoxes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from schemas.table import Table
-    from stages.concept_matching import Matches
+    from stages.labelling.concept_matching import ConceptMatches
 
 WHOLE_IMAGE: Final = -1  # the region that is the image itself; it gets no pseudo-label
 _ROWS: Final = 4096  # about as many rows at a time: 16 MB of features 1024 wide
@@ -110,7 +110,11 @@ class Label(Stage):
         part.note("regions", counts)
 
     def _label(
-        self, rows: pa.Table, matches: Matches, pool: _Pool, said: Mapping[str, set[str]] | None
+        self,
+        rows: pa.Table,
+        matches: ConceptMatches,
+        pool: _Pool,
+        said: Mapping[str, set[str]] | None,
     ) -> dict[str, Any]:
         images = rows.column("image_id").to_pylist()
         places = matches.indices.numpy()  # (R, K)
@@ -185,9 +189,9 @@ class _Pool:
         units = torch.from_numpy((matrix / lengths[:, None]).astype(np.float32))
         return cls(names, rows.column("concept_id").to_numpy(), units.to(device))
 
-    def match(self, features: NDArray[np.float32], options: Label) -> Matches:
+    def match(self, features: NDArray[np.float32], options: Label) -> ConceptMatches:
         """Compare (R, D) finite features of any length but 0; on the CPU again."""
-        from stages.concept_matching import match_concepts
+        from stages.labelling.concept_matching import match_concepts
 
         units = self._units(features)
         block = (options.block_regions or _REGIONS[units.device.type], options.block_concepts)
@@ -201,9 +205,9 @@ class _Pool:
         features: NDArray[np.float32],
         said: Mapping[str, set[str]],
         options: Label,
-    ) -> tuple[pa.Table, NDArray[np.float32], Matches]:
+    ) -> tuple[pa.Table, NDArray[np.float32], ConceptMatches]:
         """Compare each region with the concepts its captions mention; rows without any go."""
-        from stages.concept_matching import match_subsets
+        from stages.labelling.concept_matching import match_subsets
 
         place = {name: number for number, name in enumerate(self.names)}
         images = rows.column("image_id").to_pylist()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from schemas.table import Table
     from stages.models.clip import Clip, Spec
-    from stages.training.feed import StreamFeed
+    from stages.training.loader import BatchLoader
     from stages.training.samples import Sample
 
 
@@ -108,25 +108,25 @@ class Pretrain(TrainingStage):
             {column.name: [row[column.name] for row in rows] for column in TEACHERS.columns}
         )
 
-    def feed(self, slices: Sequence[Part], spec: Spec) -> StreamFeed[Sample, Any]:
+    def loader(self, slices: Sequence[Part], spec: Spec) -> BatchLoader[Sample, Any]:
         """Batches of images and captions from all parts, of the size a network of `spec` wants."""
         from stages.training.augment import ZoomedCrop
-        from stages.training.feed import StreamFeed
-        from stages.training.pretraining import PairLook, collate_pairs
-        from stages.training.samples import Captioned
-        from stages.training.stream import Stream
+        from stages.training.dataset import ShuffledDataset
+        from stages.training.loader import BatchLoader
+        from stages.training.pretraining import PairTransform, collate_pairs
+        from stages.training.samples import CaptionedImages
 
         augment = ZoomedCrop((self.zoom_min, self.zoom_max), self.flip, spec)
-        stream = Stream(slices, Captioned, self.seed, self.shuffle_buffer)
-        look = PairLook(self.pixels(), augment, self.seed)
-        return StreamFeed(stream, look, collate_pairs, self.images_per_batch, self.loaders)
+        dataset = ShuffledDataset(slices, CaptionedImages, self.seed, self.shuffle_buffer)
+        transform = PairTransform(self.pixels(), augment, self.seed)
+        return BatchLoader(dataset, transform, collate_pairs, self.images_per_batch, self.loaders)
 
     def _train(self, clip: Clip, part: Part) -> Sequence[Mapping[str, Any]]:
         from stages.training.loop import fit
         from stages.training.pretraining import Pretraining
 
-        feed = self.feed(part.slices(), clip.spec)
-        steps = self.num_steps(feed.stream)
+        loader = self.loader(part.slices(), clip.spec)
+        steps = self.num_steps(loader.dataset)
         learner = Pretraining(
             clip,
             self.precision,
@@ -134,7 +134,7 @@ class Pretrain(TrainingStage):
             long_captions=self.long_captions,
         )
         checkpoint = part.scratch / "checkpoint.pt"
-        return fit(learner, feed, self.course(steps), checkpoint, self.watch(part, steps))
+        return fit(learner, loader, self.config(steps), checkpoint, self.watch(part, steps))
 
     def _files(self) -> dict[str, str]:
         """Options that name a file rather than something open_clip knows."""

@@ -1,8 +1,8 @@
 """Propose: boxes that may hold something, from one of five places.
 
-Raw boxes go into an HDF5 dump beside the rows (`stages.region_dump`), the selection becomes
-rows; `--select-only` selects anew from an earlier dump. Where people drew objects, recall is
-counted on the way, in note `recall` (`stages.recall.shares` makes figures of it).
+Raw boxes go into an HDF5 dump beside the rows (`stages.proposals.region_dump`), the selection
+becomes rows; `--select-only` selects anew from an earlier dump. Where images have ground truth,
+recall is counted on the way, in note `recall` (`stages.proposals.recall.shares` makes figures).
 
 Source: RegionCLIP (arXiv:2112.09106): NMS 0.5 and 300 proposals in pretraining; random boxes
 with corners on a grid of 8 pixels for its ablation.
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from schemas.table import Table
-    from stages.raw_boxes import BoxSource
-    from stages.region_dump import Kind
-    from stages.selection import Selection
+    from stages.proposals.box_sources import BoxSource
+    from stages.proposals.region_dump import Kind
+    from stages.proposals.selection import Selection
 
 _ROWS: Final = 50_000  # proposals of a batch of rows, about
 
@@ -113,8 +113,8 @@ class Propose(Stage):
             SourceError: If the network or the boxes to import cannot be read.
         """
         from stages.models import device
-        from stages.proposing import Harvest, boxed_images
-        from stages.region_dump import DumpWriter
+        from stages.proposals.batches import ProposalBatch, boxed_images
+        from stages.proposals.region_dump import DumpWriter
 
         device.set_threads(self.threads)
         device.deterministic()
@@ -125,13 +125,13 @@ class Propose(Stage):
                 dump = files.enter_context(DumpWriter(part.attach("h5"), source.kind))
             place = device.resolve(self.device if source.looks else "cpu")
             select = self._selection(source.kind)
-            harvest = Harvest(source.kind, select, dump, place, self.nms_within)
+            batch = ProposalBatch(source.kind, select, dump, place, self.nms_within)
             for image in boxed_images(part, source):
-                harvest.add(image)
-                if len(harvest) >= _ROWS:
-                    yield harvest.take()
-            yield harvest.take()
-            harvest.report(part)
+                batch.add(image)
+                if len(batch) >= _ROWS:
+                    yield batch.take()
+            yield batch.take()
+            batch.report(part)
             source.report(part)
 
     def _asked(self) -> list[str]:
@@ -145,29 +145,29 @@ class Propose(Stage):
         return [flag for flag, given in asked.items() if given]
 
     def _source(self, part: Part, files: ExitStack) -> BoxSource:
-        from stages import raw_boxes
-        from stages.region_dump import DumpReader
-        from stages.sources.localizers import open_localizer
+        from stages.proposals import box_sources
+        from stages.proposals.localizers import open_localizer
+        from stages.proposals.region_dump import DumpReader
 
         if self.from_file:
             kind = None if self.scores == "auto" else cast("Kind", self.scores)
-            return raw_boxes.FromLocalizer(open_localizer(self.from_file), kind)
+            return box_sources.FromLocalizer(open_localizer(self.from_file), kind)
         if self.random:
-            return raw_boxes.AtRandom(self.regions, self.seed)
+            return box_sources.AtRandom(self.regions, self.seed)
         if self.grid:
-            return raw_boxes.OnGrid(self.regions)
+            return box_sources.OnGrid(self.regions)
         if not self.select_only:
             return self._network(part)
         if not part.has("dump"):
             raise OptionError(
                 "--select-only needs --dump proposals@..., whose dump it selects from"
             )
-        return raw_boxes.FromDump(files.enter_context(DumpReader(part.attachment("dump", "h5"))))
+        return box_sources.FromDump(files.enter_context(DumpReader(part.attachment("dump", "h5"))))
 
     def _network(self, part: Part) -> BoxSource:
         from stages.models.preprocess import Size
         from stages.models.rpn import load_rpn
-        from stages.raw_boxes import FromRpn
+        from stages.proposals.box_sources import FromRpn
 
         config = part.attachment("rpn", "model.json")
         rpn = load_rpn(config, part.attachment("rpn", "weights.safetensors"), self.device)
@@ -176,8 +176,8 @@ class Propose(Stage):
 
     def _selection(self, kind: Kind) -> Selection:
         """What the options ask for; boxes nobody scored have no better ones to give way to."""
-        from stages.proposing import logit
-        from stages.selection import Selection
+        from stages.proposals.batches import logit
+        from stages.proposals.selection import Selection
 
         least = self.min_objectness
         if self.random or self.grid:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from schemas.table import Table
     from stages.models.clip import Spec
-    from stages.training.feed import StreamFeed
+    from stages.training.loader import BatchLoader
     from stages.training.samples import Sample
     from stages.training.student import Objective
 
@@ -131,12 +131,12 @@ class Train(TrainingStage):
         )
         make_trainable(clip, self.freeze)
         embeddings = _embeddings(part.table("embeddings"), clip.width)
-        feed = self.feed(part.slices(), len(embeddings), clip.spec)
-        steps = self.num_steps(feed.stream)
+        loader = self.loader(part.slices(), len(embeddings), clip.spec)
+        steps = self.num_steps(loader.dataset)
         rows = fit(
             Student(clip, embeddings, self.objective(), self.precision),
-            feed,
-            self.course(steps),
+            loader,
+            self.config(steps),
             part.scratch / "checkpoint.pt",
             self.watch(part, steps),
         )
@@ -159,27 +159,27 @@ class Train(TrainingStage):
             long_captions=self.long_captions,
         )
 
-    def feed(
+    def loader(
         self, slices: Sequence[Part], num_concepts: int, spec: Spec
-    ) -> StreamFeed[Sample, Any]:
+    ) -> BatchLoader[Sample, Any]:
         """Batches of regions from all parts, seen as a network of `spec` wants them."""
         from stages.models.preprocess import Size
         from stages.training.augment import MultiScale
-        from stages.training.feed import StreamFeed
-        from stages.training.region_batches import Look, collate
-        from stages.training.samples import Labelled
-        from stages.training.stream import Stream
+        from stages.training.dataset import ShuffledDataset
+        from stages.training.loader import BatchLoader
+        from stages.training.region_batches import RegionTransform, collate
+        from stages.training.samples import LabelledImages
 
         sizes = tuple(Size.parse(text, spec.image_size) for text in self.resize)
         augment = MultiScale(sizes, self.flip, self.interpolation, spec)
         regional, told = self.objective().regional, self.image_text_weight > 0
 
-        def read(part: Part) -> Labelled:
-            return Labelled(
+        def read(part: Part) -> LabelledImages:
+            return LabelledImages(
                 part, num_concepts, regions=regional, captions=told, unsure=self.unsure_too
             )
 
-        look = Look(
+        transform = RegionTransform(
             self.pixels(),
             augment,
             self.regions_per_image,
@@ -187,8 +187,8 @@ class Train(TrainingStage):
             self.seed,
             self.mirror_captions,
         )
-        stream = Stream(slices, read, self.seed, self.shuffle_buffer)
-        return StreamFeed(stream, look, collate, self.images_per_batch, self.loaders)
+        dataset = ShuffledDataset(slices, read, self.seed, self.shuffle_buffer)
+        return BatchLoader(dataset, transform, collate, self.images_per_batch, self.loaders)
 
 
 def _embeddings(concepts: pa.Table, width: int) -> torch.Tensor:

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from schemas.table import Table
     from stages.models.rpn import Rpn
-    from stages.training.feed import StreamFeed
-    from stages.training.rpn import BoxSample
+    from stages.training.loader import BatchLoader
+    from stages.training.rpn_training import BoxSample
 
 # width, stride, anchor sizes, resize; the latter two as published for all but our own backbone
 _SMALL: Final = (64, 8, (32, 64, 128, 256), ("320x533",))
@@ -173,27 +173,29 @@ class TrainRpn(TrainingStage):
         )
         yield RPNS.batch({c.name: [row[c.name] for row in rows] for c in RPNS.columns})
 
-    def feed(self, slices: Sequence[Part], rpn: Rpn) -> StreamFeed[BoxSample, Any]:
+    def loader(self, slices: Sequence[Part], rpn: Rpn) -> BatchLoader[BoxSample, Any]:
         """Batches of images and boxes from all parts, as `rpn` wants them."""
         from stages.models.preprocess import Size
-        from stages.training.feed import StreamFeed
-        from stages.training.rpn import Boxed, BoxLook, collate_boxes
-        from stages.training.stream import Stream
+        from stages.training.dataset import ShuffledDataset
+        from stages.training.loader import BatchLoader
+        from stages.training.rpn_training import BoxedImages, BoxTransform, collate_boxes
 
         only = self._only()
         sizes = [Size.parse(text, 0) for text in self._sizes()]
-        look = BoxLook(self.pixels(), rpn, sizes, self.flip, self.seed)
-        stream = Stream(slices, lambda part: Boxed(part, only), self.seed, self.shuffle_buffer)
-        return StreamFeed(stream, look, collate_boxes, self.images_per_batch, self.loaders)
+        transform = BoxTransform(self.pixels(), rpn, sizes, self.flip, self.seed)
+        dataset = ShuffledDataset(
+            slices, lambda part: BoxedImages(part, only), self.seed, self.shuffle_buffer
+        )
+        return BatchLoader(dataset, transform, collate_boxes, self.images_per_batch, self.loaders)
 
     def _train(self, rpn: Rpn, part: Part) -> Sequence[Mapping[str, Any]]:
-        from stages.models.rpn_targets import Teaching
+        from stages.models.rpn_targets import AnchorTargets
         from stages.training.loop import fit
-        from stages.training.rpn import RpnTraining
+        from stages.training.rpn_training import RpnTraining
 
-        feed = self.feed(part.slices(), rpn)
-        steps = self.num_steps(feed.stream)
-        teaching = Teaching(
+        loader = self.loader(part.slices(), rpn)
+        steps = self.num_steps(loader.dataset)
+        teaching = AnchorTargets(
             background_iou=self.background_iou,
             object_iou=self.object_iou,
             anchors=self.anchors_per_image,
@@ -202,7 +204,7 @@ class TrainRpn(TrainingStage):
         )
         learner = RpnTraining(rpn, teaching, self.precision, hold_norms=self.weights is not None)
         checkpoint = part.scratch / "checkpoint.pt"
-        return fit(learner, feed, self.course(steps), checkpoint, self.watch(part, steps))
+        return fit(learner, loader, self.config(steps), checkpoint, self.watch(part, steps))
 
     def _presets(self) -> tuple[int, int, tuple[int, ...], tuple[str, ...]]:
         return _SMALL if self.backbone == "small" else _PUBLISHED

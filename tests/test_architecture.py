@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.cli.app import make_app
-from pipeline.cli.reference import commands_page
+from pipeline.cli.reference import commands_page, tables_page
 from pipeline.cli.shared import RUN_OPTIONS
-from pipeline.reference import all_tables, tables_page
+from pipeline.tables import all_tables
 from pipeline.verbs import VERBS, option_type
 from stages.base import Reads
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 import typer
 
-from pipeline.cli.layout import Column, show
-from pipeline.plain import plain
+from pipeline.cli.layout import TextColumn, show
+from pipeline.sql.json_values import json_value
 from schemas.errors import OptionError, QueryError
 
 if TYPE_CHECKING:
@@ -48,14 +48,14 @@ def _table(reader: pa.RecordBatchReader) -> None:
         typer.echo(f"{told}; name the columns wanted, or --format csv has all", err=True)
 
 
-def _columns(names: list[str], rows: list[tuple[Any, ...]]) -> list[Column]:
+def _columns(names: list[str], rows: list[tuple[Any, ...]]) -> list[TextColumn]:
     found = []
     for number, name in enumerate(names):
         values = [row[number] for row in rows]
         cells = [cell(value) for value in values]
         both = zip(cells, values, strict=True)
         whole = [text for text, v in both if not isinstance(v, str | list | dict)]
-        found.append(Column(cell(name), cells, whole))
+        found.append(TextColumn(cell(name), cells, whole))
     return found
 
 
@@ -74,7 +74,7 @@ def _field(value: Any) -> Any:
     """A value as CSV has it: JSON's words, but texts without quotes, and nan and inf."""
     if isinstance(value, float):
         return value
-    told = plain(value)
+    told = json_value(value)
     nested = isinstance(told, bool | list | dict)
     return json.dumps(told, ensure_ascii=False, allow_nan=False) if nested else told
 
@@ -82,7 +82,7 @@ def _field(value: Any) -> Any:
 def _json(reader: pa.RecordBatchReader) -> None:
     names = _names(reader)
     for row in _rows(reader):
-        told = plain(dict(zip(names, row, strict=True)))
+        told = json_value(dict(zip(names, row, strict=True)))
         text = json.dumps(told, ensure_ascii=False, allow_nan=False)
         sys.stdout.write(_UNSEEN.sub(lambda m: f"\\u{ord(m[0]):04x}", text) + "\n")
 

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from pipeline.cli import (
-    demo,
-    detections,
+    analysis,
+    demo_and_draw,
     export,
     health,
-    judge,
     query,
     recipes,
-    report,
     search,
     store,
     view,
@@ -50,14 +48,12 @@ def make_app(words: Sequence[str], *, load_all: bool = False) -> typer.Typer:
         recipes,
         query,
         search,
-        judge,
-        report,
+        analysis,
         view,
-        detections,
         export,
         store,
         health,
-        demo,
+        demo_and_draw,
     ):
         group.add_commands(app)
     app.command("tables", hidden=True)(tables)
@@ -67,7 +63,7 @@ def make_app(words: Sequence[str], *, load_all: bool = False) -> typer.Typer:
 
 def tables() -> None:
     """Print the reference of all tables as Markdown (docs/tables.md)."""
-    from pipeline.reference import tables_page
+    from pipeline.cli.reference import tables_page
 
     typer.echo(tables_page(), nl=False)
 

@@ -19,6 +19,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command("export")(export)
     app.command("export-weights")(export_weights)
     app.command("export-features")(export_features)
+    app.command("export-detections")(export_detections)
 
 
 def export(  # noqa: PLR0913 - one a flag
@@ -52,7 +53,7 @@ def export(  # noqa: PLR0913 - one a flag
     their own, and carry the image_id where the format has room.
     """
     from pipeline.exporting import labels as formats
-    from pipeline.exporting.labelled import Wanted
+    from pipeline.exporting.labelled import ExportRequest
     from stages.evaluation.vocabulary import read_categories, shortened
 
     if form not in formats.FORMATS:
@@ -62,7 +63,7 @@ def export(  # noqa: PLR0913 - one a flag
         known = ", ".join(formats.IMAGES)
         raise OptionError(f"rc export: --images must be one of {known}, got {images!r}")
     names = tuple(read_categories(categories)) if categories else None
-    made = formats.export_labels(store, out, form, Wanted(labels, where, names), images)
+    made = formats.export_labels(store, out, form, ExportRequest(labels, where, names), images)
     if names and made.strangers:
         told = shortened(made.strangers)
         typer.echo(f"warning: the concept pool has no {told}, so no label is called so", err=True)
@@ -132,3 +133,26 @@ def export_features(
 def _one_of(verb: str, form: str, known: dict[str, str]) -> None:
     if form not in known:
         raise OptionError(f"rc {verb}: --format must be one of {', '.join(known)}, got {form!r}")
+
+
+def export_detections(
+    address: Annotated[str, typer.Argument(help="detections@…, or detections for the newest")],
+    out: Annotated[Path, typer.Argument(help="COCO JSON to make; .json may be left out")],
+    pictures: Annotated[
+        int, typer.Option("--pictures", min=0, help="draw the first N images with detections")
+    ] = 0,
+    min_score: Annotated[
+        float, typer.Option("--min-score", help="leave out what is less sure")
+    ] = 0.0,
+    force: Annotated[bool, typer.Option("--force", help="replace the file if it exists")] = False,
+    store: Store = STORE,
+) -> None:
+    """Write detections as COCO JSON, and pictures with their boxes to a folder beside it."""
+    from pipeline.exporting import detections
+
+    path, count = detections.export_coco(store, address, out, min_score, force=force)
+    typer.echo(f"{path}  {count} detections")
+    if pictures:
+        folder = path.with_suffix("")
+        drawn = detections.export_pictures(store, address, folder, pictures, min_score)
+        typer.echo(f"{folder}  {len(drawn)} pictures")

@@ -21,7 +21,7 @@ _BROKEN: Final = re.compile(r"(?<![\w.])[-+]?\d[-+.\de]*$")  # the start of a nu
 
 
 @dataclass(frozen=True)
-class Column:
+class TextColumn:
     """A column of a table: its name, its values as text, and those that may not be cut."""
 
     name: str
@@ -49,7 +49,7 @@ def _room() -> int:
     return Console().width if sys.stdout.isatty() else 200
 
 
-def show(columns: list[Column]) -> int:
+def show(columns: list[TextColumn]) -> int:
     """Print columns beside each other, a row a line; how many of them gave way to others.
 
     Those in the middle give way; of a few rows none does, their values are put below each other.
@@ -68,18 +68,18 @@ def show(columns: list[Column]) -> int:
     return 0
 
 
-def _most(columns: Sequence[Column], room: int) -> int | None:
+def _most(columns: Sequence[TextColumn], room: int) -> int | None:
     """Signs a text may take for all columns to fit; None if not even narrow texts do."""
     return next((n for n in range(room, _NARROW - 1, -1) if _total(columns, n) <= room), None)
 
 
-def _total(columns: Sequence[Column], most: int) -> int:
+def _total(columns: Sequence[TextColumn], most: int) -> int:
     return sum(column.width(most) for column in columns) + _BETWEEN * (len(columns) - 1)
 
 
-def _ends(columns: list[Column], room: int) -> list[Column]:
+def _ends(columns: list[TextColumn], room: int) -> list[TextColumn]:
     """As many of the first and last columns as fit, and one that stands for those between."""
-    gap = Column("…", ["…"] * len(columns[0].cells))
+    gap = TextColumn("…", ["…"] * len(columns[0].cells))
     found = [columns[0], gap]
     for num in range(2, len(columns)):
         more = [*columns[: (num + 1) // 2], gap, *columns[len(columns) - num // 2 :]]
@@ -89,15 +89,15 @@ def _ends(columns: list[Column], room: int) -> list[Column]:
     return found
 
 
-def _below(columns: list[Column]) -> list[Column]:
+def _below(columns: list[TextColumn]) -> list[TextColumn]:
     """Two columns, of names and of values, row after row."""
     rows = zip(*(column.cells for column in columns), strict=True)
     names = [column.name for column in columns] * len(columns[0].cells)
     whole = [text for column in columns for text in column.whole]
-    return [Column("", names), Column("", [text for row in rows for text in row], whole)]
+    return [TextColumn("", names), TextColumn("", [text for row in rows for text in row], whole)]
 
 
-def _draw(columns: list[Column], most: int, rule_every: int = 0) -> None:
+def _draw(columns: list[TextColumn], most: int, rule_every: int = 0) -> None:
     """Print a table in which texts take up to `most` signs; with rules, it has no header."""
     from rich.console import Console
     from rich.table import Table

@@ -17,7 +17,7 @@ from schemas.errors import RCError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipeline.cli.asking import Session
+    from pipeline.cli.session import Session
 
 _HISTORY: Final = 1000  # entries kept
 _KEYWORDS: Final = (

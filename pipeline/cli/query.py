@@ -51,7 +51,7 @@ def sql(  # noqa: PLR0913  # each is a flag
     Read-only: no files outside the store, no settings, no statement that writes. A table's older
     artifacts are there under their names: FROM pseudo_labels@3f9c.
     """
-    from pipeline.cli.asking import Session
+    from pipeline.cli.session import Session
 
     session = Session(store, use or [], output, timeout, memory_mb)
     asked = {"STATEMENT": statement, "--file": file, "--query": query}
@@ -97,7 +97,7 @@ def db(
 
 def queries(store: Store = STORE) -> None:
     """Print docs/queries.md: every named query, and what it answers about a store."""
-    from pipeline.cli.asking import Session
+    from pipeline.cli.session import Session
     from pipeline.sql.named import named_queries
 
     typer.echo("# Named queries\n\nMade by `rc queries` on the store of `rc demo`; do not edit.")

@@ -12,7 +12,7 @@ from pipeline.cli.shared import STORE, Run, Store
 from schemas.errors import OptionError, SourceError
 
 if TYPE_CHECKING:
-    from pipeline.recipe import Recipe, Step
+    from pipeline.recipes.recipe import Recipe, Step
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 
@@ -46,7 +46,7 @@ def run(  # noqa: PLR0913  # each is a flag
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no progress")] = False,
 ) -> None:
     """Run the stages of a recipe in order, finished ones are skipped; write its tables."""
-    from pipeline.recipe import load
+    from pipeline.recipes.recipe import load
 
     how = Run(store=store, workers=workers, dry_run=dry_run, quiet=quiet)
     asked = load(recipe_path(recipe), _settings(settings or []), quick=quick)
@@ -75,7 +75,7 @@ def recipe_path(name: str) -> Path:
 
 def run_recipe(path: Path, settings: dict[str, Any], how: Run) -> dict[str, str]:
     """Run every step; the address of each step's artifact, by the step's name."""
-    from pipeline import recipe
+    from pipeline.recipes import recipe
 
     return run_steps(recipe.load(path, settings), how)
 
@@ -97,7 +97,7 @@ def run_steps(recipe: Recipe, how: Run) -> dict[str, str]:
 
 
 def _draw(recipe: Recipe, how: Run) -> None:
-    from pipeline.drawing import draw
+    from pipeline.recipes.synthetic_data import draw
 
     for drawing in recipe.drawings:
         if draw(drawing) and not how.quiet:
@@ -118,12 +118,12 @@ def _report(
     recipe: Recipe, addresses: dict[str, str], file: Path | None, command: str, store: Path
 ) -> None:
     """Write the tables into a file with pictures beside it, or print them if there is none."""
-    from pipeline import results
+    from pipeline.recipes import results_page
 
-    measured = results.measure(recipe, addresses, store)
+    measured = results_page.measure(recipe, addresses, store)
     pictures = {}
     if file:
-        from pipeline.results_picture import save_picture
+        from pipeline.recipes.results_plot import save_picture
 
         folder = file.parent / "pictures"
         folder.mkdir(parents=True, exist_ok=True)
@@ -131,8 +131,8 @@ def _report(
             name = f"{file.stem}_{one.comparison.name.replace('-', '_')}.png"
             save_picture(one, folder / name)
             pictures[one.comparison.name] = f"pictures/{name}"
-    told = results.Told(command, addresses, results.spent(addresses, store), pictures)
-    text = results.page(measured, recipe, told)
+    told = results_page.RunInfo(command, addresses, results_page.spent(addresses, store), pictures)
+    text = results_page.page(measured, recipe, told)
     if file:
         file.write_text(text)
         typer.echo(f"tables: {file}", err=True)

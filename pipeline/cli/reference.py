@@ -1,4 +1,4 @@
-"""docs/commands.md: every verb with its flags, made from what `rc --help` is made from."""
+"""docs/tables.md and docs/commands.md, made from the declarations they describe."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from typer.main import get_command
 
+from pipeline.tables import all_tables
 from pipeline.verbs import VERBS
+from schemas.table import VectorType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +28,27 @@ _RUNNING = [
     "device",
     "threads",
 ]
+
+
+def tables_page() -> str:
+    """docs/tables.md: each table with its columns."""
+    lines = ["# Tables", "", "Made by `rc tables` from `schemas/`; do not edit.", ""]
+    for table in all_tables():
+        lines += [f"## {table.name} (version {table.version})", "", table.doc, ""]
+        lines += [
+            f"Key: {', '.join(table.key)}.",
+            "",
+            "| column | type | meaning |",
+            "|---|---|---|",
+        ]
+        for column in table.columns:
+            kind = "vector" if isinstance(column.type, VectorType) else str(column.type)
+            if kind.startswith("list<element: struct"):
+                kind = "list of struct"
+            null = ", may be null" if column.nullable else ""
+            lines.append(f"| {column.name} | {kind}{null} | {column.doc} |")
+        lines.append("")
+    return "\n".join(lines)
 
 
 def commands_page(app: typer.Typer) -> str:

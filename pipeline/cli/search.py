@@ -11,8 +11,8 @@ from pipeline.cli.shared import STORE, Store
 from schemas.errors import OptionError
 
 if TYPE_CHECKING:
-    from pipeline.searching.asking import Asked
-    from pipeline.searching.ground import Ground
+    from pipeline.searching.feature_corpus import FeatureCorpus
+    from pipeline.searching.query_vectors import QueryVector
 
 _FORMATS = "table, csv, json (a row a line), parquet or markdown"
 Features = Annotated[str | None, typer.Option("--features", help="features@…; default: the newest")]
@@ -75,32 +75,32 @@ def search(  # noqa: PLR0913  # each is a flag
     image_id, region, the box, objectness, concept, probability, margin, kept, in_caption, split,
     captions, and views in a subquery; k hits are found wherever there are k that it allows.
     """
-    from pipeline.searching import Ground, nearest, save_hits
+    from pipeline.searching import FeatureCorpus, nearest, save_hits
     from pipeline.searching.sheet import check_sheet
 
     _check_question({"TEXT": text, "--image": image, "--region": region}, box, check=check)
     if sheet is not None:
         check_sheet(sheet)
-    ground = Ground.find(store, features, labels)
+    corpus = FeatureCorpus.find(store, features, labels)
     if check:
-        _check(ground, sample, k, device)
+        _check(corpus, sample, k, device)
         return
     from pipeline.cli.answers import writer
-    from pipeline.searching import asking
+    from pipeline.searching import query_vectors
 
     write = writer(output)
-    asked: Asked
+    asked: QueryVector
     if text is not None:
-        asked = asking.by_text(ground, text, templates, averaging, device)
+        asked = query_vectors.by_text(corpus, text, templates, averaging, device)
     elif image is not None:
-        asked = asking.by_image(ground, image, _corners(box), device)
+        asked = query_vectors.by_image(corpus, image, _corners(box), device)
     else:
-        asked = asking.by_region(ground, str(region))
+        asked = query_vectors.by_region(corpus, str(region))
     place = "cpu" if device == "cpu" else "auto"
-    hits = nearest(ground, asked.vector, k, where, asked.itself, place)
+    hits = nearest(corpus, asked.vector, k, where, asked.itself, place)
     write(hits.to_reader())
     if sheet is not None:
-        save_hits(ground, hits, sheet)
+        save_hits(corpus, hits, sheet)
 
 
 def _check_question(asked: dict[str, object], box: str | None, *, check: bool) -> None:
@@ -143,7 +143,7 @@ def duplicates(  # noqa: PLR0913  # each is a flag
     """
     from pipeline.cli.answers import writer
     from pipeline.cli.output import Terminal
-    from pipeline.searching import Alike, Ground, save_groups
+    from pipeline.searching import Alike, FeatureCorpus, save_groups
     from pipeline.searching import duplicates as find
     from pipeline.searching.sheet import check_sheet
 
@@ -151,21 +151,21 @@ def duplicates(  # noqa: PLR0913  # each is a flag
     if sheet is not None:
         check_sheet(sheet)
     alike = Alike(min_cosine=min_cosine, regions=regions, same_image=same_image, where=where)
-    ground = Ground.find(store, features, labels)
-    found = find(ground, alike, Terminal(quiet=quiet))
+    corpus = FeatureCorpus.find(store, features, labels)
+    found = find(corpus, alike, Terminal(quiet=quiet))
     write(found.to_reader())
     if sheet is not None:
-        shown, groups = save_groups(ground, found, sheet)
+        shown, groups = save_groups(corpus, found, sheet)
         if shown < groups:
             typer.echo(f"{sheet} shows the largest {shown} of {groups} groups", err=True)
 
 
-def _check(ground: Ground, sample: int, k: int, device: str) -> None:
+def _check(corpus: FeatureCorpus, sample: int, k: int, device: str) -> None:
     from pipeline.searching import measure
 
-    found = measure(ground.features, sample, k, device="cpu" if device == "cpu" else "auto")
+    found = measure(corpus.features, sample, k, device="cpu" if device == "cpu" else "auto")
     typer.echo(
-        f"{ground.features.address}  {found.rows:,} rows, {found.kind}\n"
+        f"{corpus.features.address}  {found.rows:,} rows, {found.kind}\n"
         f"recall@{found.k}  {found.recall:.4f} over {found.queries} stored vectors\n"
         f"index      {found.index_ms:.2f} ms a query, one at a time\n"
         f"exact      {found.exact_ms:.2f} ms a query, reading everything once for all of them"

@@ -12,7 +12,6 @@ import typer
 
 from pipeline.cli.output import Terminal
 from pipeline.cli.shared import RUN_OPTIONS, Run, check_budget
-from pipeline.cli.versus import COMPARE, compare
 from pipeline.verbs import option_type
 from stages.base import Stage
 
@@ -35,15 +34,11 @@ def add_stage(app: typer.Typer, verb: Verb) -> None:
 
     def command(*, context: typer.Context, **values: Any) -> None:
         run = Run.take_from(values)
-        if verb.name == "evaluate" and (pair := values.pop("compare")):
-            compare(run, *pair)
-            return
         pinned = {role: values.pop(f"input_{role}") for role in stage.reads}
         execute(stage, _given(context, values), pinned, run)
 
     command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [_CONTEXT, *_arguments(stage), *_inputs(stage), *_options(stage), *RUN_OPTIONS]
-        + ([COMPARE] if verb.name == "evaluate" else [])
     )
     app.command(verb.name, help=inspect.getdoc(stage))(command)
 
@@ -56,7 +51,7 @@ def execute(
     None after a dry run, unless the artifact is already there. `values` are the options given:
     a preset among them fills in others, defaults the rest.
     """
-    from pipeline import inputs, presets, runner
+    from pipeline.execution import inputs, presets, runner
     from pipeline.store.artifact import open_artifact
 
     stage = cls(**presets.fill(cls, {name: _frozen(value) for name, value in values.items()}))

@@ -56,9 +56,9 @@ def view(  # noqa: PLR0913 - one a flag
 
 def _write(store: Path, out: Path, use: str | None, limit: int, *, quiet: bool) -> None:
     from pipeline.cli.output import Terminal
-    from pipeline.gallery.folder import Wanted, write_folder
+    from pipeline.gallery.folder import FolderRequest, write_folder
 
-    count = write_folder(store, out, Wanted(use, limit), Terminal(quiet=quiet))
+    count = write_folder(store, out, FolderRequest(use, limit), Terminal(quiet=quiet))
     typer.echo(f"{out / 'index.html'}  {count} images")
 
 

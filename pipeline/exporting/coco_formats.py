@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from pipeline.exporting.labelled import Labelled
+    from pipeline.exporting.labelled import LabelledImage
 
 
-class Coco(Writer):
+class CocoFormat(Writer):
     """images/SPLIT/*.jpg and annotations/{instances,captions}_SPLIT.json, as `rc ingest` reads."""
 
     with_captions = True
@@ -28,7 +28,7 @@ class Coco(Writer):
         self._instances: Counter[int] = Counter()
         self._images_with: Counter[int] = Counter()
 
-    def add(self, one: Labelled) -> None:
+    def add(self, one: LabelledImage) -> None:
         """See `Writer.add`."""
         one.write(self.picture(one), self.images)
         lines = self._lines(one.split)
@@ -52,7 +52,7 @@ class Coco(Writer):
             lines.close()
         shutil.rmtree(self.folder / ".lines", ignore_errors=True)
 
-    def picture(self, one: Labelled) -> Path:
+    def picture(self, one: LabelledImage) -> Path:
         """Where the pixels go."""
         return self.folder / "images" / one.split / one.file_name
 
@@ -60,7 +60,7 @@ class Coco(Writer):
         """Where the JSON of a split goes."""
         return self.folder / "annotations" / f"instances_{split}.json"
 
-    def image(self, one: Labelled) -> dict[str, Any]:
+    def image(self, one: LabelledImage) -> dict[str, Any]:
         """An entry of "images"."""
         size = {side: one.row[side] for side in ("width", "height")}
         return {"id": one.number, "file_name": one.file_name, **size}
@@ -74,22 +74,24 @@ class Coco(Writer):
             self._open[split] = _Lines(self.folder / ".lines" / str(len(self._open)))
         return self._open[split]
 
-    def _numbered(self, lines: _Lines, kind: str, one: Labelled, content: dict[str, Any]) -> None:
+    def _numbered(
+        self, lines: _Lines, kind: str, one: LabelledImage, content: dict[str, Any]
+    ) -> None:
         self._count[kind] += 1
         lines.add(kind, {"id": self._count[kind], "image_id": one.number, **content})
 
 
-class FiftyOne(Coco):
+class FiftyOneFormat(CocoFormat):
     """data/ and labels.json, as FiftyOne imports COCO detections; all splits in one."""
 
     with_captions = False
 
-    def picture(self, one: Labelled) -> Path:
-        """See `Coco.picture`."""
+    def picture(self, one: LabelledImage) -> Path:
+        """See `CocoFormat.picture`."""
         return self.folder / "data" / one.file_name
 
     def path(self, split: str) -> Path:
-        """See `Coco.path`."""
+        """See `CocoFormat.path`."""
         del split
         return self.folder / "labels.json"
 
@@ -98,17 +100,17 @@ class FiftyOne(Coco):
         return super()._lines("all")
 
 
-class Lvis(Coco):
+class LvisFormat(CocoFormat):
     """lvis_SPLIT.json with LVIS's fields; nobody looked for more, so nothing is negative."""
 
     with_captions = False
 
     def path(self, split: str) -> Path:
-        """See `Coco.path`."""
+        """See `CocoFormat.path`."""
         return self.folder / f"lvis_{split}.json"
 
-    def image(self, one: Labelled) -> dict[str, Any]:
-        """See `Coco.image`."""
+    def image(self, one: LabelledImage) -> dict[str, Any]:
+        """See `CocoFormat.image`."""
         there = sorted({label["category"] + 1 for label in one.labels})
         where = f"{one.split}/{one.file_name}"
         return {
@@ -119,7 +121,7 @@ class Lvis(Coco):
         }
 
     def category(self, place: int) -> dict[str, Any]:
-        """See `Coco.category`."""
+        """See `CocoFormat.category`."""
         images = self._images_with[place]
         frequency = "r" if images <= 10 else "c" if images <= 100 else "f"
         return {

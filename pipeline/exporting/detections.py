@@ -7,8 +7,8 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
+from pipeline.contact_sheets import Mark, Panel, save_sheet
 from pipeline.exporting.target import drafts, with_suffix
-from pipeline.pictures import Mark, Panel, save_sheet
 from pipeline.store import catalog
 from pipeline.store.artifact import stream
 from schemas.errors import ArtifactError, OptionError

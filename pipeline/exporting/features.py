@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from pipeline import sql
+from pipeline.exporting import feature_file
 from pipeline.exporting.target import drafts, with_suffix
 from pipeline.store import catalog, parts
 from schemas.errors import ArtifactError
 from schemas.table import as_matrix, vector_format
-from stages import feature_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from pipeline.exporting.feature_file import FeatureFile
     from pipeline.store.artifact import Artifact
-    from stages.feature_file import FeatureFile
 
 FORMATS: Final = {"npy": ".npy", "h5": ".h5", "parquet": ".parquet"}
 _VERB: Final = "export-features"

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from pipeline.exporting.labelled import Labelled
+    from pipeline.exporting.labelled import LabelledImage
 
 _MEANT: Final = {"names", "nc", "path", "download", "channels", "kpt_shape", "flip_idx"}
 _SHARD: Final = 1000  # images of a tar
 
 
-class Yolo(Writer):
+class YoloFormat(Writer):
     """images/SPLIT, labels/SPLIT/*.txt of class, centre and size as shares, and data.yaml.
 
     A line of labels has no room for a score, trainers take a sixth number for an outline: scores
@@ -34,7 +34,7 @@ class Yolo(Writer):
         super().__init__(folder, names, images)
         self._splits: dict[str, None] = {}
 
-    def add(self, one: Labelled) -> None:
+    def add(self, one: LabelledImage) -> None:
         """See `Writer.add`."""
         self._splits.setdefault(one.split)
         one.write(self.folder / "images" / one.split / one.file_name, self.images)
@@ -79,7 +79,7 @@ def _yaml(text: str) -> str:
     return f'"{"".join(signs)}"'
 
 
-class WebDataset(Writer):
+class WebDatasetFormat(Writer):
     """SPLIT-NUMBER.tar of image, caption (.txt) and labels (.json); pixels are always copied."""
 
     def __init__(self, folder: Path, names: Sequence[str], images: str) -> None:
@@ -87,7 +87,7 @@ class WebDataset(Writer):
         self._counts: Counter[str] = Counter()
         self._tars: dict[str, tarfile.TarFile] = {}
 
-    def add(self, one: Labelled) -> None:
+    def add(self, one: LabelledImage) -> None:
         """See `Writer.add`."""
         tar = self._tar(one.split)
         labels = [
@@ -120,7 +120,7 @@ class WebDataset(Writer):
         return self._tars[split]
 
 
-class Parquet(Writer):
+class ParquetFormat(Writer):
     """labels.parquet, a row a label, and categories.parquet."""
 
     SCHEMA: Final = pa.schema(
@@ -136,7 +136,7 @@ class Parquet(Writer):
         self._writer = pq.ParquetWriter(folder / "labels.parquet", self.SCHEMA, compression="zstd")
         self._waiting: list[dict[str, Any]] = []
 
-    def add(self, one: Labelled) -> None:
+    def add(self, one: LabelledImage) -> None:
         """See `Writer.add`."""
         one.write(self.folder / "images" / one.split / one.file_name, self.images)
         about = {name: one.row[name] for name in ("image_id", "split", "width", "height")}

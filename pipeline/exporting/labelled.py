@@ -27,7 +27,7 @@ _QUALITY: Final = 95
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ExportRequest:
     """What is exported.
 
     Attributes:
@@ -43,7 +43,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledImage:
     """An image with its labels.
 
     Attributes:
@@ -115,7 +115,7 @@ class Export:
         OptionError: If a name is listed twice.
     """
 
-    def __init__(self, root: Path, wanted: Wanted) -> None:
+    def __init__(self, root: Path, wanted: ExportRequest) -> None:
         self._labels = catalog.of_table(root, PSEUDO_LABELS, wanted.labels)
         self._images = catalog.made_from(self._labels, "images")
         self._where = wanted.where or "true"
@@ -141,7 +141,7 @@ class Export:
         """Of the pseudo-labels."""
         return self._labels.address
 
-    def __iter__(self) -> Iterator[Labelled]:
+    def __iter__(self) -> Iterator[LabelledImage]:
         """Images that have a label left, in the order of the store."""
         before = 0
         for record in self._images.manifest.parts:
@@ -152,7 +152,7 @@ class Export:
                     image_id = batch.column("image_id")[offset].as_py()
                     if image_id in found:
                         (row,) = batch.slice(offset, 1).to_pylist()
-                        yield Labelled(before + at, row, found.pop(image_id))
+                        yield LabelledImage(before + at, row, found.pop(image_id))
             if found:
                 raise ArtifactError(
                     f"{self.address} has labels of {len(found)} images, such as "

@@ -10,8 +10,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pipeline.exporting.coco_formats import Coco, FiftyOne, Lvis
-from pipeline.exporting.flat_formats import Parquet, WebDataset, Yolo
+from pipeline.exporting.coco_formats import CocoFormat, FiftyOneFormat, LvisFormat
+from pipeline.exporting.flat_formats import ParquetFormat, WebDatasetFormat, YoloFormat
 from pipeline.exporting.labelled import Export
 from pipeline.exporting.writer import IMAGES
 from pipeline.store.atomic import new_folder
@@ -20,18 +20,18 @@ from schemas.errors import OptionError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.exporting.labelled import Wanted
+    from pipeline.exporting.labelled import ExportRequest
     from pipeline.exporting.writer import Writer
 
 __all__ = ["FORMATS", "IMAGES", "export_labels"]
 
 FORMATS: Final[dict[str, type[Writer]]] = {
-    "coco": Coco,
-    "lvis": Lvis,
-    "yolo": Yolo,
-    "webdataset": WebDataset,
-    "parquet": Parquet,
-    "fiftyone": FiftyOne,
+    "coco": CocoFormat,
+    "lvis": LvisFormat,
+    "yolo": YoloFormat,
+    "webdataset": WebDatasetFormat,
+    "parquet": ParquetFormat,
+    "fiftyone": FiftyOneFormat,
 }
 
 
@@ -51,7 +51,7 @@ class Exported:
 
 
 def export_labels(
-    root: Path, out: Path, form: str, wanted: Wanted, images: str = "link"
+    root: Path, out: Path, form: str, wanted: ExportRequest, images: str = "link"
 ) -> Exported:
     """Write pseudo-labels for another program.
 

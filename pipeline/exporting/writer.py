@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from pipeline.exporting.labelled import Labelled
+    from pipeline.exporting.labelled import LabelledImage
 
 IMAGES: Final = ("link", "copy", "none")
 
@@ -27,7 +27,7 @@ class Writer(ABC):
         self.folder, self.names, self.images = folder, names, images
 
     @abstractmethod
-    def add(self, one: Labelled) -> None:
+    def add(self, one: LabelledImage) -> None:
         """Write an image and its labels."""
 
     @abstractmethod

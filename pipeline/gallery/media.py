@@ -19,7 +19,7 @@ from stages.pixels import load_image
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipeline.gallery.shelf import Shelf
+    from pipeline.gallery.connection_pool import ConnectionPool
 
 SIDES: Final = {"thumb": 240, "full": 1600}  # longest side, pixels
 _KEPT_BYTES: Final = 64 << 20  # of finished JPEGs
@@ -29,8 +29,8 @@ _QUALITY: Final = 86
 class Media:
     """Makes JPEGs of images and regions; the latest are kept."""
 
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
+    def __init__(self, connections: ConnectionPool) -> None:
+        self._pool = connections
         self._kept: OrderedDict[Any, bytes] = OrderedDict()
         self._size = 0
         self._lock = threading.Lock()
@@ -57,9 +57,9 @@ class Media:
 
     def _load(self, image_id: str, labels: str) -> Image.Image:
         asked = "SELECT * FROM images WHERE image_id = ? LIMIT 1"
-        rows = self._shelf.ask(asked, [image_id], labels)
+        rows = self._pool.ask(asked, [image_id], labels)
         if not rows:  # it may be of other images than those with labels
-            rows = self._shelf.ask(asked, [image_id], self._shelf.home(image_id, labels))
+            rows = self._pool.ask(asked, [image_id], self._pool.home(image_id, labels))
         if not rows:
             raise SourceError("there is no such image in the store")
         return Image.fromarray(load_image(rows[0]))

@@ -10,17 +10,17 @@ from schemas.errors import ArtifactNotFoundError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.gallery.shelf import Row, Shelf
+    from pipeline.gallery.connection_pool import ConnectionPool, Row
     from pipeline.store.artifact import Artifact
 
 _CURVES: Final = ("teachers", "rpns", "students", "detectors")
 _POINTS: Final = 400  # of a curve; a screen shows no more
 
 
-def training(shelf: Shelf) -> list[dict[str, Any]]:
+def training(connections: ConnectionPool) -> list[dict[str, Any]]:
     """The curves of every model of the store, the newest first."""
     found = []
-    for artifact in shelf.artifacts():
+    for artifact in connections.artifacts():
         if artifact.manifest.artifact in _CURVES and artifact.manifest.rows > 1:
             rows = [row for batch in stream(artifact.files()) for row in batch.to_pylist()]
             found.append({"artifact": artifact.address, "rows": thinned(rows)})
@@ -32,7 +32,7 @@ def thinned(rows: list[Row]) -> list[Row]:
     return [*rows[: -1 : max(1, len(rows) // _POINTS)], rows[-1]]
 
 
-def evaluations(shelf: Shelf) -> list[dict[str, Any]]:
+def evaluations(connections: ConnectionPool) -> list[dict[str, Any]]:
     """Every evaluation of the store, the newest first: what it was of, and its main metrics."""
     return [
         {
@@ -41,18 +41,18 @@ def evaluations(shelf: Shelf) -> list[dict[str, Any]]:
             "boxes": _protocol(artifact).get("boxes", ""),
             "metrics": [row for row in _metrics(artifact) if not row["category"]],
         }
-        for artifact in shelf.artifacts()
+        for artifact in connections.artifacts()
         if artifact.manifest.artifact == "metrics"
     ]
 
 
-def evaluation(shelf: Shelf, asked: Mapping[str, str]) -> dict[str, Any]:
+def evaluation(connections: ConnectionPool, asked: Mapping[str, str]) -> dict[str, Any]:
     """One evaluation: metrics by category, confusions and curves.
 
     Raises:
         ArtifactNotFoundError: If there is none of that address.
     """
-    for artifact in shelf.artifacts():
+    for artifact in connections.artifacts():
         if artifact.manifest.artifact == "metrics" and artifact.address == asked.get("artifact"):
             categories = [row for row in _metrics(artifact) if row["category"]]
             return {"categories": categories, **_beside(artifact)}

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
+from pipeline.analysis.what_if import DRAWN, JUDGED, Thresholds, statement
 from pipeline.gallery.sides import sources
-from pipeline.what_if import DRAWN, JUDGED, Thresholds, statement
 from schemas.errors import OptionError, QueryError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.gallery.shelf import Row, Shelf
+    from pipeline.gallery.connection_pool import ConnectionPool, Row
 
 PAGE: Final = 60  # images of a page
 EXAMPLES: Final = 12  # regions of a concept, the surest and the least sure
@@ -22,20 +22,20 @@ NO_LABELS: Final = "these images have no pseudo-labels yet to choose by; run 'rc
 _SHARES: Final = ("probability", "margin")
 
 
-def overview(shelf: Shelf) -> dict[str, Any]:
+def overview(connections: ConnectionPool) -> dict[str, Any]:
     """Artifacts, what each was made from, and what was refused, by reason."""
-    refused = shelf.ask(
+    refused = connections.ask(
         "SELECT artifact, reason, count(*) AS records FROM quarantine GROUP BY 1, 2 ORDER BY 3 DESC"
     )
     return {
-        "artifacts": shelf.ask('SELECT * FROM artifacts ORDER BY created DESC, "artifact"'),
-        "lineage": shelf.ask("SELECT * FROM lineage"),
+        "artifacts": connections.ask('SELECT * FROM artifacts ORDER BY created DESC, "artifact"'),
+        "lineage": connections.ask("SELECT * FROM lineage"),
         "refused": refused,
-        "labels": shelf.labels(),
+        "labels": connections.labels(),
     }
 
 
-def images(shelf: Shelf, asked: Mapping[str, str]) -> dict[str, Any]:
+def images(connections: ConnectionPool, asked: Mapping[str, str]) -> dict[str, Any]:
     """A page of images, in order of their ids.
 
     Where it begins: after the one that `after` names, or so that it ends before the one that
@@ -48,7 +48,7 @@ def images(shelf: Shelf, asked: Mapping[str, str]) -> dict[str, Any]:
         OptionError: If a number is none, or out of its range.
         QueryError: If labels are asked for and there are none.
     """
-    shown = _looked_at(shelf, asked)
+    shown = _looked_at(connections, asked)
     limit = _whole(asked, "limit", PAGE, _HIGHEST)
     back = "before" in asked
     edge: str = asked["before"] if back else asked.get("after", "")
@@ -61,12 +61,12 @@ def images(shelf: Shelf, asked: Mapping[str, str]) -> dict[str, Any]:
         conditions.append("len(list_filter(captions, lambda c: contains(lower(c), lower(?)))) > 0")
         values.append(asked["text"])
     if any(asked.get(name) for name in ("concept", *_SHARES)):
-        if not shelf.about("pseudo_labels", shown):
+        if not connections.about("pseudo_labels", shown):
             raise QueryError(NO_LABELS)
         inner, more = _regions_like(asked, conditions[0], edge)
         conditions.append(f"image_id IN ({inner})")
         values += more
-    rows = shelf.ask(
+    rows = connections.ask(
         "SELECT image_id, width, height, split, captions FROM images "
         f"WHERE {' AND '.join(conditions)} "
         f"ORDER BY image_id {'DESC' if back else 'ASC'} LIMIT {limit + 1}",
@@ -74,7 +74,7 @@ def images(shelf: Shelf, asked: Mapping[str, str]) -> dict[str, Any]:
         shown,
     )
     found = rows[:limit][::-1] if back else rows[:limit]
-    return {"images": found, "more": len(rows) > limit, **_choices(shelf, shown)}
+    return {"images": found, "more": len(rows) > limit, **_choices(connections, shown)}
 
 
 def _regions_like(
@@ -93,49 +93,51 @@ def _regions_like(
     return inner, values
 
 
-def _looked_at(shelf: Shelf, asked: Mapping[str, str]) -> str:
+def _looked_at(connections: ConnectionPool, asked: Mapping[str, str]) -> str:
     """The labels that are chosen; but if images are asked for that these are not of, those."""
     of, labels = asked.get("of", ""), asked.get("labels", "")
-    behind = shelf.shown("images", labels)
+    behind = connections.shown("images", labels)
     return of if of and not (behind and behind.address == of) else labels
 
 
-def _choices(shelf: Shelf, shown: str) -> dict[str, Any]:
+def _choices(connections: ConnectionPool, shown: str) -> dict[str, Any]:
     """What the filters can be set to."""
-    rows = {artifact.address: artifact.manifest.rows for artifact in shelf.artifacts()}
+    rows = {artifact.address: artifact.manifest.rows for artifact in connections.artifacts()}
     return {
-        "artifacts": [{"address": found, "rows": rows[found]} for found in shelf.images()],
-        "splits": splits(shelf, shown),
+        "artifacts": [{"address": found, "rows": rows[found]} for found in connections.images()],
+        "splits": splits(connections, shown),
     }
 
 
-def splits(shelf: Shelf, labels: str) -> list[str]:
+def splits(connections: ConnectionPool, labels: str) -> list[str]:
     """Names of the splits of the images that are looked at."""
     asked = "SELECT DISTINCT split FROM images WHERE split IS NOT NULL ORDER BY 1 LIMIT 50"
-    found = shelf.once(("splits", shelf.chosen(labels)), lambda: shelf.ask(asked, labels=labels))
+    found = connections.once(
+        ("splits", connections.chosen(labels)), lambda: connections.ask(asked, labels=labels)
+    )
     return [row["split"] for row in found]
 
 
-def image(shelf: Shelf, asked: Mapping[str, str]) -> dict[str, Any]:
+def image(connections: ConnectionPool, asked: Mapping[str, str]) -> dict[str, Any]:
     """One image: captions, ground truth, pseudo-labels, detections, and the sides it has."""
     image_id = asked.get("id", "")
-    labels, key = shelf.home(image_id, asked.get("labels", "")), [image_id]
-    found = shelf.ask(
+    labels, key = connections.home(image_id, asked.get("labels", "")), [image_id]
+    found = connections.ask(
         "SELECT image_id, width, height, split, captions, objects FROM images WHERE image_id = ?",
         key,
         labels,
     )
     regions: list[Row] = []
-    if shelf.about("pseudo_labels", labels):
-        regions = shelf.ask(
+    if connections.about("pseudo_labels", labels):
+        regions = connections.ask(
             "SELECT region, concept, cosine, probability, margin, objectness, kept, in_caption, "
             "x0, y0, x1, y1 FROM pseudo_labels WHERE image_id = ? ORDER BY probability DESC",
             key,
             labels,
         )
     said: list[Row] = []
-    if shelf.about("metrics", labels) and shelf.has("detections", labels):
-        said = shelf.ask(
+    if connections.about("metrics", labels) and connections.has("detections", labels):
+        said = connections.ask(
             "SELECT category, score, truth, x0, y0, x1, y1 FROM detections WHERE image_id = ? "
             "ORDER BY score DESC LIMIT 100",
             key,
@@ -146,17 +148,17 @@ def image(shelf: Shelf, asked: Mapping[str, str]) -> dict[str, Any]:
         "image": found[0] if found else None,
         "regions": regions,
         "detections": said,
-        "sides": sources(shelf, labels, drawn=drawn) if found else [],
+        "sides": sources(connections, labels, drawn=drawn) if found else [],
     }
 
 
-def concepts(shelf: Shelf, asked: Mapping[str, str]) -> list[Row]:
+def concepts(connections: ConnectionPool, asked: Mapping[str, str]) -> list[Row]:
     """Every concept of the pool: regions, images, mean probability, captions that mention it."""
     labels = asked.get("labels", "")
     mentioned = "SELECT concept, count(DISTINCT image_id) AS mentioned FROM mentions GROUP BY 1"
     none = "SELECT NULL::VARCHAR AS concept, 0 AS mentioned WHERE false"
-    known = mentioned if shelf.has("mentions", labels) else none
-    return shelf.ask(
+    known = mentioned if connections.has("mentions", labels) else none
+    return connections.ask(
         "WITH given AS (SELECT concept, count(*) AS regions, count(DISTINCT image_id) AS images, "
         "avg(probability) AS probability, avg(in_caption::INT) AS in_caption FROM pseudo_labels "
         f"WHERE kept GROUP BY 1), said AS ({known}) "
@@ -168,7 +170,7 @@ def concepts(shelf: Shelf, asked: Mapping[str, str]) -> list[Row]:
     )
 
 
-def concept(shelf: Shelf, asked: Mapping[str, str]) -> dict[str, Any]:
+def concept(connections: ConnectionPool, asked: Mapping[str, str]) -> dict[str, Any]:
     """One concept: how sure, its surest and least sure regions, and its nearest neighbours."""
     labels, key = asked.get("labels", ""), [asked.get("name", "")]
     ordered = (
@@ -176,15 +178,15 @@ def concept(shelf: Shelf, asked: Mapping[str, str]) -> dict[str, Any]:
         "WHERE kept AND concept = ? ORDER BY probability {}, image_id, region LIMIT {}"
     )
     return {
-        "histogram": shelf.ask(
+        "histogram": connections.ask(
             "SELECT least(floor(probability * 20), 19)::INT AS bin, count(*) AS regions "
             "FROM pseudo_labels WHERE concept = ? GROUP BY 1 ORDER BY 1",
             key,
             labels,
         ),
-        "surest": shelf.ask(ordered.format("DESC", EXAMPLES), key, labels),
-        "unsure": shelf.ask(ordered.format("ASC", EXAMPLES), key, labels),
-        "near": shelf.ask(
+        "surest": connections.ask(ordered.format("DESC", EXAMPLES), key, labels),
+        "unsure": connections.ask(ordered.format("ASC", EXAMPLES), key, labels),
+        "near": connections.ask(
             "SELECT b.concept, array_cosine_similarity(a.embedding, b.embedding) AS cosine "
             "FROM concept_embeddings AS a, concept_embeddings AS b "
             "WHERE a.concept = ? AND b.concept_id != a.concept_id ORDER BY 2 DESC, 1 "
@@ -195,8 +197,8 @@ def concept(shelf: Shelf, asked: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def what_if(shelf: Shelf, asked: Mapping[str, str]) -> Row:
-    """What thresholds would keep; see `pipeline.what_if.forecast`.
+def what_if(connections: ConnectionPool, asked: Mapping[str, str]) -> Row:
+    """What thresholds would keep; see `pipeline.analysis.what_if.forecast`.
 
     Every label is set beside the object it overlaps once; thresholds then ask those rows.
     """
@@ -205,12 +207,14 @@ def what_if(shelf: Shelf, asked: Mapping[str, str]) -> Row:
         for name in ("probability", "margin", "objectness")
         if asked.get(name)
     }
-    if not shelf.labels():
+    if not connections.labels():
         raise QueryError(NO_LABELS)
-    labels = shelf.chosen(asked.get("labels", ""))
-    drawn = shelf.once(("drawn", labels), lambda: shelf.ask(DRAWN, labels=labels)[0]["n"])
+    labels = connections.chosen(asked.get("labels", ""))
+    drawn = connections.once(
+        ("drawn", labels), lambda: connections.ask(DRAWN, labels=labels)[0]["n"]
+    )
     question = statement(Thresholds(**given).predicate(), drawn, "judged")
-    return shelf.ask_kept("judged", JUDGED, question, labels)[0]
+    return connections.ask_kept("judged", JUDGED, question, labels)[0]
 
 
 def share(asked: Mapping[str, str], name: str) -> float:

@@ -15,12 +15,12 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from pipeline.gallery import models, questions
+from pipeline.gallery.connection_pool import ConnectionPool
 from pipeline.gallery.guard import Guard
 from pipeline.gallery.media import SIDES, Media
-from pipeline.gallery.shelf import Shelf
 from pipeline.gallery.sides import side
 from pipeline.gallery.synonyms import synonyms
-from pipeline.plain import plain
+from pipeline.sql.json_values import json_value
 from schemas.errors import RCError
 
 if TYPE_CHECKING:
@@ -56,22 +56,22 @@ class _Desk:
     """Answers requests."""
 
     def __init__(self, root: Path) -> None:
-        shelf = Shelf(root)
-        self._media = Media(shelf)
+        connections = ConnectionPool(root)
+        self._media = Media(connections)
         self._few = asyncio.Semaphore(_PICTURES)
         self._questions: dict[str, Callable[[dict[str, str]], Any]] = {
-            "overview": lambda _: questions.overview(shelf),
-            "images": lambda given: questions.images(shelf, given),
-            "image": lambda given: questions.image(shelf, given),
-            "side": lambda given: side(shelf, given),
-            "concepts": lambda given: _concepts(shelf, given),
-            "concept": lambda given: questions.concept(shelf, given),
-            "synonyms": lambda given: _synonyms(shelf, given),
-            "what-if": lambda given: questions.what_if(shelf, given),
-            "training": lambda _: models.training(shelf),
-            "evaluations": lambda _: models.evaluations(shelf),
-            "evaluation": lambda given: models.evaluation(shelf, given),
-            "search": lambda given: _search(shelf, given),
+            "overview": lambda _: questions.overview(connections),
+            "images": lambda given: questions.images(connections, given),
+            "image": lambda given: questions.image(connections, given),
+            "side": lambda given: side(connections, given),
+            "concepts": lambda given: _concepts(connections, given),
+            "concept": lambda given: questions.concept(connections, given),
+            "synonyms": lambda given: _synonyms(connections, given),
+            "what-if": lambda given: questions.what_if(connections, given),
+            "training": lambda _: models.training(connections),
+            "evaluations": lambda _: models.evaluations(connections),
+            "evaluation": lambda given: models.evaluation(connections, given),
+            "search": lambda given: _search(connections, given),
         }
 
     def answer(self, request: Request) -> Response:
@@ -80,7 +80,7 @@ class _Desk:
         if question is None:
             return PlainTextResponse("There is no such question.", 404)
         try:
-            return JSONResponse(plain(question(dict(request.query_params))))
+            return JSONResponse(json_value(question(dict(request.query_params))))
         except RCError as error:
             return JSONResponse({"problem": str(error)}, 422)
         except ValueError as error:
@@ -110,31 +110,33 @@ class _Desk:
         return self._media.crop(image_id, box, labels)
 
 
-def _concepts(shelf: Shelf, given: dict[str, str]) -> Any:
-    labels = shelf.chosen(given.get("labels", ""))
-    return shelf.once(("concepts", labels), lambda: questions.concepts(shelf, {"labels": labels}))
+def _concepts(connections: ConnectionPool, given: dict[str, str]) -> Any:
+    labels = connections.chosen(given.get("labels", ""))
+    return connections.once(
+        ("concepts", labels), lambda: questions.concepts(connections, {"labels": labels})
+    )
 
 
-def _synonyms(shelf: Shelf, given: dict[str, str]) -> Any:
-    labels = shelf.chosen(given.get("labels", ""))
-    return shelf.once(("synonyms", labels), lambda: synonyms(shelf, labels))
+def _synonyms(connections: ConnectionPool, given: dict[str, str]) -> Any:
+    labels = connections.chosen(given.get("labels", ""))
+    return connections.once(("synonyms", labels), lambda: synonyms(connections, labels))
 
 
-def _search(shelf: Shelf, given: dict[str, str]) -> dict[str, Any]:
+def _search(connections: ConnectionPool, given: dict[str, str]) -> dict[str, Any]:
     """Regions most like a text, or like another region, by the features behind the labels."""
-    from pipeline.searching import Ground, nearest
-    from pipeline.searching.asking import by_region, by_text
+    from pipeline.searching import FeatureCorpus, nearest
+    from pipeline.searching.query_vectors import by_region, by_text
 
-    labels = shelf.chosen(given.get("labels", ""))
-    features = shelf.shown("features", labels)
-    ground = Ground.find(
-        shelf.root,
+    labels = connections.chosen(given.get("labels", ""))
+    features = connections.shown("features", labels)
+    corpus = FeatureCorpus.find(
+        connections.root,
         features.address if features else None,
-        labels if labels in shelf.labels() else None,
+        labels if labels in connections.labels() else None,
     )
     if given.get("region"):
-        asked = by_region(ground, given["region"])
+        asked = by_region(corpus, given["region"])
     else:
-        asked = by_text(ground, given.get("text", ""))
-    hits = nearest(ground, asked.vector, _HITS, but=asked.itself)
+        asked = by_text(corpus, given.get("text", ""))
+    hits = nearest(corpus, asked.vector, _HITS, but=asked.itself)
     return {"hits": hits.to_pylist()}

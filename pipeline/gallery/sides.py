@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from pipeline.gallery.shelf import Row, Shelf
+    from pipeline.gallery.connection_pool import ConnectionPool, Row
     from pipeline.store.artifact import Artifact
 
 TRUTH: Final = "truth"  # the side of what people drew
@@ -35,26 +35,26 @@ _WORDS: Final = {
 }
 
 
-def sources(shelf: Shelf, labels: str, *, drawn: bool) -> list[Row]:
+def sources(connections: ConnectionPool, labels: str, *, drawn: bool) -> list[Row]:
     """The sides an image has: `of`, what to ask for, and `words`, what it is.
 
     They are about the very images that are looked at: another set may call others the same.
 
     Args:
-        shelf: The store.
+        connections: The store.
         labels: Address of the pseudo-labels, or images, that are looked at.
         drawn: Whether people drew objects in the image.
     """
     found = [{"of": TRUTH, "words": "ground truth"}] if drawn else []
-    looked_at = shelf.shown(IMAGES.name, labels)
-    for artifact in shelf.artifacts():
+    looked_at = connections.shown(IMAGES.name, labels)
+    for artifact in connections.artifacts():
         images = catalog.ancestor(artifact, (IMAGES.name,)) if _files(artifact) else None
         if images is not None and looked_at is not None and images.path == looked_at.path:
             found.append({"of": artifact.address, "words": _words(artifact)})
     return found
 
 
-def side(shelf: Shelf, asked: Mapping[str, str]) -> dict[str, Any]:
+def side(connections: ConnectionPool, asked: Mapping[str, str]) -> dict[str, Any]:
     """Boxes with a name and a score, the surest first, as `of` says for the image `id`.
 
     Raises:
@@ -62,8 +62,8 @@ def side(shelf: Shelf, asked: Mapping[str, str]) -> dict[str, Any]:
     """
     image_id, of = asked.get("id", ""), asked.get("of", "")
     if of == TRUTH:
-        return {"of": of, "words": "ground truth", "boxes": _drawn(shelf, asked)}
-    artifact = next((a for a in shelf.artifacts() if a.address == of), None)
+        return {"of": of, "words": "ground truth", "boxes": _drawn(connections, asked)}
+    artifact = next((a for a in connections.artifacts() if a.address == of), None)
     if artifact is None or not _files(artifact):
         raise ArtifactNotFoundError("nothing of that name says what is in images")
     boxes = _labelled(artifact, image_id) if _is_labels(artifact) else _detected(artifact, image_id)
@@ -71,12 +71,12 @@ def side(shelf: Shelf, asked: Mapping[str, str]) -> dict[str, Any]:
     return {"of": of, "words": _words(artifact), "boxes": boxes[:_MOST]}
 
 
-def _drawn(shelf: Shelf, asked: Mapping[str, str]) -> list[Row]:
+def _drawn(connections: ConnectionPool, asked: Mapping[str, str]) -> list[Row]:
     image_id = asked.get("id", "")
-    found = shelf.ask(
+    found = connections.ask(
         "SELECT objects FROM images WHERE image_id = ?",
         [image_id],
-        shelf.home(image_id, asked.get("labels", "")),
+        connections.home(image_id, asked.get("labels", "")),
     )
     objects = found[0]["objects"] if found else []
     return [

@@ -12,21 +12,21 @@ from schemas.table import as_matrix
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pipeline.gallery.shelf import Row, Shelf
+    from pipeline.gallery.connection_pool import ConnectionPool, Row
 
 PAIRS: Final = 200  # shown
 _MOST: Final = 20_000  # concepts compared: 0.2 billion pairs, some seconds of two cores
 _BLOCK: Final = 512  # concepts compared with all later ones at a time
 
 
-def synonyms(shelf: Shelf, labels: str) -> dict[str, Any]:
+def synonyms(connections: ConnectionPool, labels: str) -> dict[str, Any]:
     """The pairs of concepts with the highest cosine, highest first.
 
     Returns:
         `pairs` of concept, near, cosine; `concepts` in the pool, and of them `compared`: the
         first of the pool, which are the most frequent of one that captions gave.
     """
-    artifact = shelf.shown("concept_embeddings", labels)
+    artifact = connections.shown("concept_embeddings", labels)
     if artifact is None:
         return {"pairs": [], "concepts": 0, "compared": 0}
     batches = list(stream(artifact.files()))

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.progress import Silent
-from pipeline.searching.ground import SHOWN
+from pipeline.searching.feature_corpus import SHOWN
 from pipeline.searching.grouping import Groups
 from pipeline.searching.pairs import Chosen, near_pairs
 from pipeline.store.vectors import directions, own_columns, vector_column
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.progress import Reporter
-    from pipeline.searching.ground import Ground
+    from pipeline.searching.feature_corpus import FeatureCorpus
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class Alike:
         min_cosine: Of a pair, in [-1, 1].
         regions: Compare regions; else whole images, region -1.
         same_image: Let two regions of one image be a pair too.
-        where: SQL predicate over the columns of `Ground.regions`: what is compared.
+        where: SQL predicate over the columns of `FeatureCorpus.regions`: what is compared.
     """
 
     min_cosine: float = 0.95
@@ -50,11 +50,11 @@ class Alike:
             raise OptionError(f"--min-cosine is in [-1, 1], got {self.min_cosine}")
 
 
-def duplicates(ground: Ground, alike: Alike, reporter: Reporter | None = None) -> pa.Table:
+def duplicates(corpus: FeatureCorpus, alike: Alike, reporter: Reporter | None = None) -> pa.Table:
     """Groups of things that look the same, largest first.
 
     Args:
-        ground: What is compared.
+        corpus: What is compared.
         alike: When two things are duplicates.
         reporter: Told of progress.
 
@@ -66,13 +66,13 @@ def duplicates(ground: Ground, alike: Alike, reporter: Reporter | None = None) -
         ArtifactError: If whole images are to be compared and the features have none.
         QueryError: If the predicate is none, or fails.
     """
-    with ground.connect() as connection:
-        chosen = _chosen(ground, connection, alike)
-        groups = _grouped(ground, chosen, alike, reporter or Silent())
-        return _told(ground, connection, chosen, groups)
+    with corpus.connect() as connection:
+        chosen = _chosen(corpus, connection, alike)
+        groups = _grouped(corpus, chosen, alike, reporter or Silent())
+        return _told(corpus, connection, chosen, groups)
 
 
-def _chosen(ground: Ground, connection: Any, alike: Alike) -> Chosen:
+def _chosen(corpus: FeatureCorpus, connection: Any, alike: Alike) -> Chosen:
     """The rows to compare.
 
     Raises:
@@ -80,42 +80,42 @@ def _chosen(ground: Ground, connection: Any, alike: Alike) -> Chosen:
     """
     part, row, image = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     whole, images = 0, 0
-    for record in ground.features.manifest.parts:
-        keys = ground.keys(record.number)
+    for record in corpus.features.manifest.parts:
+        keys = corpus.keys(record.number)
         region = keys.column("region").to_numpy()
         whole += int((region < 0).sum())
-        fine = (region >= 0 if alike.regions else region < 0) & _pointing(ground, record.number)
+        fine = (region >= 0 if alike.regions else region < 0) & _pointing(corpus, record.number)
         if alike.where is not None and fine.any():
-            fine &= ground.allowed(connection, record.number, alike.where)
+            fine &= corpus.allowed(connection, record.number, alike.where)
         codes = keys.column("image_id").combine_chunks().dictionary_encode().indices.to_numpy()
         rows = np.flatnonzero(fine)
         part.append(np.full(len(rows), record.number))
         row.append(rows)
         image.append(codes[rows].astype(np.int64) + images)
         images += int(codes.max(initial=-1)) + 1
-    if not alike.regions and not whole and ground.features.manifest.rows:
+    if not alike.regions and not whole and corpus.features.manifest.rows:
         raise ArtifactError(
-            f"{ground.features.address} has no whole images (region -1), which rc featurize "
+            f"{corpus.features.address} has no whole images (region -1), which rc featurize "
             "--whole-image adds; or compare regions, with --regions"
         )
     return Chosen(*(np.concatenate(column) for column in (part, row, image)))
 
 
-def _pointing(ground: Ground, number: int) -> NDArray[np.bool_]:
+def _pointing(corpus: FeatureCorpus, number: int) -> NDArray[np.bool_]:
     """Which rows of a part have a direction, (R,)."""
-    path = ground.features.part(number)
-    rows = next(r.rows for r in ground.features.manifest.parts if r.number == number)
+    path = corpus.features.part(number)
+    rows = next(r.rows for r in corpus.features.manifest.parts if r.number == number)
     found = np.zeros(rows, np.bool_)
-    for ids, _ in directions(path, vector_column(ground.features, path)[0]):
+    for ids, _ in directions(path, vector_column(corpus.features, path)[0]):
         found[ids] = True
     return found
 
 
-def _grouped(ground: Ground, chosen: Chosen, alike: Alike, reporter: Reporter) -> Groups:
+def _grouped(corpus: FeatureCorpus, chosen: Chosen, alike: Alike, reporter: Reporter) -> Groups:
     groups, count = Groups(len(chosen)), len(chosen)
     reporter.start("duplicates", count * count // 2, "pairs")
     try:
-        for a, b, cosine in near_pairs(ground.features, chosen, alike.min_cosine, reporter):
+        for a, b, cosine in near_pairs(corpus.features, chosen, alike.min_cosine, reporter):
             pair = np.full(len(a), alike.same_image) | (chosen.image[a] != chosen.image[b])
             groups.join(a[pair], b[pair], np.minimum(cosine[pair], np.float32(1)))
     finally:
@@ -123,7 +123,7 @@ def _grouped(ground: Ground, chosen: Chosen, alike: Alike, reporter: Reporter) -
     return groups
 
 
-def _told(ground: Ground, connection: Any, chosen: Chosen, groups: Groups) -> pa.Table:
+def _told(corpus: FeatureCorpus, connection: Any, chosen: Chosen, groups: Groups) -> pa.Table:
     members = groups.of_several()
     sizes = np.array([len(group) for group in members], np.int32)
     place = np.concatenate([np.zeros(0, np.int64), *members])
@@ -136,7 +136,7 @@ def _told(ground: Ground, connection: Any, chosen: Chosen, groups: Groups) -> pa
             "row": chosen.row[place],
         }
     )
-    named = own_columns(ground.features, hits)
-    known = ground.regions(connection, named.select(["image_id", "region"]))
+    named = own_columns(corpus.features, hits)
+    known = corpus.regions(connection, named.select(["image_id", "region"]))
     columns = {name: named.column(name) for name in ("group", "size", "cosine")}
     return pa.table({**columns, **{name: known.column(name) for name in SHOWN}})

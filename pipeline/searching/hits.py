@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pyarrow as pa
 
-from pipeline.searching.ground import SHOWN
+from pipeline.searching.feature_corpus import SHOWN
 from pipeline.store import exact, index
 from pipeline.store.vectors import own_columns, unit
 from schemas.errors import OptionError, SourceError
@@ -22,7 +22,7 @@ from schemas.errors import OptionError, SourceError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pipeline.searching.ground import Ground
+    from pipeline.searching.feature_corpus import FeatureCorpus
 
 _MORE: Final = 4  # times as many hits as wanted are asked for, at first
 _GROWTH: Final = 8
@@ -32,7 +32,7 @@ _ALIKE: Final = 1e-6  # scores nearer to each other are equal: rounding differs 
 
 
 def nearest(
-    ground: Ground,
+    corpus: FeatureCorpus,
     vector: NDArray[Any],
     k: int = 10,
     where: str | None = None,
@@ -42,10 +42,10 @@ def nearest(
     """The k regions most similar to a vector, best first.
 
     Args:
-        ground: What is searched.
+        corpus: What is searched.
         vector: (D,), of any length.
         k: Hits, at least 1; fewer if there are no more.
-        where: SQL predicate over the columns of `Ground.regions`.
+        where: SQL predicate over the columns of `FeatureCorpus.regions`.
         but: Image and region that is no hit: the one that asks.
         device: Where FAISS searches; see `store.index.search`.
 
@@ -62,20 +62,20 @@ def nearest(
     """
     if k < 1:
         raise OptionError(f"--k must be at least 1, got {k}")
-    k = min(k, max(1, ground.features.manifest.rows))
+    k = min(k, max(1, corpus.features.manifest.rows))
     query = np.asarray(vector)[None]
     if not unit(query)[1].all():
         raise SourceError("what is searched for has no direction: its vector is zero or not finite")
-    with ground.connect() as connection:
+    with corpus.connect() as connection:
         asked = k * _MORE
         while True:
-            hits = _in_order(index.search(ground.features, query, asked, device))
-            found = _known(ground, connection, hits, where, but)
-            if found.num_rows >= k or hits.num_rows >= ground.features.manifest.rows:
+            hits = _in_order(index.search(corpus.features, query, asked, device))
+            found = _known(corpus, connection, hits, where, but)
+            if found.num_rows >= k or hits.num_rows >= corpus.features.manifest.rows:
                 break
             asked *= _GROWTH
             if asked > _MOST or hits.num_rows < asked // _GROWTH:
-                found = _compared(ground, connection, query, k, where, but)
+                found = _compared(corpus, connection, query, k, where, but)
                 break
     found = found.slice(0, k)
     ranks = pa.array(np.arange(1, found.num_rows + 1, dtype=np.int32))
@@ -83,19 +83,23 @@ def nearest(
 
 
 def _known(
-    ground: Ground, connection: Any, hits: pa.Table, where: str | None, but: tuple[str, int] | None
+    corpus: FeatureCorpus,
+    connection: Any,
+    hits: pa.Table,
+    where: str | None,
+    but: tuple[str, int] | None,
 ) -> pa.Table:
     """Hits, but the one that asks, with what is known of them, where the predicate holds."""
     if but is not None:
         image, region = (hits.column(name).to_numpy() for name in ("image_id", "region"))
         hits = hits.filter(pa.array((image != but[0]) | (region != but[1])))
-    known = ground.regions(connection, hits.select(["image_id", "region"]), where)
+    known = corpus.regions(connection, hits.select(["image_id", "region"]), where)
     scores = hits.column("score").take(known.column("place"))
     return known.select(list(SHOWN)).add_column(0, "score", scores)
 
 
 def _compared(
-    ground: Ground,
+    corpus: FeatureCorpus,
     connection: Any,
     query: NDArray[Any],
     k: int,
@@ -104,15 +108,15 @@ def _compared(
 ) -> pa.Table:
     """Hits found by comparing every region that the predicate allows."""
     best = exact.search(
-        ground.features,
+        corpus.features,
         query,
         k + 1 + _TIED,
-        (lambda part: ground.allowed(connection, part, where)) if where else None,
+        (lambda part: corpus.allowed(connection, part, where)) if where else None,
     )
     places = best.places[0]
     hits = pa.table({"score": best.scores[0], "part": places[:, 0], "row": places[:, 1]})
-    found = own_columns(ground.features, _in_order(hits))
-    return _known(ground, connection, found, where, but)
+    found = own_columns(corpus.features, _in_order(hits))
+    return _known(corpus, connection, found, where, but)
 
 
 def _in_order(hits: pa.Table) -> pa.Table:

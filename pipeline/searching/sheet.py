@@ -10,7 +10,7 @@ import pyarrow as pa
 from PIL import Image
 
 from pipeline import sql
-from pipeline.pictures import Mark, Panel, save_sheet
+from pipeline.contact_sheets import Mark, Panel, save_sheet
 from pipeline.store import catalog
 from schemas.errors import OptionError, SourceError
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from pipeline.searching.ground import Ground
+    from pipeline.searching.feature_corpus import FeatureCorpus
 
     Row = Mapping[str, Any]
 
@@ -49,7 +49,7 @@ def check_sheet(path: Path) -> None:
         raise OptionError(f"--sheet {path} cannot be written: you may not write to {there}")
 
 
-def save_hits(ground: Ground, hits: pa.Table, path: Path) -> None:
+def save_hits(corpus: FeatureCorpus, hits: pa.Table, path: Path) -> None:
     """Write a PNG of hits, best first, each with rank, score, concept and image.
 
     Raises:
@@ -59,14 +59,14 @@ def save_hits(ground: Ground, hits: pa.Table, path: Path) -> None:
     rows = hits.to_pylist()
     if not rows:
         raise SourceError(f"{path} was not written: nothing was found to draw")
-    images = _images(ground, rows)
+    images = _images(corpus, rows)
     panels = [
         _panel(images, row, f"{row['rank']}   {row['score']:.3f}", _named(row)) for row in rows
     ]
     _save(path, [panels[at : at + _ACROSS] for at in range(0, len(panels), _ACROSS)])
 
 
-def save_groups(ground: Ground, found: pa.Table, path: Path) -> tuple[int, int]:
+def save_groups(corpus: FeatureCorpus, found: pa.Table, path: Path) -> tuple[int, int]:
     """Write a PNG of the largest groups of duplicates, a group a row, and at most six of each.
 
     Returns:
@@ -82,7 +82,7 @@ def save_groups(ground: Ground, found: pa.Table, path: Path) -> tuple[int, int]:
     shown = [members[:_ACROSS] for members in list(groups.values())[:_GROUPS]]
     if not shown:
         raise SourceError(f"{path} was not written: there are no duplicates to draw")
-    images = _images(ground, [row for members in shown for row in members])
+    images = _images(corpus, [row for members in shown for row in members])
     panels = [
         [_member(images, row, place) for place, row in enumerate(members, 1)] for members in shown
     ]
@@ -146,12 +146,12 @@ def _cut(pixels: NDArray[np.uint8], row: Row) -> tuple[NDArray[np.uint8], list[M
     return np.asarray(canvas), marks
 
 
-def _images(ground: Ground, rows: Sequence[Row]) -> dict[str, Row]:
+def _images(corpus: FeatureCorpus, rows: Sequence[Row]) -> dict[str, Row]:
     """Rows of `images` by id; none if the images are not in the store any more."""
-    if catalog.ancestor(ground.features, ("images",)) is None:
+    if catalog.ancestor(corpus.features, ("images",)) is None:
         return {}
     names = sorted({row["image_id"] for row in rows})
-    with ground.connect() as connection:
+    with corpus.connect() as connection:
         connection.register("_asked", pa.table({"image_id": pa.array(names, pa.string())}))
         statement = f"SELECT {_IMAGE}, content FROM _images SEMI JOIN _asked USING (image_id)"
         found = sql.batches(sql.query(connection, statement)).read_all()

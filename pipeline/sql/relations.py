@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from pipeline.catalogues import catalogues
-from pipeline.reference import all_tables
+from pipeline.sql.catalogs import catalogs
 from pipeline.store import catalog
+from pipeline.tables import all_tables
 from schemas.errors import ArtifactNotFoundError
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def of_store(
     chosen = _chosen([_find(root, pin) for pin in prefer], [*readable, *reversed(leading)])
     shown = {artifact.path for artifact in chosen.values()}
     pinned = {name: Relations(_files(_pinned(root, name))) for name in names}
-    return Relations(_files(chosen), catalogues(everything, shown), pinned)
+    return Relations(_files(chosen), catalogs(everything, shown), pinned)
 
 
 def of_part(labels: Artifact, number: int) -> Relations:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from stages.evaluation.ledger import Ledger
+    from stages.evaluation.detection_records import DetectionRecords
     from stages.evaluation.vocabulary import Vocabulary
 
 _AR_DETECTIONS = 100  # of an image, in AR100 whatever AP is allowed
@@ -90,16 +90,18 @@ class Precision:
         return (float(known.mean()) if len(known) else 0.0), int(self.objects[ids, size].sum())
 
 
-def count_precision(ledger: Ledger, num_categories: int, max_detections: int) -> Precision:
+def count_precision(
+    records: DetectionRecords, num_categories: int, max_detections: int
+) -> Precision:
     """Match detections with objects and count precision at each recall.
 
     Args:
-        ledger: Everything that was gathered; needs at least one image.
+        records: Everything that was gathered; needs at least one image.
         num_categories: K.
         max_detections: Of an image and category, as many as AP looks at.
     """
-    truth = _index(ledger, ledger.objects, num_categories)
-    found = _index(ledger, list(_detections(ledger)), num_categories)
+    truth = _index(records, records.objects, num_categories)
+    found = _index(records, list(_detections(records)), num_categories)
     evaluation = COCOeval_faster(truth, found, "bbox")
     evaluation.params.maxDets = sorted({_AR_DETECTIONS, max_detections})
     evaluation.evaluate()
@@ -109,25 +111,27 @@ def count_precision(ledger: Ledger, num_categories: int, max_detections: int) ->
     return Precision(  # the last axis: detections
         precision=counts["precision"][..., at],
         recall=counts["recall"][..., looked_at.index(_AR_DETECTIONS)],
-        objects=objects_of(ledger, num_categories),
+        objects=objects_of(records, num_categories),
         score=np.maximum(counts["scores"][_AP50, :, :, 0, at], 0.0),
     )
 
 
-def objects_of(ledger: Ledger, num_categories: int) -> NDArray[np.int64]:
+def objects_of(records: DetectionRecords, num_categories: int) -> NDArray[np.int64]:
     """How many objects of each category and size there are, crowds left out; (K, A)."""
-    drawn = ledger.entries().drawn
+    drawn = records.arrays().drawn
     counted = ~drawn.is_crowd & within(drawn.area)  # (A, N)
     return np.stack(
         [np.bincount(drawn.category[own], minlength=num_categories) for own in counted], axis=1
     )
 
 
-def _index(ledger: Ledger, annotations: list[dict[str, Any]], num_categories: int) -> Any:
+def _index(
+    records: DetectionRecords, annotations: list[dict[str, Any]], num_categories: int
+) -> Any:
     index = COCO()
     categories = [{"id": k, "name": str(k)} for k in range(num_categories)]
     index.dataset = {
-        "images": ledger.images,
+        "images": records.images,
         "annotations": annotations,
         "categories": categories,
     }
@@ -135,9 +139,9 @@ def _index(ledger: Ledger, annotations: list[dict[str, Any]], num_categories: in
     return index
 
 
-def _detections(ledger: Ledger) -> Iterator[dict[str, Any]]:
+def _detections(records: DetectionRecords) -> Iterator[dict[str, Any]]:
     """The detections as COCO has them, without the outlines its own loader would add."""
-    for number, row in enumerate((row for rows in ledger.detections for row in rows), start=1):
+    for number, row in enumerate((row for rows in records.detections for row in rows), start=1):
         image, x, y, width, height, score, category = row.tolist()
         yield {
             "id": number,

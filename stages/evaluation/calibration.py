@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from stages.evaluation.matching import Matches
+    from stages.evaluation.matching import ObjectMatches
 
 BINS: Final = 15
 
 
 @dataclass(frozen=True)
-class Said:
+class ScoredPredictions:
     """Scores and whether they were right, each (N,); `category` is whose split they count for."""
 
     score: NDArray[np.float64]
@@ -50,10 +50,10 @@ class Bins:
         return float(np.abs(self.right - self.total).sum() / number) if number else float("nan")
 
 
-def from_matches(matches: Matches) -> Said:
+def from_matches(matches: ObjectMatches) -> ScoredPredictions:
     """The detections that are right or wrong at IoU 0.5; those neither are left out."""
     kept = ~matches.ignored[0, 0]
-    return Said(matches.score[kept], matches.hit[0, 0, kept], matches.category[kept])
+    return ScoredPredictions(matches.score[kept], matches.hit[0, 0, kept], matches.category[kept])
 
 
 def bin_of(score: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -61,7 +61,7 @@ def bin_of(score: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.clip((score * BINS).astype(np.int64), 0, BINS - 1)
 
 
-def by_split(said: Said, splits: Mapping[str, Sequence[int]]) -> dict[str, Bins]:
+def by_split(said: ScoredPredictions, splits: Mapping[str, Sequence[int]]) -> dict[str, Bins]:
     """The bins of each split that has scores."""
     place = bin_of(said.score)
     found = {}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from stages.evaluation.ledger import Entries
+    from stages.evaluation.detection_records import RecordArrays
     from stages.evaluation.vocabulary import Vocabulary
 
 NOTHING: Final = -1  # as truth: the background; as called: missed
@@ -59,15 +59,15 @@ def confusions(
 
 
 def what_was_said(
-    entries: Entries,
+    arrays: RecordArrays,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """Of each object and each detection of the background: truth, called, score.
 
     A detection speaks of the object it overlaps most. An object is called what the surest that
     speaks of it says, of equals the first. Crowds are not objects, nor background.
     """
-    found, drawn = entries.found, entries.drawn
-    speaks_of, on_crowd = _spoken_of(entries)
+    found, drawn = arrays.found, arrays.drawn
+    speaks_of, on_crowd = _spoken_of(arrays)
     order = np.argsort(-found.score, kind="stable")
     order = order[speaks_of[order] >= 0]
     heard, first = np.unique(speaks_of[order], return_index=True)
@@ -86,17 +86,17 @@ def what_was_said(
     )
 
 
-def _spoken_of(entries: Entries) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def _spoken_of(arrays: RecordArrays) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """The object each detection overlaps most, -1 if none enough, and if it lies on a crowd."""
-    found, drawn = entries.found, entries.drawn
+    found, drawn = arrays.found, arrays.drawn
     speaks_of = np.full(len(found.image), NOTHING)
     on_crowd = np.zeros(len(found.image), np.bool_)
     by_image = np.argsort(found.image, kind="stable")
     objects = np.argsort(drawn.image, kind="stable")
-    bounds = np.arange(entries.num_images + 1)
+    bounds = np.arange(arrays.num_images + 1)
     ours = np.searchsorted(found.image[by_image], bounds)
     theirs = np.searchsorted(drawn.image[objects], bounds)
-    for i in range(entries.num_images):
+    for i in range(arrays.num_images):
         at, there = by_image[ours[i] : ours[i + 1]], objects[theirs[i] : theirs[i + 1]]
         if not len(at) or not len(there):
             continue

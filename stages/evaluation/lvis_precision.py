@@ -20,15 +20,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stages.evaluation.average_precision import Precision
-from stages.evaluation.ledger import Entries
+from stages.evaluation.detection_records import RecordArrays
 from stages.evaluation.matching import RECALLS, SIZES, THRESHOLDS, match
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from stages.evaluation.detection_records import DetectionRecords
     from stages.evaluation.federation import Federation
-    from stages.evaluation.ledger import Ledger
-    from stages.evaluation.matching import Matches
+    from stages.evaluation.matching import ObjectMatches
     from stages.evaluation.metrics import Metric
     from stages.evaluation.vocabulary import Vocabulary
 
@@ -36,14 +36,16 @@ DETECTIONS = 300  # of an image, the surest
 _TINY = np.spacing(1)
 
 
-def count_federated(ledger: Ledger, vocabulary: Vocabulary, federation: Federation) -> Precision:
+def count_federated(
+    records: DetectionRecords, vocabulary: Vocabulary, federation: Federation
+) -> Precision:
     """Match by the federated rules and count precision at each recall.
 
     Raises:
         ArtifactError: If an image of the ledger is not in the lists.
     """
-    entries = federated(ledger, vocabulary, federation)
-    return tally(match(entries, len(vocabulary.names), DETECTIONS))
+    arrays = federated(records, vocabulary, federation)
+    return tally(match(arrays, len(vocabulary.names), DETECTIONS))
 
 
 def by_frequency(
@@ -54,26 +56,28 @@ def by_frequency(
     return [m for letter, ids in groups.items() for m in precision.of_group(f"AP{letter}", ids)]
 
 
-def federated(ledger: Ledger, vocabulary: Vocabulary, federation: Federation) -> Entries:
+def federated(
+    records: DetectionRecords, vocabulary: Vocabulary, federation: Federation
+) -> RecordArrays:
     """The ledger with what the federated rules leave of the detections, and who is spared.
 
     Raises:
         ArtifactError: If an image of the ledger is not in the lists.
     """
-    entries, width = ledger.entries(), len(vocabulary.names)
-    names = [str(image["name"]) for image in ledger.images]
+    arrays, width = records.arrays(), len(vocabulary.names)
+    names = [str(image["name"]) for image in records.images]
     negative = federation.keys(federation.negative, names, vocabulary.ids)
     partly = federation.keys(federation.not_exhaustive, names, vocabulary.ids)
-    drawn = replace(entries.drawn, is_crowd=np.zeros(len(entries.drawn.area), np.bool_))
-    found = entries.found.take(_surest_of_image(entries, DETECTIONS))
+    drawn = replace(arrays.drawn, is_crowd=np.zeros(len(arrays.drawn.area), np.bool_))
+    found = arrays.found.take(_surest_of_image(arrays, DETECTIONS))
     key = found.image * width + found.category
     positive = drawn.image * width + drawn.category
     found = replace(found, spared=np.isin(key, partly))
     found = found.take(np.isin(key, positive) | np.isin(key, negative))
-    return Entries(drawn, found, entries.num_images)
+    return RecordArrays(drawn, found, arrays.num_images)
 
 
-def tally(matches: Matches) -> Precision:
+def tally(matches: ObjectMatches) -> Precision:
     """Precision at each recall, from matches."""
     shape = (len(THRESHOLDS), len(RECALLS), matches.num_categories, len(SIZES))
     precision, recall = -np.ones(shape), -np.ones((shape[0], *shape[2:]))
@@ -112,9 +116,9 @@ def _along_recall(
     return np.take_along_axis(ended, place, axis=1), end, place
 
 
-def _surest_of_image(entries: Entries, most: int) -> NDArray[np.int64]:
+def _surest_of_image(arrays: RecordArrays, most: int) -> NDArray[np.int64]:
     """Places of the surest detections of each image; of equals those entered first."""
-    found = entries.found
+    found = arrays.found
     order = np.lexsort((-found.score, found.image))
     image = found.image[order]
     rank = np.arange(len(order)) - np.searchsorted(image, image)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from stages.evaluation.matching import Matches
+    from stages.evaluation.matching import ObjectMatches
 
 _BITS = 1 << np.arange(len(THRESHOLDS), dtype=np.int16)  # (T,)
 
@@ -52,7 +52,7 @@ class Judged:
     object_category: NDArray[np.int64]
 
 
-def write_matches(path: Path, drawn: Path, matches: Matches, names: Sequence[str]) -> None:
+def write_matches(path: Path, drawn: Path, matches: ObjectMatches, names: Sequence[str]) -> None:
     """Write both files; objects and detections of all sizes. `names` are those of the images."""
     known = pa.array(names, pa.string())
     order, _ = matches.surest_first()

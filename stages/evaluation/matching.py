@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from stages.evaluation.ledger import Detected, Drawn, Entries
+    from stages.evaluation.detection_records import DetectionArrays, GroundTruth, RecordArrays
 
 THRESHOLDS: Final = np.linspace(0.5, 0.95, 10)
 RECALLS: Final = np.linspace(0.0, 1.0, 101)
@@ -40,7 +40,7 @@ _AT_ONCE: Final = 2_000_000  # comparisons (group, threshold, size, object) in m
 
 
 @dataclass(frozen=True)
-class Matches:
+class ObjectMatches:
     """What every detection turned out to be; those of an image and category, surest first.
 
     Attributes:
@@ -79,19 +79,19 @@ class Matches:
         return order, begins
 
 
-def match(entries: Entries, num_categories: int, max_detections: int) -> Matches:
+def match(arrays: RecordArrays, num_categories: int, max_detections: int) -> ObjectMatches:
     """Match the detections of all images with the objects.
 
     Args:
-        entries: Objects and detections; what `spared` marks is not wrong if it takes nothing.
+        arrays: Objects and detections; what `spared` marks is not wrong if it takes nothing.
         num_categories: K.
         max_detections: Of an image and category, as many are looked at.
     """
-    found = entries.found.take(_by_group(entries.found))
+    found = arrays.found.take(_by_group(arrays.found))
     group = found.image * num_categories + found.category  # ascending
     rank = np.arange(len(group)) - np.searchsorted(group, group)
     found, rank = found.take(rank < max_detections), rank[rank < max_detections]
-    drawn = entries.drawn.take(np.lexsort((entries.drawn.category, entries.drawn.image)))
+    drawn = arrays.drawn.take(np.lexsort((arrays.drawn.category, arrays.drawn.image)))
     counted = ~drawn.is_crowd & within(drawn.area)
     hit = np.zeros((len(THRESHOLDS), len(SIZES), len(rank)), np.bool_)
     spared = ~within(found.area) | found.spared
@@ -99,7 +99,7 @@ def match(entries: Entries, num_categories: int, max_detections: int) -> Matches
     scene = _Scene(found, drawn, counted, hit, ignored)
     for groups in _groups(found, drawn, num_categories):
         scene.settle(groups)
-    return Matches(
+    return ObjectMatches(
         image=found.image,
         category=found.category,
         score=found.score,
@@ -109,7 +109,7 @@ def match(entries: Entries, num_categories: int, max_detections: int) -> Matches
         object_image=drawn.image,
         object_category=drawn.category,
         counted=counted,
-        num_images=entries.num_images,
+        num_images=arrays.num_images,
         num_categories=num_categories,
     )
 
@@ -158,8 +158,8 @@ class _Groups:
 class _Scene:
     """The sorted detections and objects, and the result being filled in."""
 
-    found: Detected
-    drawn: Drawn
+    found: DetectionArrays
+    drawn: GroundTruth
     counted: NDArray[np.bool_]
     hit: NDArray[np.bool_]
     ignored: NDArray[np.bool_]
@@ -205,12 +205,12 @@ def _most(
     return place, np.asarray(able.any(axis=-1))
 
 
-def _by_group(found: Detected) -> NDArray[np.int64]:
+def _by_group(found: DetectionArrays) -> NDArray[np.int64]:
     """Detections by image, category and falling score; of equal scores as they were entered."""
     return np.lexsort((-found.score, found.category, found.image))
 
 
-def _groups(found: Detected, drawn: Drawn, num_categories: int) -> Iterator[_Groups]:
+def _groups(found: DetectionArrays, drawn: GroundTruth, num_categories: int) -> Iterator[_Groups]:
     """Groups that have both, gathered by how many objects they have (1, 2, up to 4, 8, ...)."""
     runs = [_runs(some.image * num_categories + some.category) for some in (found, drawn)]
     _, ours, theirs = np.intersect1d(runs[0][0], runs[1][0], return_indices=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import torch
 
-from stages.evaluation.recognise import Look, load_model, region_features
+from stages.evaluation.recognise import PoolingConfig, load_model, region_features
 from stages.models.text_embeddings import embed_names
 from stages.text.templates import read_templates
 
@@ -51,7 +51,7 @@ def box_vectors(
     model: tuple[Path, Path],
     image: NDArray[np.uint8],
     boxes: NDArray[np.float32],
-    look: Look,
+    look: PoolingConfig,
     device: str,
 ) -> NDArray[np.float32]:
     """Features (R, D) of boxes of one image, as `rc featurize` makes them.

@@ -30,7 +30,7 @@ _TOGETHER: Final = 128  # regions embedded together: 100 MB of RoIAligned maps o
 
 
 @dataclass(frozen=True)
-class Look:
+class PoolingConfig:
     """How a model looks at boxes.
 
     Attributes:
@@ -116,7 +116,7 @@ def load_model(config: Path, weights: Path, device: str) -> Model:
 
 @torch.inference_mode()
 def region_features(
-    clip: Clip, image: NDArray[np.uint8], boxes: NDArray[np.float32], look: Look
+    clip: Clip, image: NDArray[np.uint8], boxes: NDArray[np.float32], look: PoolingConfig
 ) -> NDArray[np.float32]:
     """Features of the boxes of one image, not normalised.
 
@@ -136,7 +136,7 @@ def region_features(
 
 
 def _aligned(
-    clip: Clip, image: NDArray[np.uint8], boxes: NDArray[np.float32], look: Look
+    clip: Clip, image: NDArray[np.uint8], boxes: NDArray[np.float32], look: PoolingConfig
 ) -> list[torch.Tensor]:
     spec = clip.spec
     size = Size.parse(look.resize, spec.image_size)
@@ -148,7 +148,7 @@ def _aligned(
 
 
 def _cropped(
-    clip: Clip, image: NDArray[np.uint8], boxes: NDArray[np.float32], look: Look
+    clip: Clip, image: NDArray[np.uint8], boxes: NDArray[np.float32], look: PoolingConfig
 ) -> list[torch.Tensor]:
     spec, place = clip.spec, clip.logit_scale.device
     picture = Image.fromarray(image)
@@ -163,7 +163,7 @@ def _cropped(
 
 
 def _crop(
-    picture: Image.Image, box: NDArray[np.float32], side: int, look: Look
+    picture: Image.Image, box: NDArray[np.float32], side: int, look: PoolingConfig
 ) -> NDArray[np.uint8]:
     """(S, S, 3) of a box with its margin, as far as the picture reaches; at least a pixel."""
     x0, y0, x1, y1 = (float(value) for value in box)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from schemas.errors import ArtifactError, SourceError
+from schemas.errors import ArtifactError, OptionError, SourceError
 from stages.evaluation.coco_names import LISTS, SPLITS
 from stages.sources.files import digest_of, file_digest
 from stages.sources.names import read_names
@@ -144,3 +144,18 @@ def _is_names(value: Any) -> bool:
         and all(isinstance(name, str) and name for name in value)
         and len(set(value)) == len(value)
     )
+
+
+def split_names(path: Path, split: str) -> tuple[str, ...]:
+    """The names of one split of a file, or of "all" of them, each once, in the file's order.
+
+    Raises:
+        SourceError: If the file holds no splits.
+        OptionError: If it has no such split.
+    """
+    splits = read_splits(path)
+    if split == "all":
+        return tuple(dict.fromkeys(name for names in splits.values() for name in names))
+    if split not in splits:
+        raise OptionError(f"{path} has no split '{split}'; choose {', '.join([*splits, 'all'])}")
+    return splits[split]

@@ -6,12 +6,11 @@ gives its tensors. Only `create_clip` with a tag ever uses the network.
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING
 
 import torch
 
-from schemas.errors import SourceError
+from stages.models.cache import load_once
 from stages.models.create import create_clip
 from stages.models.device import resolve
 from stages.models.network import Clip
@@ -32,8 +31,7 @@ def load_clip(config: Path, weights: Path, device: str) -> Clip:
     Raises:
         SourceError: If the files are missing, damaged, or do not fit each other.
     """
-    place = str(resolve(device))
-    return _load_once(config, weights, place, _stamp(config), _stamp(weights))
+    return load_once(_read_frozen, config, weights, device)
 
 
 def read_clip(config: Path, weights: Path, device: str = "cpu") -> Clip:
@@ -53,14 +51,5 @@ def save_clip(clip: Clip, config: Path, weights: Path, dtype: str = "float32") -
     write_state(clip.network.state_dict(), weights, getattr(torch, dtype))
 
 
-@functools.lru_cache(maxsize=4)  # a teacher, a student, and one to compare each with
-def _load_once(config: Path, weights: Path, device: str, *_: tuple[int, int]) -> Clip:
+def _read_frozen(config: Path, weights: Path, device: str) -> Clip:
     return read_clip(config, weights, device).requires_grad_(False)
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    try:
-        found = path.stat()
-    except OSError as error:
-        raise SourceError(f"{path} is missing: the model cannot be loaded without it") from error
-    return found.st_mtime_ns, found.st_size

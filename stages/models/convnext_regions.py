@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from schemas.errors import SourceError
-from stages.models.region_tower import align, at_least
+from stages.models.region_tower import at_least, roi_align
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -52,7 +52,7 @@ class ConvNeXtRegions:
 
     def crop(self, feature_map: torch.Tensor, boxes: Sequence[torch.Tensor]) -> torch.Tensor:
         """See `RegionTower.crop`: (N, C, cells, cells)."""
-        return align(feature_map, boxes, self.cells, self.stride)
+        return roi_align(feature_map, boxes, self.cells, self.stride)
 
     def embed(self, crops: torch.Tensor) -> torch.Tensor:
         """See `RegionTower.embed`: pooling, norm and projection of the tower's own head."""

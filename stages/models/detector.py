@@ -11,7 +11,6 @@ computes them: cosine to each category's text over the temperature, background e
 
 from __future__ import annotations
 
-import functools
 import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +21,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from schemas.errors import SourceError
 from stages.models.box_deltas import WEIGHTS, decode
+from stages.models.cache import load_once
 from stages.models.clip import Clip, Spec
 from stages.models.device import resolve
 from stages.models.weights import load_state, read_state, write_state
@@ -241,8 +241,7 @@ def load_detector(config: Path, weights: Path, device: str) -> Detector:
     Raises:
         SourceError: If the files are missing, damaged, or do not fit each other.
     """
-    place = str(resolve(device))
-    return _load_once(config, weights, place, _stamp(config), _stamp(weights))
+    return load_once(_read_frozen, config, weights, device)
 
 
 def is_detector(config: Path) -> bool:
@@ -262,14 +261,5 @@ def _state(detector: Detector) -> dict[str, torch.Tensor]:
     return clip | {_HEAD + name: v for name, v in detector.layers.state_dict().items()}
 
 
-@functools.lru_cache(maxsize=2)
-def _load_once(config: Path, weights: Path, device: str, *_: tuple[int, int]) -> Detector:
+def _read_frozen(config: Path, weights: Path, device: str) -> Detector:
     return read_detector(config, weights, device).requires_grad_(False)
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    try:
-        found = path.stat()
-    except OSError as error:
-        raise SourceError(f"{path} is missing: the detector cannot be loaded") from error
-    return found.st_mtime_ns, found.st_size

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch.nn import functional as F  # noqa: N812
-from torchvision.ops import roi_align
+from torchvision import ops
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -42,7 +42,7 @@ class RegionTower(Protocol):
         ...
 
 
-def align(
+def roi_align(
     feature_map: torch.Tensor, boxes: Sequence[torch.Tensor], cells: int, stride: int
 ) -> torch.Tensor:
     """RoIAlign with half-pixel centres and as many samples a bin as it has cells.
@@ -59,7 +59,7 @@ def align(
     exact = feature_map if feature_map.dtype == torch.float64 else feature_map.float()
     with torch.autocast(feature_map.device.type, enabled=False):
         placed = [b.to(exact) for b in boxes]
-        crops: torch.Tensor = roi_align(
+        crops: torch.Tensor = ops.roi_align(
             exact, placed, cells, spatial_scale=1 / stride, sampling_ratio=-1, aligned=True
         )
     return crops

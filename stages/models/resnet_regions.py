@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from stages.models.region_tower import align, at_least
+from stages.models.region_tower import at_least, roi_align
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -43,7 +43,7 @@ class ResNetRegions:
 
     def crop(self, feature_map: torch.Tensor, boxes: Sequence[torch.Tensor]) -> torch.Tensor:
         """See `RegionTower.crop`: (N, C, cells, cells)."""
-        return align(feature_map, boxes, self.cells, self.stride)
+        return roi_align(feature_map, boxes, self.cells, self.stride)
 
     def embed(self, crops: torch.Tensor) -> torch.Tensor:
         """See `RegionTower.embed`: layer4, then the mean token's attention."""

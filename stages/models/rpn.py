@@ -9,7 +9,6 @@ Source: Faster R-CNN (arXiv:1506.01497); torchvision's `RegionProposalNetwork`.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -18,7 +17,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812  # the name all of torch's users know
 from torchvision.models.detection.rpn import RPNHead
 
-from schemas.errors import SourceError
+from stages.models.cache import load_once
 from stages.models.device import resolve
 from stages.models.preprocess import Prepared, Size, prepare
 from stages.models.rpn_anchors import anchors_on
@@ -144,25 +143,16 @@ def load_rpn(config: Path, weights: Path, device: str) -> Rpn:
     Raises:
         SourceError: If a file is missing or damaged, or the two do not fit each other.
     """
-    return _load_once(config, weights, str(resolve(device)), _stamp(config), _stamp(weights))
+    return load_once(_read_frozen, config, weights, device)
 
 
-@lru_cache(maxsize=1)
-def _load_once(config: Path, weights: Path, device: str, *_: tuple[int, int]) -> Rpn:
+def _read_frozen(config: Path, weights: Path, device: str) -> Rpn:
     rpn = Rpn(read_spec(config))
     state = read_state(weights)
     if not rpn.spec.constant_statistics:
         require_trained_statistics(state, str(weights))
     load_state(rpn, state, str(weights))
-    return rpn.eval().requires_grad_(False).to(device)
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    try:
-        found = path.stat()
-    except OSError as error:
-        raise SourceError(f"{path} is missing: no proposals can be made without it") from error
-    return found.st_mtime_ns, found.st_size
+    return rpn.eval().requires_grad_(False).to(resolve(device))
 
 
 def _by_place(maps: torch.Tensor, each: int) -> torch.Tensor:

@@ -28,7 +28,7 @@ IGNORED: Final = -1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Teaching:
+class AnchorTargets:
     """Which anchors count, and how many.
 
     Attributes:
@@ -47,7 +47,7 @@ class Teaching:
 
 
 def assign(
-    anchors: torch.Tensor, objects: torch.Tensor, teaching: Teaching
+    anchors: torch.Tensor, objects: torch.Tensor, teaching: AnchorTargets
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """What each anchor is.
 
@@ -75,14 +75,14 @@ def assign(
     return kinds, owner
 
 
-def draw(kinds: torch.Tensor, teaching: Teaching) -> tuple[torch.Tensor, torch.Tensor]:
+def draw(kinds: torch.Tensor, teaching: AnchorTargets) -> tuple[torch.Tensor, torch.Tensor]:
     """Indices of anchors to learn from: objects and background; draws from torch's generator."""
     objects = _some(kinds == OBJECT, int(teaching.anchors * teaching.positive))
     return objects, _some(kinds == BACKGROUND, teaching.anchors - len(objects))
 
 
 def losses(
-    levels: Sequence[Level], objects: Sequence[torch.Tensor], teaching: Teaching
+    levels: Sequence[Level], objects: Sequence[torch.Tensor], teaching: AnchorTargets
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Objectness and box losses of a batch.
 

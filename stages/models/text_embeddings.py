@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 import torch
 from torch.nn import functional as F  # noqa: N812
 
+from stages.models.text_encoding import encode_trimmed
 from stages.text.templates import clean, fill
-from stages.training.texts import encode_trimmed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

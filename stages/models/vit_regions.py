@@ -24,7 +24,7 @@ from open_clip.transformer import ResidualAttentionBlock
 from torch.nn import functional as F  # noqa: N812
 
 from schemas.errors import SourceError
-from stages.models.region_tower import align
+from stages.models.region_tower import roi_align
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -70,7 +70,7 @@ class ViTRegions:
 
     def crop(self, feature_map: torch.Tensor, boxes: Sequence[torch.Tensor]) -> torch.Tensor:
         """See `RegionTower.crop`: (N, E), the mean token of each region."""
-        return align(feature_map, boxes, 1, self.stride).flatten(1)
+        return roi_align(feature_map, boxes, 1, self.stride).flatten(1)
 
     def embed(self, crops: torch.Tensor) -> torch.Tensor:
         """See `RegionTower.embed`."""

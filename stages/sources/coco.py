@@ -16,18 +16,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from schemas.errors import SourceError
+from stages.sources.caption_fields import captions_of, distinct
 from stages.sources.files import digest_of, file_digest, load_image_file
 from stages.sources.record import (
     DEFAULTS,
-    Drawn,
     Problem,
     Record,
     Refusal,
     Slice,
+    SourceObject,
     SourceOptions,
     cut,
 )
-from stages.sources.texts import captions_of, distinct
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -46,7 +46,7 @@ class Split:
 
 
 @dataclass(slots=True)
-class _Image:
+class _CocoImage:
     """What all JSON files together say about one image file."""
 
     split: Split
@@ -54,7 +54,7 @@ class _Image:
     size: int
     repeated: bool = False
     captions: list[str] = field(default_factory=list)
-    objects: list[Drawn] = field(default_factory=list)
+    objects: list[SourceObject] = field(default_factory=list)
     problems: list[tuple[str, str]] = field(default_factory=list)
 
     @property
@@ -65,7 +65,7 @@ class _Image:
 
 
 @dataclass(frozen=True)
-class Coco:
+class CocoSource:
     """Splits in order of their names; images in order of their ids."""
 
     splits: tuple[Split, ...]
@@ -99,7 +99,7 @@ class Coco:
             yield Record(
                 image_id=image.image_id,
                 uri=str(Path(image.split.folder, image.file_name)),
-                load=_Loader(image),
+                load=_CocoLoader(image),
                 split=image.split.name,
                 captions=distinct(image.captions),
                 objects=tuple(image.objects),
@@ -107,7 +107,7 @@ class Coco:
             )
 
     @cached_property
-    def _images(self) -> list[_Image]:
+    def _images(self) -> list[_CocoImage]:
         found = [image for split in self.splits for image in _images_of(split)]
         found.sort(key=lambda image: (image.image_id, image.file_name))
         for before, image in pairwise(found):
@@ -116,10 +116,10 @@ class Coco:
 
 
 @dataclass(frozen=True, slots=True)
-class _Loader:
+class _CocoLoader:
     """Reads one image file, or says why not."""
 
-    image: _Image
+    image: _CocoImage
 
     def __call__(self) -> bytes:
         if self.image.repeated:
@@ -196,21 +196,21 @@ def _wanted(splits: tuple[Split, ...], wanted: Sequence[str]) -> tuple[Split, ..
     return tuple(split for split in splits if not wanted or split.name in wanted)
 
 
-def _images_of(split: Split) -> list[_Image]:
-    images: dict[str, _Image] = {}
+def _images_of(split: Split) -> list[_CocoImage]:
+    images: dict[str, _CocoImage] = {}
     for path in split.jsons:
         _add(images, split, path)
     return list(images.values())
 
 
-def _add(images: dict[str, _Image], split: Split, path: str) -> None:
+def _add(images: dict[str, _CocoImage], split: Split, path: str) -> None:
     """Add what one JSON file says to `images`, which is keyed by file name."""
     content = _load(path)
-    by_id: dict[Any, _Image] = {}
+    by_id: dict[Any, _CocoImage] = {}
     for entry in content["images"]:
         name = _file_name(entry, path)
         if name not in images:
-            images[name] = _Image(split, name, _size(Path(split.folder, name)))
+            images[name] = _CocoImage(split, name, _size(Path(split.folder, name)))
         by_id[entry.get("id")] = images[name]
     categories = {c.get("id"): str(c.get("name")) for c in content.get("categories", ())}
     for number, entry in enumerate(content.get("annotations", ())):
@@ -220,7 +220,7 @@ def _add(images: dict[str, _Image], split: Split, path: str) -> None:
 
 
 def _annotate(
-    image: _Image, entry: Mapping[str, Any], categories: Mapping[Any, str], where: str
+    image: _CocoImage, entry: Mapping[str, Any], categories: Mapping[Any, str], where: str
 ) -> None:
     """Add one annotation to its image: a caption, a box, or the reason why neither."""
     if "bbox" in entry:
@@ -238,11 +238,11 @@ def _annotate(
             image.problems.append((refusal.reason, f"{where}: {refusal.detail}"))
 
 
-def _drawn(entry: Mapping[str, Any], category: str) -> Drawn:
+def _drawn(entry: Mapping[str, Any], category: str) -> SourceObject:
     x, y, width, height = (float(value) for value in entry["bbox"])
     area = entry.get("area")
     known = isinstance(area, int | float) and math.isfinite(area)
-    return Drawn(
+    return SourceObject(
         category,
         (x, y, x + width, y + height),
         float(area) if known and area is not None else None,

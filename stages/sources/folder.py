@@ -13,9 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from schemas.errors import SourceError
-from stages.sources.files import digest_of, file_digest, is_image, load_image_file
-from stages.sources.record import DEFAULTS, Problem, Record, Refusal, Slice, SourceOptions, cut
-from stages.sources.texts import (
+from stages.sources.caption_fields import (
     CAPTION_COLUMNS,
     IMAGE_COLUMNS,
     TABLE_SUFFIXES,
@@ -24,13 +22,15 @@ from stages.sources.texts import (
     distinct,
     table_rows,
 )
+from stages.sources.files import digest_of, file_digest, is_image, load_image_file
+from stages.sources.record import DEFAULTS, Problem, Record, Refusal, Slice, SourceOptions, cut
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 
 @dataclass(slots=True)
-class _Image:
+class _FolderImage:
     """One file, or the name of one that a table mentions and nobody has."""
 
     name: str
@@ -41,7 +41,7 @@ class _Image:
 
 
 @dataclass(frozen=True)
-class Folder:
+class FolderSource:
     """Images below `root`, in order of their names; only `files` if some are given."""
 
     root: str
@@ -84,8 +84,8 @@ class Folder:
             )
 
     @cached_property
-    def _images(self) -> list[_Image]:
-        found = {name: _Image(name, size) for name, size in self._walk()}
+    def _images(self) -> list[_FolderImage]:
+        found = {name: _FolderImage(name, size) for name, size in self._walk()}
         if self.table:
             _caption(found, self.root, self.table)
         images = [found[name] for name in sorted(found)]
@@ -123,7 +123,7 @@ def find_table(root: str) -> str | None:
     return str(tables[0]) if tables else None
 
 
-def _caption(images: dict[str, _Image], root: str, table: str) -> None:
+def _caption(images: dict[str, _FolderImage], root: str, table: str) -> None:
     """Add the captions and splits of the table to `images`, which is keyed by name."""
     resolve = _Resolver(root, table, images)
     for row in table_rows(table):
@@ -134,10 +134,10 @@ def _caption(images: dict[str, _Image], root: str, table: str) -> None:
         if not isinstance(row[named], str) or not row[named].strip():
             continue
         name = resolve(row[named].strip())
-        _describe(images.setdefault(name, _Image(name, -1)), row)
+        _describe(images.setdefault(name, _FolderImage(name, -1)), row)
 
 
-def _describe(image: _Image, row: Mapping[str, Any]) -> None:
+def _describe(image: _FolderImage, row: Mapping[str, Any]) -> None:
     split = column(row, ("split",))
     if split and row[split] and image.split is None:
         image.split = str(row[split])
@@ -151,7 +151,7 @@ def _describe(image: _Image, row: Mapping[str, Any]) -> None:
 class _Resolver:
     """From a name as a table writes it to a name below the root."""
 
-    def __init__(self, root: str, table: str, images: Mapping[str, _Image]) -> None:
+    def __init__(self, root: str, table: str, images: Mapping[str, _FolderImage]) -> None:
         self.root, self.images = Path(root), images
         beside = Path(table).parent
         inside = beside.is_relative_to(self.root)

@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas.errors import SourceError
+from stages.sources.caption_fields import CAPTION_COLUMNS, captions_of, column, distinct
 from stages.sources.files import digest_of, file_digest, labels, open_file, stamp
 from stages.sources.record import DEFAULTS, Problem, Record, Refusal, Slice, SourceOptions, cut
-from stages.sources.texts import CAPTION_COLUMNS, captions_of, column, distinct
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ _ROWS: Final = 32  # rows decoded at once
 
 
 @dataclass(frozen=True)
-class ParquetImages:
+class ParquetSource:
     """Files in the order given, images in order of their rows."""
 
     files: tuple[str, ...]
@@ -120,7 +120,7 @@ def _record(image_id: str, uri: str, row: int, values: dict[str, Any]) -> Record
     return Record(
         image_id=image_id,
         uri=uri,
-        load=_Loader(values["image"]),
+        load=_ParquetLoader(values["image"]),
         member=str(row),
         captions=distinct(texts),
         problems=problems,
@@ -128,7 +128,7 @@ def _record(image_id: str, uri: str, row: int, values: dict[str, Any]) -> Record
 
 
 @dataclass(frozen=True, slots=True)
-class _Loader:
+class _ParquetLoader:
     """The bytes of one cell, or why there are none."""
 
     value: Any

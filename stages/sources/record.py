@@ -40,7 +40,7 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class SourceObject:
     """An object as the source has it: any box, even an impossible one.
 
     Attributes:
@@ -80,7 +80,7 @@ class Record:
     member: str | None = None
     offset: int | None = None
     captions: Sequence[str] = ()
-    objects: Sequence[Drawn] = ()
+    objects: Sequence[SourceObject] = ()
     problems: Sequence[Problem] = ()
     referable: bool = True
 

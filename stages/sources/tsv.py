@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 import numpy as np
 
 from schemas.errors import SourceError
+from stages.sources.caption_fields import captions_in, distinct
 from stages.sources.files import (
     digest_of,
     file_digest,
@@ -36,7 +37,6 @@ from stages.sources.record import (
     SourceOptions,
     cut,
 )
-from stages.sources.texts import captions_in, distinct
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,7 +50,7 @@ _TEXT_WORDS: Final = ("captions", "caption", "texts", "text")
 
 
 @dataclass(frozen=True)
-class Tsv:
+class TsvSource:
     """Image files in the order given, each with its caption file or none."""
 
     files: tuple[tuple[str, str | None], ...]
@@ -95,7 +95,7 @@ class Tsv:
                 yield Record(
                     image_id=image_id,
                     uri=uri,
-                    load=_Loader(payload, row in repeated),
+                    load=_TsvLoader(payload, row in repeated),
                     member=str(row),
                     offset=int(starts[row]),
                     captions=found,
@@ -151,7 +151,7 @@ def read_row(uri: str, offset: int) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class _Loader:
+class _TsvLoader:
     """The decoded image of one row, or why there is none."""
 
     payload: bytes

@@ -15,6 +15,7 @@ from functools import lru_cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
+from stages.sources.caption_fields import captions_in_json, captions_of, distinct
 from stages.sources.files import (
     LARGEST,
     digest_of,
@@ -27,7 +28,6 @@ from stages.sources.files import (
     stamp,
 )
 from stages.sources.record import Problem, Record, Refusal, Slice
-from stages.sources.texts import captions_in_json, captions_of, distinct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -38,7 +38,7 @@ _DAMAGE: Final = (tarfile.TarError, OSError, EOFError, zlib.error, ValueError, O
 
 
 @dataclass(frozen=True)
-class WebDataset:
+class WebDatasetSource:
     """Tars in the order given; local or remote, gzipped ones included."""
 
     tars: tuple[str, ...]

@@ -15,7 +15,7 @@ import torch
 from torchvision.ops import box_iou
 
 from stages.models.preprocess import pad_batch
-from stages.training.stream import generator
+from stages.seeds import generator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -111,7 +111,7 @@ def sample(
 
 
 @dataclass(frozen=True)
-class SceneLook:
+class SceneTransform:
     """Makes pixels and regions of a scene; draws follow from seed, epoch, part, image and copy.
 
     Attributes:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from stages.training.stream import Stream, groups
+from stages.training.dataset import ShuffledDataset, groups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -114,7 +114,7 @@ class Scenes(Sequence[Scene]):
 
 
 @dataclass(frozen=True)
-class Repeating(Stream[Scene]):
+class Repeating(ShuffledDataset[Scene]):
     """A stream in which scenes with rare categories come more often than once an epoch."""
 
     read: Callable[[Part], Scenes]

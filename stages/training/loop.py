@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 
 from schemas.errors import StageError
+from stages.seeds import generator
 from stages.training import checkpoints
-from stages.training.stream import generator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
     from pathlib import Path
 
-    from stages.training.course import Course
+    from stages.training.config import TrainingConfig
 
 Position = tuple[int, int]  # epoch, and how many samples of it were used
 Row = dict[str, Any]  # step, images, learning_rate, and what the learner reports
@@ -46,7 +46,7 @@ class Learner(Protocol):
         ...
 
 
-class Feed(Protocol):
+class Loader(Protocol):
     """Where batches come from; never ends."""
 
     def batches(self, start: Position) -> Iterator[tuple[Sized, Position]]:
@@ -55,7 +55,7 @@ class Feed(Protocol):
 
 
 @dataclass
-class _Journal:
+class _TrainingState:
     """Where a run stands; everything of a checkpoint but tensors."""
 
     step: int = 0
@@ -79,17 +79,17 @@ class _Journal:
 
 def fit(
     learner: Learner,
-    feed: Feed,
-    course: Course,
+    loader: Loader,
+    config: TrainingConfig,
     checkpoint: Path | None = None,
     watch: Callable[[int, Sequence[Row]], None] = lambda steps, rows: None,
 ) -> list[Row]:
-    """Train to the end of `course`, from `checkpoint` if it exists.
+    """Train to the end of `config`, from `checkpoint` if it exists.
 
     Args:
         learner: Trained in place.
-        feed: Its batches.
-        course: How.
+        loader: Its batches.
+        config: How.
         checkpoint: File to keep the run in; None to keep none.
         watch: Told how many steps were just done, and the rows closed with them.
 
@@ -99,54 +99,56 @@ def fit(
     Raises:
         StageError: If the loss is not a finite number; names the step.
     """
-    optimiser = course.optimisation.optimiser(learner.module.parameters())
-    journal = _resume(checkpoint, learner, optimiser)
-    if journal.step:
-        watch(journal.step, journal.rows)
-    batches = feed.batches(journal.position)
-    while journal.step < course.steps:
-        batch, journal.position = next(batches)
-        known = len(journal.rows)
-        _step(learner, optimiser, batch, course, journal)
-        if checkpoint and journal.step % course.checkpoint_every == 0:
-            _save(checkpoint, learner, optimiser, journal)
-        watch(1, journal.rows[known:])
-    return journal.rows
+    optimiser = config.optimisation.optimiser(learner.module.parameters())
+    state = _resume(checkpoint, learner, optimiser)
+    if state.step:
+        watch(state.step, state.rows)
+    batches = loader.batches(state.position)
+    while state.step < config.steps:
+        batch, state.position = next(batches)
+        known = len(state.rows)
+        _step(learner, optimiser, batch, config, state)
+        if checkpoint and state.step % config.checkpoint_every == 0:
+            _save(checkpoint, learner, optimiser, state)
+        watch(1, state.rows[known:])
+    return state.rows
 
 
 def _step(
     learner: Learner,
     optimiser: torch.optim.Optimizer,
     batch: Sized,
-    course: Course,
-    journal: _Journal,
+    config: TrainingConfig,
+    state: _TrainingState,
 ) -> None:
-    learning_rate = course.optimisation.learning_rate * course.schedule.factor(journal.step)
+    learning_rate = config.optimisation.learning_rate * config.schedule.factor(state.step)
     for group in optimiser.param_groups:
         group["lr"] = learning_rate
-    with _seeded(course.seed, journal.step, learner.module):
+    with _seeded(config.seed, state.step, learner.module):
         terms = learner.losses(batch)
-        _descend(terms.get("loss"), optimiser, course)
-    journal.step += 1
-    journal.images += len(batch)
+        _descend(terms.get("loss"), optimiser, config)
+    state.step += 1
+    state.images += len(batch)
     values = {name: float(term.detach()) for name, term in terms.items()}
     if not math.isfinite(values.get("loss", 0.0)):
         raise StageError(
-            f"the loss became {values['loss']} at step {journal.step}; lower --learning-rate "
+            f"the loss became {values['loss']} at step {state.step}; lower --learning-rate "
             f"or use --precision float32"
         )
     readings = learner.after_step()
-    journal.add(values)
-    if journal.step % course.log_every == 0 or journal.step == course.steps:
-        journal.close(learning_rate, readings)
+    state.add(values)
+    if state.step % config.log_every == 0 or state.step == config.steps:
+        state.close(learning_rate, readings)
 
 
-def _descend(loss: torch.Tensor | None, optimiser: torch.optim.Optimizer, course: Course) -> None:
+def _descend(
+    loss: torch.Tensor | None, optimiser: torch.optim.Optimizer, config: TrainingConfig
+) -> None:
     if loss is None:
         return
     optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
-    course.optimisation.limit([p for g in optimiser.param_groups for p in g["params"]])
+    config.optimisation.limit([p for g in optimiser.param_groups for p in g["params"]])
     optimiser.step()
 
 
@@ -165,22 +167,22 @@ def _seeded(seed: int, step: int, module: torch.nn.Module) -> Iterator[None]:
 
 def _resume(
     checkpoint: Path | None, learner: Learner, optimiser: torch.optim.Optimizer
-) -> _Journal:
-    state = checkpoints.load(checkpoint) if checkpoint else None
-    if state is None:
-        return _Journal()
-    learner.module.load_state_dict(state["module"], strict=False)
-    optimiser.load_state_dict(state["optimiser"])
-    journal: dict[str, Any] = state["journal"]
-    return _Journal(**{**journal, "position": tuple(journal["position"])})
+) -> _TrainingState:
+    saved = checkpoints.load(checkpoint) if checkpoint else None
+    if saved is None:
+        return _TrainingState()
+    learner.module.load_state_dict(saved["module"], strict=False)
+    optimiser.load_state_dict(saved["optimiser"])
+    state: dict[str, Any] = saved["state"]
+    return _TrainingState(**{**state, "position": tuple(state["position"])})
 
 
 def _save(
-    checkpoint: Path, learner: Learner, optimiser: torch.optim.Optimizer, journal: _Journal
+    checkpoint: Path, learner: Learner, optimiser: torch.optim.Optimizer, state: _TrainingState
 ) -> None:
-    state = {
+    tensors = {
         "module": checkpoints.changing(learner.module),
         "optimiser": optimiser.state_dict(),
-        "journal": asdict(journal),
+        "state": asdict(state),
     }
-    checkpoints.save(checkpoint, state)
+    checkpoints.save(checkpoint, tensors)

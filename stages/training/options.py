@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stages.base import Part
-    from stages.training.course import Course
-    from stages.training.stream import Stream
+    from stages.training.config import TrainingConfig
+    from stages.training.dataset import ShuffledDataset
 
     Watch = Callable[[int, Sequence[Mapping[str, Any]]], None]
 
@@ -56,7 +56,7 @@ class TrainingStage(Stage):
     tensorboard: str | None = option(None, "folder for TensorBoard's events", recipe=False)
 
     unit: ClassVar[str] = "percent"
-    gang: ClassVar[bool] = True
+    single_task: ClassVar[bool] = True
 
     def recipe(self) -> dict[str, Any]:
         """See `Stage.recipe`: epochs decide nothing where steps are given."""
@@ -67,19 +67,19 @@ class TrainingStage(Stage):
         """See `Stage.total`: a run is a hundred percent."""
         return 100
 
-    def num_steps(self, stream: Stream[Any]) -> int:
+    def num_steps(self, dataset: ShuffledDataset[Any]) -> int:
         """Optimiser steps of the whole run."""
         if self.steps is not None:
             return self.steps
-        return max(1, math.ceil(self.epochs * len(stream) / self.images_per_batch))
+        return max(1, math.ceil(self.epochs * len(dataset) / self.images_per_batch))
 
-    def course(self, steps: int) -> Course:
+    def config(self, steps: int) -> TrainingConfig:
         """The run that the options ask for."""
-        from stages.training.course import Course
+        from stages.training.config import TrainingConfig
         from stages.training.optimisers import Optimisation
         from stages.training.schedule import Schedule
 
-        return Course(
+        return TrainingConfig(
             steps=steps,
             optimisation=Optimisation(
                 kind=self.optimiser,

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn import functional as F  # noqa: N812  # the name all of torch's users know
 
-from stages.losses import image_text_contrastive
+from stages.models.text_encoding import encode_trimmed
+from stages.seeds import generator
+from stages.training.losses import image_text_contrastive
 from stages.training.precision import autocast
 from stages.training.ranks import gathered
 from stages.training.region_batches import one_caption
-from stages.training.stream import generator
-from stages.training.texts import encode_trimmed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -45,7 +45,7 @@ class PairBatch:
 
 
 @dataclass(frozen=True)
-class PairLook:
+class PairTransform:
     """Makes pixels and a caption of a sample; draws follow from seed, epoch, part and image.
 
     Attributes:

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from stages.models.preprocess import pad_batch
-from stages.text.mirrored import mirrored
-from stages.training.stream import generator
+from stages.seeds import generator
+from stages.text.mirroring import mirrored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class RegionView:
     """An image as a step sees it: its pixels (3, h, w), regions and boxes in them, one caption."""
 
     pixels: torch.Tensor
@@ -60,8 +60,8 @@ class RegionBatch:
 
 
 @dataclass(frozen=True)
-class Look:
-    """Makes a `Seen` of a sample; what is drawn follows from seed, epoch, part and image.
+class RegionTransform:
+    """Makes a `RegionView` of a sample; what is drawn follows from seed, epoch, part and image.
 
     Attributes:
         pixels: Decodes a row of images to (H, W, 3) uint8.
@@ -79,7 +79,7 @@ class Look:
     seed: int
     mirror: bool = False
 
-    def __call__(self, sample: Sample, epoch: int) -> Seen:
+    def __call__(self, sample: Sample, epoch: int) -> RegionView:
         """The sample as `epoch` sees it; it must have regions, if only none of them."""
         if sample.regions is None:
             raise ValueError(f"sample {sample.image['image_id']} was read without its regions")
@@ -89,7 +89,7 @@ class Look:
         caption = one_caption(sample.image, draw)
         if caption and self.mirror and view.flipped:
             caption = mirrored(caption)
-        return Seen(view.pixels, view.place(regions.boxes), regions, caption)
+        return RegionView(view.pixels, view.place(regions.boxes), regions, caption)
 
 
 def one_caption(image: Mapping[str, Any], draw: np.random.Generator) -> str | None:
@@ -98,7 +98,7 @@ def one_caption(image: Mapping[str, Any], draw: np.random.Generator) -> str | No
     return captions[int(draw.integers(len(captions)))] if captions else None
 
 
-def collate(seen: Sequence[Seen]) -> RegionBatch:
+def collate(seen: Sequence[RegionView]) -> RegionBatch:
     """One batch of several images: their kept regions, or all of them where none is kept."""
     sure = [_certain(one) for one in seen]
     seen = sure if any(len(one.boxes) for one in sure) else seen
@@ -118,7 +118,7 @@ def collate(seen: Sequence[Seen]) -> RegionBatch:
     )
 
 
-def _certain(seen: Seen) -> Seen:
+def _certain(seen: RegionView) -> RegionView:
     kept = seen.regions.kept
     if kept is None:
         return seen

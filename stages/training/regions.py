@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from schemas.errors import ArtifactError
 from schemas.pseudo_labels import PSEUDO_LABELS
-from stages.training.stream import groups
+from stages.training.dataset import groups
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -35,7 +35,7 @@ class Sample:
     regions: Regions | None = None
 
 
-class Captioned(Sequence[Sample]):
+class CaptionedImages(Sequence[Sample]):
     """The images of a part that have a caption, made one by one as they are asked for."""
 
     def __init__(self, part: Part) -> None:
@@ -57,7 +57,7 @@ class Captioned(Sequence[Sample]):
         return Sample(self._number, _row(self._images, int(self._rows[index])))
 
 
-class Labelled(Sequence[Sample]):
+class LabelledImages(Sequence[Sample]):
     """The images of a part that have a pseudo-label, or a caption if captions are wanted too."""
 
     def __init__(

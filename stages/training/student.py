@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional as F  # noqa: N812  # the name all of torch's users know
 
-from stages.losses import distillation, image_text_contrastive, region_text_contrastive
+from stages.models.text_encoding import FrozenTexts
+from stages.training.losses import distillation, image_text_contrastive, region_text_contrastive
 from stages.training.precision import autocast
 from stages.training.ranks import gathered, gathered_ids
-from stages.training.texts import FrozenTexts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmarks import kill
-from pipeline.recipe import Step
+from pipeline.recipes.recipe import Step
 from tests.pipeline.conftest import toy_verbs  # noqa: F401
 from tests.pipeline.helpers import command, make_all
 

@@ -7,13 +7,13 @@ import math
 import pytest
 import torch
 
-from stages.losses import (
+from stages.train import Train
+from stages.training.losses import (
     distillation,
     full_distillation,
     image_text_contrastive,
     region_text_contrastive,
 )
-from stages.train import Train
 from stages.training.student import Objective
 
 TEMPERATURE = 0.01

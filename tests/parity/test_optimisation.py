@@ -15,7 +15,7 @@ def published(**changes) -> Train:
 
 def test_item_17_sgd_moves_parameters_as_written_out() -> None:
     found = torch.nn.Parameter(torch.tensor([1.0, -2.0, 3.0], dtype=torch.float64))
-    optimiser = published().course(600_000).optimisation.optimiser([found])
+    optimiser = published().config(600_000).optimisation.optimiser([found])
     wanted, speed = found.detach().clone(), torch.zeros(3, dtype=torch.float64)
     for step in range(5):
         gradient = torch.tensor([0.3 * step, -1.0, 0.2], dtype=torch.float64)
@@ -27,10 +27,10 @@ def test_item_17_sgd_moves_parameters_as_written_out() -> None:
 
 
 def test_item_17_the_rate_warms_up_from_a_thousandth_and_drops_to_a_tenth_twice() -> None:
-    course = published().course(600_000)
+    config = published().config(600_000)
 
     def rate(step: int) -> float:
-        return course.optimisation.learning_rate * course.schedule.factor(step)
+        return config.optimisation.learning_rate * config.schedule.factor(step)
 
     assert rate(0) == pytest.approx(0.002 * 1e-3)
     for step in (1, 250, 999):  # linear from a thousandth to one
@@ -60,7 +60,7 @@ def test_item_17_the_drops_of_every_published_run_fall_on_their_step(steps, drop
 
 
 def test_item_17_each_parameters_own_norm_is_limited_to_5() -> None:
-    limits = published().course(600_000).optimisation
+    limits = published().config(600_000).optimisation
     assert (limits.clip, limits.clip_by) == (5.0, "parameter")
     small = torch.nn.Parameter(torch.zeros(3))
     large = torch.nn.Parameter(torch.zeros(2, 2))
@@ -73,7 +73,7 @@ def test_item_17_each_parameters_own_norm_is_limited_to_5() -> None:
 
 
 def test_item_17_one_limit_for_all_is_an_option() -> None:
-    limits = published(clip_by="total").course(10).optimisation
+    limits = published(clip_by="total").config(10).optimisation
     one, other = torch.nn.Parameter(torch.zeros(1)), torch.nn.Parameter(torch.zeros(1))
     one.grad, other.grad = torch.tensor([30.0]), torch.tensor([40.0])
     limits.limit([one, other])

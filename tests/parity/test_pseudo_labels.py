@@ -12,8 +12,8 @@ import torch
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.features import FEATURES
 from schemas.proposals import PROPOSALS
-from stages.concept_matching import match_concepts
 from stages.label import Label
+from stages.labelling.concept_matching import match_concepts
 from tests.in_memory import InMemory
 
 TEMPERATURE = 0.01

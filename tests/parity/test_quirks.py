@@ -14,10 +14,10 @@ from stages.evaluate import Evaluate
 from stages.label import Label
 from stages.models.preprocess import Size, prepare
 from stages.propose import Propose
-from stages.text.mirrored import mirrored
+from stages.text.mirroring import mirrored
 from stages.train import Train
 from stages.training.augment import MultiScale
-from stages.training.region_batches import Look
+from stages.training.region_batches import RegionTransform
 from stages.training.regions import Regions
 from stages.training.samples import Sample
 from tests.parity import nets
@@ -75,9 +75,12 @@ def test_item_29_a_caption_says_left_of_what_was_flipped_to_the_right(tmp_path) 
 
     def captions(*, mirror: bool) -> dict[bool, set[str | None]]:
         """Captions over some epochs, by whether the image was flipped."""
-        look, found = Look(lambda _: picture, augment, 10, "proposals", 0, mirror), {}
+        transform, found = (
+            RegionTransform(lambda _: picture, augment, 10, "proposals", 0, mirror),
+            {},
+        )
         for epoch in range(12):
-            seen = look(Sample(0, image, regions), epoch)
+            seen = transform(Sample(0, image, regions), epoch)
             found.setdefault(torch.equal(seen.pixels, plain.flip(2)), set()).add(seen.caption)
         return found
 

@@ -13,7 +13,7 @@ from stages.evaluation.protocols import PRESETS
 from stages.evaluation.scores import Detections, combine, cosines, probabilities, select
 from stages.evaluation.suppression import SoftNms
 from stages.models.detector import Detector, Head
-from stages.selection import Selection
+from stages.proposals.selection import Selection
 from tests.parity import nets
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stages.evaluation.average_precision import count_precision
-from stages.evaluation.ledger import Ledger
+from stages.evaluation.detection_records import DetectionRecords
 from stages.evaluation.vocabulary import Vocabulary
 from tests.parity.test_scores import iou
 
@@ -56,22 +56,22 @@ def precision_at_recalls(objects: list, detections: list, category: int) -> np.n
 @pytest.mark.parametrize("seed", range(3))
 def test_item_26_ap50_of_a_split_is_the_mean_over_recalls_and_its_categories(seed: int) -> None:
     objects, detections = world(seed)
-    ledger = Ledger()
+    records = DetectionRecords()
     for image in range(IMAGES):
-        ledger.add_image(100, 100, str(image))
+        records.add_image(100, 100, str(image))
         boxes = np.array([b for i, _, b in objects if i == image])
         kinds = [k for i, k, _ in objects if i == image]
         areas = [float((b[2] - b[0]) * (b[3] - b[1])) for b in boxes]
-        ledger.add_objects(boxes, kinds, areas, [False] * len(boxes))
+        records.add_objects(boxes, kinds, areas, [False] * len(boxes))
         said = [d for d in detections if d[0] == image]
-        ledger.add_detections(
+        records.add_detections(
             np.array([d[2] for d in said]),
             np.array([d[1] for d in said]),
             np.array([d[3] for d in said]),
         )
     names = tuple("abcde")
     vocabulary = Vocabulary(names, {"base": ("a", "b"), "novel": ("c", "d", "e")})
-    counted = count_precision(ledger, CATEGORIES, 100)
+    counted = count_precision(records, CATEGORIES, 100)
     found = {
         m.split: m.value
         for m in counted.metrics(vocabulary, with_recall=False)

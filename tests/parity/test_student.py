@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from stages.propose import Propose
+from stages.seeds import generator
 from stages.train import Train
-from stages.training.region_batches import RegionBatch, Seen, collate
+from stages.training.region_batches import RegionBatch, RegionView, collate
 from stages.training.regions import Regions
-from stages.training.stream import generator
 from stages.training.student import Objective, Student, make_trainable
 from tests.parity import nets, plain
 from tests.stages.training.two_ranks import averaged, on_two_ranks
@@ -217,11 +217,11 @@ def test_item_16_all_are_taken_where_there_are_fewer() -> None:
     assert sorted(drawn.concept_ids.tolist()) == list(range(40))
 
 
-def seen(kept: Sequence[bool], first: int) -> Seen:
+def seen(kept: Sequence[bool], first: int) -> RegionView:
     """An image whose regions are numbered from `first`, all labelled and drawn."""
     regions = replace(proposed(len(kept), range(len(kept))), kept=np.array(kept, dtype=bool))
     regions = replace(regions, concept_ids=np.arange(len(kept)) + first)
-    return Seen(torch.zeros(3, 8, 8), torch.from_numpy(regions.boxes), regions, None)
+    return RegionView(torch.zeros(3, 8, 8), torch.from_numpy(regions.boxes), regions, None)
 
 
 def test_item_10_unsure_regions_take_no_part_while_any_of_the_batch_is_sure() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from pipeline import inputs, runner
+from pipeline.execution import inputs, runner
 from pipeline.store.artifact import stream
 from tests.pipeline import toys
 

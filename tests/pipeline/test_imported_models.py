@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pytest
 
-from pipeline import inputs
+from pipeline.execution import inputs
 from pipeline.store import catalog
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.detectors import DETECTORS
@@ -43,7 +43,7 @@ class Import(Toy):
     reads: ClassVar[Mapping[str, Reads]] = {}
     writes: ClassVar[Table] = TEACHERS
     also_writes: ClassVar[tuple[Table, ...]] = tuple(TABLES.values())
-    gang: ClassVar[bool] = True
+    single_task: ClassVar[bool] = True
 
     def makes(self) -> Table:
         return TABLES[self.table]
@@ -69,7 +69,7 @@ class Finetune(Toy):
     version: ClassVar[int] = 1
     reads: ClassVar[Mapping[str, Reads]] = {"model": whole(STUDENTS, also=(TEACHERS, DETECTORS))}
     writes: ClassVar[Table] = DETECTORS
-    gang: ClassVar[bool] = True
+    single_task: ClassVar[bool] = True
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         yield DETECTORS.batch({column.name: [] for column in DETECTORS.columns})

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline import recipe, results
-from pipeline.comparison import Expectation
-from pipeline.drawing import NOTE, Drawing, draw
-from pipeline.results_picture import save_picture
+from pipeline.recipes import recipe, results_page
+from pipeline.recipes.expectations import judge, summary
+from pipeline.recipes.results_plot import save_picture
+from pipeline.recipes.synthetic_data import NOTE, SyntheticData, draw
+from pipeline.recipes.table_spec import Expectation
 from pipeline.verbs import VERBS
-from pipeline.verdicts import judge, summary
 from schemas.errors import SourceError
 from tests.pipeline.helpers import ROOT
 
@@ -106,15 +106,15 @@ def test_what_a_recipe_cannot_mean_is_a_sentence(tmp_path: Path, line: str, said
 
 
 def test_a_drawing_is_made_once_and_never_mistaken_for_another(tmp_path: Path) -> None:
-    one = Drawing("scenes", tmp_path / "w", "scenes", 2, 5)
+    one = SyntheticData("scenes", tmp_path / "w", "scenes", 2, 5)
     assert draw(one)
     assert json.loads((tmp_path / "w" / NOTE).read_text()) == one.told()
     assert not draw(one)
     with pytest.raises(SourceError, match="but the recipe asks for"):
-        draw(Drawing("scenes", tmp_path / "w", "scenes", 3, 5))
+        draw(SyntheticData("scenes", tmp_path / "w", "scenes", 3, 5))
     (tmp_path / "mine").mkdir()
     with pytest.raises(SourceError, match="no drawing of ours"):
-        draw(Drawing("scenes", tmp_path / "mine", "scenes", 3, 5))
+        draw(SyntheticData("scenes", tmp_path / "mine", "scenes", 3, 5))
 
 
 def test_a_verdict_follows_from_the_numbers() -> None:
@@ -164,14 +164,14 @@ def test_every_recipe_we_ship_can_be_loaded_and_its_stages_made(path: Path, tmp_
     loaded = recipe.load(path, given)
     assert loaded.steps
     for step in loaded.steps:
-        from pipeline.presets import fill
+        from pipeline.execution.presets import fill
 
         stage = VERBS[step.verb].load()
         stage(**fill(stage, step.options))
 
 
 def test_the_report_of_a_recipe_has_every_row(tmp_path: Path) -> None:
-    from pipeline.comparison import read_comparison
+    from pipeline.recipes.table_spec import read_comparison
 
     written = {
         "name": "t",
@@ -189,9 +189,9 @@ def test_the_report_of_a_recipe_has_every_row(tmp_path: Path) -> None:
         ("high", "top-1"): [5.0, 7.0],
         ("lost", "top-1"): [1, 2],
     }
-    measured = results.Measured(table, values)
-    told = results.Told("rc run x", {}, {"train": 3.0}, {"t": "pictures/t.png"})
-    page = results.page([measured], recipe.Recipe([], introduction="# Begin"), told)
+    measured = results_page.Measured(table, values)
+    told = results_page.RunInfo("rc run x", {}, {"train": 3.0}, {"t": "pictures/t.png"})
+    page = results_page.page([measured], recipe.Recipe([], introduction="# Begin"), told)
     assert page.startswith("# Begin")
     assert "| low | 1.5 ± 0.7 |" in page
     assert "yes: above low (+4.5" in page

@@ -29,7 +29,7 @@ from schemas.students import STUDENTS
 from schemas.table import as_matrix
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, each, option, whole
-from stages.region_boxes import RegionBoxes
+from stages.labelling.region_boxes import RegionBoxes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -194,7 +194,7 @@ class Pretrain(Toy):
     version: ClassVar[int] = 1
     reads: ClassVar[Mapping[str, Reads]] = {"images": each(IMAGES)}
     writes: ClassVar[Table] = TEACHERS
-    gang: ClassVar[bool] = True
+    single_task: ClassVar[bool] = True
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """One step takes one part; a checkpoint after each says where to go on."""
@@ -380,7 +380,7 @@ class Train(Toy):
         "teacher": whole(TEACHERS, also=(STUDENTS,)),
     }
     writes: ClassVar[Table] = STUDENTS
-    gang: ClassVar[bool] = True
+    single_task: ClassVar[bool] = True
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         self.trouble(part)

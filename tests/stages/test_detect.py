@@ -11,7 +11,7 @@ from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.detections import DETECTIONS
 from schemas.errors import ArtifactError, OptionError
 from stages.detect import Detect
-from stages.evaluation.recognise import Look, region_features
+from stages.evaluation.recognise import PoolingConfig, region_features
 from stages.evaluation.scores import boxes_of, combine, cosines, probabilities, select
 from stages.finetune import Finetune
 from stages.models.clip import load_clip
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tests.in_memory import InMemory
 
-LOOK = Look("roialign", "48x96", "bilinear", 0.0)
+LOOK = PoolingConfig("roialign", "48x96", "bilinear", 0.0)
 WORDS = ["a photo of a {}."]
 QUICK: dict[str, Any] = {"resize": "48x96", "device": "cpu", "threads": 1, "templates": "plain"}
 

@@ -18,7 +18,7 @@ from schemas.images import IMAGES
 from schemas.metrics import METRICS
 from schemas.proposals import PROPOSALS
 from stages.evaluate import Evaluate
-from stages.evaluation.recognise import Look, region_features
+from stages.evaluation.recognise import PoolingConfig, region_features
 from stages.models.clip import load_clip
 from stages.models.text_embeddings import embed_names
 from tests.in_memory import InMemory
@@ -273,8 +273,8 @@ def test_parts_are_examined_one_after_the_other_and_count_together(
     pieces = [
         InMemory({"images": images.slice(at, 2)}, tmp_path, files=part.files) for at in (0, 2, 4)
     ]
-    gang = InMemory({"images": images}, tmp_path, files=part.files, more=pieces)
-    assert evaluate(gang) == whole
+    single_task = InMemory({"images": images}, tmp_path, files=part.files, more=pieces)
+    assert evaluate(single_task) == whole
 
 
 def test_a_crop_is_the_box_made_square_for_the_image_encoder(
@@ -283,7 +283,7 @@ def test_a_crop_is_the_box_made_square_for_the_image_encoder(
     row = part.tables["images"].to_pylist()[0]
     picture = Image.open(row["uri"])
     box = (8, 16, 56, 40)
-    look = Look("crop", "none", "bicubic", margin=0.25)
+    look = PoolingConfig("crop", "none", "bicubic", margin=0.25)
     (found,) = region_features(clip, np.asarray(picture), np.float32([box]), look)
     crop = picture.crop((0, 10, 68, 46)).resize((64, 64), Image.Resampling.BICUBIC)  # 8 - 12 < 0
     pixels = torch.from_numpy(np.asarray(crop).copy()).permute(2, 0, 1)[None] / 255
@@ -300,7 +300,7 @@ def test_a_box_thinner_than_a_pixel_or_outside_can_still_be_cropped(
 ) -> None:
     image = np.asarray(Image.open(part.tables["images"]["uri"][0].as_py()))
     boxes = np.float32([[5, 5, 5.01, 5.01], [95.99, 0, 96, 96], [200, 200, 300, 300]])
-    found = region_features(clip, image, boxes, Look("crop", "none", "bilinear", 0.0))
+    found = region_features(clip, image, boxes, PoolingConfig("crop", "none", "bilinear", 0.0))
     assert found.shape == (3, clip.width)
     assert np.isfinite(found).all()
 
@@ -309,7 +309,7 @@ def test_many_boxes_are_the_same_as_few(part: InMemory, clip: Clip) -> None:
     image = np.asarray(Image.open(part.tables["images"]["uri"][0].as_py()))
     corner = rng.uniform(0, 60, (150, 2))
     boxes = np.concatenate([corner, corner + 20], axis=1).astype("f4")
-    look = Look("roialign", "native", "bilinear", 0.0)
+    look = PoolingConfig("roialign", "native", "bilinear", 0.0)
     together = region_features(clip, image, boxes, look)
     alone = region_features(clip, image, boxes[140:141], look)
     np.testing.assert_allclose(together[140:141], alone, rtol=1e-3, atol=1e-4)
@@ -322,7 +322,7 @@ def test_prompts_and_averaging_are_as_in_embed_concepts(part: InMemory, clip: Cl
     rows = part.tables["images"].to_pylist()
     embeddings = embed_names(clip, NAMES, protocol["templates"], "openai", 64).double()
     o = rows[0]["objects"][0]
-    look = Look("roialign", "none", "bilinear", 0.0)
+    look = PoolingConfig("roialign", "none", "bilinear", 0.0)
     box = np.float32([[o[c] for c in ("x0", "y0", "x1", "y1")]])
     (feature,) = region_features(clip, np.asarray(Image.open(rows[0]["uri"])), box, look)
     best = int((embeddings @ torch.from_numpy(feature).double()).argmax())

@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from pipeline.presets import fill
+from pipeline.execution.presets import fill
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.errors import ArtifactError, SourceError
 from schemas.proposals import PROPOSALS

@@ -11,11 +11,11 @@ import pytest
 from schemas.errors import OptionError, SourceError
 from schemas.proposals import PROPOSALS
 from stages.pixels import load_image
+from stages.proposals.batches import logit, probability
+from stages.proposals.recall import shares
+from stages.proposals.region_dump import DumpReader, DumpWriter
+from stages.proposals.selection import Selection
 from stages.propose import Propose
-from stages.proposing import logit, probability
-from stages.recall import shares
-from stages.region_dump import DumpReader, DumpWriter
-from stages.selection import Selection
 from tests.in_memory import InMemory
 from tests.stages import squares
 from tests.stages.models.tiny_rpn import saved, tiny_rpn

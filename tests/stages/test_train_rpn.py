@@ -12,8 +12,8 @@ from schemas.errors import OptionError, SourceError, StageError
 from schemas.rpns import RPNS
 from stages.models.rpn import load_rpn
 from stages.pixels import load_image
-from stages.recall import RecallCounts, shares
-from stages.selection import Selection
+from stages.proposals.recall import RecallCounts, shares
+from stages.proposals.selection import Selection
 from stages.train_rpn import TrainRpn
 from tests.stages import squares
 from tests.stages.models.tiny_rpn import saved, tiny_rpn

@@ -6,6 +6,6 @@ of JSON (`writing`), and what a server would compute is computed for every quest
 ask: concepts (`concepts`), regions like others (`likeness`), thresholds (`thresholds`).
 """
 
-from pipeline.gallery.folder.writing import Wanted, write_folder
+from pipeline.gallery.folder.writing import FolderRequest, write_folder
 
-__all__ = ["Wanted", "write_folder"]
+__all__ = ["FolderRequest", "write_folder"]

@@ -16,7 +16,7 @@ from pipeline.gallery.synonyms import directions
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pipeline.gallery.shelf import Row
+    from pipeline.gallery.connection_pool import Row
 
 _BLOCK: Final = 512  # concepts compared with all at a time
 _HISTOGRAMS: Final = """

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.gallery.folder.bundle import bundle
-from pipeline.plain import plain
+from pipeline.sql.json_values import json_value
 from schemas.errors import RCError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Draft:
         parsed as JSON: nothing that the store holds is run.
         """
         try:
-            told = plain(answer())
+            told = json_value(answer())
         except RCError as error:
             told = {"problem": str(error)}
         words = json.dumps(json.dumps(told, allow_nan=False))

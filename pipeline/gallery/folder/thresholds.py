@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from pipeline import sql
-from pipeline.what_if import DRAWN, JUDGED
+from pipeline.analysis.what_if import DRAWN, JUDGED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +49,7 @@ def grid(connection: Any) -> dict[str, Any]:
         step and levels; drawn (objects people drew), total (labels), and a list of LEVELS³ counts
         each, probability slowest and objectness fastest: labels, captioned (their concept is in a
         caption), known (their captions are known), on_objects, right (they name its category),
-        images, concepts, found (objects named rightly). See `pipeline.what_if.forecast`.
+        images, concepts, found (objects named rightly). See `pipeline.analysis.what_if.forecast`.
     """
     sql.keep(connection, "judged", JUDGED)
     levels = ", ".join(f"{_level(name)} AS {name}" for name in QUANTITIES)

@@ -10,12 +10,12 @@ from PIL import Image
 
 from pipeline import sql
 from pipeline.gallery import models, questions
+from pipeline.gallery.connection_pool import ConnectionPool
 from pipeline.gallery.folder.concepts import concept_pages
 from pipeline.gallery.folder.draft import Draft
 from pipeline.gallery.folder.likeness import Likeness
 from pipeline.gallery.folder.thresholds import grid
 from pipeline.gallery.media import SIDES, jpeg
-from pipeline.gallery.shelf import Shelf
 from pipeline.gallery.sides import side
 from pipeline.gallery.synonyms import synonyms
 from pipeline.store import catalog
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from pipeline.gallery.connection_pool import Row
     from pipeline.gallery.folder.likeness import Hit
-    from pipeline.gallery.shelf import Row
     from pipeline.progress import Reporter
     from pipeline.store.artifact import Artifact
 
@@ -48,7 +48,7 @@ ORDER BY image_id
 
 
 @dataclass(frozen=True)
-class Wanted:
+class FolderRequest:
     """What a folder shows.
 
     Attributes:
@@ -60,7 +60,7 @@ class Wanted:
     limit: int = 500
 
 
-def write_folder(root: Path, out: Path, wanted: Wanted, reporter: Reporter) -> int:
+def write_folder(root: Path, out: Path, wanted: FolderRequest, reporter: Reporter) -> int:
     """Write the gallery of a store as a folder that a browser opens from disk; how many images.
 
     Args:
@@ -81,7 +81,7 @@ def write_folder(root: Path, out: Path, wanted: Wanted, reporter: Reporter) -> i
         connection.register(_SHOWN, shown.select(["image_id"]))
         draft = Draft(folder)
         draft.pages()
-        writing = _Writing(Shelf(root, _SECONDS), connection, draft, address, shown)
+        writing = _Writing(ConnectionPool(root, _SECONDS), connection, draft, address, shown)
         writing.about_all()
         reporter.start("view", shown.num_rows, "images")
         try:
@@ -129,9 +129,14 @@ class _Writing:
     """
 
     def __init__(
-        self, shelf: Shelf, connection: Any, draft: Draft, address: str, shown: pa.Table
+        self,
+        connections: ConnectionPool,
+        connection: Any,
+        draft: Draft,
+        address: str,
+        shown: pa.Table,
     ) -> None:
-        self._shelf, self._connection, self._draft = shelf, connection, draft
+        self._pool, self._connection, self._draft = connections, connection, draft
         self._address, self._asked = address, {"labels": address}
         self._shown = shown
         self._ids: list[str] = shown.column("image_id").to_pylist()
@@ -141,18 +146,21 @@ class _Writing:
 
     def about_all(self) -> None:
         """All that is about no single image."""
-        shelf, put = self._shelf, self._draft.put
+        connections, put = self._pool, self._draft.put
         labelled = self._address.startswith(f"{PSEUDO_LABELS.name}/")
         put("overview", partial(self._overview, labelled=labelled))
-        put("training", partial(models.training, shelf))
-        judged = [row["artifact"] for row in put("evaluations", partial(models.evaluations, shelf))]
+        put("training", partial(models.training, connections))
+        judged = [
+            row["artifact"] for row in put("evaluations", partial(models.evaluations, connections))
+        ]
         for place, artifact in enumerate(judged):
             asked = {"artifact": artifact}
-            put(f"evaluation-{place}", partial(models.evaluation, shelf, asked))
-        put("synonyms", partial(synonyms, shelf, self._address))
+            put(f"evaluation-{place}", partial(models.evaluation, connections, asked))
+        put("synonyms", partial(synonyms, connections, self._address))
         put("what-if", partial(grid if labelled else _no_labels, self._connection))
         rows = put(
-            "concepts", partial(questions.concepts if labelled else _no_labels, shelf, self._asked)
+            "concepts",
+            partial(questions.concepts if labelled else _no_labels, connections, self._asked),
         )
         if labelled:
             self._about_concepts([row["concept"] for row in rows])
@@ -162,7 +170,7 @@ class _Writing:
         total = self._shown.column("total")[0].as_py() if self._ids else 0
         folder = {"images": len(self._ids), "of": total, "looked_at": self._address}
         labels = [self._address] if labelled else []
-        return {**questions.overview(self._shelf), "labels": labels, "folder": folder}
+        return {**questions.overview(self._pool), "labels": labels, "folder": folder}
 
     def _index(self, judged: list[str]) -> dict[str, Any]:
         """What finds the other answers."""
@@ -170,7 +178,7 @@ class _Writing:
         return {
             "images": list(zip(*sizes.values(), strict=True)),
             "rows": _ROWS,
-            "splits": questions.splits(self._shelf, self._address),
+            "splits": questions.splits(self._pool, self._address),
             "concepts": list(self._concepts),
             "evaluations": judged,
             "regions": len(self._like) if self._like else 0,
@@ -179,7 +187,7 @@ class _Writing:
     def _about_concepts(self, names: list[str]) -> None:
         """A page for each concept, and the regions most like it."""
         self._concepts = {name: place for place, name in enumerate(names)}
-        if catalog.ancestor(catalog.find(self._shelf.root, self._address), ("features",)):
+        if catalog.ancestor(catalog.find(self._pool.root, self._address), ("features",)):
             self._like = Likeness(self._connection, _SHOWN)
         for name, page in concept_pages(self._connection, names, _SHOWN):
             hits = self._like.of_concept(name) if self._like else []
@@ -202,10 +210,8 @@ class _Writing:
     def _image(self, image_id: str) -> dict[str, Any]:
         """What the page of an image asks, its sides, and the regions like its own."""
         asked = {**self._asked, "id": image_id}
-        answer = questions.image(self._shelf, asked)
-        sides = {
-            one["of"]: side(self._shelf, {**asked, "of": one["of"]}) for one in answer["sides"]
-        }
+        answer = questions.image(self._pool, asked)
+        sides = {one["of"]: side(self._pool, {**asked, "of": one["of"]}) for one in answer["sides"]}
         return {**answer, "side": sides, "near": self._near(image_id, answer["regions"])}
 
     def _near(self, image_id: str, regions: list[Row]) -> dict[int, list[tuple[int, int, float]]]:
@@ -228,7 +234,7 @@ class _Writing:
     def _pixels(self, place: int, image_id: str) -> bool:
         """Write an image, large and small; whether it could be read."""
         asked = "SELECT * FROM images WHERE image_id = ? LIMIT 1"
-        (row,) = self._shelf.ask(asked, [image_id], self._address)
+        (row,) = self._pool.ask(asked, [image_id], self._address)
         try:
             picture = Image.fromarray(load_image(row))
         except SourceError:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stages.text.parser_training.grammar import captions
-from stages.text.parser_training.network import Network
 from stages.text.parser_training.perceptron import Perceptron
 from stages.text.parser_training.selftraining import agreed, read_captions
+from stages.text.parser_training.tagger_network import Network
 from stages.text.parser_training.treebank import Sentence, read_treebank
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from stages.text.parser_training.network import Network
     from stages.text.parser_training.perceptron import Perceptron
+    from stages.text.parser_training.tagger_network import Network
 
 UNKNOWN = ""
 _MOST_UNKNOWN = 2  # tokens of a caption that may go without a tag

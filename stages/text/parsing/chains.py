@@ -46,7 +46,7 @@ class Chain(NamedTuple):
     after: str
 
 
-class Names:
+class KnownNames:
     """Names of several words, to be found whichever tags their words got."""
 
     def __init__(self, names: Iterable[str]) -> None:
@@ -68,7 +68,7 @@ class Names:
         return 0
 
 
-def chains(tokens: Sequence[Token], names: Names, *, plain: bool = False) -> Iterator[Chain]:
+def chains(tokens: Sequence[Token], names: KnownNames, *, plain: bool = False) -> Iterator[Chain]:
     """Yield the noun chains of a caption from left to right.
 
     Args:
@@ -128,7 +128,7 @@ def _can_be_noun(word: str) -> bool:
     return _WORD.fullmatch(word) is not None
 
 
-def _keep_names(words: list[_Word], names: Names) -> list[_Word]:
+def _keep_names(words: list[_Word], names: KnownNames) -> list[_Word]:
     """The words of each name as one noun."""
     kept: list[_Word] = []
     i = 0

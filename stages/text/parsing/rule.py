@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from stages.text.parsing import word_lists as lists
-from stages.text.parsing.chains import Names, chains, singular
+from stages.text.parsing.chains import KnownNames, chains, singular
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -37,7 +37,7 @@ class ConceptRule:
         """Set the style; `names` of several words are kept whole beside those known anyway."""
         self._paper = style == "paper"
         known = () if self._paper else lists.LEXICAL_NAMES
-        self._names = Names((*known, *names))
+        self._names = KnownNames((*known, *names))
 
     def concepts(self, tokens: Sequence[Token]) -> list[str]:
         """Concepts in the order of the caption, one per mention, in lower case."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Said:
+class ScoredPredictions:
     """What a command answered."""
 
     code: int
@@ -28,16 +28,16 @@ class Said:
 @pytest.fixture
 def rc(
     toy_verbs: None, root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[..., Said]]:
+) -> Iterator[Callable[..., ScoredPredictions]]:
     """Run one command on the store of the test."""
     monkeypatch.setenv("RC_STORE", str(root))
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
-    def run(*words: object) -> Said:
+    def run(*words: object) -> ScoredPredictions:
         with pytest.raises(SystemExit) as left:
             main([str(word) for word in words])
         out, err = capsys.readouterr()
-        return Said(int(left.value.code or 0), out, err)
+        return ScoredPredictions(int(left.value.code or 0), out, err)
 
     yield run
     for number, handler in handlers.items():

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.cli.answers import WRITERS
-from pipeline.cli.asking import Session
 from pipeline.cli.prompt import prompt
+from pipeline.cli.session import Session
 from schemas.errors import OptionError
 from tests.pipeline.helpers import ROOT, command, make, make_all
 from tests.pipeline.toys import Ingest

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from pipeline.cli import output
-from pipeline.searching import Alike, Ground, asking, duplicates, nearest
+from pipeline.searching import Alike, FeatureCorpus, duplicates, nearest, query_vectors
 from tests.pipeline.searching.photographs import Photographs, photographs
 from tests.pipeline.searching.planted import plant
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.pipeline.cli.conftest import Said
+    from tests.pipeline.cli.conftest import ScoredPredictions
 
-    Rc = Callable[..., Said]
+    Rc = Callable[..., ScoredPredictions]
 
 QUICK = ("--templates", "plain", "--device", "cpu")
 
@@ -33,21 +33,21 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Photographs:
 
 
 @pytest.fixture(scope="session")
-def seen(photos: Photographs) -> Ground:
-    return Ground.find(photos.root)
+def seen(photos: Photographs) -> FeatureCorpus:
+    return FeatureCorpus.find(photos.root)
 
 
 @pytest.fixture
 def ask(photos: Photographs, rc: Rc) -> Rc:
     """Run a verb on the store of photographs."""
 
-    def run(verb: str, *words: object) -> Said:
+    def run(verb: str, *words: object) -> ScoredPredictions:
         return rc(verb, "--store", photos.root, *words)
 
     return run
 
 
-def told(answer: Said) -> list[dict[str, Any]]:
+def told(answer: ScoredPredictions) -> list[dict[str, Any]]:
     """Rows of an answer in JSON."""
     assert (answer.code, answer.err) == (0, "")
     return [json.loads(line) for line in answer.out.splitlines()]
@@ -57,7 +57,7 @@ def names(rows: list[dict[str, Any]]) -> list[tuple[str, int]]:
     return [(row["image_id"], row["region"]) for row in rows]
 
 
-def refused(answer: Said) -> str:
+def refused(answer: ScoredPredictions) -> str:
     """The one sentence of an answer that was refused."""
     assert answer.code == 1
     assert answer.err.startswith("error: ")
@@ -65,9 +65,9 @@ def refused(answer: Said) -> str:
     return answer.err
 
 
-def test_a_text_finds_what_python_finds(ask: Rc, seen: Ground) -> None:
+def test_a_text_finds_what_python_finds(ask: Rc, seen: FeatureCorpus) -> None:
     rows = told(ask("search", "a red umbrella", "--k", 4, "--format", "json", *QUICK))
-    vector = asking.by_text(seen, "a red umbrella", "plain", device="cpu").vector
+    vector = query_vectors.by_text(seen, "a red umbrella", "plain", device="cpu").vector
     assert rows == nearest(seen, vector, 4).to_pylist()
     assert [row["rank"] for row in rows] == [1, 2, 3, 4]
 
@@ -127,9 +127,9 @@ def test_nothing_found_is_an_empty_answer(ask: Rc) -> None:
 def test_other_features_are_searched_by_name(ask: Rc, photos: Photographs) -> None:
     words = ("search", "cup", "--k", 2, "--format", "json", *QUICK)
     small = told(ask(*words, "--features", photos.small.address))
-    ground = Ground.find(photos.root, photos.small.address)
-    vector = asking.by_text(ground, "cup", "plain", device="cpu").vector
-    assert small == nearest(ground, vector, 2).to_pylist() != told(ask(*words))
+    corpus = FeatureCorpus.find(photos.root, photos.small.address)
+    vector = query_vectors.by_text(corpus, "cup", "plain", device="cpu").vector
+    assert small == nearest(corpus, vector, 2).to_pylist() != told(ask(*words))
 
 
 def test_a_sheet_of_the_hits_is_written_too(ask: Rc, tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_a_sheet_of_the_hits_is_written_too(ask: Rc, tmp_path: Path) -> None:
         assert (written.format, written.width) == ("PNG", 3 * 192 + 12)
 
 
-def test_a_check_says_how_good_the_index_is(ask: Rc, seen: Ground) -> None:
+def test_a_check_says_how_good_the_index_is(ask: Rc, seen: FeatureCorpus) -> None:
     answer = ask("search", "--check", "--sample", 7, "--k", 5)
     lines = answer.out.splitlines()
     assert (answer.code, answer.err, len(lines)) == (0, "", 4)
@@ -237,7 +237,7 @@ def test_a_photograph_and_its_copy_are_duplicates(ask: Rc) -> None:
     assert [row["x1"] for row in rows] == [320, 320]
 
 
-def test_duplicates_are_those_that_python_finds(ask: Rc, seen: Ground) -> None:
+def test_duplicates_are_those_that_python_finds(ask: Rc, seen: FeatureCorpus) -> None:
     words = ("--regions", "--same-image", "--min-cosine", 0.8, "--where", "region < 4")
     found = told(ask("duplicates", "--quiet", *words, "--format", "json"))
     alike = Alike(min_cosine=0.8, regions=True, same_image=True, where="region < 4")

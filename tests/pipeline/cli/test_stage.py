@@ -155,7 +155,9 @@ def test_debug_shows_where_an_error_arose(rc, caplog: pytest.LogCaptureFixture) 
     assert "ZeroDivisionError" in caplog.text
 
 
-@pytest.mark.parametrize("where", ["pipeline.store.manifest.write", "pipeline.runner._merge"])
+@pytest.mark.parametrize(
+    "where", ["pipeline.store.manifest.write", "pipeline.execution.runner._merge"]
+)
 def test_a_disk_that_fills_up_at_the_very_end_is_a_sentence_too(
     rc,  # type: ignore[no-untyped-def]
     root: Path,

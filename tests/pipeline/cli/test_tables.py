@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from pipeline.recipe import load
+from pipeline.recipes.recipe import load
 from tests.pipeline.helpers import ROOT
 
 if TYPE_CHECKING:

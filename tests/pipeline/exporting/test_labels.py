@@ -13,10 +13,10 @@ from PIL import Image
 
 from pipeline import api
 from pipeline.exporting import flat_formats
-from pipeline.exporting.labelled import Labelled, Wanted
+from pipeline.exporting.labelled import ExportRequest, LabelledImage
 from pipeline.exporting.labels import FORMATS, export_labels
 from schemas.errors import OptionError, QueryError
-from stages.drawn.write import write_scenes
+from stages.synthetic.write import write_scenes
 from tests.pipeline.helpers import ROOT
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def test_every_label_is_there_once_and_no_name_leaves_the_folder(
     root: Path, tmp_path: Path, form: str
 ) -> None:
     before = set(tmp_path.iterdir())
-    made = export_labels(root, tmp_path / "out", form, Wanted(where="kept"), "copy")
+    made = export_labels(root, tmp_path / "out", form, ExportRequest(where="kept"), "copy")
     images, count = made.images, made.labels
     expected = labels(root)
     assert count == len(expected) > 0
@@ -74,7 +74,7 @@ def test_every_label_is_there_once_and_no_name_leaves_the_folder(
 
 def test_coco_is_read_by_pycocotools_and_by_ingest(root: Path, tmp_path: Path) -> None:
     coco = pytest.importorskip("pycocotools.coco")
-    export_labels(root, tmp_path / "out", "coco", Wanted(where="kept"), "copy")
+    export_labels(root, tmp_path / "out", "coco", ExportRequest(where="kept"), "copy")
     found = []
     for path in sorted((tmp_path / "out" / "annotations").glob("instances_*")):
         index = coco.COCO(str(path))
@@ -105,7 +105,7 @@ def test_one_file_and_its_folder_are_ingested_again(
     root: Path, tmp_path: Path, form: str, json_file: str, pictures: str
 ) -> None:
     where = "image_id LIKE 'train/%'"
-    count = export_labels(root, tmp_path / "out", form, Wanted(where=where), "link").labels
+    count = export_labels(root, tmp_path / "out", form, ExportRequest(where=where), "link").labels
     again = api.Store(tmp_path / "again")
     out = tmp_path / "out"
     again.run("ingest", sources=[str(out / json_file), str(out / pictures)])
@@ -118,7 +118,7 @@ def test_one_file_and_its_folder_are_ingested_again(
 
 def test_lvis_is_read_by_its_own_package(root: Path, tmp_path: Path) -> None:
     lvis = pytest.importorskip("lvis")
-    export_labels(root, tmp_path / "out", "lvis", Wanted(where="kept"), "none")
+    export_labels(root, tmp_path / "out", "lvis", ExportRequest(where="kept"), "none")
     count = 0
     for path in (tmp_path / "out").glob("lvis_*.json"):
         index = lvis.LVIS(str(path))
@@ -128,7 +128,7 @@ def test_lvis_is_read_by_its_own_package(root: Path, tmp_path: Path) -> None:
 
 
 def test_yolo_boxes_are_shares_of_their_image(root: Path, tmp_path: Path) -> None:
-    export_labels(root, tmp_path / "out", "yolo", Wanted(where="kept"), "link")
+    export_labels(root, tmp_path / "out", "yolo", ExportRequest(where="kept"), "link")
     told = yaml.safe_load((tmp_path / "out" / "data.yaml").read_text("ascii"))
     names = [told["names"][place] for place in range(len(told["names"]))]
     assert names == ["dog", HOSTILE, "tree"]
@@ -175,7 +175,7 @@ def test_a_split_takes_no_word_that_means_something_else_in_yaml() -> None:
 
 
 def test_webdataset_tars_are_ingested_again(root: Path, tmp_path: Path) -> None:
-    made = export_labels(root, tmp_path / "out", "webdataset", Wanted(where="kept"), "copy")
+    made = export_labels(root, tmp_path / "out", "webdataset", ExportRequest(where="kept"), "copy")
     images = made.images
     tars = sorted((tmp_path / "out").iterdir())
     assert [tar.name for tar in tars] == ["train-000000.tar", "val_2-000000.tar"]
@@ -206,7 +206,7 @@ def test_a_shard_holds_so_many_images_and_no_more(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipeline.exporting.flat_formats._SHARD", 3)
-    export_labels(root, tmp_path / "out", "webdataset", Wanted(where="true"))
+    export_labels(root, tmp_path / "out", "webdataset", ExportRequest(where="true"))
     counts = {}
     for path in sorted((tmp_path / "out").iterdir()):
         with tarfile.open(path) as tar:
@@ -217,7 +217,7 @@ def test_a_shard_holds_so_many_images_and_no_more(
 
 
 def test_parquet_keeps_ids_scores_and_boxes(root: Path, tmp_path: Path) -> None:
-    export_labels(root, tmp_path / "out", "parquet", Wanted(where="kept"), "none")
+    export_labels(root, tmp_path / "out", "parquet", ExportRequest(where="kept"), "none")
     rows = pq.read_table(tmp_path / "out" / "labels.parquet").to_pylist()
     expected = labels(root)
     assert [(r["image_id"], r["region"], r["category"], r["score"]) for r in rows] == [
@@ -228,7 +228,7 @@ def test_parquet_keeps_ids_scores_and_boxes(root: Path, tmp_path: Path) -> None:
 def test_ids_do_not_depend_on_what_is_left_out(root: Path, tmp_path: Path) -> None:
     ids = []
     for name, where in (("all", "true"), ("few", "image_id LIKE '%2'")):
-        export_labels(root, tmp_path / name, "parquet", Wanted(where=where), "none")
+        export_labels(root, tmp_path / name, "parquet", ExportRequest(where=where), "none")
         rows = pq.read_table(tmp_path / name / "labels.parquet").to_pylist()
         ids.append({row["image_id"]: row["image"] for row in rows})
     assert len(ids[1]) < len(ids[0])
@@ -236,7 +236,7 @@ def test_ids_do_not_depend_on_what_is_left_out(root: Path, tmp_path: Path) -> No
 
 
 def test_a_list_of_names_sets_their_order_and_leaves_others_out(root: Path, tmp_path: Path) -> None:
-    wanted = Wanted(where="true", names=("tree", "dog", "nothing of ours"))
+    wanted = ExportRequest(where="true", names=("tree", "dog", "nothing of ours"))
     made = export_labels(root, tmp_path / "out", "coco", wanted, "none")
     assert made.strangers == ["nothing of ours"]
     assert made.labels == len([r for r in labels(root, "true") if r["concept"] in ("tree", "dog")])
@@ -248,13 +248,13 @@ def test_a_list_of_names_sets_their_order_and_leaves_others_out(root: Path, tmp_
 def test_what_cannot_be_exported_leaves_nothing(root: Path, tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     with pytest.raises(OptionError, match="exists"):
-        export_labels(root, tmp_path / "there", "coco", Wanted())
+        export_labels(root, tmp_path / "there", "coco", ExportRequest())
     with pytest.raises(QueryError):
-        export_labels(root, tmp_path / "out", "coco", Wanted(where="random() > 0.5"))
+        export_labels(root, tmp_path / "out", "coco", ExportRequest(where="random() > 0.5"))
     with pytest.raises(OptionError, match="no label is left to export"):
-        export_labels(root, tmp_path / "out", "coco", Wanted(where="false"))
+        export_labels(root, tmp_path / "out", "coco", ExportRequest(where="false"))
     with pytest.raises(OptionError, match="twice"):
-        export_labels(root, tmp_path / "out", "coco", Wanted(names=("a", "a")))
+        export_labels(root, tmp_path / "out", "coco", ExportRequest(names=("a", "a")))
     assert {path.name for path in tmp_path.iterdir()} == {"there"}
 
 
@@ -271,7 +271,7 @@ def test_turned_images_are_written_upright_and_packed_ones_are_copied(
     store = api.Store(tmp_path / "store")
     store.run("ingest", sources=[str(tmp_path / "photos")], pack=pack)
     for at, row in enumerate(store.sql("FROM images ORDER BY image_id").to_arrow().to_pylist()):
-        one = Labelled(at, row)
+        one = LabelledImage(at, row)
         path = tmp_path / one.file_name
         one.write(path, "link")
         turned = row["orientation"] != 1
@@ -285,6 +285,6 @@ def test_turned_images_are_written_upright_and_packed_ones_are_copied(
 
 def test_no_split_leaves_the_folder() -> None:
     row = {"orientation": 1, "format": "PNG"}
-    assert Labelled(7, {**row, "split": "../up"}).split == "___up"
-    assert Labelled(7, {**row, "split": None}).split == "all"
-    assert Labelled(7, {**row, "split": "val2017"}).file_name == "000000000007.png"
+    assert LabelledImage(7, {**row, "split": "../up"}).split == "___up"
+    assert LabelledImage(7, {**row, "split": None}).split == "all"
+    assert LabelledImage(7, {**row, "split": "val2017"}).file_name == "000000000007.png"

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from pipeline.gallery.shelf import Shelf
+from pipeline.gallery.connection_pool import ConnectionPool
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,7 @@ def sides(root: Path) -> str:
 def _sides(root: Path) -> Sequence[dict[str, Any]]:
     from pipeline.gallery.sides import sources
 
-    found = sources(Shelf(root), "", drawn=False)
+    found = sources(ConnectionPool(root), "", drawn=False)
     return [one for one in found if "pseudo-labels" in one["words"] and "pool" in one["words"]]
 
 

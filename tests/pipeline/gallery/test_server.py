@@ -10,12 +10,12 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from pipeline.analysis.what_if import Thresholds, forecast
+from pipeline.gallery.connection_pool import ConnectionPool
 from pipeline.gallery.guard import POLICY
 from pipeline.gallery.models import thinned
 from pipeline.gallery.server import STATIC, make_app
-from pipeline.gallery.shelf import Shelf
-from pipeline.what_if import Thresholds, forecast
-from stages.drawn.write import write_scenes
+from stages.synthetic.write import write_scenes
 from tests.pipeline.gallery.conftest import HOST
 
 if TYPE_CHECKING:
@@ -213,18 +213,18 @@ def test_labels_are_shown_with_the_images_they_are_of_alone(root: Path) -> None:
     from pipeline.gallery.questions import image
     from pipeline.gallery.sides import sources
 
-    shelf = Shelf(root)
-    address = shelf.images()[0]
-    assert shelf.about("pseudo_labels", address)
-    assert image(shelf, {"id": "scenes/000001", "labels": address})["regions"]
-    other = type("Other", (Shelf,), {"about": lambda *_: False})(root)
+    connections = ConnectionPool(root)
+    address = connections.images()[0]
+    assert connections.about("pseudo_labels", address)
+    assert image(connections, {"id": "scenes/000001", "labels": address})["regions"]
+    other = type("Other", (ConnectionPool,), {"about": lambda *_: False})(root)
     found = image(other, {"id": "scenes/000001", "labels": address})
     assert (found["regions"], found["detections"]) == ([], [])
-    assert len(sources(shelf, address, drawn=False)) == 5
+    assert len(sources(connections, address, drawn=False)) == 5
 
 
 def test_what_if_says_what_the_command_says(client: TestClient, root: Path) -> None:
-    for address in Shelf(root).labels():
+    for address in ConnectionPool(root).labels():
         for given in ({}, {"probability": 0.4}, {"margin": 0.1, "objectness": 0.3}):
             (batch,) = forecast(root, [Thresholds(**given)], None, address)
             wanted = batch.to_pylist()[0]
@@ -259,18 +259,20 @@ def test_long_curves_are_thinned_from_first_to_last() -> None:
 
 
 def test_what_is_made_meanwhile_is_seen(root: Path) -> None:
-    shelf = Shelf(root)
-    before, made = len(shelf.artifacts()), []
-    assert shelf.once("key", lambda: made.append(1)) is shelf.once("key", lambda: made.append(2))
+    connections = ConnectionPool(root)
+    before, made = len(connections.artifacts()), []
+    assert connections.once("key", lambda: made.append(1)) is connections.once(
+        "key", lambda: made.append(2)
+    )
     manifest = next(root.glob("metrics/*/manifest.json"))
     hidden = manifest.with_suffix(".hidden")
     manifest.rename(hidden)
     try:
-        assert len(shelf.artifacts()) == before - 1
+        assert len(connections.artifacts()) == before - 1
     finally:
         hidden.rename(manifest)
-    assert len(shelf.artifacts()) == before
-    shelf.once("key", lambda: made.append(3))
+    assert len(connections.artifacts()) == before
+    connections.once("key", lambda: made.append(3))
     assert made == [1, 3]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline import sql
-from pipeline.gallery.shelf import Shelf
+from pipeline.gallery.connection_pool import ConnectionPool
 from pipeline.gallery.sides import TRUTH, side, sources
 from schemas.errors import ArtifactNotFoundError
 
@@ -18,17 +18,17 @@ IMAGE = "scenes/000001"
 
 
 @pytest.fixture(scope="module")
-def shelf(root: Path) -> Shelf:
-    return Shelf(root)
+def connections(root: Path) -> ConnectionPool:
+    return ConnectionPool(root)
 
 
-def asked(shelf: Shelf, of: str) -> list[dict[str, Any]]:
-    boxes: list[dict[str, Any]] = side(shelf, {"id": IMAGE, "of": of})["boxes"]
+def asked(connections: ConnectionPool, of: str) -> list[dict[str, Any]]:
+    boxes: list[dict[str, Any]] = side(connections, {"id": IMAGE, "of": of})["boxes"]
     return boxes
 
 
-def test_all_that_speak_of_an_image_are_sides_of_it(shelf: Shelf) -> None:
-    words = [found["words"] for found in sources(shelf, "", drawn=True)]
+def test_all_that_speak_of_an_image_are_sides_of_it(connections: ConnectionPool) -> None:
+    words = [found["words"] for found in sources(connections, "", drawn=True)]
     assert words[0] == "ground truth"
     assert sum("pseudo-labels by teachers/" in word for word in words) == 2
     assert sum("pseudo-labels by students/" in word for word in words) == 1
@@ -36,36 +36,36 @@ def test_all_that_speak_of_an_image_are_sides_of_it(shelf: Shelf) -> None:
     assert len(words) == len(set(words)) == 6
 
 
-def test_pseudo_labels_are_those_that_sql_shows(shelf: Shelf, root: Path) -> None:
-    for address in shelf.labels():
+def test_pseudo_labels_are_those_that_sql_shows(connections: ConnectionPool, root: Path) -> None:
+    for address in connections.labels():
         with sql.connect(root, [address]) as connection:
             wanted = connection.execute(
                 "SELECT concept, probability, x0, y1 FROM pseudo_labels "
                 "WHERE image_id = ? AND kept",
                 [IMAGE],
             ).fetchall()
-        boxes = asked(shelf, address)
+        boxes = asked(connections, address)
         found = [(row["name"], row["score"], row["x0"], row["y1"]) for row in boxes]
         assert sorted(found) == sorted(wanted)
         assert [row["score"] for row in boxes] == sorted((p for _, p, _, _ in wanted), reverse=True)
 
 
-def test_an_evaluation_says_its_detections(shelf: Shelf) -> None:
-    evaluations = [s for s in sources(shelf, "", drawn=False) if "evaluation" in s["words"]]
-    truth = asked(shelf, TRUTH)
+def test_an_evaluation_says_its_detections(connections: ConnectionPool) -> None:
+    evaluations = [s for s in sources(connections, "", drawn=False) if "evaluation" in s["words"]]
+    truth = asked(connections, TRUTH)
     for found in evaluations:
-        boxes = asked(shelf, found["of"])
+        boxes = asked(connections, found["of"])
         assert sorted(row["truth"] for row in boxes) == sorted(row["name"] for row in truth)
         assert all(0 <= row["score"] <= 1 for row in boxes)
 
 
-def test_the_ground_truth_bears_no_scores(shelf: Shelf) -> None:
-    boxes = asked(shelf, TRUTH)
+def test_the_ground_truth_bears_no_scores(connections: ConnectionPool) -> None:
+    boxes = asked(connections, TRUTH)
     assert boxes
     assert {row["score"] for row in boxes} == {None}
 
 
 @pytest.mark.parametrize("of", ["", "images/v1-0", "../scenes", "features/*"])
-def test_what_says_nothing_is_refused(shelf: Shelf, of: str) -> None:
+def test_what_says_nothing_is_refused(connections: ConnectionPool, of: str) -> None:
     with pytest.raises(ArtifactNotFoundError):
-        side(shelf, {"id": IMAGE, "of": of})
+        side(connections, {"id": IMAGE, "of": of})

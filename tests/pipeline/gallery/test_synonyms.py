@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.gallery import synonyms
-from pipeline.gallery.shelf import Shelf
+from pipeline.gallery.connection_pool import ConnectionPool
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,10 +54,10 @@ def test_one_concept_and_empty_vectors_have_no_neighbours() -> None:
 def test_a_large_pool_is_compared_in_part_and_says_so(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shelf = Shelf(root)
-    whole = synonyms.synonyms(shelf, "")
+    connections = ConnectionPool(root)
+    whole = synonyms.synonyms(connections, "")
     assert whole["compared"] == whole["concepts"] > 3
     monkeypatch.setattr(synonyms, "_MOST", 3)
-    part = synonyms.synonyms(shelf, "")
+    part = synonyms.synonyms(connections, "")
     assert (part["compared"], part["concepts"]) == (3, whole["concepts"])
     assert len(part["pairs"]) == 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.searching import Ground
+from pipeline.searching import FeatureCorpus
 from tests.pipeline.searching.photographs import Photographs, photographs
 
 
@@ -21,6 +21,6 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Photographs:
 
 
 @pytest.fixture(scope="session")
-def seen(photos: Photographs) -> Ground:
+def seen(photos: Photographs) -> FeatureCorpus:
     """The photographs, to be searched."""
-    return Ground.find(photos.root)
+    return FeatureCorpus.find(photos.root)

@@ -70,7 +70,7 @@ def photographs(base: Path) -> Photographs:
 
 
 def _take(folder: Path) -> None:
-    from stages.drawn.world import scene
+    from stages.synthetic.world import scene
 
     folder.mkdir(parents=True)
     for number, name in enumerate(NAMES[:3]):

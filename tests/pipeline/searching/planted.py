@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from pipeline.searching import Ground
+from pipeline.searching import FeatureCorpus
 from schemas.features import FEATURES
 from schemas.table import as_matrix
 from stages.base import Part, Reads, Stage, option
@@ -56,15 +56,15 @@ class Planted(Stage):
             )
 
 
-def plant(root: Path, *parts: Any, **how: Any) -> Ground:
+def plant(root: Path, *parts: Any, **how: Any) -> FeatureCorpus:
     """Ground with these vectors in its parts and nothing else in its store."""
     written = json.dumps([np.asarray(part, np.float64).tolist() for part in parts])
-    return Ground(make(Planted(vectors=written, **how), root))
+    return FeatureCorpus(make(Planted(vectors=written, **how), root))
 
 
-def stored(ground: Ground) -> dict[Key, NDArray[np.float64]]:
+def stored(corpus: FeatureCorpus) -> dict[Key, NDArray[np.float64]]:
     """Unit vectors of all regions that have a direction."""
-    rows = rows_of(ground.features)
+    rows = rows_of(corpus.features)
     if not rows.num_rows:
         return {}
     vectors = as_matrix(rows, "feature").astype(np.float64)
@@ -76,10 +76,10 @@ def stored(ground: Ground) -> dict[Key, NDArray[np.float64]]:
     }
 
 
-def cosines(ground: Ground, query: NDArray[Any]) -> dict[Key, float]:
+def cosines(corpus: FeatureCorpus, query: NDArray[Any]) -> dict[Key, float]:
     """Of a query and each region that has a direction, in float64."""
     wide = np.asarray(query, np.float64)
-    return {key: float(v @ wide / np.linalg.norm(wide)) for key, v in stored(ground).items()}
+    return {key: float(v @ wide / np.linalg.norm(wide)) for key, v in stored(corpus).items()}
 
 
 def keys(found: pa.Table) -> list[Key]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from pipeline.searching import Ground, hits, nearest
+from pipeline.searching import FeatureCorpus, hits, nearest
 from pipeline.store import exact, index
 from schemas.errors import ArtifactError, OptionError, QueryError, SourceError
 from tests.pipeline.searching.planted import cosines, keys, plant, stored
@@ -73,25 +73,25 @@ def spied(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     ("k", "precision"), [(1, "float32"), (9, "float32"), (9, "float16"), (500, "float32")]
 )
 def test_hits_are_those_of_brute_force(root: Path, seed: int, k: int, precision: str) -> None:
-    ground = plant(root, *clouds(seed), precision=precision)
-    check(nearest(ground, query(seed), k), cosines(ground, query(seed)), k)
+    corpus = plant(root, *clouds(seed), precision=precision)
+    check(nearest(corpus, query(seed), k), cosines(corpus, query(seed)), k)
 
 
 def test_hits_are_those_of_brute_force_however_they_are_found(
     root: Path, seed: int, compared: list[int]
 ) -> None:
-    ground = plant(root, *clouds(seed), regions=3)
-    truth = cosines(ground, query(seed))
+    corpus = plant(root, *clouds(seed), regions=3)
+    truth = cosines(corpus, query(seed))
     allowed = {key: cosine for key, cosine in truth.items() if key[1] == 2}
-    check(nearest(ground, query(seed), 9, "region = 2"), allowed, 9)
+    check(nearest(corpus, query(seed), 9, "region = 2"), allowed, 9)
     assert compared
 
 
 def test_the_length_of_what_is_searched_for_does_not_matter(root: Path, seed: int) -> None:
-    ground = plant(root, *clouds(seed))
-    near = nearest(ground, query(seed), 5)
+    corpus = plant(root, *clouds(seed))
+    near = nearest(corpus, query(seed), 5)
     for length in (1e-30, 1e30):
-        assert keys(nearest(ground, query(seed) * length, 5)) == keys(near)
+        assert keys(nearest(corpus, query(seed) * length, 5)) == keys(near)
 
 
 def test_hits_say_what_is_known_and_null_for_the_rest(root: Path) -> None:
@@ -103,24 +103,24 @@ def test_hits_say_what_is_known_and_null_for_the_rest(root: Path) -> None:
 
 def test_of_equal_scores_the_earlier_part_and_row_come_first(root: Path) -> None:
     near, far = [3, 4, 0], [0, 1, 5]
-    ground = plant(root, [far, near, far], [near, near], [far, near])
-    found = nearest(ground, [1, 1, 0], 6)
+    corpus = plant(root, [far, near, far], [near, near], [far, near])
+    found = nearest(corpus, [1, 1, 0], 6)
     assert [key[0] for key in keys(found)] == ["0/1", "1/0", "1/1", "2/1", "0/0", "0/2"]
 
 
 def test_where_k_cuts_equals_the_earlier_part_and_row_are_kept(root: Path, seed: int) -> None:
     rng = np.random.default_rng(seed)
     same, asked = rng.normal(size=WIDTH), rng.normal(size=WIDTH)
-    ground = plant(root, [same] * 30, [same] * 3, [same] * 50)
+    corpus = plant(root, [same] * 30, [same] * 3, [same] * 50)
     for k in (1, 2, 31):
         earliest = [f"0/{row}" for row in range(30)] + ["1/0"]
-        assert [key[0] for key in keys(nearest(ground, asked, k))] == earliest[:k]
+        assert [key[0] for key in keys(nearest(corpus, asked, k))] == earliest[:k]
 
 
 def test_features_without_direction_are_no_hits(root: Path) -> None:
     none = [[0, 0, 0], [np.nan, 0, 1], [np.inf, 1, 0]]
-    ground = plant(root, [*none, AXES[0]], none)
-    assert keys(nearest(ground, [-1, 0, 0], 9)) == [("0/3", 0)]
+    corpus = plant(root, [*none, AXES[0]], none)
+    assert keys(nearest(corpus, [-1, 0, 0], 9)) == [("0/3", 0)]
 
 
 @pytest.mark.parametrize("vector", [[0, 0, 0], [np.nan, 1, 0], [np.inf, 0, 0]])
@@ -142,19 +142,19 @@ def test_no_hits_cannot_be_asked_for(root: Path, k: int) -> None:
 
 @pytest.mark.parametrize("k", [1, 4, 500])
 def test_the_one_that_asks_is_no_hit_and_costs_none(root: Path, seed: int, k: int) -> None:
-    ground = plant(root, *clouds(seed), regions=2)
-    asked, truth = clouds(seed)[3][5], cosines(ground, clouds(seed)[3][5])
+    corpus = plant(root, *clouds(seed), regions=2)
+    asked, truth = clouds(seed)[3][5], cosines(corpus, clouds(seed)[3][5])
     assert truth.pop(("3/2", 1)) == pytest.approx(1)
-    check(nearest(ground, asked, k, but=("3/2", 1)), truth, k)
+    check(nearest(corpus, asked, k, but=("3/2", 1)), truth, k)
 
 
 def test_the_one_that_asks_is_no_hit_where_rows_are_compared_either(
     root: Path, seed: int, compared: list[int]
 ) -> None:
-    ground = plant(root, *clouds(seed))
-    truth = cosines(ground, clouds(seed)[3][5])
+    corpus = plant(root, *clouds(seed))
+    truth = cosines(corpus, clouds(seed)[3][5])
     del truth["3/5", 0]
-    check(nearest(ground, clouds(seed)[3][5], 4, but=("3/5", 0)), truth, 4)
+    check(nearest(corpus, clouds(seed)[3][5], 4, but=("3/5", 0)), truth, 4)
     assert compared
 
 
@@ -174,26 +174,26 @@ def test_k_hits_are_found_wherever_a_predicate_allows_k(
     way: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    ground = plant(root, *clouds(seed))
-    truth = {key: c for key, c in cosines(ground, query(seed)).items() if holds(key)}
+    corpus = plant(root, *clouds(seed))
+    truth = {key: c for key, c in cosines(corpus, query(seed)).items() if holds(key)}
     monkeypatch.setattr(hits, "_MORE", 1)
     monkeypatch.setattr(hits, "_MOST", 1 if way == "compared" else 20_000)
-    check(nearest(ground, query(seed), len(truth), where), truth, len(truth))
+    check(nearest(corpus, query(seed), len(truth), where), truth, len(truth))
 
 
 def test_the_index_is_asked_for_more_before_rows_are_compared(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ground = plant(root, [[1, 0.01 * row, 0] for row in range(60)])
+    corpus = plant(root, [[1, 0.01 * row, 0] for row in range(60)])
     calls = spied(monkeypatch)
-    found = nearest(ground, [1, 0, 0], 2, "image_id IN ('0/20', '0/30')")
+    found = nearest(corpus, [1, 0, 0], 2, "image_id IN ('0/20', '0/30')")
     assert ([key[0] for key in keys(found)], calls) == (["0/20", "0/30"], [])
 
 
 def test_the_index_is_asked_once_if_that_is_enough(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ground = plant(root, [[1, 0.01 * row, 0] for row in range(60)])
+    corpus = plant(root, [[1, 0.01 * row, 0] for row in range(60)])
     search, asked = index.search, []
 
     def spy(artifact: Artifact, vectors: NDArray[Any], k: int, device: str) -> pa.Table:
@@ -201,7 +201,7 @@ def test_the_index_is_asked_once_if_that_is_enough(
         return search(artifact, vectors, k, device)
 
     monkeypatch.setattr(index, "search", spy)
-    assert nearest(ground, [1, 0, 0], 2, "image_id <> '0/0'").num_rows == 2
+    assert nearest(corpus, [1, 0, 0], 2, "image_id <> '0/0'").num_rows == 2
     assert asked == [8]
 
 
@@ -210,10 +210,10 @@ def test_where_a_predicate_allows_nothing_there_are_the_columns_and_no_row(
     root: Path, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hits, "_MOST", 1 if way == "compared" else 20_000)
-    ground = plant(root, np.tile(AXES, (9, 1)))
-    found = nearest(ground, AXES[0], 1, "image_id = 'nobody'")
+    corpus = plant(root, np.tile(AXES, (9, 1)))
+    found = nearest(corpus, AXES[0], 1, "image_id = 'nobody'")
     assert (found.column_names, found.num_rows) == (COLUMNS, 0)
-    assert found.schema.equals(nearest(ground, AXES[0], 1).schema)
+    assert found.schema.equals(nearest(corpus, AXES[0], 1).schema)
 
 
 def test_a_predicate_that_is_null_allows_nothing(root: Path) -> None:
@@ -238,12 +238,14 @@ NO_PREDICATES = {
 
 
 @pytest.fixture(scope="module")
-def axes(tmp_path_factory: pytest.TempPathFactory) -> Ground:
+def axes(tmp_path_factory: pytest.TempPathFactory) -> FeatureCorpus:
     return plant(tmp_path_factory.mktemp("axes"), AXES)
 
 
 @pytest.mark.parametrize("where", NO_PREDICATES)
-def test_what_is_no_predicate_or_changes_something_is_refused(axes: Ground, where: str) -> None:
+def test_what_is_no_predicate_or_changes_something_is_refused(
+    axes: FeatureCorpus, where: str
+) -> None:
     with pytest.raises(QueryError, match=NO_PREDICATES[where]):
         nearest(axes, AXES[0], 1, where)
 
@@ -259,11 +261,11 @@ def test_equals_that_are_compared_one_by_one_come_by_part_and_row(
 ) -> None:
     rng = np.random.default_rng()
     few = rng.normal(size=(3, WIDTH))
-    ground = plant(root, *(few[rng.integers(0, 3, 40)] for _ in range(4)))
-    found = keys(nearest(ground, rng.normal(size=WIDTH), 60, "image_id NOT LIKE '0/%'"))
+    corpus = plant(root, *(few[rng.integers(0, 3, 40)] for _ in range(4)))
+    found = keys(nearest(corpus, rng.normal(size=WIDTH), 60, "image_id NOT LIKE '0/%'"))
     assert compared
     alike: dict[bytes, list[Key]] = {}
-    for key, vector in stored(ground).items():
+    for key, vector in stored(corpus).items():
         alike.setdefault(vector.tobytes(), []).append(key)
     for same in alike.values():
         allowed = [key for key in same if not key[0].startswith("0/")]

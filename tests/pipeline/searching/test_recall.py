@@ -37,8 +37,8 @@ def inverted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("k", [1, 10, 1000])
 def test_an_exact_index_finds_everything(root: Path, seed: int, k: int) -> None:
-    ground = plant(root, cloud(seed, 60), [], [[0] * 8], cloud(seed + 1, 31))
-    found = measure(ground.features, 20, k)
+    corpus = plant(root, cloud(seed, 60), [], [[0] * 8], cloud(seed + 1, 31))
+    found = measure(corpus.features, 20, k)
     assert (found.recall, found.kind) == (1.0, "exact (flat)")
     assert (found.k, found.rows) == (k, 92)
     assert found.queries in (19, 20)  # the row without direction asks nothing
@@ -46,22 +46,22 @@ def test_an_exact_index_finds_everything(root: Path, seed: int, k: int) -> None:
 
 
 def test_times_are_milliseconds_of_a_query(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ground = plant(root, cloud(0, 8), cloud(1, 8), cloud(2, 8))
+    corpus = plant(root, cloud(0, 8), cloud(1, 8), cloud(2, 8))
     seconds = count()
     monkeypatch.setattr(recall, "time", SimpleNamespace(perf_counter=lambda: next(seconds)))
-    found = measure(ground.features, 4, 2)  # by this clock every search takes a second
+    found = measure(corpus.features, 4, 2)  # by this clock every search takes a second
     assert (found.exact_ms, found.index_ms) == (1000 / 4, 3 * 1000 / 4)
 
 
 def test_an_inverted_file_finds_what_a_loop_says_it_finds(
     root: Path, seed: int, inverted: None
 ) -> None:
-    ground = plant(root, cloud(seed, 900), cloud(seed + 1, 20))
-    found = measure(ground.features, 30, 10)
+    corpus = plant(root, cloud(seed, 900), cloud(seed + 1, 20))
+    found = measure(corpus.features, 30, 10)
     assert found.kind.startswith("inverted files in 1 of 2 parts")
-    everything = np.array(list(stored(ground).values()))
-    asked = sample(ground.features, 30, 0)
-    hits = index.search(ground.features, asked, 10)
+    everything = np.array(list(stored(corpus).values()))
+    asked = sample(corpus.features, 30, 0)
+    hits = index.search(corpus.features, asked, 10)
     right = 0
     for number, query in enumerate(asked):
         true = np.sort(everything @ query)[-10]
@@ -72,8 +72,8 @@ def test_an_inverted_file_finds_what_a_loop_says_it_finds(
 
 
 def test_equal_vectors_stand_for_each_other(root: Path, inverted: None) -> None:
-    ground = plant(root, np.tile(np.eye(8), (50, 1)))
-    assert measure(ground.features, 20, 5).recall == 1
+    corpus = plant(root, np.tile(np.eye(8), (50, 1)))
+    assert measure(corpus.features, 20, 5).recall == 1
 
 
 def test_the_sample_is_decided_by_its_seed(root: Path) -> None:
@@ -84,11 +84,11 @@ def test_the_sample_is_decided_by_its_seed(root: Path) -> None:
 
 
 def test_the_sample_is_of_different_rows_of_all_parts_as_directions(root: Path) -> None:
-    ground = plant(root, cloud(0, 13), [], cloud(1, 9))
-    everything = np.array(list(stored(ground).values()), np.float32)
+    corpus = plant(root, cloud(0, 13), [], cloud(1, 9))
+    everything = np.array(list(stored(corpus).values()), np.float32)
     for number in (22, 1000):
-        np.testing.assert_allclose(sample(ground.features, number, 5), everything, atol=1e-6)
-    some = sample(ground.features, 7, 5)
+        np.testing.assert_allclose(sample(corpus.features, number, 5), everything, atol=1e-6)
+    some = sample(corpus.features, 7, 5)
     rows = np.isclose(some @ everything.T, 1, atol=1e-6).argmax(axis=1)
     assert np.all(np.diff(rows) > 0)
 

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.searching import Alike, Ground, duplicates, nearest, save_groups, save_hits, sheet
+from pipeline.searching import (
+    Alike,
+    FeatureCorpus,
+    duplicates,
+    nearest,
+    save_groups,
+    save_hits,
+    sheet,
+)
 from schemas.errors import RCError, SourceError
 from stages.pixels import decode
 from tests.pipeline.helpers import make_all
@@ -21,7 +29,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from pipeline.pictures import Panel
+    from pipeline.contact_sheets import Panel
     from tests.pipeline.searching.photographs import Photographs
 
 SIDE, APART = 180, 12  # pixels of a crop, and between two
@@ -42,7 +50,7 @@ def panels(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[Panel]]:
 
 
 @pytest.fixture(scope="module")
-def hits(seen: Ground) -> pa.Table:
+def hits(seen: FeatureCorpus) -> pa.Table:
     """Regions with labels, and whole images without."""
     return nearest(seen, np.ones(128), 20, "image_id NOT LIKE '%twin%'")
 
@@ -53,7 +61,7 @@ def width(crops: int) -> int:
 
 @pytest.mark.parametrize(("count", "rows"), [(1, [1]), (6, [6]), (14, [6, 6, 2])])
 def test_every_hit_is_a_crop_six_of_them_in_a_row(
-    seen: Ground,
+    seen: FeatureCorpus,
     hits: pa.Table,
     tmp_path: Path,
     panels: list[Sequence[Panel]],
@@ -70,7 +78,7 @@ def test_every_hit_is_a_crop_six_of_them_in_a_row(
 
 
 def test_a_crop_is_told_by_rank_score_concept_and_region(
-    seen: Ground, hits: pa.Table, tmp_path: Path, panels: list[Sequence[Panel]]
+    seen: FeatureCorpus, hits: pa.Table, tmp_path: Path, panels: list[Sequence[Panel]]
 ) -> None:
     save_hits(seen, hits, tmp_path / "hits.png")
     assert {name is None for name in hits["concept"].to_pylist()} == {False, True}
@@ -88,7 +96,7 @@ def photograph(photos: Photographs, image: str) -> NDArray[np.uint8]:
 
 
 def test_the_box_of_a_crop_holds_what_it_holds_in_the_photograph(
-    seen: Ground, photos: Photographs, tmp_path: Path, panels: list[Sequence[Panel]]
+    seen: FeatureCorpus, photos: Photographs, tmp_path: Path, panels: list[Sequence[Panel]]
 ) -> None:
     hits = nearest(seen, np.ones(128), 30, "region >= 0")
     save_hits(seen, hits, tmp_path / "hits.png")
@@ -107,7 +115,7 @@ def test_the_box_of_a_crop_holds_what_it_holds_in_the_photograph(
 
 
 def test_a_whole_image_is_shown_whole_and_without_a_box(
-    seen: Ground, photos: Photographs, tmp_path: Path, panels: list[Sequence[Panel]]
+    seen: FeatureCorpus, photos: Photographs, tmp_path: Path, panels: list[Sequence[Panel]]
 ) -> None:
     hits = nearest(seen, np.ones(128), 1, "region = -1")
     save_hits(seen, hits, tmp_path / "hits.png")
@@ -120,7 +128,9 @@ def test_a_whole_image_is_shown_whole_and_without_a_box(
     np.testing.assert_allclose(shown, pixels.mean((0, 1)), atol=2)
 
 
-def test_a_group_is_a_row(seen: Ground, tmp_path: Path, panels: list[Sequence[Panel]]) -> None:
+def test_a_group_is_a_row(
+    seen: FeatureCorpus, tmp_path: Path, panels: list[Sequence[Panel]]
+) -> None:
     found = duplicates(seen, Alike(regions=True, same_image=True, min_cosine=0.8))
     save_groups(seen, found, tmp_path / "groups.png")
     assert [len(row) for row in panels] == [min(6, len(group)) for group in groups(found)]
@@ -137,18 +147,18 @@ def test_a_group_is_a_row(seen: Ground, tmp_path: Path, panels: list[Sequence[Pa
 def test_eight_groups_are_shown_and_six_of_each(
     root: Path, tmp_path: Path, panels: list[Sequence[Panel]]
 ) -> None:
-    ground = plant(root, np.repeat(np.eye(10), [9, 6, 5, 2, 2, 2, 2, 2, 2, 2], axis=0))
-    found = duplicates(ground, Alike(regions=True))
+    corpus = plant(root, np.repeat(np.eye(10), [9, 6, 5, 2, 2, 2, 2, 2, 2, 2], axis=0))
+    found = duplicates(corpus, Alike(regions=True))
     assert max(found["group"].to_pylist()) == 10
-    save_groups(ground, found, tmp_path / "groups.png")
+    save_groups(corpus, found, tmp_path / "groups.png")
     assert [len(row) for row in panels] == [6, 6, 5, 2, 2, 2, 2, 2]
 
 
 def test_an_image_the_store_does_not_know_is_grey_and_told(
     root: Path, tmp_path: Path, panels: list[Sequence[Panel]]
 ) -> None:
-    ground = plant(root, np.eye(3))
-    save_hits(ground, nearest(ground, np.eye(3)[2], 1), tmp_path / "hits.png")
+    corpus = plant(root, np.eye(3))
+    save_hits(corpus, nearest(corpus, np.eye(3)[2], 1), tmp_path / "hits.png")
     ((panel,),) = panels
     assert panel.text == "0/2:0 the image is not in the store"
     assert len(np.unique(panel.pixels)) == 1
@@ -158,48 +168,48 @@ def test_a_photograph_that_is_gone_is_grey_and_told(
     root: Path, tmp_path: Path, panels: list[Sequence[Panel]]
 ) -> None:
     make_all(root, count=4)
-    ground = Ground.find(root)
-    save_hits(ground, nearest(ground, np.eye(6)[0], 2), tmp_path / "hits.png")
+    corpus = FeatureCorpus.find(root)
+    save_hits(corpus, nearest(corpus, np.eye(6)[0], 2), tmp_path / "hits.png")
     for panel in panels[0]:
         assert "which is gone: put it back" in panel.text
         assert len(np.unique(panel.pixels)) == 1
 
 
 def test_nothing_found_is_no_picture_but_a_sentence(root: Path, tmp_path: Path) -> None:
-    ground, path = plant(root, np.eye(3)), tmp_path / "sheet.png"
+    corpus, path = plant(root, np.eye(3)), tmp_path / "sheet.png"
     with pytest.raises(SourceError, match=r"sheet.png was not written: nothing was found to draw"):
-        save_hits(ground, nearest(ground, np.ones(3), 1, "false"), path)
+        save_hits(corpus, nearest(corpus, np.ones(3), 1, "false"), path)
     with pytest.raises(SourceError, match=r"was not written: there are no duplicates to draw"):
-        save_groups(ground, duplicates(ground, Alike(regions=True)), path)
+        save_groups(corpus, duplicates(corpus, Alike(regions=True)), path)
     assert not path.exists()
 
 
 @pytest.mark.parametrize("name", ["sheet", "sheet.pgn", "sheet.jpg", "."])
 def test_a_sheet_is_a_png_and_nothing_else(root: Path, tmp_path: Path, name: str) -> None:
-    ground = plant(root, np.eye(3)[[0, 0, 1]])
+    corpus = plant(root, np.eye(3)[[0, 0, 1]])
     with pytest.raises(RCError, match=r"\.png"):
-        save_hits(ground, nearest(ground, np.ones(3), 2), tmp_path / name)
+        save_hits(corpus, nearest(corpus, np.ones(3), 2), tmp_path / name)
     with pytest.raises(RCError, match=r"\.png"):
-        save_groups(ground, duplicates(ground, Alike(regions=True)), tmp_path / name)
+        save_groups(corpus, duplicates(corpus, Alike(regions=True)), tmp_path / name)
 
 
 def test_a_sheet_where_no_file_can_be_is_a_sentence(root: Path, tmp_path: Path) -> None:
-    ground = plant(root, np.eye(3))
-    hits = nearest(ground, np.ones(3), 2)
+    corpus = plant(root, np.eye(3))
+    hits = nearest(corpus, np.ones(3), 2)
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "file").write_text("")
     for path in (tmp_path / "folder.png", tmp_path / "file" / "sheet.png"):
         with pytest.raises(RCError, match=r"--sheet"):
-            save_hits(ground, hits, path)
+            save_hits(corpus, hits, path)
 
 
 def test_the_folder_of_a_sheet_is_made(root: Path, tmp_path: Path) -> None:
-    ground = plant(root, np.eye(3))
-    save_hits(ground, nearest(ground, np.ones(3), 2), tmp_path / "a" / "b" / "hits.png")
+    corpus = plant(root, np.eye(3))
+    save_hits(corpus, nearest(corpus, np.ones(3), 2), tmp_path / "a" / "b" / "hits.png")
     assert (tmp_path / "a" / "b" / "hits.png").is_file()
 
 
 def test_groups_say_which_they_are_and_how_many_are_not_shown(root: Path, tmp_path: Path) -> None:
-    ground = plant(root, np.repeat(np.eye(10), 2, axis=0))
-    found = duplicates(ground, Alike(regions=True, same_image=True))
-    assert save_groups(ground, found, tmp_path / "s.png") == (8, 10)
+    corpus = plant(root, np.repeat(np.eye(10), 2, axis=0))
+    found = duplicates(corpus, Alike(regions=True, same_image=True))
+    assert save_groups(corpus, found, tmp_path / "s.png") == (8, 10)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pytest
 
-from pipeline import runner
+from pipeline.execution import runner
 from pipeline.store import catalog, exact, index
 from schemas.errors import ArtifactError, SourceError
 from schemas.features import FEATURES

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stages.evaluation.average_precision import count_precision
-from stages.evaluation.ledger import Ledger
+from stages.evaluation.detection_records import DetectionRecords
 from stages.evaluation.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -25,15 +25,15 @@ def random_boxes(count: int, size: float = 120) -> NDArray[np.float32]:
     return np.concatenate([corner, corner + rng.uniform(2, size, (count, 2))], axis=1).astype("f4")
 
 
-def a_day_of_detecting(images: int = 12) -> Ledger:
+def a_day_of_detecting(images: int = 12) -> DetectionRecords:
     """Objects, crowds among them, with detections that hit, drift, double and invent."""
-    ledger = Ledger()
+    records = DetectionRecords()
     for _ in range(images):
-        ledger.add_image(200, 200)
+        records.add_image(200, 200)
         count = int(rng.integers(0, 6))
         boxes, category = random_boxes(count), rng.integers(0, 3, count)  # "dog" has no objects
         area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-        ledger.add_objects(
+        records.add_objects(
             boxes, category.tolist(), area.tolist(), (rng.uniform(size=count) < 0.2).tolist()
         )
         twice = np.concatenate([boxes, boxes])
@@ -42,19 +42,19 @@ def a_day_of_detecting(images: int = 12) -> Ledger:
         seen = np.concatenate([drifted, random_boxes(4)])
         guess = np.concatenate([category, category, rng.integers(0, 4, 4)])
         score = np.round(rng.uniform(size=len(seen)), 1)  # with ties
-        ledger.add_detections(seen, guess, score)
-    return ledger
+        records.add_detections(seen, guess, score)
+    return records
 
 
-def by_pycocotools(ledger: Ledger, max_detections: int) -> Any:
+def by_pycocotools(records: DetectionRecords, max_detections: int) -> Any:
     coco = pytest.importorskip("pycocotools.coco")
     cocoeval = pytest.importorskip("pycocotools.cocoeval")
-    rows = np.concatenate(ledger.detections)
+    rows = np.concatenate(records.detections)
     with contextlib.redirect_stdout(io.StringIO()):
         truth = coco.COCO()
         truth.dataset = {
-            "images": ledger.images,
-            "annotations": [dict(o) for o in ledger.objects],
+            "images": records.images,
+            "annotations": [dict(o) for o in records.objects],
             "categories": [{"id": k, "name": n} for k, n in enumerate(NAMES.names)],
         }
         truth.createIndex()
@@ -79,9 +79,9 @@ def mean_of_known(numbers: NDArray[np.float64]) -> float:
 
 
 def test_every_number_equals_that_of_pycocotools() -> None:
-    ledger = a_day_of_detecting()
-    ours = count_precision(ledger, 4, max_detections=100)
-    theirs = by_pycocotools(ledger, 100)
+    records = a_day_of_detecting()
+    ours = count_precision(records, 4, max_detections=100)
+    theirs = by_pycocotools(records, 100)
     np.testing.assert_allclose(ours.precision, theirs["precision"][..., 0], atol=1e-6)
     np.testing.assert_allclose(ours.recall, theirs["recall"][..., 0], atol=1e-6)
     known = theirs["precision"][:, :, :, 0, 0]
@@ -99,9 +99,9 @@ def test_every_number_equals_that_of_pycocotools() -> None:
 
 
 def test_fewer_detections_can_be_looked_at() -> None:
-    ledger = a_day_of_detecting()
-    ours = count_precision(ledger, 4, max_detections=2)
-    expected = by_pycocotools(ledger, 2)["precision"][..., 0]
+    records = a_day_of_detecting()
+    ours = count_precision(records, 4, max_detections=2)
+    expected = by_pycocotools(records, 2)["precision"][..., 0]
     np.testing.assert_allclose(ours.precision, expected, atol=1e-6)
 
 
@@ -117,54 +117,54 @@ def test_the_precision_of_a_split_is_a_mean_over_recall_points_and_its_categorie
 
 
 def test_a_perfect_day_is_one_and_a_planted_mistake_costs_what_it_should() -> None:
-    ledger = Ledger()
+    records = DetectionRecords()
     boxes = np.float32([[0, 0, 50, 50], [60, 60, 110, 110]])
     for guess in ([0, 1], [0, 0]):  # in the second image a bee is called an ant
-        ledger.add_image(200, 200)
-        ledger.add_objects(boxes, [0, 1], [2500.0, 2500.0], [False, False])
-        ledger.add_detections(boxes, np.array(guess), np.array([0.9, 0.8]))
-    ours = count_precision(ledger, 4, max_detections=100)
+        records.add_image(200, 200)
+        records.add_objects(boxes, [0, 1], [2500.0, 2500.0], [False, False])
+        records.add_detections(boxes, np.array(guess), np.array([0.9, 0.8]))
+    ours = count_precision(records, 4, max_detections=100)
     assert value(ours, "AP", "all", "ant") == 1.0  # the mistake ranks below both hits
     assert value(ours, "AP", "all", "bee") == pytest.approx(51 / 101)  # half of the recall
     assert value(ours, "AR100", "novel") == 0.5
 
 
 def test_a_detection_of_a_crowd_is_no_mistake() -> None:
-    ledger = Ledger()
-    ledger.add_image(200, 200)
+    records = DetectionRecords()
+    records.add_image(200, 200)
     boxes = np.float32([[0, 0, 50, 50], [60, 60, 160, 160]])
-    ledger.add_objects(boxes, [0, 0], [2500.0, 10000.0], [False, True])
+    records.add_objects(boxes, [0, 0], [2500.0, 10000.0], [False, True])
     inside = np.float32([[70, 70, 90, 90], [0, 0, 50, 50]])
-    ledger.add_detections(inside, np.array([0, 0]), np.array([0.9, 0.8]))
-    ours = count_precision(ledger, 4, max_detections=100)
+    records.add_detections(inside, np.array([0, 0]), np.array([0.9, 0.8]))
+    ours = count_precision(records, 4, max_detections=100)
     assert value(ours, "AP") == 1.0
     assert ours.objects[:, 0].tolist() == [1, 0, 0, 0]
 
 
 def test_objects_that_nothing_was_said_about_count_as_missed() -> None:
-    ledger = Ledger()
-    ledger.add_image(100, 100)
-    ledger.add_objects(random_boxes(2), [0, 1], [9.0, 9.0], [False, False])
-    ledger.add_image(100, 100)
-    ours = count_precision(ledger, 4, max_detections=100)
+    records = DetectionRecords()
+    records.add_image(100, 100)
+    records.add_objects(random_boxes(2), [0, 1], [9.0, 9.0], [False, False])
+    records.add_image(100, 100)
+    ours = count_precision(records, 4, max_detections=100)
     assert value(ours, "AP") == 0.0
     assert {m.category for m in ours.metrics(NAMES, with_recall=False)} == {"", "ant", "bee"}
 
 
 def test_without_objects_there_are_no_rows() -> None:
-    ledger = Ledger()
-    ledger.add_image(100, 100)
-    ledger.add_detections(random_boxes(1), np.array([0]), np.array([0.5]))
-    assert count_precision(ledger, 4, 100).metrics(NAMES, with_recall=True) == []
+    records = DetectionRecords()
+    records.add_image(100, 100)
+    records.add_detections(random_boxes(1), np.array([0]), np.array([0.5]))
+    assert count_precision(records, 4, 100).metrics(NAMES, with_recall=True) == []
 
 
 def test_one_category_is_enough() -> None:
-    ledger = Ledger()
-    ledger.add_image(100, 100)
+    records = DetectionRecords()
+    records.add_image(100, 100)
     box = np.float32([[3, 3, 30, 30]])
-    ledger.add_objects(box, [0], [729.0], [False])
-    ledger.add_detections(box, np.array([0]), np.array([0.001]))
-    metrics = count_precision(ledger, 1, 300).metrics(Vocabulary(("ant",), {}), with_recall=True)
+    records.add_objects(box, [0], [729.0], [False])
+    records.add_detections(box, np.array([0]), np.array([0.001]))
+    metrics = count_precision(records, 1, 300).metrics(Vocabulary(("ant",), {}), with_recall=True)
     assert {(m.metric, m.value, m.objects) for m in metrics} == {
         ("AP", 1.0, 1), ("AP50", 1.0, 1), ("AP75", 1.0, 1), ("AR100", 1.0, 1), ("APs", 1.0, 1),
     }  # fmt: skip

@@ -10,10 +10,16 @@ import pytest
 
 from stages.evaluation import bootstrap
 from stages.evaluation.average_precision import count_precision
-from stages.evaluation.calibration import BINS, Said, by_split, calibration_rows, errors
+from stages.evaluation.calibration import (
+    BINS,
+    ScoredPredictions,
+    by_split,
+    calibration_rows,
+    errors,
+)
 from stages.evaluation.confusions import NOTHING, confusions, what_was_said
 from stages.evaluation.curves import curve_rows
-from stages.evaluation.ledger import Ledger
+from stages.evaluation.detection_records import DetectionRecords
 from stages.evaluation.lvis_precision import tally
 from stages.evaluation.matches_file import read_matches, write_matches
 from stages.evaluation.matching import match
@@ -31,21 +37,21 @@ CATEGORIES = 4
 NAMES = Vocabulary(("a", "b", "c", "d"), {"base": ("a", "c"), "novel": ("b", "d")})
 
 
-def judged(ledger: Ledger, folder: Path) -> Judged:
-    names = [f"image/{n:04}" for n in range(len(ledger.images))]
-    matches = match(ledger.entries(), CATEGORIES, 100)
+def judged(records: DetectionRecords, folder: Path) -> Judged:
+    names = [f"image/{n:04}" for n in range(len(records.images))]
+    matches = match(records.arrays(), CATEGORIES, 100)
     write_matches(folder / "m.parquet", folder / "d.parquet", matches, names)
     return read_matches(folder / "m.parquet", folder / "d.parquet")
 
 
-def repeated(ledger: Ledger, times: np.ndarray) -> Ledger:
+def repeated(records: DetectionRecords, times: np.ndarray) -> DetectionRecords:
     """The same day with each image as often as told, literally copied."""
-    copy = Ledger()
+    copy = DetectionRecords()
     for number, count in enumerate(times.astype(int)):
         for _ in range(count):
-            image = ledger.images[number]
+            image = records.images[number]
             copy.add_image(image["width"], image["height"], f"{number}-{len(copy.images)}")
-            own = [o for o in ledger.objects if o["image_id"] == image["id"]]
+            own = [o for o in records.objects if o["image_id"] == image["id"]]
             corners = np.array([o["bbox"] for o in own], np.float32).reshape(-1, 4)
             corners[:, 2:] += corners[:, :2]
             copy.add_objects(
@@ -54,30 +60,30 @@ def repeated(ledger: Ledger, times: np.ndarray) -> Ledger:
                 [o["area"] for o in own],
                 [bool(o["iscrowd"]) for o in own],
             )
-            rows = np.concatenate([np.zeros((0, 7)), *ledger.detections])
+            rows = np.concatenate([np.zeros((0, 7)), *records.detections])
             rows = rows[rows[:, 0] == image["id"]]
             boxes = np.concatenate([rows[:, 1:3], rows[:, 1:3] + rows[:, 3:5]], axis=1)
             copy.add_detections(boxes.astype(np.float32), rows[:, 6].astype(int), rows[:, 5])
     return copy
 
 
-def a_day_without_ties() -> Ledger:
+def a_day_without_ties() -> DetectionRecords:
     """Scores that differ: of equal scores it would matter which image comes first."""
-    ledger = a_day_of_detecting()
-    for rows in ledger.detections:
+    records = a_day_of_detecting()
+    for rows in records.detections:
         rows[:, 5] = rng.permutation(10_000)[: len(rows)].astype(np.float32) / 10_000 + np.float32(
             rows[0, 0] / 1e6 if len(rows) else 0
         )
-    return ledger
+    return records
 
 
 def test_a_resample_is_what_copying_the_images_would_give(tmp_path: Path) -> None:
-    ledger = a_day_without_ties()
-    day = judged(ledger, tmp_path)
-    weights = bootstrap.resamples(len(ledger.images), 6, seed=int(rng.integers(1 << 30)))
+    records = a_day_without_ties()
+    day = judged(records, tmp_path)
+    weights = bootstrap.resamples(len(records.images), 6, seed=int(rng.integers(1 << 30)))
     found = bootstrap.average_precision(day, weights, NAMES.splits)
     for b, times in enumerate(weights):
-        copied = count_precision(repeated(ledger, times), CATEGORIES, 100)
+        copied = count_precision(repeated(records, times), CATEGORIES, 100)
         metrics = copied.metrics(NAMES, with_recall=False)
         expected = {(m.metric, m.split): m.value for m in metrics if not m.category}
         for split in NAMES.splits:
@@ -106,12 +112,12 @@ def test_a_resample_without_objects_is_nan_and_left_out_of_the_interval() -> Non
 
 
 def test_matches_come_back_as_they_were(tmp_path: Path) -> None:
-    ledger = a_day_of_detecting()
-    ledger.add_image(10, 10)  # neither objects nor detections
-    matches = match(ledger.entries(), CATEGORIES, 100)
-    day = judged(ledger, tmp_path)
+    records = a_day_of_detecting()
+    records.add_image(10, 10)  # neither objects nor detections
+    matches = match(records.arrays(), CATEGORIES, 100)
+    day = judged(records, tmp_path)
     order, _ = matches.surest_first()
-    assert len(day.images) == len(ledger.images)
+    assert len(day.images) == len(records.images)
     assert (day.image == matches.image[order]).all()
     assert (day.category == matches.category[order]).all()
     assert (day.hit == matches.hit[:, 0, order]).all()
@@ -120,10 +126,10 @@ def test_matches_come_back_as_they_were(tmp_path: Path) -> None:
 
 
 def test_an_empty_day_is_written_and_read(tmp_path: Path) -> None:
-    ledger = Ledger()
-    ledger.add_image(10, 10)
-    ledger.add_objects(np.zeros((0, 4), np.float32), [], [], [])
-    day = judged(ledger, tmp_path)
+    records = DetectionRecords()
+    records.add_image(10, 10)
+    records.add_objects(np.zeros((0, 4), np.float32), [], [], [])
+    day = judged(records, tmp_path)
     assert (len(day.images), len(day.image), len(day.object_image)) == (1, 0, 0)
     assert bootstrap.average_precision(day, bootstrap.resamples(1, 2, 0), NAMES.splits) == {}
 
@@ -147,13 +153,13 @@ def test_confusions_are_what_a_loop_counts() -> None:
 
 
 def test_an_object_is_called_what_the_surest_box_on_it_says() -> None:
-    ledger = Ledger()
-    ledger.add_image(100, 100)
+    records = DetectionRecords()
+    records.add_image(100, 100)
     square = np.float32([[0, 0, 10, 10], [50, 50, 60, 60], [80, 80, 90, 90]])
-    ledger.add_objects(square, [0, 1, 2], [100.0] * 3, [False, False, True])
+    records.add_objects(square, [0, 1, 2], [100.0] * 3, [False, False, True])
     boxes = np.float32([[0, 0, 10, 9], [0, 0, 10, 10], [20, 20, 30, 30], [81, 81, 90, 90]])
-    ledger.add_detections(boxes, np.array([3, 0, 1, 2]), np.array([0.9, 0.4, 0.8, 0.7]))
-    truth, called, score = what_was_said(ledger.entries())
+    records.add_detections(boxes, np.array([3, 0, 1, 2]), np.array([0.9, 0.4, 0.8, 0.7]))
+    truth, called, score = what_was_said(records.arrays())
     said = {
         (int(t), int(c), round(float(s), 3)) for t, c, s in zip(truth, called, score, strict=True)
     }
@@ -161,8 +167,8 @@ def test_an_object_is_called_what_the_surest_box_on_it_says() -> None:
 
 
 def test_the_mean_precision_of_a_curve_is_its_ap50() -> None:
-    ledger = a_day_of_detecting()
-    precision = count_precision(ledger, CATEGORIES, 100)
+    records = a_day_of_detecting()
+    precision = count_precision(records, CATEGORIES, 100)
     rows = pa.Table.from_batches([curve_rows(precision, NAMES)]).to_pylist()
     metrics = {
         (m.split, m.category): m.value
@@ -181,7 +187,7 @@ def test_the_mean_precision_of_a_curve_is_its_ap50() -> None:
 def test_calibration_is_what_a_loop_counts() -> None:
     score, category = rng.uniform(size=300), rng.integers(0, 4, 300)
     right = rng.uniform(size=300) < score
-    bins = by_split(Said(score, right, category), NAMES.splits)
+    bins = by_split(ScoredPredictions(score, right, category), NAMES.splits)
     for metric in errors(bins):
         own = np.isin(category, NAMES.splits[metric.split])
         total = 0.0
@@ -196,7 +202,7 @@ def test_calibration_is_what_a_loop_counts() -> None:
 
 
 def test_a_score_of_one_or_more_falls_into_the_last_bin() -> None:
-    said = Said(np.array([1.0, 1.7, 0.0]), np.array([True] * 3), np.array([0, 0, 0]))
+    said = ScoredPredictions(np.array([1.0, 1.7, 0.0]), np.array([True] * 3), np.array([0, 0, 0]))
     (row_low, row_high) = [
         r for r in calibration_rows(by_split(said, NAMES.splits)).to_pylist() if r["split"] == "all"
     ]
@@ -205,11 +211,12 @@ def test_a_score_of_one_or_more_falls_into_the_last_bin() -> None:
 
 
 def test_pictures_of_equal_numbers_are_equal_bytes(tmp_path: Path) -> None:
-    ledger = a_day_of_detecting()
-    precision = tally(match(ledger.entries(), CATEGORIES, 100))
+    records = a_day_of_detecting()
+    precision = tally(match(records.arrays(), CATEGORIES, 100))
     curves = {"all": precision.precision[0, :, 0, 0].clip(0)}
     bins = by_split(
-        Said(rng.uniform(size=50), rng.uniform(size=50) < 0.5, np.zeros(50, int)), NAMES.splits
+        ScoredPredictions(rng.uniform(size=50), rng.uniform(size=50) < 0.5, np.zeros(50, int)),
+        NAMES.splits,
     )
     for name in ("one", "two"):
         draw_curves(tmp_path / f"{name}-c.png", curves, [curves["all"]])

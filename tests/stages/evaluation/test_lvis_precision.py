@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from schemas.errors import ArtifactError, SourceError
+from stages.evaluation.detection_records import DetectionRecords
 from stages.evaluation.federation import Federation, read_federation
-from stages.evaluation.ledger import Ledger
 from stages.evaluation.lvis_precision import by_frequency, count_federated, tally
 from stages.evaluation.matching import match
 from stages.evaluation.vocabulary import Vocabulary
@@ -29,29 +29,29 @@ def boxes_of(count: int) -> Any:
     return np.concatenate([corner, corner + rng.uniform(2, 120, (count, 2))], axis=1).astype("f4")
 
 
-def an_lvis_day(images: int = 25) -> tuple[Ledger, Federation]:
+def an_lvis_day(images: int = 25) -> tuple[DetectionRecords, Federation]:
     """Objects, negatives, categories not drawn exhaustively; in one image 400 detections."""
-    ledger, negative, partly = Ledger(), {}, {}
+    records, negative, partly = DetectionRecords(), {}, {}
     for number in range(images):
-        ledger.add_image(200, 200, f"val/{number:06}")
+        records.add_image(200, 200, f"val/{number:06}")
         count = int(rng.integers(0, 6))
         boxes, category = boxes_of(count), rng.integers(0, 7, count)  # "h" has no objects
         area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-        ledger.add_objects(boxes, category.tolist(), area.tolist(), [False] * count)
+        records.add_objects(boxes, category.tolist(), area.tolist(), [False] * count)
         drift = np.concatenate([boxes, boxes]) + rng.normal(0, 3, (2 * count, 4)).astype("f4")
         drift[:, 2:] = np.maximum(drift[:, 2:], drift[:, :2] + 1)
         invented = 400 if number == 0 else 12
         seen = np.concatenate([drift, boxes_of(invented)])
         guess = np.concatenate([category, category, rng.integers(0, 8, invented)])
-        ledger.add_detections(seen, guess, np.round(rng.uniform(size=len(seen)), 2))  # with ties
+        records.add_detections(seen, guess, np.round(rng.uniform(size=len(seen)), 2))  # with ties
         absent = sorted(set(range(8)) - set(category.tolist()))
         negative[f"{number:06}"] = [NAMES.names[k] for k in absent if rng.uniform() < 0.4]
         present = sorted(set(category.tolist()))
         partly[f"{number:06}"] = [NAMES.names[k] for k in present if rng.uniform() < 0.4]
-    return ledger, Federation(FREQUENCY, negative, partly)
+    return records, Federation(FREQUENCY, negative, partly)
 
 
-def as_json(ledger: Ledger, lists: Federation) -> dict[str, Any]:
+def as_json(records: DetectionRecords, lists: Federation) -> dict[str, Any]:
     ids = {name: k + 1 for k, name in enumerate(NAMES.names)}
     return {
         "images": [
@@ -63,20 +63,20 @@ def as_json(ledger: Ledger, lists: Federation) -> dict[str, Any]:
                     ids[n] for n in lists.not_exhaustive[image["name"][4:]]
                 ],
             }
-            for image in ledger.images
+            for image in records.images
         ],
-        "annotations": [{**o, "category_id": o["category_id"] + 1} for o in ledger.objects],
+        "annotations": [{**o, "category_id": o["category_id"] + 1} for o in records.objects],
         "categories": [{"id": k, "name": n, "frequency": FREQUENCY[n]} for n, k in ids.items()],
     }  # fmt: skip
 
 
 def by_the_official_package(
-    ledger: Ledger, lists: Federation, path: Path, monkeypatch: pytest.MonkeyPatch
+    records: DetectionRecords, lists: Federation, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Any:
     lvis = pytest.importorskip("lvis")
     monkeypatch.setattr(np, "float", float, raising=False)  # it was written for an older numpy
-    path.write_text(json.dumps(as_json(ledger, lists)))
-    rows = np.concatenate(ledger.detections).tolist()
+    path.write_text(json.dumps(as_json(records, lists)))
+    rows = np.concatenate(records.detections).tolist()
     results = [
         {"image_id": int(i), "category_id": int(k) + 1, "bbox": [x, y, w, h], "score": s}
         for i, x, y, w, h, s, k in rows
@@ -95,9 +95,9 @@ def values(precision: Precision, lists: Federation) -> dict[tuple[str, str], flo
 def test_every_number_equals_that_of_the_official_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ledger, lists = an_lvis_day()
-    official = by_the_official_package(ledger, lists, tmp_path / "lvis.json", monkeypatch)
-    ours = count_federated(ledger, NAMES, lists)
+    records, lists = an_lvis_day()
+    official = by_the_official_package(records, lists, tmp_path / "lvis.json", monkeypatch)
+    ours = count_federated(records, NAMES, lists)
     np.testing.assert_allclose(ours.precision, official.eval["precision"], atol=1e-9)
     np.testing.assert_allclose(ours.recall, official.eval["recall"], atol=1e-9)
     found = values(ours, lists)
@@ -108,8 +108,8 @@ def test_every_number_equals_that_of_the_official_package(
 
 
 def test_the_lists_are_read_from_the_json_of_lvis(tmp_path: Path) -> None:
-    ledger, lists = an_lvis_day(4)
-    (tmp_path / "lvis.json").write_text(json.dumps(as_json(ledger, lists)))
+    records, lists = an_lvis_day(4)
+    (tmp_path / "lvis.json").write_text(json.dumps(as_json(records, lists)))
     read = read_federation(tmp_path / "lvis.json")
     assert read == lists
     read.write(tmp_path / "kept.json")
@@ -118,25 +118,25 @@ def test_the_lists_are_read_from_the_json_of_lvis(tmp_path: Path) -> None:
 
 def test_a_detection_of_a_category_nobody_looked_for_does_not_count() -> None:
     box, area = np.float32([[0, 0, 50, 50]]), [2500.0]
-    ledger = Ledger()
-    ledger.add_image(100, 100, "a")
-    ledger.add_objects(box, [0], area, [False])
-    ledger.add_image(100, 100, "b")
-    ledger.add_detections(box, np.array([0]), np.array([0.9]))  # b says nothing of category 0
-    ledger.detections.append(np.array([[1, 0, 0, 50, 50, 0.5, 0]]))
+    records = DetectionRecords()
+    records.add_image(100, 100, "a")
+    records.add_objects(box, [0], area, [False])
+    records.add_image(100, 100, "b")
+    records.add_detections(box, np.array([0]), np.array([0.9]))  # b says nothing of category 0
+    records.detections.append(np.array([[1, 0, 0, 50, 50, 0.5, 0]]))
     unknown = Federation(FREQUENCY, {"a": [], "b": []}, {"a": [], "b": []})
     absent = Federation(FREQUENCY, {"a": [], "b": ["a"]}, {"a": [], "b": []})
     spared = Federation(FREQUENCY, {"a": [], "b": ["a"]}, {"a": [], "b": ["a"]})
-    scores = [values(count_federated(ledger, NAMES, f), f)["AP", "all"] for f in
+    scores = [values(count_federated(records, NAMES, f), f)["AP", "all"] for f in
               (unknown, absent, spared)]  # fmt: skip
     assert scores == pytest.approx([1.0, 0.5, 1.0])
 
 
 def test_an_image_without_lists_is_refused() -> None:
-    ledger, lists = an_lvis_day(3)
-    ledger.add_image(10, 10, "val/stranger")
+    records, lists = an_lvis_day(3)
+    records.add_image(10, 10, "val/stranger")
     with pytest.raises(ArtifactError, match="nothing of image val/stranger"):
-        count_federated(ledger, NAMES, lists)
+        count_federated(records, NAMES, lists)
 
 
 @pytest.mark.parametrize(
@@ -162,10 +162,10 @@ def test_two_images_of_one_file_name_are_refused(tmp_path: Path) -> None:
 
 
 def test_counted_from_matches_coco_is_what_pycocotools_says() -> None:
-    ledger = a_day_of_detecting(20)
+    records = a_day_of_detecting(20)
     for most in (100, 3):
-        ours = tally(match(ledger.entries(), 4, most))
-        theirs = by_pycocotools(ledger, most)
+        ours = tally(match(records.arrays(), 4, most))
+        theirs = by_pycocotools(records, most)
         np.testing.assert_allclose(ours.precision, theirs["precision"][..., 0], atol=1e-9)
         np.testing.assert_allclose(ours.recall, theirs["recall"][..., 0], atol=1e-9)
         reached = theirs["scores"][0, :, :, 0, 0]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.presets import fill
+from pipeline.execution.presets import fill
 from schemas.errors import OptionError
 from stages.evaluate import Evaluate
 from stages.evaluation.protocols import PRESETS, PROPOSED, deviations

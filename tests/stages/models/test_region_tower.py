@@ -4,9 +4,9 @@ import math
 
 import pytest
 import torch
-from torchvision.ops import roi_align
+from torchvision import ops
 
-from stages.models.region_tower import align
+from stages.models.region_tower import roi_align
 
 
 def sampled(feature_map: torch.Tensor, box: list[float], cells: int, stride: int) -> torch.Tensor:
@@ -43,21 +43,21 @@ def sampled(feature_map: torch.Tensor, box: list[float], cells: int, stride: int
 )
 def test_align_is_the_mean_of_bilinear_samples(box) -> None:
     feature_map = torch.randn(1, 3, 5, 6, dtype=torch.float64)
-    given = align(feature_map, [torch.tensor([box], dtype=torch.float64)], 4, 16)[0]
+    given = roi_align(feature_map, [torch.tensor([box], dtype=torch.float64)], 4, 16)[0]
     torch.testing.assert_close(given, sampled(feature_map[0], box, 4, 16))
 
 
 def test_both_spellings_of_adaptive_sampling_agree() -> None:
     feature_map = torch.randn(1, 2, 9, 9)
     rois = [torch.tensor([[5.0, 5, 100, 140]])]
-    minus = roi_align(feature_map, rois, 7, 1 / 16, -1, aligned=True)
-    zero = roi_align(feature_map, rois, 7, 1 / 16, 0, aligned=True)
+    minus = ops.roi_align(feature_map, rois, 7, 1 / 16, -1, aligned=True)
+    zero = ops.roi_align(feature_map, rois, 7, 1 / 16, 0, aligned=True)
     assert torch.equal(minus, zero)
 
 
 def test_half_precision_is_aligned_in_single() -> None:
     feature_map = torch.randn(1, 2, 8, 8)
     boxes = [torch.tensor([[5.0, 5, 100, 90]])]
-    half = align(feature_map.bfloat16(), boxes, 4, 16)
+    half = roi_align(feature_map.bfloat16(), boxes, 4, 16)
     assert half.dtype == torch.float32
-    torch.testing.assert_close(half, align(feature_map.bfloat16().float(), boxes, 4, 16))
+    torch.testing.assert_close(half, roi_align(feature_map.bfloat16().float(), boxes, 4, 16))

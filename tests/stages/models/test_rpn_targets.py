@@ -12,9 +12,17 @@ from torchvision.ops import box_iou
 from stages.geometry import pairwise_iou
 from stages.models.rpn import Level
 from stages.models.rpn_boxes import LARGEST_STEP, decode, encode
-from stages.models.rpn_targets import BACKGROUND, IGNORED, OBJECT, Teaching, assign, draw, losses
+from stages.models.rpn_targets import (
+    BACKGROUND,
+    IGNORED,
+    OBJECT,
+    AnchorTargets,
+    assign,
+    draw,
+    losses,
+)
 
-USUAL = Teaching()
+USUAL = AnchorTargets()
 
 
 def boxes(count: int, seed: int, least: float = 4, most: float = 60) -> torch.Tensor:
@@ -126,7 +134,7 @@ def predictions(images: int, seed: int) -> list[Level]:
 @pytest.mark.parametrize("seed", range(5))
 def test_losses_equal_a_plain_loop_in_float64(seed: int) -> None:
     """All anchors are drawn, so that chance plays no part."""
-    everything = Teaching(anchors=1000, positive=1.0)
+    everything = AnchorTargets(anchors=1000, positive=1.0)
     levels = predictions(3, seed)
     objects = [boxes(4, seed), torch.zeros(0, 4), boxes(1, seed + 7)]
     objectness, box = losses(levels, objects, everything)

@@ -50,12 +50,12 @@ def test_a_row_leads_back_to_its_bytes_in_any_order(tmp_path: Path) -> None:
 
 def test_parts_end_at_row_groups(tmp_path: Path) -> None:
     path = write_parquet(tmp_path / "a.parquet", structs(7), group=2)
-    from stages.sources.parquet import ParquetImages
+    from stages.sources.parquet import ParquetSource
     from stages.sources.record import SourceOptions
 
-    source = ParquetImages((str(path),), SourceOptions(part_images=4))
+    source = ParquetSource((str(path),), SourceOptions(part_images=4))
     assert [(piece.first, piece.last) for piece in source.slices()] == [(0, 4), (4, 7)]
-    source = ParquetImages((str(path),), SourceOptions(part_bytes=1))
+    source = ParquetSource((str(path),), SourceOptions(part_bytes=1))
     assert [source.count(piece) for piece in source.slices()] == [2, 2, 2, 1]
     rows, _ = ingest(tmp_path / "s", path, part_images=4)
     assert ids(rows) == [f"a/{n:09d}" for n in range(7)]

@@ -12,7 +12,7 @@ import pytest
 
 from stages.pixels import load_image
 from stages.sources.record import Problem, Record
-from stages.sources.webdataset import WebDataset
+from stages.sources.webdataset import WebDatasetSource
 from tests.stages.sources.samples import (
     encoded,
     ids,
@@ -240,7 +240,7 @@ def test_a_limit_counts_images_across_tars(tmp_path: Path) -> None:
 def test_the_count_is_that_of_the_records_even_in_a_damaged_tar(tmp_path: Path) -> None:
     path = write_tar(tmp_path / "a.tar", {**pair("x"), **pair("y"), "z.jpg": encoded()})
     path.write_bytes(path.read_bytes()[: -10240 + 300])
-    source = WebDataset((str(path),))
+    source = WebDatasetSource((str(path),))
     (piece,) = source.slices()
     records = [item for item in source.records(piece) if isinstance(item, Record)]
     assert source.count(piece) == len(records) == source.total()
@@ -251,8 +251,8 @@ def test_the_digest_follows_content_and_name_but_not_the_folder(tmp_path: Path) 
     here = write_tar(tmp_path / "a.tar", pair("x"))
     there = write_tar(tmp_path / "deep/a.tar", pair("x"))
     other = write_tar(tmp_path / "deep/b.tar", pair("x"))
-    assert WebDataset((str(here),)).digest() == WebDataset((str(there),)).digest()
-    assert WebDataset((str(here),)).digest() != WebDataset((str(other),)).digest()
+    assert WebDatasetSource((str(here),)).digest() == WebDatasetSource((str(there),)).digest()
+    assert WebDatasetSource((str(here),)).digest() != WebDatasetSource((str(other),)).digest()
 
 
 def test_real_tars_of_photographs_are_read(tmp_path: Path) -> None:
@@ -268,7 +268,7 @@ def test_memory_does_not_grow_with_the_members_of_a_tar(tmp_path: Path) -> None:
     peaks = []
     for count in (100, 2000):
         members = {f"{n}.txt": b"x" for n in range(count)}
-        source = WebDataset((str(write_tar(tmp_path / f"{count}.tar", members)),))
+        source = WebDatasetSource((str(write_tar(tmp_path / f"{count}.tar", members)),))
         tracemalloc.start()
         assert all(isinstance(item, Problem) for item in source.records(source.slices()[0]))
         peaks.append(tracemalloc.get_traced_memory()[1])

@@ -11,8 +11,8 @@ import torch
 
 from stages.models.preprocess import Size, normalise
 from stages.models.spec import Spec
+from stages.seeds import generator
 from stages.training.augment import MultiScale, View, ZoomedCrop
-from stages.training.stream import generator
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.25, 0.5, 0.2)
 BACKGROUND, SQUARE = (40, 90, 160), (250, 10, 60)

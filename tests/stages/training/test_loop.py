@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from schemas.errors import StageError
-from stages.training.course import Course
+from stages.training.config import TrainingConfig
 from stages.training.loop import Position, fit
 from stages.training.optimisers import Optimisation
 from stages.training.schedule import Schedule
@@ -59,10 +59,10 @@ class Numbers:
             epoch, used = epoch + 1, 0
 
 
-def course(steps: int = 20, **changes: Any) -> Course:
+def config(steps: int = 20, **changes: Any) -> TrainingConfig:
     how = Optimisation(kind=changes.pop("kind", "sgd"), learning_rate=0.01, weight_decay=0.1)
     schedule = Schedule(kind="cosine", steps=steps, warmup=2)
-    return Course(steps=steps, optimisation=how, schedule=schedule, **changes)
+    return TrainingConfig(steps=steps, optimisation=how, schedule=schedule, **changes)
 
 
 def weights(learner: Line) -> bytes:
@@ -77,7 +77,7 @@ class KilledError(Exception):
 @pytest.mark.parametrize("kind", ["sgd", "adamw"])
 @pytest.mark.parametrize("at", [1, 8, 19])
 def test_a_killed_run_ends_like_an_undisturbed_one(tmp_path: Path, kind: str, at: int) -> None:
-    plan = course(kind=kind, log_every=3, checkpoint_every=4)
+    plan = config(kind=kind, log_every=3, checkpoint_every=4)
     undisturbed = Line()
     expected = fit(undisturbed, Numbers(), plan)
 
@@ -91,27 +91,27 @@ def test_a_killed_run_ends_like_an_undisturbed_one(tmp_path: Path, kind: str, at
 
     with pytest.raises(KilledError):
         fit(Line(), Numbers(), plan, tmp_path / "checkpoint.pt", kill)
-    resumed, feed = Line(), Numbers()
+    resumed, loader = Line(), Numbers()
     torch.rand(at)  # a process that was started anew has another global state
-    rows = fit(resumed, feed, plan, tmp_path / "checkpoint.pt")
-    assert feed.starts == [(at // 4 * 4 // 10, at // 4 * 4 % 10)]
+    rows = fit(resumed, loader, plan, tmp_path / "checkpoint.pt")
+    assert loader.starts == [(at // 4 * 4 // 10, at // 4 * 4 % 10)]
     assert rows == expected
     assert weights(resumed) == weights(undisturbed)
 
 
 def test_another_seed_drops_other_numbers() -> None:
-    assert fit(Line(), Numbers(), course(seed=1)) != fit(Line(), Numbers(), course(seed=2))
+    assert fit(Line(), Numbers(), config(seed=1)) != fit(Line(), Numbers(), config(seed=2))
 
 
 def test_the_global_generator_is_left_alone() -> None:
     before = torch.random.get_rng_state()
-    fit(Line(), Numbers(), course(3))
+    fit(Line(), Numbers(), config(3))
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
 def test_a_row_holds_means_since_the_row_before() -> None:
-    each = fit(Line(), Numbers(), course(6, log_every=1))
-    rows = fit(Line(), Numbers(), course(6, log_every=4))
+    each = fit(Line(), Numbers(), config(6, log_every=1))
+    rows = fit(Line(), Numbers(), config(6, log_every=4))
     assert [row["step"] for row in rows] == [4, 6]
     assert [row["images"] for row in rows] == [12, 18]
     assert rows[1]["loss"] == pytest.approx((each[4]["loss"] + each[5]["loss"]) / 2)
@@ -129,15 +129,15 @@ def test_a_step_with_nothing_to_learn_moves_nothing() -> None:
             while True:
                 yield [-1.0], (0, 1)
 
-    rows = fit(learner, Silent(), course(2, log_every=1))
+    rows = fit(learner, Silent(), config(2, log_every=1))
     assert weights(learner) == before
     assert "loss" not in rows[0]
     assert rows[0]["seen"] == 1
 
 
 def test_a_term_that_was_missing_does_not_count_as_zero() -> None:
-    rows = fit(Line(), Numbers(odd=-1.0), course(10, log_every=10))
-    each = fit(Line(), Numbers(odd=-1.0), course(10, log_every=1))
+    rows = fit(Line(), Numbers(odd=-1.0), config(10, log_every=10))
+    each = fit(Line(), Numbers(odd=-1.0), config(10, log_every=1))
     present = [row["loss"] for row in each if "loss" in row]
     assert len(present) == 9
     assert rows[0]["loss"] == pytest.approx(sum(present) / 9)
@@ -146,11 +146,11 @@ def test_a_term_that_was_missing_does_not_count_as_zero() -> None:
 @pytest.mark.parametrize("odd", [float("nan"), float("inf")])
 def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(odd: float) -> None:
     with pytest.raises(StageError, match=r"the loss became nan at step 5; lower --learning-rate"):
-        fit(Line(), Numbers(odd=odd), course())
+        fit(Line(), Numbers(odd=odd), config())
 
 
 def test_progress_counts_every_step_once_even_when_resumed(tmp_path: Path) -> None:
-    plan, told = course(10, checkpoint_every=4), []
-    fit(Line(), Numbers(), course(8, checkpoint_every=4), tmp_path / "c.pt")
+    plan, told = config(10, checkpoint_every=4), []
+    fit(Line(), Numbers(), config(8, checkpoint_every=4), tmp_path / "c.pt")
     fit(Line(), Numbers(), plan, tmp_path / "c.pt", lambda steps, rows: told.append(steps))
     assert told == [8, 1, 1]

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from schemas.errors import ArtifactError
+from stages.seeds import generator
 from stages.training.regions import Labels, Regions
-from stages.training.samples import Captioned, Labelled
-from stages.training.stream import generator
+from stages.training.samples import CaptionedImages, LabelledImages
 from tests.in_memory import InMemory
 from tests.stages.training import tiny
 
@@ -35,15 +35,15 @@ def shuffled(table: pa.Table) -> pa.Table:
 
 
 def test_only_images_with_a_caption_are_captioned() -> None:
-    told = Captioned(part(images=tiny.images(NUMBERS, {1: [], 3: ["a", "b"]})))
+    told = CaptionedImages(part(images=tiny.images(NUMBERS, {1: [], 3: ["a", "b"]})))
     assert [s.image["image_id"] for s in told] == ["tiny/000", "tiny/002", "tiny/003"]
     assert told[2].image["captions"] == ["a", "b"]
     assert {s.part for s in told} == {5}
 
 
 def test_samples_never_carry_the_ground_truth() -> None:
-    assert "objects" not in Captioned(part())[0].image
-    assert "objects" not in Labelled(part(), 3, regions=True, captions=False)[0].image
+    assert "objects" not in CaptionedImages(part())[0].image
+    assert "objects" not in LabelledImages(part(), 3, regions=True, captions=False)[0].image
 
 
 def test_regions_are_joined_whatever_order_rows_are_in() -> None:
@@ -52,7 +52,7 @@ def test_regions_are_joined_whatever_order_rows_are_in() -> None:
         proposals=shuffled(tiny.proposals(NUMBERS)),
         pseudo_labels=shuffled(tiny.pseudo_labels(NUMBERS)),
     )
-    samples = list(Labelled(mixed, 3, regions=True, captions=False))
+    samples = list(LabelledImages(mixed, 3, regions=True, captions=False))
     assert len(samples) == 4
     for sample in samples:
         _, _, boxes, concepts = tiny.picture(int(sample.image["image_id"][-3:]))
@@ -68,29 +68,29 @@ def test_an_image_without_pseudo_labels_is_left_out_unless_its_caption_is_wanted
         images=tiny.images(NUMBERS, {2: []}),
         pseudo_labels=tiny.pseudo_labels(NUMBERS, leave_out=(1, 2)),
     )
-    assert len(Labelled(some, 3, regions=True, captions=False)) == 2
-    assert len(Labelled(some, 3, regions=True, captions=True)) == 3
-    assert len(Labelled(some, 3, regions=False, captions=True)) == 3
+    assert len(LabelledImages(some, 3, regions=True, captions=False)) == 2
+    assert len(LabelledImages(some, 3, regions=True, captions=True)) == 3
+    assert len(LabelledImages(some, 3, regions=False, captions=True)) == 3
 
 
 def test_no_pseudo_labels_at_all_leave_captions() -> None:
     none = part(pseudo_labels=tiny.pseudo_labels(range(0)))
-    samples = Labelled(none, 3, regions=True, captions=True)
+    samples = LabelledImages(none, 3, regions=True, captions=True)
     assert len(samples) == 4
     assert samples[0].regions is not None
     assert len(samples[0].regions.concept_ids) == 0
-    assert len(Labelled(none, 3, regions=True, captions=False)) == 0
+    assert len(LabelledImages(none, 3, regions=True, captions=False)) == 0
 
 
 def test_no_proposals_at_all_leave_captions() -> None:
     none = part(pseudo_labels=tiny.pseudo_labels(range(0)), proposals=tiny.proposals(range(0)))
-    assert len(Labelled(none, 3, regions=True, captions=True)) == 4
+    assert len(LabelledImages(none, 3, regions=True, captions=True)) == 4
 
 
 def test_a_pseudo_label_without_its_proposal_is_refused() -> None:
     torn = part(proposals=tiny.proposals(NUMBERS).slice(0, 11))
     with pytest.raises(ArtifactError, match="region 2 of image tiny/003 has a pseudo-label but no"):
-        list(Labelled(torn, 3, regions=True, captions=False))
+        list(LabelledImages(torn, 3, regions=True, captions=False))
 
 
 def test_a_concept_beyond_the_embeddings_is_refused() -> None:
@@ -99,7 +99,7 @@ def test_a_concept_beyond_the_embeddings_is_refused() -> None:
 
 
 def test_a_sample_does_not_keep_its_part_alive() -> None:
-    content = Captioned(part())[0].image["content"]
+    content = CaptionedImages(part())[0].image["content"]
     assert isinstance(content, bytes)
 
 

@@ -11,8 +11,8 @@ import torch
 from stages.models.preprocess import Size
 from stages.pixels import load_image
 from stages.training.augment import MultiScale
-from stages.training.region_batches import Look, RegionBatch, collate
-from stages.training.samples import Labelled
+from stages.training.region_batches import RegionBatch, RegionTransform, collate
+from stages.training.samples import LabelledImages
 from stages.training.student import Objective, Student, make_trainable
 from tests.in_memory import InMemory
 from tests.stages.training import tiny
@@ -36,10 +36,10 @@ def batch(clip: Clip, *, regions: int = 100, sizes: tuple[Size, ...] = (Size(48)
         "proposals": tiny.proposals(NUMBERS),
         "pseudo_labels": tiny.pseudo_labels(NUMBERS, leave_out=(3,)),
     }
-    samples = Labelled(InMemory(tables), 3, regions=True, captions=True)
+    samples = LabelledImages(InMemory(tables), 3, regions=True, captions=True)
     augment = MultiScale(sizes, flip=True, interpolation="bicubic", spec=clip.spec)
-    look = Look(load_image, augment, regions, "labelled", seed=0)
-    return collate([look(sample, epoch=0) for sample in samples])
+    transform = RegionTransform(load_image, augment, regions, "labelled", seed=0)
+    return collate([transform(sample, epoch=0) for sample in samples])
 
 
 def student(clip: Clip, **objective: Any) -> Student:

@@ -15,11 +15,11 @@ import pytest
 from PIL import Image
 
 from pipeline import api
-from pipeline.gallery.folder import Wanted, write_folder
+from pipeline.gallery.folder import FolderRequest, write_folder
 from pipeline.gallery.server import STATIC
 from pipeline.progress import Silent
 from schemas.errors import ArtifactError, ArtifactNotFoundError, OptionError
-from stages.drawn.write import write_scenes
+from stages.synthetic.write import write_scenes
 from tests.pipeline.gallery.test_pages import sides
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def folder(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("folder") / "out"
-    assert write_folder(root, out, Wanted(), Silent()) == 6
+    assert write_folder(root, out, FolderRequest(), Silent()) == 6
     return out
 
 
@@ -223,7 +223,7 @@ def test_few_images_are_spread_over_all_and_nothing_leads_elsewhere(
     root: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "few"
-    assert write_folder(root, out, Wanted(limit=2), Silent()) == 2
+    assert write_folder(root, out, FolderRequest(limit=2), Silent()) == 2
     index = json.loads(read(out, "index"))
     shown = [row[0] for row in index["images"]]
     assert shown == ["scenes/000000", "scenes/000003"]
@@ -242,19 +242,19 @@ def test_it_is_whole_or_absent_and_replaces_nothing(
     with monkeypatch.context() as broken:
         broken.setattr("pipeline.gallery.folder.writing.jpeg", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            write_folder(root, out, Wanted(), Silent())
+            write_folder(root, out, FolderRequest(), Silent())
     assert list(tmp_path.iterdir()) == []
     out.mkdir()
     with pytest.raises(OptionError, match="out exists"):
-        write_folder(root, out, Wanted(), Silent())
+        write_folder(root, out, FolderRequest(), Silent())
 
 
 def test_images_without_labels_are_shown_too(tmp_path: Path, browser: Browser) -> None:
     write_scenes(tmp_path / "scenes", "scenes", 3, 5)
     api.Store(tmp_path / "store").run("ingest", sources=[str(tmp_path / "scenes")])
     next((tmp_path / "scenes" / "images" / "scenes").glob("*1.jpg")).unlink()
-    said = Said()
-    assert write_folder(tmp_path / "store", tmp_path / "out", Wanted(), said) == 3
+    said = ScoredPredictions()
+    assert write_folder(tmp_path / "store", tmp_path / "out", FolderRequest(), said) == 3
     assert said.sentences == ["warning: the pixels of 1 images could not be read"]
     browser.open(f"{(tmp_path / 'out').as_uri()}/index.html#images")
     browser.until("document.querySelectorAll('.grid a').length === 3")
@@ -263,7 +263,7 @@ def test_images_without_labels_are_shown_too(tmp_path: Path, browser: Browser) -
         assert "rc label" in browser.see("document.querySelector('.problem').textContent")
 
 
-class Said(Silent):
+class ScoredPredictions(Silent):
     def __init__(self) -> None:
         self.sentences: list[str] = []
 
@@ -275,18 +275,20 @@ def test_labels_whose_names_are_gone_are_a_sentence(root: Path, tmp_path: Path) 
     shutil.copytree(root, tmp_path / "store", symlinks=True)
     shutil.rmtree(tmp_path / "store" / "concept_embeddings")
     with pytest.raises(ArtifactError, match="the concept_embeddings that pseudo_labels/"):
-        write_folder(tmp_path / "store", tmp_path / "out", Wanted(), Silent())
-    assert write_folder(tmp_path / "store", tmp_path / "out", Wanted("images"), Silent()) == 6
+        write_folder(tmp_path / "store", tmp_path / "out", FolderRequest(), Silent())
+    assert (
+        write_folder(tmp_path / "store", tmp_path / "out", FolderRequest("images"), Silent()) == 6
+    )
 
 
 def test_what_it_is_about_can_be_named(root: Path, tmp_path: Path) -> None:
     other = sorted(root.glob("pseudo_labels/v*"))[0].name.split("-")[1]
-    write_folder(root, tmp_path / "a", Wanted(f"pseudo_labels@{other}", 1), Silent())
+    write_folder(root, tmp_path / "a", FolderRequest(f"pseudo_labels@{other}", 1), Silent())
     assert other in json.loads(read(tmp_path / "a", "overview"))["labels"][0]
-    write_folder(root, tmp_path / "b", Wanted("images", 1), Silent())
+    write_folder(root, tmp_path / "b", FolderRequest("images", 1), Silent())
     assert json.loads(read(tmp_path / "b", "overview"))["labels"] == []
     with pytest.raises(OptionError, match=r"--use takes pseudo_labels@… or images@…"):
-        write_folder(root, tmp_path / "c", Wanted("features", 1), Silent())
+        write_folder(root, tmp_path / "c", FolderRequest("features", 1), Silent())
     with pytest.raises(ArtifactNotFoundError):
-        write_folder(root, tmp_path / "c", Wanted("images@ffff", 1), Silent())
+        write_folder(root, tmp_path / "c", FolderRequest("images@ffff", 1), Silent())
     assert not (tmp_path / "c").exists()

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pytest
 
 from pipeline import sql
+from pipeline.analysis.what_if import Thresholds, forecast
+from pipeline.gallery.connection_pool import ConnectionPool
 from pipeline.gallery.folder import thresholds
 from pipeline.gallery.folder.thresholds import LEVELS, STEP, grid
-from pipeline.gallery.shelf import Shelf
-from pipeline.what_if import Thresholds, forecast
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +25,7 @@ def at(found: dict[str, Any], name: str, levels: tuple[int, ...]) -> int:
 
 def test_every_cell_says_what_the_command_says(root: Path) -> None:
     rng = np.random.default_rng()
-    for address in Shelf(root).labels():
+    for address in ConnectionPool(root).labels():
         with sql.connect(root, [address]) as connection:
             found = grid(connection)
         chosen = [(0, 0, 0), *map(tuple, rng.integers(0, LEVELS, (25, 3)).tolist())]

@@ -1,0 +1,1 @@
+"""How a stage is run: inputs, plan, tasks, engines, commit, provenance."""

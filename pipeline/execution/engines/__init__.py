@@ -1,0 +1,52 @@
+"""Who runs the tasks. An engine knows tasks and receipts, nothing else."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pipeline.execution.task import Task
+    from pipeline.store.parts import Receipt
+
+    Outcome = tuple[list[Receipt], dict[int, str]]
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class Engine(Protocol):
+    """Maps tasks to receipts."""
+
+    @property
+    def name(self) -> str:
+        """What the manifest calls it."""
+        ...
+
+    def map(self, tasks: Sequence[Task], advance: Callable[[int], None]) -> Outcome:
+        """Run every task, even after one fails; receipts, and what failed parts said."""
+        ...
+
+
+def make(workers: int) -> Engine:
+    """The engine for a number of workers: this process for one, a pool for more."""
+    if workers == 1:
+        from pipeline.execution.engines.in_process import InProcess
+
+        return InProcess()
+    from pipeline.execution.engines.pool import Pool
+
+    return Pool(workers)
+
+
+def describe(error: BaseException) -> str:
+    """What a failed part said, in one line that ends in a full stop."""
+    from schemas.errors import RCError
+
+    text = " ".join(str(error).split()) or "no message"
+    if isinstance(error, OSError) and error.errno in _FULL:
+        text = f"the disk or the quota is full ({text}); make room"
+    elif not isinstance(error, RCError):
+        text = f"{type(error).__name__}: {text}"
+    return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -1,0 +1,128 @@
+"""Exposure: where the boxes of an evaluation come from, and whether novel objects taught them.
+
+A stage cannot look behind its inputs, and a number on "novel" categories means less if the
+localizer was trained on their boxes. So the manifest of what a stage makes is given, here, what
+its inputs' manifests say; it follows from the recipe alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow.compute as pc
+
+from pipeline.execution.inputs import language
+from pipeline.store import catalog, parts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import pyarrow as pa
+
+    from pipeline.store.artifact import Artifact
+    from stages.base import Stage
+
+UNKNOWN: Final = "unknown"
+_SHOWN: Final = 5  # names in a warning before "and N more"
+
+
+def with_leakage(
+    stage: Stage, inputs: Mapping[str, Artifact], notes: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The notes of a run, with the localizer and embeddings in `protocol`, and more `warnings`.
+
+    Unchanged if it does not matter to the stage, see `Stage.unseen`.
+    """
+    unseen = stage.unseen()
+    if unseen is None:
+        return dict(notes)
+    protocol, warnings = dict(notes.get("protocol", {})), list(notes.get("warnings", ()))
+    published = protocol.pop("proposals_published", {})
+    if "proposals" in inputs:
+        found = localizer(inputs["proposals"], unseen)
+        protocol["localizer"] = found
+        protocol["deviations"] = {
+            **protocol.get("deviations", {}),
+            **_deviations(published, found["selection"]),
+        }
+        warnings += _complaints(found, unseen)
+    if "embeddings" in inputs:
+        protocol["embeddings_address"] = inputs["embeddings"].address
+        if language(inputs["embeddings"]) is None:
+            warnings.append(
+                f"which language encoder made {inputs['embeddings'].address} is unknown: they were "
+                f"imported, and only their width was checked"
+            )
+    return {**notes, "protocol": protocol, "warnings": warnings}
+
+
+def localizer(proposals: Artifact, unseen: tuple[str, ...]) -> dict[str, Any]:
+    """Who proposed the boxes, how they were selected, and which unseen categories taught it.
+
+    `novel_seen` is a list of names, or "unknown" where boxes or weights came from elsewhere.
+    """
+    told = proposals.manifest
+    found: dict[str, Any] = {"proposals": proposals.address, "selection": told.stage.options}
+    while "dump" in catalog.parents(proposals):  # selected anew: the boxes are those of the dump
+        proposals = catalog.parents(proposals)["dump"]
+        found["dump"] = proposals.address
+    made = proposals.manifest
+    by_rule = [name for name in ("random", "grid") if made.stage.options.get(name)]
+    if by_rule:
+        return {**found, "source": by_rule[0], "novel_seen": []}
+    if "rpn" not in made.inputs:
+        return {**found, "source": "imported", "novel_seen": UNKNOWN}
+    rpn = catalog.parents(proposals).get("rpn")
+    found |= {"source": "rpn", "rpn": made.inputs["rpn"]}
+    return {**found, "novel_seen": UNKNOWN if rpn is None else _seen(rpn, unseen)}
+
+
+def _deviations(published: Mapping[str, Any], used: Mapping[str, Any]) -> dict[str, Any]:
+    """Where proposals were selected otherwise than the protocol has it."""
+    return {
+        f"propose {name}": {"preset": str(value), "used": str(used.get(name))}
+        for name, value in published.items()
+        if used.get(name) != value
+    }
+
+
+def _seen(rpn: Artifact, unseen: tuple[str, ...]) -> list[str] | str:
+    """Which of `unseen` an RPN was trained on; weights it began with may have seen anything."""
+    images, told = catalog.parents(rpn).get("images"), rpn.manifest
+    if images is None or "weights" in told.sources:
+        return UNKNOWN
+    if "only_categories" in told.sources:
+        named = told.notes.get("categories")
+        if named is None:
+            return UNKNOWN
+        return sorted(set(unseen) & set(named))
+    return sorted(set(unseen) & _drawn(images)) if unseen else []
+
+
+def _drawn(images: Artifact) -> set[str]:
+    """Categories of all objects that people drew on the images."""
+    return {
+        name
+        for path in images.files()
+        for objects in _objects(parts.batches(path, columns=["objects"]))
+        for name in pc.unique(pc.struct_field(objects, "category")).to_pylist()
+    }
+
+
+def _objects(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Array]:
+    for batch in batches:
+        yield batch.column("objects").flatten()
+
+
+def _complaints(found: Mapping[str, Any], unseen: tuple[str, ...]) -> list[str]:
+    seen, who = found["novel_seen"], found.get("rpn") or found["proposals"]
+    if not unseen or not seen:
+        return []
+    if seen == UNKNOWN:
+        return [f"whether the localizer of {who} saw novel categories is unknown: it was imported"]
+    more = f" and {len(seen) - _SHOWN} more" if len(seen) > _SHOWN else ""
+    names = ", ".join(f"'{name}'" for name in seen[:_SHOWN]) + more
+    return [
+        f"{who} was trained on boxes of {len(seen)} novel categories ({names}): "
+        f"its proposals know where novel objects are"
+    ]

@@ -1,0 +1,190 @@
+"""A task: one part of one stage, all that travels to a worker; satisfies `stages.base.Part`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from copy import copy
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from pipeline.store import parts
+from pipeline.store.artifact import Artifact, open_artifact, stream
+from schemas.errors import ArtifactError
+from schemas.quarantine import QUARANTINE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from stages.base import Stage
+
+
+@dataclass(frozen=True)
+class Task:
+    """One part to compute. Calling it computes, writes and reports the part.
+
+    Attributes:
+        stage: The verb with its options.
+        inputs: Folder of the artifact in each role.
+        number: Which part.
+        folder: Where the part goes.
+        rows: How many rows of the first input belong to each of its parts under `--limit`;
+            empty if there is no limit.
+    """
+
+    stage: Stage
+    inputs: Mapping[str, Path]
+    number: int
+    folder: Path
+    rows: Mapping[int, int] = field(default_factory=dict)
+
+    def __call__(self, advance: Callable[[int], None]) -> parts.Receipt:
+        """Compute and write the part; its receipt. Runs in a worker process."""
+        work = parts.work_folder(self.folder, self.number)
+        part = StorePart(self, work, advance)
+        table = self.stage.drafts or self.stage.makes()
+        count = parts.write_rows(work / parts.part_name(self.number), table, self.stage.run(part))
+        part.write_quarantine()
+        report = {"dropped": dict(sorted(part.dropped.items())), "notes": part.notes}
+        return parts.finish(self.folder, work, self.number, count, report)
+
+
+class StorePart:
+    """The part a running stage sees, backed by the store; see `stages.base.Part`."""
+
+    def __init__(self, task: Task, work: Path, advance: Callable[[int], None]) -> None:
+        self._task = task
+        self._work = work
+        self._slice: int | None = None  # set for one slice of a gang stage
+        self.number = task.number
+        self.advance_by = advance
+        self.refused: list[tuple[str, str, str]] = []
+        self.notes: dict[str, Any] = {}
+
+    @property
+    def scratch(self) -> Path:
+        """See `stages.base.Part.scratch`."""
+        folder = self._task.folder / ".scratch" / f"part-{self._task.number:05d}"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    @property
+    def dropped(self) -> Counter[str]:
+        """How many records were refused, by reason."""
+        return Counter(reason for _, reason, _ in self.refused)
+
+    def has(self, role: str) -> bool:
+        """See `stages.base.Part.has`."""
+        return role in self._task.inputs
+
+    def table(self, role: str) -> pa.Table:
+        """See `stages.base.Part.table`."""
+        batches = list(self.batches(role))
+        if batches:
+            return pa.Table.from_batches(batches)
+        reads = self._task.stage.requires()[role]
+        return pa.Table.from_batches([(reads.drafts or reads.table).empty()])
+
+    def batches(self, role: str) -> Iterator[pa.RecordBatch]:
+        """See `stages.base.Part.batches`."""
+        stage = self._task.stage
+        reads = stage.requires()[role]
+        artifact = self._artifact(role)
+        predicate = getattr(stage, reads.where) if reads.where else None
+        for number in self._numbers(role, artifact):
+            if predicate:
+                from pipeline.sql import matching
+
+                rows = matching(artifact, number, predicate)
+            else:
+                rows = stream([artifact.part(number, drafts=reads.drafts is not None)])
+            yield from self._within_limit(role, number, rows)
+
+    def attachment(self, role: str, name: str) -> Path:
+        """See `stages.base.Part.attachment`."""
+        artifact = self._artifact(role)
+        path = artifact.path / _attachment_name(name, self.number, own=self._is_each(role))
+        if not path.is_file():
+            raise ArtifactError(
+                f"{artifact.address} has no {path.name}: it was deleted or never written. "
+                f"Recompute it with 'rc {artifact.manifest.stage.name} --force'."
+            )
+        return path
+
+    def attach(self, name: str) -> Path:
+        """See `stages.base.Part.attach`."""
+        return self._work / _attachment_name(
+            name, self.number, own=not self._task.stage.single_task
+        )
+
+    def slices(self) -> Sequence[StorePart]:
+        """See `stages.base.Part.slices`."""
+        numbers = self._task.rows or self._artifact(self._first).numbers
+        return [self._only(number) for number in sorted(numbers)]
+
+    def refuse(self, record: str, reason: str, detail: str) -> None:
+        """See `stages.base.Part.refuse`."""
+        self.refused.append((record, reason, detail))
+
+    def advance(self, count: int = 1) -> None:
+        """See `stages.base.Part.advance`."""
+        self.advance_by(count)
+
+    def note(self, key: str, value: Any) -> None:
+        """See `stages.base.Part.note`."""
+        self.notes[key] = value
+
+    def write_quarantine(self) -> None:
+        """Write what was refused beside the rows; nothing if all was well."""
+        if self.refused:
+            names = ("record", "reason", "detail")
+            columns = {name: [row[i] for row in self.refused] for i, name in enumerate(names)}
+            rows = QUARANTINE.batch(columns)
+            parts.write_rows(self.attach("quarantine.parquet"), QUARANTINE, [rows])
+
+    def _only(self, number: int) -> StorePart:
+        """One part of a gang stage's inputs; what it refuses and notes counts for the whole."""
+        part = copy(self)
+        part._slice = part.number = number
+        return part
+
+    def _artifact(self, role: str) -> Artifact:
+        return open_artifact(self._task.inputs[role])
+
+    def _is_each(self, role: str) -> bool:
+        return not self._task.stage.requires()[role].whole
+
+    def _numbers(self, role: str, artifact: Artifact) -> list[int]:
+        """Parts of an input that belong to this part."""
+        whole = not self._is_each(role)
+        if not whole and (self._slice is not None or not self._task.stage.single_task):
+            return [self.number]
+        drafts = self._task.stage.requires()[role].drafts is not None
+        records = artifact.manifest.drafts if drafts else artifact.manifest.parts
+        rows = {} if whole and role != self._first else self._task.rows
+        return [record.number for record in records if not rows or record.number in rows]
+
+    def _within_limit(
+        self, role: str, number: int, rows: Iterator[pa.RecordBatch]
+    ) -> Iterator[pa.RecordBatch]:
+        left = self._task.rows.get(number) if role == self._first else None
+        if left is None:
+            yield from rows
+            return
+        for batch in rows:
+            if left <= 0:
+                return
+            yield batch.slice(0, left)
+            left -= batch.num_rows
+
+    @property
+    def _first(self) -> str:
+        """The role that `--limit` counts in."""
+        return self._task.stage.first()
+
+
+def _attachment_name(name: str, number: int, *, own: bool) -> str:
+    """Name in the folder of the artifact; files of one part among many carry its number."""
+    return f"part-{number:05d}.{name}" if own else name

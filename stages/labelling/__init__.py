@@ -1,0 +1,1 @@
+"""Labelling: comparing region features with concept embeddings."""

@@ -1,0 +1,158 @@
+"""Which kind of source it is: looks at what is there, and opens it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from schemas.errors import SourceError
+from stages.sources.caption_fields import TABLE_SUFFIXES
+from stages.sources.coco import CocoSource, find_splits, is_coco, pair_splits
+from stages.sources.files import expand, is_image, is_remote, size_of
+from stages.sources.folder import FolderSource, find_table
+from stages.sources.parquet import ParquetSource, has_image_bytes
+from stages.sources.tsv import TsvSource, is_image_tsv, pair_files
+from stages.sources.webdataset import TAR_SUFFIXES, WebDatasetSource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from stages.sources.record import Source, SourceOptions
+
+KINDS: Final = ("auto", "webdataset", "coco", "folder", "parquet", "tsv")
+ACCEPTED: Final = (
+    "WebDataset tars; a COCO folder with annotations/{captions,instances}_SPLIT.json, or its "
+    "JSON files and image folder; a folder of images, with a CSV, TSV, JSONL or Parquet of "
+    "captions if there is one; Parquet with image bytes; TSV of key and base64 image"
+)
+
+
+def open_source(paths: Sequence[str], options: SourceOptions) -> Source:
+    """The source that files, folders, globs or brace patterns together are.
+
+    Raises:
+        SourceError: If something is missing, or it is no kind of source.
+    """
+    if not paths:
+        raise SourceError(f"rc ingest needs a source: {ACCEPTED}")
+    found = [path for pattern in paths for path in expand(pattern)]
+    for path in found:
+        if not is_remote(path) and not Path(path).exists():
+            raise SourceError(f"there is no file or folder {path}")
+    kind = _kind(found) if options.kind == "auto" else options.kind
+    source = _OPENERS[kind](found, options)
+    if options.splits and kind not in ("coco", "folder"):
+        raise SourceError(f"--split: a {kind} source has no splits; name the files instead")
+    if not source.slices():
+        raise SourceError(f"{', '.join(paths)} holds no images")
+    return source
+
+
+def _kind(paths: Sequence[str]) -> str:
+    folders = [path for path in paths if _is_folder(path)]
+    files = [path for path in paths if path not in folders]
+    kind = _kind_of_files(files, folders) if files else _kind_of_folder(paths)
+    if kind is None:
+        raise SourceError(f"{paths[0]} is no source; rc ingest takes {ACCEPTED}")
+    return kind
+
+
+def _kind_of_files(files: Sequence[str], folders: Sequence[str]) -> str | None:
+    def every(test: Callable[[str], bool]) -> bool:
+        return not folders and all(test(path) for path in files)
+
+    if every(lambda path: path.lower().endswith(TAR_SUFFIXES)):
+        return "webdataset"
+    if all(path.lower().endswith(".json") for path in files):
+        return "coco"
+    if every(lambda path: path.endswith(".parquet") and has_image_bytes(path)):
+        return "parquet"
+    if every(lambda path: path.endswith(".tsv")) and any(map(is_image_tsv, files)):
+        return "tsv"
+    if every(is_image) or (len(files) == 1 and files[0].lower().endswith(TABLE_SUFFIXES)):
+        return "folder"
+    return None
+
+
+def _kind_of_folder(folders: Sequence[str]) -> str | None:
+    root = folders[0]
+    if len(folders) == 1 and is_coco(root):
+        return "coco"
+    if _inside(root, *TAR_SUFFIXES):
+        return "webdataset"
+    if any(has_image_bytes(path) for path in _inside(root, ".parquet")):
+        return "parquet"
+    if any(is_image_tsv(path) for path in _inside(root, ".tsv")):
+        return "tsv"
+    return "folder" if len(folders) == 1 else None
+
+
+def _open_webdataset(paths: Sequence[str], _options: SourceOptions) -> Source:
+    tars = _files(paths, *TAR_SUFFIXES)
+    for tar in tars:
+        size_of(tar)  # a missing one is better told now than in its part
+    return WebDatasetSource(tuple(tars))
+
+
+def _open_coco(paths: Sequence[str], options: SourceOptions) -> Source:
+    if len(paths) == 1 and _is_folder(paths[0]):
+        return CocoSource(find_splits(paths[0], options.splits), options)
+    return CocoSource(pair_splits(paths, options.splits), options)
+
+
+def _open_folder(paths: Sequence[str], options: SourceOptions) -> Source:
+    folders = [path for path in paths if _is_folder(path)]
+    tables = [path for path in paths if path.lower().endswith(TABLE_SUFFIXES)]
+    images = [path for path in paths if is_image(path)]
+    if any(map(is_remote, paths)) or len(folders) > 1 or len(tables) > 1:
+        raise SourceError("a folder source is one local folder, and at most one table of captions")
+    if images:
+        parents = {str(Path(path).parent) for path in images}
+        if len(parents) > 1:
+            raise SourceError(
+                "images named one by one must be in one folder; name the folder above"
+            )
+        return FolderSource(parents.pop(), tables[0] if tables else None, tuple(images), options)
+    root = folders[0] if folders else str(Path(tables[0]).parent)
+    return FolderSource(root, tables[0] if tables else find_table(root), (), options)
+
+
+def _open_parquet(paths: Sequence[str], options: SourceOptions) -> Source:
+    files = _files(paths, ".parquet")
+    for path in files:
+        if not has_image_bytes(path):
+            raise SourceError(f"{path} has no column of image bytes, such as image or jpg")
+    return ParquetSource(tuple(files), options)
+
+
+def _open_tsv(paths: Sequence[str], options: SourceOptions) -> Source:
+    return TsvSource(pair_files(_files(paths, ".tsv")), options)
+
+
+_OPENERS: Final = {
+    "webdataset": _open_webdataset,
+    "coco": _open_coco,
+    "folder": _open_folder,
+    "parquet": _open_parquet,
+    "tsv": _open_tsv,
+}
+
+
+def _is_folder(path: str) -> bool:
+    return not is_remote(path) and Path(path).is_dir()
+
+
+def _files(paths: Sequence[str], *suffixes: str) -> list[str]:
+    """The files given, and those inside the folders given."""
+    return [
+        file
+        for path in paths
+        for file in (_inside(path, *suffixes) if _is_folder(path) else [path])
+    ]
+
+
+def _inside(folder: str, *suffixes: str) -> list[str]:
+    """Files directly inside a folder, or one folder below it (`data/`, `images/`), sorted."""
+    found = [*Path(folder).glob("*"), *Path(folder).glob("*/*")]
+    names = [str(p) for p in found if p.name.lower().endswith(suffixes) and p.is_file()]
+    return sorted(names)

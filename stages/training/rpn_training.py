@@ -1,0 +1,155 @@
+"""A step of proposal training: images with boxes in, objectness and box losses out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, overload
+
+from stages.models.preprocess import pad_batch
+from stages.models.rpn_import import freeze_norms
+from stages.models.rpn_targets import losses
+from stages.proposals.object_boxes import object_boxes
+from stages.seeds import generator
+from stages.training.augment import View
+from stages.training.precision import autocast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+
+    from stages.base import Part
+    from stages.models.preprocess import Size
+    from stages.models.rpn import Rpn
+    from stages.models.rpn_targets import AnchorTargets
+
+
+@dataclass(frozen=True, slots=True)
+class BoxSample:
+    """An image to learn boxes from.
+
+    Attributes:
+        part: Number of its part.
+        image: Its row of images without captions and objects.
+        boxes: (G, 4) in pixels of the original image; G at least 1.
+    """
+
+    part: int
+    image: Mapping[str, Any]
+    boxes: NDArray[np.float32]
+
+
+class BoxedImages(Sequence[BoxSample]):
+    """The images of a part that have a box, made one by one as they are asked for.
+
+    Without a box an image may be empty or may never have been looked at, so it teaches nothing.
+
+    Args:
+        part: Read from its `images`.
+        only: Categories whose boxes are taken; None takes all, and no category is looked at.
+    """
+
+    def __init__(self, part: Part, only: Collection[str] | None = None) -> None:
+        images = part.table("images")
+        self._number = part.number
+        self._boxes = object_boxes(images, only)
+        self._images = images.drop_columns(["captions", "objects"])
+        self._rows = [row for row, boxes in enumerate(self._boxes) if len(boxes)]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> BoxSample: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[BoxSample]: ...
+    def __getitem__(self, index: int | slice) -> BoxSample | Sequence[BoxSample]:
+        """The sample at `index`, which keeps nothing else of the part in memory."""
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        row = self._rows[index]
+        image = self._images.slice(row, 1).to_pylist()[0]
+        return BoxSample(self._number, image, self._boxes[row].copy())
+
+
+@dataclass(frozen=True)
+class BoxTransform:
+    """Makes pixels and boxes of a sample; draws follow from seed, epoch, part and image.
+
+    Attributes:
+        pixels: Decodes a row of images to (H, W, 3) uint8.
+        rpn: Says how it wants its pixels.
+        sizes: To choose from, each as likely.
+        flip: Whether left and right are swapped half of the time.
+        seed: Of all draws.
+    """
+
+    pixels: Callable[[Mapping[str, Any]], NDArray[np.uint8]]
+    rpn: Rpn
+    sizes: Sequence[Size]
+    flip: bool
+    seed: int
+
+    def __call__(self, sample: BoxSample, epoch: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Pixels (3, h, w) and boxes (G, 4) in them, as `epoch` sees the sample."""
+        draw = generator(self.seed, "look", epoch, sample.part, sample.image["image_id"])
+        size = self.sizes[int(draw.integers(len(self.sizes)))]
+        flipped = self.flip and bool(draw.integers(2))
+        seen = self.rpn.prepare(self.pixels(sample.image), size)
+        view = View(seen.pixels.flip(2) if flipped else seen.pixels, seen.scale, flipped)
+        return view.pixels, view.place(sample.boxes)
+
+
+@dataclass(frozen=True, slots=True)
+class BoxBatch:
+    """Images (B, 3, H, W) float32, normalised and padded, and boxes (G, 4) of each."""
+
+    pixels: torch.Tensor
+    boxes: Sequence[torch.Tensor]
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+
+def collate_boxes(views: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> BoxBatch:
+    """One batch of several images and their boxes."""
+    return BoxBatch(pad_batch([pixels for pixels, _ in views]), [boxes for _, boxes in views])
+
+
+class RpnTraining:
+    """Satisfies `loop.Learner`: a whole proposal network, its batch norms trained or held."""
+
+    def __init__(
+        self, rpn: Rpn, teaching: AnchorTargets, precision: str, *, hold_norms: bool
+    ) -> None:
+        """Train `rpn`, already on its device."""
+        self._rpn = rpn
+        self._teaching = teaching
+        self._device = next(rpn.parameters()).device
+        self._autocast = autocast(precision, self._device)
+        rpn.requires_grad_(True).train()
+        if hold_norms:
+            freeze_norms(rpn)
+
+    @property
+    def module(self) -> torch.nn.Module:
+        """See `loop.Learner.module`."""
+        return self._rpn
+
+    def losses(self, batch: BoxBatch) -> Mapping[str, torch.Tensor]:
+        """See `loop.Learner.losses`: the weighted sum, and both of its terms."""
+        pixels = self._rpn.pad(batch.pixels.to(self._device))
+        with self._autocast:
+            levels = self._rpn(pixels)
+        plain = [type(level)(*(each.float() for each in level)) for level in levels]
+        boxes = [each.to(self._device) for each in batch.boxes]
+        objectness, box = losses(plain, boxes, self._teaching)
+        total = objectness + self._teaching.box_weight * box
+        return {"loss": total, "objectness_loss": objectness, "box_loss": box}
+
+    def after_step(self) -> Mapping[str, float]:
+        """See `loop.Learner.after_step`: nothing to put right."""
+        return {}

@@ -1,0 +1,138 @@
+"""Two evaluations side by side."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.analysis.compare import as_json, compare
+from schemas.detections import DETECTIONS
+from schemas.errors import ArtifactError
+from schemas.images import IMAGES
+from schemas.metrics import METRICS
+from stages.base import Part, Reads, Stage, each, option
+from stages.evaluation.detection_records import DetectionRecords
+from stages.evaluation.matches_file import write_matches
+from stages.evaluation.matching import match
+from tests.pipeline.helpers import make
+from tests.pipeline.toys import Ingest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from pipeline.store.artifact import Artifact
+    from schemas.table import Table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judge(Stage):
+    """Calls the one object of each image by its name, but for every `wrong`-th."""
+
+    wrong: int = option(2, "of so many images one is called wrongly")
+    names: tuple[str, ...] = option(("dog", "cat"), "vocabulary")
+    matched: bool = option(True, "leave matches beside the rows")
+
+    name: ClassVar[str] = "evaluate"
+    version: ClassVar[int] = 1
+    reads: ClassVar[Mapping[str, Reads]] = {"images": each(IMAGES)}
+    writes: ClassVar[Table] = METRICS
+    single_task: ClassVar[bool] = True
+
+    def run(self, part: Part) -> Iterator[pa.RecordBatch]:
+        ids = [i for s in part.slices() for i in s.table("images").column("image_id").to_pylist()]
+        ledger, box = DetectionRecords(), np.float32([[0, 0, 10, 10]])
+        called = [int(n % self.wrong == 0) for n in range(len(ids))]
+        for name, k in zip(ids, called, strict=True):
+            ledger.add_image(20, 20, name)
+            ledger.add_objects(box, [0], [100.0], [False])
+            ledger.add_detections(box, np.array([k]), np.array([0.5]))
+        right = float(np.mean([k == 0 for k in called]))
+        rows = DETECTIONS.batch(
+            {
+                "image_id": ids,
+                "detection": [0] * len(ids),
+                "category_id": called,
+                "category": [self.names[k] for k in called],
+                "score": [0.5] * len(ids),
+                **{side: [0.0] * len(ids) for side in ("x0", "y0", "x1", "y1")},
+                "truth": [self.names[0]] * len(ids),
+                "rank": called,
+            }
+        )
+        pq.write_table(pa.Table.from_batches([rows]), part.attach("detections.parquet"))
+        if self.matched:
+            matches = match(ledger.entries(), 2, 100)
+            write_matches(
+                part.attach("matches.parquet"), part.attach("drawn.parquet"), matches, ids
+            )
+        members = {"all": [0, 1], "base": [0]}
+        vocabulary = {"names": list(self.names), "members": members}
+        part.note("protocol", {"vocabulary": vocabulary})
+        yield METRICS.batch(
+            {
+                "metric": ["APs", "top1"],
+                "split": ["all", "all"],
+                "category": ["", ""],
+                "value": [0.5, right],
+                "count": [len(ids)] * 2,
+            }
+        )
+
+
+def prefix(artifact: Artifact) -> str:
+    return artifact.manifest.fingerprint[:10]
+
+
+def test_a_metric_stands_beside_the_other_with_its_interval(root: Path) -> None:
+    make(Ingest(count=40), root)
+    poor, good = make(Judge(wrong=2), root), make(Judge(wrong=10), root)
+    lines = {(line.metric, line.split): line for line in compare(root, prefix(poor), prefix(good))}
+    top1 = lines["top1", "all"]
+    assert top1.first == pytest.approx(0.5, abs=0.05)
+    assert top1.second > 0.85
+    assert top1.difference == pytest.approx(top1.second - top1.first)
+    assert top1.low is not None
+    assert top1.high is not None
+    assert top1.first_low < top1.first < top1.first_high
+    assert 0 < top1.low < top1.difference < top1.high
+    assert top1.apart
+    assert lines["APs", "all"].low is None
+    assert not lines["APs", "all"].apart
+    assert json.loads(json.dumps(as_json(list(lines.values()))))[0]["metric"]
+
+
+def test_an_evaluation_differs_from_itself_by_nothing(root: Path) -> None:
+    make(Ingest(count=20), root)
+    one = prefix(make(Judge(), root))
+    (line,) = [line for line in compare(root, one, f"metrics@{one}") if line.metric == "top1"]
+    assert (line.difference, line.low, line.high, line.apart) == (0, 0, 0, False)
+
+
+def test_equal_seeds_give_equal_intervals(root: Path) -> None:
+    make(Ingest(count=20), root)
+    pair = prefix(make(Judge(), root)), prefix(make(Judge(wrong=3), root))
+    assert compare(root, *pair, seed=1) == compare(root, *pair, seed=1)
+    assert compare(root, *pair, seed=1) != compare(root, *pair, seed=2)
+
+
+def test_what_cannot_be_compared_is_a_sentence(root: Path) -> None:
+    images = make(Ingest(count=20), root)
+    one = make(Judge(), root)
+    other = make(Judge(names=("hund", "katze")), root)
+    bare = make(Judge(matched=False), root)
+    make(Ingest(count=10), root)
+    elsewhere = make(Judge(), root)
+    assert images.address in one.manifest.inputs.values()
+    with pytest.raises(ArtifactError, match="chose among different names"):
+        compare(root, prefix(one), prefix(other))
+    with pytest.raises(ArtifactError, match="has no matches beside it"):
+        compare(root, prefix(one), prefix(bare))
+    with pytest.raises(ArtifactError, match="different images"):
+        compare(root, prefix(one), prefix(elsewhere))

@@ -1,0 +1,115 @@
+"""The promise of the engines: whoever runs the tasks, the artifact is the same."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.execution import engines
+from pipeline.execution.engines import describe
+from pipeline.store import catalog
+from schemas.errors import ArtifactError, StageError
+from tests.pipeline.helpers import Listener, contents, make
+from tests.pipeline.toys import ExtractConcepts, Ingest, Pretrain, Propose
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_one_worker_is_this_process_and_more_are_a_pool() -> None:
+    assert [engines.make(n).name for n in (1, 2, 5)] == ["in-process", "pool", "pool"]
+
+
+def test_every_engine_makes_the_same_artifacts(root: Path, tmp_path: Path) -> None:
+    for stage in (Ingest(refuse_every=7), ExtractConcepts(), Propose()):
+        alone = make(stage, root)
+        together = make(stage, tmp_path / "pool", workers=2)
+        assert contents(alone.path) == contents(together.path)
+        assert together.manifest.run["engine"] == "pool"
+
+
+def test_a_gang_is_one_task_in_this_process(root: Path) -> None:
+    make(Ingest(), root)
+    assert make(Pretrain(), root, workers=2).manifest.run["engine"] == "in-process"
+
+
+def test_a_pool_reports_every_image(root: Path) -> None:
+    listener = Listener()
+    make(Ingest(count=12), root, workers=2, reporter=listener)
+    assert listener.count == 12
+
+
+def test_a_pool_works_in_other_processes_and_more_than_one(root: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    make(Ingest(count=20, mark=str(log), sleep=0.2), root, workers=2)
+    processes = {line.split()[2] for line in log.read_text().splitlines()}
+    assert len(processes) == 2
+    assert str(os.getpid()) not in processes
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_failing_part_leaves_the_others_whoever_runs_them(root: Path, workers: int) -> None:
+    with pytest.raises(StageError, match="1 of 4 parts failed; part 1 said: ZeroDivisionError"):
+        make(Ingest(break_part=1), root, workers=workers)
+    assert len(list(root.glob("images/v*/part-*.parquet"))) == 3
+
+
+def test_a_killed_worker_is_a_sentence_and_the_next_run_goes_on(root: Path, tmp_path: Path) -> None:
+    started = time.monotonic()
+    with pytest.raises(StageError, match=r"parts failed; .* a worker process was killed, perhaps"):
+        make(Ingest(count=40, kill_part=7, sleep=0.05), root, workers=2)
+    assert time.monotonic() - started < 60
+    kept = len(list(root.glob("images/v*/.receipts/part-*.json")))
+    assert 0 < kept < 8
+    made = make(Ingest(count=40, mark=str(tmp_path / "log")), root)
+    assert len((tmp_path / "log").read_text().splitlines()) == 8 - kept
+    assert contents(made.path) == contents(make(Ingest(count=40), tmp_path / "peace").path)
+
+
+class StubbornError(Exception):
+    """Cannot be unpickled, as many an error of a library."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(f"{first} and {second}")
+
+
+class Stubborn(Ingest):
+    def run(self, part):  # type: ignore[no-untyped-def]
+        if part.number == 0:
+            raise StubbornError("this", "that")
+        return super().run(part)
+
+
+def test_an_error_that_cannot_travel_does_not_bring_the_pool_down(root: Path) -> None:
+    with pytest.raises(StageError, match="1 of 4 parts failed; part 0 said: StubbornError: this"):
+        make(Stubborn(), root, workers=2)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_full_disk_is_a_sentence(root: Path, workers: int) -> None:
+    make(Ingest(), root)
+    with pytest.raises(StageError, match=r"said: the disk or the quota is full \(.*\); make room"):
+        make(Propose(full_part=1), root, workers=workers)
+    assert not list(root.glob("proposals/v*/part-00001*"))
+    assert [path.name for path in catalog.committed(root, "proposals")] == []
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ValueError("bad\n  value"), "ValueError: bad value."),
+        (ArtifactError("it is gone."), "it is gone."),
+        (ArtifactError("it is gone"), "it is gone."),
+        (KeyError(), "KeyError: no message."),
+        (OSError(errno.EDQUOT, "Quota"), "the disk or the quota is full ([Errno 122] Quota); "),
+        (OSError(errno.EACCES, "Denied"), "PermissionError: [Errno 13] Denied."),
+    ],
+)
+def test_what_a_part_said_is_one_line_with_a_full_stop(error: Exception, said: str) -> None:
+    assert describe(error).startswith(said)
+    assert describe(error).endswith(".")
+    assert "\n" not in describe(error)

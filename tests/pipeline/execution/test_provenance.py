@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import subprocess
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pipeline.execution import provenance
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def test_circumstances_say_when_and_with_what() -> None:
+    found = provenance.circumstances()
+    assert datetime.fromisoformat(found["created"]).tzinfo is not None
+    assert found["libraries"]["pyarrow"]
+    assert set(found["code"]) >= {"version"}
+
+
+def test_a_machine_without_git_is_no_reason_to_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: object, **__: object) -> None:
+        raise FileNotFoundError("git")
+
+    monkeypatch.setattr(subprocess, "run", missing)
+    assert set(provenance.circumstances()["code"]) == {"version"}
+
+
+def test_a_library_that_is_not_there_is_recorded_as_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provenance, "_LIBRARIES", ("no-such-library",))
+    assert provenance.circumstances()["libraries"] == {"no-such-library": None}

@@ -1,0 +1,143 @@
+"""What a recipe file may say, and what is said of one that says something else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pipeline.recipes import recipe
+from schemas.errors import SourceError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.usefixtures("toy_verbs")
+
+
+def load(folder: Path, text: str, **given: Any) -> list[recipe.Step]:
+    path = folder / "recipe.toml"
+    path.write_text(text)
+    return recipe.load(path, given).steps
+
+
+def step(folder: Path, line: str, verb: str = "ingest", **given: Any) -> recipe.Step:
+    (only,) = load(folder, f'[[step]]\nrun = "{verb}"\n{line}\n', **given)
+    return only
+
+
+def test_steps_come_in_order_with_their_names_options_and_inputs(tmp_path: Path) -> None:
+    steps = load(
+        tmp_path,
+        """
+        [[step]]
+        run = "ingest"
+        as = "pictures"
+        per-part = 3
+        [[step]]
+        run = "propose"
+        images = "@pictures"
+        """,
+    )
+    assert steps == [
+        recipe.Step("ingest", "pictures", {"per_part": 3}, {}),
+        recipe.Step("propose", "2 propose", {}, {"images": "@pictures"}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "options"),
+    [
+        ("tint = 2", {"tint": 2.0}),
+        ("count = 2", {"count": 2}),
+        ('count = "2"', {"count": 2}),
+        ('mark = "text"', {"mark": "text"}),
+        ("mark = 7", {"mark": "7"}),
+        ('sources = ["a", "b"]', {"sources": ("a", "b")}),
+    ],
+)
+def test_values_take_the_types_of_their_options(
+    tmp_path: Path, line: str, options: dict[str, Any]
+) -> None:
+    found = step(tmp_path, line).options
+    assert found == options
+    assert {name: type(v) for name, v in found.items()} == {n: type(v) for n, v in options.items()}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('count = "many"', r"step 1 of .*: count = 'many' cannot be int: .* valid integer"),
+        ("count = 2.5", "count = 2.5 cannot be int"),
+        ("count = [1]", "cannot be int"),
+        ('sources = "a"', "cannot be tuple"),
+        ("counts = 2", "ingest has no 'counts'; it has batch, break_part, count, "),
+        ('images = "@x"', "ingest has no 'images'"),
+        ("store = 'x'", "ingest has no 'store'"),
+    ],
+)
+def test_what_does_not_fit_an_option_is_a_sentence(tmp_path: Path, line: str, said: str) -> None:
+    with pytest.raises(SourceError, match=said):
+        step(tmp_path, line)
+
+
+def test_an_unknown_verb_is_a_sentence_that_lists_the_known(tmp_path: Path) -> None:
+    with pytest.raises(
+        SourceError, match=r"step 1 of .*: run = 'digest' is no verb; .* ingest, ex"
+    ):
+        step(tmp_path, "", verb="digest")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[defaults]\na = 1", '[step]\nrun = "ingest"', "step = 1", "step = [1]", "[other]\n"],
+)
+def test_a_file_without_steps_is_a_sentence(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SourceError, match=r"recipe .* and at least one \[\[step\]\]"):
+        load(tmp_path, text)
+
+
+@pytest.mark.parametrize("content", [b"= nonsense", b"\xff\xfe"])
+def test_a_file_that_is_not_toml_is_a_sentence(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "r.toml").write_bytes(content)
+    with pytest.raises(SourceError, match=r"r\.toml is not TOML: "):
+        recipe.load(tmp_path / "r.toml", {})
+    with pytest.raises(SourceError, match=r"recipe .*none\.toml does not exist"):
+        recipe.load(tmp_path / "none.toml", {})
+
+
+def test_two_steps_of_one_name_are_refused(tmp_path: Path) -> None:
+    text = '[[step]]\nrun = "ingest"\nas = "a"\n' * 2
+    with pytest.raises(SourceError, match="has several steps called a"):
+        load(tmp_path, text)
+
+
+def test_holes_are_filled_from_what_is_given_else_from_the_defaults(tmp_path: Path) -> None:
+    text = """
+        [defaults]
+        folder = "{here}/{name}"
+        name = "never"
+        count = 7
+        file = "{folder}.txt"
+        [[step]]
+        run = "ingest"
+        count = "{count}"
+        mark = "{file}"
+        sources = ["{folder}/{name}", "a photo of a {}."]
+        """
+    (found,) = load(tmp_path, text, name="given")
+    assert found.options == {
+        "count": 7,
+        "mark": f"{tmp_path}/given.txt",
+        "sources": (f"{tmp_path}/given/given", "a photo of a {}."),
+    }
+    assert load(tmp_path, text, name="x", count="9")[0].options["count"] == 9
+
+
+def test_what_fills_a_hole_is_not_looked_at_for_holes(tmp_path: Path) -> None:
+    assert step(tmp_path, 'mark = "<{a}>"', a="{b}").options == {"mark": "<{b}>"}
+
+
+def test_a_hole_that_nothing_fills_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"step 1 of .*: \{place\} has no value; .* --set place="):
+        step(tmp_path, 'mark = "{place}/x"')

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import re
+
+from stages.synthetic.categories import BASE, CATEGORIES, COLOURS, NOVEL
+
+
+def test_there_are_at_least_forty_categories_and_twelve_novel_ones() -> None:
+    assert len(CATEGORIES) >= 40
+    assert len(NOVEL) >= 12
+    assert sorted(BASE + NOVEL) == sorted(c.name for c in CATEGORIES)
+
+
+def test_no_name_or_synonym_is_used_twice() -> None:
+    words = [word for c in CATEGORIES for word in (c.name, *c.synonyms)]
+    assert len(words) == len(set(words))
+
+
+def test_names_are_plain_lower_case_words() -> None:
+    for c in CATEGORIES:
+        for word in (c.name, *c.synonyms):
+            assert re.fullmatch(r"[a-z]+( [a-z]+){0,2}", word)
+
+
+def test_several_names_have_two_words() -> None:
+    assert sum(" " in c.name for c in CATEGORIES) >= 5
+
+
+def test_every_colour_of_a_category_is_known() -> None:
+    assert {colour for c in CATEGORIES for colour in c.colours} <= set(COLOURS)
+
+
+def test_every_theme_of_more_than_one_member_keeps_a_base_category() -> None:
+    for theme in {c.theme for c in CATEGORIES}:
+        assert any(not c.novel for c in CATEGORIES if c.theme == theme)

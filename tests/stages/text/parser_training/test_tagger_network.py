@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from stages.text.parser_training.grammar import captions
+from stages.text.parser_training.tagger_network import Network
+from stages.text.parser_training.treebank import Sentence
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GOLD = list(captions(300, seed=1))
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    network = Network(GOLD, seed=0)
+    network.train(GOLD, steps=60)
+    return network
+
+
+def test_it_learns(network: Network) -> None:
+    guesses = network.tag([words for words, _ in GOLD])
+    pairs = [
+        (tag, guess)
+        for (_, tags), found in zip(GOLD, guesses, strict=True)
+        for tag, guess in zip(tags, found, strict=True)
+    ]
+    assert sum(tag == guess for tag, guess in pairs) / len(pairs) > 0.6
+
+
+def test_what_is_saved_tags_as_what_was_trained(network: Network, tmp_path: Path) -> None:
+    import spacy
+
+    network.save(tmp_path)
+    nlp = spacy.load(tmp_path)
+    captions = ["a dog on a surfboard", "Two parked cars ."]
+    (expected,) = [network.tag(network.tokenise(captions))]
+    assert [[token.tag_ for token in nlp(caption)] for caption in captions] == expected
+
+
+def test_words_of_the_training_text_are_not_published(tmp_path: Path) -> None:
+    gold = [Sentence(("zqxj", "dogs"), ("PROPN.s.c", "NOUN.p"))] * 20
+    network = Network(gold, seed=0)
+    network.train(gold, steps=2)
+    network.save(tmp_path)
+    strings = (tmp_path / "vocab" / "strings.json").read_text()
+    assert "zqxj" not in strings
+    assert "PROPN.s.c" in strings
+
+
+def test_tokens_without_a_tag_teach_nothing(tmp_path: Path) -> None:
+    gold = [Sentence(("a", "b"), ("X", "Y"))] * 30
+    network = Network(gold, seed=0)
+    network.train(gold, steps=40)
+    before = network.tag([("b",)])
+    network.train([Sentence(("b",), ("",))] * 30, steps=5)
+    assert network.tag([("b",)]) == before == [["Y"]]
