@@ -53,7 +53,7 @@ def _version(name: str) -> str | None:
 
 def _commit() -> dict[str, Any]:
     """Commit of the checkout the program runs from; nothing when it was installed."""
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return {}
     try:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
-from torchvision.ops import roi_align
+from torchvision import ops
 
-from stages.models.region_tower import align
+from stages.models.region_tower import roi_align
 from stages.models.resnet_regions import attend_once
 from tests.parity import nets, plain
 
@@ -78,16 +78,16 @@ def test_item_02_roi_align_equals_the_loop_over_bins_and_samples() -> None:
     corners = np.sort(draw.uniform(-20, 160, (12, 2, 2)), axis=1)  # some reach outside the map
     boxes = corners.reshape(12, 4)
     boxes = np.concatenate([boxes, [[8, 8, 8, 8], [0, 0, 144, 112]]])  # empty; the whole map
-    found = align(torch.from_numpy(dense)[None], [torch.from_numpy(boxes)], 4, 16)
+    found = roi_align(torch.from_numpy(dense)[None], [torch.from_numpy(boxes)], 4, 16)
     wanted = np.stack([plain.roi_align(dense, box, 4, 1 / 16) for box in boxes])
     np.testing.assert_allclose(found.numpy(), wanted, atol=1e-12)
 
 
 def test_item_02_both_spellings_of_adaptive_sampling_are_equal() -> None:
     dense, boxes = torch.randn(1, 5, 20, 30), torch.tensor([[2.0, 3, 300, 200], [7, 8, 9, 10]])
-    spelt = [roi_align(dense, [boxes], 14, 1 / 16, ratio, aligned=True) for ratio in (0, -1)]
+    spelt = [ops.roi_align(dense, [boxes], 14, 1 / 16, ratio, aligned=True) for ratio in (0, -1)]
     assert torch.equal(*spelt)
-    assert torch.equal(align(dense, [boxes], 14, 16), spelt[0])
+    assert torch.equal(roi_align(dense, [boxes], 14, 16), spelt[0])
 
 
 def test_item_03_a_frozen_batch_norm_is_a_constant_scale_and_shift(clip: Clip) -> None:
