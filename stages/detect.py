@@ -27,7 +27,7 @@ from schemas.proposals import PROPOSALS
 from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, each, option, whole
-from stages.evaluation.scenes import images_of
+from stages.evaluation.image_inputs import read_slice
 from stages.evaluation.scores import FORMULAS, LOGITS, boxes_of, combine, select
 from stages.evaluation.suppression import SoftNms
 from stages.evaluation.vocabulary import list_digest, read_categories
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from schemas.table import Table
-    from stages.evaluation.scenes import Proposals
+    from stages.evaluation.image_inputs import ImageProposals
     from stages.evaluation.scores import Detections
     from stages.models.detector import Detector
 
@@ -108,7 +108,7 @@ class Detect(Stage):
         """
         detector, score = self._detector(part)
         part.note("protocol", self._protocol(detector, score))
-        for row, proposals in images_of(part, proposed=True):
+        for row, proposals in read_slice(part, with_proposals=True):
             part.advance()
             try:
                 found, boxes = self._find(detector, row, proposals, score)
@@ -119,12 +119,12 @@ class Detect(Stage):
                 yield _rows(row["image_id"], found, boxes, detector.head.categories)
 
     def _find(
-        self, detector: Detector, row: Mapping[str, Any], proposals: Proposals, score: str
+        self, detector: Detector, row: Mapping[str, Any], proposals: ImageProposals, score: str
     ) -> tuple[Detections, NDArray[np.float32]]:
         """The detections of an image, and the box (M, 4) of each."""
         import torch
 
-        from stages.evaluation.recognise import PoolingConfig, region_features
+        from stages.evaluation.region_features import PoolingConfig, region_features
         from stages.models.detector import predict
         from stages.pixels import load_image
 
@@ -195,7 +195,9 @@ def _split(names: str) -> list[str]:
     return list(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
 
 
-def _localizer(row: Mapping[str, Any], proposals: Proposals, score: str) -> NDArray[np.float32]:
+def _localizer(
+    row: Mapping[str, Any], proposals: ImageProposals, score: str
+) -> NDArray[np.float32]:
     """What the localizer said of each proposal (R,): what the formula multiplies by."""
     if score not in LOGITS:
         return proposals.objectness

@@ -28,9 +28,13 @@ from schemas.proposals import PROPOSALS
 from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, each, option, whole
-from stages.evaluation.choice import check_moves, choose, read_lists
-from stages.evaluation.protocols import FEDERATED, PRESETS, PROPOSED, deviations
-from stages.evaluation.scenes import images
+from stages.evaluation.category_embeddings import (
+    check_box_regression,
+    embed_categories,
+    read_vocabulary_config,
+)
+from stages.evaluation.image_inputs import read_images
+from stages.evaluation.protocols import LVIS_PRESETS, PRESETS, PROPOSAL_OPTIONS, deviations
 from stages.evaluation.scores import FORMULAS
 from stages.evaluation.suppression import SOFT_NMS, SoftNms
 from stages.evaluation.vocabulary import list_digest
@@ -46,9 +50,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from schemas.table import Table
-    from stages.evaluation.choice import Choice, Lists
+    from stages.evaluation.category_embeddings import CategoryEmbeddings, VocabularyConfig
+    from stages.evaluation.evaluated_model import EvaluatedModel
     from stages.evaluation.evaluator import Evaluator, ScoringConfig
-    from stages.evaluation.recognise import Model
 
 _TEMPERATURE = 0.01
 
@@ -147,7 +151,7 @@ class Evaluate(Stage):
                 f"rc evaluate: --score {self.score} needs an objectness, which ground-truth boxes "
                 f"do not have; use --boxes proposals or --score probability"
             )
-        if self.preset in FEDERATED and not self.annotations:
+        if self.preset in LVIS_PRESETS and not self.annotations:
             raise OptionError(
                 f"rc evaluate: --preset {self.preset} needs --annotations, the LVIS JSON that says "
                 f"which categories were looked for in each image"
@@ -182,14 +186,14 @@ class Evaluate(Stage):
         from stages.evaluation.detections_file import DetectionsFile
         from stages.evaluation.evaluation_loop import EvaluationLoop
         from stages.evaluation.evaluator import Evaluator
-        from stages.evaluation.metrics import as_rows
-        from stages.evaluation.recognise import PoolingConfig
+        from stages.evaluation.metrics import metric_rows
+        from stages.evaluation.region_features import PoolingConfig
         from stages.evaluation.report import attach_report
 
         model, lists = self._model(part), self._lists()
-        choice = choose(part, lists, model, refuse=self.unlisted == "refuse")
+        choice = embed_categories(part, lists, model, refuse=self.unlisted == "refuse")
         if self.boxes == "proposals" and self.move_boxes:
-            check_moves(choice.vocabulary, model)
+            check_box_regression(choice.vocabulary, model)
         with DetectionsFile(part.attach("detections.parquet"), choice.vocabulary) as file:
             evaluator = Evaluator(
                 choice.vocabulary,
@@ -197,26 +201,26 @@ class Evaluate(Stage):
                 self._config(model),
                 file,
                 background=model.background,
-                federation=lists.federation,
+                lvis=lists.lvis,
             )
             loop = EvaluationLoop(
                 evaluator,
                 model,
                 PoolingConfig(self.pooling, self.resize, self.interpolation, self.crop_margin),
-                proposed=self.boxes == "proposals",
+                with_proposals=self.boxes == "proposals",
                 move_boxes=self.move_boxes,
                 bare_images=self.bare_images,
             )
-            for row, proposals in images(part, proposed=loop.proposed):
-                loop.take(part, row, proposals)
+            for row, proposals in read_images(part, with_proposals=loop.with_proposals):
+                loop.evaluate_image(part, row, proposals)
                 part.advance()
         metrics = evaluator.metrics() + attach_report(part, evaluator, pictures=self.pictures)
         part.note("protocol", self._protocol(evaluator, model, choice))
         part.note("warnings", self._warnings(evaluator, model, choice))
-        yield as_rows(metrics)
+        yield metric_rows(metrics)
 
-    def _lists(self) -> Lists:
-        return read_lists(
+    def _lists(self) -> VocabularyConfig:
+        return read_vocabulary_config(
             self.categories,
             self.splits,
             self.annotations,
@@ -224,8 +228,8 @@ class Evaluate(Stage):
             self.averaging,
         )
 
-    def _model(self, part: Part) -> Model:
-        from stages.evaluation.recognise import load_model
+    def _model(self, part: Part) -> EvaluatedModel:
+        from stages.evaluation.evaluated_model import load_model
         from stages.models import device
 
         device.set_threads(self.threads)
@@ -236,7 +240,7 @@ class Evaluate(Stage):
             self.device,
         )
 
-    def _config(self, model: Model) -> ScoringConfig:
+    def _config(self, model: EvaluatedModel) -> ScoringConfig:
         from stages.evaluation.evaluator import ScoringConfig
 
         alone = self.boxes == "ground-truth" or model.detector is not None
@@ -251,7 +255,9 @@ class Evaluate(Stage):
             soft_nms=None if self.soft_nms == "none" else soft,
         )
 
-    def _protocol(self, evaluator: Evaluator, model: Model, choice: Choice) -> dict[str, Any]:
+    def _protocol(
+        self, evaluator: Evaluator, model: EvaluatedModel, choice: CategoryEmbeddings
+    ) -> dict[str, Any]:
         crop = self.pooling == "crop"
         view = {"crop_margin": self.crop_margin} if crop else {"resize": self.resize}
         moved = self.boxes == "proposals" and self.move_boxes
@@ -259,19 +265,21 @@ class Evaluate(Stage):
         return {
             "preset": self.preset,
             "deviations": deviations(self.preset, used),
-            "proposals_published": PROPOSED.get(self.preset or "", {}),
+            "proposals_published": PROPOSAL_OPTIONS.get(self.preset or "", {}),
             "boxes": self.boxes,
             "pooling": self.pooling,
             **view,
             "interpolation": self.interpolation,
-            "box_deltas": model.moves if moved else "none",
+            "box_deltas": model.regression if moved else "none",
             "unlisted": self.unlisted,
             "bare_images": self.bare_images,
             **choice.protocol(),
             **evaluator.protocol(),
         }
 
-    def _warnings(self, evaluator: Evaluator, model: Model, choice: Choice) -> list[str]:
+    def _warnings(
+        self, evaluator: Evaluator, model: EvaluatedModel, choice: CategoryEmbeddings
+    ) -> list[str]:
         """What makes the numbers say less than they seem to."""
         said = choice.warnings(evaluator.ignored)
         if model.temperature and model.temperature != evaluator.config.temperature:

@@ -24,7 +24,7 @@ from schemas.proposals import PROPOSALS
 from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, each, option, whole
-from stages.evaluation.vocabulary import list_digest, read_categories, split_names
+from stages.evaluation.vocabulary import list_digest, read_categories, read_split
 from stages.models.size import Size
 from stages.sources.files import digest_of
 from stages.text.prompt_options import averaging_option, templates_option
@@ -259,16 +259,16 @@ class Finetune(TrainingStage):
 
     def _names(self, part: Part, model: Clip | Detector) -> tuple[str, ...]:
         """The categories learned, in the order of the list that names them."""
-        from stages.evaluation.scenes import found_categories
+        from stages.evaluation.image_inputs import ground_truth_categories
         from stages.models.detector import Detector
 
         if self.categories:
             return tuple(read_categories(self.categories))
         if self.splits:
-            return split_names(self.splits, self.train_on)
+            return read_split(self.splits, self.train_on)
         if isinstance(model, Detector):
             return model.head.categories
-        found = tuple(sorted(found_categories(part)))
+        found = tuple(sorted(ground_truth_categories(part)))
         if not found:
             raise ArtifactError(
                 "rc finetune: no image has an object, so there is nothing to learn; ingest images "

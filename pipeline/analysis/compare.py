@@ -132,7 +132,7 @@ def _resampled(
     from stages.evaluation.matches_file import read_matches
 
     judged = [
-        read_matches(a.attachments("matches.parquet")[0], a.attachments("drawn.parquet")[0])
+        read_matches(a.attachments("matches.parquet")[0], a.attachments("ground_truth.parquet")[0])
         for a in found
     ]
     if judged[0].images != judged[1].images:
@@ -140,7 +140,7 @@ def _resampled(
             f"{found[0].address} and {found[1].address} looked at different images, as if one "
             f"could not read some, or had another --limit"
         )
-    weights = bootstrap.resamples(len(judged[0].images), count, seed)
+    weights = bootstrap.resample_weights(len(judged[0].images), count, seed)
     results: list[Values] = []
     for artifact, own in zip(found, judged, strict=True):
         values = dict(bootstrap.average_precision(own, weights, splits))

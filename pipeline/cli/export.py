@@ -54,7 +54,7 @@ def export(  # noqa: PLR0913 - one a flag
     """
     from pipeline.exporting import labels as formats
     from pipeline.exporting.labelled import ExportRequest
-    from stages.evaluation.vocabulary import read_categories, shortened
+    from stages.evaluation.vocabulary import quoted_names, read_categories
 
     if form not in formats.FORMATS:
         known = ", ".join(formats.FORMATS)
@@ -65,7 +65,7 @@ def export(  # noqa: PLR0913 - one a flag
     names = tuple(read_categories(categories)) if categories else None
     made = formats.export_labels(store, out, form, ExportRequest(labels, where, names), images)
     if names and made.strangers:
-        told = shortened(made.strangers)
+        told = quoted_names(made.strangers)
         typer.echo(f"warning: the concept pool has no {told}, so no label is called so", err=True)
     typer.echo(f"{out}  {made.images} images, {made.labels} labels")
 

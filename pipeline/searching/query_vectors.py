@@ -51,14 +51,14 @@ def by_text(
         SourceError: If the model has no language encoder, or there are no such templates.
         ArtifactError: If the model is gone.
     """
-    from stages.evaluation.questions import text_vector
+    from stages.evaluation.query_encoding import encode_text
     from stages.models.text_embeddings import AVERAGING
 
     if not text.strip():
         raise OptionError("rc search: the text is empty; write what to look for")
     if averaging not in AVERAGING:
         raise OptionError(f"--averaging must be one of {', '.join(AVERAGING)}, got {averaging!r}")
-    vector = text_vector(_files(corpus), text, templates, averaging, device)
+    vector = encode_text(_files(corpus), text, templates, averaging, device)
     return QueryVector(vector, text)
 
 
@@ -78,8 +78,8 @@ def by_image(
         OptionError: If the box is empty or does not lie in it.
         ArtifactError: If the model is gone.
     """
-    from stages.evaluation.questions import box_vectors
-    from stages.evaluation.recognise import PoolingConfig
+    from stages.evaluation.query_encoding import encode_boxes
+    from stages.evaluation.region_features import PoolingConfig
 
     pixels = _pixels(path)
     height, width = pixels.shape[:2]
@@ -98,7 +98,7 @@ def by_image(
         margin=0.0,
     )
     words = path.name if box is None else f"{path.name} at {x0:g},{y0:g},{x1:g},{y1:g}"
-    return QueryVector(box_vectors(_files(corpus), pixels, corners, look, device)[0], words)
+    return QueryVector(encode_boxes(_files(corpus), pixels, corners, look, device)[0], words)
 
 
 def by_region(corpus: FeatureCorpus, name: str) -> QueryVector:

@@ -1,6 +1,6 @@
-"""Calibration: do scores say how often they are right?
+"""Calibration: whether predictions are correct as often as their scores promise.
 
-Shapes: N scores, B bins.
+Shapes: N predictions, B bins.
 
 Source: Guo et al., On Calibration of Modern Neural Networks (arXiv:1706.04599): the expected
 calibration error, over bins of equal width.
@@ -29,66 +29,69 @@ BINS: Final = 15
 
 @dataclass(frozen=True)
 class ScoredPredictions:
-    """Scores and whether they were right, each (N,); `category` is whose split they count for."""
+    """Scores, and whether each prediction is correct, all (N,); `category` decides the split."""
 
     score: NDArray[np.float64]
-    right: NDArray[np.bool_]
+    correct: NDArray[np.bool_]
     category: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Bins:
-    """Scores by bin, each (B,): how many, their sum, and how many were right."""
+    """Predictions by bin, each (B,): how many, the sum of scores, and how many are correct."""
 
     count: NDArray[np.float64]
     total: NDArray[np.float64]
-    right: NDArray[np.float64]
+    correct: NDArray[np.float64]
 
     def error(self) -> float:
-        """Expected calibration error: mean distance of score and accuracy; nan without scores."""
-        number = self.count.sum()
-        return float(np.abs(self.right - self.total).sum() / number) if number else float("nan")
+        """Expected calibration error: mean distance of score and accuracy; nan if empty."""
+        count = self.count.sum()
+        return float(np.abs(self.correct - self.total).sum() / count) if count else float("nan")
 
 
-def from_matches(matches: ObjectMatches) -> ScoredPredictions:
-    """The detections that are right or wrong at IoU 0.5; those neither are left out."""
+def predictions_from_matches(matches: ObjectMatches) -> ScoredPredictions:
+    """The detections that are right or wrong at IoU 0.5, without those that are neither."""
     kept = ~matches.ignored[0, 0]
     return ScoredPredictions(matches.score[kept], matches.hit[0, 0, kept], matches.category[kept])
 
 
-def bin_of(score: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Bin of each score, (N,); 1 and what is above falls into the last."""
+def bin_indices(score: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Bin of each score, (N,); scores of 1 and above fall into the last."""
     return np.clip((score * BINS).astype(np.int64), 0, BINS - 1)
 
 
-def by_split(said: ScoredPredictions, splits: Mapping[str, Sequence[int]]) -> dict[str, Bins]:
-    """The bins of each split that has scores."""
-    place = bin_of(said.score)
-    found = {}
+def split_bins(
+    predictions: ScoredPredictions, splits: Mapping[str, Sequence[int]]
+) -> dict[str, Bins]:
+    """The bins of each split that has predictions."""
+    index = bin_indices(predictions.score)
+    bins = {}
     for split, ids in splits.items():
-        own = np.isin(said.category, np.asarray(ids))
-        if own.any():
-            ones = np.ones(int(own.sum()))
-            weights = (ones, said.score[own], said.right[own].astype(np.float64))
-            sums = [np.bincount(place[own], weights=w, minlength=BINS) for w in weights]
-            found[split] = Bins(*(each.astype(np.float64) for each in sums))
-    return found
+        member = np.isin(predictions.category, np.asarray(ids))
+        if member.any():
+            ones = np.ones(int(member.sum()))
+            correct = predictions.correct[member].astype(np.float64)
+            weights = (ones, predictions.score[member], correct)
+            sums = [np.bincount(index[member], weights=w, minlength=BINS) for w in weights]
+            bins[split] = Bins(*(column.astype(np.float64) for column in sums))
+    return bins
 
 
-def errors(bins: Mapping[str, Bins]) -> list[Metric]:
-    """The expected calibration error of each split, with how many scores it is over."""
+def calibration_errors(bins: Mapping[str, Bins]) -> list[Metric]:
+    """The expected calibration error of each split, and how many predictions it is over."""
     return [
         Metric("ECE", split, "", own.error(), int(own.count.sum())) for split, own in bins.items()
     ]
 
 
 def calibration_rows(bins: Mapping[str, Bins]) -> pa.RecordBatch:
-    """Rows of `CALIBRATION`; empty bins have none."""
+    """Rows of `CALIBRATION`; empty bins have no row."""
     rows = [
-        (split, k, k / BINS, (k + 1) / BINS, int(n), own.total[k] / n, own.right[k] / n)
+        (split, k, k / BINS, (k + 1) / BINS, int(n), own.total[k] / n, own.correct[k] / n)
         for split, own in bins.items()
         for k, n in enumerate(own.count.tolist())
         if n
     ]
     names = [column.name for column in CALIBRATION.columns]
-    return CALIBRATION.batch({name: [row[at] for row in rows] for at, name in enumerate(names)})
+    return CALIBRATION.batch({name: [row[i] for row in rows] for i, name in enumerate(names)})

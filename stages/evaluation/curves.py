@@ -1,4 +1,4 @@
-"""Curves of precision over recall at IoU 0.5, of every split and every category.
+"""Precision-recall curves at IoU 0.5, of every split and every category.
 
 Shapes: Q recall points, K categories.
 """
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from stages.evaluation.average_precision import Precision
+    from stages.evaluation.average_precision import PrecisionRecall
     from stages.evaluation.vocabulary import Vocabulary
 
 
 def split_curves(
-    precision: Precision, splits: Mapping[str, Sequence[int]]
+    precision: PrecisionRecall, splits: Mapping[str, Sequence[int]]
 ) -> dict[str, NDArray[np.float64]]:
     """Mean precision (Q,) of the categories of each split that have objects; their mean is AP50."""
-    found = {}
+    curves = {}
     for split, ids in splits.items():
         known = [k for k in ids if precision.objects[k, 0]]
         if known:
-            found[split] = np.asarray(precision.precision[0, :, known, 0].mean(axis=0))
-    return found
+            curves[split] = np.asarray(precision.precision[0, :, known, 0].mean(axis=0))
+    return curves
 
 
-def curve_rows(precision: Precision, vocabulary: Vocabulary) -> pa.RecordBatch:
-    """Rows of `CURVES`: the splits, then the categories, each by rising recall."""
+def curve_rows(precision: PrecisionRecall, vocabulary: Vocabulary) -> pa.RecordBatch:
+    """Rows of `CURVES`: splits, then categories, each by rising recall."""
     curves = [
         (split, "", values, np.zeros(len(RECALLS)))
         for split, values in split_curves(precision, vocabulary.splits).items()
@@ -45,13 +45,13 @@ def curve_rows(precision: Precision, vocabulary: Vocabulary) -> pa.RecordBatch:
         for k in np.flatnonzero(precision.objects[:, 0])
     ]
     count = len(RECALLS)
-    score = np.concatenate([np.zeros(0), *(own for *_, own in curves)])
+    score = np.concatenate([np.zeros(0), *(values for *_, values in curves)])
     return CURVES.batch(
         {
             "split": np.repeat([split for split, *_ in curves], count).tolist(),
             "category": np.repeat([name for _, name, *_ in curves], count).tolist(),
             "recall": np.tile(RECALLS, len(curves)).astype(np.float32),
-            "precision": np.concatenate([np.zeros(0), *(own for *_, own, _ in curves)]),
+            "precision": np.concatenate([np.zeros(0), *(values for *_, values, _ in curves)]),
             "score": pa.array(score.astype(np.float32), mask=score == 0),
         }
     )

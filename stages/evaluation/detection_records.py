@@ -1,6 +1,6 @@
-"""The ledger: objects and detections of all images, gathered image by image.
+"""Detection records: objects and detections of all images, gathered image by image.
 
-Shapes: N objects and M detections, of an image when they are entered, of all when they are read.
+Shapes: N objects and M detections, of one image when they are added, of all when they are read.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class GroundTruth:
+class GroundTruthArrays:
     """Objects, boxes (N, 4) as corner and size, the rest (N,); images are numbered from 0."""
 
     image: NDArray[np.int64]
@@ -28,40 +28,42 @@ class GroundTruth:
     area: NDArray[np.float64]
     is_crowd: NDArray[np.bool_]
 
-    def take(self, chosen: NDArray[Any]) -> GroundTruth:
-        """Some of them, by place or by a mask."""
-        return GroundTruth(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
+    def take(self, selected: NDArray[Any]) -> GroundTruthArrays:
+        """Some of them, by index or by a mask."""
+        columns = (getattr(self, name)[selected] for name in self.__dataclass_fields__)
+        return GroundTruthArrays(*columns)
 
 
 @dataclass(frozen=True)
 class DetectionArrays:
     """Detections, boxes (M, 4) as corner and size, the rest (M,).
 
-    `spared` marks those that are not wrong when they find nothing.
+    `ignore_unmatched` marks those that are not wrong when they match no object.
     """
 
     image: NDArray[np.int64]
     category: NDArray[np.int64]
     boxes: NDArray[np.float64]
     score: NDArray[np.float64]
-    spared: NDArray[np.bool_]
+    ignore_unmatched: NDArray[np.bool_]
 
     @property
     def area(self) -> NDArray[np.float64]:
         """Square pixels, (M,)."""
         return np.asarray(self.boxes[:, 2] * self.boxes[:, 3])
 
-    def take(self, chosen: NDArray[Any]) -> DetectionArrays:
-        """Some of them, by place or by a mask."""
-        return DetectionArrays(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
+    def take(self, selected: NDArray[Any]) -> DetectionArrays:
+        """Some of them, by index or by a mask."""
+        columns = (getattr(self, name)[selected] for name in self.__dataclass_fields__)
+        return DetectionArrays(*columns)
 
 
 @dataclass(frozen=True)
 class RecordArrays:
-    """A ledger as arrays."""
+    """Objects and detections of all images as arrays."""
 
-    drawn: GroundTruth
-    found: DetectionArrays
+    ground_truth: GroundTruthArrays
+    detections: DetectionArrays
     num_images: int
 
 
@@ -70,20 +72,18 @@ class DetectionRecords:
     """Objects and detections of all images.
 
     Attributes:
-        images: As COCO has them, numbered from 1; `name` is the image's own.
+        images: As COCO has them, numbered from 1; `name` is our image id.
         objects: As COCO has them.
         detections: Of each image (M, 7): image, corner, size, score, category. Scores are
-            rounded to float32 as in their table, so that whoever reads it counts the same.
-        corners: Of each image (M, 4), their boxes as they were given.
+            rounded to float32 as in their table, so that metrics follow from the table alone.
     """
 
     images: list[dict[str, Any]] = field(default_factory=list)
     objects: list[dict[str, Any]] = field(default_factory=list)
     detections: list[NDArray[np.float64]] = field(default_factory=list)
-    corners: list[NDArray[np.float32]] = field(default_factory=list)
 
     def add_image(self, width: int, height: int, name: str = "") -> None:
-        """Begin the next image; what is added belongs to it."""
+        """Begin the next image; what is added afterwards belongs to it."""
         number = len(self.images) + 1
         self.images.append({"id": number, "width": width, "height": height, "name": name})
 
@@ -110,32 +110,31 @@ class DetectionRecords:
     def add_detections(
         self, boxes: NDArray[np.float32], category: NDArray[np.int64], score: NDArray[Any]
     ) -> None:
-        """Add what was said about the image. Boxes (M, 4), the rest (M,)."""
+        """Add detections of the image. Boxes (M, 4), the rest (M,)."""
         image = np.full((len(boxes), 1), len(self.images), dtype=np.float64)
         stored = score.astype(np.float32)
         self.detections.append(np.column_stack([image, to_xywh(boxes), stored, category]))
-        self.corners.append(boxes)
 
     def arrays(self) -> RecordArrays:
-        """Everything as arrays, in the order of entry."""
-        found = np.concatenate([np.zeros((0, 7)), *self.detections])
+        """All objects and detections as arrays, in the order they were added."""
+        rows = np.concatenate([np.zeros((0, 7)), *self.detections])
         return RecordArrays(
-            drawn=GroundTruth(
-                image=self._of_objects("image_id", np.int64) - 1,
-                category=self._of_objects("category_id", np.int64),
-                boxes=self._of_objects("bbox", np.float64).reshape(-1, 4),
-                area=self._of_objects("area", np.float64),
-                is_crowd=self._of_objects("iscrowd", np.bool_),
+            ground_truth=GroundTruthArrays(
+                image=self._object_column("image_id", np.int64) - 1,
+                category=self._object_column("category_id", np.int64),
+                boxes=self._object_column("bbox", np.float64).reshape(-1, 4),
+                area=self._object_column("area", np.float64),
+                is_crowd=self._object_column("iscrowd", np.bool_),
             ),
-            found=DetectionArrays(
-                image=found[:, 0].astype(np.int64) - 1,
-                category=found[:, 6].astype(np.int64),
-                boxes=found[:, 1:5],
-                score=found[:, 5],
-                spared=np.zeros(len(found), np.bool_),
+            detections=DetectionArrays(
+                image=rows[:, 0].astype(np.int64) - 1,
+                category=rows[:, 6].astype(np.int64),
+                boxes=rows[:, 1:5],
+                score=rows[:, 5],
+                ignore_unmatched=np.zeros(len(rows), np.bool_),
             ),
             num_images=len(self.images),
         )
 
-    def _of_objects(self, name: str, kind: Any) -> NDArray[Any]:
-        return np.array([o[name] for o in self.objects], dtype=kind)
+    def _object_column(self, name: str, dtype: Any) -> NDArray[Any]:
+        return np.array([o[name] for o in self.objects], dtype=dtype)

@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from stages.evaluation.scores import Detections
     from stages.evaluation.vocabulary import Vocabulary
 
-_GROUP = 50_000  # rows of a row group
+_ROWS_PER_GROUP = 50_000
 
 
 class DetectionsFile:
-    """Takes the rows image by image and writes them in groups."""
+    """Receives rows image by image and writes them in row groups."""
 
     def __init__(self, path: Path, vocabulary: Vocabulary) -> None:
         self._writer = pq.ParquetWriter(path, DETECTIONS.arrow, compression="zstd")
         self._names = pa.array(vocabulary.names, pa.string())
-        self._waiting: list[pa.RecordBatch] = []
+        self._pending: list[pa.RecordBatch] = []
 
     def __enter__(self) -> DetectionsFile:
         return self
@@ -46,7 +46,7 @@ class DetectionsFile:
         self,
         image_id: str,
         boxes: NDArray[np.float32],
-        said: Detections,
+        detections: Detections,
         *,
         truth: NDArray[np.int64] | None = None,
         rank: NDArray[np.int64] | None = None,
@@ -56,28 +56,28 @@ class DetectionsFile:
         Args:
             image_id: As in images.
             boxes: (M, 4).
-            said: Of each box, its number in `region`.
+            detections: What each box is; `region` becomes the column `detection`.
             truth: (M,) ids of the true categories, if known.
-            rank: (M,) places of the true categories, if known.
+            rank: (M,) ranks of the true categories, if known.
         """
         count = len(boxes)
         nothing: list[Any] = [None] * count
         corners = zip(("x0", "y0", "x1", "y1"), boxes.T, strict=True)
         rows = {
             "image_id": [image_id] * count,
-            "detection": said.region.astype(np.int32),
-            "category_id": said.category.astype(np.int32),
-            "category": self._names.take(pa.array(said.category)),
-            "score": said.score.astype(np.float32),
+            "detection": detections.region.astype(np.int32),
+            "category_id": detections.category.astype(np.int32),
+            "category": self._names.take(pa.array(detections.category)),
+            "score": detections.score.astype(np.float32),
             **{name: np.ascontiguousarray(values) for name, values in corners},
             "truth": nothing if truth is None else self._names.take(pa.array(truth)),
             "rank": nothing if rank is None else rank.astype(np.int32),
         }
-        self._waiting.append(DETECTIONS.batch(rows))
-        if sum(batch.num_rows for batch in self._waiting) >= _GROUP:
+        self._pending.append(DETECTIONS.batch(rows))
+        if sum(batch.num_rows for batch in self._pending) >= _ROWS_PER_GROUP:
             self._flush()
 
     def _flush(self) -> None:
-        if self._waiting:
-            self._writer.write_table(pa.Table.from_batches(self._waiting).combine_chunks())
-            self._waiting = []
+        if self._pending:
+            self._writer.write_table(pa.Table.from_batches(self._pending).combine_chunks())
+            self._pending = []

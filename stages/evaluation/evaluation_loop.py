@@ -1,4 +1,4 @@
-"""A sitting: a model looks at image after image, and what it says is entered in its exam.
+"""The evaluation loop: features of the boxes of image after image, handed to the evaluator.
 
 Shapes: R boxes of an image, D width.
 """
@@ -12,61 +12,62 @@ import numpy as np
 
 from schemas.boxes import clip as clip_boxes
 from schemas.errors import SourceError
-from stages.evaluation.recognise import region_features
-from stages.evaluation.scenes import objects_of
+from stages.evaluation.image_inputs import image_objects
+from stages.evaluation.region_features import region_features
 from stages.pixels import load_image
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stages.base import Part
+    from stages.evaluation.evaluated_model import EvaluatedModel
     from stages.evaluation.evaluator import Evaluator
-    from stages.evaluation.recognise import Model, PoolingConfig
-    from stages.evaluation.scenes import Proposals
+    from stages.evaluation.image_inputs import ImageProposals
+    from stages.evaluation.region_features import PoolingConfig
 
 
 @dataclass(frozen=True)
 class EvaluationLoop:
-    """One model, one exam.
+    """One model and its evaluator.
 
     Attributes:
-        exam: Where everything said is entered.
-        model: Who is examined.
-        look: How it looks at boxes.
-        proposed: Whether it is shown proposals; else the boxes that people drew, where they are.
+        evaluator: Receives the features.
+        model: The evaluated model.
+        pooling: How the features of boxes are made.
+        with_proposals: Whether boxes are proposals; else ground-truth boxes, which never move.
         move_boxes: Whether a detector may move proposals.
         bare_images: Whether images without an object of the vocabulary take part.
     """
 
     evaluator: Evaluator
-    model: Model
-    look: PoolingConfig
-    proposed: bool
+    model: EvaluatedModel
+    pooling: PoolingConfig
+    with_proposals: bool
     move_boxes: bool
     bare_images: bool
 
-    def take(self, part: Part, row: Mapping[str, Any], proposals: Proposals) -> None:
-        """Enter one image; if it cannot be read it goes to quarantine, its objects uncounted."""
-        evaluator, objects = self.evaluator, objects_of(row, self.evaluator.vocabulary)
+    def evaluate_image(self, part: Part, row: Mapping[str, Any], proposals: ImageProposals) -> None:
+        """Evaluate one image; one that cannot be read is refused, and its objects do not count."""
+        evaluator, objects = self.evaluator, image_objects(row, self.evaluator.vocabulary)
         if not self.bare_images and not len(objects.category):
             evaluator.skip(objects)
             return
-        named = objects.single()
-        boxes = proposals.boxes if self.proposed else named.boxes  # (R, 4)
+        singles = objects.without_crowds()
+        boxes = proposals.boxes if self.with_proposals else singles.boxes  # (R, 4)
         features = None  # (R, D)
         try:
             if len(boxes):
-                features = region_features(self.model.clip, load_image(row), boxes, self.look)
+                features = region_features(self.model.clip, load_image(row), boxes, self.pooling)
         except SourceError as error:
             part.refuse(str(row["image_id"]), "unreadable", str(error))
             return
         evaluator.begin(row["image_id"], row["width"], row["height"], objects)
         if features is None:
             return
-        if not self.proposed:
-            evaluator.classify(row["image_id"], named, features)
+        if not self.with_proposals:
+            evaluator.classify(row["image_id"], singles, features)
             return
-        moved = self.model.moved(features, boxes) if self.move_boxes else boxes
-        inside = clip_boxes(moved, row["width"], row["height"])
-        inside[~np.isfinite(moved)] = np.nan  # a box without end is dropped, not cut to fit
-        evaluator.detect(row["image_id"], replace(proposals, boxes=inside), features)
+        moved = self.model.move_boxes(features, boxes) if self.move_boxes else boxes
+        clipped = clip_boxes(moved, row["width"], row["height"])
+        clipped[~np.isfinite(moved)] = np.nan  # a box without end is dropped, not clipped
+        evaluator.detect(row["image_id"], replace(proposals, boxes=clipped), features)

@@ -1,4 +1,4 @@
-"""An exam: what a model says of boxes, entered image by image, and the metrics of all of it.
+"""The evaluator: takes features of boxes image by image, and measures them against ground truth.
 
 Shapes: R boxes of an image, N objects, K categories, D width.
 """
@@ -14,7 +14,7 @@ import numpy as np
 from schemas.errors import ArtifactError
 from stages.evaluation.average_precision import count_precision
 from stages.evaluation.detection_records import DetectionRecords
-from stages.evaluation.lvis_precision import by_frequency, count_federated
+from stages.evaluation.lvis_precision import count_lvis_precision, frequency_metrics
 from stages.evaluation.metrics import Metric, accuracy
 from stages.evaluation.scores import (
     LOGITS,
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stages.evaluation.detections_file import DetectionsFile
-    from stages.evaluation.federation import Federation
-    from stages.evaluation.scenes import Objects, Proposals
+    from stages.evaluation.image_inputs import ImageObjects, ImageProposals
+    from stages.evaluation.lvis_metadata import LvisMetadata
     from stages.evaluation.suppression import SoftNms
     from stages.evaluation.vocabulary import Vocabulary
 
@@ -51,17 +51,20 @@ class ScoringConfig:
 
 @dataclass
 class Evaluator:
-    """Everything said so far about the images, and how many of them there were.
+    """Predictions and ground truth of the images so far.
 
     Attributes:
         vocabulary: The K categories to choose from.
         embeddings: (K, D), of any length.
-        rules: How features become detections.
-        file: Where every detection is written down.
-        background: (D,) what a detector has learned to be nothing; None: its logit is 0.
-        federation: What LVIS knows of the images; then AP is LVIS's, else COCO's.
-        ignored: Objects left out, their categories not being in the vocabulary.
-        skipped: Images left out, having no object of the vocabulary.
+        config: How features become detections.
+        file: Receives every detection.
+        background: (D,) embedding of the background, if learned; None: its logit is 0.
+        lvis: What LVIS knows of the images; then AP is LVIS's, else COCO's.
+        records: Objects and detections, for average precision.
+        truth: Category ids of the classified objects, image by image.
+        rank: Rank of the true category of each, likewise.
+        ignored: Objects left out because their category is not in the vocabulary.
+        skipped: Images left out because they have no object of the vocabulary.
     """
 
     vocabulary: Vocabulary
@@ -69,15 +72,15 @@ class Evaluator:
     config: ScoringConfig
     file: DetectionsFile
     background: NDArray[np.float32] | None = None
-    federation: Federation | None = None
+    lvis: LvisMetadata | None = None
     records: DetectionRecords = field(default_factory=DetectionRecords)
     truth: list[NDArray[np.int64]] = field(default_factory=list)
     rank: list[NDArray[np.int64]] = field(default_factory=list)
     ignored: int = 0
     skipped: int = 0
 
-    def begin(self, image_id: str, width: int, height: int, objects: Objects) -> None:
-        """Begin the next image; nothing need be said about it."""
+    def begin(self, image_id: str, width: int, height: int, objects: ImageObjects) -> None:
+        """Begin the next image; it may stay without predictions."""
         self.records.add_image(width, height, image_id)
         self.records.add_objects(
             objects.boxes,
@@ -87,31 +90,33 @@ class Evaluator:
         )
         self.ignored += objects.ignored
 
-    def skip(self, objects: Objects) -> None:
+    def skip(self, objects: ImageObjects) -> None:
         """Leave an image out; the objects it has outside the vocabulary are counted as ignored."""
         self.ignored += objects.ignored
         self.skipped += 1
 
-    def classify(self, image_id: str, objects: Objects, features: NDArray[np.float32]) -> None:
-        """Name the objects of the image: a row each, and for AP whatever else each box may be.
+    def classify(self, image_id: str, objects: ImageObjects, features: NDArray[np.float32]) -> None:
+        """Classify ground-truth boxes: one row each, and for AP each box under every category.
 
         Args:
             image_id: As in images.
-            objects: N of them.
+            objects: N of them, without crowds.
             features: (N, D) of their boxes.
         """
         cosine, probability = self._compare(features)
         rank = ranks(cosine, objects.category)
         best = cosine.argmax(axis=1)
-        sure = np.take_along_axis(probability, best[:, None], axis=1)[:, 0]
-        said = Detections(objects.index, best, sure)
-        self.file.add(image_id, objects.boxes, said, truth=objects.category, rank=rank)
+        score = np.take_along_axis(probability, best[:, None], axis=1)[:, 0]
+        predicted = Detections(objects.index, best, score)
+        self.file.add(image_id, objects.boxes, predicted, truth=objects.category, rank=rank)
         self.truth.append(objects.category)
         self.rank.append(rank)
-        self._select(objects.boxes, probability)
+        self._add_detections(objects.boxes, probability)
 
-    def detect(self, image_id: str, proposals: Proposals, features: NDArray[np.float32]) -> None:
-        """Say what is in the image: a row per detection, surest first.
+    def detect(
+        self, image_id: str, proposals: ImageProposals, features: NDArray[np.float32]
+    ) -> None:
+        """Detect objects among proposals: one row per detection, highest score first.
 
         Args:
             image_id: As in images.
@@ -119,7 +124,7 @@ class Evaluator:
             features: (R, D) of their boxes.
 
         Raises:
-            ArtifactError: If the rules multiply by a number that the proposals lack.
+            ArtifactError: If scores need a logit that the proposals lack.
         """
         formula = self.config.score
         localizer = proposals.logit if formula in LOGITS else proposals.objectness
@@ -129,12 +134,13 @@ class Evaluator:
                 f"--score {formula} multiplies by; use --score sqrt-objectness or probability"
             )
         _, probability = self._compare(features)
-        found = self._select(proposals.boxes, combine(formula, probability, localizer))
-        said = Detections(np.arange(len(found.region)), found.category, found.score)
-        self.file.add(image_id, boxes_of(proposals.boxes, found), said)
+        scores = combine(formula, probability, localizer)
+        selected = self._add_detections(proposals.boxes, scores)
+        ranked = Detections(np.arange(len(selected.region)), selected.category, selected.score)
+        self.file.add(image_id, boxes_of(proposals.boxes, selected), ranked)
 
     def metrics(self) -> list[Metric]:
-        """Everything measured: top-1 and top-5 if objects were named, AP always.
+        """All metrics: top-1 and top-5 if ground-truth boxes were classified, AP always.
 
         Raises:
             ArtifactError: If there is no object that could be measured.
@@ -147,11 +153,11 @@ class Evaluator:
         metrics = self._precision()
         if not self.truth:
             return metrics
-        named = accuracy(np.concatenate(self.truth), np.concatenate(self.rank), self.vocabulary)
-        return named + metrics
+        top = accuracy(np.concatenate(self.truth), np.concatenate(self.rank), self.vocabulary)
+        return top + metrics
 
     def protocol(self) -> dict[str, Any]:
-        """What was compared with what, and how, for the manifest."""
+        """How it was measured, for the manifest."""
         names = self.vocabulary.names
         coco = f"COCO, by faster-coco-eval {version('faster-coco-eval')}"
         zero = "logit 0 within the softmax, then left out"
@@ -160,7 +166,7 @@ class Evaluator:
             **asdict(self.config),
             "background": zero if self.background is None else learned,
             "nms_within": "category",
-            "average_precision": "LVIS, federated" if self.federation else coco,
+            "average_precision": "LVIS, federated" if self.lvis else coco,
             "vocabulary": {
                 "names": list(names),
                 "count": len(names),
@@ -187,18 +193,20 @@ class Evaluator:
     def _precision(self) -> list[Metric]:
         """AP by the rules of COCO or of LVIS."""
         with_recall = not self.truth
-        if self.federation is None:
+        if self.lvis is None:
             limit = self.config.detections_per_image
-            counted = count_precision(self.records, len(self.vocabulary.names), limit)
-            return counted.metrics(self.vocabulary, with_recall=with_recall)
-        counted = count_federated(self.records, self.vocabulary, self.federation)
-        metrics = counted.metrics(self.vocabulary, with_recall=with_recall)
-        return metrics + by_frequency(counted, self.vocabulary, self.federation)
+            precision = count_precision(self.records, len(self.vocabulary.names), limit)
+            return precision.metrics(self.vocabulary, with_recall=with_recall)
+        precision = count_lvis_precision(self.records, self.vocabulary, self.lvis)
+        metrics = precision.metrics(self.vocabulary, with_recall=with_recall)
+        return metrics + frequency_metrics(precision, self.vocabulary, self.lvis)
 
-    def _select(self, boxes: NDArray[np.float32], scores: NDArray[np.float64]) -> Detections:
-        """Enter the detections of the image for AP."""
+    def _add_detections(
+        self, boxes: NDArray[np.float32], scores: NDArray[np.float64]
+    ) -> Detections:
+        """Select the detections of the image, and record them for AP."""
         config = self.config
-        found = select(
+        detections = select(
             scores,
             boxes,
             threshold=config.score_threshold,
@@ -206,5 +214,7 @@ class Evaluator:
             limit=config.detections_per_image,
             soft=config.soft_nms,
         )
-        self.records.add_detections(boxes_of(boxes, found), found.category, found.score)
-        return found
+        self.records.add_detections(
+            boxes_of(boxes, detections), detections.category, detections.score
+        )
+        return detections

@@ -1,10 +1,11 @@
-"""Average precision as LVIS defines it: federated, nobody having looked for everything everywhere.
+"""Average precision as LVIS defines it: federated, each image being annotated for some categories.
 
 A detection counts only in images where its category is known to be present (it has an object) or
-known to be absent (a negative). Where not every instance was drawn, one that finds nothing is
-neither right nor wrong. At most 300 detections of an image are looked at. There are no crowds.
+known to be absent (a negative). In images that are not annotated exhaustively for its category, a
+detection that matches nothing is neither right nor wrong. At most 300 detections of an image
+count. There are no crowds.
 
-Counted here, sparsely: memory grows with objects and detections, not with images times
+It is counted sparsely: memory grows with objects and detections, not with images times
 categories, of which the LVIS validation set has 24 million.
 
 Shapes: T IoU thresholds, Q recall points, K categories, A sizes, M detections of a category.
@@ -19,65 +20,68 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stages.evaluation.average_precision import Precision
+from stages.evaluation.average_precision import PrecisionRecall
 from stages.evaluation.detection_records import RecordArrays
+from stages.evaluation.lvis_metadata import image_category_keys
 from stages.evaluation.matching import RECALLS, SIZES, THRESHOLDS, match
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from stages.evaluation.detection_records import DetectionRecords
-    from stages.evaluation.federation import Federation
+    from stages.evaluation.detection_records import DetectionArrays, DetectionRecords
+    from stages.evaluation.lvis_metadata import LvisMetadata
     from stages.evaluation.matching import ObjectMatches
     from stages.evaluation.metrics import Metric
     from stages.evaluation.vocabulary import Vocabulary
 
-DETECTIONS = 300  # of an image, the surest
+MAX_DETECTIONS = 300  # of an image, those of the highest score
 _TINY = np.spacing(1)
 
 
-def count_federated(
-    records: DetectionRecords, vocabulary: Vocabulary, federation: Federation
-) -> Precision:
-    """Match by the federated rules and count precision at each recall.
+def count_lvis_precision(
+    records: DetectionRecords, vocabulary: Vocabulary, lvis: LvisMetadata
+) -> PrecisionRecall:
+    """Match by LVIS's rules and count precision at each recall.
 
     Raises:
-        ArtifactError: If an image of the ledger is not in the lists.
+        ArtifactError: If an image of the records is not in LVIS's lists.
     """
-    arrays = federated(records, vocabulary, federation)
-    return tally(match(arrays, len(vocabulary.names), DETECTIONS))
+    arrays = lvis_arrays(records, vocabulary, lvis)
+    return precision_from_matches(match(arrays, len(vocabulary.names), MAX_DETECTIONS))
 
 
-def by_frequency(
-    precision: Precision, vocabulary: Vocabulary, federation: Federation
+def frequency_metrics(
+    precision: PrecisionRecall, vocabulary: Vocabulary, lvis: LvisMetadata
 ) -> list[Metric]:
-    """APr, APc and APf: of the categories that few, more and many training images show."""
-    groups = {letter: federation.of_frequency(letter, vocabulary.names) for letter in "rcf"}
-    return [m for letter, ids in groups.items() for m in precision.of_group(f"AP{letter}", ids)]
+    """APr, APc and APf: of rare, common and frequent categories."""
+    groups = {letter: lvis.ids_of_frequency(letter, vocabulary.names) for letter in "rcf"}
+    return [m for letter, ids in groups.items() for m in precision.group_metric(f"AP{letter}", ids)]
 
 
-def federated(
-    records: DetectionRecords, vocabulary: Vocabulary, federation: Federation
+def lvis_arrays(
+    records: DetectionRecords, vocabulary: Vocabulary, lvis: LvisMetadata
 ) -> RecordArrays:
-    """The ledger with what the federated rules leave of the detections, and who is spared.
+    """Objects and those detections that count by LVIS's rules.
 
     Raises:
-        ArtifactError: If an image of the ledger is not in the lists.
+        ArtifactError: If an image of the records is not in LVIS's lists.
     """
-    arrays, width = records.arrays(), len(vocabulary.names)
-    names = [str(image["name"]) for image in records.images]
-    negative = federation.keys(federation.negative, names, vocabulary.ids)
-    partly = federation.keys(federation.not_exhaustive, names, vocabulary.ids)
-    drawn = replace(arrays.drawn, is_crowd=np.zeros(len(arrays.drawn.area), np.bool_))
-    found = arrays.found.take(_surest_of_image(arrays, DETECTIONS))
-    key = found.image * width + found.category
-    positive = drawn.image * width + drawn.category
-    found = replace(found, spared=np.isin(key, partly))
-    found = found.take(np.isin(key, positive) | np.isin(key, negative))
-    return RecordArrays(drawn, found, arrays.num_images)
+    arrays, num_categories = records.arrays(), len(vocabulary.names)
+    image_ids = [str(image["name"]) for image in records.images]
+    negative = image_category_keys(lvis.negative, image_ids, vocabulary.ids)
+    not_exhaustive = image_category_keys(lvis.not_exhaustive, image_ids, vocabulary.ids)
+    objects = arrays.ground_truth
+    objects = replace(objects, is_crowd=np.zeros(len(objects.area), np.bool_))
+    detections = arrays.detections
+    detections = detections.take(_best_of_each_image(detections, MAX_DETECTIONS))
+    key = detections.image * num_categories + detections.category
+    positive = objects.image * num_categories + objects.category
+    detections = replace(detections, ignore_unmatched=np.isin(key, not_exhaustive))
+    detections = detections.take(np.isin(key, positive) | np.isin(key, negative))
+    return RecordArrays(objects, detections, arrays.num_images)
 
 
-def tally(matches: ObjectMatches) -> Precision:
+def precision_from_matches(matches: ObjectMatches) -> PrecisionRecall:
     """Precision at each recall, from matches."""
     shape = (len(THRESHOLDS), len(RECALLS), matches.num_categories, len(SIZES))
     precision, recall = -np.ones(shape), -np.ones((shape[0], *shape[2:]))
@@ -89,37 +93,37 @@ def tally(matches: ObjectMatches) -> Precision:
         ],
         axis=1,
     )
-    order, begins = matches.surest_first()
+    order, begins = matches.ranked()
     for k, a in np.argwhere(objects):
         own = order[begins[k] : begins[k + 1]]
         hit, ignored = matches.hit[:, a, own], matches.ignored[:, a, own]
-        precision[:, :, k, a], recall[:, k, a], place = _along_recall(hit, ignored, objects[k, a])
+        curve, recall[:, k, a], reached_at = _precision_curve(hit, ignored, objects[k, a])
+        precision[:, :, k, a] = curve
         if a == 0:
-            score[:, k] = np.append(matches.score[own], 0.0)[place[0]]
-    return Precision(precision, recall, objects, score, DETECTIONS)
+            score[:, k] = np.append(matches.score[own], 0.0)[reached_at[0]]
+    return PrecisionRecall(precision, recall, objects, score, MAX_DETECTIONS)
 
 
-def _along_recall(
+def _precision_curve(
     hit: NDArray[np.bool_], ignored: NDArray[np.bool_], objects: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """Precision at each recall (T, Q), the recall at the end (T,), and where each is reached.
+    """Precision at each recall (T, Q), the final recall (T,), and where each recall is reached.
 
-    A place (T, Q) of M means never.
+    The latter are indices (T, Q) of detections; M means never.
     """
     hits = np.cumsum(hit, axis=1)  # (T, M)
-    said = np.cumsum(~ignored, axis=1)
-    best = np.maximum.accumulate((hits / (said + _TINY))[:, ::-1], axis=1)[:, ::-1]
+    judged = np.cumsum(~ignored, axis=1)
+    best = np.maximum.accumulate((hits / (judged + _TINY))[:, ::-1], axis=1)[:, ::-1]
     recall = hits / objects
-    place = np.stack([np.searchsorted(row, RECALLS) for row in recall])
-    ended = np.append(best, np.zeros((len(best), 1)), axis=1)
-    end = recall[:, -1] if recall.shape[1] else np.zeros(len(recall))
-    return np.take_along_axis(ended, place, axis=1), end, place
+    reached_at = np.stack([np.searchsorted(row, RECALLS) for row in recall])
+    padded = np.append(best, np.zeros((len(best), 1)), axis=1)
+    final_recall = recall[:, -1] if recall.shape[1] else np.zeros(len(recall))
+    return np.take_along_axis(padded, reached_at, axis=1), final_recall, reached_at
 
 
-def _surest_of_image(arrays: RecordArrays, most: int) -> NDArray[np.int64]:
-    """Places of the surest detections of each image; of equals those entered first."""
-    found = arrays.found
-    order = np.lexsort((-found.score, found.image))
-    image = found.image[order]
+def _best_of_each_image(detections: DetectionArrays, limit: int) -> NDArray[np.int64]:
+    """Indices of the detections of highest score of each image; of equals those added first."""
+    order = np.lexsort((-detections.score, detections.image))
+    image = detections.image[order]
     rank = np.arange(len(order)) - np.searchsorted(image, image)
-    return np.sort(order[rank < most])
+    return np.sort(order[rank < limit])

@@ -1,8 +1,8 @@
-"""Matches on disk: what every ranked detection turned out to be.
+"""Matches on disk: the outcome of every ranked detection.
 
 Two Parquet files beside the metrics. `matches`: image_id, category_id, score, and `hit` and
-`ignored`, a bit for each IoU threshold. `drawn`: image_id and category_id of each object that
-counts; an image without any has one row without a category.
+`ignored`, a bit for each IoU threshold. `ground_truth`: image_id and category_id of each object
+that counts; an image without such objects has one row without a category.
 
 Shapes: M detections, N objects, T IoU thresholds.
 """
@@ -30,14 +30,14 @@ _BITS = 1 << np.arange(len(THRESHOLDS), dtype=np.int16)  # (T,)
 
 
 @dataclass(frozen=True)
-class Judged:
-    """Detections of all images, judged; those of a category surest first.
+class StoredMatches:
+    """Detections of all images and their outcomes; those of a category by falling score.
 
     Attributes:
-        images: Names, in order; numbers below are places in it.
+        images: Image ids, sorted; `image` and `object_image` are indices into it.
         image: (M,) of each detection.
         category: (M,) rising.
-        hit: (T, M) found an object.
+        hit: (T, M) matched an object.
         ignored: (T, M) neither right nor wrong.
         object_image: (N,) of each object that counts.
         object_category: (N,).
@@ -52,12 +52,14 @@ class Judged:
     object_category: NDArray[np.int64]
 
 
-def write_matches(path: Path, drawn: Path, matches: ObjectMatches, names: Sequence[str]) -> None:
-    """Write both files; objects and detections of all sizes. `names` are those of the images."""
-    known = pa.array(names, pa.string())
-    order, _ = matches.surest_first()
+def write_matches(
+    matches_path: Path, ground_truth_path: Path, matches: ObjectMatches, image_ids: Sequence[str]
+) -> None:
+    """Write both files, with objects and detections of all sizes."""
+    ids = pa.array(image_ids, pa.string())
+    order, _ = matches.ranked()
     detections = {
-        "image_id": known.take(pa.array(matches.image[order])).dictionary_encode(),
+        "image_id": ids.take(pa.array(matches.image[order])).dictionary_encode(),
         "category_id": pa.array(matches.category[order], pa.int32()),
         "score": pa.array(matches.score[order], pa.float32()),
         "hit": pa.array(_packed(matches.hit[:, 0, order])),
@@ -65,28 +67,28 @@ def write_matches(path: Path, drawn: Path, matches: ObjectMatches, names: Sequen
     }
     counted = matches.counted[0]
     image, category = matches.object_image[counted], matches.object_category[counted]
-    bare = np.setdiff1d(np.arange(len(names)), image)
+    bare = np.setdiff1d(np.arange(len(image_ids)), image)
     objects = {
-        "image_id": known.take(pa.array(np.concatenate([image, bare]))),
+        "image_id": ids.take(pa.array(np.concatenate([image, bare]))),
         "category_id": pa.array([*category.tolist(), *[None] * len(bare)], pa.int32()),
     }
-    for file, rows in ((path, detections), (drawn, objects)):
-        pq.write_table(pa.table(rows), file, compression="zstd")
+    for path, rows in ((matches_path, detections), (ground_truth_path, objects)):
+        pq.write_table(pa.table(rows), path, compression="zstd")
 
 
-def read_matches(path: Path, drawn: Path) -> Judged:
-    """What `write_matches` wrote."""
-    rows, objects = pq.read_table(path), pq.read_table(drawn)
-    images = pa.compute.unique(objects["image_id"]).sort()
-    there = objects.filter(pa.compute.is_valid(objects["category_id"]))
-    return Judged(
-        images=tuple(images.to_pylist()),
-        image=_places(rows["image_id"].cast(pa.string()), images),
+def read_matches(matches_path: Path, ground_truth_path: Path) -> StoredMatches:
+    """Read what `write_matches` wrote."""
+    rows, objects = pq.read_table(matches_path), pq.read_table(ground_truth_path)
+    image_ids = pa.compute.unique(objects["image_id"]).sort()
+    counted = objects.filter(pa.compute.is_valid(objects["category_id"]))
+    return StoredMatches(
+        images=tuple(image_ids.to_pylist()),
+        image=_indices(rows["image_id"].cast(pa.string()), image_ids),
         category=rows["category_id"].to_numpy().astype(np.int64),
         hit=_unpacked(rows["hit"].to_numpy()),
         ignored=_unpacked(rows["ignored"].to_numpy()),
-        object_image=_places(there["image_id"], images),
-        object_category=there["category_id"].to_numpy().astype(np.int64),
+        object_image=_indices(counted["image_id"], image_ids),
+        object_category=counted["category_id"].to_numpy().astype(np.int64),
     )
 
 
@@ -98,5 +100,5 @@ def _unpacked(numbers: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray((numbers[None] & _BITS[:, None]) > 0)
 
 
-def _places(names: pa.ChunkedArray, known: pa.Array) -> NDArray[np.int64]:
-    return np.asarray(pa.compute.index_in(names, value_set=known).to_numpy(), np.int64)
+def _indices(values: pa.ChunkedArray, known: pa.Array) -> NDArray[np.int64]:
+    return np.asarray(pa.compute.index_in(values, value_set=known).to_numpy(), np.int64)

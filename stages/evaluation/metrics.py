@@ -1,4 +1,4 @@
-"""Numbers and what they were measured over; top-1 and top-5 of named boxes."""
+"""Metrics as rows; top-1 and top-5 accuracy of classified boxes."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Metric(NamedTuple):
     objects: int
 
 
-def as_rows(metrics: Sequence[Metric]) -> pa.RecordBatch:
+def metric_rows(metrics: Sequence[Metric]) -> pa.RecordBatch:
     """The metrics as rows, in the order of their table's key."""
     ordered = sorted(metrics)
     names = [column.name for column in METRICS.columns]
-    return METRICS.batch({n: [metric[at] for metric in ordered] for at, n in enumerate(names)})
+    return METRICS.batch({n: [metric[i] for metric in ordered] for i, n in enumerate(names)})
 
 
 def accuracy(
@@ -39,25 +39,24 @@ def accuracy(
 ) -> list[Metric]:
     """Top-1 and top-5 of each split, top-1 of each category, and the mean of the latter.
 
-    A split counts the objects of its categories; what they are told from is the whole
-    vocabulary. Splits and categories without objects have no row.
+    A split counts the objects of its categories; each is classified among the whole vocabulary.
+    Splits and categories without objects have no row.
 
     Args:
         truth: (N,) category ids.
-        rank: (N,) place of the true category among all, 0 is best.
+        rank: (N,) rank of the true category among all, 0 is best.
         vocabulary: Names and splits.
     """
-    found = np.unique(truth)
-    each = {int(k): rank[truth == k] for k in found}
+    ranks = {int(k): rank[truth == k] for k in np.unique(truth)}
     metrics = [
         Metric("top1", "all", vocabulary.names[k], float((own < 1).mean()), len(own))
-        for k, own in each.items()
+        for k, own in ranks.items()
     ]
     for split, ids in vocabulary.splits.items():
         own = rank[np.isin(truth, ids)]
         if not len(own):
             continue
-        means = [float((each[k] < 1).mean()) for k in ids if k in each]
+        means = [float((ranks[k] < 1).mean()) for k in ids if k in ranks]
         metrics += [
             Metric("top1", split, "", float((own < 1).mean()), len(own)),
             Metric("top5", split, "", float((own < 5).mean()), len(own)),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from schemas.errors import ArtifactError
-from stages.evaluation.suppression import SoftNms, keep_softly
+from stages.evaluation.suppression import SoftNms, soft_nms_detections
 from stages.geometry import pairwise_iou
 
 if TYPE_CHECKING:
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 FORMULAS = ("probability", "sqrt-objectness", "sqrt-logit", "sqrt-sigmoid")
 LOGITS = ("sqrt-logit", "sqrt-sigmoid")  # the formulas that need the localizer's raw logit
-_FEW = 20  # candidates sorted at first, for each detection wanted; NMS rarely needs more
+_SORTED_FIRST = 20  # candidates sorted first, for each detection kept; NMS rarely needs more
 
 
 class Detections(NamedTuple):
-    """What is said about an image, surest first. Each (M,): region, category id, score."""
+    """Detections of an image, highest score first. Each (M,): region, category id, score."""
 
     region: NDArray[np.int64]
     category: NDArray[np.int64]
@@ -37,7 +37,7 @@ class Detections(NamedTuple):
 
 
 def cosines(features: NDArray[Any], embeddings: NDArray[Any]) -> NDArray[np.float64]:
-    """Cosine of every feature and every embedding; 0 where one has no length.
+    """Cosine of every feature and every embedding; 0 where either has length 0.
 
     Args:
         features: (R, D), of any length.
@@ -49,13 +49,13 @@ def cosines(features: NDArray[Any], embeddings: NDArray[Any]) -> NDArray[np.floa
     Raises:
         ArtifactError: If a feature or embedding is not finite.
     """
-    found = np.asarray(_unit(features) @ _unit(embeddings).T)
-    if not np.isfinite(found).all():
+    cosine = np.asarray(_unit_rows(features) @ _unit_rows(embeddings).T)
+    if not np.isfinite(cosine).all():
         raise ArtifactError(
             "the model gives features that are not numbers; "
             "its weights are damaged, or were trained until they diverged"
         )
-    return np.clip(found, -1.0, 1.0)
+    return np.clip(cosine, -1.0, 1.0)
 
 
 def probabilities(
@@ -63,7 +63,7 @@ def probabilities(
     temperature: float,
     background: NDArray[np.float64] | float = 0.0,
 ) -> NDArray[np.float64]:
-    """Probability of each category, beside a background that takes its share and is left out.
+    """Probability of each category, in a softmax with a background that is then left out.
 
     Args:
         cosine: (R, K).
@@ -73,25 +73,26 @@ def probabilities(
     Returns:
         (R, K) in [0, 1]; a row sums to 1 minus the probability of background.
     """
-    logits, none = cosine / temperature, np.asarray(background) / temperature
-    top = np.maximum(logits.max(axis=1, keepdims=True, initial=-np.inf), none)
-    weights = np.exp(logits - top)  # the largest is 0, so exp cannot overflow
-    return np.asarray(weights / (weights.sum(axis=1, keepdims=True) + np.exp(none - top)))
+    logits, background_logit = cosine / temperature, np.asarray(background) / temperature
+    top = np.maximum(logits.max(axis=1, keepdims=True, initial=-np.inf), background_logit)
+    weights = np.exp(logits - top)  # the largest exponent is 0, so exp cannot overflow
+    total = weights.sum(axis=1, keepdims=True) + np.exp(background_logit - top)
+    return np.asarray(weights / total)
 
 
 def combine(
     formula: str, probability: NDArray[np.float64], localizer: NDArray[Any]
 ) -> NDArray[np.float64]:
-    """Score of each category: its probability, alone or with what the localizer said.
+    """Score of each category: its probability, alone or combined with the localizer's score.
 
     Args:
         formula: probability; sqrt-objectness, the root of probability times objectness;
-            sqrt-logit, the root of probability times the raw objectness logit, as the published
-            code has it: nan where the logit is negative, and above 1 at will; sqrt-sigmoid, with
-            the sigmoid of the logit, which for our own networks is their objectness.
+            sqrt-logit, the root of probability times the raw objectness logit, as in the
+            published code: nan where the logit is negative, and possibly above 1; sqrt-sigmoid,
+            with the sigmoid of the logit, which for our own networks is their objectness.
         probability: (R, K).
-        localizer: (R,) objectness, or logit if the formula is in `LOGITS`; not looked at by
-            probability.
+        localizer: (R,) objectness, or logit if the formula is in `LOGITS`; probability does not
+            use it.
 
     Returns:
         (R, K).
@@ -116,50 +117,50 @@ def select(
 ) -> Detections:
     """The detections of an image: finite, above the threshold, class-wise NMS, the best of all.
 
-    Candidates are visited from the surest down, so whether one survives depends only on what was
-    kept before it, and the visit ends when `limit` are kept: the same as NMS first and cutting
-    afterwards. Of equal scores the lower region comes first, then the lower category.
+    Candidates are visited by falling score, so whether one is kept depends only on those kept
+    before it, and the visit ends when `limit` are kept: the result equals NMS of all candidates,
+    then the best `limit`. Of equal scores the lower region comes first, then the lower category.
 
     Args:
         scores: (R, K); rows that are not finite throughout are dropped.
         boxes: (R, 4), or (R, K, 4) if every category has boxes of its own; a region whose boxes
             are not finite is dropped.
         threshold: Scores must be strictly above.
-        nms: Of two boxes of one category with a larger IoU, the less sure is dropped.
+        nms: Of two boxes of one category with a larger IoU, that of lower score is dropped.
         limit: Detections kept, at most.
-        soft: Lowers scores instead; `nms` is then not looked at.
+        soft: Lowers scores instead; `nms` is then not used.
     """
-    inside = np.isfinite(boxes).all(axis=tuple(range(1, boxes.ndim)))  # (R,)
-    finite = np.asarray(np.isfinite(scores).all(axis=1) & inside)
+    finite_boxes = np.isfinite(boxes).all(axis=tuple(range(1, boxes.ndim)))  # (R,)
+    finite = np.asarray(np.isfinite(scores).all(axis=1) & finite_boxes)
     passing = (scores > threshold) & finite[:, None]
     if soft is not None:
-        return Detections(*keep_softly(scores, passing, boxes, soft, limit))
+        return Detections(*soft_nms_detections(scores, passing, boxes, soft, limit))
     region, category = np.nonzero(passing)
     score = scores[region, category]
-    rival = _overlap_test(boxes, nms)
-    kept_regions: dict[int, list[int]] = defaultdict(list)
+    overlaps_any = _overlap_test(boxes, nms)
+    regions_of_category: dict[int, list[int]] = defaultdict(list)
     kept: list[int] = []
-    for candidate in _surest_first(score, _FEW * limit):
+    for candidate in _by_falling_score(score, _SORTED_FIRST * limit):
         k = int(category[candidate])
-        rivals = kept_regions[k]
-        if rivals and rival(int(region[candidate]), rivals, k):
+        kept_regions = regions_of_category[k]
+        if kept_regions and overlaps_any(int(region[candidate]), kept_regions, k):
             continue
-        rivals.append(int(region[candidate]))
+        kept_regions.append(int(region[candidate]))
         kept.append(candidate)
         if len(kept) == limit:
             break
     return Detections(region[kept], category[kept], score[kept])
 
 
-def boxes_of(boxes: NDArray[np.float32], found: Detections) -> NDArray[np.float32]:
+def boxes_of(boxes: NDArray[np.float32], detections: Detections) -> NDArray[np.float32]:
     """The box (M, 4) of each detection, from (R, 4) or (R, K, 4)."""
     if boxes.ndim == 2:
-        return boxes[found.region]
-    return boxes[found.region, found.category]
+        return boxes[detections.region]
+    return boxes[detections.region, detections.category]
 
 
 def ranks(cosine: NDArray[np.float64], truth: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Place of the true category among all, 0 is best; of equals the lower id comes first.
+    """Rank of the true category among all, 0 is best; of equals the lower id comes first.
 
     Args:
         cosine: (N, K).
@@ -175,7 +176,7 @@ def ranks(cosine: NDArray[np.float64], truth: NDArray[np.int64]) -> NDArray[np.i
 
 
 def _overlap_test(boxes: NDArray[np.float32], nms: float) -> Callable[[int, list[int], int], bool]:
-    """Whether a region overlaps any of some others too much, for a category."""
+    """A test whether a region overlaps any of some others by more than `nms`, for a category."""
     if boxes.ndim == 2:
         overlaps = pairwise_iou(boxes, boxes) > nms  # (R, R), once for all categories
         return lambda region, others, k: bool(overlaps[region, others].any())
@@ -184,18 +185,18 @@ def _overlap_test(boxes: NDArray[np.float32], nms: float) -> Callable[[int, list
     )
 
 
-def _surest_first(score: NDArray[np.float64], few: int) -> Iterator[int]:
-    """Places by score, the highest first; of equals the lower. Only the first `few` cost much."""
+def _by_falling_score(score: NDArray[np.float64], first: int) -> Iterator[int]:
+    """Indices by falling score, of equals the lower; sorts only about `first` of them at first."""
     rest = np.arange(len(score))
-    if few < len(score):
-        bar = np.partition(score, -few)[-few]
-        surest = np.flatnonzero(score >= bar)
-        yield from surest[np.argsort(-score[surest], kind="stable")].tolist()
-        rest = np.flatnonzero(score < bar)
+    if first < len(score):
+        bound = np.partition(score, -first)[-first]
+        best = np.flatnonzero(score >= bound)
+        yield from best[np.argsort(-score[best], kind="stable")].tolist()
+        rest = np.flatnonzero(score < bound)
     yield from rest[np.argsort(-score[rest], kind="stable")].tolist()
 
 
-def _unit(rows: NDArray[Any]) -> NDArray[np.float64]:
+def _unit_rows(rows: NDArray[Any]) -> NDArray[np.float64]:
     rows = np.asarray(rows, dtype=np.float64)
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(rows / np.where(length == 0, 1.0, length))

@@ -1,4 +1,4 @@
-"""The vocabulary of an evaluation: the categories to choose from, and the splits they fall into."""
+"""The vocabulary of an evaluation: the categories to choose from, and the splits of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-_SHOWN = 5  # names listed in an error before "and N more"
+_MAX_QUOTED = 5  # names listed in an error before "and N more"
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,12 @@ class Vocabulary:
     """Categories by id, and which of them make up each split.
 
     Attributes:
-        names: K names; the id of a category is its place.
-        parts: Names of each split beside "all", such as base and novel.
+        names: K names; the id of a category is its index.
+        names_by_split: Names of each split beside "all", such as base and novel.
     """
 
     names: tuple[str, ...]
-    parts: Mapping[str, tuple[str, ...]]
+    names_by_split: Mapping[str, tuple[str, ...]]
 
     @cached_property
     def ids(self) -> dict[str, int]:
@@ -40,8 +40,11 @@ class Vocabulary:
     @cached_property
     def splits(self) -> dict[str, list[int]]:
         """Ids of each split in ascending order; "all" comes first."""
-        parts = {name: sorted(self.ids[n] for n in names) for name, names in self.parts.items()}
-        return {"all": list(range(len(self.names))), **parts}
+        ids_by_split = {
+            split: sorted(self.ids[name] for name in names)
+            for split, names in self.names_by_split.items()
+        }
+        return {"all": list(range(len(self.names))), **ids_by_split}
 
     def sha256(self) -> str:
         """Hash of the names in their order, hexadecimal."""
@@ -53,39 +56,42 @@ class Vocabulary:
 
 
 def make_vocabulary(
-    categories: Sequence[str] | None, splits: Mapping[str, tuple[str, ...]], found: Iterable[str]
+    categories: Sequence[str] | None,
+    splits: Mapping[str, tuple[str, ...]],
+    ground_truth: Iterable[str],
 ) -> Vocabulary:
-    """The vocabulary: the categories given, else those of the splits, else those found, sorted.
+    """The vocabulary: the categories given, else those of the splits, else of the ground truth.
 
     Args:
         categories: The user's list, or None.
         splits: Names by split; may be empty.
-        found: Categories of the ground truth; only looked at if nothing else was given.
+        ground_truth: Categories of the images, used if nothing else is given; sorted.
 
     Raises:
         ArtifactError: If there is nothing to choose from, or a split has names that are not in
             the vocabulary.
     """
-    names = tuple(categories or dict.fromkeys(n for part in splits.values() for n in part))
-    vocabulary = Vocabulary(names or tuple(sorted(set(found))), splits)
+    in_splits = [name for names in splits.values() for name in names]
+    names = tuple(categories or dict.fromkeys(in_splits))
+    vocabulary = Vocabulary(names or tuple(sorted(set(ground_truth))), splits)
     if not vocabulary.names:
         raise ArtifactError(
             "no image has an object, so there is nothing to compare with; "
             "ingest images with ground truth"
         )
-    if strangers := vocabulary.missing(n for part in splits.values() for n in part):
-        raise ArtifactError(f"--splits names {shortened(strangers)}, which --categories lacks")
+    if unknown := vocabulary.missing(in_splits):
+        raise ArtifactError(f"--splits names {quoted_names(unknown)}, which --categories lacks")
     return vocabulary
 
 
 def read_categories(path: Path) -> list[str]:
-    """The names in a file: one per line, or a JSON list; or those of a list known by name.
+    """The names in a file, one per line or a JSON list; or a built-in list, such as coco-80.
 
     Raises:
         SourceError: If it is none of these.
     """
-    if known := LISTS.get(str(path)):
-        return list(known)
+    if built_in := LISTS.get(str(path)):
+        return list(built_in)
     if path.suffix.lower() != ".json":
         return read_names(path)
     content = _read_json(path)
@@ -97,16 +103,16 @@ def read_categories(path: Path) -> list[str]:
 def read_splits(path: Path) -> dict[str, tuple[str, ...]]:
     """Names by split in a JSON file such as {"base": ["cat", ...], "novel": [...]}.
 
-    Splits that are known by name need no file.
+    Built-in splits, such as coco-ovd, need no file.
 
     Raises:
         SourceError: If the file is anything else, or calls a split "all".
     """
-    if known := SPLITS.get(str(path)):
-        return dict(known)
+    if built_in := SPLITS.get(str(path)):
+        return dict(built_in)
     content = _read_json(path)
-    good = isinstance(content, dict) and content and all(map(_is_names, content.values()))
-    if not good or "all" in content:
+    valid = isinstance(content, dict) and content and all(map(_is_names, content.values()))
+    if not valid or "all" in content:
         raise SourceError(
             f"{path} must hold a JSON object of lists of names by split, "
             f'such as {{"base": [...], "novel": [...]}}; "all" is always there by itself'
@@ -115,19 +121,19 @@ def read_splits(path: Path) -> dict[str, tuple[str, ...]]:
 
 
 def list_digest(path: Path) -> str:
-    """Hash of a file of names or splits, or of one that is known by name, hexadecimal."""
-    known = LISTS.get(str(path)) or SPLITS.get(str(path))
-    return digest_of(json.dumps(known)) if known else file_digest(str(path))
+    """Hash of a file of names or splits, or of a built-in one, hexadecimal."""
+    built_in = LISTS.get(str(path)) or SPLITS.get(str(path))
+    return digest_of(json.dumps(built_in)) if built_in else file_digest(str(path))
 
 
-def shortened(names: Sequence[str]) -> str:
+def quoted_names(names: Sequence[str]) -> str:
     """Names for a sentence: the first five, and how many more.
 
-    >>> shortened(list("abcdefg"))
+    >>> quoted_names(list("abcdefg"))
     "'a', 'b', 'c', 'd', 'e' and 2 more"
     """
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(f"'{name}'" for name in names[:_SHOWN]) + more
+    more = f" and {len(names) - _MAX_QUOTED} more" if len(names) > _MAX_QUOTED else ""
+    return ", ".join(f"'{name}'" for name in names[:_MAX_QUOTED]) + more
 
 
 def _read_json(path: Path) -> Any:
@@ -146,7 +152,7 @@ def _is_names(value: Any) -> bool:
     )
 
 
-def split_names(path: Path, split: str) -> tuple[str, ...]:
+def read_split(path: Path, split: str) -> tuple[str, ...]:
     """The names of one split of a file, or of "all" of them, each once, in the file's order.
 
     Raises:

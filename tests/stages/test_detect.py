@@ -11,7 +11,7 @@ from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.detections import DETECTIONS
 from schemas.errors import ArtifactError, OptionError
 from stages.detect import Detect
-from stages.evaluation.recognise import PoolingConfig, region_features
+from stages.evaluation.region_features import PoolingConfig, region_features
 from stages.evaluation.scores import boxes_of, combine, cosines, probabilities, select
 from stages.finetune import Finetune
 from stages.models.clip import load_clip

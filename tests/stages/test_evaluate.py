@@ -18,7 +18,7 @@ from schemas.images import IMAGES
 from schemas.metrics import METRICS
 from schemas.proposals import PROPOSALS
 from stages.evaluate import Evaluate
-from stages.evaluation.recognise import PoolingConfig, region_features
+from stages.evaluation.region_features import PoolingConfig, region_features
 from stages.models.clip import load_clip
 from stages.models.text_embeddings import embed_names
 from tests.in_memory import InMemory

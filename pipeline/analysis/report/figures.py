@@ -158,9 +158,9 @@ def _thresholds(numbers: Numbers, path: Path) -> None:
 
 def _calibration(numbers: Numbers, path: Path) -> None:
     from stages.evaluation.calibration import Bins
-    from stages.evaluation.plots import draw_calibration
+    from stages.evaluation.plots import plot_calibration
 
-    draw_calibration(path, {"all": Bins(*_calibrated(numbers))}, "probability")
+    plot_calibration(path, {"all": Bins(*_calibrated(numbers))}, "probability")
 
 
 def _confusions(numbers: Numbers, path: Path) -> None:

@@ -68,9 +68,9 @@ class Judge(Stage):
         )
         pq.write_table(pa.Table.from_batches([rows]), part.attach("detections.parquet"))
         if self.matched:
-            matches = match(ledger.entries(), 2, 100)
+            matches = match(ledger.arrays(), 2, 100)
             write_matches(
-                part.attach("matches.parquet"), part.attach("drawn.parquet"), matches, ids
+                part.attach("matches.parquet"), part.attach("ground_truth.parquet"), matches, ids
             )
         members = {"all": [0, 1], "base": [0]}
         vocabulary = {"names": list(self.names), "members": members}

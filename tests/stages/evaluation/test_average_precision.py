@@ -14,7 +14,7 @@ from stages.evaluation.vocabulary import Vocabulary
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from stages.evaluation.average_precision import Precision
+    from stages.evaluation.average_precision import PrecisionRecall
 
 rng = np.random.default_rng()  # fresh every run: what is asserted holds for any numbers
 NAMES = Vocabulary(("ant", "bee", "cat", "dog"), {"base": ("ant", "dog"), "novel": ("bee",)})
@@ -65,7 +65,7 @@ def by_pycocotools(records: DetectionRecords, max_detections: int) -> Any:
     return run.eval
 
 
-def value(precision: Precision, metric: str, split: str = "all", category: str = "") -> float:
+def value(precision: PrecisionRecall, metric: str, split: str = "all", category: str = "") -> float:
     (found,) = [
         m.value
         for m in precision.metrics(NAMES, with_recall=True)

@@ -13,31 +13,31 @@ from stages.evaluation.average_precision import count_precision
 from stages.evaluation.calibration import (
     BINS,
     ScoredPredictions,
-    by_split,
+    calibration_errors,
     calibration_rows,
-    errors,
+    split_bins,
 )
-from stages.evaluation.confusions import NOTHING, confusions, what_was_said
+from stages.evaluation.confusions import NOTHING, confusion_rows, predicted_categories
 from stages.evaluation.curves import curve_rows
 from stages.evaluation.detection_records import DetectionRecords
-from stages.evaluation.lvis_precision import tally
+from stages.evaluation.lvis_precision import precision_from_matches
 from stages.evaluation.matches_file import read_matches, write_matches
 from stages.evaluation.matching import match
-from stages.evaluation.plots import draw_calibration, draw_curves
+from stages.evaluation.plots import plot_calibration, plot_curves
 from stages.evaluation.vocabulary import Vocabulary
 from tests.stages.evaluation.test_average_precision import a_day_of_detecting
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stages.evaluation.matches_file import Judged
+    from stages.evaluation.matches_file import StoredMatches
 
 rng = np.random.default_rng()
 CATEGORIES = 4
 NAMES = Vocabulary(("a", "b", "c", "d"), {"base": ("a", "c"), "novel": ("b", "d")})
 
 
-def judged(records: DetectionRecords, folder: Path) -> Judged:
+def judged(records: DetectionRecords, folder: Path) -> StoredMatches:
     names = [f"image/{n:04}" for n in range(len(records.images))]
     matches = match(records.arrays(), CATEGORIES, 100)
     write_matches(folder / "m.parquet", folder / "d.parquet", matches, names)
@@ -80,7 +80,7 @@ def a_day_without_ties() -> DetectionRecords:
 def test_a_resample_is_what_copying_the_images_would_give(tmp_path: Path) -> None:
     records = a_day_without_ties()
     day = judged(records, tmp_path)
-    weights = bootstrap.resamples(len(records.images), 6, seed=int(rng.integers(1 << 30)))
+    weights = bootstrap.resample_weights(len(records.images), 6, seed=int(rng.integers(1 << 30)))
     found = bootstrap.average_precision(day, weights, NAMES.splits)
     for b, times in enumerate(weights):
         copied = count_precision(repeated(records, times), CATEGORIES, 100)
@@ -94,11 +94,11 @@ def test_a_resample_is_what_copying_the_images_would_give(tmp_path: Path) -> Non
 
 
 def test_the_first_resample_is_the_images_as_they_were() -> None:
-    weights = bootstrap.resamples(7, 5, seed=3)
+    weights = bootstrap.resample_weights(7, 5, seed=3)
     assert weights.shape == (6, 7)
     assert (weights[0] == 1).all()
     assert (weights.sum(axis=1) == 7).all()
-    assert (bootstrap.resamples(7, 5, seed=3) == weights).all()
+    assert (bootstrap.resample_weights(7, 5, seed=3) == weights).all()
 
 
 def test_a_resample_without_objects_is_nan_and_left_out_of_the_interval() -> None:
@@ -116,7 +116,7 @@ def test_matches_come_back_as_they_were(tmp_path: Path) -> None:
     records.add_image(10, 10)  # neither objects nor detections
     matches = match(records.arrays(), CATEGORIES, 100)
     day = judged(records, tmp_path)
-    order, _ = matches.surest_first()
+    order, _ = matches.ranked()
     assert len(day.images) == len(records.images)
     assert (day.image == matches.image[order]).all()
     assert (day.category == matches.category[order]).all()
@@ -131,13 +131,13 @@ def test_an_empty_day_is_written_and_read(tmp_path: Path) -> None:
     records.add_objects(np.zeros((0, 4), np.float32), [], [], [])
     day = judged(records, tmp_path)
     assert (len(day.images), len(day.image), len(day.object_image)) == (1, 0, 0)
-    assert bootstrap.average_precision(day, bootstrap.resamples(1, 2, 0), NAMES.splits) == {}
+    assert bootstrap.average_precision(day, bootstrap.resample_weights(1, 2, 0), NAMES.splits) == {}
 
 
 def test_confusions_are_what_a_loop_counts() -> None:
     truth, called = rng.integers(-1, 4, 200), rng.integers(-1, 4, 200)
     score = rng.uniform(size=200)
-    rows = confusions(truth, called, score, NAMES).to_pylist()
+    rows = confusion_rows(truth, called, score, NAMES).to_pylist()
     names = [*NAMES.names, None]  # NOTHING is the last
     assert [r["count"] for r in rows] == sorted((r["count"] for r in rows), reverse=True)
     for row in rows:
@@ -159,7 +159,7 @@ def test_an_object_is_called_what_the_surest_box_on_it_says() -> None:
     records.add_objects(square, [0, 1, 2], [100.0] * 3, [False, False, True])
     boxes = np.float32([[0, 0, 10, 9], [0, 0, 10, 10], [20, 20, 30, 30], [81, 81, 90, 90]])
     records.add_detections(boxes, np.array([3, 0, 1, 2]), np.array([0.9, 0.4, 0.8, 0.7]))
-    truth, called, score = what_was_said(records.arrays())
+    truth, called, score = predicted_categories(records.arrays())
     said = {
         (int(t), int(c), round(float(s), 3)) for t, c, s in zip(truth, called, score, strict=True)
     }
@@ -187,8 +187,8 @@ def test_the_mean_precision_of_a_curve_is_its_ap50() -> None:
 def test_calibration_is_what_a_loop_counts() -> None:
     score, category = rng.uniform(size=300), rng.integers(0, 4, 300)
     right = rng.uniform(size=300) < score
-    bins = by_split(ScoredPredictions(score, right, category), NAMES.splits)
-    for metric in errors(bins):
+    bins = split_bins(ScoredPredictions(score, right, category), NAMES.splits)
+    for metric in calibration_errors(bins):
         own = np.isin(category, NAMES.splits[metric.split])
         total = 0.0
         for k in range(BINS):
@@ -204,7 +204,9 @@ def test_calibration_is_what_a_loop_counts() -> None:
 def test_a_score_of_one_or_more_falls_into_the_last_bin() -> None:
     said = ScoredPredictions(np.array([1.0, 1.7, 0.0]), np.array([True] * 3), np.array([0, 0, 0]))
     (row_low, row_high) = [
-        r for r in calibration_rows(by_split(said, NAMES.splits)).to_pylist() if r["split"] == "all"
+        r
+        for r in calibration_rows(split_bins(said, NAMES.splits)).to_pylist()
+        if r["split"] == "all"
     ]
     assert (row_low["bin"], row_low["count"]) == (0, 1)
     assert (row_high["bin"], row_high["count"]) == (BINS - 1, 2)
@@ -212,15 +214,15 @@ def test_a_score_of_one_or_more_falls_into_the_last_bin() -> None:
 
 def test_pictures_of_equal_numbers_are_equal_bytes(tmp_path: Path) -> None:
     records = a_day_of_detecting()
-    precision = tally(match(records.arrays(), CATEGORIES, 100))
+    precision = precision_from_matches(match(records.arrays(), CATEGORIES, 100))
     curves = {"all": precision.precision[0, :, 0, 0].clip(0)}
-    bins = by_split(
+    bins = split_bins(
         ScoredPredictions(rng.uniform(size=50), rng.uniform(size=50) < 0.5, np.zeros(50, int)),
         NAMES.splits,
     )
     for name in ("one", "two"):
-        draw_curves(tmp_path / f"{name}-c.png", curves, [curves["all"]])
-        draw_calibration(tmp_path / f"{name}-b.png", bins, "score")
+        plot_curves(tmp_path / f"{name}-c.png", curves, [curves["all"]])
+        plot_calibration(tmp_path / f"{name}-b.png", bins, "score")
     for kind in "cb":
         first, second = (tmp_path / f"{n}-{kind}.png" for n in ("one", "two"))
         assert first.read_bytes() == second.read_bytes()

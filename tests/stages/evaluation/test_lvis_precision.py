@@ -8,8 +8,12 @@ import pytest
 
 from schemas.errors import ArtifactError, SourceError
 from stages.evaluation.detection_records import DetectionRecords
-from stages.evaluation.federation import Federation, read_federation
-from stages.evaluation.lvis_precision import by_frequency, count_federated, tally
+from stages.evaluation.lvis_metadata import LvisMetadata, read_lvis_metadata
+from stages.evaluation.lvis_precision import (
+    count_lvis_precision,
+    frequency_metrics,
+    precision_from_matches,
+)
 from stages.evaluation.matching import match
 from stages.evaluation.vocabulary import Vocabulary
 from tests.stages.evaluation.test_average_precision import a_day_of_detecting, by_pycocotools
@@ -17,7 +21,7 @@ from tests.stages.evaluation.test_average_precision import a_day_of_detecting, b
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stages.evaluation.average_precision import Precision
+    from stages.evaluation.average_precision import PrecisionRecall
 
 rng = np.random.default_rng()  # fresh every run: what is asserted holds for any numbers
 NAMES = Vocabulary(tuple("abcdefgh"), {"base": ("c", "d", "e", "f", "g", "h"), "novel": ("a", "b")})
@@ -29,7 +33,7 @@ def boxes_of(count: int) -> Any:
     return np.concatenate([corner, corner + rng.uniform(2, 120, (count, 2))], axis=1).astype("f4")
 
 
-def an_lvis_day(images: int = 25) -> tuple[DetectionRecords, Federation]:
+def an_lvis_day(images: int = 25) -> tuple[DetectionRecords, LvisMetadata]:
     """Objects, negatives, categories not drawn exhaustively; in one image 400 detections."""
     records, negative, partly = DetectionRecords(), {}, {}
     for number in range(images):
@@ -48,10 +52,10 @@ def an_lvis_day(images: int = 25) -> tuple[DetectionRecords, Federation]:
         negative[f"{number:06}"] = [NAMES.names[k] for k in absent if rng.uniform() < 0.4]
         present = sorted(set(category.tolist()))
         partly[f"{number:06}"] = [NAMES.names[k] for k in present if rng.uniform() < 0.4]
-    return records, Federation(FREQUENCY, negative, partly)
+    return records, LvisMetadata(FREQUENCY, negative, partly)
 
 
-def as_json(records: DetectionRecords, lists: Federation) -> dict[str, Any]:
+def as_json(records: DetectionRecords, lists: LvisMetadata) -> dict[str, Any]:
     ids = {name: k + 1 for k, name in enumerate(NAMES.names)}
     return {
         "images": [
@@ -71,7 +75,7 @@ def as_json(records: DetectionRecords, lists: Federation) -> dict[str, Any]:
 
 
 def by_the_official_package(
-    records: DetectionRecords, lists: Federation, path: Path, monkeypatch: pytest.MonkeyPatch
+    records: DetectionRecords, lists: LvisMetadata, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Any:
     lvis = pytest.importorskip("lvis")
     monkeypatch.setattr(np, "float", float, raising=False)  # it was written for an older numpy
@@ -87,8 +91,8 @@ def by_the_official_package(
     return run
 
 
-def values(precision: Precision, lists: Federation) -> dict[tuple[str, str], float]:
-    found = precision.metrics(NAMES, with_recall=True) + by_frequency(precision, NAMES, lists)
+def values(precision: PrecisionRecall, lists: LvisMetadata) -> dict[tuple[str, str], float]:
+    found = precision.metrics(NAMES, with_recall=True) + frequency_metrics(precision, NAMES, lists)
     return {(m.metric, m.split): m.value for m in found if not m.category}
 
 
@@ -97,7 +101,7 @@ def test_every_number_equals_that_of_the_official_package(
 ) -> None:
     records, lists = an_lvis_day()
     official = by_the_official_package(records, lists, tmp_path / "lvis.json", monkeypatch)
-    ours = count_federated(records, NAMES, lists)
+    ours = count_lvis_precision(records, NAMES, lists)
     np.testing.assert_allclose(ours.precision, official.eval["precision"], atol=1e-9)
     np.testing.assert_allclose(ours.recall, official.eval["recall"], atol=1e-9)
     found = values(ours, lists)
@@ -110,10 +114,8 @@ def test_every_number_equals_that_of_the_official_package(
 def test_the_lists_are_read_from_the_json_of_lvis(tmp_path: Path) -> None:
     records, lists = an_lvis_day(4)
     (tmp_path / "lvis.json").write_text(json.dumps(as_json(records, lists)))
-    read = read_federation(tmp_path / "lvis.json")
+    read = read_lvis_metadata(tmp_path / "lvis.json")
     assert read == lists
-    read.write(tmp_path / "kept.json")
-    assert Federation.load(tmp_path / "kept.json") == lists
 
 
 def test_a_detection_of_a_category_nobody_looked_for_does_not_count() -> None:
@@ -124,10 +126,10 @@ def test_a_detection_of_a_category_nobody_looked_for_does_not_count() -> None:
     records.add_image(100, 100, "b")
     records.add_detections(box, np.array([0]), np.array([0.9]))  # b says nothing of category 0
     records.detections.append(np.array([[1, 0, 0, 50, 50, 0.5, 0]]))
-    unknown = Federation(FREQUENCY, {"a": [], "b": []}, {"a": [], "b": []})
-    absent = Federation(FREQUENCY, {"a": [], "b": ["a"]}, {"a": [], "b": []})
-    spared = Federation(FREQUENCY, {"a": [], "b": ["a"]}, {"a": [], "b": ["a"]})
-    scores = [values(count_federated(records, NAMES, f), f)["AP", "all"] for f in
+    unknown = LvisMetadata(FREQUENCY, {"a": [], "b": []}, {"a": [], "b": []})
+    absent = LvisMetadata(FREQUENCY, {"a": [], "b": ["a"]}, {"a": [], "b": []})
+    spared = LvisMetadata(FREQUENCY, {"a": [], "b": ["a"]}, {"a": [], "b": ["a"]})
+    scores = [values(count_lvis_precision(records, NAMES, f), f)["AP", "all"] for f in
               (unknown, absent, spared)]  # fmt: skip
     assert scores == pytest.approx([1.0, 0.5, 1.0])
 
@@ -136,7 +138,7 @@ def test_an_image_without_lists_is_refused() -> None:
     records, lists = an_lvis_day(3)
     records.add_image(10, 10, "val/stranger")
     with pytest.raises(ArtifactError, match="nothing of image val/stranger"):
-        count_federated(records, NAMES, lists)
+        count_lvis_precision(records, NAMES, lists)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +148,7 @@ def test_a_file_that_is_not_lvis_is_refused(content: str, tmp_path: Path) -> Non
     path = tmp_path / "x.json"
     path.write_text(content)
     with pytest.raises(SourceError, match=r"x\.json"):
-        read_federation(path)
+        read_lvis_metadata(path)
 
 
 def test_two_images_of_one_file_name_are_refused(tmp_path: Path) -> None:
@@ -158,13 +160,13 @@ def test_two_images_of_one_file_name_are_refused(tmp_path: Path) -> None:
     }
     (tmp_path / "x.json").write_text(json.dumps({"images": [image, image], "categories": []}))
     with pytest.raises(SourceError, match="same file name"):
-        read_federation(tmp_path / "x.json")
+        read_lvis_metadata(tmp_path / "x.json")
 
 
 def test_counted_from_matches_coco_is_what_pycocotools_says() -> None:
     records = a_day_of_detecting(20)
     for most in (100, 3):
-        ours = tally(match(records.arrays(), 4, most))
+        ours = precision_from_matches(match(records.arrays(), 4, most))
         theirs = by_pycocotools(records, most)
         np.testing.assert_allclose(ours.precision, theirs["precision"][..., 0], atol=1e-9)
         np.testing.assert_allclose(ours.recall, theirs["recall"][..., 0], atol=1e-9)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from schemas.metrics import METRICS
-from stages.evaluation.metrics import Metric, accuracy, as_rows
+from stages.evaluation.metrics import Metric, accuracy, metric_rows
 from stages.evaluation.vocabulary import Vocabulary
 
 PETS = Vocabulary(("cat", "dog", "eel"), {"base": ("cat", "dog"), "novel": ("eel",)})
@@ -39,12 +39,12 @@ def test_a_split_or_category_without_objects_has_no_row() -> None:
 def test_no_objects_at_all_give_no_rows() -> None:
     nothing = np.zeros(0, dtype=np.int64)
     assert accuracy(nothing, nothing, PETS) == []
-    METRICS.check(as_rows([]))
+    METRICS.check(metric_rows([]))
 
 
 def test_rows_come_in_the_order_of_their_key() -> None:
     truth = np.array([2, 1, 0])
-    rows = as_rows(accuracy(truth, truth, PETS))
+    rows = metric_rows(accuracy(truth, truth, PETS))
     METRICS.check(rows)
     keys = list(zip(*(rows.column(name).to_pylist() for name in METRICS.key), strict=True))
     assert keys == sorted(keys)

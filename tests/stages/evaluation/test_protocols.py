@@ -11,7 +11,7 @@ import pytest
 from pipeline.execution.presets import fill
 from schemas.errors import OptionError
 from stages.evaluate import Evaluate
-from stages.evaluation.protocols import PRESETS, PROPOSED, deviations
+from stages.evaluation.protocols import PRESETS, PROPOSAL_OPTIONS, deviations
 
 LVIS = Path("lvis_v1_val.json")
 COLUMNS = ("boxes", "score", "score_threshold", "soft_nms", "detections_per_image", "move_boxes")
@@ -91,9 +91,9 @@ def test_what_differs_from_the_preset_is_told() -> None:
 
 
 def test_the_published_selection_of_proposals_keeps_overlaps_in_zero_shot_alone() -> None:
-    assert {name: how["nms"] for name, how in PROPOSED.items()} == {
+    assert {name: how["nms"] for name, how in PROPOSAL_OPTIONS.items()} == {
         name: 0.9 if name in ("coco-rpn", "lvis-rpn") else 0.7
         for name in PRESETS
         if not name.endswith("-gt")
     }
-    assert {how["top_k"] for how in PROPOSED.values()} == {1000}
+    assert {how["top_k"] for how in PROPOSAL_OPTIONS.values()} == {1000}

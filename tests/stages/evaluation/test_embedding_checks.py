@@ -6,13 +6,18 @@ import pytest
 
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.errors import ArtifactError
-from stages.evaluation.agreement import agreed_names, check_order, check_width, concepts_of
+from stages.evaluation.embedding_checks import (
+    check_same_names,
+    check_width,
+    names_of_embeddings,
+    read_embeddings,
+)
 
 rng = np.random.default_rng()  # fresh every run: what is asserted holds for any numbers
 
 
 def test_lists_that_read_the_same_agree() -> None:
-    check_order(["bat_(animal)", "Traffic light"], ["bat animal", "traffic  light"])
+    check_same_names(["bat_(animal)", "Traffic light"], ["bat animal", "traffic  light"])
 
 
 @pytest.mark.parametrize(
@@ -28,20 +33,20 @@ def test_lists_that_disagree_are_refused_with_the_first_difference(
     concepts: list[str], said: str
 ) -> None:
     with pytest.raises(ArtifactError, match=said):
-        check_order(["cat", "dog", "elk"], concepts)
+        check_same_names(["cat", "dog", "elk"], concepts)
 
 
 def test_names_of_splits_must_be_those_of_the_embeddings_in_any_order() -> None:
     splits = {"base": ("dog", "elk"), "novel": ("cat",)}
-    assert agreed_names(["cat", "dog", "Elk"], None, splits, []) == ["cat", "dog", "elk"]
+    assert names_of_embeddings(["cat", "dog", "Elk"], None, splits, []) == ["cat", "dog", "elk"]
     with pytest.raises(ArtifactError, match="3 categories are evaluated, but there are 2"):
-        agreed_names(["cat", "dog"], None, splits, [])
+        names_of_embeddings(["cat", "dog"], None, splits, [])
     with pytest.raises(ArtifactError, match="other names"):
-        agreed_names(["cat", "dog", "fox"], None, splits, [])
+        names_of_embeddings(["cat", "dog", "fox"], None, splits, [])
 
 
 def test_without_any_list_concepts_take_the_spelling_of_the_images() -> None:
-    found = agreed_names(["traffic light", "dog"], None, {}, ["traffic_light", "cat"])
+    found = names_of_embeddings(["traffic light", "dog"], None, {}, ["traffic_light", "cat"])
     assert found == ["traffic_light", "dog"]
 
 
@@ -49,7 +54,7 @@ def test_concepts_come_in_the_order_of_their_ids() -> None:
     vectors = rng.normal(size=(3, 4)).astype("f4")
     rows = {"concept_id": [2, 0, 1], "concept": ["c", "a", "b"], "prompts": [1] * 3}
     table = CONCEPT_EMBEDDINGS.batch({**rows, "embedding": vectors})
-    names, matrix = concepts_of(pa.Table.from_batches([table]))
+    names, matrix = read_embeddings(pa.Table.from_batches([table]))
     assert names == ["a", "b", "c"]
     np.testing.assert_array_equal(matrix, vectors[[1, 2, 0]])
 

@@ -1,7 +1,7 @@
-"""Agreement: whether embeddings are those of the evaluated categories, in their order.
+"""Checks that given embeddings are those of the evaluated categories, in their order.
 
-A category and a concept are the same if they read the same: `traffic_light` and `Traffic light`,
-`bat_(animal)` and `bat animal`.
+A category and a concept are the same if their names differ only in case, spacing and punctuation:
+`traffic_light` and `Traffic light`, `bat_(animal)` and `bat animal`.
 
 Shapes: K categories, C concepts, D width.
 """
@@ -24,50 +24,51 @@ if TYPE_CHECKING:
 _CURE = "embed the very list that is evaluated, or leave the list out and take the embeddings'"
 
 
-def spoken(name: str) -> str:
-    """A category as it is read aloud in a prompt: LVIS writes some otherwise.
+def prompt_name(name: str) -> str:
+    """A category as it is written in a prompt: without the underscores and brackets of LVIS.
 
-    >>> spoken("bat_(animal)")
+    >>> prompt_name("bat_(animal)")
     'bat animal'
     """
     return clean(name).replace("(", "").replace(")", "")
 
 
-def concepts_of(table: pa.Table) -> tuple[list[str], NDArray[np.float32]]:
+def read_embeddings(table: pa.Table) -> tuple[list[str], NDArray[np.float32]]:
     """Concepts and their embeddings (C, D), in the order of their ids."""
     ordered = table.sort_by("concept_id").combine_chunks()
     return ordered.column("concept").to_pylist(), as_matrix(ordered, "embedding")
 
 
-def agreed_names(
+def names_of_embeddings(
     concepts: Sequence[str],
     listed: Sequence[str] | None,
     splits: Mapping[str, Sequence[str]],
-    found: Iterable[str],
+    ground_truth: Iterable[str],
 ) -> list[str]:
     """The names that C embeddings are evaluated under, in the order of the embeddings.
 
     Args:
         concepts: What was embedded.
-        listed: The categories, if the user gave a list; then it must be the same list.
-        splits: Else their names, if there are any, must be those of the embeddings in any order.
-        found: Categories of the images; a concept that reads the same takes their spelling.
+        listed: The categories, if the user gave a list; it must hold the concepts in their order.
+        splits: Without a list, the names of the splits, if there are any, must be the concepts in
+            any order.
+        ground_truth: Categories of the images; a concept of the same name takes their spelling.
 
     Raises:
         ArtifactError: If they disagree in number, names or order.
     """
     if listed is not None:
-        check_order(listed, concepts)
+        check_same_names(listed, concepts)
         return list(listed)
-    known = [n for part in splits.values() for n in part]
-    if known:
-        check_order(sorted(known, key=_key), sorted(concepts, key=_key))
-    spelling = {_key(name): name for name in [*found, *known]}
+    in_splits = [name for names in splits.values() for name in names]
+    if in_splits:
+        check_same_names(sorted(in_splits, key=_key), sorted(concepts, key=_key))
+    spelling = {_key(name): name for name in [*ground_truth, *in_splits]}
     return [spelling.get(_key(concept), concept) for concept in concepts]
 
 
-def check_order(categories: Sequence[str], concepts: Sequence[str]) -> None:
-    """Whether two lists say the same in the same order.
+def check_same_names(categories: Sequence[str], concepts: Sequence[str]) -> None:
+    """Check that two lists hold the same names in the same order.
 
     Raises:
         ArtifactError: If not, naming the first difference.
@@ -77,20 +78,22 @@ def check_order(categories: Sequence[str], concepts: Sequence[str]) -> None:
             f"{len(categories)} categories are evaluated, but there are {len(concepts)} "
             f"embeddings; {_CURE}"
         )
-    ours, theirs = [_key(name) for name in categories], [_key(name) for name in concepts]
-    if ours == theirs:
+    category_keys = [_key(name) for name in categories]
+    concept_keys = [_key(name) for name in concepts]
+    if category_keys == concept_keys:
         return
-    place = next(k for k in range(len(ours)) if ours[k] != theirs[k])
-    kind = "the same names in another order" if sorted(ours) == sorted(theirs) else "other names"
+    index = next(k for k, key in enumerate(category_keys) if key != concept_keys[k])
+    reordered = sorted(category_keys) == sorted(concept_keys)
+    difference = "the same names in another order" if reordered else "other names"
     raise ArtifactError(
-        f"categories and embeddings disagree ({kind}): number {place} is "
-        f"'{categories[place]}' among the categories, '{concepts[place]}' among the embeddings; "
+        f"categories and embeddings disagree ({difference}): number {index} is "
+        f"'{categories[index]}' among the categories, '{concepts[index]}' among the embeddings; "
         f"{_CURE}"
     )
 
 
 def check_width(embeddings: NDArray[np.float32], width: int) -> None:
-    """Whether embeddings (K, D) can be compared with features `width` wide.
+    """Check that embeddings (K, D) can be compared with features of `width`.
 
     Raises:
         ArtifactError: If not.
@@ -103,4 +106,4 @@ def check_width(embeddings: NDArray[np.float32], width: int) -> None:
 
 
 def _key(name: str) -> str:
-    return " ".join(spoken(name).casefold().split())
+    return " ".join(prompt_name(name).casefold().split())

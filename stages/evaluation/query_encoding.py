@@ -1,4 +1,4 @@
-"""Questions: a text, or boxes of a photograph, as vectors in the space of a model's features.
+"""Search queries, a text or boxes of a photograph, as vectors comparable with a model's features.
 
 Shapes: R boxes, D feature width, H W pixels.
 """
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import torch
 
-from stages.evaluation.recognise import PoolingConfig, load_model, region_features
+from stages.evaluation.evaluated_model import load_model
+from stages.evaluation.region_features import region_features
 from stages.models.text_embeddings import embed_names
 from stages.text.templates import read_templates
 
@@ -20,18 +21,20 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from stages.evaluation.region_features import PoolingConfig
+
 _ARTICLE: Final = re.compile(r"^(a|an|the)\s+", re.IGNORECASE)
-_TOGETHER: Final = 256  # prompts encoded together
+_PROMPTS_PER_BATCH: Final = 256
 
 
-def text_vector(
+def encode_text(
     model: tuple[Path, Path], text: str, templates: str, averaging: str, device: str
 ) -> NDArray[np.float32]:
     """The embedding (D,) of a text, made as `rc embed-concepts` makes that of a concept.
 
     Args:
         model: Description and weights.
-        text: As a person types it; a leading article is left out, for the templates have their own.
+        text: As a person types it; a leading article is left out, because templates have one.
         templates: paper, plain, or a file; see `stages.text.templates`.
         averaging: See `stages.models.text_embeddings.average`.
         device: As `stages.models.device.resolve` takes it.
@@ -43,15 +46,15 @@ def text_vector(
     clip = load_model(*model, device).clip
     prompts = read_templates(templates)
     name = _ARTICLE.sub("", " ".join(text.split()))
-    embedding = embed_names(clip, [name], prompts, averaging, _TOGETHER)[0]
+    embedding = embed_names(clip, [name], prompts, averaging, _PROMPTS_PER_BATCH)[0]
     return np.asarray(embedding.numpy(), np.float32)
 
 
-def box_vectors(
+def encode_boxes(
     model: tuple[Path, Path],
     image: NDArray[np.uint8],
     boxes: NDArray[np.float32],
-    look: PoolingConfig,
+    pooling: PoolingConfig,
     device: str,
 ) -> NDArray[np.float32]:
     """Features (R, D) of boxes of one image, as `rc featurize` makes them.
@@ -60,11 +63,11 @@ def box_vectors(
         model: Description and weights.
         image: (H, W, 3) RGB.
         boxes: (R, 4), pixels of `image`.
-        look: How.
+        pooling: How features are pooled from the image.
         device: As `stages.models.device.resolve` takes it.
 
     Raises:
         SourceError: If the model cannot be read.
     """
     with torch.inference_mode():
-        return region_features(load_model(*model, device).clip, image, boxes, look)
+        return region_features(load_model(*model, device).clip, image, boxes, pooling)
