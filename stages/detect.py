@@ -13,7 +13,8 @@ Source: RegionCLIP (arXiv:2112.09106), inference on images of one's own: thresho
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -24,21 +25,21 @@ from schemas.detectors import DETECTORS
 from schemas.errors import ArtifactError, OptionError, SourceError
 from schemas.images import IMAGES
 from schemas.proposals import PROPOSALS
+from schemas.quarantine import Reason
 from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, each, option, whole
 from stages.evaluation.image_inputs import read_slice
-from stages.evaluation.scores import FORMULAS, LOGITS, boxes_of, combine, select
+from stages.evaluation.scores import LOGITS, boxes_of, combine, select
 from stages.evaluation.suppression import SoftNms
 from stages.evaluation.vocabulary import list_digest, read_categories
 from stages.models.size import Size
 from stages.sources.files import digest_of
-from stages.text.prompt_options import averaging_option, templates_option
+from stages.text.prompt_options import Averaging, averaging_option, templates_option
 from stages.text.templates import read_templates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -57,17 +58,16 @@ class Detect(Stage):
         None, "what to look for: a file with a name per line, or a JSON list", recipe=False
     )
     templates: str = templates_option()
-    averaging: str = averaging_option()
+    averaging: Averaging = averaging_option()
     temperature: float | None = option(
         None, "divides cosine similarity; default: the detector's own, else 0.01", above=0
     )
     resize: str = option("800x1333", "SHORTESTxLONGEST side in pixels, native, or none")
-    interpolation: str = option("bilinear", "how to resize", choices=("bilinear", "bicubic"))
-    score: str = option(
+    interpolation: Literal["bilinear", "bicubic"] = option("bilinear", "how to resize")
+    score: Literal["auto", "probability", "sqrt-objectness", "sqrt-logit", "sqrt-sigmoid"] = option(
         "auto",
         "ranks detections, see rc evaluate; auto: probability with a detector, else "
         "sqrt-objectness",
-        choices=("auto", *FORMULAS),
     )
     score_threshold: float = option(0.02, "leave out detections of this score or less")
     nms: float = option(
@@ -113,7 +113,7 @@ class Detect(Stage):
             try:
                 found, boxes = self._find(detector, row, proposals, score)
             except SourceError as error:
-                part.refuse(str(row["image_id"]), "unreadable", str(error))
+                part.refuse(str(row["image_id"]), Reason.UNREADABLE, str(error))
                 continue
             if len(found.region):
                 yield _rows(row["image_id"], found, boxes, detector.head.categories)
@@ -174,13 +174,13 @@ class Detect(Stage):
         return asked_for(model, names, embeddings, self.temperature), score
 
     def _protocol(self, detector: Detector, score: str) -> dict[str, Any]:
-        """What the options alone do not tell; as text, for numbers of parts are added up."""
+        """What the options alone do not tell."""
         head = detector.head
         return {
             "categories": list(head.categories),
             "regression": head.regression,
             "background": head.background,
-            "temperature": f"{head.temperature:g}",
+            "temperature": head.temperature,
             "score": score,
             "nms": "soft, gaussian" if self.soft_nms else f"{self.nms:g}, within a category",
         }

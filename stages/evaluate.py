@@ -17,7 +17,8 @@ protocols it was judged by are presets, in `stages.evaluation.protocols`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.detectors import DETECTORS
@@ -34,18 +35,16 @@ from stages.evaluation.category_embeddings import (
     read_vocabulary_config,
 )
 from stages.evaluation.image_inputs import read_images
-from stages.evaluation.protocols import LVIS_PRESETS, PRESETS, PROPOSAL_OPTIONS, deviations
-from stages.evaluation.scores import FORMULAS
-from stages.evaluation.suppression import SOFT_NMS, SoftNms
+from stages.evaluation.protocols import LVIS_PRESETS, PRESETS, PROPOSAL_OPTIONS, Preset, deviations
+from stages.evaluation.suppression import SoftNms
 from stages.evaluation.vocabulary import list_digest
 from stages.models.size import Size
 from stages.sources.files import digest_of, file_digest
-from stages.text.prompt_options import averaging_option, templates_option
+from stages.text.prompt_options import Averaging, averaging_option, templates_option
 from stages.text.templates import read_templates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     import pyarrow as pa
 
@@ -61,18 +60,16 @@ _TEMPERATURE = 0.01
 class Evaluate(Stage):
     """Measure recognition by a teacher, student or detector against ground truth."""
 
-    preset: str | None = option(
-        None, "a published protocol: sets the options below that are not given", choices=(*PRESETS,)
+    preset: Preset | None = option(
+        None, "a published protocol: sets the options below that are not given", presets=PRESETS
     )
-    boxes: str = option(
+    boxes: Literal["ground-truth", "proposals"] = option(
         "ground-truth",
         "what is named: the boxes people drew, or proposals",
-        choices=("ground-truth", "proposals"),
     )
-    pooling: str = option(
+    pooling: Literal["roialign", "crop"] = option(
         "roialign",
         "roialign on one feature map of the image, or crop each box and classify it as an image",
-        choices=("roialign", "crop"),
     )
     crop_margin: float = option(
         0.0, "added to each side of a crop, share of the box's width and height", at_least=0
@@ -95,13 +92,12 @@ class Evaluate(Stage):
         recipe=False,
     )
     bare_images: bool = option(True, "also images without an object of the vocabulary")
-    unlisted: str = option(
+    unlisted: Literal["refuse", "ignore"] = option(
         "refuse",
         "objects whose category the vocabulary lacks: refuse the images, or ignore the objects",
-        choices=("refuse", "ignore"),
     )
     templates: str = templates_option()
-    averaging: str = averaging_option()
+    averaging: Averaging = averaging_option()
     temperature: float | None = option(
         None, "divides cosine similarity; default: a detector's own, else 0.01", above=0
     )
@@ -109,22 +105,21 @@ class Evaluate(Stage):
     resize: str = option(
         "800x1333", "image for roialign: SHORTESTxLONGEST side in pixels, native, or none"
     )
-    interpolation: str = option(
-        "bilinear", "of the image, or of the crops", choices=("bilinear", "bicubic")
+    interpolation: Literal["bilinear", "bicubic"] = option(
+        "bilinear", "of the image, or of the crops"
     )
-    score: str = option(
+    score: Literal["auto", "probability", "sqrt-objectness", "sqrt-logit", "sqrt-sigmoid"] = option(
         "auto",
         "ranks detections: probability; sqrt-objectness, the root of probability times "
         "objectness; sqrt-logit, with the raw logit as published; sqrt-sigmoid, with its sigmoid; "
         "auto: sqrt-objectness for proposals, but probability if a detector names them",
-        choices=("auto", *FORMULAS),
     )
     score_threshold: float = option(0.001, "leave out detections of this score or less")
     nms: float = option(
         0.5, "IoU above which the less sure of two boxes of a category goes", at_least=0, at_most=1
     )
-    soft_nms: str = option(
-        "none", "lower the less sure of overlapping boxes instead of --nms", choices=SOFT_NMS
+    soft_nms: Literal["none", "gaussian", "linear"] = option(
+        "none", "lower the less sure of overlapping boxes instead of --nms"
     )
     soft_nms_sigma: float = option(0.5, "of gaussian; smaller is stricter", above=0)
     soft_nms_prune: float = option(0.001, "scores lowered to this or less are dropped")
@@ -140,7 +135,6 @@ class Evaluate(Stage):
         "embeddings": whole(CONCEPT_EMBEDDINGS, optional=True, named=True),
     }
     writes: ClassVar[Table] = METRICS
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = PRESETS
     single_task: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -172,10 +166,6 @@ class Evaluate(Stage):
             **{role: list_digest(path) for role, path in lists.items() if path},
             **{role: file_digest(str(path)) for role, path in files.items() if path},
         }
-
-    def unseen(self) -> tuple[str, ...] | None:
-        """See `Stage.unseen`: the novel categories, if a split is called that."""
-        return self._lists().splits.get("novel", ())
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Yield the metrics.
@@ -215,6 +205,7 @@ class Evaluate(Stage):
                 loop.evaluate_image(part, row, proposals)
                 part.advance()
         metrics = evaluator.metrics() + attach_report(part, evaluator, pictures=self.pictures)
+        part.note("novel", list(lists.splits.get("novel", ())))
         part.note("protocol", self._protocol(evaluator, model, choice))
         part.note("warnings", self._warnings(evaluator, model, choice))
         yield metric_rows(metrics)
@@ -265,7 +256,7 @@ class Evaluate(Stage):
         return {
             "preset": self.preset,
             "deviations": deviations(self.preset, used),
-            "proposals_published": PROPOSAL_OPTIONS.get(self.preset or "", {}),
+            "proposals_published": PROPOSAL_OPTIONS.get(self.preset, {}) if self.preset else {},
             "boxes": self.boxes,
             "pooling": self.pooling,
             **view,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from schemas.errors import ArtifactError, SourceError
 from schemas.features import FEATURES
 from schemas.images import IMAGES
 from schemas.proposals import PROPOSALS
+from schemas.quarantine import Reason
 from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, each, option, whole
@@ -44,9 +45,9 @@ class Featurize(Stage):
     resize: str = option(
         "800x1333", "SHORTESTxLONGEST side in pixels, native (the network's own side), or none"
     )
-    interpolation: str = option("bilinear", "how to resize", choices=("bilinear", "bicubic"))
+    interpolation: Literal["bilinear", "bicubic"] = option("bilinear", "how to resize")
     whole_image: bool = option(True, "embed the whole image too, as region -1")
-    dtype: str = option("float16", "precision of what is stored", choices=("float16", "float32"))
+    dtype: Literal["float16", "float32"] = option("float16", "precision of what is stored")
     batch_images: int = option(8, "images held at a time", recipe=False, at_least=1)
     batch_regions: int = option(64, "regions embedded at a time", recipe=False, at_least=1)
     loaders: int = option(2, "threads that decode and resize ahead", recipe=False, at_least=0)
@@ -139,7 +140,7 @@ class Featurize(Stage):
 
         for view in window:
             if view.problem:
-                part.refuse(view.look.image_id, "unreadable", view.problem)
+                part.refuse(view.look.image_id, Reason.UNREADABLE, view.problem)
         seen = [(view.look, view.ready) for view in window if view.ready is not None]
         boxes = [ready.place(look.boxes) for look, ready in seen]
         if self.whole_image:
@@ -159,7 +160,7 @@ class Featurize(Stage):
         fine = np.isfinite(features).all(axis=1)
         for region in regions[~fine]:
             detail = f"the feature of region {region} is not finite in {self.dtype}"
-            part.refuse(f"{image_id}#{region}", "nan-feature", detail)
+            part.refuse(f"{image_id}#{region}", Reason.NAN_FEATURE, detail)
         return FEATURES.batch(
             {
                 "image_id": [image_id] * int(fine.sum()),

@@ -14,7 +14,8 @@ CLIP_fast_rcnn_R_50_C4_ovd.yaml for COCO (16 images a step, 90,000 steps). For L
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.detectors import DETECTORS
@@ -27,13 +28,12 @@ from stages.base import Part, Reads, Stage, each, option, whole
 from stages.evaluation.vocabulary import list_digest, read_categories, read_split
 from stages.models.size import Size
 from stages.sources.files import digest_of
-from stages.text.prompt_options import averaging_option, templates_option
+from stages.text.prompt_options import Averaging, averaging_option, templates_option
 from stages.text.templates import read_templates
 from stages.training.options import TrainingStage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
     import pyarrow as pa
 
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Finetune(TrainingStage):
-    """Train a detector of named categories on drawn boxes, from a student, teacher or detector."""
+    """Train a detector of named categories on ground truth, from a student, teacher or detector."""
 
     categories: Path | None = option(
         None,
@@ -59,25 +59,22 @@ class Finetune(TrainingStage):
     )
     train_on: str = option("base", "split whose objects are learned; all for every split")
     templates: str = templates_option()
-    averaging: str = averaging_option()
-    init: str = option(
+    averaging: Averaging = averaging_option()
+    init: Literal["model", "random"] = option(
         "model",
         "image tower to begin with: the model's, or random (the language encoder stays)",
-        choices=("model", "random"),
     )
-    freeze: str = option(
+    freeze: Literal["auto", "reference", "none"] = option(
         "auto",
         "constant beside L: reference (stem, first stage, batch norms); none; or auto, none for "
         "a random tower",
-        choices=("auto", "reference", "none"),
     )
-    regression: str = option(
+    regression: Literal["agnostic", "specific", "none"] = option(
         "agnostic",
         "how boxes are moved: the same for all categories, for each, or not at all",
-        choices=("agnostic", "specific", "none"),
     )
-    background: str = option(
-        "zero", "embedding of background: zeros, or learned", choices=("zero", "learned")
+    background: Literal["zero", "learned"] = option(
+        "zero", "embedding of background: zeros, or learned"
     )
     temperature: float = option(0.01, "divides cosine similarity; lower is sharper", above=0)
     background_weight: float = option(0.2, "of background in the class loss", at_least=0)
@@ -102,7 +99,7 @@ class Finetune(TrainingStage):
         tuple(f"{shortest}x1333" for shortest in (640, 672, 704, 736, 768, 800)),
         "shortest and longest side, pixels; native; none; of several, one at random",
     )
-    interpolation: str = option("bilinear", "of resizing", choices=("bicubic", "bilinear"))
+    interpolation: Literal["bicubic", "bilinear"] = option("bilinear", "of resizing")
     flip: bool = option(True, "swap left and right half of the time")
     epochs: int = option(0, "passes over the images, instead of --steps; 0: --steps", at_least=0)
     steps: int | None = option(90_000, "optimiser steps", at_least=0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.detectors import DETECTORS
@@ -47,8 +47,8 @@ class ImportWeights(Stage):
     """
 
     file: str = option("", "weights, or one of open_clip's tags", flag="FILE")
-    kind: str | None = option(
-        None, "what is taken out of the file; must be given", flag="--as", choices=tuple(_TABLES)
+    kind: Literal["teacher", "student", "rpn", "detector", "embeddings"] | None = option(
+        None, "what is taken out of the file; must be given", flag="--as"
     )
     architecture: str | None = option(
         None, "open_clip's name (RN50-quickgelu) or a JSON configuration; default: from the shapes"
@@ -71,7 +71,6 @@ class ImportWeights(Stage):
     version: ClassVar[int] = 1
     reads: ClassVar[Mapping[str, Reads]] = {}
     writes: ClassVar[Table] = TEACHERS
-    also_writes: ClassVar[tuple[Table, ...]] = (STUDENTS, RPNS, DETECTORS, CONCEPT_EMBEDDINGS)
     single_task: ClassVar[bool] = True
     unit: ClassVar[str] = "files"
 

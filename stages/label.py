@@ -9,7 +9,7 @@ in its published configuration (CLSS_TEMP, CONCEPT_THRES).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +21,7 @@ from schemas.features import FEATURES
 from schemas.mentions import MENTIONS
 from schemas.proposals import PROPOSALS
 from schemas.pseudo_labels import PSEUDO_LABELS
+from schemas.quarantine import Reason
 from schemas.table import as_matrix
 from stages.base import Part, Reads, Stage, each, option, whole
 from stages.labelling.region_boxes import RegionBoxes
@@ -48,10 +49,9 @@ class Label(Stage):
     min_probability: float = option(
         0.1, "keep regions whose best probability is above", at_least=0, at_most=1
     )
-    among: str = option(
+    among: Literal["pool", "captions"] = option(
         "pool",
         "what a region may be called: any concept, or only those its image's captions mention",
-        choices=("pool", "captions"),
     )
     keep_all_if_none: bool = option(
         False, "keep all regions of an image if none is above (the reference: of a batch)"
@@ -107,7 +107,7 @@ class Label(Stage):
                 counts["kept"] += labels.column("kept").true_count
                 yield labels
             part.advance(rows.num_rows)
-        part.note("regions", counts)
+        part.count("regions", counts)
 
     def _label(
         self,
@@ -249,7 +249,7 @@ def _usable(rows: pa.Table, part: Part) -> tuple[pa.Table, NDArray[np.float32]]:
         image, region = rows.column("image_id")[index], rows.column("region")[index]
         none = not features[index].any()
         what = "has length 0" if none else "has values that are not finite"
-        reason = "zero-feature" if none else "nan-feature"
+        reason = Reason.ZERO_FEATURE if none else Reason.NAN_FEATURE
         part.refuse(f"{image}#{region}", reason, f"the feature of region {region} {what}")
     return rows.filter(pa.array(fine)), features[fine]
 

@@ -13,7 +13,8 @@ from __future__ import annotations
 import re
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Final, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from schemas.errors import OptionError
 from schemas.images import IMAGES
@@ -24,7 +25,6 @@ from stages.sources.files import file_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     import pyarrow as pa
 
@@ -57,16 +57,14 @@ class Propose(Stage):
     nms: float = option(
         0.5, "drop boxes that overlap a better one by a higher IoU", above=0, at_most=1
     )
-    nms_within: str = option(
+    nms_within: Literal["map", "image"] = option(
         "map",
         "boxes give way to better ones of the same map of the network, as published, or of the "
         "whole image",
-        choices=("map", "image"),
     )
-    scores: str = option(
+    scores: Literal["auto", "score", "logit"] = option(
         "auto",
         "what --from calls scores: the localizer's own, or raw logits; auto: what a dump says",
-        choices=("auto", "score", "logit"),
     )
     top_k: int = option(300, "proposals of an image, at most", at_least=1)
     min_size: float = option(0.0, "least width and height, pixels", at_least=0)
@@ -150,7 +148,7 @@ class Propose(Stage):
         from stages.proposals.region_dump import DumpReader
 
         if self.from_file:
-            kind = None if self.scores == "auto" else cast("Kind", self.scores)
+            kind = None if self.scores == "auto" else self.scores
             return box_sources.FromLocalizer(open_localizer(self.from_file), kind)
         if self.random:
             return box_sources.AtRandom(self.regions, self.seed)

@@ -57,4 +57,4 @@ class Select(Stage):
             place = rows.schema.get_field_index("kept")
             kept = pa.array(np.ones(rows.num_rows, np.bool_))
             yield rows.set_column(place, rows.schema.field(place), kept)
-        part.note("regions", {"regions": count, "kept": count})
+        part.count("regions", {"regions": count, "kept": count})

@@ -20,8 +20,9 @@ from pipeline.cli.app import make_app
 from pipeline.cli.reference import commands_page, tables_page
 from pipeline.cli.shared import RUN_OPTIONS
 from pipeline.tables import all_tables
-from pipeline.verbs import VERBS, option_type
+from pipeline.verbs import VERBS
 from stages.base import Reads
+from stages.option import option_types
 
 if TYPE_CHECKING:
     from pipeline.verbs import Verb
@@ -71,7 +72,7 @@ def test_options_are_declared_once_and_collide_with_nothing(verb: Verb) -> None:
     assert len(set(flags)) == len(flags)
     for field in fields(stage):
         assert field.metadata["doc"]
-        assert option_type(field) is not None
+        assert option_types(stage)[field.name] is not None
 
 
 @VERB

@@ -20,22 +20,20 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipeline.store.artifact import Artifact
-    from stages.base import Stage
 
 UNKNOWN: Final = "unknown"
 _SHOWN: Final = 5  # names in a warning before "and N more"
 
 
-def with_leakage(
-    stage: Stage, inputs: Mapping[str, Artifact], notes: Mapping[str, Any]
-) -> dict[str, Any]:
+def with_leakage(inputs: Mapping[str, Artifact], notes: Mapping[str, Any]) -> dict[str, Any]:
     """The notes of a run, with the localizer and embeddings in `protocol`, and more `warnings`.
 
-    Unchanged if it does not matter to the stage, see `Stage.unseen`.
+    Unchanged unless the stage noted `novel`: the categories on which no localizer among its
+    inputs should have been trained.
     """
-    unseen = stage.unseen()
-    if unseen is None:
+    if "novel" not in notes:
         return dict(notes)
+    unseen = tuple(notes["novel"])
     protocol, warnings = dict(notes.get("protocol", {})), list(notes.get("warnings", ()))
     published = protocol.pop("proposals_published", {})
     if "proposals" in inputs:

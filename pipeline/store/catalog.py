@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 from pipeline.store import manifest as manifests
 from pipeline.store import parts
 from pipeline.store.artifact import Artifact, open_artifact
+from pipeline.store.recency import recency
+from pipeline.tables import models
 from schemas.errors import ArtifactError, ArtifactNotFoundError, OptionError, SchemaError
+from schemas.metrics import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,9 +22,6 @@ if TYPE_CHECKING:
     from schemas.table import Table
 
 _FOLDER = re.compile(r"v(\d+)-([0-9a-f]{12})")
-# Results that nothing else is made from, and models that cost hours: never swept by themselves;
-# nor is what the user gave a name.
-_KEPT_ALWAYS = ("teachers", "rpns", "students", "detectors", "metrics")
 
 
 def find(root: Path, name: str, version: int | None = None) -> Artifact:
@@ -29,7 +29,7 @@ def find(root: Path, name: str, version: int | None = None) -> Artifact:
 
     A selection may also be named as the user called it: `pseudo_labels@sure`; it is never what a
     table alone names, so that choosing some labels changes nothing that does not ask for them.
-    Newest is the one last committed, or last asked for by the command that makes it.
+    The newest is the one last made, or last asked for by the command that makes it.
 
     Raises:
         ArtifactNotFoundError: If nothing committed matches.
@@ -52,9 +52,9 @@ def find(root: Path, name: str, version: int | None = None) -> Artifact:
         raise ArtifactError(f"'{name}' could be any of {several}; write more of its name")
     if not prefix:
         found = [path for path in found if not _called(path)] or found
-    newest = max(found, key=lambda path: ((path / manifests.NAME).stat().st_mtime_ns, path.name))
-    _refuse_other_version(newest, version)
-    return open_artifact(newest)
+    newest = max((open_artifact(path) for path in found), key=_recency)
+    _refuse_other_version(newest.path, version)
+    return newest
 
 
 def of_table(root: Path, table: Table, name: str | None = None) -> Artifact:
@@ -112,9 +112,7 @@ def committed(root: Path, table: str = "*") -> list[Path]:
 
 def everything(root: Path) -> list[Artifact]:
     """All committed artifacts, oldest first."""
-    folders = committed(root)
-    folders.sort(key=lambda path: (path / manifests.NAME).stat().st_mtime_ns)
-    return [open_artifact(path) for path in folders]
+    return sorted((open_artifact(path) for path in committed(root)), key=_recency)
 
 
 def parents(artifact: Artifact) -> dict[str, Artifact]:
@@ -202,7 +200,8 @@ def sweepable(root: Path) -> dict[Path, str]:
     """Folders that nothing refers to, with the reason: unfinished runs and superseded artifacts."""
     finished = everything(root)
     newest = {(a.manifest.artifact, selected(a)): a for a in finished}
-    kept = [a for a in finished if a.manifest.artifact in _KEPT_ALWAYS]
+    # models cost hours, and nothing else is made from metrics: neither goes unasked
+    kept = [a for a in finished if a.manifest.artifact in {*models(), METRICS.name}]
     needed = {a.path for leaf in [*newest.values(), *kept] for a in ancestry(leaf)}
     found = {a.path: "superseded, and nothing refers to it" for a in finished}
     found = {path: reason for path, reason in found.items() if path not in needed}
@@ -243,6 +242,10 @@ def _split(name: str) -> tuple[str, str, str]:
             "'rc status' prints"
         )
     return match[1], match[3] or "", match[2] or match[4] or ""
+
+
+def _recency(artifact: Artifact) -> tuple[int, str]:
+    return recency(artifact.path, artifact.manifest.run)
 
 
 def _called(path: Path) -> str:

@@ -38,13 +38,14 @@ _STEP_FILES = 32  # ... or of this, in a table whose rows may hold whole files
 
 
 class Receipt(BaseModel):
-    """What a finished part reports: its record, what it refused, what it noted."""
+    """What a finished part reports: its record, what it refused, what it noted and counted."""
 
     model_config = ConfigDict(frozen=True)
 
     part: PartRecord
     dropped: dict[str, int] = Field(default_factory=dict)
     notes: dict[str, Any] = Field(default_factory=dict)
+    counts: dict[str, Any] = Field(default_factory=dict)
 
 
 def part_name(number: int) -> str:

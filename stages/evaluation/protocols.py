@@ -13,7 +13,7 @@ so those keep class-wise NMS.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +48,19 @@ _RPN_BOXES: Final = {"boxes": "proposals", "score": "sqrt-logit"}
 _COCO_DETECTOR: Final = {"score": "probability", "score_threshold": 0.001}
 _LVIS_DETECTOR: Final = {"score": "sqrt-logit", "score_threshold": 0.02}
 
-PRESETS: Final[Mapping[str, Mapping[str, Any]]] = {
+Preset = Literal[
+    "coco-gt",
+    "coco-rpn",
+    "lvis-gt",
+    "lvis-rpn",
+    "coco-ovd",
+    "coco-ovd-novel",
+    "coco-ovd-base",
+    "lvis-ovd",
+    "coco-full",
+    "lvis-full",
+]
+PRESETS: Final[Mapping[Preset, Mapping[str, Any]]] = {
     "coco-gt": {**_FIXED_BOXES, **_COCO_65, **_GROUND_TRUTH, "score_threshold": 0.001},
     "coco-rpn": {**_FIXED_BOXES, **_COCO_65, **_RPN_BOXES, "score_threshold": 0.001},
     "lvis-gt": {**_FIXED_BOXES, **_LVIS, **_GROUND_TRUTH, "score_threshold": 0.0001},
@@ -60,7 +72,7 @@ PRESETS: Final[Mapping[str, Mapping[str, Any]]] = {
     "coco-full": {**_MOVED_BOXES, **_COCO_80, **_COCO_DETECTOR},
     "lvis-full": {**_MOVED_BOXES, **_LVIS, **_LVIS_DETECTOR},
 }
-PROPOSAL_OPTIONS: Final[Mapping[str, Mapping[str, Any]]] = {  # the options of rc propose
+PROPOSAL_OPTIONS: Final[Mapping[Preset, Mapping[str, Any]]] = {  # the options of rc propose
     name: {"nms": 0.9 if name.endswith("-rpn") else 0.7, "top_k": 1000, "min_size": 0.0}
     for name, values in PRESETS.items()
     if values["boxes"] == "proposals"
@@ -68,7 +80,7 @@ PROPOSAL_OPTIONS: Final[Mapping[str, Mapping[str, Any]]] = {  # the options of r
 LVIS_PRESETS: Final = tuple(name for name in PRESETS if name.startswith("lvis"))
 
 
-def deviations(preset: str | None, used: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+def deviations(preset: Preset | None, used: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     """Options that differ from the preset: its value, and the value used."""
     values = PRESETS[preset] if preset else {}
     return {

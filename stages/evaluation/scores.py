@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-FORMULAS = ("probability", "sqrt-objectness", "sqrt-logit", "sqrt-sigmoid")
 LOGITS = ("sqrt-logit", "sqrt-sigmoid")  # the formulas that need the localizer's raw logit
 _SORTED_FIRST = 20  # candidates sorted first, for each detection kept; NMS rarely needs more
 

@@ -9,7 +9,7 @@ its detectors with: within a category, and scores that fall to the pruning bound
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,8 +17,6 @@ from stages.geometry import pairwise_iou
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-SOFT_NMS: Final = ("none", "gaussian", "linear")
 
 
 @dataclass(frozen=True)
