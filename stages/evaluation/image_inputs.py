@@ -123,7 +123,9 @@ def _row_ranges(proposals: pa.Table) -> dict[str, tuple[int, int]]:
     names = runs.values.to_pylist()
     ranges = dict(zip(names, zip([0, *ends], ends, strict=False), strict=True))
     if len(ranges) != len(names):
-        raise ArtifactError("proposals of one image are not neighbours; make them anew")
+        raise ArtifactError(
+            "the proposals of an image are not next to each other; run rc propose again"
+        )
     return ranges
 
 
