@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from stages.evaluation import region_features as module
+from stages.evaluation.region_features import PoolingConfig, region_features
+from tests.stages.models.tiny import tiny_clip
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from stages.models.clip import Clip
+
+ROIALIGN = PoolingConfig("roialign", "none", "bilinear", 0.0)
+CROP = PoolingConfig("crop", "none", "bicubic", 0.0)
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Clip:
+    return tiny_clip(tmp_path, "vit")  # its features differ much from box to box
+
+
+@pytest.fixture
+def image() -> NDArray[np.uint8]:
+    return np.random.default_rng(3).integers(0, 255, (96, 96, 3)).astype("u1")
+
+
+def random_boxes(count: int) -> NDArray[np.float32]:
+    corner = np.random.default_rng(4).uniform(0, 60, (count, 2))
+    return np.concatenate([corner, corner + 20], axis=1).astype("f4")
+
+
+def normalised(clip: Clip, pixels: NDArray[np.uint8]) -> torch.Tensor:
+    """Pixels (1, 3, H, W) as the image tower takes them, by the plain formula."""
+    values = torch.from_numpy(pixels.copy()).permute(2, 0, 1) / 255
+    mean, std = (torch.tensor(v)[:, None, None] for v in (clip.spec.mean, clip.spec.std))
+    return ((values - mean) / std)[None]
+
+
+def test_roialign_pools_each_box_from_one_feature_map(clip: Clip, image: NDArray[np.uint8]) -> None:
+    boxes = random_boxes(3)
+    features = region_features(clip, image, boxes, ROIALIGN)
+    with torch.no_grad():
+        expected = clip.encode_regions(normalised(clip, image), [torch.from_numpy(boxes)])
+    np.testing.assert_allclose(features, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_boxes_are_scaled_with_the_resized_image(clip: Clip, image: NDArray[np.uint8]) -> None:
+    boxes = random_boxes(2)
+    small = Image.fromarray(image).resize((48, 48), Image.Resampling.BILINEAR)
+    expected = region_features(clip, np.asarray(small), boxes / 2, ROIALIGN)
+    resized = region_features(clip, image, boxes, replace(ROIALIGN, resize="48x96"))
+    np.testing.assert_allclose(resized, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_a_crop_is_resized_to_a_square_and_encoded_as_an_image(
+    clip: Clip, image: NDArray[np.uint8]
+) -> None:
+    box = (8, 16, 56, 40)
+    (feature,) = region_features(clip, image, np.float32([box]), replace(CROP, margin=0.25))
+    crop = Image.fromarray(image).crop((0, 10, 68, 46))  # 8 - 12 is outside
+    square = np.asarray(crop.resize((64, 64), Image.Resampling.BICUBIC))
+    with torch.no_grad():
+        (expected,) = clip.encode_images(normalised(clip, square))
+    np.testing.assert_allclose(feature, expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("config", [ROIALIGN, CROP])
+def test_features_do_not_depend_on_how_many_boxes_share_a_batch(
+    clip: Clip, image: NDArray[np.uint8], config: PoolingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boxes = random_boxes(5)
+    together = region_features(clip, image, boxes, config)
+    monkeypatch.setattr(module, "_REGIONS_PER_BATCH", 2)
+    in_batches = region_features(clip, image, boxes, config)
+    np.testing.assert_allclose(in_batches, together, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("config", [ROIALIGN, CROP])
+def test_no_boxes_have_no_features(
+    clip: Clip, image: NDArray[np.uint8], config: PoolingConfig
+) -> None:
+    features = region_features(clip, image, np.zeros((0, 4), np.float32), config)
+    assert features.shape == (0, clip.width)
+    assert features.dtype == np.float32
+
+
+def test_a_box_thinner_than_a_pixel_or_outside_can_still_be_cropped(
+    clip: Clip, image: NDArray[np.uint8]
+) -> None:
+    boxes = np.float32([[5, 5, 5.01, 5.01], [95.99, 0, 96, 96], [200, 200, 300, 300]])
+    features = region_features(clip, image, boxes, CROP)
+    assert features.shape == (3, clip.width)
+    assert np.isfinite(features).all()
+
+
+def test_the_interpolation_is_used_for_image_and_crops(
+    clip: Clip, image: NDArray[np.uint8]
+) -> None:
+    boxes = random_boxes(1)
+    for config in (replace(ROIALIGN, resize="48x96"), CROP):
+        bilinear, bicubic = (
+            region_features(clip, image, boxes, replace(config, interpolation=name))
+            for name in ("bilinear", "bicubic")
+        )
+        assert np.abs(bilinear - bicubic).max() > 0.02
