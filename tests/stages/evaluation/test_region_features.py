@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -61,16 +62,37 @@ def test_boxes_are_scaled_with_the_resized_image(clip: Clip, image: NDArray[np.u
     np.testing.assert_allclose(resized, expected, rtol=1e-3, atol=1e-3)
 
 
-def test_a_crop_is_resized_to_a_square_and_encoded_as_an_image(
-    clip: Clip, image: NDArray[np.uint8]
-) -> None:
-    box = (8, 16, 56, 40)
-    (feature,) = region_features(clip, image, np.float32([box]), replace(CROP, margin=0.25))
-    crop = Image.fromarray(image).crop((0, 10, 68, 46))  # 8 - 12 is outside
-    square = np.asarray(crop.resize((64, 64), Image.Resampling.BICUBIC))
+def test_a_crop_is_encoded_as_an_image(clip: Clip, image: NDArray[np.uint8]) -> None:
+    whole = np.float32([[0, 0, 96, 96]])
+    (feature,) = region_features(clip, image, whole, CROP)
+    square = np.asarray(Image.fromarray(image).resize((64, 64), Image.Resampling.BICUBIC))
     with torch.no_grad():
         (expected,) = clip.encode_images(normalised(clip, square))
     np.testing.assert_allclose(feature, expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("box", "span_x", "span_y"),
+    [
+        ([20, 30, 68, 54], (8, 80), (24, 60)),  # a quarter more on each side
+        ([8, 16, 56, 40], (0, 68), (10, 46)),  # 8 - 12 is outside, so the crop begins at 0
+    ],
+)
+def test_a_crop_takes_in_its_margin_as_far_as_the_image_reaches(
+    box: list[float], span_x: tuple[int, int], span_y: tuple[int, int]
+) -> None:
+    y, x = np.mgrid[:96, :96].astype("u1")
+    ramps = np.stack([x, y, np.zeros_like(x)], axis=2)  # a pixel says where it is
+    spec = SimpleNamespace(image_size=8, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    clip: Any = SimpleNamespace(
+        spec=spec, width=3, logit_scale=torch.zeros(()), encode_images=lambda pixels: pixels
+    )
+    config = PoolingConfig("crop", "none", "bilinear", margin=0.25)
+    (pixels,) = region_features(clip, ramps, np.float32([box]), config) * 255
+    centre = np.arange(8) + 0.5
+    for channel, (low, high) in ((pixels[0, 4], span_x), (pixels[1, :, 4], span_y)):
+        expected = low + centre * (high - low) / 8 - 0.5
+        np.testing.assert_allclose(channel[1:], expected[1:], atol=0.6)  # the first meets the edge
 
 
 @pytest.mark.parametrize("config", [ROIALIGN, CROP])
