@@ -1,4 +1,4 @@
-"""Evaluation of detectors, with given embeddings, by LVIS's rules; what is refused, what warned."""
+"""Evaluation of detectors, with imported embeddings, by LVIS's rules; refusals and warnings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from PIL import Image
 
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.errors import ArtifactError, SourceError
-from schemas.proposals import PROPOSALS
 from stages.evaluate import Evaluate
 from stages.models.box_deltas import decode
 from stages.models.clip import load_clip, save_clip
@@ -23,8 +22,15 @@ from stages.models.detector import Detector, Head, save_detector
 from stages.models.text_embeddings import embed_names
 from stages.models.weights import read_state, write_state
 from stages.option import with_presets
+from tests.stages.evaluation.image_rows import (
+    image_row,
+    object_row,
+    part_of,
+    proposal_row,
+    set_proposals,
+)
 from tests.stages.models.tiny import tiny_clip, tiny_files
-from tests.stages.test_evaluate import NAMES, detections, picture, proposal, scene, thing
+from tests.stages.test_evaluate import NAMES, detections
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,14 +56,15 @@ def clip(model: Files) -> Clip:
 @pytest.fixture
 def part(tmp_path: Path, model: Files) -> InMemory:
     rows = [
-        picture(tmp_path, f"p{n}", [thing(NAMES[(n + k) % 3]) for k in range(2)]) for n in (0, 1)
+        image_row(tmp_path, f"p{n}", [object_row(NAMES[(n + k) % 3]) for k in range(2)])
+        for n in (0, 1)
     ]
-    return scene(tmp_path, model, [*rows, picture(tmp_path, "bare", [])])
+    return part_of(tmp_path, model, [*rows, image_row(tmp_path, "bare", [])])
 
 
 def run(part: InMemory, **options: Any) -> dict[tuple[str, str, str], tuple[float, int]]:
-    given = {"templates": "plain", "resize": "none", "device": "cpu", **options}
-    (batch,) = Evaluate(**with_presets(Evaluate, given)).run(part)
+    settings = {"templates": "plain", "resize": "none", "device": "cpu", **options}
+    (batch,) = Evaluate(**with_presets(Evaluate, settings)).run(part)
     rows = batch.to_pylist()
     return {(r["metric"], r["split"], r["category"]): (r["value"], r["count"]) for r in rows}
 
@@ -69,12 +76,8 @@ def embedded(names: Sequence[str], vectors: Any) -> pa.Table:
     return pa.Table.from_batches([CONCEPT_EMBEDDINGS.batch(rows)])
 
 
-def proposed(part: InMemory, rows: list[dict[str, Any]]) -> None:
-    part.tables["proposals"] = pa.Table.from_pylist(rows, schema=PROPOSALS.arrow)
-
-
 def detector_in(folder: Path, clip: Clip, head: Head) -> tuple[Detector, Files]:
-    """A detector with numbers of its own everywhere, and its two files."""
+    """A detector with random numbers everywhere, and its two files."""
     generator = torch.Generator().manual_seed(int(rng.integers(1 << 31)))
     embeddings = torch.randn(len(head.categories), clip.width, generator=generator)
     detector = Detector(clip, head, embeddings).eval()
@@ -97,7 +100,7 @@ def feature_of(clip: Clip, row: dict[str, Any], box: list[float]) -> torch.Tenso
     return feature
 
 
-def test_given_embeddings_that_are_the_models_own_change_nothing(
+def test_imported_embeddings_that_equal_the_models_own_change_nothing(
     part: InMemory, clip: Clip
 ) -> None:
     without = run(part)
@@ -108,7 +111,7 @@ def test_given_embeddings_that_are_the_models_own_change_nothing(
     assert "templates" not in part.notes["protocol"]
 
 
-def test_given_embeddings_decide_what_a_box_is_called(part: InMemory, clip: Clip) -> None:
+def test_imported_embeddings_decide_the_category_of_a_box(part: InMemory, clip: Clip) -> None:
     row = part.tables["images"].to_pylist()[0]
     first = row["objects"][0]
     own = feature_of(clip, row, [first[c] for c in ("x0", "y0", "x1", "y1")])
@@ -119,7 +122,7 @@ def test_given_embeddings_decide_what_a_box_is_called(part: InMemory, clip: Clip
 
 
 @pytest.mark.parametrize(
-    ("names", "said"),
+    ("names", "message"),
     [
         (["ant", "bee"], "3 categories are evaluated, but there are 2 embeddings"),
         (["bee", "ant", "cat"], "the same names in another order"),
@@ -127,11 +130,11 @@ def test_given_embeddings_decide_what_a_box_is_called(part: InMemory, clip: Clip
     ],
 )
 def test_embeddings_that_disagree_with_the_list_are_refused(
-    part: InMemory, tmp_path: Path, names: list[str], said: str
+    part: InMemory, tmp_path: Path, names: list[str], message: str
 ) -> None:
     (tmp_path / "names.txt").write_text("\n".join(NAMES))
     part.tables["embeddings"] = embedded(names, rng.normal(size=(len(names), 32)))
-    with pytest.raises(ArtifactError, match=said):
+    with pytest.raises(ArtifactError, match=message):
         run(part, categories=tmp_path / "names.txt")
 
 
@@ -147,13 +150,13 @@ def test_embeddings_of_another_width_are_refused(part: InMemory) -> None:
         run(part)
 
 
-def test_a_model_without_a_language_encoder_needs_given_embeddings(
+def test_a_model_without_a_language_encoder_needs_imported_embeddings(
     part: InMemory, tmp_path: Path
 ) -> None:
-    silent = tiny_clip(tmp_path)
+    without_language = tiny_clip(tmp_path)
     files = {("model", n): tmp_path / f"s-{n}" for n in ("model.json", "weights.safetensors")}
-    save_clip(silent, *files.values())
-    spec = replace(silent.spec, language=False)
+    save_clip(without_language, *files.values())
+    spec = replace(without_language.spec, language=False)
     spec.write(files["model", "model.json"])
     state = read_state(files["model", "weights.safetensors"])
     kept = {k: v for k, v in state.items() if k.startswith("visual.") or k == "logit_scale"}
@@ -167,26 +170,26 @@ def test_a_model_without_a_language_encoder_needs_given_embeddings(
 
 @pytest.mark.parametrize("regression", ["agnostic", "specific"])
 @pytest.mark.parametrize("background", ["zero", "learned"])
-def test_a_detector_moves_boxes_and_names_them_beside_its_background(
+def test_a_detector_moves_boxes_and_classifies_them_with_its_background(
     part: InMemory, tmp_path: Path, clip: Clip, regression: str, background: str
 ) -> None:
     head = Head(tuple(NAMES), regression, background, temperature=0.5)
     detector, part.files = detector_in(tmp_path, clip, head)
-    proposed(part, [proposal("p0", 0, BOX, 0.8)])
+    set_proposals(part, [proposal_row("p0", 0, BOX, 0.8)])
     run(part, boxes="proposals", score_threshold=0.0)
     feature = feature_of(clip, part.tables["images"].to_pylist()[0], BOX)[None]
     with torch.no_grad():
-        chances = detector.classify(feature.double()).softmax(dim=1)[0, :3]
+        probability = detector.classify(feature.double()).softmax(dim=1)[0, :3]
         deltas = detector.regress(feature)
         assert deltas is not None
         moved = decode(torch.tensor([BOX]), deltas, head.weights).view(-1, 4).clamp(0, 96)
-    found = {d["category_id"]: d for d in detections(part)}
+    by_category = {d["category_id"]: d for d in detections(part)}
     for k in range(3):
         box = moved[k if regression == "specific" else 0]
         if (box[2:] <= box[:2]).any():
             continue
-        assert found[k]["score"] == pytest.approx(float(chances[k]), rel=1e-3, abs=1e-6)
-        corners = [found[k][c] for c in ("x0", "y0", "x1", "y1")]
+        assert by_category[k]["score"] == pytest.approx(float(probability[k]), rel=1e-3, abs=1e-6)
+        corners = [by_category[k][c] for c in ("x0", "y0", "x1", "y1")]
         assert corners == pytest.approx(box.tolist(), rel=1e-3, abs=1e-2)
     protocol = part.notes["protocol"]
     assert protocol["box_deltas"] == regression
@@ -195,10 +198,10 @@ def test_a_detector_moves_boxes_and_names_them_beside_its_background(
     assert protocol["background"].startswith("logit 0" if background == "zero" else "its learned")
 
 
-def test_boxes_stay_where_they_are_if_asked_or_if_a_student_names_them(
+def test_boxes_are_not_moved_by_a_student_nor_without_move_boxes(
     part: InMemory, tmp_path: Path, clip: Clip
 ) -> None:
-    proposed(part, [proposal("p0", 0, BOX, 0.8)])
+    set_proposals(part, [proposal_row("p0", 0, BOX, 0.8)])
     run(part, boxes="proposals")
     assert part.notes["protocol"]["box_deltas"] == "none"
     _, part.files = detector_in(tmp_path, clip, Head(tuple(NAMES)))
@@ -206,18 +209,18 @@ def test_boxes_stay_where_they_are_if_asked_or_if_a_student_names_them(
     assert [detections(part)[0][c] for c in ("x0", "y0", "x1", "y1")] == BOX
 
 
-def test_boxes_moved_by_category_serve_the_categories_learned_alone(
+def test_a_detector_with_specific_regression_is_limited_to_its_categories(
     part: InMemory, tmp_path: Path, clip: Clip
 ) -> None:
     _, part.files = detector_in(tmp_path, clip, Head(("bee", "ant", "cat"), "specific"))
-    proposed(part, [proposal("p0", 0, BOX, 0.8)])
+    set_proposals(part, [proposal_row("p0", 0, BOX, 0.8)])
     (tmp_path / "names.txt").write_text("\n".join(NAMES))
     with pytest.raises(ArtifactError, match="each of the 3 categories it learned"):
         run(part, boxes="proposals", categories=tmp_path / "names.txt")
     assert run(part, boxes="proposals", categories=tmp_path / "names.txt", move_boxes=False)
 
 
-def test_a_detector_is_asked_for_names_it_never_learned(
+def test_a_detector_can_be_evaluated_on_categories_it_never_learned(
     part: InMemory, tmp_path: Path, clip: Clip
 ) -> None:
     _, part.files = detector_in(tmp_path, clip, Head(("ant",)))
@@ -227,20 +230,22 @@ def test_a_detector_is_asked_for_names_it_never_learned(
     assert part.notes["warnings"] == []
 
 
-def test_a_detector_that_learned_novel_boxes_or_is_cooled_is_warned_of(
+def test_novel_categories_in_training_and_another_temperature_are_warned_of(
     part: InMemory, tmp_path: Path, clip: Clip
 ) -> None:
     _, part.files = detector_in(tmp_path, clip, Head(tuple(NAMES)))
     (tmp_path / "splits.json").write_text('{"base": ["ant"], "novel": ["bee", "cat"]}')
     run(part, splits=tmp_path / "splits.json", temperature=0.05)
-    learned, cooled = part.notes["warnings"]
-    assert "trained on boxes of 2 novel categories ('bee', 'cat')" in learned
-    assert "trained at temperature 0.01, and judged at 0.05" in cooled
+    novel, temperature = part.notes["warnings"]
+    assert "trained on boxes of 2 novel categories ('bee', 'cat')" in novel
+    assert "trained at temperature 0.01, and judged at 0.05" in temperature
 
 
-def test_images_without_an_object_are_left_out_if_asked(part: InMemory, tmp_path: Path) -> None:
-    rows = [proposal(name, 0, BOX, 0.9) for name in ("p0", "p1", "bare")]
-    proposed(part, rows)
+def test_images_without_an_object_are_left_out_without_bare_images(
+    part: InMemory, tmp_path: Path
+) -> None:
+    rows = [proposal_row(name, 0, BOX, 0.9) for name in ("p0", "p1", "bare")]
+    set_proposals(part, rows)
     run(part, boxes="proposals")
     assert {d["image_id"] for d in detections(part)} == {"p0", "p1", "bare"}
     run(part, boxes="proposals", bare_images=False)
@@ -252,19 +257,19 @@ def test_images_without_an_object_are_left_out_if_asked(part: InMemory, tmp_path
 def test_objects_left_out_are_warned_of(part: InMemory, tmp_path: Path) -> None:
     (tmp_path / "names.txt").write_text("ant\nbee")
     run(part, categories=tmp_path / "names.txt", unlisted="ignore")
-    (said,) = part.notes["warnings"]
-    assert "1 objects were left out: the vocabulary lacks their 1 categories ('cat')" in said
+    (warning,) = part.notes["warnings"]
+    assert "1 objects were left out: the vocabulary lacks their 1 categories ('cat')" in warning
 
 
-def test_a_preset_and_what_differs_from_it_are_in_the_protocol(
-    tmp_path: Path, model: Files
-) -> None:
-    part = scene(tmp_path, model, [picture(tmp_path, "p", [thing("dog"), thing("car")])])
+def test_a_preset_and_deviations_from_it_are_in_the_protocol(tmp_path: Path, model: Files) -> None:
+    part = part_of(
+        tmp_path, model, [image_row(tmp_path, "p", [object_row("dog"), object_row("car")])]
+    )
     metrics = run(part, preset="coco-gt", nms=0.7)
     protocol = json.loads(json.dumps(part.notes["protocol"]))
     assert protocol["preset"] == "coco-gt"
-    told = {name: said["used"] for name, said in protocol["deviations"].items()}
-    assert told == {"templates": "plain", "resize": "none", "nms": "0.7"}
+    used = {name: values["used"] for name, values in protocol["deviations"].items()}
+    assert used == {"templates": "plain", "resize": "none", "nms": "0.7"}
     assert protocol["vocabulary"]["splits"] == {"all": 65, "base": 48, "novel": 17}
     assert metrics["top1", "novel", ""][1] == metrics["top1", "base", ""][1] == 1
 
@@ -279,9 +284,9 @@ def lvis_json(folder: Path, images: dict[str, tuple[list[int], list[int]]]) -> P
                 "id": n,
                 "coco_url": f"val2017/{name}.png",
                 "neg_category_ids": absent,
-                "not_exhaustive_category_ids": partly,
+                "not_exhaustive_category_ids": not_exhaustive,
             }
-            for n, (name, (absent, partly)) in enumerate(images.items())
+            for n, (name, (absent, not_exhaustive)) in enumerate(images.items())
         ],
     }
     path = folder / "lvis.json"
@@ -289,9 +294,9 @@ def lvis_json(folder: Path, images: dict[str, tuple[list[int], list[int]]]) -> P
     return path
 
 
-def test_lvis_gives_categories_splits_and_rules(tmp_path: Path, model: Files) -> None:
-    row = picture(tmp_path, "p", [thing("ant", BOX)])
-    part = scene(tmp_path, model, [row])
+def test_lvis_provides_categories_splits_and_rules(tmp_path: Path, model: Files) -> None:
+    row = image_row(tmp_path, "p", [object_row("ant", BOX)])
+    part = part_of(tmp_path, model, [row])
     annotations = lvis_json(tmp_path, {"p": ([2], []), "elsewhere": ([], [])})
     metrics = run(part, preset="lvis-gt", annotations=annotations, temperature=1.0)
     protocol = part.notes["protocol"]
@@ -306,33 +311,35 @@ def test_lvis_gives_categories_splits_and_rules(tmp_path: Path, model: Files) ->
     assert ("APf", "all", "") not in metrics
 
 
-def test_lvis_names_are_read_aloud_in_prompts(
+def test_lvis_names_are_written_without_underscores_and_brackets_in_prompts(
     tmp_path: Path, model: Files, clip: Clip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    part = scene(tmp_path, model, [picture(tmp_path, "p", [thing("cat_(animal)", BOX)])])
+    part = part_of(tmp_path, model, [image_row(tmp_path, "p", [object_row("cat_(animal)", BOX)])])
     annotations = lvis_json(tmp_path, {"p": ([], [])})
-    said: list[str] = []
+    encoded: list[str] = []
 
-    def listening(clip: Clip, names: Sequence[str], *how: Any) -> torch.Tensor:
-        said.extend(names)
+    def record_names(clip: Clip, names: Sequence[str], *how: Any) -> torch.Tensor:
+        encoded.extend(names)
         return embed_names(clip, names, *how)
 
-    monkeypatch.setattr("stages.models.text_embeddings.embed_names", listening)
+    monkeypatch.setattr("stages.models.text_embeddings.embed_names", record_names)
     run(part, annotations=annotations)
-    assert said == ["ant", "bee", "cat animal"]
+    assert encoded == ["ant", "bee", "cat animal"]
 
 
-def test_an_image_that_lvis_says_nothing_of_is_refused(tmp_path: Path, model: Files) -> None:
-    part = scene(tmp_path, model, [picture(tmp_path, "p", [thing("ant", BOX)])])
+def test_an_image_without_lvis_lists_is_refused(tmp_path: Path, model: Files) -> None:
+    part = part_of(tmp_path, model, [image_row(tmp_path, "p", [object_row("ant", BOX)])])
     with pytest.raises(ArtifactError, match="say nothing of image p"):
         run(part, annotations=lvis_json(tmp_path, {"q": ([], [])}))
 
 
-def test_rpn_proposals_with_negative_logits_are_lost_by_the_published_formula_alone(
+def test_only_the_published_formula_drops_proposals_with_negative_logits(
     tmp_path: Path, model: Files
 ) -> None:
-    part = scene(tmp_path, model, [picture(tmp_path, "p", [thing("dog", BOX)])])
-    proposed(part, [proposal("p", 0, BOX, 0.99), proposal("p", 1, [50.0, 50, 90, 90], 0.2)])
+    part = part_of(tmp_path, model, [image_row(tmp_path, "p", [object_row("dog", BOX)])])
+    set_proposals(
+        part, [proposal_row("p", 0, BOX, 0.99), proposal_row("p", 1, [50.0, 50, 90, 90], 0.2)]
+    )
     run(part, preset="coco-rpn")
     assert {d["x0"] for d in detections(part)} == {5.0}
     assert max(d["score"] for d in detections(part)) > 0
@@ -340,10 +347,8 @@ def test_rpn_proposals_with_negative_logits_are_lost_by_the_published_formula_al
     assert {d["x0"] for d in detections(part)} == {5.0, 50.0}
 
 
-def test_a_box_that_is_moved_out_of_all_bounds_is_dropped(
-    part: InMemory, tmp_path: Path, clip: Clip
-) -> None:
+def test_a_box_moved_to_infinity_is_dropped(part: InMemory, tmp_path: Path, clip: Clip) -> None:
     _, part.files = detector_in(tmp_path, clip, Head(tuple(NAMES), weights=(0.0, 1, 1, 1)))
-    proposed(part, [proposal("p0", 0, BOX, 0.8)])
-    assert run(part, boxes="proposals")["AP", "all", ""][0] == 0.0  # dx / 0 is without end
+    set_proposals(part, [proposal_row("p0", 0, BOX, 0.8)])
+    assert run(part, boxes="proposals")["AP", "all", ""][0] == 0.0  # dx / 0 is infinite
     assert detections(part) == []
