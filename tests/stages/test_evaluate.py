@@ -60,7 +60,9 @@ def part(tmp_path: Path, model: dict[tuple[str, str], Path]) -> InMemory:
 
 
 def evaluate(part: InMemory, **options: Any) -> dict[tuple[str, str, str], tuple[float, int]]:
-    stage = Evaluate(**{"templates": "plain", "resize": "none", "device": "cpu", **options})
+    stage = Evaluate(
+        **{"templates": "plain", "resize": "none", "device": "cpu", "pictures": False, **options}
+    )
     (batch,) = stage.run(part)
     METRICS.check(batch)
     rows = batch.to_pylist()
@@ -132,6 +134,15 @@ def test_the_protocol_records_how_it_was_measured(part: InMemory) -> None:
     }  # fmt: skip
     assert protocol.items() >= expected.items()
     assert protocol["vocabulary"]["sha256"] == hashlib.sha256(b"ant\nbee\ncat").hexdigest()
+
+
+def test_files_and_pictures_lie_beside_the_metrics(part: InMemory) -> None:
+    metrics = evaluate(part, pictures=True)
+    for name in ("confusions", "curves", "calibration", "matches", "ground_truth"):
+        assert pq.read_metadata(part.folder / f"{name}.parquet").num_rows > 0
+    for name in ("precision_recall", "calibration"):
+        assert (part.folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    assert metrics["ECE", "all", ""][1] == 10
 
 
 def test_proposals_equal_to_the_objects_and_classified_right_have_perfect_precision(
@@ -224,17 +235,6 @@ def test_an_image_that_is_gone_goes_to_quarantine_and_its_objects_do_not_count(
     assert [record[:2] for record in part.refused] == [("p1", "unreadable")]
 
 
-def test_images_without_objects_leave_nothing_to_measure(
-    tmp_path: Path, model: dict[tuple[str, str], Path]
-) -> None:
-    part = part_of(tmp_path, model, [image_row(tmp_path, "bare", [])])
-    with pytest.raises(ArtifactError, match="no image has an object"):
-        evaluate(part)
-    part = part_of(tmp_path, model, [image_row(tmp_path, "c", [object_row("ant", is_crowd=True)])])
-    with pytest.raises(ArtifactError, match="no image that can be read has an object"):
-        evaluate(part)
-
-
 def test_several_parts_have_the_metrics_of_one_part_with_all_images(
     tmp_path: Path, part: InMemory
 ) -> None:
@@ -278,13 +278,6 @@ def test_proposals_are_read_only_if_they_are_evaluated() -> None:
     assert reads["embeddings"].optional
     assert reads["embeddings"].named
     assert not reads["proposals"].optional
-
-
-def test_proposals_without_logits_are_refused_with_a_hint(part: InMemory) -> None:
-    row = {**proposal_row("p0", 0, [1.0, 1, 50, 50], 0.5), "objectness_logit": None}
-    set_proposals(part, [row])
-    with pytest.raises(ArtifactError, match=r"have no logits.*--score sqrt-objectness"):
-        evaluate(part, boxes="proposals", score="sqrt-logit")
 
 
 def test_the_digest_of_lists_and_templates_is_that_of_their_content(tmp_path: Path) -> None:
