@@ -46,9 +46,9 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names the language encoder was asked for; its embedding is the length of the name."""
     names: list[str] = []
 
-    def embed(clip: Any, given: Sequence[str], *_: Any) -> torch.Tensor:
-        names.extend(given)
-        return torch.tensor([[float(len(name))] * WIDTH for name in given])
+    def embed(clip: Any, asked: Sequence[str], *_: Any) -> torch.Tensor:
+        names.extend(asked)
+        return torch.tensor([[float(len(name))] * WIDTH for name in asked])
 
     monkeypatch.setattr("stages.models.text_embeddings.embed_names", embed)
     return names
@@ -193,7 +193,7 @@ def test_lvis_stands_in_for_lists_that_are_not_given(tmp_path: Path) -> None:
     without_rare = read_vocabulary_config(common, None, path, ("{}",), "openai")
     assert without_rare.categories == ("bee", "owl")
     assert without_rare.splits == {"base": ("bee", "owl")}  # a split without names is left out
-    splits = written(tmp_path, "splits.json", {"mine": ["owl"]})
+    splits = written(tmp_path, "splits.json", {"birds": ["owl"]})
     assert read_vocabulary_config(None, splits, path, ("{}",), "openai").splits == {
-        "mine": ("owl",)
+        "birds": ("owl",)
     }

@@ -16,12 +16,12 @@ from stages.evaluation.embedding_checks import (
 rng = np.random.default_rng(39)
 
 
-def test_lists_that_read_the_same_agree() -> None:
+def test_names_that_differ_only_in_case_spacing_and_punctuation_are_the_same() -> None:
     check_same_names(["bat_(animal)", "Traffic light"], ["bat animal", "traffic  light"])
 
 
 @pytest.mark.parametrize(
-    ("concepts", "said"),
+    ("concepts", "message"),
     [
         (["cat", "dog"], "3 categories are evaluated, but there are 2 embeddings"),
         (["cat", "dog", "elk", "fox"], "3 categories are evaluated, but there are 4 embeddings"),
@@ -30,9 +30,9 @@ def test_lists_that_read_the_same_agree() -> None:
     ],
 )
 def test_lists_that_disagree_are_refused_with_the_first_difference(
-    concepts: list[str], said: str
+    concepts: list[str], message: str
 ) -> None:
-    with pytest.raises(ArtifactError, match=said):
+    with pytest.raises(ArtifactError, match=message):
         check_same_names(["cat", "dog", "elk"], concepts)
 
 
@@ -45,9 +45,9 @@ def test_names_of_splits_must_be_those_of_the_embeddings_in_any_order() -> None:
         names_of_embeddings(["cat", "dog", "fox"], None, splits, [])
 
 
-def test_without_any_list_concepts_take_the_spelling_of_the_images() -> None:
-    found = names_of_embeddings(["traffic light", "dog"], None, {}, ["traffic_light", "cat"])
-    assert found == ["traffic_light", "dog"]
+def test_without_any_list_concepts_are_spelled_as_in_the_images() -> None:
+    names = names_of_embeddings(["traffic light", "dog"], None, {}, ["traffic_light", "cat"])
+    assert names == ["traffic_light", "dog"]
 
 
 def test_concepts_come_in_the_order_of_their_ids() -> None:
@@ -59,7 +59,7 @@ def test_concepts_come_in_the_order_of_their_ids() -> None:
     np.testing.assert_array_equal(matrix, vectors[[1, 2, 0]])
 
 
-def test_a_width_that_is_not_the_models_is_refused() -> None:
+def test_embeddings_of_another_width_than_the_models_are_refused() -> None:
     check_width(np.zeros((2, 8), np.float32), 8)
     with pytest.raises(ArtifactError, match="embeddings are 8 wide, the model's features 16"):
         check_width(np.zeros((2, 8), np.float32), 16)

@@ -79,25 +79,25 @@ def test_classified_objects_have_a_row_each_with_the_rank_of_their_category(
     tmp_path: Path,
 ) -> None:
     run = evaluator(DetectionsFile(tmp_path / "d.parquet", VOCABULARY))
-    given, own = objects([2, 0, 3]), features(3)
-    run.begin("a", 200, 200, given)
-    run.classify("a", given, own)
+    truth, own = objects([2, 0, 3]), features(3)
+    run.begin("a", 200, 200, truth)
+    run.classify("a", truth, own)
     cosine = cosines(own, EMBEDDINGS)
     probability = probabilities(cosine, 0.5)
     for r, row in enumerate(written(run, tmp_path)):
         order = np.argsort(-cosine[r], kind="stable").tolist()
-        assert row["detection"] == given.index[r]
-        assert row["truth"] == VOCABULARY.names[given.category[r]]
+        assert row["detection"] == truth.index[r]
+        assert row["truth"] == VOCABULARY.names[truth.category[r]]
         assert row["category_id"] == order[0]
-        assert row["rank"] == order.index(given.category[r])
+        assert row["rank"] == order.index(truth.category[r])
         assert row["score"] == pytest.approx(probability[r].max(), rel=1e-6)
 
 
 def test_accuracy_comes_with_ap_over_every_category_a_box_may_be(file: DetectionsFile) -> None:
     run = evaluator(file)
-    given = objects([2, 0, 3])
-    run.begin("a", 200, 200, given)
-    run.classify("a", given, features(3))
+    truth = objects([2, 0, 3])
+    run.begin("a", 200, 200, truth)
+    run.classify("a", truth, features(3))
     metrics = {(m.metric, m.split): m for m in run.metrics() if not m.category}
     ranks = run.rank[0]
     assert metrics["top1", "all"].value == pytest.approx((ranks < 1).mean())
@@ -111,17 +111,17 @@ def test_accuracy_comes_with_ap_over_every_category_a_box_may_be(file: Detection
 @pytest.mark.parametrize("score", ["probability", "sqrt-objectness", "sqrt-logit"])
 def test_detections_are_selected_from_the_scores_of_proposals(tmp_path: Path, score: str) -> None:
     run = evaluator(DetectionsFile(tmp_path / "d.parquet", VOCABULARY), options={"score": score})
-    given, own = proposals(6), features(6)
+    boxes, own = proposals(6), features(6)
     run.begin("a", 200, 200, objects([1]))
-    run.detect("a", given, own)
-    localizer = given.logit if score == "sqrt-logit" else given.objectness
+    run.detect("a", boxes, own)
+    localizer = boxes.logit if score == "sqrt-logit" else boxes.objectness
     scores = combine(score, probabilities(cosines(own, EMBEDDINGS), 0.5), localizer)
-    expected = select(scores, given.boxes, threshold=0.05, nms=0.5, limit=100)
+    expected = select(scores, boxes.boxes, threshold=0.05, nms=0.5, limit=100)
     rows = written(run, tmp_path)
     assert [row["detection"] for row in rows] == list(range(len(expected.region)))
     assert [row["category_id"] for row in rows] == expected.category.tolist()
     assert [row["score"] for row in rows] == pytest.approx(expected.score.tolist(), rel=1e-6)
-    assert [row["x0"] for row in rows] == given.boxes[expected.region, 0].tolist()
+    assert [row["x0"] for row in rows] == boxes.boxes[expected.region, 0].tolist()
     assert {row["truth"] for row in rows} == {None}
     assert ("AR100", "all") in {(m.metric, m.split) for m in run.metrics()}
 
@@ -129,9 +129,9 @@ def test_detections_are_selected_from_the_scores_of_proposals(tmp_path: Path, sc
 def test_a_learned_background_takes_its_share_of_probability(tmp_path: Path) -> None:
     background = features(1, seed=9)[0]
     run = evaluator(DetectionsFile(tmp_path / "d.parquet", VOCABULARY), background=background)
-    given, own = objects([2]), features(1)
-    run.begin("a", 200, 200, given)
-    run.classify("a", given, own)
+    truth, own = objects([2]), features(1)
+    run.begin("a", 200, 200, truth)
+    run.classify("a", truth, own)
     logits = np.append(cosines(own, EMBEDDINGS)[0], cosines(own, background[None])[0, 0]) / 0.5
     expected = np.exp(logits[:4].max()) / np.exp(logits).sum()
     (row,) = written(run, tmp_path)
@@ -140,12 +140,12 @@ def test_a_learned_background_takes_its_share_of_probability(tmp_path: Path) -> 
 
 
 def test_soft_nms_is_used_if_the_config_has_it(file: DetectionsFile) -> None:
-    given, own = proposals(6), features(6)
+    boxes, own = proposals(6), features(6)
     hard = evaluator(file)
     soft = evaluator(file, options={"soft_nms": SoftNms()})
     for run in (hard, soft):
         run.begin("a", 200, 200, objects([1]))
-        run.detect("a", given, own)
+        run.detect("a", boxes, own)
     scores = [np.concatenate(run.records.detections)[:, 5] for run in (hard, soft)]
     assert scores[0].tolist() != scores[1].tolist()
     assert scores[1].min() < CONFIG["score_threshold"]  # lowered after the threshold
@@ -171,8 +171,8 @@ def test_without_an_object_there_is_nothing_to_measure(file: DetectionsFile) -> 
 
 def test_ap_is_that_of_lvis_if_its_lists_are_given(file: DetectionsFile) -> None:
     run = evaluator(file, lvis=LVIS)
-    given = objects([0])
-    run.begin("val/a", 200, 200, given)
+    truth = objects([0])
+    run.begin("val/a", 200, 200, truth)
     run.detect("val/a", proposals(3), features(3))
     names = {m.metric for m in run.metrics()}
     assert {"AP", "APr", "AR300"} <= names

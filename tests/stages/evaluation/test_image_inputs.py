@@ -72,7 +72,7 @@ def test_every_image_comes_with_its_own_proposals(part: InMemory) -> None:
     rows = [proposal_row("c", n, [n, 0.0, n + 5.0, 9.0], 0.5 + n / 10) for n in range(3)]
     rows += [proposal_row("a", 0, BOX, 0.25)]  # in another order than the images
     set_proposals(part, rows)
-    read = {row["image_id"]: given for row, given in read_slice(part, with_proposals=True)}
+    read = {row["image_id"]: own for row, own in read_slice(part, with_proposals=True)}
     assert list(read) == ["a", "b", "c"]
     assert [len(proposals.boxes) for proposals in read.values()] == [1, 0, 3]
     assert read["a"].boxes.tolist() == [BOX]

@@ -10,7 +10,7 @@ from stages.evaluation.vocabulary import Vocabulary
 PETS = Vocabulary(("cat", "dog", "eel"), {"base": ("cat", "dog"), "novel": ("eel",)})
 
 
-def found(metrics: list[Metric], name: str, split: str, category: str = "") -> tuple[float, int]:
+def value_of(metrics: list[Metric], name: str, split: str, category: str = "") -> tuple[float, int]:
     ((value, count),) = [
         (m.value, m.objects)
         for m in metrics
@@ -19,15 +19,15 @@ def found(metrics: list[Metric], name: str, split: str, category: str = "") -> t
     return value, count
 
 
-def test_top_one_and_top_five_by_pencil() -> None:
+def test_top_one_and_top_five_of_splits_and_categories_are_shares_of_objects() -> None:
     truth, rank = np.array([0, 0, 0, 1, 2]), np.array([0, 0, 6, 3, 0])
     metrics = accuracy(truth, rank, PETS)
-    assert found(metrics, "top1", "all") == (0.6, 5)
-    assert found(metrics, "top5", "all") == (0.8, 5)
-    assert found(metrics, "top1", "base") == (0.5, 4)
-    assert found(metrics, "top1", "novel") == (1.0, 1)
-    assert found(metrics, "top1", "all", "cat") == (pytest.approx(2 / 3), 3)
-    assert found(metrics, "top1_macro", "all") == (pytest.approx((2 / 3 + 0 + 1) / 3), 5)
+    assert value_of(metrics, "top1", "all") == (0.6, 5)
+    assert value_of(metrics, "top5", "all") == (0.8, 5)
+    assert value_of(metrics, "top1", "base") == (0.5, 4)
+    assert value_of(metrics, "top1", "novel") == (1.0, 1)
+    assert value_of(metrics, "top1", "all", "cat") == (pytest.approx(2 / 3), 3)
+    assert value_of(metrics, "top1_macro", "all") == (pytest.approx((2 / 3 + 0 + 1) / 3), 5)
 
 
 def test_a_split_or_category_without_objects_has_no_row() -> None:

@@ -29,9 +29,9 @@ PUBLISHED: dict[str, tuple[Any, ...]] = {
 }
 
 
-def preset(name: str, **given: Any) -> Evaluate:
+def preset(name: str, **options: Any) -> Evaluate:
     lists = {"annotations": LVIS} if name.startswith("lvis") else {}
-    return Evaluate(**with_presets(Evaluate, {"preset": name, **lists, **given}))
+    return Evaluate(**with_presets(Evaluate, {"preset": name, **lists, **options}))
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -63,7 +63,7 @@ def test_a_preset_brings_its_vocabulary(name: str, count: int, splits: dict[str,
 
 
 def test_presets_set_the_same_options_whatever_the_defaults() -> None:
-    """A default that changes cannot change a protocol: nothing of it is left to defaults."""
+    """Nothing of a protocol is left to defaults, so a changed default cannot change it."""
     first, *others = (set(values) - {"categories", "splits"} for values in PRESETS.values())
     assert all(other == first for other in others)
     speed = {"device", "threads", "limit", "preset", "crop_margin", "annotations", "pictures"}
@@ -74,12 +74,12 @@ def test_presets_set_the_same_options_whatever_the_defaults() -> None:
 
 
 @pytest.mark.parametrize("name", ["lvis-gt", "lvis-rpn", "lvis-ovd", "lvis-full"])
-def test_lvis_cannot_be_measured_without_its_annotations(name: str) -> None:
+def test_presets_of_lvis_need_its_annotations(name: str) -> None:
     with pytest.raises(OptionError, match=rf"--preset {name} needs --annotations"):
         Evaluate(**with_presets(Evaluate, {"preset": name}))
 
 
-def test_what_differs_from_the_preset_is_told() -> None:
+def test_options_that_differ_from_the_preset_are_deviations() -> None:
     stage = preset("coco-rpn", score="sqrt-objectness", nms=0.6)
     assert deviations("coco-rpn", vars(stage)) == {
         "score": {"preset": "sqrt-logit", "used": "sqrt-objectness"},
@@ -89,7 +89,7 @@ def test_what_differs_from_the_preset_is_told() -> None:
     assert deviations("coco-rpn", vars(replace(stage, score="sqrt-logit", nms=0.5))) == {}
 
 
-def test_the_published_selection_of_proposals_keeps_overlaps_in_zero_shot_alone() -> None:
+def test_proposals_are_published_with_nms_0_9_in_zero_shot_and_0_7_for_detectors() -> None:
     assert {name: how["nms"] for name, how in PROPOSAL_OPTIONS.items()} == {
         name: 0.9 if name in ("coco-rpn", "lvis-rpn") else 0.7
         for name in PRESETS

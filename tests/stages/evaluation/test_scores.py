@@ -24,14 +24,14 @@ def random_boxes(count: int) -> NDArray[np.float32]:
 
 def test_cosines_are_those_of_the_plain_formula() -> None:
     features, embeddings = rng.normal(size=(4, 6)).astype("f4"), rng.normal(size=(3, 6))
-    found = cosines(features, embeddings)
+    cosine = cosines(features, embeddings)
     for r, feature in enumerate(features.astype("f8")):
         for k, embedding in enumerate(embeddings):
             lengths = math.sqrt(feature @ feature) * math.sqrt(embedding @ embedding)
-            assert found[r, k] == pytest.approx(feature @ embedding / lengths, abs=1e-12)
+            assert cosine[r, k] == pytest.approx(feature @ embedding / lengths, abs=1e-12)
 
 
-def test_a_feature_without_length_is_like_nothing() -> None:
+def test_a_feature_of_length_zero_has_cosine_zero() -> None:
     assert cosines(np.zeros((1, 3)), np.ones((2, 3))).tolist() == [[0.0, 0.0]]
 
 
@@ -42,15 +42,15 @@ def test_a_feature_that_is_not_a_number_is_refused() -> None:
 
 def test_probabilities_are_a_softmax_with_a_background_of_logit_zero() -> None:
     cosine = rng.uniform(-1, 1, (5, 4))
-    found = probabilities(cosine, temperature=0.5)
-    for row, expected in zip(found, cosine / 0.5, strict=True):
+    probability = probabilities(cosine, temperature=0.5)
+    for row, expected in zip(probability, cosine / 0.5, strict=True):
         total = 1.0 + sum(math.exp(logit) for logit in expected)
         assert row.tolist() == pytest.approx([math.exp(v) / total for v in expected], abs=1e-15)
 
 
 def test_probabilities_stay_finite_at_the_sharpest_temperature() -> None:
-    found = probabilities(np.array([[1.0, -1.0], [-1.0, -1.0]]), temperature=1e-4)
-    assert found.tolist() == [[1.0, 0.0], [0.0, 0.0]]
+    probability = probabilities(np.array([[1.0, -1.0], [-1.0, -1.0]]), temperature=1e-4)
+    assert probability.tolist() == [[1.0, 0.0], [0.0, 0.0]]
 
 
 def test_background_takes_half_from_a_single_category_of_cosine_zero() -> None:
@@ -59,10 +59,10 @@ def test_background_takes_half_from_a_single_category_of_cosine_zero() -> None:
 
 def test_the_score_is_the_root_of_probability_times_objectness() -> None:
     probability, objectness = rng.uniform(size=(3, 2)), rng.uniform(size=3).astype("f4")
-    found = combine("sqrt-objectness", probability, objectness)
+    scores = combine("sqrt-objectness", probability, objectness)
     for r in range(3):
         for k in range(2):
-            assert found[r, k] == pytest.approx(math.sqrt(probability[r, k] * objectness[r]))
+            assert scores[r, k] == pytest.approx(math.sqrt(probability[r, k] * objectness[r]))
     assert combine("probability", probability, objectness) is probability
 
 
@@ -76,19 +76,19 @@ def test_a_negative_logit_drops_its_region_and_a_large_one_exceeds_one() -> None
 @pytest.mark.parametrize("limit", [1, 7, 1000])
 def test_selection_is_class_wise_nms_and_then_the_best(limit: int) -> None:
     scores, boxes = rng.uniform(size=(30, 4)), random_boxes(30)
-    found = select(scores, boxes, threshold=0.3, nms=0.4, limit=limit)
+    detections = select(scores, boxes, threshold=0.3, nms=0.4, limit=limit)
 
     region, category = np.nonzero(scores > 0.3)
     flat = torch.from_numpy(scores[region, category])
     candidates = torch.from_numpy(boxes[region])
     kept = batched_nms(candidates, flat.float(), torch.from_numpy(category), 0.4)[:limit].numpy()
-    assert found.region.tolist() == region[kept].tolist()
-    assert found.category.tolist() == category[kept].tolist()
-    assert found.score.tolist() == flat.numpy()[kept].tolist()
+    assert detections.region.tolist() == region[kept].tolist()
+    assert detections.category.tolist() == category[kept].tolist()
+    assert detections.score.tolist() == flat.numpy()[kept].tolist()
 
 
 def test_selection_reaches_beyond_the_candidates_sorted_at_first() -> None:
-    """Fifty doubles of each of three boxes: the second and third are far down the ranking."""
+    """Each of three boxes is there fifty times: the second and third are far down the ranking."""
     boxes = np.repeat(np.float32([[0, 0, 9, 9], [20, 0, 29, 9], [40, 0, 49, 9]]), 50, axis=0)
     scores = np.repeat([0.9, 0.8, 0.7], 50)[:, None]
     kept = select(scores, boxes, threshold=0, nms=0.5, limit=3)
@@ -100,7 +100,7 @@ def test_the_threshold_is_strict() -> None:
     assert kept.score.tolist() == [0.5]
 
 
-def test_one_box_may_be_two_things_but_not_one_thing_twice() -> None:
+def test_a_box_may_have_two_categories_but_a_category_not_two_equal_boxes() -> None:
     boxes = np.float32([[0, 0, 9, 9], [0, 0, 9, 9]])
     kept = select(np.array([[0.9, 0.8], [0.7, 0.6]]), boxes, threshold=0, nms=0.5, limit=9)
     assert list(zip(kept.region.tolist(), kept.category.tolist(), strict=True)) == [(0, 0), (0, 1)]
@@ -117,7 +117,7 @@ def test_no_regions_give_no_detections() -> None:
     assert len(kept.region) == len(kept.category) == len(kept.score) == 0
 
 
-def test_ranks_count_who_comes_first() -> None:
+def test_the_rank_is_the_position_of_the_true_category_by_falling_cosine() -> None:
     cosine = rng.normal(size=(20, 6))
     truth = rng.integers(0, 6, 20)
     for row, own, rank in zip(cosine, truth, ranks(cosine, truth), strict=True):
@@ -135,13 +135,13 @@ def test_the_only_category_is_always_first() -> None:
 
 def test_a_learned_background_takes_its_share_by_its_own_cosine() -> None:
     cosine, background = rng.uniform(-1, 1, (5, 3)), rng.uniform(-1, 1, (5, 1))
-    found = probabilities(cosine, 0.3, background)
-    for row, own, none in zip(found, cosine, background, strict=True):
-        total = math.exp(none[0] / 0.3) + sum(math.exp(c / 0.3) for c in own)
+    probability = probabilities(cosine, 0.3, background)
+    for row, own, background_cosine in zip(probability, cosine, background, strict=True):
+        total = math.exp(background_cosine[0] / 0.3) + sum(math.exp(c / 0.3) for c in own)
         assert row.tolist() == pytest.approx([math.exp(c / 0.3) / total for c in own], abs=1e-14)
 
 
-def test_the_raw_logit_loses_proposals_and_exceeds_one_where_the_sigmoid_does_neither() -> None:
+def test_the_raw_logit_drops_proposals_and_exceeds_one_and_the_sigmoid_does_neither() -> None:
     probability, logit = np.array([[0.9, 0.1], [0.9, 0.1]]), np.float32([-0.5, 4.0])
     raw = combine("sqrt-logit", probability, logit)
     assert np.isnan(raw[0]).all()
@@ -154,5 +154,5 @@ def test_the_raw_logit_loses_proposals_and_exceeds_one_where_the_sigmoid_does_ne
 
 
 def test_the_sigmoid_of_an_extreme_logit_is_finite() -> None:
-    found = combine("sqrt-sigmoid", np.full((2, 1), 1.0), np.float32([-1e4, 1e4]))
-    assert found.ravel().tolist() == [0.0, 1.0]
+    scores = combine("sqrt-sigmoid", np.full((2, 1), 1.0), np.float32([-1e4, 1e4]))
+    assert scores.ravel().tolist() == [0.0, 1.0]

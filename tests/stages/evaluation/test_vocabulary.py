@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from schemas.errors import ArtifactError, SourceError
+from schemas.errors import ArtifactError, OptionError, SourceError
 from stages.evaluation.vocabulary import (
     Vocabulary,
+    list_digest,
     make_vocabulary,
+    quoted_names,
     read_categories,
+    read_split,
     read_splits,
 )
 
@@ -18,13 +21,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_without_a_list_the_vocabulary_is_what_was_drawn() -> None:
+def test_without_a_list_the_vocabulary_is_that_of_the_ground_truth() -> None:
     vocabulary = make_vocabulary(None, {}, ["dog", "cat", "dog"])
     assert vocabulary.names == ("cat", "dog")
     assert vocabulary.splits == {"all": [0, 1]}
 
 
-def test_a_list_keeps_its_order_and_is_never_added_to() -> None:
+def test_a_list_keeps_its_order_and_ignores_the_ground_truth() -> None:
     vocabulary = make_vocabulary(["dog", "ant"], {}, ["dog", "cat"])
     assert vocabulary.names == ("dog", "ant")
     assert vocabulary.missing(["dog", "cat"]) == ["cat"]
@@ -60,7 +63,7 @@ def test_categories_come_from_lines_or_from_a_json_list(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '["a", "a"]', '[""]', '{"a": 1}', "[1]"])
-def test_anything_else_is_no_list_of_categories(tmp_path: Path, content: str) -> None:
+def test_a_file_that_is_no_list_of_different_names_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "names.json").write_text(content)
     with pytest.raises(SourceError, match=r"names\.json"):
         read_categories(tmp_path / "names.json")
@@ -72,7 +75,47 @@ def test_splits_are_read_in_their_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["[]", "{}", '{"all": ["a"]}', '{"base": []}', '{"base": 3}'])
-def test_anything_else_is_no_splits(tmp_path: Path, content: str) -> None:
+def test_a_file_that_is_no_lists_by_split_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "splits.json").write_text(content)
     with pytest.raises(SourceError, match="lists of names by split"):
         read_splits(tmp_path / "splits.json")
+
+
+def test_names_of_one_split_or_of_all_are_read_each_once(tmp_path: Path) -> None:
+    path = tmp_path / "splits.json"
+    path.write_text(json.dumps({"base": ["b", "a"], "novel": ["c", "a"]}))
+    assert read_split(path, "novel") == ("c", "a")
+    assert read_split(path, "all") == ("b", "a", "c")
+    with pytest.raises(OptionError) as refusal:
+        read_split(path, "rare")
+    assert str(refusal.value) == f"{path} has no split 'rare'; choose base, novel, all"
+
+
+def test_a_file_that_is_no_json_is_refused_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "names.json").write_bytes(b"\xff\xfe{")
+    for read in (read_categories, read_splits):
+        with pytest.raises(SourceError, match=r"names\.json is no readable JSON"):
+            read(tmp_path / "names.json")
+    with pytest.raises(SourceError, match=r"gone\.json is no readable JSON"):
+        read_splits(tmp_path / "gone.json")
+
+
+def test_the_digest_of_a_list_is_that_of_its_content(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.txt", tmp_path / "b.txt"
+    for path in (first, second):
+        path.write_text("cat\ndog\n")
+    assert list_digest(first) == list_digest(second)
+    second.write_text("cat\nowl\n")
+    assert list_digest(first) != list_digest(second)
+
+
+def test_at_most_five_names_are_quoted() -> None:
+    assert quoted_names([]) == ""
+    assert quoted_names(list("abcde")) == "'a', 'b', 'c', 'd', 'e'"
+    assert quoted_names(list("abcdef")) == "'a', 'b', 'c', 'd', 'e' and 1 more"
+
+
+def test_a_category_of_two_splits_is_in_both() -> None:
+    vocabulary = make_vocabulary(None, {"pets": ("cat", "dog"), "wild": ("cat", "elk")}, [])
+    assert vocabulary.names == ("cat", "dog", "elk")
+    assert vocabulary.splits == {"all": [0, 1, 2], "pets": [0, 1], "wild": [0, 2]}
