@@ -76,8 +76,10 @@ def test_the_error_of_no_predictions_is_nan() -> None:
 
 def test_detections_count_unless_they_are_neither_right_nor_wrong() -> None:
     records = single_image([[0, 0, 50, 50], [80, 80, 150, 150]], [0, 1], [False, True])
-    boxes = [[0, 0, 50, 50], [0, 0, 50, 40], [90, 90, 100, 100], [160, 0, 190, 9]]
-    detect(records, boxes, [0, 0, 1, 1], [0.75, 0.5, 0.25, 0.125])  # hit, double, on crowd, wrong
+    boxes = [[0, 0, 50, 50], [0, 0, 50, 40], [148, 80, 152, 90], [160, 0, 190, 9]]
+    detect(
+        records, boxes, [0, 0, 1, 1], [0.75, 0.5, 0.25, 0.125]
+    )  # hit, double, half on crowd, wrong
     predictions = predictions_from_matches(match(records.arrays(), 4, 100))
     rows = zip(predictions.score, predictions.correct, predictions.category, strict=True)
     assert sorted(rows) == [(0.125, False, 1), (0.5, False, 0), (0.75, True, 0)]

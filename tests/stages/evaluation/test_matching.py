@@ -161,3 +161,9 @@ def test_overlap_is_iou_or_the_share_in_a_crowd_and_zero_apart() -> None:
     assert overlaps(box, np.array([10.0, 0, 5, 5]), single) == 0.0  # they touch
     empty = np.array([3.0, 3, 0, 0])
     assert overlaps(empty, empty, single) == overlaps(empty, box, crowd) == 0.0
+
+
+def test_an_iou_equal_to_the_threshold_is_enough() -> None:
+    records = single_image([[0, 0, 10, 10]], [0])
+    detect(records, [[0, 0, 10, 5]], [0], [0.9])  # IoU 0.5
+    assert match(records.arrays(), 1, 100).hit[:, 0, 0].tolist() == [True] + [False] * 9
