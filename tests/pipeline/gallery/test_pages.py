@@ -29,9 +29,9 @@ def sides(root: Path) -> str:
 
 
 def _sides(root: Path) -> Sequence[dict[str, Any]]:
-    from pipeline.gallery.sides import sources
+    from pipeline.gallery.comparison_sides import available_sides
 
-    found = sources(ConnectionPool(root), "", drawn=False)
+    found = available_sides(ConnectionPool(root), "", annotated=False)
     return [one for one in found if "pseudo-labels" in one["words"] and "pool" in one["words"]]
 
 
@@ -46,8 +46,8 @@ def _sides(root: Path) -> Sequence[dict[str, Any]]:
         ("concepts?only=near", "cosine"),
         ("what-if", "Would be kept"),
         ("training", "Training"),
-        ("evaluation", "What was called what"),
-        ("search?text=a+dog", "Regions most like"),
+        ("evaluation", "Confusions"),
+        ("search?text=a+dog", "Regions most similar"),
     ],
 )
 def test_every_page_is_drawn_without_a_complaint_and_fits(

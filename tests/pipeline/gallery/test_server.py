@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from pipeline.analysis.what_if import Thresholds, forecast
 from pipeline.gallery.connection_pool import ConnectionPool
 from pipeline.gallery.guard import POLICY
-from pipeline.gallery.models import thinned
+from pipeline.gallery.model_results import thinned
 from pipeline.gallery.server import STATIC, make_app
 from stages.synthetic.write import write_scenes
 from tests.pipeline.gallery.conftest import HOST
@@ -210,21 +210,21 @@ def test_images_of_two_sets_with_the_same_ids_are_told_apart(tmp_path: Path) -> 
 
 
 def test_labels_are_shown_with_the_images_they_are_of_alone(root: Path) -> None:
-    from pipeline.gallery.questions import image
-    from pipeline.gallery.sides import sources
+    from pipeline.gallery.comparison_sides import available_sides
+    from pipeline.gallery.page_queries import image
 
     connections = ConnectionPool(root)
-    address = connections.images()[0]
-    assert connections.about("pseudo_labels", address)
+    address = connections.image_addresses()[0]
+    assert connections.shows_same_images("pseudo_labels", address)
     assert image(connections, {"id": "scenes/000001", "labels": address})["regions"]
     other = type("Other", (ConnectionPool,), {"about": lambda *_: False})(root)
     found = image(other, {"id": "scenes/000001", "labels": address})
     assert (found["regions"], found["detections"]) == ([], [])
-    assert len(sources(connections, address, drawn=False)) == 5
+    assert len(available_sides(connections, address, annotated=False)) == 5
 
 
 def test_what_if_says_what_the_command_says(client: TestClient, root: Path) -> None:
-    for address in ConnectionPool(root).labels():
+    for address in ConnectionPool(root).label_addresses():
         for given in ({}, {"probability": 0.4}, {"margin": 0.1, "objectness": 0.3}):
             (batch,) = forecast(root, [Thresholds(**given)], None, address)
             wanted = batch.to_pylist()[0]
@@ -261,7 +261,7 @@ def test_long_curves_are_thinned_from_first_to_last() -> None:
 def test_what_is_made_meanwhile_is_seen(root: Path) -> None:
     connections = ConnectionPool(root)
     before, made = len(connections.artifacts()), []
-    assert connections.once("key", lambda: made.append(1)) is connections.once(
+    assert connections.cached("key", lambda: made.append(1)) is connections.cached(
         "key", lambda: made.append(2)
     )
     manifest = next(root.glob("metrics/*/manifest.json"))
@@ -272,7 +272,7 @@ def test_what_is_made_meanwhile_is_seen(root: Path) -> None:
     finally:
         hidden.rename(manifest)
     assert len(connections.artifacts()) == before
-    connections.once("key", lambda: made.append(3))
+    connections.cached("key", lambda: made.append(3))
     assert made == [1, 3]
 
 

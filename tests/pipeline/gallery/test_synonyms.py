@@ -55,9 +55,9 @@ def test_a_large_pool_is_compared_in_part_and_says_so(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connections = ConnectionPool(root)
-    whole = synonyms.synonyms(connections, "")
+    whole = synonyms.near_synonyms(connections, "")
     assert whole["compared"] == whole["concepts"] > 3
     monkeypatch.setattr(synonyms, "_MOST", 3)
-    part = synonyms.synonyms(connections, "")
+    part = synonyms.near_synonyms(connections, "")
     assert (part["compared"], part["concepts"]) == (3, whole["concepts"])
     assert len(part["pairs"]) == 3

@@ -79,7 +79,7 @@ def both(page: Browser, client: TestClient, question: str, **given: str) -> tupl
         ("concepts?only=near", "cosine"),
         ("what-if", "Would be kept"),
         ("training", "students/"),
-        ("evaluation", "What was called what"),
+        ("evaluation", "Confusions"),
     ],
 )
 @pytest.mark.parametrize("width", [1200, 360])
@@ -240,7 +240,7 @@ def test_it_is_whole_or_absent_and_replaces_nothing(
 ) -> None:
     out = tmp_path / "out"
     with monkeypatch.context() as broken:
-        broken.setattr("pipeline.gallery.folder.writing.jpeg", lambda *_: 1 / 0)
+        broken.setattr("pipeline.gallery.folder.folder_writer.jpeg", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             write_folder(root, out, FolderRequest(), Silent())
     assert list(tmp_path.iterdir()) == []

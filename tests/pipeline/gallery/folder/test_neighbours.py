@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from pipeline import sql
-from pipeline.gallery.folder import likeness
-from pipeline.gallery.folder.likeness import Likeness
+from pipeline.gallery.folder import neighbours
+from pipeline.gallery.folder.neighbours import RegionNeighbours
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,7 @@ def test_the_regions_of_shown_images_are_compared_and_no_others(root: Path) -> N
     with sql.connect(root) as connection:
         shown = ["scenes/000001", "scenes/000004"]
         connection.register("_shown", pa.table({"image_id": shown}))
-        like = Likeness(connection, "_shown")
+        like = RegionNeighbours(connection, "_shown")
         rows = connection.execute(
             "SELECT image_id, region, feature FROM features JOIN pseudo_labels "
             "USING (image_id, region) WHERE kept"
@@ -55,19 +55,19 @@ def test_blocks_change_nothing_and_ties_go_to_the_earlier(monkeypatch: pytest.Mo
     rng = np.random.default_rng()
     rows = rng.normal(size=(41, 6)).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    whole = likeness._nearest(rows, rows, but_itself=True)
-    monkeypatch.setattr(likeness, "_BLOCK", 5)
-    cut = likeness._nearest(rows, rows, but_itself=True)
+    whole = neighbours._nearest(rows, rows, but_itself=True)
+    monkeypatch.setattr(neighbours, "_BLOCK", 5)
+    cut = neighbours._nearest(rows, rows, but_itself=True)
     np.testing.assert_array_equal(whole[0], cut[0])
     same = np.ones((4, 1), np.float32)
-    places, cosines = likeness._nearest(same[:1], same)
+    places, cosines = neighbours._nearest(same[:1], same)
     assert places.tolist() == [[0, 1, 2, 3]]
     assert cosines.tolist() == [[1, 1, 1, 1]]
 
 
 @pytest.mark.parametrize(("asking", "found"), [(0, 0), (3, 0), (0, 3), (1, 1)])
 def test_of_few_there_are_few(asking: int, found: int) -> None:
-    places, cosines = likeness._nearest(
+    places, cosines = neighbours._nearest(
         np.ones((asking, 2), np.float32), np.ones((found, 2), np.float32)
     )
     assert places.shape == cosines.shape == (asking, min(found, 24))

@@ -12,8 +12,8 @@ import pytest
 from pipeline import sql
 from pipeline.analysis.what_if import Thresholds, forecast
 from pipeline.gallery.connection_pool import ConnectionPool
-from pipeline.gallery.folder import thresholds
-from pipeline.gallery.folder.thresholds import LEVELS, STEP, grid
+from pipeline.gallery.folder import threshold_grid
+from pipeline.gallery.folder.threshold_grid import LEVELS, STEP, grid
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +25,7 @@ def at(found: dict[str, Any], name: str, levels: tuple[int, ...]) -> int:
 
 def test_every_cell_says_what_the_command_says(root: Path) -> None:
     rng = np.random.default_rng()
-    for address in ConnectionPool(root).labels():
+    for address in ConnectionPool(root).label_addresses():
         with sql.connect(root, [address]) as connection:
             found = grid(connection)
         chosen = [(0, 0, 0), *map(tuple, rng.integers(0, LEVELS, (25, 3)).tolist())]
@@ -51,16 +51,16 @@ def given(levels: tuple[int, ...]) -> dict[str, float]:
 def test_groups_are_counted_once_however_they_are_cut(
     batch_rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(thresholds, "_GROUPS", 3)
+    monkeypatch.setattr(threshold_grid, "_GROUPS", 3)
     rng = np.random.default_rng()
     groups = np.sort(rng.integers(0, 2**64, 12, np.uint64)[rng.integers(0, 12, 60)])
     levels = rng.integers(0, LEVELS, (60, 3)).astype(np.int32)
-    columns = {"of": groups, **dict(zip(thresholds.QUANTITIES, levels.T, strict=True))}
+    columns = {"of": groups, **dict(zip(threshold_grid.QUANTITIES, levels.T, strict=True))}
     batches = pa.table(columns).to_batches(max_chunksize=batch_rows)
-    counts = thresholds._groups_above(iter(batches))
+    counts = threshold_grid._groups_above(iter(batches))
     for cell in product((0, 1, 9, 19), repeat=3):
         assert counts[cell] == len(set(groups[(levels >= cell).all(axis=1)].tolist()))
 
 
 def test_nothing_is_counted_of_nothing() -> None:
-    assert thresholds._groups_above(iter([])).sum() == 0
+    assert threshold_grid._groups_above(iter([])).sum() == 0
