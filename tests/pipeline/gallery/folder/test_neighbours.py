@@ -1,4 +1,4 @@
-"""Nearest regions, against every cosine in double precision."""
+"""The nearest regions, against all cosines in float64."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_the_regions_of_shown_images_are_compared_and_no_others(root: Path) -> None:
+def test_only_regions_of_shown_images_are_hits(root: Path) -> None:
     with sql.connect(root) as connection:
         shown = ["scenes/000001", "scenes/000004"]
         connection.register("_shown", pa.table({"image_id": shown}))
-        like = RegionNeighbours(connection, "_shown")
+        neighbours_of = RegionNeighbours(connection, "_shown")
         rows = connection.execute(
             "SELECT image_id, region, feature FROM features JOIN pseudo_labels "
             "USING (image_id, region) WHERE kept"
@@ -33,9 +33,9 @@ def test_the_regions_of_shown_images_are_compared_and_no_others(root: Path) -> N
         for image, region, v in rows
         if image in shown
     }
-    assert len(like) == len(vectors)
+    assert len(neighbours_of) == len(vectors)
     for key, vector in vectors.items():
-        hits = like.of_region(*key)
+        hits = neighbours_of.of_region(*key)
         assert hits is not None
         others = sorted((float(vector @ v) for k, v in vectors.items() if k != key), reverse=True)
         assert key not in [hit[:2] for hit in hits]
@@ -45,29 +45,31 @@ def test_the_regions_of_shown_images_are_compared_and_no_others(root: Path) -> N
     for name, embedding in names.items():
         text = np.array(embedding, np.float64) / np.linalg.norm(np.array(embedding, np.float64))
         best = sorted((float(text @ v) for v in vectors.values()), reverse=True)
-        found = [hit[2] for hit in like.of_concept(name)]
-        assert found == pytest.approx(best[: len(found)], abs=1e-5)
-    assert like.of_region("scenes/000002", 0) is None
-    assert like.of_concept("no such thing") == []
+        cosines = [hit[2] for hit in neighbours_of.of_concept(name)]
+        assert cosines == pytest.approx(best[: len(cosines)], abs=1e-5)
+    assert neighbours_of.of_region("scenes/000002", 0) is None
+    assert neighbours_of.of_concept("no such thing") == []
 
 
-def test_blocks_change_nothing_and_ties_go_to_the_earlier(monkeypatch: pytest.MonkeyPatch) -> None:
-    rng = np.random.default_rng()
+def test_the_block_size_changes_nothing_and_ties_are_ordered_by_row(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(17)
     rows = rng.normal(size=(41, 6)).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    whole = neighbours._nearest(rows, rows, but_itself=True)
+    complete = neighbours._nearest(rows, rows, exclude_self=True)
     monkeypatch.setattr(neighbours, "_BLOCK", 5)
-    cut = neighbours._nearest(rows, rows, but_itself=True)
-    np.testing.assert_array_equal(whole[0], cut[0])
+    in_blocks = neighbours._nearest(rows, rows, exclude_self=True)
+    np.testing.assert_array_equal(complete[0], in_blocks[0])
     same = np.ones((4, 1), np.float32)
-    places, cosines = neighbours._nearest(same[:1], same)
-    assert places.tolist() == [[0, 1, 2, 3]]
+    rows_of_hits, cosines = neighbours._nearest(same[:1], same)
+    assert rows_of_hits.tolist() == [[0, 1, 2, 3]]
     assert cosines.tolist() == [[1, 1, 1, 1]]
 
 
-@pytest.mark.parametrize(("asking", "found"), [(0, 0), (3, 0), (0, 3), (1, 1)])
-def test_of_few_there_are_few(asking: int, found: int) -> None:
-    places, cosines = neighbours._nearest(
-        np.ones((asking, 2), np.float32), np.ones((found, 2), np.float32)
+@pytest.mark.parametrize(("queries", "vectors"), [(0, 0), (3, 0), (0, 3), (1, 1)])
+def test_there_are_at_most_as_many_hits_as_vectors(queries: int, vectors: int) -> None:
+    rows_of_hits, cosines = neighbours._nearest(
+        np.ones((queries, 2), np.float32), np.ones((vectors, 2), np.float32)
     )
-    assert places.shape == cosines.shape == (asking, min(found, 24))
+    assert rows_of_hits.shape == cosines.shape == (queries, min(vectors, 24))
