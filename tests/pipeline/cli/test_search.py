@@ -183,7 +183,7 @@ WRONG: list[tuple[tuple[object, ...], str]] = [
     (("search", "--image", "a.png", "--box", "1,2,3,wide"), "got '1,2,3,wide'"),
     (("search", "--image", "a.png", "--box", ""), "--box takes x0,y0,x1,y1"),
     (("search", "--image", "nosuch.png"), "nosuch.png cannot be read"),
-    (("search", "--image", "pyproject.toml"), "pyproject.toml is no photograph to search with"),
+    (("search", "--image", "pyproject.toml"), "pyproject.toml is not a photograph to search with"),
     (("search", "--region", "photos/plain.png"), "--region takes IMAGE:REGION"),
     (("search", "--region", "photos/plain.png:77"), "has no region 77; its last is 5"),
     (("search", "--region", "nobody:0"), "nobody is not among them"),
@@ -219,7 +219,7 @@ def test_what_is_wrong_is_one_sentence(ask: Rc, words: tuple[object, ...], sente
 
 def test_a_box_outside_the_photograph_is_one_sentence(ask: Rc, photos: Photographs) -> None:
     words = ("search", "--image", photos.folder / "turned.jpg", "--box", "0,0,256,320")
-    assert "is no box in" in refused(ask(*words))
+    assert "is not a box inside" in refused(ask(*words))
 
 
 @pytest.mark.parametrize("verb", ["search", "duplicates"])
@@ -231,8 +231,8 @@ def test_a_sheet_that_cannot_be_written_is_one_sentence(ask: Rc, tmp_path: Path,
 
 def test_a_sheet_of_nothing_is_one_sentence(ask: Rc, tmp_path: Path) -> None:
     sheet = ("--sheet", tmp_path / "sheet.png", "--where", "false")
-    assert "nothing was found to draw" in refused(ask("search", "cup", *sheet, *QUICK))
-    assert "there are no duplicates to draw" in refused(ask("duplicates", "--quiet", *sheet))
+    assert "the search has no hits" in refused(ask("search", "cup", *sheet, *QUICK))
+    assert "there are no duplicates" in refused(ask("duplicates", "--quiet", *sheet))
     assert not list(tmp_path.glob("*.png"))
 
 

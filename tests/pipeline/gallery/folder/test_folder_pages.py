@@ -43,7 +43,9 @@ def page(folder: Path, browser: Browser) -> Iterator[Browser]:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         browser.open(f"http://127.0.0.1:{server.server_port}/index.html")
-        browser.see("import('./static/folder.js').then((module) => { globalThis.data = module; })")
+        browser.evaluate(
+            "import('./static/folder.js').then((module) => { globalThis.data = module; })"
+        )
         yield browser
         server.shutdown()
         thread.join(10)
@@ -57,7 +59,7 @@ class SilentHandler(http.server.SimpleHTTPRequestHandler):
 def ask_both(page: Browser, client: TestClient, query: str, **given: str) -> tuple[Any, Any]:
     """The answers of the folder and of the server, or their problems."""
     call = f"globalThis.data.ask({json.dumps(query)}, {json.dumps(given)})"
-    actual = page.see(f"{call}.catch((error) => ({{ problem: error.message }}))")
+    actual = page.evaluate(f"{call}.catch((error) => ({{ problem: error.message }}))")
     return actual, client.get(f"/api/{query}", params=given).json()
 
 
@@ -80,21 +82,21 @@ def test_every_page_opens_from_disk_without_an_error_and_fits_the_screen(
 ) -> None:
     browser.resize(width)
     browser.open(f"{folder.as_uri()}/index.html#{address}")
-    browser.until(f"document.body.outerHTML.includes({json.dumps(content)})")
-    assert browser.complaints == []
-    assert browser.see("document.querySelector('.problem')") is None
-    assert browser.see("document.documentElement.scrollWidth") <= width
+    browser.wait_until(f"document.body.outerHTML.includes({json.dumps(content)})")
+    assert browser.errors == []
+    assert browser.evaluate("document.querySelector('.problem')") is None
+    assert browser.evaluate("document.documentElement.scrollWidth") <= width
     browser.resize(1200)
 
 
 def test_pictures_load_and_crops_are_parts_of_them(folder: Path, browser: Browser) -> None:
     browser.open(f"{folder.as_uri()}/index.html#images")
-    browser.until("[...document.images].length === 6")
-    browser.until("[...document.images].every((image) => image.naturalWidth > 0)")
+    browser.wait_until("[...document.images].length === 6")
+    browser.wait_until("[...document.images].every((image) => image.naturalWidth > 0)")
     concept = read_answer(folder, "concepts")[0]["concept"]
     browser.open(f"{folder.as_uri()}/index.html#concept?name={concept}")
-    browser.until("document.querySelectorAll('svg.crop image').length > 0")
-    assert browser.complaints == []
+    browser.wait_until("document.querySelectorAll('svg.crop image').length > 0")
+    assert browser.errors == []
 
 
 def test_the_folder_answers_as_the_server_does(
@@ -149,11 +151,11 @@ def test_the_folder_filters_images_as_the_server_does(page: Browser, client: Tes
 def test_pages_of_images_have_at_most_the_limit(page: Browser) -> None:
     call = "globalThis.data.ask('images', { limit: 2, %s })"
     ids = ".then((answer) => [answer.images.map((row) => row.image_id), answer.more])"
-    forward = page.see(call % "after: 'scenes/000001'" + ids)
+    forward = page.evaluate(call % "after: 'scenes/000001'" + ids)
     assert forward == [["scenes/000002", "scenes/000003"], True]
-    backward = page.see(call % "before: 'scenes/000003'" + ids)
+    backward = page.evaluate(call % "before: 'scenes/000003'" + ids)
     assert backward == [["scenes/000001", "scenes/000002"], True]
-    end = page.see(call % "after: 'scenes/000003'" + ids)
+    end = page.evaluate(call % "after: 'scenes/000003'" + ids)
     assert end == [["scenes/000004", "scenes/000005"], False]
 
 
@@ -188,9 +190,9 @@ def test_a_search_finds_regions_similar_to_a_concept_or_a_region(
 
 def test_a_hostile_caption_stays_text(folder: Path, browser: Browser) -> None:
     browser.open(f"{folder.as_uri()}/index.html#image?id=scenes%2F000000")
-    assert "&lt;script&gt;alert(2)&lt;/script&gt;" in browser.see("document.body.outerHTML")
-    assert browser.see("document.querySelectorAll('#page script').length") == 0
-    assert browser.complaints == []
+    assert "&lt;script&gt;alert(2)&lt;/script&gt;" in browser.evaluate("document.body.outerHTML")
+    assert browser.evaluate("document.querySelectorAll('#page script').length") == 0
+    assert browser.errors == []
 
 
 def test_a_folder_without_labels_shows_images_and_says_what_is_missing(
@@ -200,7 +202,7 @@ def test_a_folder_without_labels_shows_images_and_says_what_is_missing(
     api.Store(tmp_path / "store").run("ingest", sources=[str(tmp_path / "scenes")])
     assert write_folder(tmp_path / "store", tmp_path / "out", FolderRequest(), Silent()) == 3
     browser.open(f"{(tmp_path / 'out').as_uri()}/index.html#images")
-    browser.until("document.querySelectorAll('.grid a').length === 3")
+    browser.wait_until("document.querySelectorAll('.grid a').length === 3")
     for page in ("concepts", "what-if", "images?concept=dog"):
         browser.open(f"{(tmp_path / 'out').as_uri()}/index.html#{page}")
-        assert "rc label" in browser.see("document.querySelector('.problem').textContent")
+        assert "rc label" in browser.evaluate("document.querySelector('.problem').textContent")
