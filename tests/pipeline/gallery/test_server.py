@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from pipeline.gallery import server
@@ -100,6 +101,17 @@ def test_a_search_uses_the_features_of_the_shown_labels(client: TestClient, root
     assert [len(values) for values in scores.values()] == [1, 1]
     first, second = scores.values()
     assert first != second
+
+
+def test_a_picture_that_the_visitor_left_is_not_made(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def disconnected(_: Any) -> bool:
+        return True
+
+    monkeypatch.setattr(Request, "is_disconnected", disconnected)
+    with TestClient(make_app(root, [HOST]), base_url=f"http://{HOST}") as client:
+        assert client.get("/picture/thumb?id=no such image").status_code == 204
 
 
 def test_concepts_and_synonyms_are_computed_once(

@@ -51,6 +51,26 @@ def test_a_vector_without_direction_has_cosine_zero() -> None:
     assert synonyms.nearest_pairs(with_nan, 1)[0][:2] == (0, 1)
 
 
+def test_a_store_without_concepts_has_no_pairs(tmp_path: Path) -> None:
+    pool = ConnectionPool(tmp_path / "store")
+    assert synonyms.near_synonyms(pool, "") == {"pairs": [], "concepts": 0, "compared": 0}
+
+
+def test_pairs_have_the_names_of_the_concepts(toy_pool: ConnectionPool) -> None:
+    result = synonyms.near_synonyms(toy_pool, "")  # orthogonal embeddings
+    rows = toy_pool.query("SELECT concept FROM concept_embeddings ORDER BY concept_id")
+    names = [row["concept"] for row in rows]
+    assert [(pair["concept"], pair["near"]) for pair in result["pairs"]] == list(
+        combinations(names, 2)
+    )
+    assert {pair["cosine"] for pair in result["pairs"]} == {0}
+
+
+def test_rows_without_direction_become_zero() -> None:
+    rows = synonyms.unit_rows(np.array([[3.0, 4.0], [0.0, 0.0], [np.nan, 2.0]]))
+    np.testing.assert_allclose(rows, [[0.6, 0.8], [0, 0], [0, 1]], rtol=1e-6)
+
+
 def test_only_the_first_concepts_of_a_large_pool_are_compared(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -99,6 +99,15 @@ def test_without_the_model_only_a_region_can_be_a_query(root: Path, photos: Phot
     assert query_vectors.region_query(corpus, "0/2:0").vector.tolist() == [0, 0, 1]
 
 
+def test_a_model_without_its_files_cannot_embed_a_query(
+    photo_corpus: FeatureCorpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(photo_corpus.features), "attachments", lambda *_: [])
+    address = photo_corpus.model().address
+    with pytest.raises(ArtifactError, match=f"{address} has no model.json and weights.safetensors"):
+        query_vectors.text_query(photo_corpus, "cup")
+
+
 @pytest.mark.parametrize("name", ["odd:name.png", "plain.png", "turned.jpg"])
 def test_the_nearest_image_of_a_photograph_is_itself(
     photo_corpus: FeatureCorpus, photos: Photographs, name: str

@@ -17,7 +17,8 @@ from pipeline.searching import (
     save_group_sheet,
     save_hit_sheet,
 )
-from schemas.errors import RCError, SourceError
+from pipeline.searching.result_sheets import check_sheet_path
+from schemas.errors import OptionError, RCError, SourceError
 from stages.pixels import decode
 from tests.pipeline.helpers import make_all
 from tests.pipeline.searching.planted import groups, plant
@@ -219,3 +220,44 @@ def test_saving_groups_returns_how_many_are_shown_of_how_many(root: Path, tmp_pa
     corpus = plant(root, np.repeat(np.eye(10), 2, axis=0))
     duplicates = find_duplicates(corpus, DuplicateCriteria(regions=True, same_image=True))
     assert save_group_sheet(corpus, duplicates, tmp_path / "s.png") == (8, 10)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("sheet.jpg", "--sheet is written to a .png file, got 'sheet.jpg'"),
+        ("folder.png", "--sheet {root}/folder.png is not a file; give another name"),
+        ("file/a.png", "--sheet {root}/file/a.png cannot be made: {root}/file is not a folder"),
+    ],
+)
+def test_an_impossible_path_is_refused_before_the_search(
+    tmp_path: Path, name: str, sentence: str
+) -> None:
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OptionError) as refusal:
+        check_sheet_path(tmp_path / name)
+    assert str(refusal.value) == sentence.format(root=tmp_path)
+
+
+def test_a_path_in_new_folders_and_an_existing_png_are_allowed(tmp_path: Path) -> None:
+    (tmp_path / "old.png").write_text("")
+    for path in (tmp_path / "new" / "folder" / "SHEET.PNG", tmp_path / "old.png"):
+        check_sheet_path(path)
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_context_of_a_box_at_the_border_is_filled_with_grey() -> None:
+    pixels = np.full((100, 200, 3), 7, np.uint8)
+    row = {"x0": 0, "y0": 0, "x1": 20, "y1": 10, "region": 0}
+    crop, (mark,) = result_sheets._crop_with_mark(pixels, row)
+    assert crop.shape == (SIDE, SIDE, 3)
+    half = 20 * (0.5 + 0.35)  # of the square around the box, in pixels of the image
+    scale = SIDE / (2 * half)
+    left, top = 10 - half, 5 - half
+    expected = [(0 - left) * scale, (0 - top) * scale, (20 - left) * scale, (10 - top) * scale]
+    assert mark.box == pytest.approx(expected)
+    x0, y0 = (round(edge) for edge in mark.box[:2])
+    assert (crop[:y0] == 0xE8).all()
+    assert (crop[:, :x0] == 0xE8).all()
+    assert (crop[y0:, x0:] == 7).all()

@@ -15,6 +15,8 @@ from pipeline.gallery.folder.neighbours import RegionNeighbours
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pipeline.store.artifact import Artifact
+
 
 def test_only_regions_of_shown_images_are_hits(root: Path) -> None:
     with sql.connect(root) as connection:
@@ -49,6 +51,22 @@ def test_only_regions_of_shown_images_are_hits(root: Path) -> None:
         assert cosines == pytest.approx(best[: len(cosines)], abs=1e-5)
     assert neighbours_of.of_region("scenes/000002", 0) is None
     assert neighbours_of.of_concept("no such thing") == []
+
+
+def test_only_the_regions_of_highest_probability_are_compared(
+    toys: dict[str, Artifact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neighbours, "REGIONS", 5)
+    with sql.connect(toys["images"].root) as connection:
+        connection.execute("CREATE TEMP VIEW _shown AS SELECT image_id FROM images")
+        compared = RegionNeighbours(connection, "_shown")
+        keys = connection.execute(
+            "SELECT image_id, region FROM pseudo_labels WHERE kept "
+            "ORDER BY probability DESC, image_id, region"
+        ).fetchall()
+    assert len(compared) == 5
+    assert all(len(compared.of_region(*key) or []) == 4 for key in keys[:5])
+    assert all(compared.of_region(*key) is None for key in keys[5:])
 
 
 def test_the_block_size_changes_nothing_and_ties_are_ordered_by_row(
