@@ -67,9 +67,8 @@ def test_the_recall_of_an_inverted_file_equals_that_of_a_loop(
         true = np.sort(everything @ query)[-10]
         scores = hits["score"].to_numpy()[hits["query"].to_numpy() == number]
         right += int((scores >= true - 1e-4).sum())
-    assert result.recall == pytest.approx(
-        right / 300, abs=0.004
-    )  # one hit may lie at the tolerance
+    one_hit = 1 / 300  # one may lie exactly at the tolerance
+    assert result.recall == pytest.approx(right / 300, abs=1.2 * one_hit)
     assert 0.05 < result.recall < 1
 
 
