@@ -11,8 +11,8 @@ import pytest
 from schemas.errors import OptionError, SourceError
 from schemas.proposals import PROPOSALS
 from stages.pixels import load_image
-from stages.proposals.batches import logit, probability
-from stages.proposals.recall import shares
+from stages.proposals.proposal_batch import logit, probability
+from stages.proposals.recall import recall_and_ar100
 from stages.proposals.region_dump import DumpReader, DumpWriter
 from stages.proposals.selection import Selection
 from stages.propose import Propose
@@ -265,7 +265,7 @@ def test_recall_is_of_the_proposals_against_what_people_drew(tmp_path: Path) -> 
     run(where, from_file=path)
     note = where.notes["recall"]
     assert note == {"objects": 12, "hits_50": 10, "ar100_hits": [10] * 10}
-    assert shares(note) == (pytest.approx(10 / 12), pytest.approx(10 / 12))
+    assert recall_and_ar100(note) == (pytest.approx(10 / 12), pytest.approx(10 / 12))
 
 
 @pytest.mark.parametrize(
@@ -353,7 +353,7 @@ def test_a_real_localizer_recalls_what_it_is_known_to(tmp_path: Path) -> None:
     )
     assert where.notes["ids_matched"] == len(images)
     assert sum(batch.num_rows for batch in batches) > 32_000
-    recall, average = shares(where.notes["recall"])
+    recall, average = recall_and_ar100(where.notes["recall"])
     assert recall == pytest.approx(0.72, abs=0.01)
     assert average == pytest.approx(0.44, abs=0.01)
 

@@ -12,7 +12,7 @@ from schemas.errors import OptionError, SourceError, StageError
 from schemas.rpns import RPNS
 from stages.models.rpn import load_rpn
 from stages.pixels import load_image
-from stages.proposals.recall import RecallCounts, shares
+from stages.proposals.recall import RecallCounts, recall_and_ar100
 from stages.proposals.selection import Selection
 from stages.train_rpn import TrainRpn
 from tests.stages import squares
@@ -60,7 +60,7 @@ def recall(part: InMemory, images: range) -> float:
         kept, _ = Selection(nms=0.5, top_k=10)(boxes, logits, (60, 48))
         truth = [[o[side] for side in ("x0", "y0", "x1", "y1")] for o in row["objects"]]
         counts.add(kept, np.float32(truth))
-    return shares(counts.note())[0]
+    return recall_and_ar100(counts.to_json())[0]
 
 
 def test_a_network_learns_where_things_are(tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from stages.proposals.box_sources import (
-    LINES,
-    AtRandom,
-    FromLocalizer,
-    OnGrid,
+    GRID_STEP,
+    GridBoxSource,
+    LocalizerBoxSource,
+    RandomBoxSource,
     grid_boxes,
     random_boxes,
 )
@@ -31,7 +31,7 @@ def test_random_boxes_lie_in_the_image_on_the_lines(width: int, height: int) -> 
         assert (boxes[:, near] < boxes[:, far]).all()
         for edge in (near, far):
             values = boxes[:, edge]
-            assert ((values % LINES == 0) | (values == side)).all()
+            assert ((values % GRID_STEP == 0) | (values == side)).all()
             assert ((values >= 0) & (values <= side)).all()
 
 
@@ -46,7 +46,7 @@ def test_random_boxes_follow_from_seed_and_image_alone() -> None:
     row: dict[str, Any] = {"image_id": "a/1", "width": 300, "height": 200}
 
     def drawn(seed: int, **changes: Any) -> Any:
-        found = AtRandom(9, seed).boxes({**row, **changes}, None)
+        found = RandomBoxSource(9, seed).boxes({**row, **changes}, None)
         assert found is not None
         assert (found[1] == 1).all()
         return found[0].tolist()
@@ -68,7 +68,7 @@ def test_each_division_covers_the_image_once() -> None:
         areas = (cells[:, 2] - cells[:, 0]) * (cells[:, 3] - cells[:, 1])
         np.testing.assert_allclose(areas, 35 / n**2, rtol=1e-6)
         assert cells[-1, 2:].tolist() == [7, 5]
-    found = OnGrid(14).boxes({"image_id": "a", "width": 7, "height": 5}, None)
+    found = GridBoxSource(14).boxes({"image_id": "a", "width": 7, "height": 5}, None)
     assert found is not None
     np.testing.assert_array_equal(found[0], boxes)
 
@@ -77,7 +77,7 @@ def test_boxes_of_one_name_are_not_given_to_two_images(tmp_path: Path) -> None:
     path = tmp_path / "boxes.json"
     records = [{"image_id": n, "bbox": [0, 0, 1, 1], "score": 1} for n in (7, 8)]
     path.write_text(json.dumps(records))
-    source = FromLocalizer(open_localizer(path))
+    source = LocalizerBoxSource(open_localizer(path))
     assert source.boxes({"image_id": "train/007"}, None) is not None
     with pytest.raises(Refusal, match=r"ambiguous-id: .* given to train/007"):
         source.boxes({"image_id": "val/007"}, None)

@@ -119,7 +119,7 @@ def test_json_read_in_small_pieces_is_the_same(
     ]
     path = tmp_path / "boxes.json"
     path.write_text(json.dumps(records, indent=2))
-    monkeypatch.setattr(boxes_json, "_PIECE", 200)
+    monkeypatch.setattr(boxes_json, "_CHUNK", 200)
     monkeypatch.setattr("stages.proposals.box_arrays._BLOCK", 7)
     localizer = open_localizer(path)
     for i in range(20):

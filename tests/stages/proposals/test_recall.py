@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from stages.geometry import pairwise_iou
-from stages.proposals.recall import AT, THRESHOLDS, RecallCounts, covered_ious, shares
+from stages.proposals.recall import (
+    AR_PROPOSALS,
+    IOU_THRESHOLDS,
+    RecallCounts,
+    matched_ious,
+    recall_and_ar100,
+)
 
 A, B, FAR = [0, 0, 10, 10], [20, 0, 30, 10], [80, 80, 90, 90]
 
@@ -18,35 +24,35 @@ def f(*boxes: list[int]) -> Any:
 
 
 def test_a_box_covers_one_object_only() -> None:
-    np.testing.assert_array_equal(covered_ious(f(A), f(A, A)), [1, 0])
+    np.testing.assert_array_equal(matched_ious(f(A), f(A, A)), [1, 0])
 
 
 def test_the_best_pair_is_matched_first() -> None:
     nearly = [0, 0, 10, 9]
-    np.testing.assert_allclose(covered_ious(f(nearly, A), f(A, nearly)), [1, 1])
+    np.testing.assert_allclose(matched_ious(f(nearly, A), f(A, nearly)), [1, 1])
 
 
 @pytest.mark.parametrize(("proposals", "objects"), [((), ()), ((A,), ()), ((), (A,))])
 def test_nothing_covers_nothing(proposals: Any, objects: Any) -> None:
-    assert covered_ious(f(*proposals), f(*objects)).tolist() == [0.0] * len(objects)
+    assert matched_ious(f(*proposals), f(*objects)).tolist() == [0.0] * len(objects)
 
 
 def test_only_the_first_hundred_count_for_ar100() -> None:
     counts = RecallCounts()
-    counts.add(f(*[FAR] * AT, A), f(A, B))
-    assert counts.note() == {"objects": 2, "hits_50": 1, "ar100_hits": [0] * 10}
+    counts.add(f(*[FAR] * AR_PROPOSALS, A), f(A, B))
+    assert counts.to_json() == {"objects": 2, "hits_50": 1, "ar100_hits": [0] * 10}
 
 
 def test_counts_of_images_add_up() -> None:
     counts = RecallCounts()
     counts.add(f([0, 0, 10, 8]), f(A))
     counts.add(f(B), f(B))
-    assert counts.note()["ar100_hits"] == [2] * 7 + [1] * 3  # 0.8 counts at 0.8, in float64
-    assert shares(counts.note()) == (1.0, pytest.approx(0.85))
+    assert counts.to_json()["ar100_hits"] == [2] * 7 + [1] * 3  # 0.8 counts at 0.8, in float64
+    assert recall_and_ar100(counts.to_json()) == (1.0, pytest.approx(0.85))
 
 
 def test_without_objects_there_is_no_recall() -> None:
-    assert all(math.isnan(share) for share in shares(RecallCounts().note()))
+    assert all(math.isnan(share) for share in recall_and_ar100(RecallCounts().to_json()))
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -57,11 +63,11 @@ def test_matching_takes_the_best_pair_left_as_a_plain_loop_does(seed: int) -> No
     proposals, objects = boxes[:7], boxes[7:]
     iou = pairwise_iou(objects.astype(float), proposals.astype(float))
     expected = np.zeros(len(objects))
-    while (iou >= THRESHOLDS[0]).any():
+    while (iou >= IOU_THRESHOLDS[0]).any():
         g, r = np.unravel_index(iou.argmax(), iou.shape)
         expected[g] = iou[g, r]
         iou[g, :] = iou[:, r] = 0
-    np.testing.assert_array_equal(covered_ious(proposals, objects), expected)
+    np.testing.assert_array_equal(matched_ious(proposals, objects), expected)
 
 
 def test_greedy_hits_are_never_more_than_the_best_assignment_has() -> None:
@@ -72,5 +78,5 @@ def test_greedy_hits_are_never_more_than_the_best_assignment_has() -> None:
         proposals = objects + rng.integers(-2, 3, (3, 4))
         iou = pairwise_iou(objects.astype(float), proposals.astype(float))
         best = max(sum(iou[g, r] >= 0.5 for g, r in enumerate(p)) for p in permutations(range(3)))
-        greedy = int((covered_ious(proposals, objects) >= 0.5).sum())
+        greedy = int((matched_ious(proposals, objects) >= 0.5).sum())
         assert best / 2 <= greedy <= best

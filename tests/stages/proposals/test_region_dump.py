@@ -93,7 +93,7 @@ def test_a_plain_file_from_elsewhere_is_read_as_scores(tmp_path: Path) -> None:
         ({"boxes": h5py.Empty("f")}, "'boxes' has shape"),
         ({"boxes": np.zeros((2, 4), "S3")}, "'boxes' has shape"),
         ({"objectness": np.zeros(3)}, "do not fit objectness"),
-        ({"offsets": np.int64([0, 3, 2])}, "'offsets' must rise from 0 to the 2 boxes"),
+        ({"offsets": np.int64([0, 3, 2])}, "'offsets' must rise from 0 to the number of boxes, 2"),
         ({"offsets": np.int64([0, -5, 2])}, "must rise"),
         ({"offsets": np.int64([0, 1, 9])}, "must rise"),
         ({"offsets": np.int64([1, 1, 2])}, "must rise"),
