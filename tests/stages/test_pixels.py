@@ -11,7 +11,16 @@ import pytest
 from PIL import Image, ImageOps
 
 from schemas.errors import SourceError
-from stages.pixels import Limits, Probe, Refusal, decode, load_image, probe, read_content, upright
+from stages.pixels import (
+    ImageHeader,
+    Limits,
+    Refusal,
+    decode,
+    load_image,
+    probe,
+    read_content,
+    upright,
+)
 from tests.stages.sources.samples import encoded, ingest, saved, write_images
 
 
@@ -41,7 +50,7 @@ def test_orientation_is_applied_once_as_pillow_does(orientation: int, kind: str)
     expected = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(content))).convert("RGB"))
     found = probe(content, Limits())
     pixels = decode(content, found.orientation)
-    assert found == Probe(kind, expected.shape[1], expected.shape[0], orientation)
+    assert found == ImageHeader(kind, expected.shape[1], expected.shape[0], orientation)
     np.testing.assert_array_equal(pixels, expected)
     assert pixels.flags.c_contiguous
 

@@ -204,9 +204,9 @@ def test_json_without_a_folder_says_what_is_missing(tmp_path: Path) -> None:
 def test_masks_are_not_held(tmp_path: Path) -> None:
     drawn = [box(0, 1, 1, 2, 2, segmentation=[[1.0] * 8])]
     root = write_coco(tmp_path / "c", instances=drawn)
-    from stages.sources.coco import _load
+    from stages.sources.coco import _load_json
 
-    (found,) = _load(str(root / "annotations/instances_val.json"))["annotations"]
+    (found,) = _load_json(str(root / "annotations/instances_val.json"))["annotations"]
     assert "segmentation" not in found
     assert found["bbox"] == [1, 1, 2, 2]
 

@@ -9,8 +9,8 @@ import pytest
 
 from schemas.errors import SourceError
 from stages.sources import files
-from stages.sources.files import expand, file_digest, labels
-from stages.sources.record import Repeats, SourceOptions, cut
+from stages.sources.files import expand, file_digest, unique_names
+from stages.sources.record import DuplicateKeys, SourceOptions, consecutive_ranges
 from stages.sources.source_kind import open_source
 from tests.stages.sources.samples import encoded, ids, ingest, write_images, write_tar
 
@@ -29,7 +29,7 @@ def test_no_source_says_what_is_accepted() -> None:
 
 def test_an_unknown_source_says_what_is_accepted(tmp_path: Path) -> None:
     (tmp_path / "a.docx").write_bytes(b"x")
-    with pytest.raises(SourceError, match=r"a\.docx is no source; rc ingest takes WebDataset"):
+    with pytest.raises(SourceError, match=r"a\.docx is not a source; rc ingest reads WebDataset"):
         opened(tmp_path / "a.docx")
 
 
@@ -98,16 +98,16 @@ def test_a_small_file_is_hashed_whole_and_a_large_one_at_both_ends(
     assert file_digest(str(path)) != large
 
 
-def test_labels_take_no_more_folders_than_needed() -> None:
-    assert labels(["/x/00.tar", "/x/01.tar"]) == ["00", "01"]
-    assert labels(["/p/a/0.tar", "/q/a/0.tar"]) == ["p/a/0", "q/a/0"]
+def test_unique_names_take_no_more_folders_than_needed() -> None:
+    assert unique_names(["/x/00.tar", "/x/01.tar"]) == ["00", "01"]
+    assert unique_names(["/p/a/0.tar", "/q/a/0.tar"]) == ["p/a/0", "q/a/0"]
 
 
 def test_ranges_cover_everything_once_and_keep_their_limits() -> None:
     random = np.random.default_rng()
     for _ in range(50):
         sizes = random.integers(0, 20, random.integers(0, 30)).tolist()
-        ranges = cut(sizes, part_bytes=25, part_images=4)
+        ranges = consecutive_ranges(sizes, part_bytes=25, part_images=4)
         assert [n for first, last in ranges for n in range(first, last)] == list(range(len(sizes)))
         for first, last in ranges:
             assert last - first <= 4
@@ -116,10 +116,10 @@ def test_ranges_cover_everything_once_and_keep_their_limits() -> None:
 
 def test_repeats_are_those_a_plain_set_finds() -> None:
     keys = [str(n) for n in np.random.default_rng().integers(0, 40, 100)]
-    repeats, seen, expected = Repeats(), set[str](), set[int]()
+    repeats, seen, expected = DuplicateKeys(), set[str](), set[int]()
     for position, key in enumerate(keys):
         repeats.add(key)
         expected |= {position} if key in seen else set()
         seen.add(key)
     assert repeats.positions() == expected
-    assert Repeats().positions() == frozenset()
+    assert DuplicateKeys().positions() == frozenset()
