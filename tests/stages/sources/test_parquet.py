@@ -41,7 +41,7 @@ def test_a_plain_column_of_bytes_is_an_image(tmp_path: Path, name: str) -> None:
     assert rows[0]["captions"] == ["a", "b"]
 
 
-def test_a_row_leads_back_to_its_bytes_in_any_order(tmp_path: Path) -> None:
+def test_the_bytes_of_rows_can_be_read_again_in_any_order(tmp_path: Path) -> None:
     rows, _ = ingest(tmp_path / "s", write_parquet(tmp_path / "a.parquet", structs(7)))
     for n in (6, 0, 3, 1, 5):
         assert read_content(rows[n]) == encoded(n)
@@ -54,9 +54,9 @@ def test_parts_end_at_row_groups(tmp_path: Path) -> None:
     from stages.sources.record import SourceOptions
 
     source = ParquetSource((str(path),), SourceOptions(part_images=4))
-    assert [(piece.first, piece.last) for piece in source.slices()] == [(0, 4), (4, 7)]
+    assert [(part.first, part.last) for part in source.slices()] == [(0, 4), (4, 7)]
     source = ParquetSource((str(path),), SourceOptions(part_bytes=1))
-    assert [source.count(piece) for piece in source.slices()] == [2, 2, 2, 1]
+    assert [source.count(part) for part in source.slices()] == [2, 2, 2, 1]
     rows, _ = ingest(tmp_path / "s", path, part_images=4)
     assert ids(rows) == [f"a/{n:09d}" for n in range(7)]
 
@@ -76,7 +76,7 @@ def test_a_row_without_bytes_is_reported(tmp_path: Path) -> None:
     assert reasons(refused) == [("a/000000000", "missing-image")]
 
 
-def test_damaged_pages_lose_their_rows_and_no_others(tmp_path: Path) -> None:
+def test_damaged_pages_lose_only_their_own_rows(tmp_path: Path) -> None:
     path = write_parquet(tmp_path / "a.parquet", structs(4), group=2)
     second = pq.ParquetFile(path).metadata.row_group(1).column(0)
     content = bytearray(path.read_bytes())
@@ -87,7 +87,7 @@ def test_damaged_pages_lose_their_rows_and_no_others(tmp_path: Path) -> None:
     assert refused
 
 
-def test_a_file_that_changed_is_noticed(tmp_path: Path) -> None:
+def test_a_changed_file_is_noticed(tmp_path: Path) -> None:
     path = write_parquet(tmp_path / "a.parquet", structs(3))
     rows, _ = ingest(tmp_path / "s", path)
     write_parquet(path, structs(2))
@@ -98,7 +98,7 @@ def test_a_file_that_changed_is_noticed(tmp_path: Path) -> None:
         read_content(rows[1])
 
 
-def test_what_is_no_parquet_is_one_sentence(tmp_path: Path) -> None:
+def test_a_file_that_is_not_parquet_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_bytes(b"PAR1 not really")
     with pytest.raises(SourceError, match=r"cannot read .*a\.parquet as Parquet"):
         ingest(tmp_path / "s", tmp_path / "a.parquet")
