@@ -167,10 +167,8 @@ def pair_splits(paths: Sequence[str], names: Sequence[str]) -> tuple[Split, ...]
     by_folder: dict[str, list[str]] = {}
     for path in jsons:
         by_folder.setdefault(_folder_of(path, folders), []).append(path)
-    splits = [
-        Split(Path(folder).name, tuple(sorted(files)), folder)
-        for folder, files in sorted(by_folder.items())
-    ]
+    pairs = sorted(by_folder.items())
+    splits = [Split(Path(folder).name, tuple(sorted(files)), folder) for folder, files in pairs]
     return _select_splits(tuple(splits), names)
 
 
