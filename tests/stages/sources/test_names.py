@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from schemas.errors import SourceError
-from stages.sources.names import read_names
+from stages.sources.names import read_names, without_count
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,3 +36,18 @@ def test_an_unusable_list_is_refused_with_its_fault(
 def test_a_missing_list_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="cannot be read"):
         read_names(tmp_path / "gone.txt")
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("dog,7", "dog"),
+        (" dog , 7 ", "dog"),
+        ("dog,", "dog,"),
+        (",7", ",7"),
+        ("a,b,7", "a,b"),
+        ("dog,-7", "dog,-7"),
+    ],
+)
+def test_only_a_whole_number_after_the_last_comma_is_a_count(line: str, name: str) -> None:
+    assert without_count(line) == name

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from schemas.errors import SourceError
 from stages.pixels import load_image, read_content
+from stages.sources.parquet import ParquetSource, image_column, read_row
+from stages.sources.record import SourceOptions
 from tests.stages.sources.samples import encoded, ids, ingest, reasons
 
 if TYPE_CHECKING:
@@ -50,9 +53,6 @@ def test_the_bytes_of_rows_can_be_read_again_in_any_order(tmp_path: Path) -> Non
 
 def test_parts_end_at_row_groups(tmp_path: Path) -> None:
     path = write_parquet(tmp_path / "a.parquet", structs(7), group=2)
-    from stages.sources.parquet import ParquetSource
-    from stages.sources.record import SourceOptions
-
     source = ParquetSource((str(path),), SourceOptions(part_images=4))
     assert [(part.first, part.last) for part in source.slices()] == [(0, 4), (4, 7)]
     source = ParquetSource((str(path),), SourceOptions(part_bytes=1))
@@ -102,3 +102,56 @@ def test_a_file_that_is_not_parquet_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_bytes(b"PAR1 not really")
     with pytest.raises(SourceError, match=r"cannot read .*a\.parquet as Parquet"):
         ingest(tmp_path / "s", tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_image"),
+    [
+        (pa.binary(), True),
+        (pa.large_binary(), True),
+        (pa.struct([("path", pa.string()), ("bytes", pa.binary())]), True),
+        (pa.struct([("bytes", pa.string())]), False),
+        (pa.struct([("path", pa.string())]), False),
+        (pa.string(), False),
+        (pa.list_(pa.uint8()), False),
+    ],
+)
+def test_an_image_column_holds_bytes_or_a_struct_with_bytes(kind: Any, is_image: bool) -> None:
+    schema = pa.schema([("Image", kind), ("url", pa.string())])
+    assert image_column(schema) == ("Image" if is_image else None)
+    assert image_column(schema.remove(0)) is None
+
+
+def test_row_groups_are_joined_up_to_the_limits_as_in_a_plain_loop(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    groups = rng.integers(1, 6, 12).tolist()
+    with pq.ParquetWriter(tmp_path / "a.parquet", pa.schema([("image", pa.binary())])) as writer:
+        for size in groups:
+            writer.write_table(pa.table({"image": [b"x"] * size}))
+    expected, start, row = [], 0, 0
+    for size in groups:
+        if row + size - start > 7 and row > start:
+            expected.append((start, row))
+            start = row
+        row += size
+    expected.append((start, row))
+    source = ParquetSource((str(tmp_path / "a.parquet"),), SourceOptions(part_images=7))
+    assert [(part.first, part.last) for part in source.slices()] == expected
+    assert source.total() == sum(groups)
+
+
+def test_a_row_that_lost_its_image_is_an_error(tmp_path: Path) -> None:
+    table = pa.table({"image": pa.array([encoded(0), None], pa.binary())})
+    pq.write_table(table, tmp_path / "a.parquet")
+    assert read_row(str(tmp_path / "a.parquet"), 0) == encoded(0)
+    with pytest.raises(SourceError, match=r"row 1 of .* has no image: it changed since"):
+        read_row(str(tmp_path / "a.parquet"), 1)
+    with pytest.raises(SourceError, match="has no row -1"):
+        read_row(str(tmp_path / "a.parquet"), -1)
+
+
+def test_a_bad_caption_is_refused_and_the_image_stays(tmp_path: Path) -> None:
+    table = [{"image": encoded(0), "text": 7}]
+    rows, refused = ingest(tmp_path / "s", write_parquet(tmp_path / "a.parquet", table))
+    assert [row["captions"] for row in rows] == [[]]
+    assert reasons(refused) == [("a/000000000", "bad-caption")]

@@ -8,6 +8,7 @@ import pytest
 
 from schemas.errors import SourceError
 from stages.pixels import read_content
+from stages.sources.tsv import is_image_tsv, pair_captions, read_row
 from tests.stages.sources.samples import encoded, ids, ingest, reasons
 
 if TYPE_CHECKING:
@@ -137,3 +138,54 @@ def test_caption_files_without_an_image_file_are_named(tmp_path: Path) -> None:
         (tmp_path / name).write_text(lines(("k", "text")))
     with pytest.raises(SourceError, match=r"no TSV of images belongs to .*lost1"):
         ingest(tmp_path / "s", path, tmp_path / "lost1.tsv", tmp_path / "lost2.tsv")
+
+
+def test_a_caption_file_that_ends_early_is_reported_for_each_row(tmp_path: Path) -> None:
+    path = write_pair(tmp_path)
+    (tmp_path / "cc_captions.tsv").write_text(lines(("k0", "zero")))
+    rows, refused = ingest(tmp_path / "s", path)
+    assert [row["captions"] for row in rows] == [["zero"], [], []]
+    assert [detail for _, _, detail in refused] == [
+        "the caption TSV ends before row 1",
+        "the caption TSV ends before row 2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (b"k\t/9j/4AAQ", True),
+        (b"k\tiVBORw0KGgo", True),
+        (b"k\tUklGRgAA", True),
+        (b"k\ta dog\nk\t/9j/4AAQ", False),
+        (b"/9j/4AAQ", False),
+        (b"", False),
+        (b"k" * 4096 + b"\t/9j/4AAQ", True),
+    ],
+)
+def test_an_image_tsv_is_recognised_by_its_first_row(
+    tmp_path: Path, row: bytes, expected: bool
+) -> None:
+    (tmp_path / "a.tsv").write_bytes(row)
+    assert is_image_tsv(str(tmp_path / "a.tsv")) == expected
+
+
+def test_caption_files_are_paired_by_number_or_by_name(tmp_path: Path) -> None:
+    for name in ("a.tsv", "b.tsv"):
+        (tmp_path / name).write_text(lines(("k", picture(0))))
+    for name in ("x.tsv", "y.tsv", "b_texts.tsv"):
+        (tmp_path / name).write_text(lines(("k", "a dog")))
+    a, b, x, y, b_texts = (
+        str(tmp_path / f"{name}.tsv") for name in ("a", "b", "x", "y", "b_texts")
+    )
+    assert pair_captions([x, a, b, y]) == ((a, x), (b, y))
+    assert pair_captions([b_texts, a, b]) == ((a, None), (b, b_texts))
+    assert pair_captions([a, b]) == ((a, None), (b, b_texts))
+
+
+def test_a_row_that_is_not_base64_any_more_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_text("k\t####\nk\n")
+    with pytest.raises(SourceError, match=r"since it was ingested \(the row is not base64"):
+        read_row(str(tmp_path / "a.tsv"), 0)
+    with pytest.raises(SourceError, match="the row has no second column"):
+        read_row(str(tmp_path / "a.tsv"), 7)
