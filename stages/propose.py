@@ -121,9 +121,9 @@ class Propose(Stage):
             dump = None
             if not self.select_only:
                 dump = files.enter_context(DumpWriter(part.attach("h5"), source.kind))
-            place = device.resolve(self.device if source.looks else "cpu")
+            where = device.resolve(self.device if source.looks else "cpu")
             select = self._selection(source.kind)
-            batch = ProposalBatch(source.kind, select, dump, place, self.nms_within)
+            batch = ProposalBatch(source.kind, select, dump, where, self.nms_within)
             for image in boxed_images(part, source):
                 batch.add(image)
                 if len(batch) >= _ROWS:
@@ -134,13 +134,13 @@ class Propose(Stage):
 
     def _asked(self) -> list[str]:
         """Flags of the sources other than a network that were asked for."""
-        asked = {
+        flags = {
             "--from": self.from_file is not None,
             "--random": self.random,
             "--grid": self.grid,
             "--select-only": self.select_only,
         }
-        return [flag for flag, given in asked.items() if given]
+        return [flag for flag, chosen in flags.items() if chosen]
 
     def _source(self, part: Part, files: ExitStack) -> BoxSource:
         from stages.proposals import box_sources
