@@ -2,8 +2,8 @@
 
 With ground-truth boxes: is the true category the most probable one (top-1, top-5)? And, taking
 every category a box may be as a detection, average precision. With proposals: AP and AR as COCO
-defines them, or with `--annotations` as LVIS does. The note `protocol` of the manifest holds what was
-measured, and how; detections.parquet, beside the rows, holds what was predicted for each box.
+defines them, or with `--annotations` as LVIS does. The note `protocol` of the manifest holds how it
+was measured; detections.parquet, beside the rows, holds what was predicted for each box.
 
 Average precision ranks the detections of all images together, so this is one task over all parts
 and a second worker would have nothing to do; memory holds the objects and detections.
