@@ -21,6 +21,7 @@ import simplejpeg
 from PIL import Image, UnidentifiedImageError
 
 from schemas.errors import SourceError
+from schemas.quarantine import Reason
 from stages.sources import parquet, tsv
 from stages.sources.files import is_remote, open_file, size_of
 from stages.sources.record import Refusal
@@ -81,9 +82,11 @@ def probe(content: bytes, limits: Limits) -> ImageHeader:
         width, height = image.size
         if width * height > limits.max_pixels:
             detail = f"{width} x {height} is more than {limits.max_pixels} pixels"
-            raise Refusal("too-many-pixels", detail)
+            raise Refusal(Reason.TOO_MANY_PIXELS, detail)
         if min(width, height) < limits.min_side:
-            raise Refusal("too-small", f"{width} x {height}; sides of {limits.min_side} at least")
+            raise Refusal(
+                Reason.TOO_SMALL, f"{width} x {height}; sides of {limits.min_side} at least"
+            )
         orientation = _orientation(image)
         name = FORMATS[str(image.format)]
     if orientation >= 5:  # the four that exchange rows and columns
@@ -212,9 +215,11 @@ def _open_image(content: bytes) -> Image.Image:
             warnings.simplefilter("ignore")  # damaged EXIF is harmless
             return Image.open(io.BytesIO(content), formats=["JPEG", "PNG", "WEBP"])
     except UnidentifiedImageError as error:
-        raise Refusal("unreadable", f"no JPEG, PNG or WEBP: {_first_bytes(content)}") from error
+        raise Refusal(
+            Reason.UNREADABLE, f"no JPEG, PNG or WEBP: {_first_bytes(content)}"
+        ) from error
     except _DECODE_ERRORS as error:
-        raise Refusal("unreadable", f"damaged header: {error}") from error
+        raise Refusal(Reason.UNREADABLE, f"damaged header: {error}") from error
 
 
 def _first_bytes(content: bytes) -> str:
@@ -246,14 +251,16 @@ def _decode_jpeg(content: bytes) -> NDArray[np.uint8] | None:
 def _decode_with_pillow(content: bytes) -> NDArray[np.uint8]:
     with _open_image(content) as image:
         if image.width * image.height > MAX_PIXELS:
-            raise Refusal("too-many-pixels", f"more than {MAX_PIXELS} pixels are never decoded")
+            raise Refusal(
+                Reason.TOO_MANY_PIXELS, f"more than {MAX_PIXELS} pixels are never decoded"
+            )
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 image.load()
                 return np.asarray(_to_rgb(image))
         except _DECODE_ERRORS as error:
-            reason = "truncated" if "truncated" in str(error) else "unreadable"
+            reason = Reason.TRUNCATED if "truncated" in str(error) else Reason.UNREADABLE
             raise Refusal(reason, f"{image.format} does not decode: {error}") from error
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from schemas.errors import SourceError
 from schemas.proposals import PROPOSALS
+from schemas.quarantine import Reason
 from stages.prefetching import in_order
 from stages.proposals.object_boxes import object_boxes
 from stages.proposals.recall import RecallCounts
@@ -120,9 +121,9 @@ class ProposalBatch:
 
     def report(self, part: Part) -> None:
         """Note the counts; recall only if there are ground-truth boxes."""
-        part.note("boxes", dict(self._counts))
+        part.count("boxes", dict(self._counts))
         if self._recall.objects:
-            part.note("recall", self._recall.to_json())
+            part.count("recall", self._recall.to_json())
 
     def _clear(self) -> None:
         self._num_rows = 0
@@ -139,7 +140,7 @@ def images_with_boxes(part: Part, source: BoxSource) -> Iterator[ImageBoxes]:
         try:
             return row, objects, source.prepare(row)
         except SourceError as error:
-            return row, objects, Refusal("unreadable", str(error))
+            return row, objects, Refusal(Reason.UNREADABLE, str(error))
 
     threads = _THREADS if source.needs_pixels else 0
     for row, objects, prepared in in_order(_rows_and_objects(part), prepare, threads, _AHEAD):

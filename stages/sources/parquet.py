@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas.errors import SourceError
+from schemas.quarantine import Reason
 from stages.sources.caption_fields import CAPTION_COLUMNS, captions_of, distinct, find_column
 from stages.sources.files import digest_of, file_digest, open_file, size_and_mtime, unique_names
 from stages.sources.record import (
@@ -72,7 +73,7 @@ class ParquetSource:
                     row += 1
         except (pa.ArrowException, OSError) as error:
             detail = f"rows {row} to {part_slice.last - 1} cannot be read: {error}"
-            yield Problem(f"{name}/{row:09d}", "unreadable", detail)
+            yield Problem(f"{name}/{row:09d}", Reason.UNREADABLE, detail)
 
     @cached_property
     def _slices(self) -> list[Slice]:
@@ -145,7 +146,7 @@ class _ParquetLoader:
     def __call__(self) -> bytes:
         content = _image_bytes(self.value)
         if content is None:
-            raise Refusal("missing-image", "the row holds no bytes")
+            raise Refusal(Reason.MISSING_IMAGE, "the row holds no bytes")
         return content
 
 

@@ -15,6 +15,7 @@ from functools import lru_cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
+from schemas.quarantine import Reason
 from stages.sources.caption_fields import captions_in_json, captions_of, distinct
 from stages.sources.files import (
     MAX_BYTES,
@@ -159,7 +160,7 @@ class _TarMembers:
 
     def _add_damage(self, why: str) -> None:
         detail = f"the tar breaks off or is damaged ({why}); what came before is kept"
-        self.problems.append(Problem("", "truncated-tar", detail))
+        self.problems.append(Problem("", Reason.TRUNCATED_TAR, detail))
 
     def _is_accepted(self, info: tarfile.TarInfo) -> bool:
         if not is_safe_name(info.name):
@@ -169,7 +170,7 @@ class _TarMembers:
         else:
             return is_image(info.name) or info.name.lower().endswith((".txt", ".json"))
         printable = info.name.encode(errors="backslashreplace").decode()
-        self.problems.append(Problem(printable, "unsafe-name", f"{why}; it was not read"))
+        self.problems.append(Problem(printable, Reason.UNSAFE_NAME, f"{why}; it was not read"))
         return False
 
     def _offset(self, info: tarfile.TarInfo) -> int | None:
@@ -177,14 +178,16 @@ class _TarMembers:
 
     def _content(self, info: tarfile.TarInfo) -> bytes | Refusal:
         if info.size > MAX_BYTES:
-            return Refusal("too-large", f"{info.size} bytes; at most {MAX_BYTES} are read")
+            return Refusal(Reason.TOO_LARGE, f"{info.size} bytes; at most {MAX_BYTES} are read")
         try:
             self.file.seek(info.offset_data)
             content = self.file.read(info.size)
         except _DAMAGE as error:
-            return Refusal("truncated", f"the tar is damaged here: {error}")
+            return Refusal(Reason.TRUNCATED, f"the tar is damaged here: {error}")
         if len(content) < info.size:
-            return Refusal("truncated", f"the tar ends after {len(content)} of {info.size} bytes")
+            return Refusal(
+                Reason.TRUNCATED, f"the tar ends after {len(content)} of {info.size} bytes"
+            )
         return content
 
 
@@ -228,7 +231,9 @@ def _records_of_key(
             can_be_reread=image.offset is not None,
         )
     if not images:
-        yield Problem(record, "missing-image", "captions without an image directly beside them")
+        yield Problem(
+            record, Reason.MISSING_IMAGE, "captions without an image directly beside them"
+        )
 
 
 def _captions_of_key(
@@ -247,7 +252,7 @@ def _captions_of_key(
             try:
                 captions += reader(member.read())
             except Refusal as refusal:
-                problems.append(Problem(f"{record}.{suffix}", "bad-caption", refusal.detail))
+                problems.append(Problem(f"{record}.{suffix}", Reason.BAD_CAPTION, refusal.detail))
     return distinct(captions), tuple(problems)
 
 
@@ -255,7 +260,7 @@ def _text_captions(payload: bytes) -> list[str]:
     try:
         return captions_of(payload.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise Refusal("bad-caption", f"the caption is not UTF-8: {error.reason}") from error
+        raise Refusal(Reason.BAD_CAPTION, f"the caption is not UTF-8: {error.reason}") from error
 
 
 def _without_dot_slash(name: str) -> str:
