@@ -6,18 +6,17 @@ image. A split without an image folder is left out; it is an error if the user n
 
 from __future__ import annotations
 
-import json
-import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from schemas.errors import SourceError
 from schemas.quarantine import Reason
-from stages.sources.caption_fields import captions_of, distinct
+from stages.sources.caption_fields import distinct
+from stages.sources.coco_annotations import CocoImage, Split, read_images
 from stages.sources.files import digest_of, file_digest, load_image_file
 from stages.sources.record import (
     DEFAULTS,
@@ -25,44 +24,14 @@ from stages.sources.record import (
     Record,
     Refusal,
     Slice,
-    SourceObject,
     SourceOptions,
     consecutive_ranges,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
 _NAME: Final = re.compile(r"(captions|instances)_(.+)\.json")
-_FIELDS: Final = frozenset(("image_id", "category_id", "bbox", "area", "iscrowd", "caption"))
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """One split: its JSON files, and the folder of its images."""
-
-    name: str
-    jsons: tuple[str, ...]
-    folder: str
-
-
-@dataclass(slots=True)
-class _CocoImage:
-    """What all JSON files together contain about one image file."""
-
-    split: Split
-    file_name: str
-    size: int
-    is_duplicate: bool = False
-    captions: list[str] = field(default_factory=list)
-    objects: list[SourceObject] = field(default_factory=list)
-    problems: list[tuple[Reason, str]] = field(default_factory=list)
-
-    @property
-    def image_id(self) -> str:
-        folder, _, file = self.file_name.rpartition("/")
-        stem = file.rpartition(".")[0] or file
-        return "/".join(filter(None, (self.split.name, folder, stem)))
 
 
 @dataclass(frozen=True)
@@ -108,8 +77,8 @@ class CocoSource:
             )
 
     @cached_property
-    def _images(self) -> list[_CocoImage]:
-        images = [image for split in self.splits for image in _images_of(split)]
+    def _images(self) -> list[CocoImage]:
+        images = [image for split in self.splits for image in read_images(split)]
         images.sort(key=lambda image: (image.image_id, image.file_name))
         for previous, image in pairwise(images):
             image.is_duplicate = previous.image_id == image.image_id
@@ -120,7 +89,7 @@ class CocoSource:
 class _CocoLoader:
     """Reads one image file."""
 
-    image: _CocoImage
+    image: CocoImage
 
     def __call__(self) -> bytes:
         if self.image.is_duplicate:
@@ -198,105 +167,3 @@ def _select_splits(splits: tuple[Split, ...], names: Sequence[str]) -> tuple[Spl
         if name not in known:
             raise SourceError(f"no split {name!r} with JSON and images; there are {known}")
     return tuple(split for split in splits if not names or split.name in names)
-
-
-def _images_of(split: Split) -> list[_CocoImage]:
-    images: dict[str, _CocoImage] = {}
-    for path in split.jsons:
-        _add_json(images, split, path)
-    return list(images.values())
-
-
-def _add_json(images: dict[str, _CocoImage], split: Split, path: str) -> None:
-    """Add the content of one JSON file to `images`, whose keys are file names."""
-    content = _load_json(path)
-    by_id: dict[Any, _CocoImage] = {}
-    for entry in content["images"]:
-        name = _file_name(entry, path)
-        if name not in images:
-            images[name] = _CocoImage(split, name, _file_size(Path(split.folder, name)))
-        by_id[entry.get("id")] = images[name]
-    categories = {c.get("id"): str(c.get("name")) for c in content.get("categories", ())}
-    for number, entry in enumerate(content.get("annotations", ())):
-        image = by_id.get(entry.get("image_id"))
-        if image is not None:
-            _add_annotation(image, entry, categories, f"annotation {number} of {Path(path).name}")
-
-
-def _add_annotation(
-    image: _CocoImage, entry: Mapping[str, Any], categories: Mapping[Any, str], where: str
-) -> None:
-    """Add one annotation to its image: a caption, a box, or a problem."""
-    if "bbox" in entry:
-        box = entry["bbox"]
-        if not _is_box(box):
-            image.problems.append((Reason.BAD_BOX, f"{where} is not four finite numbers"))
-        elif entry.get("category_id") not in categories:
-            image.problems.append((Reason.UNKNOWN_CATEGORY, f"{where} has an unlisted category"))
-        else:
-            image.objects.append(_source_object(entry, categories[entry["category_id"]]))
-    if "caption" in entry:
-        try:
-            image.captions += captions_of(entry["caption"])
-        except Refusal as refusal:
-            image.problems.append((refusal.reason, f"{where}: {refusal.detail}"))
-
-
-def _source_object(entry: Mapping[str, Any], category: str) -> SourceObject:
-    x, y, width, height = (float(value) for value in entry["bbox"])
-    area = entry.get("area")
-    has_area = isinstance(area, int | float) and _is_finite(area)
-    return SourceObject(
-        category,
-        (x, y, x + width, y + height),
-        float(area) if has_area and area is not None else None,
-        bool(entry.get("iscrowd", 0)),
-    )
-
-
-def _is_box(box: Any) -> bool:
-    is_list_of_numbers = isinstance(box, list) and all(type(v) in (int, float) for v in box)
-    return is_list_of_numbers and len(box) == 4 and all(map(_is_finite, box))
-
-
-def _is_finite(value: float) -> bool:
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # an integer that float64 cannot hold
-        return False
-
-
-def _load_json(path: str) -> dict[str, Any]:
-    """The JSON without unused fields: masks are dropped while parsing, because they fill memory."""
-    try:
-        content = json.loads(Path(path).read_bytes(), object_hook=_drop_unused_fields)
-    except (OSError, ValueError, RecursionError) as error:
-        raise SourceError(f"cannot read {path} as JSON: {error}") from error
-    has_lists = isinstance(content, dict) and all(
-        isinstance(content.get(key, []), list)
-        and all(isinstance(entry, dict) for entry in content.get(key, []))
-        for key in ("images", "annotations", "categories")
-    )
-    if not has_lists or "images" not in content:
-        raise SourceError(f"{path} is not COCO's JSON: it needs a list of objects named 'images'")
-    return dict(content)
-
-
-def _drop_unused_fields(entry: dict[str, Any]) -> dict[str, Any]:
-    if "image_id" in entry:
-        return {key: value for key, value in entry.items() if key in _FIELDS}
-    return entry
-
-
-def _file_name(entry: Mapping[str, Any], path: str) -> str:
-    name = entry.get("file_name") or str(entry.get("coco_url", "")).rpartition("/")[2]
-    if not isinstance(name, str) or not name:
-        raise SourceError(f"{path} lists an image without file_name")
-    return name
-
-
-def _file_size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except (OSError, ValueError):
-        return -1  # recorded as absent; a file that appears later changes the digest
