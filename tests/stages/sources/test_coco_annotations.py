@@ -109,9 +109,7 @@ def test_an_image_without_a_file_name_is_an_error(tmp_path: Path, name: Any) -> 
 @pytest.mark.parametrize("content", ["[1, 2]", "{}", '{"images": 3}', '{"images": [4]}'])
 def test_a_json_without_a_list_of_images_is_not_coco(tmp_path: Path, content: str) -> None:
     (tmp_path / "x.json").write_text(content)
-    with pytest.raises(
-        SourceError, match=r"x\.json is not COCO's JSON: it needs a list"
-    ):
+    with pytest.raises(SourceError, match=r"x\.json is not COCO's JSON: it needs a list"):
         read_images(Split("val", (str(tmp_path / "x.json"),), str(tmp_path)))
 
 
