@@ -47,7 +47,7 @@ def weights_folder() -> Path:
 
 def draw_world(out: Path, scenes: int, holdout: int, seed: int) -> dict[str, Any]:
     """Draw the scenes to learn from and those held out; what the recipe needs to find them."""
-    from stages.synthetic.write import write_scenes
+    from stages.synthetic.dataset_writers import write_scenes
 
     write_scenes(out / "scenes", "scenes", scenes, seed)
     write_scenes(out / "holdout", "holdout", holdout, seed + _HOLDOUT_OFFSET)

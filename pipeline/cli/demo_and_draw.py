@@ -80,10 +80,10 @@ def draw(
     split: Annotated[str, typer.Option("--split", help="name of the scenes' split")] = "scenes",
 ) -> None:
     """Draw pictures of the demo world: web pictures with captions, or scenes with boxes too."""
-    from stages.synthetic.write import write_scenes, write_web
+    from stages.synthetic.dataset_writers import write_scenes, write_web_images
 
     if kind == "web":
-        write_web(out, count, seed)
+        write_web_images(out, count, seed)
     elif kind == "scenes":
         write_scenes(out, split, count, seed)
     else:

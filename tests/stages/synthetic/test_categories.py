@@ -22,7 +22,7 @@ def test_names_are_plain_lower_case_words() -> None:
             assert re.fullmatch(r"[a-z]+( [a-z]+){0,2}", word)
 
 
-def test_several_names_have_two_words() -> None:
+def test_at_least_five_names_have_two_words() -> None:
     assert sum(" " in c.name for c in CATEGORIES) >= 5
 
 
