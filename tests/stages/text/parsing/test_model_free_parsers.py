@@ -8,18 +8,18 @@ from stages.text.parsing.word_lists import CLOSED_CLASS
 
 
 def lexicon(*names: str, caption: str) -> list[str]:
-    (found,) = load_parser("lexicon", names=names).concepts([caption])
-    return found
+    (concepts,) = load_parser("lexicon", names=names).concepts([caption])
+    return concepts
 
 
 def ngrams(engine: str, caption: str) -> list[str]:
-    (found,) = load_parser(engine).concepts([caption])
-    return found
+    (concepts,) = load_parser(engine).concepts([caption])
+    return concepts
 
 
 def test_a_lexicon_finds_its_names_in_singular_and_plural() -> None:
-    found = lexicon("dog", "Wine Glasses", caption="Dogs beside a wine glass and a dog.")
-    assert found == ["dog", "Wine Glasses", "dog"]
+    concepts = lexicon("dog", "Wine Glasses", caption="Dogs beside a wine glass and a dog.")
+    assert concepts == ["dog", "Wine Glasses", "dog"]
 
 
 def test_a_lexicon_takes_the_longest_name_and_none_inside_it() -> None:
@@ -45,29 +45,29 @@ def test_a_lexicon_without_names_is_refused(names: tuple[str, ...]) -> None:
         load_parser("lexicon", names=names)
 
 
-def test_ngrams_are_all_runs_of_words_that_tell_something() -> None:
+def test_ngrams_are_all_runs_of_words_except_stop_words_alone() -> None:
     assert ngrams("ngram:2", "A dog on the hill") == [
         "a dog", "dog", "dog on", "the hill", "hill",
     ]  # fmt: skip
 
 
-def test_ngrams_are_ten_words_long_at_most_unless_told_otherwise() -> None:
+def test_ngrams_have_at_most_ten_words_by_default() -> None:
     caption = " ".join(f"w{i}" for i in range(15))
     lengths = [len(gram.split()) for gram in ngrams("ngram", caption)]
     assert max(lengths) == 10
     assert len(lengths) == sum(15 - length + 1 for length in range(1, 11))
 
 
-def test_ngrams_of_stop_words_alone_are_dropped() -> None:
+def test_a_caption_of_stop_words_has_no_ngrams() -> None:
     assert {"the", "of", "on"} <= CLOSED_CLASS
     assert ngrams("ngram", "On the of") == []
 
 
-def test_ngrams_of_no_words_are_refused() -> None:
+def test_a_length_of_zero_words_is_refused() -> None:
     with pytest.raises(OptionError, match="at least 1 word, got 0"):
         load_parser("ngram:0")
 
 
-def test_eyeglasses_are_no_glass() -> None:
+def test_eyeglasses_do_not_match_glass_but_wine_glasses_do() -> None:
     assert lexicon("glass", caption="a man with glasses") == []
     assert lexicon("ski", "wine glass", caption="skis and wine glasses") == ["ski", "wine glass"]
