@@ -7,9 +7,13 @@ import pytest
 
 from stages.synthetic.captions import (
     PLACE_TEMPLATES,
+    QUALITIES,
     SCENE_TEMPLATES,
     WEB_TEMPLATES,
     ObjectDescription,
+    _attributes,
+    _list_phrase,
+    _noun_phrase,
     plural,
     scene_captions,
     web_captions,
@@ -123,3 +127,66 @@ def test_articles_agree_with_the_word_that_follows() -> None:
 )  # fmt: skip
 def test_plurals_follow_english_rules_and_exceptions(name: str, expected: str) -> None:
     assert plural(name) == expected
+
+
+def test_a_noun_phrase_counts_its_objects_and_mentions_a_shared_colour_only() -> None:
+    rng = np.random.default_rng(12)
+    car = category_named("car")
+    mixed = [ObjectDescription(car, colour, 0.3) for colour in ("red", "blue")]
+    same = [ObjectDescription(car, "red", 0.3)] * 2
+    mixed_phrases = [_noun_phrase(mixed, rng) for _ in range(200)]
+    same_phrases = [_noun_phrase(same, rng) for _ in range(200)]
+    assert not any(re.search(r"\b(red|blue)\b", phrase) for phrase in mixed_phrases)
+    share = np.mean([" red " in phrase for phrase in same_phrases])
+    assert share == pytest.approx(0.35, abs=0.1)
+    assert all(phrase.startswith(("two ", "some ")) for phrase in mixed_phrases + same_phrases)
+
+
+@pytest.mark.parametrize(("share", "word"), [(0.1, "small"), (0.3, None), (0.6, "big")])
+def test_only_very_large_and_very_small_objects_get_an_attribute_of_size(
+    share: float, word: str | None
+) -> None:
+    rng = np.random.default_rng(13)
+    attributes = [_attributes("car", share, "", rng) for _ in range(500)]
+    sizes = {attribute for words in attributes for attribute in words} - set(QUALITIES)
+    assert sizes == ({word} if word else set())
+
+
+def test_synonyms_replace_a_name_in_about_fifteen_per_cent_of_phrases() -> None:
+    rng = np.random.default_rng(14)
+    objects = [ObjectDescription(category_named("truck"), "", 0.3)]
+    phrases = [_noun_phrase(objects, rng) for _ in range(1000)]
+    assert np.mean(["lorry" in phrase for phrase in phrases]) == pytest.approx(0.15, abs=0.04)
+
+
+def test_a_list_has_commas_and_a_last_and_or_only_commas() -> None:
+    rng = np.random.default_rng(15)
+    objects = [ObjectDescription(category_named(name), "", 0.3) for name in ("cat", "fish", "key")]
+    lists = [_list_phrase(objects, rng) for _ in range(300)]
+    with_and = [text for text in lists if " and " in text]
+    assert len(with_and) / 300 == pytest.approx(0.85, abs=0.06)
+    assert all(text.count(",") == 1 for text in with_and)
+    assert all(text.count(",") == 2 for text in lists if " and " not in text)
+
+
+def test_about_thirty_per_cent_of_scene_captions_mention_the_place() -> None:
+    rng = np.random.default_rng(16)
+    objects = random_objects(rng, 6)
+    captions = [c for _ in range(300) for c in scene_captions(objects, "beach", rng)]
+    assert np.mean(["a beach" in c for c in captions]) == pytest.approx(0.3, abs=0.05)
+
+
+def test_large_objects_are_mentioned_more_often_than_small_ones() -> None:
+    rng = np.random.default_rng(17)
+    large, small = category_named("cat"), category_named("fish")
+    others = [ObjectDescription(category_named(n), "", 0.3) for n in ("key", "hat", "drum")]
+    objects = [ObjectDescription(large, "", 0.9), ObjectDescription(small, "", 0.1), *others]
+    captions = [c for _ in range(300) for c in scene_captions(objects, "sea", rng)]
+    counts = [sum(mentions(c, category) for c in captions) for category in (large, small)]
+    assert counts[0] > 1.2 * counts[1]
+
+
+def test_a_scene_of_one_object_mentions_it() -> None:
+    rng = np.random.default_rng(18)
+    objects = [ObjectDescription(category_named("snail"), "pink", 0.4)]
+    assert all("snail" in caption for caption in scene_captions(objects, "road", rng))

@@ -107,3 +107,43 @@ def test_a_count_of_zero_writes_an_empty_dataset(tmp_path: Path) -> None:
 def test_a_shard_size_of_more_than_four_digits_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="10,000"):
         write_web_images(tmp_path, 1, 0, shard_size=10_001)
+
+
+def test_the_boxes_file_is_the_ground_truth_with_score_one(tmp_path: Path) -> None:
+    write_scenes(tmp_path, "val", count=2, seed=6)
+    boxes = json.loads((tmp_path / "boxes_val.json").read_text())
+    instances = json.loads((tmp_path / "annotations/instances_val.json").read_text())
+    keys = ("image_id", "bbox")
+    assert [[box[key] for key in keys] for box in boxes] == [
+        [row[key] for key in keys] for row in instances["annotations"]
+    ]
+    assert {box["score"] for box in boxes} == {1.0}
+
+
+def test_the_categories_file_lists_base_then_novel_names(tmp_path: Path) -> None:
+    write_scenes(tmp_path, "val", count=0, seed=0)
+    names = (tmp_path / "categories.txt").read_text().splitlines()
+    assert names == [*BASE, *NOVEL]
+    assert sorted(names) == sorted(category.name for category in CATEGORIES)
+
+
+def test_sizes_are_passed_to_the_images(tmp_path: Path) -> None:
+    (tar_path,) = write_web_images(tmp_path, 1, 0, size=40)
+    write_scenes(tmp_path, "small", 1, 0, size=(120, 90))
+    with tarfile.open(tar_path) as tar:
+        record = json.loads(tar.extractfile("000000000.json").read())  # type: ignore[union-attr]
+    assert (record["width"], record["original_height"]) == (40, 40)
+    with Image.open(tmp_path / "images/small/000000.jpg") as image_file:
+        assert image_file.size == (120, 90)
+
+
+def test_members_of_a_tar_carry_no_time_and_no_owner(tmp_path: Path) -> None:
+    (tar_path,) = write_web_images(tmp_path, 1, 0, size=32)
+    with tarfile.open(tar_path) as tar:
+        assert {(m.mtime, m.uid, m.gid, m.uname) for m in tar.getmembers()} == {(0, 0, 0, "")}
+
+
+@pytest.mark.parametrize("shard_size", [0, -1])
+def test_a_shard_must_hold_at_least_one_image(tmp_path: Path, shard_size: int) -> None:
+    with pytest.raises(OptionError, match=f"shard_size is {shard_size}; a tar holds 1 to 10,000"):
+        write_web_images(tmp_path, 1, 0, shard_size)

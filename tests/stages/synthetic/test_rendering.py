@@ -7,7 +7,17 @@ import numpy as np
 import pytest
 
 from stages.synthetic.categories import CATEGORIES, NOVEL
-from stages.synthetic.rendering import SyntheticImage, render_scene, render_web_image
+from stages.synthetic.rendering import (
+    SCENE,
+    WEB,
+    SyntheticImage,
+    _add_domain_gap,
+    _generator,
+    _sample_categories,
+    _to_uint8,
+    render_scene,
+    render_web_image,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,3 +126,51 @@ def test_the_domain_gap_changes_pixels_and_neither_boxes_nor_categories() -> Non
     assert clear.categories == degraded.categories
     np.testing.assert_array_equal(clear.boxes, degraded.boxes)
     assert not equal(clear, degraded)
+
+
+def test_a_gap_of_zero_only_compresses_highlights() -> None:
+    pixels = np.random.default_rng(1).uniform(0, 255, (20, 30, 3)).astype(np.float32)
+    result = _add_domain_gap(pixels, 0.0, np.random.default_rng(2))
+    expected = np.where(pixels > 215, 215 + 0.4 * (pixels - 215), pixels)
+    np.testing.assert_allclose(result, expected, atol=1e-3)
+
+
+def test_a_stronger_gap_changes_pixels_more_on_average() -> None:
+    pixels = np.full((24, 32, 3), 120, dtype=np.float32)
+    changes = [
+        np.mean([
+            np.abs(_add_domain_gap(pixels.copy(), gap, np.random.default_rng(seed)) - 120).mean()
+            for seed in range(30)
+        ])
+        for gap in (0.0, 0.5, 1.0)
+    ]  # fmt: skip
+    assert changes[0] == pytest.approx(0, abs=1e-4)
+    assert changes[0] < changes[1] < changes[2]
+
+
+def test_values_outside_the_byte_range_are_clipped() -> None:
+    assert _to_uint8(np.float32([[-3.0, 0.9, 255.9, 300.0]])).tolist() == [[0, 0, 255, 255]]
+
+
+def test_kind_seed_and_index_each_give_another_random_stream() -> None:
+    keys = [(WEB, 0, 0), (SCENE, 0, 0), (WEB, 1, 0), (WEB, 0, 1)]
+    streams = [_generator(*key).integers(1 << 30, size=50) for key in keys]
+    assert len({stream.tobytes() for stream in streams}) == len(keys)
+    correlations = np.corrcoef(np.array(streams, dtype=float))
+    assert np.abs(correlations - np.eye(len(keys))).max() < 0.5
+
+
+def test_a_scene_chooses_its_objects_from_twelve_distinct_categories() -> None:
+    rng = np.random.default_rng(3)
+    pools = [_sample_categories(rng) for _ in range(60)]
+    assert {len({category.name for category in pool}) for pool in pools} == {12}
+    assert {category.name for pool in pools for category in pool} == NAMES
+
+
+def test_captions_mention_only_categories_of_the_image() -> None:
+    for index in range(6):
+        rendered = render_scene(10, index)
+        present = {c.name for c in CATEGORIES if c.name in rendered.categories}
+        unique_words = {"butterfly", "snowman", "guitar", "umbrella", "turtle", "rocket", "pizza"}
+        text = " ".join(rendered.captions)
+        assert {word for word in unique_words if word in text} <= present
