@@ -167,7 +167,7 @@ def _untag_quoted_nouns(words: list[_Word]) -> list[_Word]:
 
 
 def _tag_compound_gerunds(words: list[_Word]) -> list[_Word]:
-    """Tag "swimming" as a modifier of "pool" but not of "dog", whatever its tag was."""
+    """Tag "swimming" as a modifier of "pool" but not of "man", whatever its tag was."""
     for i, word in enumerate(words):
         if word.text in GERUND_MODIFIERS:
             following = words[i + 1] if i + 1 < len(words) else None
