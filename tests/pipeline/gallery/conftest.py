@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from pipeline.gallery.connection_pool import ConnectionPool
 from pipeline.gallery.server import make_app
-from stages.synthetic.write import write_scenes
+from stages.synthetic.dataset_writers import write_scenes
 from tests.pipeline.gallery.browser import CHROMIUM, Browser
 from tests.pipeline.helpers import make_all
 

@@ -18,7 +18,7 @@ from pipeline.gallery.connection_pool import ConnectionPool
 from pipeline.gallery.folder import FolderRequest, write_folder
 from pipeline.gallery.server import STATIC
 from pipeline.progress import Silent
-from stages.synthetic.write import write_scenes
+from stages.synthetic.dataset_writers import write_scenes
 from tests.pipeline.gallery.folder.test_folder_writer import read_answer
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from pipeline import api
 from pipeline.gallery.folder import FolderRequest, folder_writer, write_folder
 from pipeline.progress import Silent
 from schemas.errors import ArtifactError, ArtifactNotFoundError, OptionError
-from stages.synthetic.write import write_scenes
+from stages.synthetic.dataset_writers import write_scenes
 from tests.pipeline.helpers import Listener
 
 if TYPE_CHECKING:
