@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.store import catalog
+from pipeline.store.tables import models
 from schemas.detections import DETECTIONS
 from schemas.errors import ArtifactNotFoundError
 from schemas.images import IMAGES
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 GROUND_TRUTH: Final = "truth"  # the side of the annotated objects
 _MAX_BOXES: Final = 300  # of a side
-_MODELS: Final = ("students", "detectors", "teachers")
 _CORNERS: Final = ("x0", "y0", "x1", "y1")
 _TITLES: Final = {
     "pseudo_labels": "pseudo-labels",
@@ -127,7 +127,7 @@ def _box_files(artifact: Artifact) -> list[Path]:
 
 def _description(artifact: Artifact) -> str:
     """The kind of an artifact, its model, its name, and the options that tell it from others."""
-    model = catalog.ancestor(artifact, _MODELS)
+    model = catalog.ancestor(artifact, models(with_language=True))
     options, protocol = artifact.manifest.stage.options, artifact.manifest.notes.get("protocol", {})
     details = [options.get("called"), protocol.get("boxes")]
     if artifact.manifest.stage.name == "label":

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline import sql
-from pipeline.store import catalog, manifest
+from pipeline.store import catalog, manifest, recency
 from schemas.errors import QueryError
 from schemas.images import IMAGES
 from schemas.pseudo_labels import PSEUDO_LABELS
@@ -197,14 +197,23 @@ def _execute(
 
 
 def _stamp(root: Path) -> Stamp:
-    """Every manifest of a store with its modification time: one system call for each."""
-    manifests = []
+    """When the files of each artifact of a store were written: two system calls for each.
+
+    Beside its manifest it has a record of how recent it is, which changes when the artifact is
+    asked for again.
+    """
+    stamps = []
     for table in root.iterdir() if root.is_dir() else ():
         if table.is_dir() and not table.name.startswith("."):
             for folder in table.iterdir():
-                try:
-                    status = (folder / manifest.NAME).stat()
-                except OSError:  # unfinished, or not an artifact
-                    continue
-                manifests.append((str(folder), status.st_mtime_ns))
-    return tuple(sorted(manifests))
+                written = _mtime(folder / manifest.NAME)
+                if written:  # else unfinished, or not an artifact
+                    stamps.append((str(folder), max(written, _mtime(folder / recency.NAME))))
+    return tuple(sorted(stamps))
+
+
+def _mtime(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0

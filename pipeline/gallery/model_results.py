@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.store.artifact import stream
+from pipeline.store.tables import models
 from schemas.errors import ArtifactNotFoundError
 
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from pipeline.gallery.connection_pool import ConnectionPool, Row
     from pipeline.store.artifact import Artifact
 
-_MODELS: Final = ("teachers", "rpns", "students", "detectors")
 _MAX_POINTS: Final = 400  # of a curve: a screen shows no more
 
 
@@ -21,7 +21,7 @@ def training_curves(connections: ConnectionPool) -> list[dict[str, Any]]:
     """The training curve of every model of the store, the newest first."""
     curves = []
     for artifact in connections.artifacts():
-        if artifact.manifest.artifact in _MODELS and artifact.manifest.rows > 1:
+        if artifact.manifest.artifact in models() and artifact.manifest.rows > 1:
             rows = [row for batch in stream(artifact.files()) for row in batch.to_pylist()]
             curves.append({"artifact": artifact.address, "rows": thin_out(rows)})
     return curves

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from pipeline import sql
 from pipeline.store import catalog, parts
+from pipeline.store.tables import models
 from schemas.errors import ArtifactError
 from schemas.features import FEATURES
 from schemas.images import IMAGES
@@ -99,7 +100,7 @@ class FeatureCorpus:
         Raises:
             ArtifactError: If it is no longer in the store.
         """
-        model = catalog.ancestor(self.features, ("teachers", "students", "detectors"))
+        model = catalog.ancestor(self.features, models(with_language=True))
         if model is None:
             raise ArtifactError(
                 f"the model that made {self.features.address} is not in the store, so no query can "
