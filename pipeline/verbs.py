@@ -38,9 +38,7 @@ VERBS = {
             "import-weights",
             "Import a teacher, student, RPN, detector or concept embeddings from a published file.",
         ),
-        Verb(
-            "embed-concepts", "Give every concept its place in the space of the teacher's features."
-        ),
+        Verb("embed-concepts", "Embed every concept in the space of the teacher's features."),
         Verb(
             "train-rpn",
             "Train a class-agnostic region proposal network on ground truth, or import one.",

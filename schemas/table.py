@@ -116,10 +116,10 @@ class Table:
         if batch.schema.names != [c.name for c in self.columns] or mistyped:
             raise SchemaError(self._complaint(batch.schema.names, mistyped))
 
-    def _complaint(self, found: list[str], mistyped: list[str]) -> str:
+    def _complaint(self, given: list[str], mistyped: list[str]) -> str:
         names = [c.name for c in self.columns]
-        missing = [name for name in names if name not in found]
-        unexpected = [name for name in found if name not in names]
+        missing = [name for name in names if name not in given]
+        unexpected = [name for name in given if name not in names]
         return (
             f"rows do not honour '{self.name}' v{self.version}: "
             f"missing {missing}, unexpected {unexpected}, mistyped {mistyped}"

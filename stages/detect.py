@@ -103,7 +103,7 @@ class Detect(Stage):
         """Yield one row per detection, image by image, the surest first.
 
         Raises:
-            ArtifactError: If nobody says what to look for, a name has no embedding, or a score
+            ArtifactError: If there are no names to look for, a name has no embedding, or a score
                 needs a number that the proposals lack.
         """
         detector, score = self._detector(part)
@@ -111,12 +111,12 @@ class Detect(Stage):
         for row, proposals in read_slice(part, with_proposals=True):
             part.advance()
             try:
-                found, boxes = self._find(detector, row, proposals, score)
+                detections, boxes = self._find(detector, row, proposals, score)
             except SourceError as error:
                 part.refuse(str(row["image_id"]), Reason.UNREADABLE, str(error))
                 continue
-            if len(found.region):
-                yield _rows(row["image_id"], found, boxes, detector.head.categories)
+            if len(detections.region):
+                yield _rows(row["image_id"], detections, boxes, detector.head.categories)
 
     def _find(
         self, detector: Detector, row: Mapping[str, Any], proposals: ImageProposals, score: str
@@ -128,17 +128,17 @@ class Detect(Stage):
         from stages.models.detector import predict
         from stages.pixels import load_image
 
-        look = PoolingConfig("roialign", self.resize, self.interpolation, 0.0)
-        features = region_features(detector.clip, load_image(row), proposals.boxes, look)
-        place = detector.embeddings.device
+        pooling = PoolingConfig("roialign", self.resize, self.interpolation, 0.0)
+        features = region_features(detector.clip, load_image(row), proposals.boxes, pooling)
+        device = detector.embeddings.device
         probability, moved = predict(
             detector,
-            torch.from_numpy(features).to(place),
-            torch.from_numpy(proposals.boxes).to(place),
+            torch.from_numpy(features).to(device),
+            torch.from_numpy(proposals.boxes).to(device),
             (row["height"], row["width"]),
         )
         boxes = moved.cpu().numpy()
-        found = select(
+        detections = select(
             combine(score, probability[:, :-1].cpu().numpy(), _localizer(row, proposals, score)),
             boxes,
             threshold=self.score_threshold,
@@ -146,7 +146,7 @@ class Detect(Stage):
             limit=self.detections_per_image,
             soft=SoftNms() if self.soft_nms else None,
         )
-        return found, boxes_of(boxes, found)
+        return detections, boxes_of(boxes, detections)
 
     def _detector(self, part: Part) -> tuple[Detector, str]:
         """A detector of what is looked for, and the formula of its scores."""
@@ -198,7 +198,7 @@ def _split(names: str) -> list[str]:
 def _localizer(
     row: Mapping[str, Any], proposals: ImageProposals, score: str
 ) -> NDArray[np.float32]:
-    """What the localizer said of each proposal (R,): what the formula multiplies by."""
+    """The localizer's score of each proposal (R,), which the formula multiplies by."""
     if score not in LOGITS:
         return proposals.objectness
     if np.isnan(proposals.logit).any():
@@ -210,17 +210,17 @@ def _localizer(
 
 
 def _rows(
-    image_id: str, found: Detections, boxes: NDArray[np.float32], names: tuple[str, ...]
+    image_id: str, detections: Detections, boxes: NDArray[np.float32], names: tuple[str, ...]
 ) -> pa.RecordBatch:
-    count = len(found.region)
+    count = len(detections.region)
     corners = zip(("x0", "y0", "x1", "y1"), boxes.T, strict=True)
     return DETECTIONS.batch(
         {
             "image_id": [image_id] * count,
             "detection": np.arange(count, dtype=np.int32),
-            "category_id": found.category.astype(np.int32),
-            "category": pa.array(names, pa.string()).take(pa.array(found.category)),
-            "score": found.score.astype(np.float32),
+            "category_id": detections.category.astype(np.int32),
+            "category": pa.array(names, pa.string()).take(pa.array(detections.category)),
+            "score": detections.score.astype(np.float32),
             **{side: np.ascontiguousarray(values) for side, values in corners},
             "truth": [None] * count,
             "rank": [None] * count,

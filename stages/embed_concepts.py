@@ -30,7 +30,7 @@ _BLOCK = 256  # concepts a batch of rows: 1 MB of embeddings 1024 wide
 
 @dataclass(frozen=True, kw_only=True)
 class EmbedConcepts(Stage):
-    """Give every concept its place in the space of the teacher's features."""
+    """Embed every concept in the space of the teacher's features."""
 
     templates: str = templates_option()
     averaging: Averaging = averaging_option()

@@ -2,8 +2,8 @@
 
 With ground-truth boxes: is the true category the most probable one (top-1, top-5)? And, taking
 every category a box may be as a detection, average precision. With proposals: AP and AR as COCO
-defines them, or with `--annotations` as LVIS does. What was measured, and how, is in the note
-`protocol` of the manifest; what was said about each box is in detections.parquet beside the rows.
+defines them, or with `--annotations` as LVIS does. The note `protocol` of the manifest holds how it
+was measured; detections.parquet, beside the rows, holds what was predicted for each box.
 
 Average precision ranks the detections of all images together, so this is one task over all parts
 and a second worker would have nothing to do; memory holds the objects and detections.
@@ -65,7 +65,7 @@ class Evaluate(Stage):
     )
     boxes: Literal["ground-truth", "proposals"] = option(
         "ground-truth",
-        "what is named: the boxes people drew, or proposals",
+        "what is named: ground-truth boxes, or proposals",
     )
     pooling: Literal["roialign", "crop"] = option(
         "roialign",
@@ -272,10 +272,10 @@ class Evaluate(Stage):
         self, evaluator: Evaluator, model: EvaluatedModel, choice: CategoryEmbeddings
     ) -> list[str]:
         """What makes the numbers say less than they seem to."""
-        said = choice.warnings(evaluator.ignored)
+        warnings = choice.warnings(evaluator.ignored)
         if model.temperature and model.temperature != evaluator.config.temperature:
-            said.append(
+            warnings.append(
                 f"the detector was trained at temperature {model.temperature:g}, and judged at "
                 f"{evaluator.config.temperature:g}"
             )
-        return said
+        return warnings

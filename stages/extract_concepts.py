@@ -97,12 +97,12 @@ class ExtractConcepts(Stage):
         """See `Stage.digests`: the parser, the list, the captions."""
         from stages.text.parsing.engines import parser_identity
 
-        found = {"parser": parser_identity(self.engine, self.style)}
+        digests = {"parser": parser_identity(self.engine, self.style)}
         if self.from_file is not None:
-            found["from"] = digest_of(*read_names(self.from_file))
+            digests["from"] = digest_of(*read_names(self.from_file))
         if corpus := self._corpus():
-            found["captions"] = corpus.digest()
-        return found
+            digests["captions"] = corpus.digest()
+        return digests
 
     def plan(self, parts: Mapping[str, Sequence[int]]) -> Sequence[int]:
         """See `Stage.plan`: the parts of the images, or as many as the captions fill."""
@@ -192,8 +192,8 @@ class ExtractConcepts(Stage):
 
     def _records(self) -> int:
         corpus = self._corpus()
-        found = 0 if corpus is None else _length(corpus, corpus.digest())
-        return found if self.limit is None else min(found, self.limit)
+        count = 0 if corpus is None else _length(corpus, corpus.digest())
+        return count if self.limit is None else min(count, self.limit)
 
 
 @dataclass(slots=True)

@@ -90,7 +90,7 @@ class Finetune(TrainingStage):
     foreground_iou: float = option(
         0.5, "from this overlap on a region is an object", above=0, at_most=1
     )
-    add_objects: bool = option(True, "the boxes that people drew are regions too")
+    add_objects: bool = option(True, "ground-truth boxes are regions too")
     bare_images: bool = option(False, "also images without an object that is learned")
     repeat_threshold: float = option(
         0.001, "share of images below which a category's images are repeated; 0: never", at_least=0
@@ -176,12 +176,12 @@ class Finetune(TrainingStage):
         checkpoint = part.scratch / "checkpoint.pt"
         if self.dump_losses and not checkpoint.exists():
             self.dump_losses.write_text("")
-        teaching = DetectorLossConfig(
+        losses = DetectorLossConfig(
             background_weight=self.background_weight,
             focal_gamma=self.focal_gamma,
             box_weight=self.box_weight,
         )
-        learner = DetectorTraining(detector, teaching, self.precision, self.dump_losses)
+        learner = DetectorTraining(detector, losses, self.precision, self.dump_losses)
         rows = fit(learner, loader, self.config(steps), checkpoint, self.watch(part, steps))
         weights = part.attach("weights.safetensors")
         save_detector(detector, part.attach("model.json"), weights, self.save_dtype)
@@ -189,7 +189,7 @@ class Finetune(TrainingStage):
         yield _curve(rows)
 
     def loader(self, slices: Sequence[Part], detector: Detector) -> BatchLoader[Scene, Any]:
-        """Batches of scenes from all parts, seen as `detector` wants them."""
+        """Batches of scenes from all parts, prepared as `detector` wants them."""
         from stages.training.augment import MultiScale
         from stages.training.detector_batches import Sampling, SceneTransform, collate_scenes
         from stages.training.detector_samples import Repeating, Scenes
@@ -197,21 +197,21 @@ class Finetune(TrainingStage):
 
         spec = detector.clip.spec
         sizes = tuple(Size.parse(text, spec.image_size) for text in self.resize)
-        ids = {name: place for place, name in enumerate(detector.head.categories)}
+        ids = {name: index for index, name in enumerate(detector.head.categories)}
         factors = self._factors(slices, ids)
 
         def read(part: Part) -> Scenes:
             most, bare = self.proposals_per_image, self.bare_images
             return Scenes(part, ids, factors, proposals=most, bare=bare)
 
-        how = Sampling(
+        sampling = Sampling(
             regions=self.rois_per_image,
             foreground=self.foreground,
             iou=self.foreground_iou,
             add_objects=self.add_objects,
         )
         augment = MultiScale(sizes, self.flip, self.interpolation, spec)
-        transform = SceneTransform(self.pixels(), augment, len(ids), how, self.seed)
+        transform = SceneTransform(self.pixels(), augment, len(ids), sampling, self.seed)
         dataset = Repeating(slices, read, self.seed, self.shuffle_buffer)
         return BatchLoader(dataset, transform, collate_scenes, self.images_per_batch, self.loaders)
 
@@ -265,13 +265,13 @@ class Finetune(TrainingStage):
             return read_split(self.splits, self.train_on)
         if isinstance(model, Detector):
             return model.head.categories
-        found = tuple(sorted(ground_truth_categories(part)))
-        if not found:
+        categories = tuple(sorted(ground_truth_categories(part)))
+        if not categories:
             raise ArtifactError(
                 "rc finetune: no image has an object, so there is nothing to learn; ingest images "
                 "with ground truth"
             )
-        return found
+        return categories
 
 
 def _curve(rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:

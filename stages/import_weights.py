@@ -94,8 +94,8 @@ class ImportWeights(Stage):
     def recipe(self) -> dict[str, Any]:
         """See `Stage.recipe`: of files the name; where they lie does not matter."""
         files = {name: Path(value).name for name, value in self._files().items()}
-        told = super().recipe()
-        return told | {name: value for name, value in files.items() if name in told}
+        options = super().recipe()
+        return options | {name: value for name, value in files.items() if name in options}
 
     def digests(self) -> Mapping[str, str]:
         """See `Stage.digests`: of the weights and what was given beside them.
@@ -199,12 +199,12 @@ class ImportWeights(Stage):
     def _files(self) -> dict[str, str]:
         """Options that name a file."""
         files = {"names": self.names, "categories": self.categories}
-        found = {name: str(path) for name, path in files.items() if path}
+        paths = {name: str(path) for name, path in files.items() if path}
         if (self.architecture or "").endswith(".json"):
-            found["architecture"] = str(self.architecture)
+            paths["architecture"] = str(self.architecture)
         if Path(self.file).suffix or Path(self.file).exists():
-            found["file"] = self.file
-        return found
+            paths["file"] = self.file
+        return paths
 
 
 def _tell(part: Part, report: KeyReport) -> None:

@@ -30,7 +30,7 @@ from stages.sources.record import (
     Source,
     SourceObject,
     SourceOptions,
-    cut,
+    consecutive_ranges,
 )
 from stages.sources.source_kind import Kind, open_source
 
@@ -114,13 +114,13 @@ class Ingest(Stage):
             else:
                 _refuse(part, item)
 
-    def _row(self, part: Part, record: Record, seen: set[str], spool: _Spool) -> dict[str, Any]:
+    def _row(self, part: Part, record: Record, ids: set[str], spool: _Spool) -> dict[str, Any]:
         """The row of a record; its content stays in the spool, as a position."""
-        if record.image_id in seen:
+        if record.image_id in ids:
             raise Refusal(
                 Reason.DUPLICATE_ID, f"{record.member or record.uri} repeats an earlier id"
             )
-        seen.add(record.image_id)
+        ids.add(record.image_id)
         for problem in record.problems:
             _refuse(part, problem)
         if self.require_captions and not record.captions:
@@ -144,7 +144,7 @@ class Ingest(Stage):
             "orientation": header.orientation,
             "captions": list(record.captions),
             "objects": _objects(part, record, header.width, header.height),
-            "content": spool.add(content) if self.pack or not record.referable else None,
+            "content": spool.add(content) if self.pack or not record.can_be_reread else None,
         }
 
     def _source(self) -> Source:
@@ -185,16 +185,16 @@ def _refuse(part: Part, problem: Problem) -> None:
 def _objects(part: Part, record: Record, width: int, height: int) -> list[dict[str, Any]]:
     """The objects of a record with their boxes cut at the borders; impossible boxes refused."""
     kept: list[dict[str, Any]] = []
-    for number, drawn in enumerate(record.objects):
+    for number, thing in enumerate(record.objects):
         with np.errstate(over="ignore"):  # becomes infinite, and is refused below
-            box = np.array([drawn.box], dtype=np.float32)  # (1, 4)
+            box = np.array([thing.box], dtype=np.float32)  # (1, 4)
         inside = clip(box, width, height)
         reason = _box_problem(box, inside)
         if reason:
-            detail = f"box {list(drawn.box)} of {drawn.category!r} in {width} x {height} pixels"
+            detail = f"box {list(thing.box)} of {thing.category!r} in {width} x {height} pixels"
             _refuse(part, Problem(f"{record.image_id}#{number}", reason, detail))
         else:
-            kept.append(_object(drawn, inside))
+            kept.append(_object(thing, inside))
     return kept
 
 
@@ -206,17 +206,17 @@ def _box_problem(box: NDArray[np.float32], inside: NDArray[np.float32]) -> Reaso
     return Reason.OUTSIDE_BOX if area(inside)[0] <= 0 else None
 
 
-def _object(drawn: SourceObject, inside: NDArray[np.float32]) -> dict[str, Any]:
+def _object(source_object: SourceObject, inside: NDArray[np.float32]) -> dict[str, Any]:
     x0, y0, x1, y1 = inside[0].tolist()
     of_box = float(area(inside)[0])
     return {
-        "category": drawn.category,
+        "category": source_object.category,
         "x0": x0,
         "y0": y0,
         "x1": x1,
         "y1": y1,
-        "area": of_box if drawn.area is None else drawn.area,
-        "is_crowd": drawn.is_crowd,
+        "area": of_box if source_object.area is None else source_object.area,
+        "is_crowd": source_object.is_crowd,
     }
 
 
@@ -249,7 +249,7 @@ class _Spool:
 
 def _batches(rows: list[dict[str, Any]], spool: _Spool) -> Iterator[pa.RecordBatch]:
     weights = [0 if row["content"] is None else int(row["num_bytes"]) for row in rows]
-    for first, last in cut(weights, _BATCH_BYTES, _BATCH_ROWS):
+    for first, last in consecutive_ranges(weights, _BATCH_BYTES, _BATCH_ROWS):
         batch = [_with_content(row, spool) for row in rows[first:last]]
         columns = [column.name for column in IMAGES.columns]
         yield IMAGES.batch({name: [row[name] for row in batch] for name in columns})

@@ -59,10 +59,10 @@ class Train(TrainingStage):
         "cut",
         "over-long ones lose their end token, so that all embed alike (the reference); or keep it",
     )
-    regions_per_image: int = option(100, "at most so many, drawn at random", at_least=1)
+    regions_per_image: int = option(100, "at most so many, sampled at random", at_least=1)
     regions_among: Literal["proposals", "labelled"] = option(
         "proposals",
-        "drawn from all proposals, or only from those that take part",
+        "sampled from all proposals, or only from those that take part",
     )
     resize: tuple[str, ...] = option(
         ("800x1333",), "shortest and longest side, pixels; native; none; of several, one at random"
@@ -151,7 +151,7 @@ class Train(TrainingStage):
     def loader(
         self, slices: Sequence[Part], num_concepts: int, spec: Spec
     ) -> BatchLoader[Sample, Any]:
-        """Batches of regions from all parts, seen as a network of `spec` wants them."""
+        """Batches of regions from all parts, prepared as a network of `spec` wants them."""
         from stages.models.preprocess import Size
         from stages.training.augment import MultiScale
         from stages.training.dataset import ShuffledDataset

@@ -1,4 +1,4 @@
-"""Train-rpn: a class-agnostic region proposal network from drawn boxes, or an import of one.
+"""Train-rpn: a class-agnostic region proposal network from ground-truth boxes, or an import of one.
 
 What a box is called is never read, with one exception: `--only-categories` names the categories
 whose boxes take part, for networks that may have seen base categories only.
@@ -76,7 +76,7 @@ class TrainRpn(TrainingStage):
     )
     resize: tuple[str, ...] | None = option(
         None,
-        "SHORTESTxLONGEST, pixels; of several one is drawn for each image; "
+        "SHORTESTxLONGEST, pixels; of several, one at random for each image; "
         "default: 320x533 with small, else 640x1333 to 800x1333",
     )
     flip: bool = option(True, "swap left and right half of the time")
@@ -159,8 +159,8 @@ class TrainRpn(TrainingStage):
         if self.weights:
             unused, complete = fill_rpn(rpn, self.weights)
             part.note("tensors_unused", unused)
-        if wanted := self._only():
-            part.note("categories", sorted(wanted))
+        if categories := self._only():
+            part.note("categories", sorted(categories))
         if self.imports_only and not complete:
             raise OptionError(
                 "--steps 0 imports a whole network, which --weights must name; "

@@ -65,8 +65,8 @@ def execute(
     )
     manifest = artifact.manifest
     if run.json:
-        told = {"address": artifact.address, "rows": manifest.rows, "dropped": manifest.dropped}
-        typer.echo(json.dumps({**told, "notes": manifest.notes}))
+        summary = {"address": artifact.address, "rows": manifest.rows, "dropped": manifest.dropped}
+        typer.echo(json.dumps({**summary, "notes": manifest.notes}))
     else:
         typer.echo(f"{artifact.address}  {manifest.rows} rows")
     for picture in sorted(artifact.path.glob("*.png")):
@@ -112,7 +112,7 @@ def _argument(meta: Any) -> Any:
 
 
 def _options(cls: type[Stage]) -> list[inspect.Parameter]:
-    found = []
+    parameters = []
     for name, kind, default, meta in option_fields(cls):
         if _positional(meta):
             continue
@@ -120,12 +120,12 @@ def _options(cls: type[Stage]) -> list[inspect.Parameter]:
         flags = [f"{flag}/--no-{flag[2:]}"] if kind is bool else [flag]
         variable = f"RC_{cls.name}_{name}".upper().replace("-", "_")
         shown = typer.Option(*flags, help=_help(kind, meta), envvar=variable, show_envvar=False)
-        found.append(_parameter(name, _accepted(kind), shown, _as_list(default)))
-    return found
+        parameters.append(_parameter(name, _accepted(kind), shown, _as_list(default)))
+    return parameters
 
 
 def _inputs(cls: type[Stage]) -> list[inspect.Parameter]:
-    found = []
+    parameters = []
     for role, reads in cls.reads.items():
         tables = " or ".join(f"{table.name}@…" for table in (reads.table, *reads.also))
         shown = typer.Option(
@@ -134,8 +134,8 @@ def _inputs(cls: type[Stage]) -> list[inspect.Parameter]:
             metavar="ARTIFACT",
             rich_help_panel="Inputs",
         )
-        found.append(_parameter(f"input_{role}", str | None, shown, None))
-    return found
+        parameters.append(_parameter(f"input_{role}", str | None, shown, None))
+    return parameters
 
 
 def _spellings(role: str, reads: Reads) -> list[str]:

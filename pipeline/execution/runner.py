@@ -60,8 +60,8 @@ class Plan:
 
     def receipts(self) -> list[Receipt]:
         """Receipts of the parts that an earlier run finished and whose hashes hold."""
-        found = (parts.receipt(task.folder, task.number) for task in self.tasks)
-        return [receipt for receipt in found if receipt]
+        receipts = (parts.receipt(task.folder, task.number) for task in self.tasks)
+        return [receipt for receipt in receipts if receipt]
 
 
 def plan(stage: Stage, inputs: Mapping[str, Artifact], root: Path) -> Plan:
@@ -198,8 +198,8 @@ def _index(artifact: Artifact, reporter: Reporter) -> None:
     try:
         index.build(artifact)
     except (RCError, OSError, RuntimeError, ImportError) as error:
-        said = engines.describe(error)
-        reporter.say(f"{artifact.address} has no search index yet: {said} It is made when needed.")
+        why = engines.describe(error)
+        reporter.say(f"{artifact.address} has no search index yet: {why} It is made when needed.")
 
 
 def _merge(work: Plan, receipts: list[Receipt]) -> list[Receipt]:
@@ -250,7 +250,7 @@ def _limited(stage: Stage, inputs: Mapping[str, Artifact]) -> dict[int, int]:
 def _streamed(
     stage: Stage, inputs: Mapping[str, Artifact], rows: Mapping[int, int]
 ) -> Sequence[int]:
-    """Parts that a gang stage streams over."""
+    """Parts that a single task streams over."""
     if rows or stage.first() not in inputs:
         return sorted(rows)
     return inputs[stage.first()].numbers

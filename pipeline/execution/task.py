@@ -63,7 +63,7 @@ class StorePart:
     def __init__(self, task: Task, work: Path, advance: Callable[[int], None]) -> None:
         self._task = task
         self._work = work
-        self._slice: int | None = None  # set for one slice of a gang stage
+        self._slice: int | None = None  # set for one slice of a single task
         self.number = task.number
         self.advance_by = advance
         self.refused: list[tuple[str, str, str]] = []
@@ -147,7 +147,7 @@ class StorePart:
             parts.write_rows(self.attach("quarantine.parquet"), QUARANTINE, [rows])
 
     def _only(self, number: int) -> StorePart:
-        """One part of a gang stage's inputs; what it refuses and notes counts for the whole."""
+        """One part of a single task's inputs; what it refuses and notes counts for the whole."""
         part = copy(self)
         part._slice = part.number = number
         return part

@@ -248,7 +248,7 @@ def test_a_condition_that_leaves_nothing_is_refused_before_anything_is_made(
     assert sorted(root.rglob("*")) == before
 
 
-def test_a_gang_stage_goes_on_from_its_checkpoint(root: Path, tmp_path: Path) -> None:
+def test_a_single_task_goes_on_from_its_checkpoint(root: Path, tmp_path: Path) -> None:
     images = {"images": make(Ingest(), root)}
     peace = runner.materialize(Pretrain(steps=9), images, root)
     begun = runner.plan(Pretrain(steps=9), images, tmp_path)
@@ -277,7 +277,7 @@ def test_a_limit_takes_the_first_rows_of_the_first_input(root: Path, limit: int)
     assert ids == [f"toy/{number:06d}" for number in range(min(limit, 20))]
 
 
-def test_a_limit_holds_for_an_input_read_whole_and_for_a_gang(root: Path) -> None:
+def test_a_limit_holds_for_an_input_read_whole_and_for_a_single_task(root: Path) -> None:
     make_all(root)
     said = make(Pretrain(limit=6, steps=2), root)
     assert rows_of(said).column("images").to_pylist() == [6]
