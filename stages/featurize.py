@@ -77,7 +77,7 @@ class Featurize(Stage):
         """
         from stages.models import device
         from stages.models.clip import load_clip
-        from stages.prefetching import in_order
+        from stages.prefetching import map_in_order
 
         device.set_threads(self.threads)
         device.deterministic()
@@ -86,7 +86,7 @@ class Featurize(Stage):
             part.attachment("teacher", "weights.safetensors"),
             self.device,
         )
-        views = in_order(self._looks(part), self._loader(clip), self.loaders, self.batch_images)
+        views = map_in_order(self._looks(part), self._loader(clip), self.loaders, self.batch_images)
         while window := list(islice(views, self.batch_images)):
             yield from self._features(part, clip, window)
             part.advance(len(window))

@@ -8,7 +8,7 @@
 
 Text may hold {name}, filled in from `--set name=value`, else from the recipe's `[defaults]`;
 {here} is the recipe's own folder. A default may hold the names of those above it. What else a
-file may hold is in `pipeline.recipes.file`; docs/recipes.md has it all with examples.
+file may hold is in `pipeline.recipes.recipe_file`; docs/recipes.md has it all with examples.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from pipeline.recipes.file import Placeholders, filled, read
+from pipeline.recipes.recipe_file import Placeholders, filled, read
 from pipeline.recipes.synthetic_data import SyntheticData, read_drawing
 from pipeline.recipes.table_spec import TableSpec, read_comparison
 from pipeline.verbs import VERBS, option_type
@@ -28,7 +28,7 @@ from schemas.errors import SourceError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from pipeline.recipes.file import RecipeFile
+    from pipeline.recipes.recipe_file import RecipeFile
 
 
 @dataclass(frozen=True)

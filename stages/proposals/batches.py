@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from schemas.errors import SourceError
 from schemas.proposals import PROPOSALS
-from stages.prefetching import in_order
+from stages.prefetching import map_in_order
 from stages.proposals.object_boxes import object_boxes
 from stages.proposals.recall import RecallCounts
 from stages.proposals.selection import Selection, finite
@@ -142,7 +142,7 @@ def boxed_images(part: Part, source: BoxSource) -> Iterator[ImageBoxes]:
             return row, objects, Refusal("unreadable", str(error))
 
     threads = _THREADS if source.looks else 0
-    for row, objects, seen in in_order(_rows(part), look, threads, _AHEAD):
+    for row, objects, seen in map_in_order(_rows(part), look, threads, _AHEAD):
         found = seen if isinstance(seen, Refusal) else _boxes(source, row, seen)
         if isinstance(found, Refusal):
             part.refuse(row["image_id"], found.reason, found.detail)

@@ -29,7 +29,7 @@ def report_labels(
         SourceError: If the folder cannot be written.
     """
     from pipeline.analysis.report.figures import draw
-    from pipeline.analysis.report.numbers import gather
+    from pipeline.analysis.report.label_statistics import gather
     from pipeline.analysis.report.page import is_ours, page
     from schemas.errors import OptionError, SourceError
 

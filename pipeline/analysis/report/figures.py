@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from pipeline.analysis.report.numbers import Numbers, Row
+    from pipeline.analysis.report.label_statistics import Numbers, Row
 
     _Painter = Callable[[Numbers, Path], None]
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.analysis.report.figures import Figure
-    from pipeline.analysis.report.numbers import Numbers, Row
+    from pipeline.analysis.report.label_statistics import Numbers, Row
 
 _TITLE: Final = "<title>Pseudo-labels "
 _SHOWN: Final = 200  # concepts of the long table: all of a small pool

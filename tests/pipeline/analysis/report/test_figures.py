@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from pipeline.analysis.report import figures as report_figures
 from pipeline.analysis.report import plots
-from pipeline.analysis.report.numbers import Numbers, gather
+from pipeline.analysis.report.label_statistics import Numbers, gather
 from pipeline.analysis.report.page import page
 from tests.pipeline.helpers import make_all
 

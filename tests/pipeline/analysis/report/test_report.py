@@ -10,7 +10,7 @@ import pytest
 
 from pipeline import sql
 from pipeline.analysis.report import report_labels
-from pipeline.analysis.report.numbers import gather
+from pipeline.analysis.report.label_statistics import gather
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.errors import ArtifactNotFoundError, OptionError, QueryError
 from stages.base import Part, Reads, Stage, whole
