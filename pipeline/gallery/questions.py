@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.analysis.what_if import DRAWN, JUDGED, Thresholds, statement
+from pipeline.analysis.what_if import COUNT_OBJECTS, JUDGED_LABELS, Thresholds, statement
 from pipeline.gallery.sides import sources
 from schemas.errors import OptionError, QueryError
 
@@ -211,10 +211,10 @@ def what_if(connections: ConnectionPool, asked: Mapping[str, str]) -> Row:
         raise QueryError(NO_LABELS)
     labels = connections.chosen(asked.get("labels", ""))
     drawn = connections.once(
-        ("drawn", labels), lambda: connections.ask(DRAWN, labels=labels)[0]["n"]
+        ("drawn", labels), lambda: connections.ask(COUNT_OBJECTS, labels=labels)[0]["n"]
     )
     question = statement(Thresholds(**given).predicate(), drawn, "judged")
-    return connections.ask_kept("judged", JUDGED, question, labels)[0]
+    return connections.ask_kept("judged", JUDGED_LABELS, question, labels)[0]
 
 
 def share(asked: Mapping[str, str], name: str) -> float:

@@ -1,4 +1,4 @@
-"""The numbers of a report on pseudo-labels, each asked of the store in SQL."""
+"""Statistics of pseudo-labels for a report, each the result of a SQL query."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from schemas.pseudo_labels import PSEUDO_LABELS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-QUESTIONS: Final = Path(__file__).parent / "questions"
-_GATHERED: Final = "judged"  # the question whose answer the others are asked of
-_DRAWN: Final = """
+QUERIES: Final = Path(__file__).parent / "queries"
+_LABELS: Final = "judged"  # the query whose result is a table for the other queries
+_GROUND_TRUTH: Final = """
 SELECT
     image_id,
     (rank - 1)::INTEGER AS object,
@@ -29,43 +29,45 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Numbers:
-    """Answers to the questions in `questions/`.
+class LabelStatistics:
+    """Results of the queries in `queries/`.
 
     Attributes:
-        address: The pseudo-labels they are about.
-        where: What else had to hold of them; None for nothing.
-        answers: Rows by question.
+        address: Address of the pseudo-labels.
+        where: Further condition on them; None for all.
+        results: Rows of each query.
     """
 
     address: str
     where: str | None
-    answers: Mapping[str, list[Row]]
+    results: Mapping[str, list[Row]]
 
-    def __getitem__(self, question: str) -> list[Row]:
-        return self.answers[question]
+    def __getitem__(self, query: str) -> list[Row]:
+        return self.results[query]
 
     @property
     def counts(self) -> Row:
-        """The one row of the question `counts`."""
-        return self.answers["counts"][0]
+        """The row of the query `counts`."""
+        return self.results["counts"][0]
 
     @property
-    def drawn(self) -> Row:
-        """The one row of the question `drawn`."""
-        return self.answers["drawn"][0]
+    def ground_truth(self) -> Row:
+        """The row of the query `ground_truth`."""
+        return self.results["ground_truth"][0]
 
     @property
-    def judged(self) -> bool:
-        """Whether people drew objects on the labelled images."""
-        return bool(self.drawn["objects"])
+    def has_ground_truth(self) -> bool:
+        """Whether the labelled images have ground-truth objects."""
+        return bool(self.ground_truth["objects"])
 
 
-def gather(root: Path, labels: str | None = None, where: str | None = None) -> Numbers:
-    """Ask all questions about an artifact of pseudo-labels.
+def collect_statistics(
+    root: Path, labels: str | None = None, where: str | None = None
+) -> LabelStatistics:
+    """Run all queries on an artifact of pseudo-labels.
 
-    Labels are joined with captions and ground truth once, into a table of DuckDB's own that goes
-    to disk if it does not fit; a label is right if its concept is the category's very name.
+    Labels are joined with captions and ground truth once, into a temporary table of DuckDB that
+    spills to disk if it is large; a label is correct if its concept equals the category's name.
 
     Args:
         root: The store.
@@ -74,9 +76,9 @@ def gather(root: Path, labels: str | None = None, where: str | None = None) -> N
 
     Raises:
         ArtifactNotFoundError: If there are no such labels.
-        ArtifactError: If their images or names are not in the store any more.
+        ArtifactError: If their images or embeddings are missing from the store.
         OptionError: If `labels` names another table.
-        QueryError: If the predicate is none, or fails.
+        QueryError: If the predicate is not one, or fails.
     """
     artifact = catalog.of_table(root, PSEUDO_LABELS, labels)
     for table in ("images", "concept_embeddings"):
@@ -86,18 +88,18 @@ def gather(root: Path, labels: str | None = None, where: str | None = None) -> N
         if where is not None:
             sql.check_predicate(connection, where)
             condition = where
-        gathered = f"{questions()[_GATHERED]} WHERE (\n{condition}\n)"
-        sql.keep(connection, _GATHERED, gathered)
-        sql.keep(connection, "drawn", _DRAWN)
+        queries = read_queries()
+        judged = f"{queries.pop(_LABELS)} WHERE (\n{condition}\n)"
+        sql.keep(connection, _LABELS, judged)
+        sql.keep(connection, "ground_truth", _GROUND_TRUTH)
         sql.keep(connection, "pool", "SELECT concept FROM __labelled_concepts")
-        answers = {
-            question: sql.batches(sql.query(connection, statement)).read_all().to_pylist()
-            for question, statement in questions().items()
-            if question != _GATHERED
+        results = {
+            name: sql.batches(sql.query(connection, statement)).read_all().to_pylist()
+            for name, statement in queries.items()
         }
-    return Numbers(artifact.address, where, answers)
+    return LabelStatistics(artifact.address, where, results)
 
 
-def questions() -> dict[str, str]:
-    """The statement of each question, by name."""
-    return {path.stem: path.read_text("utf-8") for path in sorted(QUESTIONS.glob("*.sql"))}
+def read_queries() -> dict[str, str]:
+    """The statement of each query, by name."""
+    return {path.stem: path.read_text("utf-8") for path in sorted(QUERIES.glob("*.sql"))}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from pipeline import sql
-from pipeline.analysis.what_if import DRAWN, JUDGED
+from pipeline.analysis.what_if import COUNT_OBJECTS, JUDGED_LABELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +51,7 @@ def grid(connection: Any) -> dict[str, Any]:
         caption), known (their captions are known), on_objects, right (they name its category),
         images, concepts, found (objects named rightly). See `pipeline.analysis.what_if.forecast`.
     """
-    sql.keep(connection, "judged", JUDGED)
+    sql.keep(connection, "judged", JUDGED_LABELS)
     levels = ", ".join(f"{_level(name)} AS {name}" for name in QUANTITIES)
     sums = ", ".join(f"{how} AS {name}" for name, how in _SUMS.items())
     counted = _read(connection, f"SELECT {levels}, {sums} FROM judged GROUP BY ALL")
@@ -64,7 +64,7 @@ def grid(connection: Any) -> dict[str, Any]:
     for name, (group, condition) in _ANY.items():
         asked = f"SELECT DISTINCT {group} AS of, {levels} FROM judged WHERE {condition} ORDER BY 1"
         found[name] = _groups_above(_read(connection, asked))
-    (drawn,) = connection.execute(DRAWN).fetchone()
+    (drawn,) = connection.execute(COUNT_OBJECTS).fetchone()
     lists = {name: counts.reshape(-1).tolist() for name, counts in found.items()}
     about = {"step": STEP, "levels": LEVELS, "drawn": int(drawn), "total": lists["labels"][0]}
     return {**about, **lists}

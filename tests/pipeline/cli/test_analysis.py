@@ -11,7 +11,7 @@ import pytest
 
 from pipeline import sql
 from pipeline.analysis import diff
-from pipeline.analysis.what_if import DRAWN, Thresholds, forecast, grid
+from pipeline.analysis.what_if import COUNT_OBJECTS, Thresholds, forecast, grid
 from pipeline.cli import main
 from pipeline.store import catalog
 from schemas.errors import ArtifactError, ArtifactNotFoundError, OptionError, QueryError
@@ -208,9 +208,9 @@ def test_recall_counts_the_objects_of_images_that_a_selection_leaves_out(
     (first, *_) = (row["image_id"] for row in rows_of(made["pseudo_labels"]).to_pylist())
     make(Select(called="one-image", where=f"image_id = '{first}'"), root, inputs)
     with sql.connect(root, ["pseudo_labels@one-image"]) as connection:
-        few = connection.execute(DRAWN).fetchone()
+        few = connection.execute(COUNT_OBJECTS).fetchone()
     with sql.connect(root, [made["pseudo_labels"].address]) as connection:
-        assert connection.execute(DRAWN).fetchone() == few
+        assert connection.execute(COUNT_OBJECTS).fetchone() == few
 
 
 def test_a_question_that_is_interrupted_says_no_more(monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]

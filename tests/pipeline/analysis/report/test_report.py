@@ -1,4 +1,4 @@
-"""A report on pseudo-labels: its numbers, its pictures, and what a hostile name can do to it."""
+"""A report on pseudo-labels: its folder, its determinism, and names with HTML in them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from pipeline import sql
 from pipeline.analysis.report import report_labels
-from pipeline.analysis.report.label_statistics import gather
+from pipeline.analysis.report.label_statistics import collect_statistics
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.errors import ArtifactNotFoundError, OptionError, QueryError
 from stages.base import Part, Reads, Stage, whole
@@ -31,7 +31,7 @@ HOSTILE = "<script>alert(1)</script>\"'&"
 
 @dataclass(frozen=True, kw_only=True)
 class Renamed(Stage):
-    """The concepts under a name that would run if it were let."""
+    """The concepts with a script in their names."""
 
     name: ClassVar[str] = "embed-concepts"
     version: ClassVar[int] = 77
@@ -41,8 +41,8 @@ class Renamed(Stage):
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         rows = part.table("embeddings")
         names = [f"{HOSTILE} {name}" for name in rows["concept"].to_pylist()]
-        place = rows.schema.get_field_index("concept")
-        yield from rows.set_column(place, rows.schema.field("concept"), [names]).to_batches()
+        column = rows.schema.get_field_index("concept")
+        yield from rows.set_column(column, rows.schema.field("concept"), [names]).to_batches()
 
 
 @pytest.fixture(scope="module")
@@ -57,26 +57,28 @@ def judged(root: Path) -> list[dict[str, Any]]:
 
 def test_the_numbers_are_what_a_loop_counts(made: dict[str, Artifact]) -> None:
     root = made["images"].root
-    numbers, rows = gather(root), judged(root)
+    numbers, rows = collect_statistics(root), judged(root)
     assert numbers.counts["labels"] == len(rows)
     assert numbers.counts["kept"] == sum(row["kept"] for row in rows)
     assert numbers.counts["images"] == len({row["image_id"] for row in rows})
     kept = {row["concept"]: row["kept"] for row in numbers["concepts"] if row["kept"]}
     for concept, count in kept.items():
         assert count == sum(row["kept"] and row["concept"] == concept for row in rows)
-    assert numbers.judged
+    assert numbers.has_ground_truth
 
 
 def test_a_condition_leaves_some_labels(made: dict[str, Artifact]) -> None:
     root = made["images"].root
-    some = gather(root, where="region = 0")
+    some = collect_statistics(root, where="region = 0")
     assert some.counts["labels"] == sum(row["region"] == 0 for row in judged(root))
     for hostile in ("true); DROP VIEW images; --", "random() > 0"):
         with pytest.raises(QueryError):
-            gather(root, where=hostile)
+            collect_statistics(root, where=hostile)
 
 
-def test_a_page_stands_alone_with_its_pictures(made: dict[str, Artifact], tmp_path: Path) -> None:
+def test_a_page_needs_no_other_file_and_is_equal_when_written_again(
+    made: dict[str, Artifact], tmp_path: Path
+) -> None:
     page = report_labels(made["images"].root, tmp_path / "out")
     text = page.read_text()
     pictures = sorted(path.name for path in page.parent.glob("*.png"))
@@ -89,7 +91,7 @@ def test_a_page_stands_alone_with_its_pictures(made: dict[str, Artifact], tmp_pa
     assert {path.name: path.read_bytes() for path in page.parent.iterdir()} == before
 
 
-def test_a_hostile_name_stays_text(tmp_path: Path) -> None:
+def test_a_script_in_a_name_is_escaped(tmp_path: Path) -> None:
     root = tmp_path / "store"
     made = make_all(root, count=6)
     again = make(Renamed(), root, {"embeddings": made["concept_embeddings"].address})
@@ -99,13 +101,13 @@ def test_a_hostile_name_stays_text(tmp_path: Path) -> None:
     assert "&lt;script&gt;alert" in text
 
 
-def test_an_empty_set_of_labels_is_still_a_page(made: dict[str, Artifact], tmp_path: Path) -> None:
+def test_an_empty_set_of_labels_gives_a_page(made: dict[str, Artifact], tmp_path: Path) -> None:
     assert report_labels(made["images"].root, tmp_path / "out", where="false").is_file()
 
 
 def test_what_cannot_be_reported_is_a_sentence(root: Path) -> None:
     with pytest.raises(OptionError, match="is no pseudo_labels"):
-        gather(root, "images@00")
+        collect_statistics(root, "images@00")
     make_all(root, count=3)
     with pytest.raises(ArtifactNotFoundError):
-        gather(root, "pseudo_labels@nobody")
+        collect_statistics(root, "pseudo_labels@nobody")
