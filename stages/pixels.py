@@ -21,6 +21,7 @@ import simplejpeg
 from PIL import Image, UnidentifiedImageError
 
 from schemas.errors import SourceError
+from schemas.quarantine import Reason
 from stages.sources import parquet, tsv
 from stages.sources.files import is_remote, open_file, size_of
 from stages.sources.record import Refusal
@@ -73,9 +74,11 @@ def probe(content: bytes, limits: Limits) -> Probe:
         width, height = image.size
         if width * height > limits.max_pixels:
             detail = f"{width} x {height} is more than {limits.max_pixels} pixels"
-            raise Refusal("too-many-pixels", detail)
+            raise Refusal(Reason.TOO_MANY_PIXELS, detail)
         if min(width, height) < limits.min_side:
-            raise Refusal("too-small", f"{width} x {height}; sides of {limits.min_side} at least")
+            raise Refusal(
+                Reason.TOO_SMALL, f"{width} x {height}; sides of {limits.min_side} at least"
+            )
         orientation = _orientation(image)
         name = FORMATS[str(image.format)]
     if orientation >= 5:  # the four that exchange rows and columns
@@ -204,9 +207,9 @@ def _opened(content: bytes) -> Image.Image:
             warnings.simplefilter("ignore")  # damaged EXIF is no reason to speak
             return Image.open(io.BytesIO(content), formats=["JPEG", "PNG", "WEBP"])
     except UnidentifiedImageError as error:
-        raise Refusal("unreadable", f"no JPEG, PNG or WEBP: {_start(content)}") from error
+        raise Refusal(Reason.UNREADABLE, f"no JPEG, PNG or WEBP: {_start(content)}") from error
     except _BROKEN as error:
-        raise Refusal("unreadable", f"damaged header: {error}") from error
+        raise Refusal(Reason.UNREADABLE, f"damaged header: {error}") from error
 
 
 def _start(content: bytes) -> str:
@@ -238,14 +241,14 @@ def _decode_jpeg(content: bytes) -> NDArray[np.uint8] | None:
 def _decode_any(content: bytes) -> NDArray[np.uint8]:
     with _opened(content) as image:
         if image.width * image.height > CEILING:
-            raise Refusal("too-many-pixels", f"more than {CEILING} pixels are never decoded")
+            raise Refusal(Reason.TOO_MANY_PIXELS, f"more than {CEILING} pixels are never decoded")
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 image.load()
                 return np.asarray(_rgb(image))
         except _BROKEN as error:
-            reason = "truncated" if "truncated" in str(error) else "unreadable"
+            reason = Reason.TRUNCATED if "truncated" in str(error) else Reason.UNREADABLE
             raise Refusal(reason, f"{image.format} does not decode: {error}") from error
 
 

@@ -13,7 +13,8 @@ from __future__ import annotations
 import re
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Final, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from schemas.errors import OptionError
 from schemas.images import IMAGES
@@ -24,7 +25,6 @@ from stages.sources.files import file_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     import pyarrow as pa
 
@@ -57,16 +57,14 @@ class Propose(Stage):
     nms: float = option(
         0.5, "drop boxes that overlap a better one by a higher IoU", above=0, at_most=1
     )
-    nms_within: str = option(
+    nms_within: Literal["map", "image"] = option(
         "map",
         "boxes give way to better ones of the same map of the network, as published, or of the "
         "whole image",
-        choices=("map", "image"),
     )
-    scores: str = option(
+    scores: Literal["auto", "score", "logit"] = option(
         "auto",
         "what --from calls scores: the localizer's own, or raw logits; auto: what a dump says",
-        choices=("auto", "score", "logit"),
     )
     top_k: int = option(300, "proposals of an image, at most", at_least=1)
     min_size: float = option(0.0, "least width and height, pixels", at_least=0)
@@ -123,9 +121,9 @@ class Propose(Stage):
             dump = None
             if not self.select_only:
                 dump = files.enter_context(DumpWriter(part.attach("h5"), source.kind))
-            place = device.resolve(self.device if source.looks else "cpu")
+            where = device.resolve(self.device if source.looks else "cpu")
             select = self._selection(source.kind)
-            batch = ProposalBatch(source.kind, select, dump, place, self.nms_within)
+            batch = ProposalBatch(source.kind, select, dump, where, self.nms_within)
             for image in boxed_images(part, source):
                 batch.add(image)
                 if len(batch) >= _ROWS:
@@ -136,13 +134,13 @@ class Propose(Stage):
 
     def _asked(self) -> list[str]:
         """Flags of the sources other than a network that were asked for."""
-        asked = {
+        flags = {
             "--from": self.from_file is not None,
             "--random": self.random,
             "--grid": self.grid,
             "--select-only": self.select_only,
         }
-        return [flag for flag, given in asked.items() if given]
+        return [flag for flag, chosen in flags.items() if chosen]
 
     def _source(self, part: Part, files: ExitStack) -> BoxSource:
         from stages.proposals import box_sources
@@ -150,7 +148,7 @@ class Propose(Stage):
         from stages.proposals.region_dump import DumpReader
 
         if self.from_file:
-            kind = None if self.scores == "auto" else cast("Kind", self.scores)
+            kind = None if self.scores == "auto" else self.scores
             return box_sources.FromLocalizer(open_localizer(self.from_file), kind)
         if self.random:
             return box_sources.AtRandom(self.regions, self.seed)

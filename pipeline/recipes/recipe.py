@@ -22,13 +22,15 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pipeline.recipes.recipe_file import Placeholders, fill, read_recipe
 from pipeline.recipes.synthetic_data import SyntheticData, read_synthetic_data
 from pipeline.recipes.table_spec import TableSpec, read_table_spec
-from pipeline.verbs import VERBS, option_type
+from pipeline.verbs import VERBS
 from schemas.errors import SourceError
+from stages.option import option_types, value_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from pipeline.recipes.recipe_file import RecipeFile
+    from stages.base import Stage
 
 
 @dataclass(frozen=True)
@@ -160,8 +162,8 @@ def _step(
         if field_name in stage.reads:
             inputs[field_name] = _resolve_input(str(value), swept, swept_by_step)
         elif field_name in fields:
-            option = fields[field_name]
-            options[option.name] = _convert(option, value, f"{location}: {key}")
+            option = fields[field_name].name
+            options[option] = _convert(stage, option, value, f"{location}: {key}")
         else:
             allowed = ", ".join(sorted({*fields, *stage.reads}))
             raise SourceError(f"{location}: {verb} has no '{key}'; it has {allowed}")
@@ -193,18 +195,21 @@ def _check_tables(recipe: Recipe) -> None:
                 raise SourceError(f"table '{table.name}': no step is called '{name}'")
 
 
-def _convert(option: Any, value: Any, location: str) -> Any:
+def _convert(stage: type[Stage], option: str, value: Any, location: str) -> Any:
     """`value` as the type of its option: 1 becomes 1.0 for a float option.
 
     Raises:
         SourceError: If it cannot be converted.
     """
-    adapter = TypeAdapter(option_type(option), config=ConfigDict(coerce_numbers_to_str=True))
+    target = value_type(option_types(stage)[option])
+    adapter = TypeAdapter(target, config=ConfigDict(coerce_numbers_to_str=True))
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
         reason = error.errors()[0]["msg"]
-        raise SourceError(f"{location} = {value!r} cannot be {option.type}: {reason}") from None
+        raise SourceError(
+            f"{location} = {value!r} cannot be {getattr(target, '__name__', target)}: {reason}"
+        ) from None
 
 
 def _flag_name(option: Any) -> str:

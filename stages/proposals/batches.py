@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from schemas.errors import SourceError
 from schemas.proposals import PROPOSALS
+from schemas.quarantine import Reason
 from stages.prefetching import map_in_order
 from stages.proposals.object_boxes import object_boxes
 from stages.proposals.recall import RecallCounts
@@ -120,9 +121,9 @@ class ProposalBatch:
 
     def report(self, part: Part) -> None:
         """Note the counts; recall only if people drew anything."""
-        part.note("boxes", dict(self._counts))
+        part.count("boxes", dict(self._counts))
         if self._recall.objects:
-            part.note("recall", self._recall.note())
+            part.count("recall", self._recall.note())
 
     def _clear(self) -> None:
         self._waiting = 0
@@ -139,7 +140,7 @@ def boxed_images(part: Part, source: BoxSource) -> Iterator[ImageBoxes]:
         try:
             return row, objects, source.look(row)
         except SourceError as error:
-            return row, objects, Refusal("unreadable", str(error))
+            return row, objects, Refusal(Reason.UNREADABLE, str(error))
 
     threads = _THREADS if source.looks else 0
     for row, objects, seen in map_in_order(_rows(part), look, threads, _AHEAD):

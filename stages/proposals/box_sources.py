@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from schemas.quarantine import Reason
 from stages.pixels import load_image
 from stages.seeds import generator
 from stages.sources.record import Refusal
@@ -111,14 +112,13 @@ class FromLocalizer(BoxSource):
             return None
         owner = self._owners.setdefault(place, row["image_id"])
         if owner != row["image_id"]:
-            raise Refusal("ambiguous-id", f"its boxes were given to {owner}, of the same name")
+            raise Refusal(Reason.AMBIGUOUS_ID, f"its boxes were given to {owner}, of the same name")
         return Boxes(*self._localizer.boxes(place))
 
     def report(self, part: Part) -> None:
-        """Note how many ids of the file were used, and, once, how many there are."""
-        part.note("ids_matched", len(self._owners))
-        if part.number == 0:  # notes of parts are added up
-            part.note("ids_in_file", len(self._localizer))
+        """Note how many ids of the file were used, and how many there are."""
+        part.count("ids_matched", len(self._owners))
+        part.note("ids_in_file", len(self._localizer))
 
 
 class FromDump(BoxSource):

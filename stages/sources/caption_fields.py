@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow.parquet as pq
 
 from schemas.errors import SourceError
+from schemas.quarantine import Reason
 from stages.sources.files import open_file
 from stages.sources.record import Refusal
 
@@ -39,7 +40,7 @@ def captions_of(value: Any) -> list[str]:
         return captions_of(next((value[n] for n in CAPTION_COLUMNS if n in value), None))
     if isinstance(value, list):
         return [caption for item in value for caption in captions_of(item)]
-    raise Refusal("bad-caption", f"a caption must be text, not {type(value).__name__}")
+    raise Refusal(Reason.BAD_CAPTION, f"a caption must be text, not {type(value).__name__}")
 
 
 def captions_in(payload: bytes) -> list[str]:
@@ -66,7 +67,7 @@ def captions_in_json(payload: bytes) -> list[str]:
     try:
         return captions_of(json.loads(_text(payload)))
     except (ValueError, RecursionError) as error:
-        raise Refusal("bad-caption", f"not JSON: {error}") from error
+        raise Refusal(Reason.BAD_CAPTION, f"not JSON: {error}") from error
 
 
 def distinct(captions: Iterable[str]) -> tuple[str, ...]:
@@ -130,7 +131,7 @@ def _one(text: str) -> list[str]:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise Refusal("bad-caption", "the caption has half a surrogate pair") from error
+        raise Refusal(Reason.BAD_CAPTION, "the caption has half a surrogate pair") from error
     return [text] if text else []
 
 
@@ -138,4 +139,4 @@ def _text(payload: bytes) -> str:
     try:
         return payload.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise Refusal("bad-caption", f"the caption is not UTF-8: {error.reason}") from error
+        raise Refusal(Reason.BAD_CAPTION, f"the caption is not UTF-8: {error.reason}") from error

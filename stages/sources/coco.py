@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from schemas.errors import SourceError
+from schemas.quarantine import Reason
 from stages.sources.caption_fields import captions_of, distinct
 from stages.sources.files import digest_of, file_digest, load_image_file
 from stages.sources.record import (
@@ -55,7 +56,7 @@ class _CocoImage:
     repeated: bool = False
     captions: list[str] = field(default_factory=list)
     objects: list[SourceObject] = field(default_factory=list)
-    problems: list[tuple[str, str]] = field(default_factory=list)
+    problems: list[tuple[Reason, str]] = field(default_factory=list)
 
     @property
     def image_id(self) -> str:
@@ -123,7 +124,7 @@ class _CocoLoader:
 
     def __call__(self) -> bytes:
         if self.image.repeated:
-            raise Refusal("duplicate-id", f"{self.image.file_name} has an id that came before")
+            raise Refusal(Reason.DUPLICATE_ID, f"{self.image.file_name} has an id that came before")
         return load_image_file(self.image.split.folder, self.image.file_name)
 
 
@@ -226,9 +227,9 @@ def _annotate(
     if "bbox" in entry:
         box = entry["bbox"]
         if not _is_box(box):
-            image.problems.append(("bad-box", f"{where} is not four finite numbers"))
+            image.problems.append((Reason.BAD_BOX, f"{where} is not four finite numbers"))
         elif entry.get("category_id") not in categories:
-            image.problems.append(("unknown-category", f"{where} has an unlisted category"))
+            image.problems.append((Reason.UNKNOWN_CATEGORY, f"{where} has an unlisted category"))
         else:
             image.objects.append(_drawn(entry, categories[entry["category_id"]]))
     if "caption" in entry:

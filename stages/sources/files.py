@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, Final, cast
 import fsspec
 
 from schemas.errors import SourceError
+from schemas.quarantine import Reason
 from stages.sources.record import Refusal
 
 IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp")
@@ -61,16 +62,18 @@ def load_image_file(folder: str, name: str) -> bytes:
         Refusal: unsafe-name, missing-image or too-large.
     """
     if not safe_name(name):
-        raise Refusal("unsafe-name", "the name is absolute, holds '..', or is not UTF-8")
+        raise Refusal(Reason.UNSAFE_NAME, "the name is absolute, holds '..', or is not UTF-8")
     path = Path(folder, name)
     try:
         if not path.is_file():
-            raise Refusal("missing-image", f"no file {name} in {folder}")
+            raise Refusal(Reason.MISSING_IMAGE, f"no file {name} in {folder}")
         if path.stat().st_size > LARGEST:
-            raise Refusal("too-large", f"{path.stat().st_size} bytes; at most {LARGEST} are read")
+            raise Refusal(
+                Reason.TOO_LARGE, f"{path.stat().st_size} bytes; at most {LARGEST} are read"
+            )
         return path.read_bytes()
     except OSError as error:
-        raise Refusal("missing-image", f"{name} in {folder}: {_why(error)}") from error
+        raise Refusal(Reason.MISSING_IMAGE, f"{name} in {folder}: {_why(error)}") from error
 
 
 def size_of(uri: str) -> int:

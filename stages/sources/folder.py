@@ -28,6 +28,8 @@ from stages.sources.record import DEFAULTS, Problem, Record, Refusal, Slice, Sou
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from schemas.quarantine import Reason
+
 
 @dataclass(slots=True)
 class _FolderImage:
@@ -37,7 +39,7 @@ class _FolderImage:
     size: int
     split: str | None = None
     captions: list[str] = field(default_factory=list)
-    problems: list[tuple[str, str]] = field(default_factory=list)
+    problems: list[tuple[Reason, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas.errors import SourceError
+from schemas.quarantine import Reason
 from stages.sources.caption_fields import CAPTION_COLUMNS, captions_of, column, distinct
 from stages.sources.files import digest_of, file_digest, labels, open_file, stamp
 from stages.sources.record import DEFAULTS, Problem, Record, Refusal, Slice, SourceOptions, cut
@@ -64,7 +65,7 @@ class ParquetSource:
                     row += 1
         except (pa.ArrowException, OSError) as error:
             detail = f"rows {row} to {piece.last - 1} cannot be read: {error}"
-            yield Problem(f"{label}/{row:09d}", "unreadable", detail)
+            yield Problem(f"{label}/{row:09d}", Reason.UNREADABLE, detail)
 
     @cached_property
     def _slices(self) -> list[Slice]:
@@ -136,7 +137,7 @@ class _ParquetLoader:
     def __call__(self) -> bytes:
         content = _content(self.value)
         if content is None:
-            raise Refusal("missing-image", "the row holds no bytes")
+            raise Refusal(Reason.MISSING_IMAGE, "the row holds no bytes")
         return content
 
 

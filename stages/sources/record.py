@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from schemas.quarantine import Reason
+
 
 class Refusal(Exception):  # noqa: N818 - a refused record is an outcome, not an error of the run
     """One record cannot be used, while the run goes on; becomes a row of quarantine.
 
     Attributes:
-        reason: Reason code, such as truncated or too-many-pixels.
+        reason: Which kind of fault.
         detail: One sentence.
     """
 
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(reason, detail)
         self.reason = reason
         self.detail = detail
@@ -35,7 +37,7 @@ class Problem:
     """Something refused that is not a whole image: a caption, a box, the rest of a tar."""
 
     record: str
-    reason: str
+    reason: Reason
     detail: str
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from schemas.errors import SourceError
 from stages.sources.caption_fields import TABLE_SUFFIXES
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from stages.sources.record import Source, SourceOptions
 
-KINDS: Final = ("auto", "webdataset", "coco", "folder", "parquet", "tsv")
+Kind = Literal["auto", "webdataset", "coco", "folder", "parquet", "tsv"]
+KINDS: Final = get_args(Kind)
 ACCEPTED: Final = (
     "WebDataset tars; a COCO folder with annotations/{captions,instances}_SPLIT.json, or its "
     "JSON files and image folder; a folder of images, with a CSV, TSV, JSONL or Parquet of "

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 import numpy as np
 
 from schemas.errors import SourceError
+from schemas.quarantine import Reason
 from stages.sources.caption_fields import captions_in, distinct
 from stages.sources.files import (
     digest_of,
@@ -159,7 +160,7 @@ class _TsvLoader:
 
     def __call__(self) -> bytes:
         if self.repeated:
-            raise Refusal("duplicate-id", "an earlier row has the same key")
+            raise Refusal(Reason.DUPLICATE_ID, "an earlier row has the same key")
         return _decoded(self.payload)
 
 
@@ -183,12 +184,14 @@ class _Captions:
         if self.file is None:
             return (), ()
         if row >= len(self.starts) - 1:
-            return (), (Problem(image_id, "bad-caption", f"the caption TSV ends before row {row}"),)
+            return (), (
+                Problem(image_id, Reason.BAD_CAPTION, f"the caption TSV ends before row {row}"),
+            )
         self.file.seek(int(self.starts[row]))
         found, _, payload = self.file.readline().rstrip(b"\r\n").partition(b"\t")
         if found != key:
             detail = f"row {row} of the caption TSV has another key; captions left out"
-            return (), (Problem(image_id, "bad-caption", detail),)
+            return (), (Problem(image_id, Reason.BAD_CAPTION, detail),)
         try:
             return distinct(captions_in(payload)), ()
         except Refusal as refusal:
@@ -197,11 +200,11 @@ class _Captions:
 
 def _decoded(payload: bytes) -> bytes:
     if not payload:
-        raise Refusal("missing-image", "the row has no second column")
+        raise Refusal(Reason.MISSING_IMAGE, "the row has no second column")
     try:
         return base64.b64decode(payload.partition(b"\t")[0], validate=True)
     except binascii.Error as error:
-        raise Refusal("unreadable", f"the row is not base64: {error}") from error
+        raise Refusal(Reason.UNREADABLE, f"the row is not base64: {error}") from error
 
 
 def _index(uri: str) -> tuple[NDArray[np.int64], frozenset[int]]:

@@ -15,6 +15,7 @@ from functools import lru_cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
+from schemas.quarantine import Reason
 from stages.sources.caption_fields import captions_in_json, captions_of, distinct
 from stages.sources.files import (
     LARGEST,
@@ -152,7 +153,7 @@ class _Walk:
 
     def _damaged(self, why: str) -> None:
         detail = f"the tar breaks off or is damaged ({why}); what came before is kept"
-        self.problems.append(Problem("", "truncated-tar", detail))
+        self.problems.append(Problem("", Reason.TRUNCATED_TAR, detail))
 
     def _welcome(self, info: tarfile.TarInfo) -> bool:
         if not safe_name(info.name):
@@ -162,7 +163,7 @@ class _Walk:
         else:
             return is_image(info.name) or info.name.lower().endswith((".txt", ".json"))
         shown = info.name.encode(errors="backslashreplace").decode()
-        self.problems.append(Problem(shown, "unsafe-name", f"{why}; it was not read"))
+        self.problems.append(Problem(shown, Reason.UNSAFE_NAME, f"{why}; it was not read"))
         return False
 
     def _offset(self, info: tarfile.TarInfo) -> int | None:
@@ -170,14 +171,16 @@ class _Walk:
 
     def _content(self, info: tarfile.TarInfo) -> bytes | Refusal:
         if info.size > LARGEST:
-            return Refusal("too-large", f"{info.size} bytes; at most {LARGEST} are read")
+            return Refusal(Reason.TOO_LARGE, f"{info.size} bytes; at most {LARGEST} are read")
         try:
             self.file.seek(info.offset_data)
             content = self.file.read(info.size)
         except _DAMAGE as error:
-            return Refusal("truncated", f"the tar is damaged here: {error}")
+            return Refusal(Reason.TRUNCATED, f"the tar is damaged here: {error}")
         if len(content) < info.size:
-            return Refusal("truncated", f"the tar ends after {len(content)} of {info.size} bytes")
+            return Refusal(
+                Reason.TRUNCATED, f"the tar ends after {len(content)} of {info.size} bytes"
+            )
         return content
 
 
@@ -219,7 +222,9 @@ def _group(name: str, uri: str, key: str, members: Iterable[_Member]) -> Iterato
             referable=image.offset is not None,
         )
     if not images:
-        yield Problem(record, "missing-image", "captions without an image directly beside them")
+        yield Problem(
+            record, Reason.MISSING_IMAGE, "captions without an image directly beside them"
+        )
 
 
 def _captions(record: str, members: list[_Member]) -> tuple[tuple[str, ...], tuple[Problem, ...]]:
@@ -236,7 +241,7 @@ def _captions(record: str, members: list[_Member]) -> tuple[tuple[str, ...], tup
             try:
                 captions += reader(member.read())
             except Refusal as refusal:
-                problems.append(Problem(f"{record}.{suffix}", "bad-caption", refusal.detail))
+                problems.append(Problem(f"{record}.{suffix}", Reason.BAD_CAPTION, refusal.detail))
     return distinct(captions), tuple(problems)
 
 
@@ -244,7 +249,7 @@ def _plain_text(payload: bytes) -> list[str]:
     try:
         return captions_of(payload.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise Refusal("bad-caption", f"the caption is not UTF-8: {error.reason}") from error
+        raise Refusal(Reason.BAD_CAPTION, f"the caption is not UTF-8: {error.reason}") from error
 
 
 def _plain(name: str) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
-from stages.base import option
+from stages.option import option
+
+Averaging = Literal["reference", "openai"]
 
 
 def templates_option() -> Any:
@@ -21,5 +23,4 @@ def averaging_option() -> Any:
     return option(
         "reference",
         "over prompts: reference (mean as they are) or openai (normalise, mean, normalise)",
-        choices=("reference", "openai"),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from stages.base import Stage, option
 
@@ -28,31 +28,25 @@ class TrainingStage(Stage):
     epochs: int = option(1, "passes over the images", at_least=0)
     steps: int | None = option(None, "optimiser steps, instead of --epochs", at_least=0)
     images_per_batch: int = option(96, "images per step", at_least=1)
-    optimiser: str = option("sgd", "optimiser", choices=("sgd", "adamw"))
+    optimiser: Literal["sgd", "adamw"] = option("sgd", "optimiser")
     learning_rate: float = option(0.002, "largest learning rate of the run", above=0)
     weight_decay: float = option(1e-4, "weight decay, times the learning rate", at_least=0)
     momentum: float = option(0.9, "of sgd", at_least=0, below=1)
-    schedule: str = option(
-        "steps", "schedule of the learning rate", choices=("steps", "cosine", "constant")
+    schedule: Literal["steps", "cosine", "constant"] = option(
+        "steps", "schedule of the learning rate"
     )
     milestones: tuple[float, ...] = option(
         (0.5, 0.875), "shares of the run at which 'steps' drops to a tenth"
     )
     warmup: int = option(1000, "steps of linear warm-up; at most a tenth of the run", at_least=0)
     clip: float = option(0.0, "largest gradient norm; 0 is no limit", at_least=0)
-    clip_by: str = option(
-        "parameter",
-        "which norm is limited: of each tensor, or of all",
-        choices=("parameter", "total"),
+    clip_by: Literal["parameter", "total"] = option(
+        "parameter", "which norm is limited: of each tensor, or of all"
     )
-    precision: str = option(
-        "float32", "number format of the networks", choices=("float32", "bfloat16")
-    )
+    precision: Literal["float32", "bfloat16"] = option("float32", "number format of the networks")
     seed: int = option(0, "seed of every random choice", at_least=0, below=1 << 31)
     shuffle_buffer: int = option(512, "images in the shuffle buffer, which mixes parts", at_least=1)
-    save_dtype: str = option(
-        "float32", "number format of saved weights", choices=("float32", "float16")
-    )
+    save_dtype: Literal["float32", "float16"] = option("float32", "number format of saved weights")
     log_every: int = option(50, "steps per row of the training log", at_least=1)
     checkpoint_every: int = option(
         200, "steps between checkpoints, from which a killed run resumes", recipe=False, at_least=1

@@ -119,10 +119,8 @@ def collate(seen: Sequence[RegionView]) -> RegionBatch:
 
 
 def _certain(seen: RegionView) -> RegionView:
-    kept = seen.regions.kept
-    if kept is None:
-        return seen
-    return replace(seen, boxes=seen.boxes[torch.from_numpy(kept)], regions=seen.regions.certain())
+    kept = torch.from_numpy(seen.regions.kept)
+    return replace(seen, boxes=seen.boxes[kept], regions=seen.regions.certain())
 
 
 def _joined(arrays: Sequence[NDArray[Any]]) -> torch.Tensor:

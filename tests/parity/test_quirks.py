@@ -68,6 +68,7 @@ def test_item_29_a_caption_says_left_of_what_was_flipped_to_the_right(tmp_path) 
         np.zeros((0, 1), np.int32),
         np.zeros((0, 1), np.float32),
         np.zeros(0, np.float32),
+        np.zeros(0, np.bool_),
     )
     image = {"image_id": "a", "captions": ["a dog on the left"]}
     picture = drawn(40, 50)

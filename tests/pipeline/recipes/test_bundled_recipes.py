@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.execution.presets import fill
 from pipeline.recipes import recipe
 from pipeline.verbs import VERBS
+from stages.option import with_presets
 from tests.pipeline.helpers import ROOT
 
 if TYPE_CHECKING:
@@ -53,4 +53,4 @@ def test_every_bundled_recipe_loads_and_its_stages_accept_their_options(
     assert loaded.steps
     for step in loaded.steps:
         stage = VERBS[step.verb].load()
-        stage(**fill(stage, step.options))
+        stage(**with_presets(stage, step.options))
