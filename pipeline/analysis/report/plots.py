@@ -192,8 +192,11 @@ def fit_text(text: str, width: float = 2.2) -> str:
 
 
 def _inches(text: str) -> float:
+    if not text.strip():  # matplotlib has no path for it
+        return 0.0
     font = FontProperties(family=_FONT, size=_SIZE)
-    return float(TextPath((0, 0), text, prop=font).get_extents().width) / 72
+    with mpl.rc_context({"text.parse_math": False}):
+        return float(TextPath((0, 0), text, prop=font).get_extents().width) / 72
 
 
 def _set_title(axes: Any, title: str, names: int) -> None:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
-from pipeline import sql
 from pipeline.analysis.report import report_labels
 from pipeline.analysis.report.label_statistics import collect_statistics
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
-from schemas.errors import ArtifactNotFoundError, OptionError, QueryError
+from schemas.errors import ArtifactNotFoundError, OptionError
 from stages.base import Part, Reads, Stage, whole
 from tests.pipeline.helpers import make, make_all
 from tests.pipeline.toys import Label
@@ -48,32 +47,6 @@ class Renamed(Stage):
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
     return make_all(tmp_path_factory.mktemp("report") / "store", count=12)
-
-
-def judged(root: Path) -> list[dict[str, Any]]:
-    with sql.connect(root, ["pseudo_labels"]) as connection:
-        return sql.batches(sql.query(connection, "FROM judged_labels")).read_all().to_pylist()
-
-
-def test_the_numbers_are_what_a_loop_counts(made: dict[str, Artifact]) -> None:
-    root = made["images"].root
-    numbers, rows = collect_statistics(root), judged(root)
-    assert numbers.counts["labels"] == len(rows)
-    assert numbers.counts["kept"] == sum(row["kept"] for row in rows)
-    assert numbers.counts["images"] == len({row["image_id"] for row in rows})
-    kept = {row["concept"]: row["kept"] for row in numbers["concepts"] if row["kept"]}
-    for concept, count in kept.items():
-        assert count == sum(row["kept"] and row["concept"] == concept for row in rows)
-    assert numbers.has_ground_truth
-
-
-def test_a_condition_leaves_some_labels(made: dict[str, Artifact]) -> None:
-    root = made["images"].root
-    some = collect_statistics(root, where="region = 0")
-    assert some.counts["labels"] == sum(row["region"] == 0 for row in judged(root))
-    for hostile in ("true); DROP VIEW images; --", "random() > 0"):
-        with pytest.raises(QueryError):
-            collect_statistics(root, where=hostile)
 
 
 def test_a_page_needs_no_other_file_and_is_equal_when_written_again(
