@@ -1,16 +1,13 @@
-"""Joining images, proposals and pseudo-labels, and sampling the regions of a step."""
+"""Samples of a part: images with captions, or joined with proposals and pseudo-labels."""
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 
 from schemas.errors import ArtifactError
 from stages.seeds import generator
-from stages.training.regions import PartRegions, Regions
 from stages.training.samples import CaptionedImages, LabelledImages
 from tests.in_memory import InMemory
 from tests.stages.training import tiny
@@ -93,62 +90,26 @@ def test_a_pseudo_label_without_its_proposal_is_refused() -> None:
         list(LabelledImages(mismatched, 3, regions=True, captions=False))
 
 
-def test_a_concept_beyond_the_embeddings_is_refused() -> None:
-    with pytest.raises(ArtifactError, match="name concept 2, but only 2 concepts are embedded"):
-        PartRegions(part(), num_concepts=2)
-
-
 def test_a_sample_owns_the_bytes_of_its_image() -> None:
     content = CaptionedImages(part())[0].image["content"]
     assert isinstance(content, bytes)
 
 
-def regions(proposals: int, labelled: list[int]) -> Regions:
-    count = len(labelled)
-    corners = np.arange(proposals, dtype=np.float32)[:, None]
-    return Regions(
-        boxes=corners + np.float32([0, 0, 1, 1]),
-        labelled=np.array(labelled, dtype=np.int64),
-        concept_ids=np.array(labelled, dtype=np.int64) * 10,
-        top_ids=np.array(labelled)[:, None],
-        top_probabilities=np.full((count, 1), 0.9, np.float32),
-        residual=np.full(count, 0.1, np.float32),
-        kept=np.ones(count, np.bool_),
-    )
+def test_slices_and_negative_indices_are_those_of_a_list() -> None:
+    for samples in (
+        CaptionedImages(part()),
+        LabelledImages(part(), 3, regions=True, captions=False),
+    ):
+        ids = [sample.image["image_id"] for sample in samples]
+        assert [sample.image["image_id"] for sample in samples[1:3]] == ids[1:3]
+        assert [sample.image["image_id"] for sample in samples[::-2]] == ids[::-2]
+        assert samples[-1].image["image_id"] == ids[-1]
 
 
-def test_sampled_regions_keep_their_own_box_and_label() -> None:
-    for i in range(20):
-        sample = regions(9, [7, 0, 3]).sampled(5, "proposals", generator(i))
-        assert (sample.boxes[:, 0] * 10 == sample.concept_ids).all()
-        assert sample.labelled.tolist() == list(range(len(sample.concept_ids)))
+def test_an_index_beyond_the_end_is_an_error() -> None:
+    with pytest.raises(IndexError):
+        CaptionedImages(part())[4]
 
 
-def test_sampling_among_proposals_takes_each_label_with_the_chance_of_its_proposal() -> None:
-    counts: Counter[int] = Counter()
-    for i in range(2000):
-        sample = regions(10, [2, 5, 6]).sampled(4, "proposals", generator(i))
-        counts.update((sample.concept_ids // 10).tolist())
-    assert set(counts) == {2, 5, 6}
-    assert all(c == pytest.approx(800, abs=90) for c in counts.values())
-
-
-def test_sampling_among_the_labelled_takes_exactly_the_count() -> None:
-    counts: Counter[int] = Counter()
-    for i in range(900):
-        sample = regions(10, [2, 5, 6]).sampled(2, "labelled", generator(i))
-        assert len(sample.concept_ids) == 2
-        counts.update((sample.concept_ids // 10).tolist())
-    assert all(c == pytest.approx(600, abs=70) for c in counts.values())
-
-
-@pytest.mark.parametrize("among", ["proposals", "labelled"])
-def test_fewer_regions_than_the_count_are_all_taken(among: str) -> None:
-    sample = regions(6, [1, 4]).sampled(100, among, generator(0))
-    assert sample.concept_ids.tolist() == [10, 40]
-
-
-@pytest.mark.parametrize("among", ["proposals", "labelled"])
-def test_an_image_without_labels_gives_an_empty_sample(among: str) -> None:
-    sample = regions(6, []).sampled(100, among, generator(0))
-    assert sample.boxes.shape == (0, 4)
+def test_a_captioned_image_has_no_regions_even_if_it_has_labels() -> None:
+    assert CaptionedImages(part())[0].regions is None

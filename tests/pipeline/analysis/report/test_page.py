@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.analysis.report.figures import ReportSection
 from pipeline.analysis.report.page import is_report, page
-from tests.pipeline.analysis.report.test_figures import extreme
+from tests.pipeline.analysis.report.extreme import extreme
 
 if TYPE_CHECKING:
     from pathlib import Path
