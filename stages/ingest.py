@@ -30,7 +30,7 @@ from stages.sources.record import (
     Source,
     SourceObject,
     SourceOptions,
-    cut,
+    consecutive_ranges,
 )
 from stages.sources.source_kind import Kind, open_source
 
@@ -144,7 +144,7 @@ class Ingest(Stage):
             "orientation": header.orientation,
             "captions": list(record.captions),
             "objects": _objects(part, record, header.width, header.height),
-            "content": spool.add(content) if self.pack or not record.referable else None,
+            "content": spool.add(content) if self.pack or not record.can_be_reread else None,
         }
 
     def _source(self) -> Source:
@@ -249,7 +249,7 @@ class _Spool:
 
 def _batches(rows: list[dict[str, Any]], spool: _Spool) -> Iterator[pa.RecordBatch]:
     weights = [0 if row["content"] is None else int(row["num_bytes"]) for row in rows]
-    for first, last in cut(weights, _BATCH_BYTES, _BATCH_ROWS):
+    for first, last in consecutive_ranges(weights, _BATCH_BYTES, _BATCH_ROWS):
         batch = [_with_content(row, spool) for row in rows[first:last]]
         columns = [column.name for column in IMAGES.columns]
         yield IMAGES.batch({name: [row[name] for row in batch] for name in columns})

@@ -2,7 +2,7 @@
 
 Raw boxes go into an HDF5 dump beside the rows (`stages.proposals.region_dump`), the selection
 becomes rows; `--select-only` selects anew from an earlier dump. Where images have ground truth,
-recall is counted on the way, in note `recall` (`stages.proposals.recall.shares` makes figures).
+recall is counted on the way, in note `recall`; see `stages.proposals.recall.recall_and_ar100`.
 
 Source: RegionCLIP (arXiv:2112.09106): NMS 0.5 and 300 proposals in pretraining; random boxes
 with corners on a grid of 8 pixels for its ablation.
@@ -111,7 +111,7 @@ class Propose(Stage):
             SourceError: If the network or the boxes to import cannot be read.
         """
         from stages.models import device
-        from stages.proposals.batches import ProposalBatch, boxed_images
+        from stages.proposals.proposal_batch import ProposalBatch, images_with_boxes
         from stages.proposals.region_dump import DumpWriter
 
         device.set_threads(self.threads)
@@ -121,10 +121,10 @@ class Propose(Stage):
             dump = None
             if not self.select_only:
                 dump = files.enter_context(DumpWriter(part.attach("h5"), source.kind))
-            where = device.resolve(self.device if source.looks else "cpu")
+            where = device.resolve(self.device if source.needs_pixels else "cpu")
             select = self._selection(source.kind)
             batch = ProposalBatch(source.kind, select, dump, where, self.nms_within)
-            for image in boxed_images(part, source):
+            for image in images_with_boxes(part, source):
                 batch.add(image)
                 if len(batch) >= _ROWS:
                     yield batch.take()
@@ -149,32 +149,34 @@ class Propose(Stage):
 
         if self.from_file:
             kind = None if self.scores == "auto" else self.scores
-            return box_sources.FromLocalizer(open_localizer(self.from_file), kind)
+            return box_sources.LocalizerBoxSource(open_localizer(self.from_file), kind)
         if self.random:
-            return box_sources.AtRandom(self.regions, self.seed)
+            return box_sources.RandomBoxSource(self.regions, self.seed)
         if self.grid:
-            return box_sources.OnGrid(self.regions)
+            return box_sources.GridBoxSource(self.regions)
         if not self.select_only:
             return self._network(part)
         if not part.has("dump"):
             raise OptionError(
                 "--select-only needs --dump proposals@..., whose dump it selects from"
             )
-        return box_sources.FromDump(files.enter_context(DumpReader(part.attachment("dump", "h5"))))
+        return box_sources.DumpBoxSource(
+            files.enter_context(DumpReader(part.attachment("dump", "h5")))
+        )
 
     def _network(self, part: Part) -> BoxSource:
         from stages.models.preprocess import Size
         from stages.models.rpn import load_rpn
-        from stages.proposals.box_sources import FromRpn
+        from stages.proposals.box_sources import RpnBoxSource
 
         config = part.attachment("rpn", "model.json")
         rpn = load_rpn(config, part.attachment("rpn", "weights.safetensors"), self.device)
         size = rpn.size if self.resize == "native" else Size.parse(self.resize, 0)
-        return FromRpn(rpn, size, self.pre_nms)
+        return RpnBoxSource(rpn, size, self.pre_nms)
 
     def _selection(self, kind: Kind) -> Selection:
         """What the options ask for; boxes nobody scored have no better ones to give way to."""
-        from stages.proposals.batches import logit
+        from stages.proposals.proposal_batch import logit
         from stages.proposals.selection import Selection
 
         least = self.min_objectness

@@ -20,7 +20,7 @@ import pytest
 from pipeline.cli.app import make_app
 from pipeline.cli.reference import commands_page, tables_page
 from pipeline.cli.shared import RUN_OPTIONS
-from pipeline.tables import all_tables
+from pipeline.store.tables import all_tables
 from pipeline.verbs import VERBS
 from stages.base import Reads
 from stages.option import option_types

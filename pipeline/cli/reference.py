@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from typer.main import get_command
 
-from pipeline.tables import all_tables
+from pipeline.store.tables import all_tables
 from pipeline.verbs import VERBS
 from schemas.quarantine import Reason
 from schemas.table import VectorType

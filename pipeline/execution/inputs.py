@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.store import catalog
-from pipeline.tables import models
+from pipeline.store.tables import models
 from schemas.errors import ArtifactError, ArtifactNotFoundError, OptionError
 
 if TYPE_CHECKING:

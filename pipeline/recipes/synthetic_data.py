@@ -81,13 +81,13 @@ def write_synthetic_data(data: SyntheticData) -> bool:
     if data.folder.exists():
         _check(data)
         return False
-    from stages.synthetic.write import write_scenes, write_web
+    from stages.synthetic.dataset_writers import write_scenes, write_web_images
 
     data.folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{data.folder.name}.", dir=data.folder.parent))
     draft.chmod(0o755)
     if data.kind == "web":
-        write_web(draft, data.count, data.seed)
+        write_web_images(draft, data.count, data.seed)
     else:
         write_scenes(draft, data.split, data.count, data.seed)
     (draft / NOTE).write_text(json.dumps(data.description(), indent=2) + "\n")

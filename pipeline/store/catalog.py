@@ -11,7 +11,7 @@ from pipeline.store import manifest as manifests
 from pipeline.store import parts
 from pipeline.store.artifact import Artifact, open_artifact
 from pipeline.store.recency import recency
-from pipeline.tables import models
+from pipeline.store.tables import models
 from schemas.errors import ArtifactError, ArtifactNotFoundError, OptionError, SchemaError
 from schemas.metrics import METRICS
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.tables import models
+from pipeline.store.tables import models
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.detectors import DETECTORS
 from schemas.errors import OptionError, SourceError

@@ -16,7 +16,7 @@ from pipeline.recipes.synthetic_data import (
     write_synthetic_data,
 )
 from schemas.errors import SourceError
-from stages.synthetic import write
+from stages.synthetic import dataset_writers
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_a_killed_run_leaves_no_folder_that_seems_complete(
         (folder / "half.jpg").write_bytes(b"")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(write, "write_scenes", killed)
+    monkeypatch.setattr(dataset_writers, "write_scenes", killed)
     with pytest.raises(KeyboardInterrupt):
         write_synthetic_data(data)
     assert not data.folder.exists()
@@ -78,7 +78,7 @@ def test_a_run_that_is_slower_than_another_keeps_the_images_of_the_other(
         data.folder.mkdir()
         (data.folder / NOTE).write_text(json.dumps(data.description()))
 
-    monkeypatch.setattr(write, "write_scenes", overtaken)
+    monkeypatch.setattr(dataset_writers, "write_scenes", overtaken)
     assert write_synthetic_data(data)
     assert [path.name for path in data.folder.parent.iterdir()] == ["scenes"]
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from stages.text.parsing.chains import Token
-from stages.text.parsing.rule import ConceptRule
+from stages.text.parsing.concept_rule import ConceptRule
+from stages.text.parsing.noun_compounds import Token
 from tests.stages.text.parsing.tagged import tagged
 
 VISUAL = ConceptRule()
@@ -14,7 +14,7 @@ def concepts(text: str) -> list[str]:
     return VISUAL.concepts(tagged(text))
 
 
-def in_paper(text: str) -> list[str]:
+def paper_concepts(text: str) -> list[str]:
     return PAPER.concepts(tagged(text))
 
 
@@ -22,7 +22,7 @@ def test_a_concept_is_the_head_in_the_singular_with_its_compound_modifiers() -> 
     assert concepts("Two old/ADJ tennis/NOUN.s.c rackets/NOUN.p") == ["tennis racket"]
 
 
-def test_modifiers_stay_as_they_are_written() -> None:
+def test_modifiers_keep_their_form() -> None:
     assert concepts("sports/NOUN.p.c cars/NOUN.p") == ["sports car"]
 
 
@@ -40,36 +40,36 @@ def test_every_mention_counts() -> None:
     assert concepts(text) == ["dog", "dog"]
 
 
-def test_a_group_of_people_is_people() -> None:
+def test_a_quantity_is_dropped_before_of_and_kept_alone() -> None:
     assert concepts("A group/NOUN.s of people/NOUN.p") == ["people"]
     assert concepts("a group/NOUN.s stands/VERB") == ["group"]
 
 
-def test_a_slice_of_pizza_is_a_slice_and_a_pizza() -> None:
+def test_a_slice_of_pizza_is_both_a_slice_and_pizza() -> None:
     assert concepts("a slice/NOUN.s of pizza/NOUN.s") == ["slice", "pizza"]
 
 
-def test_what_cannot_be_seen_is_dropped() -> None:
+def test_nouns_that_name_nothing_visible_are_dropped() -> None:
     text = "on top/NOUN.s of a hill/NOUN.s in the background/NOUN.s for the third time/NOUN.s"
     assert concepts(text) == ["hill"]
 
 
 @pytest.mark.parametrize("word", ["happiness", "ability", "tourism", "friendship", "presence"])
-def test_notions_are_known_by_their_endings(word: str) -> None:
+def test_abstract_nouns_are_recognised_by_their_endings(word: str) -> None:
     assert concepts(f"{word}/NOUN.s") == []
 
 
 @pytest.mark.parametrize("word", ["witness", "city", "prism", "ship", "hood", "fence", "audience"])
-def test_some_things_end_like_notions_and_are_kept(word: str) -> None:
+def test_objects_with_an_abstract_ending_are_kept(word: str) -> None:
     assert concepts(f"{word}/NOUN.s") == [word]
 
 
-def test_a_name_with_an_invisible_head_leaves_its_modifier() -> None:
+def test_a_non_visual_head_gives_way_to_its_modifier() -> None:
     assert concepts("sky/NOUN.s.c background/NOUN.s") == ["sky"]
     assert concepts("summer/NOUN.s.c day/NOUN.s") == []
 
 
-def test_some_invisible_heads_make_visible_names() -> None:
+def test_some_non_visual_heads_form_visual_names() -> None:
     assert concepts("a chess/NOUN.s.c piece/NOUN.s") == ["chess piece"]
     assert concepts("a piece/NOUN.s") == []
 
@@ -89,33 +89,33 @@ def test_lexical_names_are_kept_whole_whatever_their_tags(text: str, expected: s
     assert concepts(text) == [expected]
 
 
-def test_names_of_the_user_are_kept_whole_too() -> None:
+def test_names_of_the_user_are_kept_whole_in_both_styles() -> None:
     rule = ConceptRule(names=["Running Shoe"])
     assert rule.concepts(tagged("his running/VERB shoes/NOUN.p")) == ["running shoe"]
     paper = ConceptRule("paper", names=["Running Shoe"])
     assert paper.concepts(tagged("his running/VERB shoes/NOUN.p")) == ["running shoe"]
 
 
-def test_colours_are_dropped_as_heads_and_in_front() -> None:
+def test_colours_are_dropped_as_heads_and_as_modifiers() -> None:
     assert concepts("a man/NOUN.s in red/NOUN.s") == ["man"]
     assert concepts("a lime/NOUN.s.c bus/NOUN.s") == ["bus"]
     assert concepts("an orange/NOUN.s on a table/NOUN.s") == ["orange", "table"]
     assert concepts("a man/NOUN.s in orange/NOUN.s") == ["man"]
 
 
-def test_an_orange_with_nothing_to_colour_is_a_thing() -> None:
+def test_orange_is_a_noun_if_it_describes_no_noun() -> None:
     assert concepts("an orange/ADJ on/ADP a table/NOUN.s") == ["orange", "table"]
     assert concepts("an orange/ADJ shirt/NOUN.s") == ["shirt"]
     assert concepts("an orange/ADJ and/CCONJ blue/ADJ bus/NOUN.s") == ["bus"]
 
 
-def test_gerunds_make_names_of_things_only() -> None:
+def test_gerunds_form_names_only_with_certain_nouns() -> None:
     assert concepts("a swimming/VERB pool/NOUN.s") == ["swimming pool"]
     assert concepts("a smiling/VERB man/NOUN.s") == ["man"]
     assert concepts("skiing/NOUN.s near a building/NOUN.s") == ["building"]
 
 
-def test_plural_names_keep_their_form_but_wine_glasses_do_not() -> None:
+def test_plural_only_names_keep_their_form_but_wine_glasses_do_not() -> None:
     text = "jeans/NOUN.p , scissors/NOUN.p and glasses/NOUN.p"
     assert concepts(text) == ["jeans", "scissors", "glasses"]
     assert concepts("wine/NOUN.s.c glasses/NOUN.p") == ["wine glass"]
@@ -134,7 +134,7 @@ def test_a_noun_inside_a_hyphenated_adjective_is_no_concept() -> None:
     assert concepts("a close/NOUN.s -/PUNCT up/NOUN.s of a cat/NOUN.s") == ["cat"]
 
 
-def test_writing_in_quotation_marks_is_not_seen() -> None:
+def test_nouns_in_quotation_marks_are_ignored() -> None:
     text = 'a sign/NOUN.s that says "/PUNCT free/ADJ kittens/NOUN.p "/PUNCT on a wall/NOUN.s'
     assert concepts(text) == ["sign", "wall"]
 
@@ -148,12 +148,12 @@ def test_without_compound_flags_neighbouring_nouns_are_one_name() -> None:
     assert VISUAL.concepts(tokens) == ["tennis racket"]
 
 
-def test_a_compound_flag_before_another_word_does_not_lose_the_noun() -> None:
+def test_a_noun_with_a_compound_flag_but_no_head_is_kept() -> None:
     assert concepts("a book/NOUN.s.c filled/VERB shelf/NOUN.s") == ["book", "shelf"]
 
 
 @pytest.mark.parametrize("word", ["2nd", "#", "a1", "-", "'s", "x", "犬", "z" * 100])
-def test_numbers_marks_single_letters_and_monsters_are_never_nouns(word: str) -> None:
+def test_numbers_marks_single_letters_and_overlong_words_are_never_concepts(word: str) -> None:
     assert VISUAL.concepts([Token(word, "NOUN", "s", False)]) == []
 
 
@@ -162,10 +162,28 @@ def test_a_caption_without_tokens_has_no_concepts() -> None:
     assert PAPER.concepts([]) == []
 
 
-def test_the_paper_keeps_every_noun_and_lemmatises_all_of_a_name() -> None:
+def test_style_paper_keeps_every_noun_and_lemmatises_every_word_of_a_name() -> None:
     text = "A group/NOUN.s of sports/NOUN.p.c cars/NOUN.p in the background/NOUN.s"
-    assert in_paper(text) == ["group", "sport car", "background"]
+    assert paper_concepts(text) == ["group", "sport car", "background"]
 
 
-def test_the_paper_knows_no_lexical_names() -> None:
-    assert in_paper("a hot/ADJ dog/NOUN.s") == ["dog"]
+def test_style_paper_has_no_lexical_names() -> None:
+    assert paper_concepts("a hot/ADJ dog/NOUN.s") == ["dog"]
+
+
+def test_lexical_names_are_visual_whatever_their_head() -> None:
+    assert concepts("clip/NOUN.s art/NOUN.s on a wall/NOUN.s") == ["clip art", "wall"]
+
+
+def test_idioms_are_dropped_only_after_their_word() -> None:
+    assert concepts("on foot/NOUN.s") == []
+    assert concepts("a foot/NOUN.s") == ["foot"]
+
+
+def test_kept_heads_need_a_visual_modifier() -> None:
+    assert concepts("a parking/NOUN.s.c lot/NOUN.s") == ["parking lot"]
+    assert concepts("a red/NOUN.s.c lot/NOUN.s") == []
+
+
+def test_a_quantity_with_modifiers_before_of_is_dropped_too() -> None:
+    assert concepts("a photo/NOUN.s.c collection/NOUN.s of stamps/NOUN.p") == ["stamp"]

@@ -1,8 +1,7 @@
-"""Noun chains of a tagged caption: each head noun with the nouns that modify it.
+"""Noun compounds of a tagged caption: each head noun with the nouns that modify it.
 
-What is done before nouns are joined makes up for what taggers see in captions: hyphens, written
-signs in quotation marks, gerunds ("swimming pool"), and names that begin with an adjective
-("hot dog").
+Before nouns are joined, common problems of taggers with captions are corrected: hyphens, quoted
+text on signs, gerunds ("swimming pool"), and names that begin with an adjective ("hot dog").
 """
 
 from __future__ import annotations
@@ -22,32 +21,32 @@ _WORD = re.compile(r"[a-z\u00df-\u024f]+(?:['\u2019][a-z\u00df-\u024f]+)*")
 _HYPHENS = frozenset("-\u2010\u2011")
 _PARTICLES = frozenset(("up", "down", "in", "out", "off", "on", "over", "by", "to"))
 _QUOTES = frozenset(('"', "\u201c", "\u201d", "``", "''"))
-_LONGEST_QUOTE = 12  # tokens; a longer one is speech about things, not writing on a sign
+_LONGEST_QUOTE = 12  # tokens; a longer quotation is speech, not text on a sign
 _LONGEST_WORD = 40  # letters
-_WORDS_KEPT = 1 << 16  # of the cache: more than the distinct words of common captions
+_CACHED_WORDS = 1 << 16  # more than the distinct words of common captions
 
 
 class Token(NamedTuple):
     """One token of a caption as a tagger sees it."""
 
-    text: str  # of a hyphen with the space behind it, if there is one: it then joins no nouns
+    text: str  # a hyphen keeps the space after it, if any: then it joins no nouns
     pos: str  # universal part of speech
     number: str | None = None  # "s", "p", or None: unknown
     compound: bool | None = None  # modifies a noun to its right; None: unknown
 
 
-class Chain(NamedTuple):
-    """A head noun, the nouns that modify it, and the words on either side; all lower case."""
+class NounCompound(NamedTuple):
+    """A head noun, its modifier nouns, and the words before and after; all lower case."""
 
     modifiers: tuple[str, ...]
     head: str
     number: str | None
-    before: str  # "" at either end of the caption
-    after: str
+    before: str  # "" at the start of the caption
+    after: str  # "" at the end of the caption
 
 
-class KnownNames:
-    """Names of several words, to be found whichever tags their words got."""
+class MultiwordNames:
+    """Names of several words, found whatever tags their words have."""
 
     def __init__(self, names: Iterable[str]) -> None:
         """Case, number and hyphens of `names` do not matter; single words are ignored."""
@@ -59,44 +58,46 @@ class KnownNames:
         for group in self._by_first.values():
             group.sort(key=len, reverse=True)
 
-    def at(self, words: Sequence[_Word], start: int) -> int:
-        """Length of the longest name that begins at `start`; 0 if none does."""
+    def match_length(self, words: Sequence[_Word], start: int) -> int:
+        """Number of words of the longest name that begins at `start`; 0 if there is none."""
         for name in self._by_first.get(singular(words[start].text), ()):
-            there = words[start : start + len(name)]
-            if tuple(singular(word.text) for word in there) == name:
+            candidate = words[start : start + len(name)]
+            if tuple(singular(word.text) for word in candidate) == name:
                 return len(name)
         return 0
 
 
-def chains(tokens: Sequence[Token], names: KnownNames, *, plain: bool = False) -> Iterator[Chain]:
-    """Yield the noun chains of a caption from left to right.
+def noun_compounds(
+    tokens: Sequence[Token], names: MultiwordNames, *, plain: bool = False
+) -> Iterator[NounCompound]:
+    """Yield the noun compounds of a caption from left to right.
 
     Args:
-        tokens: Of one caption, in order.
-        names: Kept in one piece.
-        plain: Take nouns as tagged: quotes count, and gerunds are like other nouns.
+        tokens: The tokens of one caption, in order.
+        names: Names that are kept whole.
+        plain: Take nouns as tagged: quoted nouns count, and gerunds are like other nouns.
     """
-    words = _keep_names(_words(tokens), names)
+    words = _merge_names(_lower_case_words(tokens), names)
     if not plain:
-        words = _compound_gerunds(_unquoted(_oranges(words)))
+        words = _tag_compound_gerunds(_untag_quoted_nouns(_tag_orange_as_noun(words)))
     start = 0
     for i, word in enumerate(words):
         if not word.noun:
             start = i + 1
-        elif not _joins(words, i):
-            if plain or not _ends_in_adjective(words, i):
-                yield _chain(words, start, i)
+        elif not _modifies_next(words, i):
+            if plain or not _is_part_of_adjective(words, i):
+                yield _compound(words, start, i)
             start = i + 1
 
 
-@lru_cache(maxsize=_WORDS_KEPT)
+@lru_cache(maxsize=_CACHED_WORDS)
 def singular(word: str) -> str:
-    """`singularise`, remembered for the words that come again and again."""
+    """`singularise` with a cache, because common words repeat."""
     return singularise(word)
 
 
 class _Word(NamedTuple):
-    """A lower-case word, or a name of several, that knows what ties it to the next."""
+    """A lower-case word, or a name of several words, and how it is joined to the next."""
 
     text: str
     pos: str
@@ -104,10 +105,10 @@ class _Word(NamedTuple):
     compound: bool | None
     noun: bool
     hyphen: bool = False  # a hyphen follows
-    tied: bool = False  # and no space is around it
+    tied: bool = False  # a hyphen without a space follows
 
 
-def _words(tokens: Sequence[Token]) -> list[_Word]:
+def _lower_case_words(tokens: Sequence[Token]) -> list[_Word]:
     """Words in lower case; a hyphen becomes a mark on the word before it."""
     words: list[_Word] = []
     for text, pos, number, compound in tokens:
@@ -121,32 +122,32 @@ def _words(tokens: Sequence[Token]) -> list[_Word]:
     return words
 
 
-@lru_cache(maxsize=_WORDS_KEPT)
+@lru_cache(maxsize=_CACHED_WORDS)
 def _can_be_noun(word: str) -> bool:
     if len(word) > _LONGEST_WORD or word in CLOSED_CLASS:
         return False
     return _WORD.fullmatch(word) is not None
 
 
-def _keep_names(words: list[_Word], names: KnownNames) -> list[_Word]:
-    """The words of each name as one noun."""
-    kept: list[_Word] = []
+def _merge_names(words: list[_Word], names: MultiwordNames) -> list[_Word]:
+    """Merge the words of each name into one noun."""
+    merged: list[_Word] = []
     i = 0
     while i < len(words):
-        length = names.at(words, i)
+        length = names.match_length(words, i)
         if length:
             last = words[i + length - 1]
             text = " ".join(word.text for word in words[i : i + length])
-            ends = last.compound if last.noun else False
-            kept.append(last._replace(text=text, pos="NOUN", noun=True, compound=ends))
+            is_modifier = last.compound if last.noun else False
+            merged.append(last._replace(text=text, pos="NOUN", noun=True, compound=is_modifier))
         else:
-            kept.append(words[i])
+            merged.append(words[i])
         i += length or 1
-    return kept
+    return merged
 
 
-def _oranges(words: list[_Word]) -> list[_Word]:
-    """Let "an orange" be a thing where nothing follows for it to colour."""
+def _tag_orange_as_noun(words: list[_Word]) -> list[_Word]:
+    """Tag "an orange" as a noun if no noun follows that it could describe."""
     for i, word in enumerate(words):
         if word.text == "orange" and word.pos == "ADJ" and i and words[i - 1].text in ("a", "an"):
             after = words[i + 1] if i + 1 < len(words) else None
@@ -155,8 +156,8 @@ def _oranges(words: list[_Word]) -> list[_Word]:
     return words
 
 
-def _unquoted(words: list[_Word]) -> list[_Word]:
-    """Without what stands between quotation marks: it is written on something, not seen."""
+def _untag_quoted_nouns(words: list[_Word]) -> list[_Word]:
+    """Ignore nouns between quotation marks: they are text on a sign, not objects."""
     marks = [i for i, word in enumerate(words) if word.text in _QUOTES]
     for first, last in zip(marks[::2], marks[1::2], strict=False):
         if last - first <= _LONGEST_QUOTE:
@@ -165,8 +166,8 @@ def _unquoted(words: list[_Word]) -> list[_Word]:
     return words
 
 
-def _compound_gerunds(words: list[_Word]) -> list[_Word]:
-    """Let "swimming" modify "pool" but not "dog", however it was tagged."""
+def _tag_compound_gerunds(words: list[_Word]) -> list[_Word]:
+    """Tag "swimming" as a modifier of "pool" but not of "man", whatever its tag was."""
     for i, word in enumerate(words):
         if word.text in GERUND_MODIFIERS:
             following = words[i + 1] if i + 1 < len(words) else None
@@ -175,26 +176,26 @@ def _compound_gerunds(words: list[_Word]) -> list[_Word]:
     return words
 
 
-def _joins(words: Sequence[_Word], i: int) -> bool:
-    """Whether a noun belongs to the noun right after it."""
+def _modifies_next(words: Sequence[_Word], i: int) -> bool:
+    """Whether a noun modifies the noun right after it."""
     if i + 1 == len(words) or not words[i + 1].noun:
         return False
     return words[i].tied or words[i].compound is not False
 
 
-def _ends_in_adjective(words: Sequence[_Word], i: int) -> bool:
+def _is_part_of_adjective(words: Sequence[_Word], i: int) -> bool:
     """Whether a hyphen makes the noun part of another word: "snow" in "snow-covered"."""
     if not words[i].hyphen or i + 1 == len(words):
         return False
     return words[i + 1].pos in ("ADJ", "VERB") or words[i + 1].text in _PARTICLES
 
 
-def _chain(words: Sequence[_Word], start: int, end: int) -> Chain:
-    """The nouns from `start` to `end`, of which the last is the head."""
+def _compound(words: Sequence[_Word], start: int, end: int) -> NounCompound:
+    """The compound of the nouns from `start` to `end`; the last one is the head."""
     before = words[start - 1].text if start else ""
     after = words[end + 1].text if end + 1 < len(words) else ""
     head, number = words[end].text, words[end].number
     modifiers = [word.text for word in words[start:end]]
     if modifiers and len(modifiers[-1]) == 1 and words[end - 1].hyphen:
         head = f"{modifiers.pop()}-{head}"  # t-shirt, x-ray
-    return Chain(tuple(modifiers), head, number, before, after)
+    return NounCompound(tuple(modifiers), head, number, before, after)

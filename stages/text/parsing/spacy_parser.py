@@ -1,6 +1,6 @@
 """Concepts by a spaCy pipeline: the bundled one, or any other with parts of speech.
 
-spaCy takes seconds to import, so it is imported when a pipeline is loaded and not before.
+spaCy takes seconds to import, so it is imported only when a pipeline is loaded.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import numpy as np
 
 from schemas.errors import SourceError
 from stages.text.parsing import blas
-from stages.text.parsing.chains import Token
-from stages.text.parsing.cleaning import clean
-from stages.text.parsing.tags import read
+from stages.text.parsing.cleaning import clean_caption
+from stages.text.parsing.noun_compounds import Token
+from stages.text.parsing.tags import parse_tag
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -27,12 +27,20 @@ if TYPE_CHECKING:
     from spacy.tokens import Doc
     from spacy.tokens import Token as SpacyToken
 
-    from stages.text.parsing.rule import ConceptRule
-    from stages.text.parsing.tags import Reading
+    from stages.text.parsing.concept_rule import ConceptRule
+    from stages.text.parsing.tags import ParsedTag
 
-_AT_ONCE = 4000  # captions after which the memory of their words is given back
-_BATCH = 32  # captions tagged together; more of them leave the processor's cache
-_NOT_NEEDED = ("ner", "lemmatizer", "senter", "textcat", "entity_ruler", "entity_linker", "spancat")
+_CAPTIONS_PER_ZONE = 4000  # after so many captions, the memory of their words is freed
+_BATCH = 32  # captions tagged together; more do not fit into the processor cache
+_UNUSED_COMPONENTS = (
+    "ner",
+    "lemmatizer",
+    "senter",
+    "textcat",
+    "entity_ruler",
+    "entity_linker",
+    "spancat",
+)
 _DOCUMENTS = ("readme", "license", "licence", "attribution")
 
 
@@ -48,21 +56,23 @@ class SpacyParser:
         self.identity = identity
         self._rule = rule
         self._nlp = _load(name)
-        if blas.can_be_single():
+        if blas.can_set_threads():
             _multiply_with_numpy(self._nlp)
-        self._read = _reader(name, self._nlp)
+        self._read_tokens = _token_reader(name, self._nlp)
 
     def concepts(self, captions: Iterable[str]) -> Iterator[list[str]]:
         """Yield the concepts of each caption in order, one per mention."""
-        rest = iter(captions)
-        while batch := [clean(caption) for caption in islice(rest, _AT_ONCE)]:
+        remaining = iter(captions)
+        while batch := [
+            clean_caption(caption) for caption in islice(remaining, _CAPTIONS_PER_ZONE)
+        ]:
             yield from self._parse(batch)
 
     def _parse(self, captions: list[str]) -> list[list[str]]:
-        """Concepts of a batch; words met only here do not stay in the vocabulary."""
+        """Concepts of a batch; its new words do not stay in the vocabulary."""
         with self._nlp.memory_zone(), blas.one_thread():
             docs = self._nlp.pipe(captions, batch_size=_BATCH)
-            return [self._rule.concepts(self._read(doc)) for doc in docs]
+            return [self._rule.concepts(self._read_tokens(doc)) for doc in docs]
 
 
 def pipeline_digest(name: str) -> str:
@@ -88,7 +98,7 @@ def _is_document(path: Path) -> bool:
 
 
 def _folder(name: str) -> Path:
-    """Where the files of a pipeline lie; of a package, its whole folder."""
+    """The folder of a pipeline's files; for a package, its whole folder."""
     folder, pattern = Path(name), "config.cfg"
     if not folder.is_dir():
         spec = importlib.util.find_spec(name) if name.isidentifier() else None
@@ -107,7 +117,7 @@ def _load(name: str) -> Language:
 
     _folder(name)
     try:
-        return spacy.load(name, exclude=_NOT_NEEDED)
+        return spacy.load(name, exclude=_UNUSED_COMPONENTS)
     except (OSError, ValueError, ImportError, KeyError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise SourceError(
@@ -117,7 +127,7 @@ def _load(name: str) -> Language:
 
 
 def _multiply_with_numpy(nlp: Language) -> None:
-    """Let NumPy multiply the matrices of a pipeline; see `blas`."""
+    """Make NumPy multiply the matrices of a pipeline; see `blas`."""
     from thinc.api import Model, NumpyOps
 
     ops = NumpyOps(use_blis=False)
@@ -129,38 +139,38 @@ def _multiply_with_numpy(nlp: Language) -> None:
                     node.ops = ops
 
 
-def _reader(name: str, nlp: Language) -> Callable[[Doc], list[Token]]:
-    """How to read tokens off a document of this pipeline, tried on a sentence."""
+def _token_reader(name: str, nlp: Language) -> Callable[[Doc], list[Token]]:
+    """The token reader for documents of this pipeline; it is tried on one sentence."""
     if "NOUN.s" in nlp.pipe_labels.get("tagger", ()):
-        return _OwnTags()
+        return _BundledTagReader()
     if not nlp("Two dogs sleep .").has_annotation("POS"):
         raise SourceError(
             f"the spaCy pipeline '{name}' gives no parts of speech: use one with a tagger and an "
             "attribute ruler or a morphologizer, or the parser 'bundled'"
         )
-    return _StandardTags()
+    return _UniversalTagReader()
 
 
-class _OwnTags:
-    """Tokens of a pipeline with the tag set of `tags`: one number per token says everything."""
+class _BundledTagReader:
+    """Reads tokens of a pipeline with the tag set of `tags`: one tag per token has everything."""
 
     def __init__(self) -> None:
         from spacy.attrs import TAG
 
-        self._tag = TAG
-        self._readings: dict[int, Reading] = {}
+        self._tag_attribute = TAG
+        self._parsed_tags: dict[int, ParsedTag] = {}
 
     def __call__(self, doc: Doc) -> list[Token]:
-        ids = doc.to_array(self._tag).tolist()
-        known = self._readings
+        ids = doc.to_array(self._tag_attribute).tolist()
+        parsed = self._parsed_tags
         for tag in ids:
-            if tag not in known:
-                known[tag] = read(doc.vocab.strings[tag])
-        return [Token(_text(token), *known[tag]) for token, tag in zip(doc, ids, strict=True)]
+            if tag not in parsed:
+                parsed[tag] = parse_tag(doc.vocab.strings[tag])
+        return [Token(_text(token), *parsed[tag]) for token, tag in zip(doc, ids, strict=True)]
 
 
-class _StandardTags:
-    """Tokens of a pipeline with universal parts of speech, and a parser if it has one."""
+class _UniversalTagReader:
+    """Reads tokens of a pipeline with universal parts of speech; compounds need its parser."""
 
     def __call__(self, doc: Doc) -> list[Token]:
         from spacy.attrs import DEP, HEAD, MORPH, POS
@@ -178,13 +188,13 @@ class _StandardTags:
 
 
 def _text(token: SpacyToken) -> str:
-    """The token's text; a hyphen keeps the space behind it."""
+    """The text of the token; a hyphen keeps the space after it."""
     text: str = token.text
     return token.text_with_ws if text == "-" else text
 
 
 def _unsigned(value: int) -> int:
-    """The hash that a signed 64-bit number stands for."""
+    """The unsigned 64-bit hash of a signed number."""
     return int(value) % (1 << 64)
 
 

@@ -1,4 +1,4 @@
-"""The tables by name; beside `pipeline.verbs`, the other list of what there is."""
+"""The tables by name; and which of them are of models."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from schemas.table import Table
 
-SCHEMAS = Path(__file__).parents[1] / "schemas"
+SCHEMAS = Path(__file__).parents[2] / "schemas"
 
 
 def models(*, with_language: bool = False) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from pipeline.cli.reference import tables_page
-from pipeline.tables import all_tables
+from pipeline.store.tables import all_tables
 
 
 def test_every_table_is_found_once_by_name() -> None:

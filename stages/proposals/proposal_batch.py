@@ -1,4 +1,4 @@
-"""From images and a source of boxes to rows of `proposals`: the inside of propose."""
+"""From images and their raw boxes to rows of `proposals`: the work inside `rc propose`."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
     from stages.base import Part
     from stages.models.preprocess import Prepared
-    from stages.proposals.box_sources import Boxes, BoxSource, Row
+    from stages.proposals.box_sources import BoxSource, RawBoxes, Row
     from stages.proposals.region_dump import DumpWriter, Kind
 
-    _Looked = tuple[Row, NDArray[np.float32], Prepared | Refusal | None]
+    _PreparedImage = tuple[Row, NDArray[np.float32], Prepared | Refusal | None]
 
-_THREADS: Final = 2  # that decode and resize; a GPU would wait for one
-_AHEAD: Final = 4  # images they are ahead by
+_THREADS: Final = 2  # that decode and resize; one thread alone would keep a GPU waiting
+_AHEAD: Final = 4  # images that the threads prepare in advance
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,25 +41,25 @@ class ImageBoxes:
     """An image with its raw boxes.
 
     Attributes:
-        row: Of `images`.
-        raw: Boxes (R, 4) and scores (R,); None if the source does not know the image.
-        objects: (G, 4) boxes people drew.
+        row: Row of `images`.
+        raw: Raw boxes and scores; None if the source does not know the image.
+        objects: (G, 4) ground-truth boxes.
     """
 
     row: Row
-    raw: Boxes | None
+    raw: RawBoxes | None
     objects: NDArray[np.float32]
 
 
 class ProposalBatch:
-    """Takes images with raw boxes, and turns them into a dump, rows and counts.
+    """Collects images with raw boxes; writes the dump, makes rows of proposals, counts recall.
 
     Args:
-        kind: Of the scores.
+        kind: Kind of the scores.
         select: Which boxes become proposals.
-        dump: Where raw boxes go, if anywhere.
+        dump: Where raw boxes are written; None writes none.
         device: Where overlaps are computed.
-        within: "map": boxes suppress those of the same map of a network; "image": all others.
+        within: "map": boxes suppress only boxes of the same feature map; "image": all others.
     """
 
     def __init__(
@@ -80,11 +80,11 @@ class ProposalBatch:
         self._clear()
 
     def __len__(self) -> int:
-        """Rows that wait to be taken."""
-        return self._waiting
+        """Number of rows since the last `take`."""
+        return self._num_rows
 
     def add(self, image: ImageBoxes) -> None:
-        """Select from an image's boxes. Recall is over images that the source knows."""
+        """Select proposals of an image. An image that the source does not know has no recall."""
         if image.raw is None:
             self._counts["images_without_boxes"] += 1
             return
@@ -92,18 +92,18 @@ class ProposalBatch:
         image_id, size = image.row["image_id"], (image.row["width"], image.row["height"])
         if self._dump:
             self._dump.append(image_id, boxes, scores, levels)
-        apart = levels if self._within == "map" else None
-        kept, places = self._select(boxes, scores, size, self._device, apart)
+        nms_levels = levels if self._within == "map" else None
+        kept, indices = self._select(boxes, scores, size, self._device, nms_levels)
         self._counts["raw_boxes"] += len(boxes)
         self._counts["boxes_not_finite"] += int((~finite(boxes, scores)).sum())
         self._recall.add(kept, image.objects)
         self._ids.append(image_id)
         self._boxes.append(kept)
-        self._scores.append(scores[places])
-        self._waiting += len(kept)
+        self._scores.append(scores[indices])
+        self._num_rows += len(kept)
 
     def take(self) -> pa.RecordBatch:
-        """Rows of the images added since the last time."""
+        """Return the rows of the images added since the last `take`."""
         lengths = [len(scores) for scores in self._scores]
         boxes, scores = np.concatenate(self._boxes), np.concatenate(self._scores)
         logits = self._kind == "logit"
@@ -120,51 +120,51 @@ class ProposalBatch:
         return rows
 
     def report(self, part: Part) -> None:
-        """Note the counts; recall only if people drew anything."""
+        """Note the counts; recall only if there are ground-truth boxes."""
         part.count("boxes", dict(self._counts))
         if self._recall.objects:
-            part.count("recall", self._recall.note())
+            part.count("recall", self._recall.to_json())
 
     def _clear(self) -> None:
-        self._waiting = 0
+        self._num_rows = 0
         self._ids: list[str] = []
-        self._boxes = [np.zeros((0, 4), np.float32)]
+        self._boxes = [np.zeros((0, 4), np.float32)]  # never empty, so that it can be concatenated
         self._scores = [np.zeros(0, np.float32)]
 
 
-def boxed_images(part: Part, source: BoxSource) -> Iterator[ImageBoxes]:
+def images_with_boxes(part: Part, source: BoxSource) -> Iterator[ImageBoxes]:
     """Each image of a part with its raw boxes; those that cannot be read go to quarantine."""
 
-    def look(item: tuple[Row, NDArray[np.float32]]) -> _Looked:
+    def prepare(item: tuple[Row, NDArray[np.float32]]) -> _PreparedImage:
         row, objects = item
         try:
-            return row, objects, source.look(row)
+            return row, objects, source.prepare(row)
         except SourceError as error:
             return row, objects, Refusal(Reason.UNREADABLE, str(error))
 
-    threads = _THREADS if source.looks else 0
-    for row, objects, seen in map_in_order(_rows(part), look, threads, _AHEAD):
-        found = seen if isinstance(seen, Refusal) else _boxes(source, row, seen)
-        if isinstance(found, Refusal):
-            part.refuse(row["image_id"], found.reason, found.detail)
+    threads = _THREADS if source.needs_pixels else 0
+    for row, objects, prepared in map_in_order(_rows_and_objects(part), prepare, threads, _AHEAD):
+        raw = prepared if isinstance(prepared, Refusal) else _raw_boxes(source, row, prepared)
+        if isinstance(raw, Refusal):
+            part.refuse(row["image_id"], raw.reason, raw.detail)
         else:
-            yield ImageBoxes(row, found, objects)
+            yield ImageBoxes(row, raw, objects)
         part.advance()
 
 
-def _boxes(source: BoxSource, row: Row, seen: Prepared | None) -> Boxes | Refusal | None:
+def _raw_boxes(source: BoxSource, row: Row, prepared: Prepared | None) -> RawBoxes | Refusal | None:
     try:
-        return source.boxes(row, seen)
+        return source.boxes(row, prepared)
     except Refusal as refusal:
         return refusal
 
 
-def _rows(part: Part) -> Iterator[tuple[Row, NDArray[np.float32]]]:
-    """Rows of `images`, one by one, without captions; and the boxes people drew."""
+def _rows_and_objects(part: Part) -> Iterator[tuple[Row, NDArray[np.float32]]]:
+    """Rows of `images`, one by one, without captions; and their ground-truth boxes (G, 4)."""
     for batch in part.batches("images"):
-        plain = batch.drop_columns(["captions", "objects"])
+        rows = batch.drop_columns(["captions", "objects"])
         for index, objects in enumerate(object_boxes(batch)):
-            yield plain.slice(index, 1).to_pylist()[0], objects
+            yield rows.slice(index, 1).to_pylist()[0], objects
 
 
 def probability(logits: NDArray[np.float32]) -> NDArray[np.float32]:

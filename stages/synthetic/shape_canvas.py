@@ -1,7 +1,8 @@
-"""Pen: draws filled shapes in unit coordinates, turned, flipped and stretched as a whole.
+"""A canvas for one object: filled shapes in unit coordinates, mapped to pixels as a whole.
 
-Shapes live in a square from (-1, -1), top left, to (1, 1), bottom right. One
-affine map takes them to pixels, so a turned object is as sharp as an upright one.
+Shapes are given in a square from (-1, -1), top left, to (1, 1), bottom right. One
+affine map rotates, flips and stretches them into pixels, so a rotated object is as sharp
+as an upright one.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 Colour = tuple[int, int, int]
 Point = tuple[float, float]
 
-NOTHING = (0, 0, 0, 0)
+TRANSPARENT = (0, 0, 0, 0)
 WHITE: Colour = (246, 246, 242)
 BLACK: Colour = (38, 36, 42)
 GREY: Colour = (150, 152, 158)
@@ -50,13 +51,13 @@ def tone(colour: Colour, factor: float) -> Colour:
     return r, g, b
 
 
-class Pen:
-    """Draws one object: knows its colours, its own randomness and the map to pixels.
+class ShapeCanvas:
+    """The drawing surface of one object, with its colours, its generator and the map to pixels.
 
     Attributes:
-        rng: Randomness of this object.
+        rng: Decides the details of this object.
         main: Its main colour.
-        accent: A second colour, free to use.
+        accent: A second colour for details.
     """
 
     def __init__(
@@ -70,46 +71,48 @@ class Pen:
         self._draw = ImageDraw.Draw(sheet)
         self._linear = matrix[:, :2]
         self._offset = matrix[:, 2:]
-        self._unit = math.sqrt(abs(float(np.linalg.det(matrix[:, :2]))))
+        self._pixels_per_unit = math.sqrt(abs(float(np.linalg.det(matrix[:, :2]))))
         self.rng = rng
         self.main = main
         self.accent = accent
 
-    def vary(self, low: float, high: float) -> float:
-        """A number between low and high."""
+    def uniform(self, low: float, high: float) -> float:
+        """A random number between low and high."""
         return float(self.rng.uniform(low, high))
 
     def chance(self, probability: float) -> bool:
         """True with this probability."""
         return bool(self.rng.random() < probability)
 
-    def _fill(self, points: NDArray[np.float64], fill: tuple[int, ...]) -> None:
+    def _fill_polygon(self, points: NDArray[np.float64], fill: tuple[int, ...]) -> None:
         pixels = self._linear @ points + self._offset
-        self._draw.polygon(pixels.T.ravel().tolist(), fill=_opaque(fill))
+        self._draw.polygon(pixels.T.ravel().tolist(), fill=_with_alpha(fill))
 
-    def poly(self, points: Sequence[Point], fill: tuple[int, ...]) -> None:
+    def polygon(self, points: Sequence[Point], fill: tuple[int, ...]) -> None:
         """Fill a polygon with sharp corners."""
-        self._fill(np.array(points, dtype=np.float64).T, fill)
+        self._fill_polygon(np.array(points, dtype=np.float64).T, fill)
 
-    def oval(
-        self, x: float, y: float, rx: float, ry: float, fill: tuple[int, ...], turn: float = 0.0
+    def ellipse(
+        self, x: float, y: float, rx: float, ry: float, fill: tuple[int, ...], degrees: float = 0.0
     ) -> None:
-        """Fill an ellipse, turned by `turn` degrees clockwise."""
+        """Fill an ellipse, rotated clockwise."""
         points = _CIRCLE * np.array([[rx], [ry]])
-        if turn:
-            c, s = math.cos(math.radians(turn)), math.sin(math.radians(turn))
+        if degrees:
+            c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
             points = np.array([[c, -s], [s, c]]) @ points
-        self._fill(points + np.array([[x], [y]]), fill)
+        self._fill_polygon(points + np.array([[x], [y]]), fill)
 
-    def disc(self, x: float, y: float, radius: float, fill: tuple[int, ...]) -> None:
+    def circle(self, x: float, y: float, radius: float, fill: tuple[int, ...]) -> None:
         """Fill a circle."""
-        self.oval(x, y, radius, radius, fill)
+        self.ellipse(x, y, radius, radius, fill)
 
-    def rect(self, corners: Sequence[float], fill: tuple[int, ...], rounding: float = 0.0) -> None:
+    def rectangle(
+        self, corners: Sequence[float], fill: tuple[int, ...], rounding: float = 0.0
+    ) -> None:
         """Fill a rectangle (x0, y0, x1, y1) with corners rounded by a radius."""
         x0, y0, x1, y1 = corners
         if rounding <= 0:
-            self.poly([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], fill)
+            self.polygon([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], fill)
             return
         r = min(rounding, abs(x1 - x0) / 2, abs(y1 - y0) / 2)
         points = []
@@ -119,11 +122,11 @@ class Pen:
             for step in range(5):
                 a = math.radians(start + 22.5 * step)
                 points.append((ax + r * math.cos(a), ay + r * math.sin(a)))
-        self.poly(points, fill)
+        self.polygon(points, fill)
 
-    def blob(self, points: Sequence[Point], fill: tuple[int, ...]) -> None:
+    def closed_curve(self, points: Sequence[Point], fill: tuple[int, ...]) -> None:
         """Fill a smooth closed curve through the points."""
-        self._fill(_smooth(np.array(points, dtype=np.float64), closed=True).T, fill)
+        self._fill_polygon(_smooth_path(np.array(points, dtype=np.float64), closed=True).T, fill)
 
     def line(
         self, points: Sequence[Point], width: float, fill: tuple[int, ...], smooth: bool = False
@@ -131,37 +134,37 @@ class Pen:
         """Draw a line of a width in unit coordinates, with round ends and joints."""
         path = np.array(points, dtype=np.float64)
         if smooth:
-            path = _smooth(path, closed=False)
+            path = _smooth_path(path, closed=False)
         pixels = (self._linear @ path.T + self._offset).T
-        thick = max(1.0, width * self._unit)
-        self._draw.line(pixels.ravel().tolist(), fill=_opaque(fill), width=max(1, round(thick)))
+        thick = max(1.0, width * self._pixels_per_unit)
+        self._draw.line(pixels.ravel().tolist(), fill=_with_alpha(fill), width=max(1, round(thick)))
         if thick >= 3:
             for x, y in pixels:
                 r = thick / 2 - 0.5
-                self._draw.ellipse((x - r, y - r, x + r, y + r), fill=_opaque(fill))
+                self._draw.ellipse((x - r, y - r, x + r, y + r), fill=_with_alpha(fill))
 
     def ring(self, x: float, y: float, rx: float, ry: float, width: float, fill: Colour) -> None:
-        """Draw an ellipse as a closed line, its inside left as it was."""
+        """Draw the outline of an ellipse; its inside stays as it was."""
         points = (_CIRCLE * np.array([[rx], [ry]]) + np.array([[x], [y]])).T
         closed = [(float(a), float(b)) for a, b in points]
         self.line([*closed, closed[0]], width, fill)
 
-    def shine(self, x: float, y: float, rx: float, ry: float, turn: float = 0.0) -> None:
-        """A highlight: a small ellipse of the main colour mixed with white."""
-        self.oval(x, y, rx, ry, tone(self.main, 1.45), turn)
+    def highlight(self, x: float, y: float, rx: float, ry: float, degrees: float = 0.0) -> None:
+        """Fill an ellipse with the main colour mixed with white."""
+        self.ellipse(x, y, rx, ry, tone(self.main, 1.45), degrees)
 
     def eyes(self, x: float, y: float, gap: float, radius: float) -> None:
-        """Two dark eyes with a glint, `gap` apart around x."""
+        """Draw two dark eyes with a light spot, `gap` apart around x."""
         for side in (-gap / 2, gap / 2):
-            self.disc(x + side, y, radius, BLACK)
-            self.disc(x + side - radius * 0.3, y - radius * 0.35, radius * 0.35, WHITE)
+            self.circle(x + side, y, radius, BLACK)
+            self.circle(x + side - radius * 0.3, y - radius * 0.35, radius * 0.35, WHITE)
 
 
-def _opaque(fill: tuple[int, ...]) -> tuple[int, ...]:
+def _with_alpha(fill: tuple[int, ...]) -> tuple[int, ...]:
     return fill if len(fill) == 4 else (*fill, 255)
 
 
-def _smooth(points: NDArray[np.float64], *, closed: bool) -> NDArray[np.float64]:
+def _smooth_path(points: NDArray[np.float64], *, closed: bool) -> NDArray[np.float64]:
     """Catmull-Rom curve through (P, 2) points, six steps per span. (P, 2) to (S, 2)."""
     if closed:
         a, b, c, d = (np.roll(points, shift, axis=0) for shift in (1, 0, -1, -2))

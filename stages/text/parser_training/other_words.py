@@ -1,4 +1,4 @@
-"""Everyday English words other than nouns, from which the caption grammar builds its sentences.
+"""Common English words other than nouns, for the caption grammar.
 
 A verb is written with its forms: base, third person, -ing, past participle.
 """

@@ -1,6 +1,6 @@
-"""Write: the drawn world as files, in the layouts that real collections come in.
+"""Writers of synthetic data as files, in the layouts of real datasets.
 
-Web pictures become WebDataset tars as img2dataset writes them, scenes a COCO
+Web images become WebDataset tars as img2dataset writes them, scenes a COCO
 folder. The same arguments give the same bytes.
 """
 
@@ -15,20 +15,20 @@ from PIL import Image
 
 from schemas.errors import OptionError
 from stages.synthetic.categories import BASE, CATEGORIES, NOVEL
-from stages.synthetic.world import scene, web_picture
+from stages.synthetic.rendering import render_scene, render_web_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from stages.synthetic.world import SyntheticImage
+    from stages.synthetic.rendering import SyntheticImage
 
     Progress = Callable[[int, int], None]
 
 JPEG_QUALITY = 92
 
 
-def write_web(
+def write_web_images(
     out: Path,
     count: int,
     seed: int,
@@ -37,25 +37,25 @@ def write_web(
     size: int = 96,
     progress: Progress | None = None,
 ) -> list[Path]:
-    """Write web pictures 0 to `count` - 1 of a seed as tars; the paths of the tars.
+    """Write web images 0 to `count` - 1 of a seed as tars; return the paths of the tars.
 
-    Each picture is KEY.jpg, KEY.txt (its first caption) and KEY.json, where KEY
-    is five digits of the tar and four of the place in it.
+    Each image is KEY.jpg, KEY.txt (its first caption) and KEY.json, where KEY
+    is five digits for the tar and four for the position in it.
 
     Args:
         out: Folder for 00000.tar and on; made if missing.
-        count: Pictures altogether.
-        seed: Seed of the pictures.
-        shard_size: Pictures in a tar, at most 10,000.
-        size: Side of a picture in pixels.
-        progress: Called after each picture with the number done and `count`.
+        count: Number of images.
+        seed: Seed of the images.
+        shard_size: Images in a tar, at most 10,000.
+        size: Side of an image in pixels.
+        progress: Called after each image with the number done and `count`.
 
     Raises:
-        OptionError: A tar of `shard_size` pictures cannot be numbered.
+        OptionError: If four digits cannot number `shard_size` images.
     """
     if not 1 <= shard_size <= 10_000:
         raise OptionError(
-            f"write_web: shard_size is {shard_size}; a tar numbers 1 to 10,000 pictures, "
+            f"write_web_images: shard_size is {shard_size}; a tar holds 1 to 10,000 images, "
             "so give a value in that range."
         )
     out.mkdir(parents=True, exist_ok=True)
@@ -66,7 +66,9 @@ def write_web(
         with tarfile.open(unfinished, "w", format=tarfile.USTAR_FORMAT) as tar:
             for index in range(start, min(start + shard_size, count)):
                 key = f"{shard:05d}{index - start:04d}"
-                _add_web(tar, key, web_picture(seed, index, size), f"drawn://web/{seed}/{index}")
+                _add_web_image(
+                    tar, key, render_web_image(seed, index, size), f"drawn://web/{seed}/{index}"
+                )
                 if progress is not None:
                     progress(index + 1, count)
         unfinished.replace(path)
@@ -83,18 +85,18 @@ def write_scenes(
     size: tuple[int, int] = (320, 256),
     progress: Progress | None = None,
 ) -> Path:
-    """Write scenes 0 to `count` - 1 of a seed as one split of a COCO folder; the folder.
+    """Write scenes 0 to `count` - 1 of a seed as one split of a COCO folder; return the folder.
 
     Writes images/SPLIT/NNNNNN.jpg, annotations/captions_SPLIT.json,
-    annotations/instances_SPLIT.json and splits.json (base and novel names); and boxes_SPLIT.json,
-    what a localizer that makes no mistake would find, and categories.txt, a name a line.
-    Splits that must differ need different seeds. Boxes are x, y, width, height
-    and `area` is that of the box, as there is no outline.
+    annotations/instances_SPLIT.json and splits.json (base and novel names);
+    also boxes_SPLIT.json, the ground-truth boxes as the output of a perfect localizer, and
+    categories.txt, one name per line. Different splits need different seeds. Boxes are x, y,
+    width, height, and `area` is that of the box, because there are no masks.
 
     Args:
         out: The COCO folder; made if missing, other splits in it are kept.
         split: Name of the split, "train" for example.
-        count: Scenes altogether.
+        count: Number of scenes.
         seed: Seed of the scenes.
         size: Width and height in pixels.
         progress: Called after each scene with the number done and `count`.
@@ -106,30 +108,33 @@ def write_scenes(
     captions: list[dict[str, Any]] = []
     instances: list[dict[str, Any]] = []
     for index in range(count):
-        picture = scene(seed, index, size)
+        rendered = render_scene(seed, index, size)
         name = f"{index:06d}.jpg"
-        (folder / name).write_bytes(_jpeg(picture))
+        (folder / name).write_bytes(_encode_jpeg(rendered))
         images.append({"id": index, "file_name": name, "width": size[0], "height": size[1]})
-        captions += _captions(picture, index, len(captions))
-        instances += _instances(picture, index, len(instances))
+        captions += _caption_rows(rendered, index, len(captions))
+        instances += _instance_rows(rendered, index, len(instances))
         if progress is not None:
             progress(index + 1, count)
     common = {"info": {"description": "drawn scenes", "seed": seed}, "images": images}
     _write_json(out / "annotations" / f"captions_{split}.json", {**common, "annotations": captions})
     _write_json(
         out / "annotations" / f"instances_{split}.json",
-        {**common, "annotations": instances, "categories": _categories()},
+        {**common, "annotations": instances, "categories": _category_rows()},
     )
     _write_json(out / "splits.json", {"base": list(BASE), "novel": list(NOVEL)})
-    found = [{k: one[k] for k in ("image_id", "bbox")} | {"score": 1.0} for one in instances]
-    _write_json(out / f"boxes_{split}.json", found)
+    boxes = [
+        {"image_id": instance["image_id"], "bbox": instance["bbox"], "score": 1.0}
+        for instance in instances
+    ]
+    _write_json(out / f"boxes_{split}.json", boxes)
     (out / "categories.txt").write_text("".join(f"{name}\n" for name in (*BASE, *NOVEL)))
     return out
 
 
-def _add_web(tar: tarfile.TarFile, key: str, picture: SyntheticImage, url: str) -> None:
-    height, width = picture.image.shape[:2]
-    caption = picture.captions[0]
+def _add_web_image(tar: tarfile.TarFile, key: str, rendered: SyntheticImage, url: str) -> None:
+    height, width = rendered.image.shape[:2]
+    caption = rendered.captions[0]
     record = {
         "caption": caption,
         "url": url,
@@ -142,7 +147,7 @@ def _add_web(tar: tarfile.TarFile, key: str, picture: SyntheticImage, url: str) 
         "original_height": height,
     }
     members = (
-        ("jpg", _jpeg(picture)),
+        ("jpg", _encode_jpeg(rendered)),
         ("json", json.dumps(record).encode()),
         ("txt", caption.encode()),
     )
@@ -152,28 +157,28 @@ def _add_web(tar: tarfile.TarFile, key: str, picture: SyntheticImage, url: str) 
         tar.addfile(info, io.BytesIO(content))
 
 
-def _jpeg(picture: SyntheticImage) -> bytes:
+def _encode_jpeg(rendered: SyntheticImage) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(picture.image).save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    Image.fromarray(rendered.image).save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     return buffer.getvalue()
 
 
-def _captions(picture: SyntheticImage, image_id: int, start: int) -> list[dict[str, Any]]:
+def _caption_rows(rendered: SyntheticImage, image_id: int, start: int) -> list[dict[str, Any]]:
     return [
         {"id": start + i + 1, "image_id": image_id, "caption": caption}
-        for i, caption in enumerate(picture.captions)
+        for i, caption in enumerate(rendered.captions)
     ]
 
 
-def _instances(picture: SyntheticImage, image_id: int, start: int) -> list[dict[str, Any]]:
+def _instance_rows(rendered: SyntheticImage, image_id: int, start: int) -> list[dict[str, Any]]:
     rows = []
-    for i, (box, name) in enumerate(zip(picture.boxes, picture.categories, strict=True)):
+    for i, (box, name) in enumerate(zip(rendered.boxes, rendered.categories, strict=True)):
         x0, y0, x1, y1 = (float(edge) for edge in box)
         rows.append(
             {
                 "id": start + i + 1,
                 "image_id": image_id,
-                "category_id": _IDS[name],
+                "category_id": _CATEGORY_IDS[name],
                 "bbox": [x0, y0, x1 - x0, y1 - y0],
                 "area": (x1 - x0) * (y1 - y0),
                 "iscrowd": 0,
@@ -182,11 +187,13 @@ def _instances(picture: SyntheticImage, image_id: int, start: int) -> list[dict[
     return rows
 
 
-_IDS = {category.name: number for number, category in enumerate(CATEGORIES, start=1)}
+_CATEGORY_IDS = {category.name: number for number, category in enumerate(CATEGORIES, start=1)}
 
 
-def _categories() -> Sequence[dict[str, Any]]:
-    return [{"id": _IDS[c.name], "name": c.name, "supercategory": c.theme} for c in CATEGORIES]
+def _category_rows() -> Sequence[dict[str, Any]]:
+    return [
+        {"id": _CATEGORY_IDS[c.name], "name": c.name, "supercategory": c.theme} for c in CATEGORIES
+    ]
 
 
 def _write_json(path: Path, content: Any) -> None:
