@@ -98,29 +98,29 @@ def sample_caption(image: Mapping[str, Any], rng: np.random.Generator) -> str | 
     return captions[int(rng.integers(len(captions)))] if captions else None
 
 
-def collate(seen: Sequence[RegionView]) -> RegionBatch:
+def collate(views: Sequence[RegionView]) -> RegionBatch:
     """One batch of several images: their kept regions, or all of them where none is kept."""
-    sure = [_certain(one) for one in seen]
-    seen = sure if any(len(one.boxes) for one in sure) else seen
-    regions = [one.regions for one in seen]
+    sure = [_certain(view) for view in views]
+    views = sure if any(len(view.boxes) for view in sure) else views
+    regions = [view.regions for view in views]
     kept = [r for r in regions if len(r.concept_ids)] or regions[:1]  # (0, K) where none has any
     return RegionBatch(
-        pixels=pad_batch([one.pixels for one in seen]),
-        sizes=[(one.pixels.shape[1], one.pixels.shape[2]) for one in seen],
-        boxes=[one.boxes for one in seen],
+        pixels=pad_batch([view.pixels for view in views]),
+        sizes=[(view.pixels.shape[1], view.pixels.shape[2]) for view in views],
+        boxes=[view.boxes for view in views],
         concept_ids=_joined([r.concept_ids for r in kept]),
         teacher=(
             _joined([r.top_ids for r in kept]).long(),
             _joined([r.top_probabilities for r in kept]),
             _joined([r.residual for r in kept]),
         ),
-        captions=[one.caption for one in seen],
+        captions=[view.caption for view in views],
     )
 
 
-def _certain(seen: RegionView) -> RegionView:
-    kept = torch.from_numpy(seen.regions.kept)
-    return replace(seen, boxes=seen.boxes[kept], regions=seen.regions.certain())
+def _certain(view: RegionView) -> RegionView:
+    kept = torch.from_numpy(view.regions.kept)
+    return replace(view, boxes=view.boxes[kept], regions=view.regions.certain())
 
 
 def _joined(arrays: Sequence[NDArray[Any]]) -> torch.Tensor:
