@@ -78,7 +78,7 @@ class Featurize(Stage):
         """
         from stages.models import device
         from stages.models.clip import load_clip
-        from stages.prefetching import in_order
+        from stages.prefetching import map_in_order
 
         device.set_threads(self.threads)
         device.deterministic()
@@ -87,7 +87,7 @@ class Featurize(Stage):
             part.attachment("teacher", "weights.safetensors"),
             self.device,
         )
-        images = in_order(
+        images = map_in_order(
             self._proposed_images(part), self._loader(clip), self.loaders, self.batch_images
         )
         while window := list(islice(images, self.batch_images)):

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from schemas.table import Table
     from stages.models.clip import Clip
     from stages.models.detector import Detector
-    from stages.training.detector_samples import Scene
+    from stages.training.detector_samples import DetectorSample
     from stages.training.loader import BatchLoader
 
 
@@ -165,7 +165,7 @@ class Finetune(TrainingStage):
         from stages.models.detector import save_detector
         from stages.training.detector_training import DetectorLossConfig, DetectorTraining
         from stages.training.loop import fit
-        from stages.training.student import make_trainable
+        from stages.training.student_training import make_trainable
 
         device.set_threads(self.threads)
         device.deterministic()
@@ -188,11 +188,17 @@ class Finetune(TrainingStage):
         part.note("categories", list(detector.head.categories))
         yield _curve(rows)
 
-    def loader(self, slices: Sequence[Part], detector: Detector) -> BatchLoader[Scene, Any]:
+    def loader(
+        self, slices: Sequence[Part], detector: Detector
+    ) -> BatchLoader[DetectorSample, Any]:
         """Batches of scenes from all parts, prepared as `detector` wants them."""
         from stages.training.augment import MultiScale
-        from stages.training.detector_batches import Sampling, SceneTransform, collate_scenes
-        from stages.training.detector_samples import Repeating, Scenes
+        from stages.training.detector_batches import (
+            DetectorTransform,
+            RegionSampling,
+            collate_rois,
+        )
+        from stages.training.detector_samples import AnnotatedImages, RepeatFactorDataset
         from stages.training.loader import BatchLoader
 
         spec = detector.clip.spec
@@ -200,20 +206,20 @@ class Finetune(TrainingStage):
         ids = {name: index for index, name in enumerate(detector.head.categories)}
         factors = self._factors(slices, ids)
 
-        def read(part: Part) -> Scenes:
+        def read(part: Part) -> AnnotatedImages:
             most, bare = self.proposals_per_image, self.bare_images
-            return Scenes(part, ids, factors, proposals=most, bare=bare)
+            return AnnotatedImages(part, ids, factors, proposals=most, bare=bare)
 
-        sampling = Sampling(
+        sampling = RegionSampling(
             regions=self.rois_per_image,
             foreground=self.foreground,
             iou=self.foreground_iou,
             add_objects=self.add_objects,
         )
         augment = MultiScale(sizes, self.flip, self.interpolation, spec)
-        transform = SceneTransform(self.pixels(), augment, len(ids), sampling, self.seed)
-        dataset = Repeating(slices, read, self.seed, self.shuffle_buffer)
-        return BatchLoader(dataset, transform, collate_scenes, self.images_per_batch, self.loaders)
+        transform = DetectorTransform(self.pixels(), augment, len(ids), sampling, self.seed)
+        dataset = RepeatFactorDataset(slices, read, self.seed, self.shuffle_buffer)
+        return BatchLoader(dataset, transform, collate_rois, self.images_per_batch, self.loaders)
 
     def _factors(self, slices: Sequence[Part], ids: Mapping[str, int]) -> dict[int, float]:
         from stages.training.detector_samples import count_images, repeat_factors

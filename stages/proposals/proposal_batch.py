@@ -13,7 +13,7 @@ import pyarrow as pa
 from schemas.errors import SourceError
 from schemas.proposals import PROPOSALS
 from schemas.quarantine import Reason
-from stages.prefetching import in_order
+from stages.prefetching import map_in_order
 from stages.proposals.object_boxes import object_boxes
 from stages.proposals.recall import RecallCounts
 from stages.proposals.selection import Selection, finite
@@ -143,7 +143,7 @@ def images_with_boxes(part: Part, source: BoxSource) -> Iterator[ImageBoxes]:
             return row, objects, Refusal(Reason.UNREADABLE, str(error))
 
     threads = _THREADS if source.needs_pixels else 0
-    for row, objects, prepared in in_order(_rows_and_objects(part), prepare, threads, _AHEAD):
+    for row, objects, prepared in map_in_order(_rows_and_objects(part), prepare, threads, _AHEAD):
         raw = prepared if isinstance(prepared, Refusal) else _raw_boxes(source, row, prepared)
         if isinstance(raw, Refusal):
             part.refuse(row["image_id"], raw.reason, raw.detail)

@@ -15,7 +15,7 @@ def published(**changes) -> Train:
 
 def test_item_17_sgd_moves_parameters_as_written_out() -> None:
     found = torch.nn.Parameter(torch.tensor([1.0, -2.0, 3.0], dtype=torch.float64))
-    optimiser = published().config(600_000).optimisation.optimiser([found])
+    optimiser = published().config(600_000).optimiser.create([found])
     wanted, speed = found.detach().clone(), torch.zeros(3, dtype=torch.float64)
     for step in range(5):
         gradient = torch.tensor([0.3 * step, -1.0, 0.2], dtype=torch.float64)
@@ -30,7 +30,7 @@ def test_item_17_the_rate_warms_up_from_a_thousandth_and_drops_to_a_tenth_twice(
     config = published().config(600_000)
 
     def rate(step: int) -> float:
-        return config.optimisation.learning_rate * config.schedule.factor(step)
+        return config.optimiser.learning_rate * config.schedule.factor(step)
 
     assert rate(0) == pytest.approx(0.002 * 1e-3)
     for step in (1, 250, 999):  # linear from a thousandth to one
@@ -60,23 +60,23 @@ def test_item_17_the_drops_of_every_published_run_fall_on_their_step(steps, drop
 
 
 def test_item_17_each_parameters_own_norm_is_limited_to_5() -> None:
-    limits = published().config(600_000).optimisation
+    limits = published().config(600_000).optimiser
     assert (limits.clip, limits.clip_by) == (5.0, "parameter")
     small = torch.nn.Parameter(torch.zeros(3))
     large = torch.nn.Parameter(torch.zeros(2, 2))
     unused = torch.nn.Parameter(torch.zeros(1))
     small.grad = torch.tensor([3.0, 0.0, 3.9])
     large.grad = torch.full((2, 2), 50.0)
-    limits.limit([small, large, unused])
+    limits.clip_gradients([small, large, unused])
     assert torch.equal(small.grad, torch.tensor([3.0, 0.0, 3.9]))  # norm 4.92 stays as it is
     torch.testing.assert_close(large.grad, torch.full((2, 2), 2.5))  # norm 100 becomes 5
 
 
 def test_item_17_one_limit_for_all_is_an_option() -> None:
-    limits = published(clip_by="total").config(10).optimisation
+    limits = published(clip_by="total").config(10).optimiser
     one, other = torch.nn.Parameter(torch.zeros(1)), torch.nn.Parameter(torch.zeros(1))
     one.grad, other.grad = torch.tensor([30.0]), torch.tensor([40.0])
-    limits.limit([one, other])
+    limits.clip_gradients([one, other])
     torch.testing.assert_close(torch.cat([one.grad, other.grad]), torch.tensor([3.0, 4.0]))
 
 

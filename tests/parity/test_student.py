@@ -15,7 +15,7 @@ from stages.seeds import generator
 from stages.train import Train
 from stages.training.region_batches import RegionBatch, RegionView, collate
 from stages.training.regions import Regions
-from stages.training.student import Objective, Student, make_trainable
+from stages.training.student_training import Objective, StudentTraining, make_trainable
 from tests.parity import nets, plain
 from tests.stages.training.two_ranks import averaged, on_two_ranks
 
@@ -46,20 +46,24 @@ def batch(images: Sequence[int]) -> RegionBatch:
     )
 
 
-def student(folder: Path, **objective: Any) -> Student:
+def student(folder: Path, **objective: Any) -> StudentTraining:
     folder.mkdir(parents=True, exist_ok=True)
     clip = nets.thin(folder, SIDE).float()
     make_trainable(clip, "reference")
     draw = torch.Generator().manual_seed(9)
     vectors = torch.randn(CONCEPTS, clip.width, generator=draw)
-    return Student(clip, vectors, Objective(temperature=TEMPERATURE, **objective), "float32")
+    return StudentTraining(
+        clip, vectors, Objective(temperature=TEMPERATURE, **objective), "float32"
+    )
 
 
 def gradients(module: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {n: p.grad.clone() for n, p in module.named_parameters() if p.grad is not None}
 
 
-def step(folder: Path, images: Sequence[int], **objective: Any) -> tuple[dict[str, float], Student]:
+def step(
+    folder: Path, images: Sequence[int], **objective: Any
+) -> tuple[dict[str, float], StudentTraining]:
     learner = student(folder, **objective)
     terms = learner.losses(batch(images))
     terms["loss"].backward()
@@ -198,28 +202,30 @@ def test_item_16_a_hundred_of_three_hundred_are_drawn_evenly_and_from_a_seed() -
     regions = proposed(300, range(300))
     counts = np.zeros(300)
     for epoch in range(400):
-        drawn = regions.drawn(100, "proposals", generator(0, "look", epoch, 0, "a"))
+        drawn = regions.sampled(100, "proposals", generator(0, "look", epoch, 0, "a"))
         assert len(set(drawn.concept_ids.tolist())) == 100  # without replacement
         counts[drawn.concept_ids] += 1
     assert abs(counts.mean() - 400 / 3) < 1e-9
     spread = np.sqrt(400 * (1 / 3) * (2 / 3))
     assert (np.abs(counts - 400 / 3) < 5 * spread).all()
-    twice = [regions.drawn(100, "proposals", generator(0, "look", 1, 0, "a")) for _ in range(2)]
+    twice = [regions.sampled(100, "proposals", generator(0, "look", 1, 0, "a")) for _ in range(2)]
     assert np.array_equal(twice[0].boxes, twice[1].boxes)
-    other = regions.drawn(100, "proposals", generator(1, "look", 1, 0, "a"))
+    other = regions.sampled(100, "proposals", generator(1, "look", 1, 0, "a"))
     assert not np.array_equal(twice[0].boxes, other.boxes)
 
 
 def test_item_16_those_without_a_label_are_drawn_and_then_take_no_part() -> None:
     regions = proposed(300, range(0, 300, 3))  # a third is labelled
-    drawn = [len(regions.drawn(100, "proposals", generator(0, e)).concept_ids) for e in range(200)]
+    drawn = [
+        len(regions.sampled(100, "proposals", generator(0, e)).concept_ids) for e in range(200)
+    ]
     assert abs(np.mean(drawn) - 100 / 3) < 1.5
-    assert len(regions.drawn(100, "labelled", generator(0, 0)).concept_ids) == 100
+    assert len(regions.sampled(100, "labelled", generator(0, 0)).concept_ids) == 100
 
 
 def test_item_16_all_are_taken_where_there_are_fewer() -> None:
     regions = proposed(40, range(40))
-    drawn = regions.drawn(100, "proposals", generator(0, 0))
+    drawn = regions.sampled(100, "proposals", generator(0, 0))
     assert sorted(drawn.concept_ids.tolist()) == list(range(40))
 
 
@@ -252,7 +258,7 @@ def test_item_10_that_fallback_is_the_default_and_leaves_the_draws_as_they_are()
     filtered = proposed(60, range(0, 60, 6))
     for among in ("proposals", "labelled"):
         for number in range(10):
-            ours = told.drawn(25, among, generator(number)).certain()
-            wanted = filtered.drawn(25, among, generator(number))
+            ours = told.sampled(25, among, generator(number)).certain()
+            wanted = filtered.sampled(25, among, generator(number))
             assert np.array_equal(ours.concept_ids, wanted.concept_ids)
             assert np.array_equal(ours.boxes, wanted.boxes)

@@ -168,10 +168,10 @@ def test_a_change_of_the_store_renews_artifacts_and_cached_values(tmp_path: Path
 
 
 def test_an_artifact_that_is_asked_for_again_is_the_newest_without_opening_anew(
-    root: Path,
+    tmp_path: Path,
 ) -> None:
-    first, second = (make(Ingest(count=count), root).address for count in (3, 4))
-    pool = ConnectionPool(root)
+    first, second = (make(Ingest(count=count), tmp_path).address for count in (3, 4))
+    pool = ConnectionPool(tmp_path)
     assert [artifact.address for artifact in pool.artifacts()] == [second, first]
-    make(Ingest(count=3), root)
+    make(Ingest(count=3), tmp_path)
     assert [artifact.address for artifact in pool.artifacts()] == [first, second]

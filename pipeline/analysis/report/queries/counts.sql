@@ -1,4 +1,4 @@
--- How many labels there are, how sure they are, and how far captions and objects bear them out.
+-- Number of labels, their mean probability, and how often captions and objects agree.
 SELECT
     count(*)                                                          AS labels,
     count(*) FILTER (kept)                                            AS kept,

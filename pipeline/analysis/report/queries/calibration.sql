@@ -1,4 +1,4 @@
--- How often labels on objects are right, by fifteenths of their probability.
+-- How often labels on objects are correct, by fifteenths of their probability.
 SELECT
     least(floor(probability * 15), 14)::INTEGER AS bin,
     count(*)                                    AS labels,

@@ -1,4 +1,4 @@
--- What all other questions are about, gathered once: each label with its box and ground truth.
+-- The table for all other queries: each label with the size of its box and its ground truth.
 SELECT
     image_id,
     concept,

@@ -14,9 +14,9 @@ import torch
 from torch.nn import functional as F  # noqa: N812  # the name all of torch's users know
 
 from stages.models.text_encoding import FrozenTexts
+from stages.training.distributed import gather_ids, gather_rows
 from stages.training.losses import distillation, image_text_contrastive, region_text_contrastive
 from stages.training.precision import autocast
-from stages.training.ranks import gathered, gathered_ids
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,19 +27,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Objective:
-    """What a student is trained for.
+    """Losses of a student, and their weights.
 
     Attributes:
-        contrastive: Weight of the region-text contrastive loss; 0 switches it off.
-        distillation: Weight of the distillation loss; 0 switches it off.
-        image_text: Weight of the image-text contrastive loss; 0 switches it off.
+        contrastive: Weight of the region-text contrastive loss; 0 is off.
+        distillation: Weight of the distillation loss; 0 is off.
+        image_text: Weight of the image-text contrastive loss; 0 is off.
         temperature: Divides every cosine similarity.
-        whole: "padded" takes the padded canvas for the whole image, as published; "image" does
-            not count the padding.
-        over: What a region chooses from in the contrastive loss: "occurrences" has a column for
-            each region, as published; "concepts" one for each concept.
-        negatives: "batch" takes them from the regions of this rank, as published; "gathered"
-            from those of all ranks.
+        whole: Box of the whole image: "padded" includes the padding, as published; "image" does
+            not.
+        over: Columns of the contrastive loss: "occurrences" has one per region, as published;
+            "concepts" has one per concept.
+        negatives: "batch" takes them from this rank, as published; "gathered" from all ranks.
         long_captions: One of `stages.models.tokens.LONG`.
     """
 
@@ -54,15 +53,15 @@ class Objective:
 
     @property
     def regional(self) -> bool:
-        """Whether regions are needed at all."""
+        """Whether any loss needs regions."""
         return self.contrastive > 0 or self.distillation > 0
 
 
 def make_trainable(clip: Clip, freeze: str) -> None:
-    """Set what is trained, and training mode.
+    """Freeze parameters, and set training mode.
 
     Args:
-        clip: Its language encoder is frozen in any case: concepts were embedded with it.
+        clip: Its language encoder is always frozen, because concepts were embedded with it.
         freeze: "reference" also freezes the stem, the first stage and every batch norm; "none"
             leaves the whole image tower trainable.
     """
@@ -75,7 +74,7 @@ def make_trainable(clip: Clip, freeze: str) -> None:
     clip.network.visual.requires_grad_(True).train()
 
 
-class Student:
+class StudentTraining:
     """Satisfies `loop.Learner`."""
 
     def __init__(
@@ -84,7 +83,7 @@ class Student:
         """Train `clip`, already on its device, towards concepts with `embeddings` (C, D)."""
         self._clip = clip
         self._device = clip.logit_scale.device
-        clip.network.visual.to(memory_format=torch.channels_last)  # convolves 1.3 times faster
+        clip.network.visual.to(memory_format=torch.channels_last)  # 1.3 times faster
         self._concepts = F.normalize(embeddings.to(self._device).float(), dim=1)  # (C, D)
         self._objective = objective
         self._texts = FrozenTexts(clip, self._device, objective.long_captions)
@@ -96,17 +95,18 @@ class Student:
         return self._clip
 
     def losses(self, batch: RegionBatch) -> Mapping[str, torch.Tensor]:
-        """See `loop.Learner.losses`: those of the three that can be computed, and `regions`."""
+        """See `loop.Learner.losses`: those of the three that this batch has, and `regions`."""
         regional = self._objective.regional
         boxes = [b if regional else b[:0] for b in batch.boxes]
-        told = [b for b, c in enumerate(batch.captions) if c] if self._objective.image_text else []
+        use_captions = self._objective.image_text > 0
+        captioned = [b for b, c in enumerate(batch.captions) if c and use_captions]
         num_regions = sum(len(b) for b in boxes)
         regions = images = self._concepts[:0]
-        if num_regions or told:
-            regions, images = self._features(batch, boxes, told)
+        if num_regions or captioned:
+            regions, images = self._features(batch, boxes, captioned)
         terms = {
             **self._region_terms(regions, batch),
-            **self._image_term(images, [batch.captions[b] or "" for b in told]),
+            **self._image_term(images, [batch.captions[b] or "" for b in captioned]),
         }
         if terms:
             terms["loss"] = torch.stack(
@@ -121,7 +121,7 @@ class Student:
     def _region_terms(self, regions: torch.Tensor, batch: RegionBatch) -> dict[str, torch.Tensor]:
         objective, terms = self._objective, {}
         ids = batch.concept_ids.to(self._device)[: len(regions)]
-        columns = self._columns(ids)  # even of no region: other ranks wait for this one's
+        columns = self._columns(ids)  # even without regions: other ranks wait for this one
         if len(regions) and objective.contrastive:
             terms["contrastive"] = region_text_contrastive(
                 regions, self._concepts[columns], ids, objective.temperature, columns
@@ -137,24 +137,25 @@ class Student:
         if not self._objective.image_text:
             return {}
         texts = self._texts.embed(captions) if captions else self._concepts[:0]
-        images, texts = gathered(images), gathered(texts)
+        images, texts = gather_rows(images), gather_rows(texts)
         if not len(images):
             return {}
         return {"image_text": image_text_contrastive(images, texts, self._objective.temperature)}
 
     def _columns(self, ids: torch.Tensor) -> torch.Tensor:
-        """Concepts (M,) that regions with concepts `ids` (N,) choose from."""
-        columns = gathered_ids(ids) if self._objective.negatives == "gathered" else ids
+        """Concepts (M,) of the columns, for regions with concepts `ids` (N,)."""
+        columns = gather_ids(ids) if self._objective.negatives == "gathered" else ids
         return torch.unique(columns) if self._objective.over == "concepts" else columns
 
     def _features(
-        self, batch: RegionBatch, boxes: Sequence[torch.Tensor], told: Sequence[int]
+        self, batch: RegionBatch, boxes: Sequence[torch.Tensor], captioned: Sequence[int]
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Unit features (N, D) of regions and of the whole images `told`, from one pass."""
-        wholes = [
-            self._whole(batch, b) if b in set(told) else boxes[b][:0] for b in range(len(batch))
+        """Unit features (N, D) of regions and of the whole images `captioned`, from one pass."""
+        image_boxes = [
+            self._image_box(batch, b) if b in set(captioned) else boxes[b][:0]
+            for b in range(len(batch))
         ]
-        pooled = [torch.cat(pair).to(self._device) for pair in zip(boxes, wholes, strict=True)]
+        pooled = [torch.cat(pair).to(self._device) for pair in zip(boxes, image_boxes, strict=True)]
         is_whole = torch.cat(
             [torch.arange(len(p)) >= len(b) for p, b in zip(pooled, boxes, strict=True)]
         ).to(self._device)
@@ -164,7 +165,7 @@ class Student:
         features = F.normalize(features.float(), dim=1)
         return features[~is_whole], features[is_whole]
 
-    def _whole(self, batch: RegionBatch, image: int) -> torch.Tensor:
+    def _image_box(self, batch: RegionBatch, image: int) -> torch.Tensor:
         height, width = batch.sizes[image]
         if self._objective.whole == "padded":
             height, width = batch.pixels.shape[2:]

@@ -1,4 +1,4 @@
--- Of labels of at least each probability: how many, how many are right, how many objects they name.
+-- Of labels of at least each probability: their number, their precision, their recall.
 WITH
     steps AS (SELECT unnest(generate_series(0, 19)) AS step),
     labels AS (
@@ -23,6 +23,6 @@ SELECT
     (SELECT sum(agreeing) / nullif(sum(on_objects), 0) FROM labels WHERE step >= steps.step)
                                                                                    AS precision,
     coalesce((SELECT sum(objects) FROM named WHERE step >= steps.step), 0)
-        / nullif((SELECT count(*) FROM drawn), 0)                                  AS recall
+        / nullif((SELECT count(*) FROM ground_truth), 0)                                  AS recall
 FROM steps
 ORDER BY threshold

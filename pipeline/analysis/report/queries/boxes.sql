@@ -1,4 +1,4 @@
--- Labels, and those kept, by side (root of the area, doubling each half step) and by aspect.
+-- Labels, and those kept, by side (root of the area, half steps of a power of two) and by aspect.
 SELECT
     quantity,
     floor(value * 2)::INTEGER AS bin,

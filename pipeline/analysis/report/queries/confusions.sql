@@ -1,4 +1,4 @@
--- What kept labels call the objects they overlap, if it is not the category: the commonest first.
+-- Wrong concepts of kept labels on objects, by category; the most frequent first.
 SELECT
     truth,
     concept,

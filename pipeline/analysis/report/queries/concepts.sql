@@ -1,4 +1,4 @@
--- Each concept of the pool: its labels, those kept, their images, and how far captions agree.
+-- Each concept of the pool: its labels, those kept, their images, the share in a caption.
 SELECT
     pool.concept,
     count(judged.concept)                                 AS labels,

@@ -1,4 +1,4 @@
--- By COCO's areas: objects drawn and named rightly by kept labels, and how many of those are right.
+-- By COCO's areas: precision of kept labels, and recall of ground-truth objects.
 WITH
     labels AS (
         SELECT
@@ -15,7 +15,7 @@ WITH
                  WHEN area < 9216 THEN 'medium' ELSE 'large' END        AS size,
             count(*)                                                    AS objects,
             avg((named IS NOT NULL)::INT)                               AS recall
-        FROM drawn
+        FROM ground_truth
         LEFT JOIN (SELECT DISTINCT image_id, object, true AS named FROM judged WHERE kept AND agrees)
             USING (image_id, object)
         GROUP BY ALL
