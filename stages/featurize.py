@@ -21,7 +21,7 @@ from schemas.proposals import PROPOSALS
 from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, each, option, whole
-from stages.models.size import Size
+from stages.models.resizing import Size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from schemas.table import Table
     from stages.models.clip import Clip
-    from stages.models.preprocess import Prepared
+    from stages.models.preprocess import PreparedImage
 
 WHOLE_IMAGE: Final = -1  # the region that is the image itself
 _BESIDE_PIXELS: Final = ("captions", "objects")  # columns of images that are not looked at
@@ -135,17 +135,19 @@ class Featurize(Stage):
     ) -> Iterator[pa.RecordBatch]:
         import torch
 
-        from stages.models.many_images import encode_many
+        from stages.models.region_encoding import encode_regions_batched
 
         for view in window:
             if view.problem:
                 part.refuse(view.look.image_id, "unreadable", view.problem)
         seen = [(view.look, view.ready) for view in window if view.ready is not None]
-        boxes = [ready.place(look.boxes) for look, ready in seen]
+        boxes = [ready.scale_boxes(look.boxes) for look, ready in seen]
         if self.whole_image:
             pairs = zip(seen, boxes, strict=True)
-            boxes = [torch.cat([ready.whole(), placed]) for (_, ready), placed in pairs]
-        features = encode_many(clip, [r.pixels for _, r in seen], boxes, self.batch_regions)
+            boxes = [torch.cat([ready.whole_box(), placed]) for (_, ready), placed in pairs]
+        features = encode_regions_batched(
+            clip, [r.pixels for _, r in seen], boxes, self.batch_regions
+        )
         for (look, _), found in zip(seen, features, strict=True):
             first = [WHOLE_IMAGE] if self.whole_image else []
             regions = np.concatenate([np.array(first, np.int32), look.regions])
@@ -187,7 +189,7 @@ class _PreparedImage:
     """An image ready for the network, or why not; neither if no region of it is wanted."""
 
     look: _ImageRegions
-    ready: Prepared | None
+    ready: PreparedImage | None
     problem: str = ""
 
 

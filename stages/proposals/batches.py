@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stages.base import Part
-    from stages.models.preprocess import Prepared
+    from stages.models.preprocess import PreparedImage
     from stages.proposals.box_sources import Boxes, BoxSource, Row
     from stages.proposals.region_dump import DumpWriter, Kind
 
-    _Looked = tuple[Row, NDArray[np.float32], Prepared | Refusal | None]
+    _Looked = tuple[Row, NDArray[np.float32], PreparedImage | Refusal | None]
 
 _THREADS: Final = 2  # that decode and resize; a GPU would wait for one
 _AHEAD: Final = 4  # images they are ahead by
@@ -151,7 +151,7 @@ def boxed_images(part: Part, source: BoxSource) -> Iterator[ImageBoxes]:
         part.advance()
 
 
-def _boxes(source: BoxSource, row: Row, seen: Prepared | None) -> Boxes | Refusal | None:
+def _boxes(source: BoxSource, row: Row, seen: PreparedImage | None) -> Boxes | Refusal | None:
     try:
         return source.boxes(row, seen)
     except Refusal as refusal:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stages.base import Part
-    from stages.models.preprocess import Prepared, Size
+    from stages.models.preprocess import PreparedImage, Size
     from stages.models.rpn import Rpn
     from stages.proposals.localizers import Localizer
     from stages.proposals.region_dump import DumpReader, Kind
@@ -57,7 +57,7 @@ class BoxSource(ABC):
     kind: Kind = "score"
     looks: bool = False
 
-    def look(self, row: Row) -> Prepared | None:
+    def look(self, row: Row) -> PreparedImage | None:
         """The image as `boxes` wants to see it; called ahead, in threads.
 
         Raises:
@@ -66,7 +66,7 @@ class BoxSource(ABC):
         return None
 
     @abstractmethod
-    def boxes(self, row: Row, seen: Prepared | None) -> Boxes | None:
+    def boxes(self, row: Row, seen: PreparedImage | None) -> Boxes | None:
         """Boxes (R, 4) and scores (R,) of an image, given what `look` saw.
 
         Raises:
@@ -86,11 +86,11 @@ class FromRpn(BoxSource):
     def __init__(self, rpn: Rpn, size: Size, pre_nms: int) -> None:
         self._rpn, self._size, self._pre_nms = rpn, size, pre_nms
 
-    def look(self, row: Row) -> Prepared | None:
+    def look(self, row: Row) -> PreparedImage | None:
         """See `BoxSource.look`: decoded, resized, normalised."""
         return self._rpn.prepare(load_image(row), self._size)
 
-    def boxes(self, row: Row, seen: Prepared | None) -> Boxes | None:
+    def boxes(self, row: Row, seen: PreparedImage | None) -> Boxes | None:
         """See `BoxSource.boxes`."""
         size = (row["width"], row["height"])
         return None if seen is None else Boxes(*self._rpn.raw_boxes(seen, size, self._pre_nms))
@@ -104,7 +104,7 @@ class FromLocalizer(BoxSource):
         self._localizer = localizer
         self._owners: dict[int, str] = {}
 
-    def boxes(self, row: Row, seen: Prepared | None) -> Boxes | None:
+    def boxes(self, row: Row, seen: PreparedImage | None) -> Boxes | None:
         """See `BoxSource.boxes`."""
         place = self._localizer.find(row["image_id"])
         if place is None:
@@ -129,7 +129,7 @@ class FromDump(BoxSource):
         self._dump = dump
         self._places = {image_id: place for place, image_id in enumerate(dump.image_ids)}
 
-    def boxes(self, row: Row, seen: Prepared | None) -> Boxes | None:
+    def boxes(self, row: Row, seen: PreparedImage | None) -> Boxes | None:
         """See `BoxSource.boxes`."""
         place = self._places.get(row["image_id"])
         if place is None:
@@ -143,7 +143,7 @@ class AtRandom(BoxSource):
     def __init__(self, regions: int, seed: int) -> None:
         self._regions, self._seed = regions, seed
 
-    def boxes(self, row: Row, seen: Prepared | None) -> Boxes | None:
+    def boxes(self, row: Row, seen: PreparedImage | None) -> Boxes | None:
         """See `BoxSource.boxes`."""
         draw = generator(self._seed, "boxes", row["image_id"])
         found = random_boxes(row["width"], row["height"], self._regions, draw)
@@ -156,7 +156,7 @@ class OnGrid(BoxSource):
     def __init__(self, regions: int) -> None:
         self._regions = regions
 
-    def boxes(self, row: Row, seen: Prepared | None) -> Boxes | None:
+    def boxes(self, row: Row, seen: PreparedImage | None) -> Boxes | None:
         """See `BoxSource.boxes`."""
         found = grid_boxes(row["width"], row["height"], self._regions)
         return Boxes(found, np.ones(len(found), np.float32))

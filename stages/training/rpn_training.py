@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
 from stages.models.preprocess import pad_batch
-from stages.models.rpn_import import freeze_norms
+from stages.models.rpn_creation import freeze_norms
 from stages.models.rpn_targets import losses
 from stages.proposals.object_boxes import object_boxes
 from stages.seeds import generator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from stages.base import Part
     from stages.models.preprocess import Size
     from stages.models.rpn import Rpn
-    from stages.models.rpn_targets import AnchorTargets
+    from stages.models.rpn_targets import AnchorTargetConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class RpnTraining:
     """Satisfies `loop.Learner`: a whole proposal network, its batch norms trained or held."""
 
     def __init__(
-        self, rpn: Rpn, teaching: AnchorTargets, precision: str, *, hold_norms: bool
+        self, rpn: Rpn, teaching: AnchorTargetConfig, precision: str, *, hold_norms: bool
     ) -> None:
         """Train `rpn`, already on its device."""
         self._rpn = rpn

@@ -21,7 +21,7 @@ from stages.training.region_batches import RegionTransform
 from stages.training.regions import Regions
 from stages.training.samples import Sample
 from tests.parity import nets
-from tests.parity.photographs import drawn
+from tests.parity.photographs import rendered
 
 if TYPE_CHECKING:
     from stages.base import Stage
@@ -70,26 +70,26 @@ def test_item_29_a_caption_says_left_of_what_was_flipped_to_the_right(tmp_path) 
         np.zeros(0, np.float32),
     )
     image = {"image_id": "a", "captions": ["a dog on the left"]}
-    picture = drawn(40, 50)
+    picture = rendered(40, 50)
     plain = prepare(picture, Size(None), "bicubic", augment.spec.mean, augment.spec.std).pixels
 
     def captions(*, mirror: bool) -> dict[bool, set[str | None]]:
         """Captions over some epochs, by whether the image was flipped."""
-        transform, found = (
+        transform, by_flip = (
             RegionTransform(lambda _: picture, augment, 10, "proposals", 0, mirror),
             {},
         )
         for epoch in range(12):
-            seen = transform(Sample(0, image, regions), epoch)
-            found.setdefault(torch.equal(seen.pixels, plain.flip(2)), set()).add(seen.caption)
-        return found
+            view = transform(Sample(0, image, regions), epoch)
+            by_flip.setdefault(torch.equal(view.pixels, plain.flip(2)), set()).add(view.caption)
+        return by_flip
 
     assert captions(mirror=False) == {False: {"a dog on the left"}, True: {"a dog on the left"}}
     assert captions(mirror=True) == {False: {"a dog on the left"}, True: {"a dog on the right"}}
 
 
 @pytest.mark.parametrize(
-    ("caption", "wanted"),
+    ("caption", "expected"),
     [
         ("left, right, LEFT", "right, left, right"),
         ("the leftmost man faces rightward", "the rightmost man faces leftward"),
@@ -98,5 +98,5 @@ def test_item_29_a_caption_says_left_of_what_was_flipped_to_the_right(tmp_path) 
         ("", ""),
     ],
 )
-def test_item_29_only_words_are_mirrored(caption: str, wanted: str) -> None:
-    assert mirrored(caption) == wanted
+def test_item_29_only_words_are_mirrored(caption: str, expected: str) -> None:
+    assert mirrored(caption) == expected

@@ -79,8 +79,8 @@ def test_every_region_is_pooled_from_the_map_of_its_resized_image(files) -> None
     clip = load_clip(*files.values(), "cpu")
     ready = prepare(load_image(row), Size(64, 120), "bilinear", clip.spec.mean, clip.spec.std)
     assert ready.pixels.shape == (3, 64, 82)
-    wanted = [[0, 0, 82, 64], [10 * 82 / 90, 20 * 64 / 70, 60 * 82 / 90, 65 * 64 / 70]]
-    features = clip.encode_regions(ready.pixels[None], [torch.tensor(wanted)])
+    expected = [[0, 0, 82, 64], [10 * 82 / 90, 20 * 64 / 70, 60 * 82 / 90, 65 * 64 / 70]]
+    features = clip.encode_regions(ready.pixels[None], [torch.tensor(expected)])
     assert keys(table) == [("a", -1), ("a", 0)]
     np.testing.assert_allclose(as_matrix(table, "feature"), features.numpy(), rtol=1e-4, atol=1e-5)
     assert part.advanced == 1
@@ -106,7 +106,7 @@ def test_how_images_and_regions_are_batched_does_not_change_the_rows(files) -> N
     rows = [image_row(f"i{n}", (64 + 8 * (n % 2), 64), n) for n in range(7)]
     boxes = [(f"i{n}", r, [r, r, 30 + 4 * r, 60]) for n in range(7) for r in range(n % 4)]
     together = InMemory({"images": images(*rows), "proposals": proposals(*boxes)}, files=files)
-    wanted = featurize(together, dtype="float32")
+    expected = featurize(together, dtype="float32")
     cut = InMemory(
         {
             "images": pa.Table.from_batches(images(*rows).to_batches(max_chunksize=2)),
@@ -115,10 +115,10 @@ def test_how_images_and_regions_are_batched_does_not_change_the_rows(files) -> N
         files=files,
     )
     for options in ({"batch_images": 1, "batch_regions": 1}, {"batch_images": 3, "loaders": 0}):
-        given = featurize(cut, dtype="float32", **options)
-        assert keys(given) == keys(wanted)
+        rows = featurize(cut, dtype="float32", **options)
+        assert keys(rows) == keys(expected)
         np.testing.assert_allclose(
-            as_matrix(given, "feature"), as_matrix(wanted, "feature"), rtol=1e-4, atol=1e-5
+            as_matrix(rows, "feature"), as_matrix(expected, "feature"), rtol=1e-4, atol=1e-5
         )
 
 
@@ -156,17 +156,17 @@ def test_an_image_that_is_not_looked_at_is_not_opened(files) -> None:
 
 
 def test_a_feature_that_is_not_finite_is_refused_alone(files, monkeypatch) -> None:
-    import stages.models.many_images as many
+    import stages.models.region_encoding as many
 
-    real = many.encode_many
+    real = many.encode_regions_batched
 
     def spoiled(*args: Any) -> list[np.ndarray]:
-        found = [f.copy() for f in real(*args)]
-        found[0][1, 3] = np.nan
-        found[0][2, 0] = 1e6  # infinite in half precision
-        return found
+        features = [f.copy() for f in real(*args)]
+        features[0][1, 3] = np.nan
+        features[0][2, 0] = 1e6  # infinite in half precision
+        return features
 
-    monkeypatch.setattr(many, "encode_many", spoiled)
+    monkeypatch.setattr(many, "encode_regions_batched", spoiled)
     boxes = proposals(*[("a", r, [0, 0, 20 + r, 30]) for r in range(3)])
     part = InMemory({"images": images(image_row("a")), "proposals": boxes}, files=files)
     assert keys(featurize(part)) == [("a", -1), ("a", 2)]
@@ -211,8 +211,8 @@ def test_native_size_is_the_networks_own_and_gives_clips_own_feature(files) -> N
     table = featurize(part, resize="native", dtype="float32")
     clip = load_clip(*files.values(), "cpu")
     ready = prepare(load_image(row), Size(None), "bilinear", clip.spec.mean, clip.spec.std)
-    wanted = clip.encode_images(ready.pixels[None]).numpy()
-    np.testing.assert_allclose(as_matrix(table, "feature"), wanted, rtol=1e-4, atol=1e-5)
+    expected = clip.encode_images(ready.pixels[None]).numpy()
+    np.testing.assert_allclose(as_matrix(table, "feature"), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_a_missing_teacher_is_a_sentence(tmp_path, files) -> None:
@@ -245,7 +245,7 @@ def test_cuda_featurizes_like_the_cpu(files) -> None:
         for device in ("cpu", "cuda")
     )
     assert keys(here) == keys(there)
-    wanted = as_matrix(here, "feature")
+    expected = as_matrix(here, "feature")
     np.testing.assert_allclose(
-        as_matrix(there, "feature"), wanted, rtol=1e-3, atol=1e-3 * np.abs(wanted).max()
+        as_matrix(there, "feature"), expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max()
     )

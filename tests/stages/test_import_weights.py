@@ -46,8 +46,8 @@ def test_as_says_which_table_is_made() -> None:
         ImportWeights(file="f.pth", kind="detector", categories="n.txt"),
     )
     assert (embeddings.makes(), detector.makes()) == (CONCEPT_EMBEDDINGS, DETECTORS)
-    made = {TEACHERS, *tables.values(), CONCEPT_EMBEDDINGS, DETECTORS}
-    assert {ImportWeights.writes, *ImportWeights.also_writes} == made
+    tables_made = {TEACHERS, *tables.values(), CONCEPT_EMBEDDINGS, DETECTORS}
+    assert {ImportWeights.writes, *ImportWeights.also_writes} == tables_made
 
 
 @pytest.mark.parametrize("kind", ["teacher", "student"])
@@ -79,8 +79,8 @@ def test_a_detector_lies_beside_an_empty_curve(tmp_path) -> None:
     assert rows.num_rows == 0
     assert notes["language"] == "none"
     assert notes["categories"] == 5
-    found = read_detector(tmp_path / "model.json", tmp_path / "weights.safetensors")
-    assert found.head.categories[4] == "thing 4"
+    detector = read_detector(tmp_path / "model.json", tmp_path / "weights.safetensors")
+    assert detector.head.categories[4] == "thing 4"
 
 
 def test_embeddings_are_rows_in_the_order_of_the_file_as_they_are(tmp_path) -> None:
@@ -104,7 +104,7 @@ def test_a_pickle_of_more_than_tensors_is_refused_saying_how_to_convert_it(tmp_p
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"file": "f.pth"}, "takes a file, and --as one of teacher, student"),
         ({"kind": "teacher"}, "takes a file"),
@@ -113,8 +113,8 @@ def test_a_pickle_of_more_than_tensors_is_refused_saying_how_to_convert_it(tmp_p
         ({"file": "f.pth", "kind": "detector"}, "needs --categories"),
     ],
 )
-def test_what_cannot_be_imported_is_refused_before_a_file_is_opened(options, said) -> None:
-    with pytest.raises(OptionError, match=said):
+def test_what_cannot_be_imported_is_refused_before_a_file_is_opened(options, message) -> None:
+    with pytest.raises(OptionError, match=message):
         ImportWeights(**options)
 
 

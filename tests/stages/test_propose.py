@@ -18,7 +18,7 @@ from stages.proposals.selection import Selection
 from stages.propose import Propose
 from tests.in_memory import InMemory
 from tests.stages import squares
-from tests.stages.models.tiny_rpn import saved, tiny_rpn
+from tests.stages.models.tiny_rpn import raw_boxes, saved, tiny_rpn
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "coco_subset"
 
@@ -86,7 +86,7 @@ def test_a_network_proposes_what_selection_keeps_of_its_raw_boxes(tmp_path: Path
     table = run(where, nms=0.6, top_k=20)
     select = Selection(nms=0.6, top_k=20)
     images = where.tables["images"].to_pylist()
-    raw = tiny_rpn().raw([load_image(row) for row in images])
+    raw = raw_boxes(tiny_rpn(), [load_image(row) for row in images])
     for row, (boxes, logits) in zip(images, raw, strict=True):
         kept, places = select(boxes, logits, (60, 48))
         mine = table.filter(pa.compute.equal(table["image_id"], row["image_id"]))
@@ -102,7 +102,7 @@ def test_the_dump_holds_all_raw_boxes(tmp_path: Path) -> None:
     where = network(tmp_path)
     run(where, top_k=3, pre_nms=7)
     images = where.tables["images"].to_pylist()
-    raw = tiny_rpn().raw([load_image(row) for row in images], pre_nms=7)
+    raw = raw_boxes(tiny_rpn(), [load_image(row) for row in images], pre_nms=7)
     with DumpReader(tmp_path / "h5") as dump:
         assert dump.kind == "logit"
         for row, mine, (image_id, boxes, logits) in zip(images, raw, dump, strict=True):

@@ -28,15 +28,15 @@ def architecture(folder: Path, tower: str = "resnet", **changes: object) -> str:
 
 def renamed(clip: Clip, visual: str = "backbone.", text: str = "lang_encoder.") -> State:
     """A tiny network's tensors as RegionCLIP names them."""
-    found = {}
+    tensors = {}
     for name, value in clip.network.state_dict().items():
         if name.endswith("num_batches_tracked") or name == "logit_scale":
             continue
         if name.startswith("visual."):
-            found[visual + name.removeprefix("visual.")] = value.clone()
+            tensors[visual + name.removeprefix("visual.")] = value.clone()
         elif text:
-            found[text + name] = value.clone()
-    return found
+            tensors[text + name] = value.clone()
+    return tensors
 
 
 def pretrained(folder: Path) -> State:

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from schemas.errors import SourceError
 from stages.models.clip import Clip, create_clip, load_clip, read_clip, save_clip
+from tests.stages.models.texts import encode_texts
 from tests.stages.models.tiny import TOWERS, config, tiny_clip, tiny_files
 
 
@@ -87,14 +88,14 @@ def test_texts_too_long_keep_their_end_token(files) -> None:
     assert tokens[:, 0].tolist() == [49406, 49406]
     assert tokens[0, -1] == 49407
     assert tokens[1].tolist() == [49406, 1929, 49407] + [0] * 13
-    assert torch.isfinite(clip.encode_texts(["dog " * 500])).all()
+    assert torch.isfinite(encode_texts(clip, ["dog " * 500])).all()
 
 
 def test_texts_of_a_batch_are_embedded_each_by_itself(files) -> None:
     clip = read_clip(*files)
-    both = clip.encode_texts(["a dog", "two red cats on a mat"])
-    assert both.shape == (2, clip.width)
-    torch.testing.assert_close(both[1:], clip.encode_texts(["two red cats on a mat"]))
+    together = encode_texts(clip, ["a dog", "two red cats on a mat"])
+    assert together.shape == (2, clip.width)
+    torch.testing.assert_close(together[1:], encode_texts(clip, ["two red cats on a mat"]))
 
 
 def test_an_architecture_is_random_by_its_seed_alone(tmp_path) -> None:
@@ -132,7 +133,7 @@ def test_a_language_encoder_in_its_own_module_takes_weights_of_the_old_layout(tm
     (tmp_path / "custom.json").write_text(json.dumps(config() | {"custom_text": True}))
     custom = create_clip(str(tmp_path / "custom.json"), str(tmp_path / "old.pt"))
     texts = ["a dog", "a cat"]
-    torch.testing.assert_close(custom.encode_texts(texts), clip.encode_texts(texts))
+    torch.testing.assert_close(encode_texts(custom, texts), encode_texts(clip, texts))
 
 
 def test_an_unknown_tag_names_the_known_ones() -> None:
@@ -204,8 +205,8 @@ def test_a_frozen_norm_is_the_formula_of_constants(tmp_path) -> None:
     norm = tiny_clip(tmp_path).double().network.visual.bn1.eval()
     x = torch.randn(2, 4, 3, 3, dtype=torch.float64)
     slope = norm.weight / (norm.running_var + 1e-5).sqrt()
-    wanted = x * slope[:, None, None] + (norm.bias - norm.running_mean * slope)[:, None, None]
-    torch.testing.assert_close(norm(x), wanted)
+    expected = x * slope[:, None, None] + (norm.bias - norm.running_mean * slope)[:, None, None]
+    torch.testing.assert_close(norm(x), expected)
 
 
 @pytest.mark.parametrize("tower", ["vit", "convnext"])
@@ -223,5 +224,5 @@ def test_freezing_any_tower_leaves_later_stages_and_no_language(tmp_path, tower)
 def test_a_published_model_is_fetched_and_classifies_its_own_words() -> None:
     clip = create_clip("RN50", "openai")
     assert clip.spec.config["quick_gelu"] is True
-    texts = torch.nn.functional.normalize(clip.encode_texts(["a dog", "a dog.", "a tax form"]))
+    texts = torch.nn.functional.normalize(encode_texts(clip, ["a dog", "a dog.", "a tax form"]))
     assert texts[0] @ texts[1] > texts[0] @ texts[2]

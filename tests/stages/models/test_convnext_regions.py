@@ -23,9 +23,9 @@ def test_a_region_is_the_head_over_the_cells_it_covers(clip) -> None:
     pixels = torch.randn(1, 3, 128, 160, dtype=torch.float64)
     cells = clip.trunk(pixels)[:, :, 1:3, 2:4]
     visual = clip.network.visual
-    wanted = visual.head(visual.trunk.forward_head(cells))
-    given = clip.encode_regions(pixels, [torch.tensor([[64.0, 32, 128, 96]])])
-    torch.testing.assert_close(given, wanted)
+    expected = visual.head(visual.trunk.forward_head(cells))
+    actual = clip.encode_regions(pixels, [torch.tensor([[64.0, 32, 128, 96]])])
+    torch.testing.assert_close(actual, expected)
 
 
 def test_a_timm_tower_without_a_convolutional_map_is_refused(tmp_path) -> None:

@@ -16,33 +16,33 @@ if TYPE_CHECKING:
 
 def detector(folder: Path, raw: dict[str, torch.Tensor], names: Path, **how: Any) -> Detector:
     path = foreign.save(raw, folder / "f.pth")
-    found, _ = import_detector(path, names, foreign.architecture(folder), **how)
-    return found
+    result, _ = import_detector(path, names, foreign.architecture(folder), **how)
+    return result
 
 
 def test_a_finetuned_file_becomes_a_detector_with_all_of_its_head(tmp_path) -> None:
     raw = foreign.finetuned(tmp_path)
-    found = detector(tmp_path, raw, foreign.names(tmp_path, 5), temperature=0.02)
-    assert found.head.categories == tuple(f"thing {i}" for i in range(5))
-    assert found.head.regression == "agnostic"
-    assert found.head.background == "zero"
-    assert found.head.temperature == 0.02
-    assert torch.equal(found.embeddings, raw[BOX + "cls_score.weight"])
-    assert found.bbox_pred is not None
-    assert torch.equal(found.bbox_pred.weight, raw[BOX + "bbox_pred.weight"])
-    assert torch.equal(found.bbox_pred.bias, raw[BOX + "bbox_pred.bias"])
-    assert not found.clip.spec.language
-    save_detector(found, tmp_path / "model.json", tmp_path / "w.safetensors")
+    imported = detector(tmp_path, raw, foreign.names(tmp_path, 5), temperature=0.02)
+    assert imported.head.categories == tuple(f"thing {i}" for i in range(5))
+    assert imported.head.regression == "agnostic"
+    assert imported.head.background == "zero"
+    assert imported.head.temperature == 0.02
+    assert torch.equal(imported.embeddings, raw[BOX + "cls_score.weight"])
+    assert imported.bbox_pred is not None
+    assert torch.equal(imported.bbox_pred.weight, raw[BOX + "bbox_pred.weight"])
+    assert torch.equal(imported.bbox_pred.bias, raw[BOX + "bbox_pred.bias"])
+    assert not imported.clip.spec.language
+    save_detector(imported, tmp_path / "model.json", tmp_path / "w.safetensors")
     again = read_detector(tmp_path / "model.json", tmp_path / "w.safetensors")
-    assert again.head == found.head
+    assert again.head == imported.head
     assert not again.clip.spec.language
 
 
 def test_logits_are_cosines_over_the_temperature_and_the_background_is_zero(tmp_path) -> None:
     raw = foreign.finetuned(tmp_path)
-    found = detector(tmp_path, raw, foreign.names(tmp_path, 5))
+    imported = detector(tmp_path, raw, foreign.names(tmp_path, 5))
     features = torch.randn(3, foreign.WIDTH)
-    logits = found.classify(features)
+    logits = imported.classify(features)
     texts = raw[BOX + "cls_score.weight"]
     for row, feature in enumerate(features):
         for column, text in enumerate(texts):
@@ -53,21 +53,21 @@ def test_logits_are_cosines_over_the_temperature_and_the_background_is_zero(tmp_
 
 def test_as_many_names_as_the_vocabulary_to_be_tested_take_that(tmp_path) -> None:
     raw = foreign.finetuned(tmp_path)
-    found = detector(tmp_path, raw, foreign.names(tmp_path, 7))
-    assert torch.equal(found.embeddings, raw[BOX + "test_cls_score.weight"])
+    imported = detector(tmp_path, raw, foreign.names(tmp_path, 7))
+    assert torch.equal(imported.embeddings, raw[BOX + "test_cls_score.weight"])
 
 
 def test_a_background_that_is_named_is_left_out_of_the_categories(tmp_path) -> None:
     raw = foreign.finetuned(tmp_path)
-    found = detector(tmp_path, raw, foreign.names(tmp_path, 5, "background"))
-    assert len(found.head.categories) == 5
+    imported = detector(tmp_path, raw, foreign.names(tmp_path, 5, "background"))
+    assert len(imported.head.categories) == 5
 
 
 def test_a_background_that_was_learned_is_kept(tmp_path) -> None:
     raw = foreign.finetuned(tmp_path) | {BOX + "cls_bg_score.weight": torch.ones(1, 32)}
-    found = detector(tmp_path, raw, foreign.names(tmp_path, 5))
-    assert found.head.background == "learned"
-    assert torch.equal(found.background, torch.ones(32))
+    imported = detector(tmp_path, raw, foreign.names(tmp_path, 5))
+    assert imported.head.background == "learned"
+    assert torch.equal(imported.background, torch.ones(32))
 
 
 def test_boxes_for_each_category_or_none_at_all(tmp_path) -> None:
@@ -90,7 +90,7 @@ def test_names_and_rows_that_disagree_in_number_are_refused(tmp_path) -> None:
 
 
 def test_a_file_that_was_not_finetuned_is_refused(tmp_path) -> None:
-    with pytest.raises(SourceError, match="is no fine-tuned detector; import it with --as student"):
+    with pytest.raises(SourceError, match="is not a fine-tuned detector; import it with --as student"):
         detector(tmp_path, foreign.pretrained(tmp_path), foreign.names(tmp_path, 5))
 
 
@@ -103,7 +103,7 @@ def test_embeddings_of_another_width_are_refused(tmp_path) -> None:
 def test_what_has_no_place_in_a_detector_is_reported(tmp_path) -> None:
     raw = foreign.finetuned(tmp_path)
     path = foreign.save(raw, tmp_path / "f.pth")
-    told = foreign.architecture(tmp_path)
-    _, report = import_detector(path, foreign.names(tmp_path, 5), told)
+    config = foreign.architecture(tmp_path)
+    _, report = import_detector(path, foreign.names(tmp_path, 5), config)
     assert report.unused == [BOX + "test_cls_score.weight", "roi_heads.mask_head.deconv.weight"]
     assert sorted([*report.used, *report.unused]) == sorted(raw)

@@ -12,9 +12,9 @@ def test_cpu_is_cpu() -> None:
 
 
 def test_auto_takes_cuda_only_if_there_is_one(monkeypatch) -> None:
-    for there, wanted in ((True, "cuda"), (False, "cpu")):
+    for there, expected in ((True, "cuda"), (False, "cpu")):
         monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
-        assert resolve("auto").type == wanted
+        assert resolve("auto").type == expected
 
 
 @pytest.mark.parametrize("name", ["gpu", "cpu:1", "cuda:x", "", "CUDA"])

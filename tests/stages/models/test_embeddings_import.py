@@ -32,28 +32,28 @@ def test_half_precision_becomes_float32(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (torch.zeros(2, 3, 4), r"holds a tensor \(2, 3, 4\)"),
         (torch.ones(2, 3, dtype=torch.int64), "of torch.int64"),
         (torch.zeros(0, 4), r"holds a tensor \(0, 4\)"),
         (torch.tensor([[1.0, torch.nan]]), "NaN or infinite"),
         (torch.tensor([[1.0, 2.0], [0.0, 0.0]]), "row 1 of .* is all zeros"),
-        ({"a": MATRIX, "b": MATRIX}, "holds 2 things, 2 of them tensors"),
+        ({"a": MATRIX, "b": MATRIX}, "holds 2 values, 2 of them tensors"),
         ({"a": 3}, "0 of them tensors"),
     ],
 )
-def test_what_is_no_matrix_of_embeddings_is_refused(tmp_path, content, said) -> None:
+def test_what_is_no_matrix_of_embeddings_is_refused(tmp_path, content, message) -> None:
     torch.save(content, tmp_path / "f.pth")
-    with pytest.raises(SourceError, match=said):
+    with pytest.raises(SourceError, match=message):
         read_matrix(tmp_path / "f.pth")
 
 
 def test_a_numpy_file_that_could_run_code_is_not_opened(tmp_path) -> None:
     np.save(tmp_path / "f.npy", np.array([object()]), allow_pickle=True)
-    with pytest.raises(SourceError, match=r"no whole .npy file"):
+    with pytest.raises(SourceError, match=r"not a complete .npy file"):
         read_matrix(tmp_path / "f.npy")
-    with pytest.raises(SourceError, match=r"no whole .npy file"):
+    with pytest.raises(SourceError, match=r"not a complete .npy file"):
         read_matrix(tmp_path / "none.npy")
 
 
@@ -73,15 +73,15 @@ def test_counts_are_left_out_only_if_every_line_has_one(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("dog\n\ncat", "line 2 is blank"),
         ("", "it is empty"),
         ("dog\ncat\ndog", "has names more than once: dog"),
     ],
 )
-def test_blank_and_repeated_names_are_refused(tmp_path, text, said) -> None:
-    with pytest.raises(SourceError, match=said):
+def test_blank_and_repeated_names_are_refused(tmp_path, text, message) -> None:
+    with pytest.raises(SourceError, match=message):
         names(tmp_path, text)
 
 

@@ -43,8 +43,8 @@ def sampled(feature_map: torch.Tensor, box: list[float], cells: int, stride: int
 )
 def test_align_is_the_mean_of_bilinear_samples(box) -> None:
     feature_map = torch.randn(1, 3, 5, 6, dtype=torch.float64)
-    given = roi_align(feature_map, [torch.tensor([box], dtype=torch.float64)], 4, 16)[0]
-    torch.testing.assert_close(given, sampled(feature_map[0], box, 4, 16))
+    actual = roi_align(feature_map, [torch.tensor([box], dtype=torch.float64)], 4, 16)[0]
+    torch.testing.assert_close(actual, sampled(feature_map[0], box, 4, 16))
 
 
 def test_both_spellings_of_adaptive_sampling_agree() -> None:

@@ -13,9 +13,9 @@ from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 from schemas.errors import SourceError, StageError
 from stages.models.preprocess import Size
 from stages.models.rpn import load_rpn
-from stages.models.rpn_import import create_rpn, fill_rpn, save_rpn
+from stages.models.rpn_creation import create_rpn, fill_rpn, save_rpn
 from stages.models.rpn_spec import RpnSpec
-from tests.stages.models.tiny_rpn import SMALL, saved, shake, tiny_rpn
+from tests.stages.models.tiny_rpn import SMALL, raw_boxes, saved, shake, tiny_rpn
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,15 +71,15 @@ def test_torchvision_weights_propose_here_what_they_propose_there(tmp_path: Path
     assert unused == sum(name.startswith("roi_heads.") for name in detector.state_dict())
 
     image = picture(height, width)
-    ((boxes, logits),) = rpn.raw([image], AS_IT_IS, pre_nms=50)
+    ((boxes, logits),) = raw_boxes(rpn, [image], AS_IT_IS, pre_nms=50)
     tensor = torch.from_numpy(image).permute(2, 0, 1).float() / 255
     images, _ = detector.transform([tensor])
     (expected,), _ = detector.rpn(images, detector.backbone(images.tensors))
     order = np.argsort(-logits, kind="stable")
     sides = boxes[order][:, 2:] - boxes[order][:, :2]
-    mine = boxes[order][(sides >= 1e-3).all(axis=1)]  # torchvision drops what is smaller
-    assert len(mine) == len(expected) > 100
-    np.testing.assert_allclose(mine, expected.numpy(), atol=1e-3)
+    ours = boxes[order][(sides >= 1e-3).all(axis=1)]  # torchvision drops what is smaller
+    assert len(ours) == len(expected) > 100
+    np.testing.assert_allclose(ours, expected.numpy(), atol=1e-3)
 
 
 def test_files_of_old_torchvision_are_read_too(tmp_path: Path) -> None:
@@ -125,8 +125,8 @@ def test_saved_and_loaded_it_proposes_the_same(tmp_path: Path) -> None:
     rpn = tiny_rpn()
     loaded = load_rpn(*saved(rpn, tmp_path), "cpu")
     assert loaded.spec == rpn.spec
-    ((boxes, logits),) = loaded.raw([picture(50, 70)])
-    ((expected, expected_logits),) = rpn.raw([picture(50, 70)])
+    ((boxes, logits),) = raw_boxes(loaded, [picture(50, 70)])
+    ((expected, expected_logits),) = raw_boxes(rpn, [picture(50, 70)])
     np.testing.assert_array_equal(boxes, expected)
     np.testing.assert_array_equal(logits, expected_logits)
 
@@ -141,7 +141,7 @@ def test_it_is_loaded_once_until_the_files_change(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("height", "width"), [(64, 96), (50, 70), (33, 200), (301, 40), (1, 1)])
 def test_boxes_lie_in_the_original_image(height: int, width: int) -> None:
-    ((boxes, logits),) = tiny_rpn().raw([picture(height, width)])
+    ((boxes, logits),) = raw_boxes(tiny_rpn(), [picture(height, width)])
     assert boxes.dtype == logits.dtype == np.float32
     assert len(boxes) == len(logits) > 0
     assert (boxes >= 0).all()
@@ -152,17 +152,17 @@ def test_boxes_lie_in_the_original_image(height: int, width: int) -> None:
 def test_company_does_not_change_what_an_image_gives() -> None:
     images = [picture(60, 90, 0), picture(96, 30, 1), picture(60, 90, 2)]
     rpn = tiny_rpn()
-    together = rpn.raw(images)
+    together = raw_boxes(rpn, images)
     for image, (boxes, logits) in zip(images, together, strict=True):
-        ((alone, alone_logits),) = rpn.raw([image])
+        ((alone, alone_logits),) = raw_boxes(rpn, [image])
         np.testing.assert_array_equal(boxes, alone)
         np.testing.assert_array_equal(logits, alone_logits)
 
 
 def test_the_best_of_each_map_are_taken() -> None:
     rpn = tiny_rpn()
-    ((_, everything),) = rpn.raw([picture(64, 96)], pre_nms=10**6)
-    ((_, few),) = rpn.raw([picture(64, 96)], pre_nms=5)
+    ((_, everything),) = raw_boxes(rpn, [picture(64, 96)], pre_nms=10**6)
+    ((_, few),) = raw_boxes(rpn, [picture(64, 96)], pre_nms=5)
     cells = [8 * 12, 4 * 6, 2 * 3, 1 * 2]
     edges = np.cumsum([0, *[3 * n for n in cells]])
     assert len(everything) == edges[-1]
@@ -175,16 +175,16 @@ def test_swapping_channels_equals_swapping_them_in_the_spec() -> None:
     rgb = tiny_rpn(mean=mean, std=std)
     bgr = tiny_rpn(mean=mean, std=std, channels="bgr")
     image = picture(64, 96)
-    seen = bgr.prepare(np.ascontiguousarray(image[:, :, ::-1]), AS_IT_IS).pixels
-    assert torch.equal(seen, rgb.prepare(image, AS_IT_IS).pixels)
+    pixels = bgr.prepare(np.ascontiguousarray(image[:, :, ::-1]), AS_IT_IS).pixels
+    assert torch.equal(pixels, rgb.prepare(image, AS_IT_IS).pixels)
 
 
 def test_scale_255_means_values_from_0_to_255() -> None:
     mean, std = (103.53, 116.28, 123.675), (1.0, 1.0, 57.0)
     image = picture(20, 30)
-    seen = tiny_rpn(mean=mean, std=std, scale=255).prepare(image, AS_IT_IS).pixels.numpy()
+    pixels = tiny_rpn(mean=mean, std=std, scale=255).prepare(image, AS_IT_IS).pixels.numpy()
     plain = (image.astype(np.float64) - mean) / std
-    np.testing.assert_allclose(seen, plain.transpose(2, 0, 1), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(pixels, plain.transpose(2, 0, 1), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("neck", ["fpn", "c4"])
@@ -218,8 +218,8 @@ def test_on_cuda_it_gives_what_it_gives_on_the_cpu() -> None:
     if not torch.cuda.is_available():
         pytest.skip("needs a CUDA device")
     image = picture(64, 96)
-    ((boxes, logits),) = tiny_rpn().raw([image], pre_nms=10**6)
-    ((there, logits_there),) = tiny_rpn().cuda().raw([image], pre_nms=10**6)
+    ((boxes, logits),) = raw_boxes(tiny_rpn(), [image], pre_nms=10**6)
+    ((there, logits_there),) = raw_boxes(tiny_rpn().cuda(), [image], pre_nms=10**6)
     np.testing.assert_allclose(np.sort(logits_there), np.sort(logits), rtol=1e-3, atol=1e-3)
     assert there.shape == boxes.shape
 

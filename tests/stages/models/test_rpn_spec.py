@@ -56,8 +56,8 @@ def test_a_pyramid_has_one_anchor_size_a_map_and_c4_all_on_one() -> None:
     ],
 )
 def test_every_nonsense_has_its_phrase(changes: dict[str, Any], complaint: str) -> None:
-    assert any(complaint in found for found in replace(FPN, **changes).complaints())
-    assert not FPN.complaints()
+    assert any(complaint in problem for problem in replace(FPN, **changes).problems())
+    assert not FPN.problems()
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,13 @@ START, END, DOG = 49406, 49407, 1929
 
 @pytest.mark.parametrize("long", LONG)
 def test_a_text_that_fits_is_padded_behind_its_end_token(long) -> None:
-    given = tokenize(["dog", "", "Dog  DOG "], 5, long)
-    assert given.tolist() == [
+    tokens = tokenize(["dog", "", "Dog  DOG "], 5, long)
+    assert tokens.tolist() == [
         [START, DOG, END, 0, 0],
         [START, END, 0, 0, 0],
         [START, DOG, DOG, END, 0],
     ]
-    assert given.dtype == torch.int64
+    assert tokens.dtype == torch.int64
 
 
 @pytest.mark.parametrize("long", LONG)

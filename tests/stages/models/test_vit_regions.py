@@ -21,15 +21,15 @@ def test_the_whole_image_is_the_mean_of_the_dense_tokens(clip) -> None:
     pixels = torch.randn(1, 3, 64, 64, dtype=torch.float64)
     dense = clip.trunk(pixels)
     assert dense.shape == (1, 32, 4, 4)
-    wanted = clip.embed_crops(dense.flatten(2).mean(dim=2))
-    torch.testing.assert_close(clip.encode_regions(pixels, WHOLE), wanted)
+    expected = clip.embed_crops(dense.flatten(2).mean(dim=2))
+    torch.testing.assert_close(clip.encode_regions(pixels, WHOLE), expected)
 
 
 def test_a_region_is_the_mean_of_the_tokens_it_covers(clip) -> None:
     pixels = torch.randn(1, 3, 64, 96, dtype=torch.float64)
     box = [torch.tensor([[16.0, 32, 80, 64]])]
-    wanted = clip.embed_crops(clip.trunk(pixels)[:, :, 2:4, 1:5].flatten(2).mean(dim=2))
-    torch.testing.assert_close(clip.encode_regions(pixels, box), wanted)
+    expected = clip.embed_crops(clip.trunk(pixels)[:, :, 2:4, 1:5].flatten(2).mean(dim=2))
+    torch.testing.assert_close(clip.encode_regions(pixels, box), expected)
 
 
 def test_an_averaging_tower_gives_its_own_feature_for_the_whole_image(tmp_path) -> None:
@@ -49,8 +49,8 @@ def test_tokens_before_the_last_block_are_open_clips_own(tmp_path) -> None:
     clip = tiny_clip(tmp_path, "vit").double()
     visual, pixels = clip.network.visual, torch.randn(1, 3, 64, 64, dtype=torch.float64)
     before = visual.transformer.resblocks[0](visual._embeds(pixels))
-    wanted = visual.ln_post(value_path(visual.transformer.resblocks[1], before))[:, 1:]
-    torch.testing.assert_close(clip.trunk(pixels).flatten(2).transpose(1, 2), wanted)
+    expected = visual.ln_post(value_path(visual.transformer.resblocks[1], before))[:, 1:]
+    torch.testing.assert_close(clip.trunk(pixels).flatten(2).transpose(1, 2), expected)
 
 
 def test_positions_of_the_native_grid_are_untouched_and_the_class_token_always() -> None:

@@ -98,7 +98,7 @@ def test_a_damaged_file_is_a_sentence(tmp_path, name) -> None:
     path = tmp_path / name
     (save_file if name.endswith("safetensors") else torch.save)({"w": torch.zeros(999)}, path)
     path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(SourceError, match=r"is not a whole safetensors file|was not opened"):
+    with pytest.raises(SourceError, match=r"is not a complete safetensors file|was not opened"):
         read_state(path)
 
 

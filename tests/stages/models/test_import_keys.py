@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from schemas.errors import SourceError
-from stages.models.key_maps import language_part, map_clip, under_own_text
+from stages.models.import_keys import language_tensors, map_clip, with_text_prefix
 from tests.stages.models import foreign, tiny
 
 
@@ -32,8 +32,8 @@ def test_a_teacher_without_a_copy_of_its_own_is_the_backbone(tmp_path) -> None:
 
 def test_names_become_those_of_the_network(tmp_path) -> None:
     clip = tiny.tiny_clip(tmp_path)
-    wanted = {n for n in clip.network.state_dict() if not n.endswith("num_batches_tracked")}
-    assert map_clip(foreign.renamed(clip), "student", "f").state.keys() == wanted
+    expected = {n for n in clip.network.state_dict() if not n.endswith("num_batches_tracked")}
+    assert map_clip(foreign.renamed(clip), "student", "f").state.keys() == expected
 
 
 def test_an_absent_temperature_is_that_of_the_reference(tmp_path) -> None:
@@ -69,7 +69,7 @@ def test_a_language_encoder_of_another_width_is_left_out(tmp_path) -> None:
     raw["teacher_backbone.attnpool.c_proj.weight"] = torch.zeros(20, 256)
     teacher = map_clip(raw, "teacher", "f")
     assert not teacher.language
-    assert not language_part(teacher.state)
+    assert not language_tensors(teacher.state)
     assert any(name.startswith("lang_encoder.") for name in teacher.unused(raw))
     assert map_clip(raw, "student", "f").language
 
@@ -82,25 +82,25 @@ def test_constants_that_older_files_carry_are_left_out(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("backbone.bottom_up.conv1.weight", "feature pyramid"),
         ("backbone.body.conv1.weight", "--as rpn"),
         ("vision_model.embeddings.class_embedding", "transformers"),
-        ("clip.visual.conv1.weight", "a detector of ours"),
+        ("clip.visual.conv1.weight", "a detector of this toolkit"),
         ("something.else", "no image tower for a student: no name begins with backbone"),
     ],
 )
-def test_what_is_no_clip_of_a_known_kind_is_refused_saying_what_it_is(name, said) -> None:
-    with pytest.raises(SourceError, match=said):
+def test_what_is_no_clip_of_a_known_kind_is_refused_saying_what_it_is(name, message) -> None:
+    with pytest.raises(SourceError, match=message):
         map_clip({name: torch.zeros(1)}, "student", "file.pth")
 
 
 def test_a_configuration_that_holds_its_text_tower_apart_gets_its_names(tmp_path) -> None:
     state = map_clip(foreign.renamed(tiny.tiny_clip(tmp_path)), "student", "f").state
-    apart = under_own_text(state)
+    apart = with_text_prefix(state)
     assert "text.token_embedding.weight" in apart
     assert "visual.attnpool.positional_embedding" in apart
     assert "logit_scale" in apart
-    assert under_own_text(apart).keys() == apart.keys()
-    assert language_part(apart).keys() == language_part(state).keys()
+    assert with_text_prefix(apart).keys() == apart.keys()
+    assert language_tensors(apart).keys() == language_tensors(state).keys()

@@ -9,17 +9,17 @@ import torch
 
 from schemas.errors import SourceError
 from stages.models.clip import create_clip, read_clip, save_clip
-from stages.models.detector import Detector, Head, save_detector
-from stages.models.exporting import (
+from stages.models.clip_spec import architecture_spec
+from stages.models.detector import Detector, HeadSpec, save_detector
+from stages.models.import_keys import map_clip
+from stages.models.rpn_creation import save_rpn
+from stages.models.weights_export import (
     ModelFiles,
     offline_rpn,
     published_name,
     write_open_clip,
     write_regionclip,
 )
-from stages.models.key_maps import map_clip
-from stages.models.rpn_import import save_rpn
-from stages.models.spec import describe
 from tests.stages.models.tiny import config, tiny_clip
 from tests.stages.models.tiny_rpn import tiny_rpn
 
@@ -39,7 +39,7 @@ def saved(clip: Clip, folder: Path, dtype: str = "float32") -> ModelFiles:
 def detector_files(clip: Clip, folder: Path, **head: str) -> tuple[Detector, ModelFiles]:
     files = ModelFiles(folder / "detector.json", folder / "detector.safetensors")
     embeddings = torch.randn(2, clip.width)
-    detector = Detector(clip, Head(("cat", "dog"), **head), embeddings)
+    detector = Detector(clip, HeadSpec(("cat", "dog"), **head), embeddings)
     save_detector(detector, files.config, files.weights)
     return detector, files
 
@@ -68,10 +68,10 @@ def test_quick_gelu_goes_along(tmp_path) -> None:
     theirs = open_clip.create_model(out.stem, pretrained=str(out)).eval()
     tokens = clip.tokenize(["a dog"])
     with torch.no_grad():
-        wanted = clip.encode_tokens(tokens)
-        assert torch.equal(theirs.encode_text(tokens), wanted)
+        expected = clip.encode_tokens(tokens)
+        assert torch.equal(theirs.encode_text(tokens), expected)
         plain = read_clip_without_quick_gelu(clip, tmp_path)
-        assert not torch.allclose(plain.encode_tokens(tokens), wanted)
+        assert not torch.allclose(plain.encode_tokens(tokens), expected)
 
 
 def read_clip_without_quick_gelu(clip: Clip, folder: Path) -> Clip:
@@ -84,11 +84,11 @@ def read_clip_without_quick_gelu(clip: Clip, folder: Path) -> Clip:
 
 @pytest.mark.parametrize("name", ["RN50", "RN50-quickgelu", "RN50x4-quickgelu", "ViT-B-16"])
 def test_an_architecture_that_open_clip_knows_goes_by_its_name(name) -> None:
-    assert published_name(describe(name)) == name
+    assert published_name(architecture_spec(name)) == name
 
 
 def test_quick_gelu_chooses_between_names_of_one_architecture() -> None:
-    spec = describe("RN101")
+    spec = architecture_spec("RN101")
     spec.config["quick_gelu"] = True  # as weights under a tag demand it
     assert published_name(spec) == "RN101-quickgelu"
 
@@ -135,8 +135,8 @@ def test_a_teacher_goes_along_as_an_image_tower(tmp_path) -> None:
     )
     raw = torch.load(tmp_path / "out.pth", weights_only=True)["model"]
     for clip, prefix in ((student, "backbone."), (teacher, "teacher_backbone.")):
-        wanted = clip.network.visual.layer3[0].conv1.weight
-        assert torch.equal(raw[prefix + "layer3.0.conv1.weight"], wanted)
+        expected = clip.network.visual.layer3[0].conv1.weight
+        assert torch.equal(raw[prefix + "layer3.0.conv1.weight"], expected)
     assert not any(name.startswith("teacher_lang") for name in raw)
     assert torch.equal(
         map_clip(raw, "teacher", "out.pth").state["visual.conv1.weight"],
