@@ -1,4 +1,4 @@
-"""Networks with the published shapes and few channels, none of whose norms is the identity."""
+"""Networks of published shape with few channels, whose norms are all different from identity."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures to look at pixel by pixel: one rendered here, and real ones where the data is there."""
+"""Pictures to compare pixel by pixel: a rendered one, and photographs if their data is there."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def rendered(height: int, width: int) -> Picture:
 
 
 def photograph(index: int = 0) -> Picture:
-    """A photograph of COCO; skips the test where there is none."""
+    """A photograph of COCO; skips the test if there is none."""
     files = sorted(_PHOTOGRAPHS.glob("*.jpg"))
     if not files:
         pytest.skip("no photographs: ../shared/data/coco_subset is absent")

@@ -43,7 +43,7 @@ def architecture(folder: Path) -> str:
     return str(path)
 
 
-def test_item_27_every_key_of_the_student_is_used_and_no_statistic_is_left_behind(
+def test_item_27_every_key_of_the_student_is_used_and_every_statistic_is_loaded(
     tmp_path: Path,
 ) -> None:
     raw = published(tmp_path)
@@ -63,7 +63,7 @@ def test_item_27_every_key_of_the_student_is_used_and_no_statistic_is_left_behin
 
 
 @pytest.mark.parametrize("kind", ["student", "teacher"])
-def test_item_27_an_imported_tower_has_the_features_written_out_from_the_files_tensors(
+def test_item_27_an_imported_tower_has_the_features_of_the_plain_network(
     tmp_path: Path, kind: str
 ) -> None:
     raw = published(tmp_path)
@@ -94,7 +94,7 @@ def test_item_27_a_student_whose_statistics_are_all_initial_is_refused(tmp_path:
         import_clip(tmp_path / "reset.pth", "student", architecture(tmp_path))
 
 
-def test_item_27_through_open_clip_and_back_no_bit_is_lost(tmp_path: Path) -> None:
+def test_item_27_export_to_open_clip_and_import_is_bit_exact(tmp_path: Path) -> None:
     torch.save(published(tmp_path), tmp_path / "published.pth")
     clip, _ = import_clip(tmp_path / "published.pth", "student", architecture(tmp_path))
     model = ModelFiles(tmp_path / "model.json", tmp_path / "weights.safetensors")

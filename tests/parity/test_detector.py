@@ -1,4 +1,4 @@
-"""Items 23 to 25: what a detector is taught, and by which proposals."""
+"""Items 23 to 25: losses of a detector, and the proposals it is trained with."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_item_24_deltas_move_a_box_onto_its_target_and_are_weighed_10_10_5_5() -
     torch.testing.assert_close(decode(boxes, deltas), targets)
 
 
-def test_item_24_the_box_layer_sees_the_feature_as_it_is_for_all_categories_alike(
+def test_item_24_the_box_layer_reads_unnormalised_features_and_serves_all_categories(
     tmp_path: Path,
 ) -> None:
     clip = nets.thin(tmp_path, side=64).float()
@@ -129,10 +129,10 @@ def test_item_24_the_box_layer_sees_the_feature_as_it_is_for_all_categories_alik
     torch.testing.assert_close(detector.classify(2 * features), detector.classify(features))
 
 
-def test_item_25_a_detector_learns_from_the_proposals_of_an_rpn_that_is_at_test() -> None:
+def test_item_25_a_detector_learns_from_the_proposals_of_an_rpn_in_evaluation_mode() -> None:
     assert Finetune().proposals_per_image == 1000
     reads = Finetune.reads["proposals"].table.name
-    assert reads == Propose.writes.name == "proposals"  # made beforehand, by a network in eval
+    assert reads == Propose.writes.name == "proposals"  # of an earlier stage, in evaluation mode
 
 
 def test_item_25_the_same_network_gives_the_same_boxes_whether_or_not_it_was_training() -> None:

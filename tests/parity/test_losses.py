@@ -69,7 +69,7 @@ def test_item_11_its_gradient_is_that_of_cross_entropy_to_soft_labels() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_item_12_contrastive_counts_a_concept_as_often_as_it_was_given(seed: int) -> None:
+def test_item_12_contrastive_counts_a_concept_as_often_as_it_occurs(seed: int) -> None:
     concepts, regions = unit_rows(6, 12, seed), unit_rows(20, 12, seed + 5)
     ids = torch.randint(0, 6, (20,), generator=torch.Generator().manual_seed(seed))
     expected = 0.0
@@ -91,7 +91,7 @@ def test_item_12_duplicates_are_a_bias_of_the_logarithm_of_their_count() -> None
     torch.testing.assert_close(actual, expected)
 
 
-def test_item_12_the_variants_are_off_unless_asked_for() -> None:
+def test_item_12_the_variants_are_off_by_default() -> None:
     stage = Train()
     assert (stage.contrastive_over, stage.negatives) == ("occurrences", "batch")
     assert (Objective().over, Objective().negatives) == ("occurrences", "batch")

@@ -59,7 +59,7 @@ def test_item_01_layer4_halves_the_region_to_the_attention_pools_grid(
 
 
 @pytest.mark.parametrize("side", [224, 288])
-def test_item_01_a_region_feature_equals_the_network_written_out(tmp_path: Path, side) -> None:
+def test_item_01_a_region_feature_equals_that_of_the_plain_network(tmp_path: Path, side) -> None:
     clip = nets.thin(tmp_path, side)
     weights = plain.weights_of(clip.network)
     images = pixels(112, 144, seed=5)

@@ -13,7 +13,7 @@ def published(**changes) -> Train:
     return Train(steps=600_000, **changes)
 
 
-def test_item_17_sgd_moves_parameters_as_written_out() -> None:
+def test_item_17_sgd_equals_the_written_out_update() -> None:
     parameter = torch.nn.Parameter(torch.tensor([1.0, -2.0, 3.0], dtype=torch.float64))
     optimiser = published().config(600_000).optimisation.optimiser([parameter])
     expected, speed = parameter.detach().clone(), torch.zeros(3, dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""Items 5 to 7: what a network is shown of an image, pixel by pixel."""
+"""Items 5 to 7: the pixels that a network gets of an image."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def sides(height: int, width: int, shortest: int = 800, longest: int = 1333) -> 
     return int(np.floor(new[0] + 0.5)), int(np.floor(new[1] + 0.5))
 
 
-def shown(picture: Picture, size: tuple[int, int], interpolation: str) -> NDArray[np.float32]:
+def preprocessed(
+    picture: Picture, size: tuple[int, int], interpolation: str
+) -> NDArray[np.float32]:
     """Resized by Pillow, in [0, 1], minus CLIP's mean, over its deviation: (3, h, w)."""
     resized = Image.fromarray(picture).resize(size[::-1], FILTERS[interpolation])
     values = np.asarray(resized).astype(np.float32) / np.float32(255)
@@ -52,7 +54,7 @@ def check(picture: Picture, interpolation: str) -> None:
     size = sides(*picture.shape[:2])
     prepared = prepare(picture, Size(800, 1333), interpolation, MEAN, STD)
     assert tuple(prepared.pixels.shape) == (3, *size)
-    assert np.array_equal(prepared.pixels.numpy(), shown(picture, size, interpolation))
+    assert np.array_equal(prepared.pixels.numpy(), preprocessed(picture, size, interpolation))
     assert prepared.scale == (size[1] / picture.shape[1], size[0] / picture.shape[0])
 
 
@@ -60,7 +62,7 @@ def check(picture: Picture, interpolation: str) -> None:
 @pytest.mark.parametrize(
     ("height", "width"), [(120, 160), (160, 119), (40, 100), (173, 346), (800, 900)]
 )
-def test_item_05_every_pixel_of_a_drawn_picture_is_as_published(
+def test_item_05_every_pixel_of_a_rendered_picture_is_as_published(
     height: int, width: int, interpolation: str
 ) -> None:
     check(rendered(height, width), interpolation)
@@ -83,7 +85,7 @@ def test_item_05_a_new_model_takes_clips_mean_and_deviation(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("kind", ["rendered", "photograph"])
-def test_item_05_a_detectron2_rpn_sees_blue_green_red_in_0_to_255(kind: str) -> None:
+def test_item_05_a_detectron2_rpn_gets_blue_green_red_in_0_to_255(kind: str) -> None:
     picture = rendered(120, 160) if kind == "rendered" else photograph(1)
     mean = (103.530, 116.280, 123.675)  # blue, green, red
     rpn = tiny_rpn(channels="bgr", scale=255, mean=mean, std=(1.0, 1.0, 1.0))
@@ -145,7 +147,7 @@ def test_item_07_a_flipped_view_is_the_mirror_image_and_its_boxes_with_it(tmp_pa
     views = [augment(picture, np.random.default_rng(seed)) for seed in range(8)]
     assert {view.flipped for view in views} == {False, True}
     size = sides(50, 70)
-    plain = shown(picture, size, "bicubic")
+    plain = preprocessed(picture, size, "bicubic")
     box = np.float32([[7, 5, 21, 30]])
     x, y = size[1] / 70, size[0] / 50
     for view in views:

@@ -1,4 +1,4 @@
-"""Item 10: what the teacher calls a region, and whether it counts."""
+"""Item 10: the concept that the teacher gives a region, and whether the region is kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Item 29: what the reference does oddly is the default, and has an option that does not."""
+"""Item 29: quirks of the reference are the default, and an option turns each off."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_item_29_numbers_that_decide_a_quirk_are_the_published_ones() -> None:
     assert Propose().min_objectness is None
 
 
-def test_item_29_a_caption_says_left_of_what_was_flipped_to_the_right(tmp_path) -> None:
+def test_item_29_a_flipped_image_keeps_its_caption_unless_captions_are_mirrored(tmp_path) -> None:
     augment = MultiScale((Size(None),), True, "bicubic", nets.thin(tmp_path, side=64).spec)
     none = np.zeros(0, np.int64)
     regions = Regions(

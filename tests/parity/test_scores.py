@@ -62,7 +62,7 @@ def test_item_19_background_is_a_logit_of_exactly_0_beside_the_categories() -> N
         assert row.sum() == pytest.approx(1 - expected[-1])
 
 
-def test_item_19_a_detector_says_the_same(tmp_path: Path) -> None:
+def test_item_19_a_detector_gives_the_same_probabilities(tmp_path: Path) -> None:
     clip = nets.thin(tmp_path, side=64)
     texts = torch.randn(4, clip.width, dtype=torch.float64) * 3
     detector = Detector(clip, HeadSpec(categories=("a", "b", "c", "d")), texts)
@@ -76,7 +76,7 @@ def test_item_19_a_detector_says_the_same(tmp_path: Path) -> None:
     np.testing.assert_allclose(logits.softmax(dim=1)[:, :-1].numpy(), expected, rtol=1e-6)
 
 
-def test_item_19_other_categories_may_be_asked_for_at_test_time(tmp_path: Path) -> None:
+def test_item_19_other_categories_can_be_given_at_test_time(tmp_path: Path) -> None:
     clip = nets.thin(tmp_path, side=64)
     detector = Detector(clip, HeadSpec(categories=("a",)), torch.randn(1, clip.width))
     features = torch.randn(2, clip.width, dtype=torch.float64)
@@ -195,7 +195,7 @@ def test_item_22_soft_nms_equals_the_plain_loop(seed: int, limit: int) -> None:
     check(detections, plain_soft(scores**3, boxes, 0.0005, limit))
 
 
-def test_item_22_soft_nms_belongs_to_open_vocabulary_detectors_alone() -> None:
+def test_item_22_only_open_vocabulary_detectors_use_soft_nms() -> None:
     soft = {name for name, preset in PRESETS.items() if preset["soft_nms"] != "none"}
     assert soft == {"coco-ovd", "coco-ovd-novel", "coco-ovd-base", "lvis-ovd"}
     assert {PRESETS[name]["soft_nms"] for name in soft} == {"gaussian"}

@@ -160,7 +160,7 @@ def whole_features(folder: Path, whole: str) -> tuple[torch.Tensor, torch.Tensor
 
 
 @pytest.mark.parametrize("whole", ["padded", "image"])
-def test_item_14_the_whole_image_is_the_padded_canvas_unless_asked(tmp_path, whole) -> None:
+def test_item_14_the_whole_image_is_the_padded_canvas_by_default(tmp_path, whole) -> None:
     assert Train().whole_image == "padded"
     actual, expected = whole_features(tmp_path, whole)
     torch.testing.assert_close(actual, expected, rtol=1e-3, atol=1e-4)
@@ -241,7 +241,7 @@ def test_item_10_all_regions_of_a_batch_take_part_where_none_is_sure() -> None:
     assert [len(boxes) for boxes in batch.boxes] == [2, 1]
 
 
-def test_item_10_that_fallback_is_the_default_and_leaves_the_draws_as_they_are() -> None:
+def test_item_10_that_fallback_is_the_default_and_does_not_change_what_is_sampled() -> None:
     assert Train().unsure_too
     assert not Train(if_none_kept="none").unsure_too
     assert not Train(where="probability > 0.5").unsure_too

@@ -45,7 +45,7 @@ def test_a_published_tower_has_its_published_shape(name: str) -> None:
     ("layers", "side", "embed"),
     [((3, 4, 6, 3), 224, 1024), ((3, 4, 23, 3), 224, 512), ((4, 6, 10, 6), 288, 640)],
 )
-def test_a_thin_tower_of_published_depth_equals_the_network_written_out(
+def test_a_thin_tower_of_published_depth_equals_the_plain_network(
     tmp_path: Path, layers, side: int, embed: int
 ) -> None:
     clip = nets.thin(tmp_path, side, layers, 4, embed)
@@ -63,9 +63,7 @@ def test_a_thin_tower_of_published_depth_equals_the_network_written_out(
 @pytest.mark.parametrize(
     ("name", "stride", "width"), [("ViT-B-16", 16, 512), ("convnext_base", 32, 512)]
 )
-def test_a_tower_that_is_no_resnet_has_a_feature_map_too(
-    name: str, stride: int, width: int
-) -> None:
+def test_other_towers_have_a_feature_map_too(name: str, stride: int, width: int) -> None:
     with torch.device("meta"):
         clip = Clip(architecture_spec(name)).eval()
         dense = clip.trunk(torch.zeros(1, 3, 320, 480))

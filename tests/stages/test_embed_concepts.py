@@ -58,7 +58,7 @@ def test_a_pool_of_one_keeps_its_two_dimensions(files) -> None:
     assert as_matrix(batch, "embedding").shape == (1, 32)
 
 
-def test_rows_do_not_depend_on_how_many_share_a_batch(files) -> None:
+def test_rows_do_not_depend_on_the_batch_size(files) -> None:
     runs = [
         next(iter(EmbedConcepts(device="cpu", batch=size).run(part_of(POOL, files))))
         for size in (1, 10_000)
@@ -75,18 +75,18 @@ def test_a_large_pool_comes_in_blocks_in_the_order_of_its_ids(files) -> None:
     assert [name for block in blocks for name in block.column("concept").to_pylist()] == names
 
 
-def test_an_empty_pool_is_a_sentence(files) -> None:
+def test_an_empty_pool_is_refused(files) -> None:
     with pytest.raises(ArtifactError, match="the concept pool is empty; lower --min-frequency"):
         next(iter(EmbedConcepts(device="cpu").run(part_of([], files))))
 
 
-def test_a_missing_teacher_is_a_sentence(tmp_path, files) -> None:
+def test_a_missing_teacher_is_refused(tmp_path, files) -> None:
     gone = dict.fromkeys(files, tmp_path / "gone")
     with pytest.raises(SourceError, match="gone is missing"):
         next(iter(EmbedConcepts(device="cpu").run(part_of(POOL, gone))))
 
 
-def test_templates_are_told_apart_by_their_lines_not_by_their_name(tmp_path) -> None:
+def test_templates_are_compared_by_their_lines_not_by_their_name(tmp_path) -> None:
     for name in ("a.txt", "b.txt"):
         (tmp_path / name).write_text("a photo of a {}.\n")
     digests = [EmbedConcepts(templates=str(tmp_path / n)).digests() for n in ("a.txt", "b.txt")]

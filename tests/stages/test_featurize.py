@@ -86,7 +86,7 @@ def test_every_region_is_pooled_from_the_map_of_its_resized_image(files) -> None
     assert part.advanced == 1
 
 
-def test_an_image_without_proposals_has_its_whole_image_alone(files) -> None:
+def test_an_image_without_proposals_has_only_the_whole_image(files) -> None:
     rows = [image_row(name, seed=n) for n, name in enumerate("abcd")]
     boxes = proposals(("b", 0, [0, 0, 9, 9]), ("b", 1, [1, 1, 50, 50]), ("d", 0, [5, 5, 40, 30]))
     part = InMemory({"images": images(*rows), "proposals": boxes}, files=files)
@@ -96,13 +96,13 @@ def test_an_image_without_proposals_has_its_whole_image_alone(files) -> None:
     assert part.refused == []
 
 
-def test_no_proposals_at_all_leave_the_whole_images(files) -> None:
+def test_without_proposals_only_whole_images_have_features(files) -> None:
     part = InMemory({"images": images(image_row("a")), "proposals": proposals()}, files=files)
     assert keys(featurize(part)) == [("a", -1)]
     assert keys(featurize(part, whole_image=False)) == []
 
 
-def test_how_images_and_regions_are_batched_does_not_change_the_rows(files) -> None:
+def test_batch_sizes_do_not_change_the_rows(files) -> None:
     rows = [image_row(f"i{n}", (64 + 8 * (n % 2), 64), n) for n in range(7)]
     boxes = [(f"i{n}", r, [r, r, 30 + 4 * r, 60]) for n in range(7) for r in range(n % 4)]
     together = InMemory({"images": images(*rows), "proposals": proposals(*boxes)}, files=files)
@@ -122,7 +122,7 @@ def test_how_images_and_regions_are_batched_does_not_change_the_rows(files) -> N
         )
 
 
-def test_features_are_stored_in_half_precision_unless_asked(files) -> None:
+def test_features_are_stored_in_half_precision_by_default(files) -> None:
     tables = {"images": images(image_row("a")), "proposals": proposals()}
     half, single = (
         as_matrix(featurize(InMemory(tables, files=files), dtype=d), "feature")
@@ -148,14 +148,14 @@ def test_an_image_that_cannot_be_read_is_refused_and_the_run_goes_on(files) -> N
     assert part.advanced == 4
 
 
-def test_an_image_that_is_not_looked_at_is_not_opened(files) -> None:
+def test_an_image_without_regions_is_not_opened(files) -> None:
     gone = image_row("a") | {"content": None, "uri": "/nowhere/a.png"}
     part = InMemory({"images": images(gone), "proposals": proposals()}, files=files)
     assert keys(featurize(part, whole_image=False)) == []
     assert part.refused == []
 
 
-def test_a_feature_that_is_not_finite_is_refused_alone(files, monkeypatch) -> None:
+def test_only_a_feature_that_is_not_finite_is_refused(files, monkeypatch) -> None:
     import stages.models.region_encoding as many
 
     real = many.encode_regions_batched
@@ -189,7 +189,7 @@ def test_a_tiny_image_is_featurized_too(files) -> None:
 
 
 @pytest.mark.parametrize("names", ["ba", "az"])
-def test_proposals_out_of_order_or_of_other_images_are_a_sentence(files, names) -> None:
+def test_proposals_out_of_order_or_of_other_images_are_refused(files, names) -> None:
     rows = images(image_row("a"), image_row("b"))
     boxes = proposals(*[(name, 0, [0, 0, 9, 9]) for name in names])
     part = InMemory({"images": rows, "proposals": boxes}, files=files)
@@ -199,7 +199,7 @@ def test_proposals_out_of_order_or_of_other_images_are_a_sentence(files, names) 
         featurize(part)
 
 
-def test_under_a_limit_the_proposals_of_later_images_are_left(files) -> None:
+def test_with_a_limit_the_proposals_of_later_images_are_ignored(files) -> None:
     boxes = proposals(*[(name, 0, [0, 0, 9, 9]) for name in "abc"])
     part = InMemory({"images": images(image_row("a")), "proposals": boxes}, files=files)
     assert keys(featurize(part, limit=1)) == [("a", -1), ("a", 0)]
@@ -215,14 +215,14 @@ def test_native_size_is_the_networks_own_and_gives_clips_own_feature(files) -> N
     np.testing.assert_allclose(as_matrix(table, "feature"), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_a_missing_teacher_is_a_sentence(tmp_path, files) -> None:
+def test_a_missing_teacher_is_refused(tmp_path, files) -> None:
     gone = dict.fromkeys(files, tmp_path / "gone")
     part = InMemory({"images": images(image_row("a")), "proposals": proposals()}, files=gone)
     with pytest.raises(SourceError, match="gone is missing"):
         featurize(part)
 
 
-def test_a_size_that_is_none_is_refused_before_anything_runs() -> None:
+def test_a_wrong_size_is_refused_before_anything_runs() -> None:
     with pytest.raises(OptionError, match=r"--resize takes SHORTESTxLONGEST .* got 'big'"):
         Featurize(resize="big")
 

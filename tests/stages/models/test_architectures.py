@@ -20,17 +20,17 @@ def shapes(name: str) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_published_architectures_are_told_from_their_shapes(name) -> None:
+def test_published_architectures_are_identified_by_their_shapes(name) -> None:
     assert identify_architecture(shapes(name), "f") == name
 
 
 @pytest.mark.parametrize("name", ["RN50", "RN101", "RN50x4"])
-def test_a_resnet_is_told_without_its_language_encoder(name) -> None:
+def test_a_resnet_is_identified_without_its_language_encoder(name) -> None:
     alone = {n: v for n, v in shapes(name).items() if n.startswith("visual.")}
     assert identify_architecture(alone, "f") == name
 
 
-def test_what_a_configuration_says_is_what_its_tensors_show() -> None:
+def test_configuration_and_tensors_give_the_same_shape() -> None:
     for name in PUBLISHED:
         assert shape_in_config(open_clip.get_model_config(name)) == shape_in_state(shapes(name))
 
@@ -43,7 +43,7 @@ def test_the_larger_resnet_has_images_of_288_and_regions_of_18_cells() -> None:
     assert clip.width == 640
 
 
-def test_shapes_of_no_known_architecture_are_refused_not_guessed(tmp_path) -> None:
+def test_shapes_of_an_unknown_architecture_are_refused(tmp_path) -> None:
     state = tiny.tiny_clip(tmp_path).network.state_dict()
     with pytest.raises(SourceError, match=r"ResNet of 1-1-1-1 layers, 8 wide.*--architecture"):
         identify_architecture(state, "f")
@@ -56,7 +56,7 @@ def test_a_tower_of_another_kind_must_be_named(tmp_path) -> None:
     assert shape_in_config(tiny.config("convnext")) is None
 
 
-def test_half_a_network_is_no_crash() -> None:
+def test_an_incomplete_network_is_refused() -> None:
     with pytest.raises(SourceError, match="--architecture"):
         identify_architecture({"visual.attnpool.positional_embedding": torch.zeros(50, 2048)}, "f")
     with pytest.raises(SourceError, match="--architecture"):

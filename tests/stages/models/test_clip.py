@@ -63,7 +63,7 @@ def test_open_clip_itself_loads_the_weights(tmp_path, files) -> None:
     torch.testing.assert_close(theirs.encode_text(tokens), ours.encode_tokens(tokens))
 
 
-def test_a_model_is_loaded_once_and_again_when_its_file_changes(tmp_path, files) -> None:
+def test_a_model_is_loaded_once_and_again_after_its_file_changed(tmp_path, files) -> None:
     first = load_clip(*files, "cpu")
     assert load_clip(*files, "cpu") is first
     assert not any(p.requires_grad for p in first.parameters())
@@ -74,7 +74,7 @@ def test_a_model_is_loaded_once_and_again_when_its_file_changes(tmp_path, files)
     assert not torch.equal(second.network.visual.conv1.weight, first.network.visual.conv1.weight)
 
 
-def test_a_copy_has_a_tower_of_its_own(files) -> None:
+def test_a_copy_has_its_own_tower(files) -> None:
     shared = load_clip(*files, "cpu")
     own = copy.deepcopy(shared)
     assert own.tower.visual is own.network.visual
@@ -91,14 +91,14 @@ def test_texts_too_long_keep_their_end_token(files) -> None:
     assert torch.isfinite(encode_texts(clip, ["dog " * 500])).all()
 
 
-def test_texts_of_a_batch_are_embedded_each_by_itself(files) -> None:
+def test_a_text_does_not_depend_on_its_batch(files) -> None:
     clip = read_clip(*files)
     together = encode_texts(clip, ["a dog", "two red cats on a mat"])
     assert together.shape == (2, clip.width)
     torch.testing.assert_close(together[1:], encode_texts(clip, ["two red cats on a mat"]))
 
 
-def test_an_architecture_is_random_by_its_seed_alone(tmp_path) -> None:
+def test_random_weights_follow_from_the_seed_alone(tmp_path) -> None:
     path = tmp_path / "own.json"
     path.write_text(json.dumps({"model_cfg": config(), "preprocess_cfg": {"mean": [0, 0, 0]}}))
     state = torch.random.get_rng_state()
@@ -145,12 +145,12 @@ def test_an_unknown_tag_names_the_known_ones() -> None:
     ("architecture", "message"),
     [("RN51", "open_clip knows no architecture 'RN51'"), ("gone.json", "no readable JSON")],
 )
-def test_an_unknown_architecture_is_a_sentence(architecture, message) -> None:
+def test_an_unknown_architecture_is_refused(architecture, message) -> None:
     with pytest.raises(SourceError, match=message):
         create_clip(architecture)
 
 
-def test_a_configuration_that_is_none_is_a_sentence(tmp_path) -> None:
+def test_a_wrong_configuration_is_refused(tmp_path) -> None:
     (tmp_path / "a.json").write_text('{"layers": 3}')
     with pytest.raises(SourceError, match="lacks embed_dim, vision_cfg or text_cfg"):
         create_clip(str(tmp_path / "a.json"))
@@ -221,7 +221,7 @@ def test_freezing_any_tower_leaves_later_stages_and_no_language(tmp_path, tower)
 
 
 @pytest.mark.network
-def test_a_published_model_is_fetched_and_classifies_its_own_words() -> None:
+def test_a_published_model_is_downloaded_and_embeds_texts() -> None:
     clip = create_clip("RN50", "openai")
     assert clip.spec.config["quick_gelu"] is True
     texts = torch.nn.functional.normalize(encode_texts(clip, ["a dog", "a dog.", "a tax form"]))

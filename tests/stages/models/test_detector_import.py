@@ -51,26 +51,26 @@ def test_logits_are_cosines_over_the_temperature_and_the_background_is_zero(tmp_
         assert logits[row, 5] == 0
 
 
-def test_as_many_names_as_the_vocabulary_to_be_tested_take_that(tmp_path) -> None:
+def test_names_can_fit_the_vocabulary_for_tests_instead(tmp_path) -> None:
     raw = foreign.finetuned(tmp_path)
     imported = detector(tmp_path, raw, foreign.names(tmp_path, 7))
     assert torch.equal(imported.embeddings, raw[BOX + "test_cls_score.weight"])
 
 
-def test_a_background_that_is_named_is_left_out_of_the_categories(tmp_path) -> None:
+def test_a_last_name_background_is_no_category(tmp_path) -> None:
     raw = foreign.finetuned(tmp_path)
     imported = detector(tmp_path, raw, foreign.names(tmp_path, 5, "background"))
     assert len(imported.head.categories) == 5
 
 
-def test_a_background_that_was_learned_is_kept(tmp_path) -> None:
+def test_a_learned_background_is_kept(tmp_path) -> None:
     raw = foreign.finetuned(tmp_path) | {BOX + "cls_bg_score.weight": torch.ones(1, 32)}
     imported = detector(tmp_path, raw, foreign.names(tmp_path, 5))
     assert imported.head.background == "learned"
     assert torch.equal(imported.background, torch.ones(32))
 
 
-def test_boxes_for_each_category_or_none_at_all(tmp_path) -> None:
+def test_the_kind_of_regression_follows_from_the_box_layer(tmp_path) -> None:
     raw = foreign.finetuned(tmp_path, deltas=20)
     assert detector(tmp_path, raw, foreign.names(tmp_path, 5)).head.regression == "specific"
     for name in ("weight", "bias"):
@@ -78,19 +78,19 @@ def test_boxes_for_each_category_or_none_at_all(tmp_path) -> None:
     assert detector(tmp_path, raw, foreign.names(tmp_path, 5)).bbox_pred is None
 
 
-def test_boxes_for_each_category_go_with_no_other_vocabulary(tmp_path) -> None:
+def test_a_box_layer_for_each_category_needs_the_names_it_was_trained_on(tmp_path) -> None:
     raw = foreign.finetuned(tmp_path, deltas=20)
     with pytest.raises(SourceError, match="20 rows: neither 4, nor 4 for each of 7"):
         detector(tmp_path, raw, foreign.names(tmp_path, 7))
 
 
-def test_names_and_rows_that_disagree_in_number_are_refused(tmp_path) -> None:
+def test_different_numbers_of_names_and_rows_are_refused(tmp_path) -> None:
     with pytest.raises(SourceError, match=r"has 6 names and .*cls_score.weight of f.pth 5 rows"):
         detector(tmp_path, foreign.finetuned(tmp_path), foreign.names(tmp_path, 6))
 
 
 def test_a_file_that_was_not_finetuned_is_refused(tmp_path) -> None:
-    with pytest.raises(SourceError, match="is not a fine-tuned detector; import it with --as student"):
+    with pytest.raises(SourceError, match="is not a fine-tuned detector; import it with --as"):
         detector(tmp_path, foreign.pretrained(tmp_path), foreign.names(tmp_path, 5))
 
 
@@ -100,7 +100,7 @@ def test_embeddings_of_another_width_are_refused(tmp_path) -> None:
         detector(tmp_path, raw, foreign.names(tmp_path, 5))
 
 
-def test_what_has_no_place_in_a_detector_is_reported(tmp_path) -> None:
+def test_tensors_that_a_detector_does_not_have_are_reported(tmp_path) -> None:
     raw = foreign.finetuned(tmp_path)
     path = foreign.save(raw, tmp_path / "f.pth")
     config = foreign.architecture(tmp_path)

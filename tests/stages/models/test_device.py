@@ -23,7 +23,7 @@ def test_an_unknown_device_is_refused(name) -> None:
         resolve(name)
 
 
-def test_a_cuda_device_that_is_not_there_is_a_sentence(monkeypatch) -> None:
+def test_a_missing_cuda_device_is_refused(monkeypatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(OptionError, match=r"--device cuda was asked for, but .* sees 0 CUDA"):
         resolve("cuda")
@@ -34,7 +34,7 @@ def test_a_cuda_device_that_is_not_there_is_a_sentence(monkeypatch) -> None:
         resolve("cuda:2")
 
 
-def test_threads_are_set_only_when_asked() -> None:
+def test_threads_are_set_only_if_given() -> None:
     before = torch.get_num_threads()
     set_threads(None)
     assert torch.get_num_threads() == before

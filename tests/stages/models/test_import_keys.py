@@ -25,7 +25,7 @@ def test_a_student_is_the_backbone_and_a_teacher_the_teacher_backbone(tmp_path) 
     )
 
 
-def test_a_teacher_without_a_copy_of_its_own_is_the_backbone(tmp_path) -> None:
+def test_a_teacher_without_a_separate_tower_is_the_backbone(tmp_path) -> None:
     mapped = map_clip(foreign.renamed(tiny.tiny_clip(tmp_path)), "teacher", "f")
     assert mapped.visual == "backbone."
 
@@ -36,13 +36,13 @@ def test_names_become_those_of_the_network(tmp_path) -> None:
     assert map_clip(foreign.renamed(clip), "student", "f").state.keys() == expected
 
 
-def test_an_absent_temperature_is_that_of_the_reference(tmp_path) -> None:
+def test_a_missing_temperature_becomes_that_of_the_reference(tmp_path) -> None:
     mapped = map_clip(foreign.renamed(tiny.tiny_clip(tmp_path)), "student", "f")
     assert mapped.state["logit_scale"].exp().item() == pytest.approx(1 / 0.01)
     assert "logit_scale" not in mapped.sources
 
 
-def test_open_clips_names_are_ours_and_openais_are_told_by_their_scalars(tmp_path) -> None:
+def test_openais_files_are_identified_by_their_scalars(tmp_path) -> None:
     raw = dict(tiny.tiny_clip(tmp_path).network.state_dict())
     raw["logit_scale"] = torch.tensor(math.log(20.0)).half()
     assert map_clip(raw, "student", "f").layout == "open_clip"
@@ -52,7 +52,7 @@ def test_open_clips_names_are_ours_and_openais_are_told_by_their_scalars(tmp_pat
     assert mapped.unused([*raw, "input_resolution"]) == ["input_resolution"]
 
 
-def test_a_copied_clip_under_its_own_names_beside_a_teacher_is_regionclips(tmp_path) -> None:
+def test_a_clip_with_its_own_names_beside_a_teacher_has_regionclips_layout(tmp_path) -> None:
     raw = foreign.renamed(tiny.tiny_clip(tmp_path), "visual.", "")
     raw |= {n: v for n, v in foreign.pretrained(tmp_path).items() if n.startswith("teacher_")}
     assert map_clip(raw, "student", "f").layout == "RegionCLIP"
@@ -74,7 +74,7 @@ def test_a_language_encoder_of_another_width_is_left_out(tmp_path) -> None:
     assert map_clip(raw, "student", "f").language
 
 
-def test_constants_that_older_files_carry_are_left_out(tmp_path) -> None:
+def test_constants_in_older_files_are_left_out(tmp_path) -> None:
     raw = foreign.renamed(tiny.tiny_clip(tmp_path)) | {"lang_encoder.attn_mask": torch.zeros(16)}
     mapped = map_clip(raw, "student", "f")
     assert "attn_mask" not in mapped.state
@@ -91,12 +91,12 @@ def test_constants_that_older_files_carry_are_left_out(tmp_path) -> None:
         ("something.else", "no image tower for a student: no name begins with backbone"),
     ],
 )
-def test_what_is_no_clip_of_a_known_kind_is_refused_saying_what_it_is(name, message) -> None:
+def test_an_unsupported_file_is_refused_with_its_kind(name, message) -> None:
     with pytest.raises(SourceError, match=message):
         map_clip({name: torch.zeros(1)}, "student", "file.pth")
 
 
-def test_a_configuration_that_holds_its_text_tower_apart_gets_its_names(tmp_path) -> None:
+def test_tensors_get_the_names_of_a_separate_text_tower(tmp_path) -> None:
     state = map_clip(foreign.renamed(tiny.tiny_clip(tmp_path)), "student", "f").state
     apart = with_text_prefix(state)
     assert "text.token_embedding.weight" in apart

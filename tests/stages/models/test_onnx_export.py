@@ -71,7 +71,7 @@ def test_roialign_is_the_operator_of_that_name_with_half_pixels_and_adaptive_sam
     assert version >= 16
 
 
-def test_the_file_says_how_pixels_are_made_and_nothing_of_this_machine(tmp_path, files) -> None:
+def test_the_metadata_describe_pixels_and_no_source_files(tmp_path, files) -> None:
     write_onnx(files, tmp_path / "out.onnx")
     facts = session(tmp_path / "out.onnx").get_modelmeta().custom_metadata_map
     assert json.loads(facts["mean"]) == files.content()["mean"]
@@ -129,7 +129,7 @@ def test_no_boxes_give_no_features(tmp_path, files) -> None:
 
 
 @pytest.mark.parametrize("missing", ["onnx", "onnxscript"])
-def test_a_missing_library_is_a_sentence_with_the_extra_to_install(
+def test_a_missing_library_is_refused_with_the_extra_to_install(
     tmp_path, files, monkeypatch, missing
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)

@@ -36,12 +36,12 @@ def test_sides_round_as_in_detectron2(image, expected) -> None:
         ("100x120", (90, 120)),
     ],
 )
-def test_a_size_is_what_it_says(text, expected) -> None:
+def test_a_size_is_parsed(text, expected) -> None:
     assert Size.parse(text, native=224).of(480, 640) == expected
 
 
 @pytest.mark.parametrize("text", ["", "800", "1333x800", "0x9", "-1x5", "ax9", "Native"])
-def test_a_size_that_is_none_is_refused(text) -> None:
+def test_a_wrong_size_is_refused(text) -> None:
     with pytest.raises(OptionError, match="SHORTESTxLONGEST"):
         Size.parse(text, native=224)
 
@@ -58,7 +58,7 @@ def test_an_image_is_resized_by_pillow_and_normalised(interpolation) -> None:
     np.testing.assert_allclose(ready.pixels.numpy(), expected, atol=1e-5)
 
 
-def test_boxes_follow_the_image() -> None:
+def test_boxes_are_scaled_with_the_image() -> None:
     ready = prepare(np.zeros((30, 40, 3), np.uint8), Size(45), "bilinear", NO_MEAN, NO_STD)
     boxes = np.array([[0, 0, 40, 30], [10, 6, 20, 12]], np.float32)
     assert ready.scale_boxes(boxes).tolist() == [[0, 0, 60, 45], [15, 9, 30, 18]]

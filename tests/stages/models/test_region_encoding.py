@@ -23,7 +23,7 @@ def scene(seed: int = 0) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
 
 @pytest.mark.parametrize("tower", TOWERS)
 @pytest.mark.parametrize("batch_regions", [1, 4, 100])
-def test_region_encoding_give_what_each_gives_alone(tmp_path, tower, batch_regions) -> None:
+def test_a_batch_gives_the_features_of_each_image_alone(tmp_path, tower, batch_regions) -> None:
     clip = tiny_clip(tmp_path, tower)
     images, boxes = scene()
     features = encode_regions_batched(clip, images, boxes, batch_regions)
@@ -46,7 +46,7 @@ def test_images_share_a_pass_only_if_their_sizes_are_equal(tmp_path, monkeypatch
     assert shapes[:2] == [(2, 3, 64, 64), (1, 3, 64, 64)]
 
 
-def test_no_images_and_no_regions_are_nothing(tmp_path) -> None:
+def test_no_images_or_no_regions_give_no_features(tmp_path) -> None:
     clip = tiny_clip(tmp_path)
     assert encode_regions_batched(clip, [], [], 8) == []
     (none,) = encode_regions_batched(clip, [torch.zeros(3, 64, 64)], [torch.zeros(0, 4)], 8)

@@ -41,7 +41,7 @@ def sampled(feature_map: torch.Tensor, box: list[float], cells: int, stride: int
 @pytest.mark.parametrize(
     "box", [[0, 0, 96, 80], [3, 7, 20, 21], [50.5, 2.25, 51, 60], [80, 70, 96, 80], [-9, 5, 40, 99]]
 )
-def test_align_is_the_mean_of_bilinear_samples(box) -> None:
+def test_roi_align_is_the_mean_of_bilinear_samples(box) -> None:
     feature_map = torch.randn(1, 3, 5, 6, dtype=torch.float64)
     actual = roi_align(feature_map, [torch.tensor([box], dtype=torch.float64)], 4, 16)[0]
     torch.testing.assert_close(actual, sampled(feature_map[0], box, 4, 16))
@@ -55,7 +55,7 @@ def test_both_spellings_of_adaptive_sampling_agree() -> None:
     assert torch.equal(minus, zero)
 
 
-def test_half_precision_is_aligned_in_single() -> None:
+def test_roi_align_of_half_precision_is_computed_in_float32() -> None:
     feature_map = torch.randn(1, 2, 8, 8)
     boxes = [torch.tensor([[5.0, 5, 100, 90]])]
     half = roi_align(feature_map.bfloat16(), boxes, 4, 16)

@@ -17,7 +17,7 @@ def clip(tmp_path):
 
 
 @pytest.mark.parametrize(("side", "heads", "regions"), [(2, 4, 5), (7, 8, 3), (1, 2, 1)])
-def test_one_query_gives_what_all_queries_give_for_the_first(side, heads, regions) -> None:
+def test_one_query_gives_the_output_of_the_first_of_all_queries(side, heads, regions) -> None:
     pool = AttentionPool2d(side, 32, heads, 12).double()
     for linear in (pool.q_proj, pool.k_proj, pool.v_proj, pool.c_proj):
         torch.nn.init.normal_(linear.weight)
@@ -51,7 +51,7 @@ def test_attention_pool_adds_its_position_to_the_mean_token() -> None:
     assert out[0, 0].item() == pytest.approx(3 * share + 2 * (1 - share))
 
 
-def test_regions_are_what_the_slow_way_gives(clip) -> None:
+def test_regions_equal_those_of_a_plain_loop(clip) -> None:
     pixels = torch.randn(2, 3, 96, 128, dtype=torch.float64)
     boxes = [torch.tensor([[3.0, 5, 90, 60], [40, 40, 41, 42]]), torch.tensor([[0.0, 0, 128, 96]])]
     boxes = [b.double() for b in boxes]

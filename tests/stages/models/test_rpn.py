@@ -15,7 +15,7 @@ from stages.models.preprocess import Size
 from stages.models.rpn import load_rpn
 from stages.models.rpn_creation import create_rpn, fill_rpn, save_rpn
 from stages.models.rpn_spec import RpnSpec
-from tests.stages.models.tiny_rpn import SMALL, raw_boxes, saved, shake, tiny_rpn
+from tests.stages.models.tiny_rpn import SMALL, randomise, raw_boxes, saved, tiny_rpn
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +45,7 @@ def torchvision_detector(height: int, width: int) -> Any:
         rpn_post_nms_top_n_test=10_000,
         rpn_nms_thresh=1.0,
     ).eval()
-    shake(detector, spread=0.002)
+    randomise(detector, spread=0.002)
     return detector
 
 
@@ -61,7 +61,7 @@ RESNET18 = RpnSpec(
 
 
 @torch.no_grad()
-def test_torchvision_weights_propose_here_what_they_propose_there(tmp_path: Path) -> None:
+def test_torchvision_weights_give_the_same_proposals_as_in_torchvision(tmp_path: Path) -> None:
     height, width = 100, 150  # no multiple of any stride
     detector = torchvision_detector(height, width)
     torch.save(detector.state_dict(), tmp_path / "detector.pth")
@@ -82,7 +82,7 @@ def test_torchvision_weights_propose_here_what_they_propose_there(tmp_path: Path
     np.testing.assert_allclose(ours, expected.numpy(), atol=1e-3)
 
 
-def test_files_of_old_torchvision_are_read_too(tmp_path: Path) -> None:
+def test_files_of_old_torchvision_versions_are_read(tmp_path: Path) -> None:
     state = torchvision_detector(64, 64).state_dict()
     old = {n.replace("rpn.head.conv.0.0.", "rpn.head.conv."): v for n, v in state.items()}
     old = {
@@ -101,7 +101,7 @@ def test_files_of_old_torchvision_are_read_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["", "features."])
-def test_a_classifier_fills_the_backbone_alone(tmp_path: Path, prefix: str) -> None:
+def test_a_classifier_fills_only_the_backbone(tmp_path: Path, prefix: str) -> None:
     name = "mobilenet_v3_small" if prefix else "resnet18"
     rpn = tiny_rpn(backbone=name, neck="c4")
     body = {f"{prefix}{n}": v for n, v in rpn.backbone.body.state_dict().items()}
@@ -115,13 +115,13 @@ def test_a_classifier_fills_the_backbone_alone(tmp_path: Path, prefix: str) -> N
         assert torch.equal(value, rpn.backbone.body.state_dict()[key])
 
 
-def test_what_is_no_network_at_all_is_refused(tmp_path: Path) -> None:
+def test_a_file_of_another_network_is_refused(tmp_path: Path) -> None:
     torch.save({"visual.proj": torch.zeros(1)}, tmp_path / "clip.pth")
     with pytest.raises(SourceError, match="neither a proposal network"):
         fill_rpn(tiny_rpn(), tmp_path / "clip.pth")
 
 
-def test_saved_and_loaded_it_proposes_the_same(tmp_path: Path) -> None:
+def test_a_saved_network_gives_the_same_boxes_after_loading(tmp_path: Path) -> None:
     rpn = tiny_rpn()
     loaded = load_rpn(*saved(rpn, tmp_path), "cpu")
     assert loaded.spec == rpn.spec
@@ -131,7 +131,7 @@ def test_saved_and_loaded_it_proposes_the_same(tmp_path: Path) -> None:
     np.testing.assert_array_equal(logits, expected_logits)
 
 
-def test_it_is_loaded_once_until_the_files_change(tmp_path: Path) -> None:
+def test_a_network_is_loaded_once_until_its_files_change(tmp_path: Path) -> None:
     config, weights = saved(tiny_rpn(), tmp_path)
     first = load_rpn(config, weights, "cpu")
     assert load_rpn(config, weights, "cpu") is first
@@ -149,7 +149,7 @@ def test_boxes_lie_in_the_original_image(height: int, width: int) -> None:
     assert boxes[:, 2].max() > 0.9 * width
 
 
-def test_company_does_not_change_what_an_image_gives() -> None:
+def test_boxes_of_an_image_do_not_depend_on_other_images() -> None:
     images = [picture(60, 90, 0), picture(96, 30, 1), picture(60, 90, 2)]
     rpn = tiny_rpn()
     together = raw_boxes(rpn, images)
@@ -159,7 +159,7 @@ def test_company_does_not_change_what_an_image_gives() -> None:
         np.testing.assert_array_equal(logits, alone_logits)
 
 
-def test_the_best_of_each_map_are_taken() -> None:
+def test_the_highest_logits_of_each_map_are_kept() -> None:
     rpn = tiny_rpn()
     ((_, everything),) = raw_boxes(rpn, [picture(64, 96)], pre_nms=10**6)
     ((_, few),) = raw_boxes(rpn, [picture(64, 96)], pre_nms=5)
@@ -189,7 +189,7 @@ def test_scale_255_means_values_from_0_to_255() -> None:
 
 @pytest.mark.parametrize("neck", ["fpn", "c4"])
 @pytest.mark.parametrize("backbone", ["small", "resnet18", "mobilenet_v3_small"])
-def test_every_backbone_gives_the_strides_it_promises(backbone: str, neck: str) -> None:
+def test_every_backbone_has_the_strides_of_its_spec(backbone: str, neck: str) -> None:
     sizes = (16, 32, 64, 128, 256) if neck == "fpn" else (16, 32)
     rpn = tiny_rpn(backbone=backbone, neck=neck, stride=4, anchor_sizes=sizes)
     levels = rpn(torch.zeros(2, 3, 128, 256))
@@ -214,7 +214,7 @@ def test_norm_eps_reaches_every_batch_norm() -> None:
 
 
 @pytest.mark.gpu
-def test_on_cuda_it_gives_what_it_gives_on_the_cpu() -> None:
+def test_cuda_gives_the_boxes_of_the_cpu() -> None:
     if not torch.cuda.is_available():
         pytest.skip("needs a CUDA device")
     image = picture(64, 96)
@@ -224,7 +224,7 @@ def test_on_cuda_it_gives_what_it_gives_on_the_cpu() -> None:
     assert there.shape == boxes.shape
 
 
-def test_what_does_not_fit_the_number_format_is_not_saved(tmp_path: Path) -> None:
+def test_a_value_too_large_for_float16_is_not_saved(tmp_path: Path) -> None:
     rpn = tiny_rpn()
     with torch.no_grad():
         rpn.rpn["head"].cls_logits.bias[0] = 1e5

@@ -1,4 +1,4 @@
-"""detectron2's proposal networks give here what they give there: told by its layers, one by one."""
+"""detectron2's proposal networks give the same results here as in a plain copy of its layers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def norm_of(rng: torch.Generator, name: str, width: int) -> State:
     }
 
 
-def checkpoint(  # noqa: C901  # one file, written in one go
+def checkpoint(  # noqa: C901  # one file, in one function
     *, pyramid: bool, convs: int = 1, last: int = 5, seed: int = 0
 ) -> State:
     """An R-50 with its proposal head, named as detectron2 names it."""
@@ -81,7 +81,7 @@ def checkpoint(  # noqa: C901  # one file, written in one go
     return state
 
 
-def plain(  # noqa: C901, PLR0915  # one network, told in one go
+def plain(  # noqa: C901, PLR0915  # one network, in one function
     state: State, pixels: torch.Tensor, *, pyramid: bool, convs: int
 ) -> list[Any]:
     """Logits and boxes of each map, written out from detectron2's definition."""
@@ -152,14 +152,14 @@ def plain(  # noqa: C901, PLR0915  # one network, told in one go
 
 @pytest.mark.parametrize(("pyramid", "convs"), [(True, 1), (True, 2), (False, 1)])
 @torch.inference_mode()
-def test_item_05_a_detectron2_network_says_here_what_it_says_there(
+def test_item_05_a_detectron2_network_gives_the_same_logits_and_boxes(
     pyramid: bool, convs: int
 ) -> None:
     state = checkpoint(pyramid=pyramid, convs=convs, last=5 if pyramid else 4)
     spec, ours, used = read_detectron2_rpn(state)
     assert used == set(state)
     rpn = Rpn(spec).eval()
-    load_state(rpn, ours, "made up")
+    load_state(rpn, ours, "a checkpoint")
     image = np.random.default_rng(3).integers(0, 256, (70, 90, 3), dtype=np.uint8)
     prepared = rpn.prepare(image, Size(None))
     blue_first = torch.from_numpy(image[:, :, ::-1].copy()).permute(2, 0, 1).float()
@@ -177,7 +177,7 @@ def test_item_05_a_detectron2_network_says_here_what_it_says_there(
         assert decode(deltas[0], anchors).numpy() / size == pytest.approx(boxes / size, abs=1e-4)
 
 
-def test_the_network_beside_a_student_is_the_offline_one() -> None:
+def test_the_offline_network_beside_a_student_is_read() -> None:
     state = checkpoint(pyramid=True)
     mixed = {f"offline_{name}": value for name, value in state.items()}
     mixed |= {"backbone.conv1.weight": torch.zeros(1), "backbone.layer1.0.bn1.running_mean": MEAN}
@@ -194,10 +194,10 @@ def test_the_last_stage_of_a_c4_detector_belongs_to_its_head() -> None:
     more = {**state, "roi_heads.res5.0.conv1.weight": torch.zeros(1)}
     _, ours, used = read_detectron2_rpn(more)
     assert used == set(state)
-    load_state(Rpn(read_detectron2_rpn(more)[0]), ours, "made up")
+    load_state(Rpn(read_detectron2_rpn(more)[0]), ours, "a checkpoint")
 
 
-def test_a_file_is_imported_with_every_key_accounted_for(tmp_path: Path) -> None:
+def test_every_key_of_an_imported_file_is_reported(tmp_path: Path) -> None:
     state = checkpoint(pyramid=True)
     more = {**state, "roi_heads.box_head.fc1.weight": torch.ones(2)}
     torch.save({"model": more}, tmp_path / "rpn.pth")
@@ -214,7 +214,7 @@ def test_a_file_is_imported_with_every_key_accounted_for(tmp_path: Path) -> None
         ({"backbone.bottom_up.res4.6.conv1.weight": (1,)}, "7 blocks in res4"),
     ],
 )
-def test_what_is_not_known_is_a_sentence(broken: dict[str, Any], message: str) -> None:
+def test_an_unknown_kind_of_network_is_refused(broken: dict[str, Any], message: str) -> None:
     state = checkpoint(pyramid=True)
     state |= {name: torch.zeros(shape) for name, shape in broken.items()}
     with pytest.raises(SourceError, match=message):

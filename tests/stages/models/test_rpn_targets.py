@@ -38,7 +38,7 @@ def test_decode_undoes_encode() -> None:
     torch.testing.assert_close(decoded, expected, atol=1e-3, rtol=1e-4)
 
 
-def test_boxes_are_coded_as_torchvision_codes_them() -> None:
+def test_deltas_equal_torchvisions() -> None:
     anchors, expected = boxes(200, 2), boxes(200, 3)
     coder = BoxCoder((1.0, 1.0, 1.0, 1.0))
     torch.testing.assert_close(encode(expected, anchors), coder.encode_single(expected, anchors))
@@ -53,7 +53,7 @@ def test_growth_is_limited() -> None:
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_anchors_are_assigned_as_a_plain_loop_does(seed: int) -> None:
+def test_assignment_equals_a_plain_loop(seed: int) -> None:
     anchors, objects = boxes(150, seed), boxes(6, seed + 100)
     kinds, owner = assign_anchors(anchors, objects, USUAL)
     iou = pairwise_iou(objects.numpy(), anchors.numpy())
@@ -66,7 +66,7 @@ def test_anchors_are_assigned_as_a_plain_loop_does(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_anchors_are_assigned_as_torchvision_does(seed: int) -> None:
+def test_assignment_equals_torchvisions(seed: int) -> None:
     anchors, objects = boxes(300, seed), boxes(5, seed + 50)
     kinds, owner = assign_anchors(anchors, objects, USUAL)
     theirs = Matcher(0.7, 0.3, allow_low_quality_matches=True)(box_iou(objects, anchors))
@@ -75,17 +75,17 @@ def test_anchors_are_assigned_as_torchvision_does(seed: int) -> None:
     assert torch.equal(owner[kinds == OBJECT], theirs[theirs >= 0])
 
 
-def test_without_objects_all_is_background() -> None:
+def test_without_objects_all_anchors_are_background() -> None:
     kinds, _ = assign_anchors(boxes(7, 0), torch.zeros(0, 4), USUAL)
     assert (kinds == BACKGROUND).all()
 
 
-def test_an_object_far_from_every_anchor_takes_none() -> None:
+def test_an_object_that_overlaps_no_anchor_has_none() -> None:
     kinds, _ = assign_anchors(boxes(7, 0), torch.tensor([[900.0, 900, 910, 910]]), USUAL)
     assert (kinds == BACKGROUND).all()
 
 
-def test_the_nearest_anchor_belongs_to_its_object_however_far() -> None:
+def test_the_anchor_with_the_highest_iou_of_an_object_belongs_to_it() -> None:
     anchors = torch.tensor([[0.0, 0, 10, 10], [50, 50, 60, 60], [0, 0, 11, 11]])
     kinds, owner = assign_anchors(anchors, torch.tensor([[8.0, 8, 30, 30]]), USUAL)
     assert kinds.tolist() == [BACKGROUND, BACKGROUND, OBJECT]
@@ -96,7 +96,7 @@ def test_the_nearest_anchor_belongs_to_its_object_however_far() -> None:
     ("objects", "background", "expected"),
     [(300, 300, (128, 128)), (10, 300, (10, 246)), (0, 300, (0, 256)), (300, 5, (128, 5))],
 )
-def test_half_of_what_is_drawn_is_objects_at_most(
+def test_at_most_half_of_the_sampled_anchors_are_objects(
     objects: int, background: int, expected: tuple[int, int]
 ) -> None:
     kinds = torch.tensor([OBJECT] * objects + [BACKGROUND] * background + [IGNORED] * 9)
@@ -107,7 +107,7 @@ def test_half_of_what_is_drawn_is_objects_at_most(
     assert len(set(positive.tolist() + negative.tolist())) == sum(expected)
 
 
-def test_what_is_drawn_follows_from_the_seed() -> None:
+def test_sampled_anchors_follow_from_the_seed() -> None:
     kinds = torch.tensor([OBJECT] * 300 + [BACKGROUND] * 300)
     torch.manual_seed(3)
     first = sample_anchors(kinds, USUAL)
@@ -133,7 +133,7 @@ def predictions(images: int, seed: int) -> list[LevelPredictions]:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_losses_equal_a_plain_loop_in_float64(seed: int) -> None:
-    """All anchors are drawn, so that chance plays no part."""
+    """All anchors are sampled, so the result is not random."""
     everything = AnchorTargetConfig(anchors_per_image=1000, positive_share=1.0)
     levels = predictions(3, seed)
     objects = [boxes(4, seed), torch.zeros(0, 4), boxes(1, seed + 7)]
@@ -179,7 +179,7 @@ def test_losses_are_finite_for_certain_predictions_and_have_gradients() -> None:
     assert torch.isfinite(objectness)
 
 
-def test_images_without_objects_teach_only_background() -> None:
+def test_images_without_objects_have_no_box_loss() -> None:
     objectness, box = losses(predictions(2, 1), [torch.zeros(0, 4)] * 2, USUAL)
     assert objectness > 0
     assert box == 0

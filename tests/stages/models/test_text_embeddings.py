@@ -39,7 +39,7 @@ def test_the_two_rules_differ_by_how_much_length_counts() -> None:
     torch.testing.assert_close(average(vectors, "openai"), torch.full((1, 2), 0.5**0.5))
 
 
-def test_names_that_read_the_same_are_encoded_once(clip, monkeypatch) -> None:
+def test_names_that_are_equal_after_cleaning_are_encoded_once(clip, monkeypatch) -> None:
     texts_encoded: list[str] = []
     real = clip.tokenize
     monkeypatch.setattr(
@@ -54,7 +54,7 @@ def test_no_names_give_no_rows(clip) -> None:
     assert embed_names(clip, [], TEMPLATES, "reference", 8).shape == (0, 32)
 
 
-def test_names_too_long_for_the_network_embed_alike_unless_their_end_is_kept(clip) -> None:
+def test_names_that_are_too_long_have_one_embedding_unless_their_end_token_is_kept(clip) -> None:
     names = ["very " * 400 + "long", "rather " * 300 + "long", "x"]
     cut = embed_names(clip, names, ("{}.",), "reference", 8)
     kept = embed_names(clip, names, ("{}.",), "reference", 8, "keep-end")

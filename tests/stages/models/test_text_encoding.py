@@ -1,4 +1,4 @@
-"""Captions through L: trimming changes nothing, and remembering changes nothing either."""
+"""Captions through L: trimming and caching change nothing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def clip(tmp_path: Path) -> Clip:
     return tiny.clip(tmp_path)
 
 
-def test_trimmed_texts_have_the_embeddings_of_padded_ones(clip: Clip) -> None:
+def test_trimmed_texts_have_the_embeddings_of_padded_texts(clip: Clip) -> None:
     for captions in (CAPTIONS, CAPTIONS[:1], ["word " * 100]):
         tokens = clip.tokenize(captions)
         expected = clip.encode_tokens(tokens)
@@ -51,7 +51,7 @@ def test_frozen_texts_are_unit_embeddings_without_gradient(clip: Clip) -> None:
     assert not embeddings.requires_grad
 
 
-def test_a_caption_has_the_same_bits_whatever_company_it_comes_in(clip: Clip) -> None:
+def test_a_caption_has_the_same_bits_in_every_batch(clip: Clip) -> None:
     alone = FrozenTextEncoder(clip, torch.device("cpu")).embed(["a dog"])
     texts = FrozenTextEncoder(clip, torch.device("cpu"), cached=1)
     for captions in (CAPTIONS, CAPTIONS[::-1], CAPTIONS):

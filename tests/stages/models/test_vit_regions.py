@@ -38,7 +38,7 @@ def test_an_averaging_tower_gives_its_own_feature_for_the_whole_image(tmp_path) 
     torch.testing.assert_close(clip.encode_regions(pixels, WHOLE * 2), clip.encode_images(pixels))
 
 
-def test_the_value_path_is_attention_to_oneself_alone(tmp_path) -> None:
+def test_the_value_path_is_attention_of_each_token_to_itself(tmp_path) -> None:
     block = tiny_clip(tmp_path, "vit").double().network.visual.transformer.resblocks[-1]
     tokens = torch.randn(2, 5, 32, dtype=torch.float64)
     alone = block(tokens, attn_mask=torch.full((5, 5), -torch.inf).fill_diagonal_(0).double())
@@ -53,7 +53,7 @@ def test_tokens_before_the_last_block_are_open_clips_own(tmp_path) -> None:
     torch.testing.assert_close(clip.trunk(pixels).flatten(2).transpose(1, 2), expected)
 
 
-def test_positions_of_the_native_grid_are_untouched_and_the_class_token_always() -> None:
+def test_positions_of_the_native_grid_and_of_the_class_token_are_unchanged() -> None:
     positions = torch.randn(1 + 12, 8)
     assert resample_positions(positions, (3, 4), (3, 4)) is positions
     larger = resample_positions(positions, (3, 4), (6, 8))
@@ -69,7 +69,7 @@ def test_positions_are_resampled_row_by_row_and_column_by_column() -> None:
     assert (plane[1:, 0] >= plane[:-1, 0]).all()
 
 
-def test_an_input_that_is_no_multiple_of_the_patch_loses_no_pixel(clip) -> None:
+def test_an_input_that_is_not_a_multiple_of_the_patch_is_padded(clip) -> None:
     pixels = torch.randn(1, 3, 60, 70, dtype=torch.float64)
     padded = F.pad(pixels, (0, 10, 0, 4))
     torch.testing.assert_close(clip.trunk(pixels), clip.trunk(padded))

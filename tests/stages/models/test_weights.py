@@ -24,7 +24,7 @@ def refusal(changed: dict[str, torch.Tensor]) -> str:
     return str(caught.value)
 
 
-def test_every_tensor_arrives() -> None:
+def test_every_tensor_is_loaded() -> None:
     filled = network()
     load_state(filled, state(), "weights.pt")
     assert all((value == 2).all() for value in filled.state_dict().values())
@@ -37,7 +37,7 @@ def test_absent_batch_counters_start_at_zero() -> None:
 
 
 @pytest.mark.parametrize("name", ["1.running_mean", "1.running_var"])
-def test_absent_statistics_are_refused_for_what_they_would_do(name) -> None:
+def test_missing_statistics_are_refused(name) -> None:
     assert "lacks batch-norm statistics" in refusal({n: v for n, v in state().items() if n != name})
 
 
@@ -64,7 +64,7 @@ def test_weights_that_are_not_finite_are_refused(value) -> None:
     )
 
 
-def test_statistics_that_were_never_touched_are_told_from_trained_ones() -> None:
+def test_initial_statistics_are_refused_and_trained_ones_accepted() -> None:
     require_trained_statistics(state(), "w")
     require_trained_statistics({"0.weight": torch.zeros(1)}, "w")
     with pytest.raises(SourceError, match="all 1 batch norms of w have their initial statistics"):
@@ -94,7 +94,7 @@ def test_a_pickle_of_more_than_tensors_is_refused(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("name", ["cut.safetensors", "cut.pt"])
-def test_a_damaged_file_is_a_sentence(tmp_path, name) -> None:
+def test_a_damaged_file_is_refused(tmp_path, name) -> None:
     path = tmp_path / name
     (save_file if name.endswith("safetensors") else torch.save)({"w": torch.zeros(999)}, path)
     path.write_bytes(path.read_bytes()[:200])
@@ -102,7 +102,7 @@ def test_a_damaged_file_is_a_sentence(tmp_path, name) -> None:
         read_state(path)
 
 
-def test_a_missing_file_is_a_sentence(tmp_path) -> None:
+def test_a_missing_file_is_refused(tmp_path) -> None:
     with pytest.raises(SourceError, match=r"none.pt does not exist"):
         read_state(tmp_path / "none.pt")
 

@@ -1,4 +1,4 @@
-"""A proposal network small enough to run hundreds of times, its batch norms not untouched."""
+"""A proposal network small enough to run hundreds of times, with statistics in its batch norms."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ SMALL: dict[str, Any] = {
 def tiny_rpn(seed: int = 0, **changes: Any) -> Rpn:
     """Random weights, statistics and predictions, in evaluation mode."""
     rpn = create_rpn(RpnSpec(**{**SMALL, **changes}), seed).eval()
-    shake(rpn, seed)
+    randomise(rpn, seed)
     return rpn
 
 
 @torch.no_grad()
-def shake(module: torch.nn.Module, seed: int = 0, spread: float = 0.1) -> None:
+def randomise(module: torch.nn.Module, seed: int = 0, spread: float = 0.1) -> None:
     """Give every batch norm statistics, and predictions a spread, as training would."""
     rng = torch.Generator().manual_seed(seed)
     for norm in batch_norms(module):
