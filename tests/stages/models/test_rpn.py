@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
-from torchvision.models.detection import FasterRCNN
-from torchvision.models.detection.anchor_utils import AnchorGenerator
-from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 
-from schemas.errors import SourceError, StageError
+from schemas.errors import SourceError
 from stages.models.preprocess import Size
 from stages.models.rpn import load_rpn
-from stages.models.rpn_creation import create_rpn, fill_rpn, save_rpn
+from stages.models.rpn_creation import create_rpn, fill_rpn
 from stages.models.rpn_spec import RpnSpec
-from tests.stages.models.tiny_rpn import SMALL, randomise, raw_boxes, saved, tiny_rpn
+from tests.stages.models.tiny_rpn import SMALL, raw_boxes, saved, tiny_rpn
+from tests.stages.models.torchvision_rpn import RESNET18, torchvision_detector
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,39 +23,6 @@ AS_IT_IS = Size(None)
 
 def picture(height: int, width: int, seed: int = 0) -> Any:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-
-
-def torchvision_detector(height: int, width: int) -> Any:
-    """torchvision's own, with random weights, that leaves images of this size as they are."""
-    torch.manual_seed(1)
-    backbone = resnet_fpn_backbone(
-        backbone_name="resnet18", weights=None, norm_layer=torch.nn.BatchNorm2d
-    )
-    detector = FasterRCNN(
-        backbone,
-        num_classes=2,
-        min_size=min(height, width),
-        max_size=max(height, width),
-        rpn_anchor_generator=AnchorGenerator(
-            ((32,), (64,), (128,), (256,), (512,)), ((0.5, 1.0, 2.0),) * 5
-        ),
-        rpn_pre_nms_top_n_test=50,
-        rpn_post_nms_top_n_test=10_000,
-        rpn_nms_thresh=1.0,
-    ).eval()
-    randomise(detector, spread=0.002)
-    return detector
-
-
-RESNET18 = RpnSpec(
-    backbone="resnet18",
-    neck="fpn",
-    width=256,
-    stride=4,
-    anchor_sizes=(32, 64, 128, 256, 512),
-    shortest=800,
-    longest=1333,
-)
 
 
 @torch.no_grad()
@@ -80,45 +45,6 @@ def test_torchvision_weights_give_the_same_proposals_as_in_torchvision(tmp_path:
     ours = boxes[order][(sides >= 1e-3).all(axis=1)]  # torchvision drops what is smaller
     assert len(ours) == len(expected) > 100
     np.testing.assert_allclose(ours, expected.numpy(), atol=1e-3)
-
-
-def test_files_of_old_torchvision_versions_are_read(tmp_path: Path) -> None:
-    state = torchvision_detector(64, 64).state_dict()
-    old = {n.replace("rpn.head.conv.0.0.", "rpn.head.conv."): v for n, v in state.items()}
-    old = {
-        n.replace(f"blocks.{k}.0.", f"blocks.{k}."): v
-        for n, v in old.items()
-        for k in [n.split("blocks.")[1][0] if "blocks." in n else "-"]
-        if "num_batches_tracked" not in n
-    }
-    assert old.keys() != state.keys()
-    torch.save({"model": old}, tmp_path / "old.pth")
-    rpn = create_rpn(RESNET18)
-    fill_rpn(rpn, tmp_path / "old.pth")
-    for name, value in rpn.state_dict().items():
-        if "num_batches_tracked" not in name:
-            assert torch.equal(value, state[name]), name
-
-
-@pytest.mark.parametrize("prefix", ["", "features."])
-def test_a_classifier_fills_only_the_backbone(tmp_path: Path, prefix: str) -> None:
-    name = "mobilenet_v3_small" if prefix else "resnet18"
-    rpn = tiny_rpn(backbone=name, neck="c4")
-    body = {f"{prefix}{n}": v for n, v in rpn.backbone.body.state_dict().items()}
-    extra = {"fc.weight": torch.zeros(2, 2), "layer4.0.conv1.weight": torch.zeros(1)}
-    torch.save(body | extra, tmp_path / "classifier.pth")
-    fresh = tiny_rpn(seed=1, backbone=name, neck="c4")
-    head = fresh.rpn["head"].cls_logits.weight.clone()
-    assert fill_rpn(fresh, tmp_path / "classifier.pth") == (2, False)
-    assert torch.equal(fresh.rpn["head"].cls_logits.weight, head)
-    for key, value in fresh.backbone.body.state_dict().items():
-        assert torch.equal(value, rpn.backbone.body.state_dict()[key])
-
-
-def test_a_file_of_another_network_is_refused(tmp_path: Path) -> None:
-    torch.save({"visual.proj": torch.zeros(1)}, tmp_path / "clip.pth")
-    with pytest.raises(SourceError, match="neither a proposal network"):
-        fill_rpn(tiny_rpn(), tmp_path / "clip.pth")
 
 
 def test_a_saved_network_gives_the_same_boxes_after_loading(tmp_path: Path) -> None:
@@ -187,32 +113,6 @@ def test_scale_255_means_values_from_0_to_255() -> None:
     np.testing.assert_allclose(pixels, plain.transpose(2, 0, 1), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("neck", ["fpn", "c4"])
-@pytest.mark.parametrize("backbone", ["small", "resnet18", "mobilenet_v3_small"])
-def test_every_backbone_has_the_strides_of_its_spec(backbone: str, neck: str) -> None:
-    sizes = (16, 32, 64, 128, 256) if neck == "fpn" else (16, 32)
-    rpn = tiny_rpn(backbone=backbone, neck=neck, stride=4, anchor_sizes=sizes)
-    levels = rpn(torch.zeros(2, 3, 128, 256))
-    for level, stride, anchor_sizes in zip(levels, rpn.spec.strides, rpn.spec.levels, strict=True):
-        anchors = (128 // stride) * (256 // stride) * 3 * len(anchor_sizes)
-        assert level.logits.shape == (2, anchors)
-        assert level.deltas.shape == (2, anchors, 4)
-        sides = (level.anchors[:, 2:] - level.anchors[:, :2]).prod(dim=1).sqrt()
-        assert sides.max() == pytest.approx(max(anchor_sizes), rel=0.1)
-
-
-def test_the_small_backbone_is_small() -> None:
-    rpn = create_rpn(RpnSpec(**{**SMALL, "width": 64}))
-    assert sum(p.numel() for p in rpn.parameters()) < 1_500_000
-
-
-def test_norm_eps_reaches_every_batch_norm() -> None:
-    rpn = tiny_rpn(norm_eps=0.25)
-    norms = [m for m in rpn.modules() if isinstance(m, torch.nn.BatchNorm2d)]
-    assert norms
-    assert all(norm.eps == 0.25 for norm in norms)
-
-
 @pytest.mark.gpu
 def test_cuda_gives_the_boxes_of_the_cpu() -> None:
     if not torch.cuda.is_available():
@@ -222,16 +122,6 @@ def test_cuda_gives_the_boxes_of_the_cpu() -> None:
     ((there, logits_there),) = raw_boxes(tiny_rpn().cuda(), [image], pre_nms=10**6)
     np.testing.assert_allclose(np.sort(logits_there), np.sort(logits), rtol=1e-3, atol=1e-3)
     assert there.shape == boxes.shape
-
-
-def test_a_value_too_large_for_float16_is_not_saved(tmp_path: Path) -> None:
-    rpn = tiny_rpn()
-    with torch.no_grad():
-        rpn.rpn["head"].cls_logits.bias[0] = 1e5
-    save_rpn(rpn, tmp_path / "model.json", tmp_path / "weights.safetensors")
-    with pytest.raises(StageError, match=r"cls_logits\.bias is not finite in float16"):
-        save_rpn(rpn, tmp_path / "model.json", tmp_path / "half.safetensors", "float16")
-    assert not (tmp_path / "half.safetensors").exists()
 
 
 @pytest.mark.parametrize(

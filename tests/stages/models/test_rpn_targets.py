@@ -3,14 +3,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from torchvision.models.detection._utils import BoxCoder, Matcher
+from torchvision.models.detection._utils import Matcher
 from torchvision.ops import box_iou
 
 from stages.geometry import pairwise_iou
-from stages.models.anchor_deltas import LARGEST_STEP, decode, encode
 from stages.models.rpn import LevelPredictions
 from stages.models.rpn_targets import (
     BACKGROUND,
@@ -21,35 +19,9 @@ from stages.models.rpn_targets import (
     losses,
     sample_anchors,
 )
+from tests.stages.models.random_boxes import boxes
 
 USUAL = AnchorTargetConfig()
-
-
-def boxes(count: int, seed: int, least: float = 4, most: float = 60) -> torch.Tensor:
-    rng = np.random.default_rng(seed)
-    corner = rng.uniform(0, 100, (count, 2))
-    corners = np.concatenate([corner, corner + rng.uniform(least, most, (count, 2))], axis=1)
-    return torch.from_numpy(corners.astype(np.float32))
-
-
-def test_decode_undoes_encode() -> None:
-    anchors, expected = boxes(200, 0), boxes(200, 1)
-    decoded = decode(encode(expected, anchors), anchors)
-    torch.testing.assert_close(decoded, expected, atol=1e-3, rtol=1e-4)
-
-
-def test_deltas_equal_torchvisions() -> None:
-    anchors, expected = boxes(200, 2), boxes(200, 3)
-    coder = BoxCoder((1.0, 1.0, 1.0, 1.0))
-    torch.testing.assert_close(encode(expected, anchors), coder.encode_single(expected, anchors))
-    deltas = torch.randn(200, 4, generator=torch.Generator().manual_seed(0)) * 3
-    torch.testing.assert_close(decode(deltas, anchors), coder.decode_single(deltas, anchors))
-
-
-def test_growth_is_limited() -> None:
-    anchor = torch.tensor([[0.0, 0.0, 16.0, 16.0]])
-    decoded = decode(torch.tensor([[0.0, 0.0, 1e9, LARGEST_STEP]]), anchor)
-    assert (decoded[0, 2:] - decoded[0, :2]).tolist() == pytest.approx([1000, 1000], rel=1e-5)
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from schemas.errors import SourceError
+from stages.models.clip_creation import create_clip
+from tests.stages.models.texts import encode_texts
+from tests.stages.models.tiny import config, tiny_clip
+
+
+def test_random_weights_follow_from_the_seed_alone(tmp_path) -> None:
+    path = tmp_path / "own.json"
+    path.write_text(json.dumps({"model_cfg": config(), "preprocess_cfg": {"mean": [0, 0, 0]}}))
+    state = torch.random.get_rng_state()
+    first = create_clip(str(path), seed=3)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    second, other = create_clip(str(path), seed=3), create_clip(str(path), seed=4)
+    weights = [c.network.visual.conv1.weight for c in (first, second, other)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+    assert first.spec.mean == (0, 0, 0)
+    assert first.spec.origin == "random, seed 3"
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt", ".pth", ".bin"])
+def test_published_weights_load_from_any_kind_of_file(tmp_path, suffix) -> None:
+    clip = tiny_clip(tmp_path)
+    state = {n: v for n, v in clip.network.state_dict().items() if "num_batches" not in n}
+    path = tmp_path / f"weights{suffix}"
+    if suffix == ".safetensors":
+        save_file({n: v.half() for n, v in state.items()}, path)
+    else:
+        wrapped = {f"module.{n}": v.half() for n, v in state.items()}
+        torch.save({"state_dict": wrapped, "epoch": 3}, path)
+    loaded = create_clip(str(tmp_path / "resnet.json"), str(path))
+    torch.testing.assert_close(loaded.state_dict(), clip.state_dict(), rtol=1e-3, atol=1e-3)
+    assert loaded.spec.origin == path.name
+
+
+def test_a_language_encoder_in_its_own_module_takes_weights_of_the_old_layout(tmp_path) -> None:
+    clip = tiny_clip(tmp_path)
+    torch.save(clip.network.state_dict(), tmp_path / "old.pt")
+    (tmp_path / "custom.json").write_text(json.dumps(config() | {"custom_text": True}))
+    custom = create_clip(str(tmp_path / "custom.json"), str(tmp_path / "old.pt"))
+    texts = ["a dog", "a cat"]
+    torch.testing.assert_close(encode_texts(custom, texts), encode_texts(clip, texts))
+
+
+def test_an_unknown_tag_names_the_known_ones() -> None:
+    with pytest.raises(SourceError, match=r"no weights 'nope' are published for 'RN50' .*openai"):
+        create_clip("RN50", "nope")
+
+
+@pytest.mark.network
+def test_a_published_model_is_downloaded_and_embeds_texts() -> None:
+    clip = create_clip("RN50", "openai")
+    assert clip.spec.config["quick_gelu"] is True
+    texts = torch.nn.functional.normalize(encode_texts(clip, ["a dog", "a dog.", "a tax form"]))
+    assert texts[0] @ texts[1] > texts[0] @ texts[2]
