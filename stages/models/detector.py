@@ -194,7 +194,7 @@ def predict(
     if deltas is not None:
         moved = decode(moved, deltas.float(), detector.head.weights)
     if detector.head.regression == "specific":
-        moved = moved.view(len(boxes), -1, 4)
+        moved = moved.view(len(boxes), moved.shape[1] // 4, 4)
         if probabilities.shape[1] != moved.shape[1] + 1:
             raise SourceError(
                 f"this detector moves boxes for each of its {moved.shape[1]} categories, so it "
