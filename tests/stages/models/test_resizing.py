@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from schemas.errors import OptionError
@@ -39,3 +40,29 @@ def test_a_size_is_parsed(text, expected) -> None:
 def test_a_wrong_size_is_refused(text) -> None:
     with pytest.raises(OptionError, match="SHORTESTxLONGEST"):
         Size.parse(text, native=224)
+
+
+def test_without_a_shortest_side_every_image_keeps_its_size() -> None:
+    assert Size(None).of(7, 4000) == (7, 4000)
+
+
+def test_without_a_limit_the_longest_side_may_be_anything() -> None:
+    assert Size(100).of(10, 5000) == (100, 50_000)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_one_side_is_exact_and_the_other_keeps_the_aspect_ratio_to_half_a_pixel(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    for height, width in rng.integers(20, 3000, (200, 2)).tolist():
+        new_height, new_width = fit(height, width, 800, 1333)
+        short, long = sorted((new_height, new_width))
+        assert long <= 1333
+        assert short == 800 or long == 1333
+        scale = min(800 / min(height, width), 1333 / max(height, width))
+        assert abs(new_height - height * scale) <= 0.5 + 1e-9
+        assert abs(new_width - width * scale) <= 0.5 + 1e-9
+
+
+def test_turning_an_image_turns_its_new_size() -> None:
+    for height, width in [(480, 640), (33, 1000), (346, 692), (1, 2)]:
+        assert fit(height, width, 800, 1333) == fit(width, height, 800, 1333)[::-1]
