@@ -56,8 +56,8 @@ def identify_architecture(state: Mapping[str, torch.Tensor], source: str) -> str
     shape = shape_in_state(state)
     if shape is None:
         raise SourceError(
-            f"the architecture of {source} cannot be told from its tensors (this works only for "
-            f"CLIP ResNets and vision transformers); give its name in open_clip with --architecture"
+            f"the architecture of {source} cannot be identified by its tensors, for it is no CLIP "
+            f"ResNet or vision transformer; give its name in open_clip with --architecture"
         )
     names = [n for n, config in _configs().items() if _fits(shape, shape_in_config(config))]
     towers = {str(open_clip.get_model_config(name)["vision_cfg"]) for name in names}

@@ -51,7 +51,7 @@ def test_shapes_of_an_unknown_architecture_are_refused(tmp_path) -> None:
 
 def test_a_tower_of_another_kind_must_be_named(tmp_path) -> None:
     state = tiny.tiny_clip(tmp_path, "convnext").network.state_dict()
-    with pytest.raises(SourceError, match="cannot be told from its tensors"):
+    with pytest.raises(SourceError, match="cannot be identified by its tensors"):
         identify_architecture(state, "f")
     assert shape_in_config(tiny.config("convnext")) is None
 

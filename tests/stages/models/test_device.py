@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from schemas.errors import OptionError
-from stages.models.device import resolve, set_threads
+from stages.models.device import deterministic, resolve, set_threads
 
 
 def test_cpu_is_cpu() -> None:
@@ -41,3 +41,21 @@ def test_threads_are_set_only_if_given() -> None:
     set_threads(1)
     assert torch.get_num_threads() == 1
     set_threads(before)
+
+
+def test_deterministic_turns_off_reduced_precision_and_the_choice_of_algorithms() -> None:
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    flags = [(cudnn, "benchmark"), (cudnn, "allow_tf32"), (matmul, "allow_tf32")]
+    before = [getattr(owner, name) for owner, name in flags]
+    fixed = cudnn.deterministic
+    try:
+        for owner, name in flags:
+            setattr(owner, name, True)
+        cudnn.deterministic = False
+        deterministic()
+        assert not any(getattr(owner, name) for owner, name in flags)
+        assert cudnn.deterministic
+    finally:
+        cudnn.deterministic = fixed
+        for (owner, name), value in zip(flags, before, strict=True):
+            setattr(owner, name, value)

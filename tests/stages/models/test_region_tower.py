@@ -6,7 +6,7 @@ import pytest
 import torch
 from torchvision import ops
 
-from stages.models.region_tower import roi_align
+from stages.models.region_tower import pad_to_at_least, roi_align
 
 
 def sampled(feature_map: torch.Tensor, box: list[float], cells: int, stride: int) -> torch.Tensor:
@@ -61,3 +61,40 @@ def test_roi_align_of_half_precision_is_computed_in_float32() -> None:
     half = roi_align(feature_map.bfloat16(), boxes, 4, 16)
     assert half.dtype == torch.float32
     torch.testing.assert_close(half, roi_align(feature_map.bfloat16().float(), boxes, 4, 16))
+
+
+def test_regions_of_several_images_come_in_the_order_of_images() -> None:
+    maps = torch.randn(3, 2, 6, 6, generator=torch.Generator().manual_seed(0))
+    boxes = [torch.tensor([[0.0, 0, 40, 40], [8, 8, 90, 50]]), torch.zeros(0, 4)]
+    boxes.append(torch.tensor([[20.0, 0, 60, 96]]))
+    expected = [
+        roi_align(maps[b : b + 1], [box[None]], 3, 16) for b in range(3) for box in boxes[b]
+    ]
+    assert torch.equal(roi_align(maps, boxes, 3, 16), torch.cat(expected))
+
+
+def test_no_regions_give_no_crops() -> None:
+    assert roi_align(torch.zeros(2, 5, 4, 4), [torch.zeros(0, 4)] * 2, 7, 16).shape == (0, 5, 7, 7)
+
+
+def test_autocast_does_not_lower_the_precision_of_roi_align() -> None:
+    feature_map, boxes = torch.randn(1, 2, 8, 8), [torch.tensor([[5.0, 5, 100, 90]])]
+    expected = roi_align(feature_map, boxes, 4, 16)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(roi_align(feature_map, boxes, 4, 16), expected)
+
+
+@pytest.mark.parametrize(
+    ("size", "padded"), [((3, 50), (16, 50)), ((40, 2), (40, 16)), ((1, 1), (16, 16))]
+)
+def test_small_images_are_padded_with_zeros_at_the_bottom_and_right(size, padded) -> None:
+    pixels = torch.ones(2, 3, *size)
+    result = pad_to_at_least(pixels, 16)
+    assert result.shape == (2, 3, *padded)
+    assert result[..., : size[0], : size[1]].all()
+    assert result.sum() == pixels.sum()
+
+
+def test_images_that_are_large_enough_are_not_copied() -> None:
+    pixels = torch.ones(1, 3, 16, 17)
+    assert pad_to_at_least(pixels, 16) is pixels

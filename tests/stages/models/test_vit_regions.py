@@ -82,3 +82,16 @@ def test_a_tower_that_cannot_be_read_densely_is_refused(tmp_path, change) -> Non
     spec = tiny_clip(tmp_path).spec
     with pytest.raises(SourceError, match="regions cannot be read from"):
         Clip(type(spec)(None, description, 64, spec.mean, spec.std, ""))
+
+
+def test_early_layers_are_all_before_the_blocks_and_a_quarter_of_them(clip) -> None:
+    visual = clip.network.visual
+    blocks = visual.transformer.resblocks
+    for count, early in ((2, 0), (4, 1), (7, 1), (12, 3)):
+        visual.transformer.resblocks = torch.nn.ModuleList([blocks[0]] * count)
+        stem, rest = list(clip.tower.early_layers())[:4], list(clip.tower.early_layers())[4:]
+        assert [id(layer) for layer in stem] == [
+            id(getattr(visual, n))
+            for n in ("conv1", "class_embedding", "positional_embedding", "ln_pre")
+        ]
+        assert rest == [blocks[0]] * early
