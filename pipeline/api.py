@@ -95,9 +95,10 @@ class Store:
             OptionError: If there is no such verb or option, or a value is out of range.
             RCError: Whatever the stage refuses, with a sentence.
         """
-        from pipeline.execution import presets, runner
+        from pipeline.execution import runner
         from pipeline.execution.inputs import resolve
         from pipeline.verbs import VERBS
+        from stages.option import with_presets
 
         if verb not in VERBS:
             raise OptionError(f"there is no stage '{verb}': there are {', '.join(VERBS)}")
@@ -108,7 +109,7 @@ class Store:
                 f"rc {verb} has no option {', '.join(unknown)}; it has {', '.join(sorted(known))}"
             )
         given = {name: tuple(v) if isinstance(v, list) else v for name, v in options.items()}
-        stage = cls(**presets.fill(cls, given))
+        stage = cls(**with_presets(cls, given))
         pinned = {role: _address(value) for role, value in (inputs or {}).items()}
         if strangers := sorted(set(pinned) - set(cls.reads)):
             roles = ", ".join(cls.reads) or "nothing"

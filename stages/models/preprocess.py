@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
     Triple = tuple[float, float, float]
 
-__all__ = ["INTERPOLATIONS", "PreparedImage", "Size", "fit", "normalise", "pad_batch", "prepare"]
+__all__ = ["INTERPOLATIONS", "NetworkInput", "Size", "fit", "normalise", "pad_batch", "prepare"]
 
 INTERPOLATIONS: Final = ("bilinear", "bicubic")
 _RESAMPLING: Final = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 
 @dataclass(frozen=True, slots=True)
-class PreparedImage:
+class NetworkInput:
     """An image that is ready for a network.
 
     Attributes:
@@ -49,7 +49,7 @@ class PreparedImage:
 
 def prepare(
     image: NDArray[np.uint8], size: Size, interpolation: str, mean: Triple, std: Triple
-) -> PreparedImage:
+) -> NetworkInput:
     """Resize with Pillow and normalise.
 
     Args:
@@ -64,7 +64,7 @@ def prepare(
     if (new_height, new_width) != (height, width):
         resized = Image.fromarray(image).resize((new_width, new_height), _RESAMPLING[interpolation])
         image = np.asarray(resized)
-    return PreparedImage(normalise(image, mean, std), (new_width / width, new_height / height))
+    return NetworkInput(normalise(image, mean, std), (new_width / width, new_height / height))
 
 
 def normalise(image: NDArray[Any], mean: Triple, std: Triple) -> torch.Tensor:

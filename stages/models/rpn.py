@@ -20,7 +20,7 @@ from torchvision.models.detection.rpn import RPNHead
 from stages.models.anchor_deltas import decode
 from stages.models.device import resolve
 from stages.models.model_cache import load_once
-from stages.models.preprocess import PreparedImage, Size, prepare
+from stages.models.preprocess import NetworkInput, Size, prepare
 from stages.models.rpn_anchors import anchors_on
 from stages.models.rpn_backbones import Backbone
 from stages.models.rpn_spec import read_spec
@@ -64,7 +64,7 @@ class Rpn(nn.Module):
         """The default size of resized images."""
         return Size(self.spec.shortest, self.spec.longest)
 
-    def prepare(self, image: NDArray[np.uint8], size: Size) -> PreparedImage:
+    def prepare(self, image: NDArray[np.uint8], size: Size) -> NetworkInput:
         """An image (H, W, 3) RGB, resized and normalised for this network, not yet padded."""
         if self.spec.channels == "bgr":
             image = image[:, :, ::-1]
@@ -90,7 +90,7 @@ class Rpn(nn.Module):
 
     @torch.inference_mode()
     def raw_boxes(
-        self, prepared: PreparedImage, original: tuple[int, int], pre_nms: int = 1000
+        self, prepared: NetworkInput, original: tuple[int, int], pre_nms: int = 1000
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.uint8]]:
         """Boxes before any selection, and their logits, of one image.
 

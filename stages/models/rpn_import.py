@@ -91,7 +91,7 @@ def _torchvision_spec(
     if architecture and architecture.endswith(".json"):
         return read_spec(Path(architecture))
     backbone = architecture or _backbone_name(state)
-    if backbone not in BACKBONES:
+    if backbone is None or backbone not in BACKBONES:
         raise SourceError(
             f"the backbone of {source} cannot be identified by its tensors; give its name "
             f"({', '.join(BACKBONES)}) or a model.json with --architecture"

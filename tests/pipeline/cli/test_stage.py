@@ -10,7 +10,7 @@ import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -23,7 +23,7 @@ from tests.pipeline.helpers import rows_of
 from tests.pipeline.toys import Ingest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from stages.base import Stage
 
@@ -305,9 +305,9 @@ def test_an_unknown_preset_is_refused(rc, monkeypatch: pytest.MonkeyPatch) -> No
 class WithPresets(Ingest):
     """Invent images, few or many."""
 
-    preset: str | None = option(None, "options at once", choices=("small",))
-
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"small": {"count": 6, "per_part": 2}}
+    preset: Literal["small"] | None = option(
+        None, "options at once", presets={"small": {"count": 6, "per_part": 2}}
+    )
 
 
 @dataclass(frozen=True)
