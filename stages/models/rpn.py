@@ -22,7 +22,7 @@ from stages.models.device import resolve
 from stages.models.model_cache import load_once
 from stages.models.preprocess import NetworkInput, Size, prepare
 from stages.models.rpn_anchors import anchors_on
-from stages.models.rpn_backbones import Backbone
+from stages.models.rpn_backbones import RpnBackbone
 from stages.models.rpn_spec import read_spec
 from stages.models.weights import load_state, read_state, require_trained_statistics
 
@@ -54,7 +54,7 @@ class Rpn(nn.Module):
     def __init__(self, spec: RpnSpec) -> None:
         super().__init__()
         self.spec = spec
-        self.backbone = Backbone(spec)
+        self.backbone = RpnBackbone(spec)
         num_anchors = len(spec.levels[0]) * len(spec.ratios)  # at each position
         head = RPNHead(self.backbone.width, num_anchors, spec.head_convs)
         self.rpn = nn.ModuleDict({"head": head})

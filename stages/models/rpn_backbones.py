@@ -56,7 +56,7 @@ class MultiScaleTrunk(nn.ModuleDict):
         return maps
 
 
-class Backbone(nn.Module):
+class RpnBackbone(nn.Module):
     """A trunk, with a feature pyramid if the neck is "fpn".
 
     Attributes:

@@ -6,7 +6,7 @@ from torch import nn
 from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 from torchvision.models.resnet import Bottleneck
 
-from stages.models.rpn_backbones import Backbone, MultiScaleTrunk, ResidualBlock, batch_norms
+from stages.models.rpn_backbones import MultiScaleTrunk, ResidualBlock, RpnBackbone, batch_norms
 from stages.models.rpn_creation import create_rpn
 from stages.models.rpn_spec import RpnSpec
 from tests.stages.models.tiny_rpn import SMALL, tiny_rpn
@@ -69,7 +69,7 @@ def test_parameters_have_the_names_and_shapes_of_torchvisions() -> None:
         theirs = resnet_fpn_backbone(
             backbone_name="resnet18", weights=None, norm_layer=nn.BatchNorm2d
         ).state_dict()
-        ours = Backbone(RESNET18).state_dict()
+        ours = RpnBackbone(RESNET18).state_dict()
     assert {n: v.shape for n, v in ours.items()} == {n: v.shape for n, v in theirs.items()}
 
 
@@ -78,7 +78,7 @@ def test_with_strides_in_the_1x1_only_the_first_convolution_of_a_bottleneck_has_
     strides = {}
     for strided in ("3x3", "1x1"):
         with torch.device("meta"):  # no memory, no time
-            body = Backbone(RpnSpec(**{**SMALL, **sizes, "strided": strided})).body
+            body = RpnBackbone(RpnSpec(**{**SMALL, **sizes, "strided": strided})).body
         blocks = [m for m in body.modules() if isinstance(m, Bottleneck)]
         strides[strided] = [(b.conv1.stride[0], b.conv2.stride[0]) for b in blocks]
     assert strides["3x3"].count((1, 2)) == strides["1x1"].count((2, 1)) == 2
