@@ -1,6 +1,6 @@
-"""Grouping: which of N things belong together, when pairs come a block at a time.
+"""Union-find: groups of N items from pairs that arrive in blocks.
 
-Shapes: N things, P pairs of a block.
+Shapes: N items, P pairs of a block.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Groups:
-    """Union-find over arrays: N integers of memory, however many pairs are shown.
+class UnionFind:
+    """Union-find over arrays: the memory is N integers, however many pairs arrive.
 
     Attributes:
-        root: (N,) the lowest member of the group of each thing, once `settle` was called.
-        best: (N,) float32 highest score of a pair each thing is in; -1 without one.
+        root: (N,) the lowest member of the group of each item, after `settle`.
+        best: (N,) float32 highest score among the pairs of each item; -1 without a pair.
     """
 
     def __init__(self, count: int) -> None:
@@ -26,7 +26,7 @@ class Groups:
         self.best = np.full(count, -1, np.float32)
 
     def join(self, a: NDArray[np.int64], b: NDArray[np.int64], score: NDArray[np.float32]) -> None:
-        """Put the two things of each pair (P,) into one group."""
+        """Put the two items of each pair (P,) into one group."""
         np.maximum.at(self.best, a, score)
         np.maximum.at(self.best, b, score)
         while len(a):
@@ -35,19 +35,19 @@ class Groups:
             np.minimum.at(self.root, first, lower)
             np.minimum.at(self.root, second, lower)
             self.settle()
-            apart = self.root[a] != self.root[b]
-            a, b = a[apart], b[apart]
+            separate = self.root[a] != self.root[b]
+            a, b = a[separate], b[separate]
 
     def settle(self) -> None:
-        """Point every thing at the root of its group."""
+        """Point every item at the root of its group."""
         while True:
-            higher = self.root[self.root]
-            if np.array_equal(higher, self.root):
+            parents = self.root[self.root]
+            if np.array_equal(parents, self.root):
                 return
-            self.root = higher
+            self.root = parents
 
-    def of_several(self) -> list[NDArray[np.int64]]:
-        """Members of each group of at least two, rising; the largest group first."""
+    def groups(self) -> list[NDArray[np.int64]]:
+        """Members of each group of at least two, in ascending order; the largest group first."""
         order = np.argsort(self.root, kind="stable")
         cuts = np.flatnonzero(np.diff(self.root[order])) + 1
         groups = [group for group in np.split(order, cuts) if len(group) > 1]

@@ -1,4 +1,4 @@
-"""A folder while it is written: pages, answers as scripts, pixels."""
+"""The files of a gallery folder: pages, answers as scripts, pictures."""
 
 from __future__ import annotations
 
@@ -15,49 +15,49 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _STATIC: Final = Path(__file__).parents[1] / "static"
-POLICY: Final = (
+_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'"
 )
-_CHANGES: Final = (  # of the page that a server sends
+_REPLACEMENTS: Final = (  # in the page of the server
     ('type="module" src="static/main.js"', 'defer src="static/gallery.js"'),
-    ("<head>", f'<head>\n  <meta http-equiv="content-security-policy" content="{POLICY}">'),
+    ("<head>", f'<head>\n  <meta http-equiv="content-security-policy" content="{_POLICY}">'),
 )
 
 
-class Draft:
-    """Writes into `folder`, which exists and is empty."""
+class OutputFolder:
+    """Writes the files of a gallery into `folder`, which must exist and be empty."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         for name in ("data", "pictures", "static"):
             (folder / name).mkdir()
 
-    def pages(self) -> None:
-        """The page, its style and its script."""
+    def write_pages(self) -> None:
+        """Write the page, its style sheet and its script."""
         static = self._folder / "static"
         shutil.copyfile(_STATIC / "app.css", static / "app.css")
         script = bundle(_STATIC, "main.js", {"data.js": "folder.js"})
         (static / "gallery.js").write_text(script, encoding="utf-8")
         page = (_STATIC / "index.html").read_text(encoding="utf-8")
-        for before, after in _CHANGES:
+        for before, after in _REPLACEMENTS:
             page = page.replace(before, after)
         (self._folder / "index.html").write_text(page, encoding="utf-8")
 
-    def put(self, name: str, answer: Callable[[], Any]) -> Any:
-        """Write an answer, or the sentence that says why there is none; what was answered.
+    def write_answer(self, name: str, compute: Callable[[], Any]) -> Any:
+        """Write an answer, or the sentence that says why there is none, and return it.
 
-        It lies in a script, for a page opened from disk may read nothing else, but as text that is
-        parsed as JSON: nothing that the store holds is run.
+        The file is a script, because a page opened from disk can read nothing else. The answer is
+        in it as a string that the page parses as JSON, so no content of the store is ever run.
         """
         try:
-            told = json_value(answer())
+            answer = json_value(compute())
         except RCError as error:
-            told = {"problem": str(error)}
-        words = json.dumps(json.dumps(told, allow_nan=False))
-        (self._folder / "data" / f"{name}.js").write_text(f'put("{name}", {words});\n')
-        return told
+            answer = {"problem": str(error)}
+        literal = json.dumps(json.dumps(answer, allow_nan=False))
+        (self._folder / "data" / f"{name}.js").write_text(f'put("{name}", {literal});\n')
+        return answer
 
-    def picture(self, name: str, content: bytes) -> None:
+    def write_picture(self, name: str, content: bytes) -> None:
         """Write a picture."""
         (self._folder / "pictures" / name).write_bytes(content)
