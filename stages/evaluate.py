@@ -34,7 +34,7 @@ from stages.evaluation.protocols import FEDERATED, PRESETS, PROPOSED, Preset, de
 from stages.evaluation.scenes import images
 from stages.evaluation.suppression import SoftNms
 from stages.evaluation.vocabulary import list_digest
-from stages.models.size import Size
+from stages.models.resizing import Size
 from stages.sources.files import digest_of, file_digest
 from stages.text.prompt_options import Averaging, averaging_option, templates_option
 from stages.text.templates import read_templates

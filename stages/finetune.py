@@ -26,7 +26,7 @@ from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, each, option, whole
 from stages.evaluation.vocabulary import list_digest, read_categories, split_names
-from stages.models.size import Size
+from stages.models.resizing import Size
 from stages.sources.files import digest_of
 from stages.text.prompt_options import Averaging, averaging_option, templates_option
 from stages.text.templates import read_templates
@@ -236,29 +236,29 @@ class Finetune(TrainingStage):
 
     def _detector(self, part: Part) -> Detector:
         """The detector to begin with, on its device."""
-        from stages.models.detector import Head
-        from stages.models.detector_making import (
-            Wording,
+        from stages.models.detector import HeadSpec
+        from stages.models.detector_building import (
+            NameEmbeddingConfig,
+            build_detector,
             clip_of,
-            forget_images,
-            make_detector,
             name_embeddings,
-            read_any,
+            read_model,
+            reset_image_tower,
         )
 
-        model = read_any(
+        model = read_model(
             part.attachment("model", "model.json"),
             part.attachment("model", "weights.safetensors"),
             self.device,
         )
         table = part.table("embeddings") if part.has("embeddings") else None
-        wording = Wording(read_templates(self.templates), self.averaging, table)
+        wording = NameEmbeddingConfig(read_templates(self.templates), self.averaging, table)
         names, embeddings, source = name_embeddings(model, self._names(part, model), wording)
         part.note("embeddings", source)
         if self.init == "random":
-            forget_images(clip_of(model), self.seed)
-        head = Head(names, self.regression, self.background, self.temperature)
-        return make_detector(model, head, embeddings, self.seed)
+            reset_image_tower(clip_of(model), self.seed)
+        head = HeadSpec(names, self.regression, self.background, self.temperature)
+        return build_detector(model, head, embeddings, self.seed)
 
     def _names(self, part: Part, model: Clip | Detector) -> tuple[str, ...]:
         """The categories learned, in the order of the list that names them."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import torch
 
     from schemas.table import Table
-    from stages.models.clip import Spec
+    from stages.models.clip import ClipSpec
     from stages.training.loader import BatchLoader
     from stages.training.samples import Sample
     from stages.training.student_training import Objective
@@ -149,7 +149,7 @@ class Train(TrainingStage):
         )
 
     def loader(
-        self, slices: Sequence[Part], num_concepts: int, spec: Spec
+        self, slices: Sequence[Part], num_concepts: int, spec: ClipSpec
     ) -> BatchLoader[Sample, Any]:
         """Batches of regions from all parts, prepared as a network of `spec` wants them."""
         from stages.models.preprocess import Size

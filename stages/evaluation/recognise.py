@@ -16,7 +16,7 @@ from stages.models.box_deltas import decode
 from stages.models.clip import load_clip
 from stages.models.detector import is_detector, load_detector
 from stages.models.preprocess import normalise, prepare
-from stages.models.size import Size
+from stages.models.resizing import Size
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -143,7 +143,7 @@ def _aligned(
     prepared = prepare(image, size, look.interpolation, spec.mean, spec.std)
     place = clip.logit_scale.device
     feature_map = clip.trunk(prepared.pixels[None].to(place))
-    placed = prepared.place(boxes).to(place)
+    placed = prepared.scale_boxes(boxes).to(place)
     return [clip.pool_regions(feature_map, [some]) for some in torch.split(placed, _TOGETHER)]
 
 

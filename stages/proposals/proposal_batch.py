@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stages.base import Part
-    from stages.models.preprocess import Prepared
+    from stages.models.preprocess import NetworkInput
     from stages.proposals.box_sources import BoxSource, RawBoxes, Row
     from stages.proposals.region_dump import DumpWriter, Kind
 
-    _PreparedImage = tuple[Row, NDArray[np.float32], Prepared | Refusal | None]
+    _PreparedImage = tuple[Row, NDArray[np.float32], NetworkInput | Refusal | None]
 
 _THREADS: Final = 2  # that decode and resize; one thread alone would keep a GPU waiting
 _AHEAD: Final = 4  # images that the threads prepare in advance
@@ -152,7 +152,9 @@ def images_with_boxes(part: Part, source: BoxSource) -> Iterator[ImageBoxes]:
         part.advance()
 
 
-def _raw_boxes(source: BoxSource, row: Row, prepared: Prepared | None) -> RawBoxes | Refusal | None:
+def _raw_boxes(
+    source: BoxSource, row: Row, prepared: NetworkInput | None
+) -> RawBoxes | Refusal | None:
     try:
         return source.boxes(row, prepared)
     except Refusal as refusal:

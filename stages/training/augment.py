@@ -18,7 +18,7 @@ from stages.models.preprocess import Size, normalise, prepare
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from stages.models.clip import Spec
+    from stages.models.clip import ClipSpec
 
 _BICUBIC = Image.Resampling.BICUBIC
 
@@ -62,7 +62,7 @@ class MultiScale:
     sizes: tuple[Size, ...]
     flip: bool
     interpolation: str
-    spec: Spec
+    spec: ClipSpec
 
     def __call__(self, image: NDArray[np.uint8], rng: np.random.Generator) -> View:
         """A view of an image (H, W, 3)."""
@@ -89,7 +89,7 @@ class ZoomedCrop:
 
     zoom: tuple[float, float]
     flip: bool
-    spec: Spec
+    spec: ClipSpec
 
     def __call__(self, image: NDArray[np.uint8], rng: np.random.Generator) -> torch.Tensor:
         """Normalised pixels (3, S, S) of an image (H, W, 3)."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
 from stages.models.preprocess import pad_batch
-from stages.models.rpn_import import freeze_norms
+from stages.models.rpn_creation import freeze_norms
 from stages.models.rpn_targets import losses
 from stages.proposals.object_boxes import object_boxes
 from stages.seeds import generator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from stages.base import Part
     from stages.models.preprocess import Size
     from stages.models.rpn import Rpn
-    from stages.models.rpn_targets import AnchorTargets
+    from stages.models.rpn_targets import AnchorTargetConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ class RpnTraining:
     """Satisfies `loop.Learner`: trains a whole RPN, with or without its batch norms."""
 
     def __init__(
-        self, rpn: Rpn, targets: AnchorTargets, precision: str, *, hold_norms: bool
+        self, rpn: Rpn, targets: AnchorTargetConfig, precision: str, *, hold_norms: bool
     ) -> None:
         """Train `rpn`, already on its device."""
         self._rpn = rpn

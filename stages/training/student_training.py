@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional as F  # noqa: N812  # the name all of torch's users know
 
-from stages.models.text_encoding import FrozenTexts
+from stages.models.text_encoding import FrozenTextEncoder
 from stages.training.distributed import gather_ids, gather_rows
 from stages.training.losses import distillation, image_text_contrastive, region_text_contrastive
 from stages.training.precision import autocast
@@ -86,7 +86,7 @@ class StudentTraining:
         clip.network.visual.to(memory_format=torch.channels_last)  # 1.3 times faster
         self._concepts = F.normalize(embeddings.to(self._device).float(), dim=1)  # (C, D)
         self._objective = objective
-        self._texts = FrozenTexts(clip, self._device, objective.long_captions)
+        self._texts = FrozenTextEncoder(clip, self._device, objective.long_captions)
         self._autocast = autocast(precision, self._device)
 
     @property

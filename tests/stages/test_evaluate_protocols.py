@@ -19,7 +19,7 @@ from schemas.proposals import PROPOSALS
 from stages.evaluate import Evaluate
 from stages.models.box_deltas import decode
 from stages.models.clip import load_clip, save_clip
-from stages.models.detector import Detector, Head, save_detector
+from stages.models.detector import Detector, HeadSpec, save_detector
 from stages.models.text_embeddings import embed_names
 from stages.models.weights import read_state, write_state
 from stages.option import with_presets
@@ -73,7 +73,7 @@ def proposed(part: InMemory, rows: list[dict[str, Any]]) -> None:
     part.tables["proposals"] = pa.Table.from_pylist(rows, schema=PROPOSALS.arrow)
 
 
-def detector_in(folder: Path, clip: Clip, head: Head) -> tuple[Detector, Files]:
+def detector_in(folder: Path, clip: Clip, head: HeadSpec) -> tuple[Detector, Files]:
     """A detector with numbers of its own everywhere, and its two files."""
     generator = torch.Generator().manual_seed(int(rng.integers(1 << 31)))
     embeddings = torch.randn(len(head.categories), clip.width, generator=generator)
@@ -170,7 +170,7 @@ def test_a_model_without_a_language_encoder_needs_given_embeddings(
 def test_a_detector_moves_boxes_and_names_them_beside_its_background(
     part: InMemory, tmp_path: Path, clip: Clip, regression: str, background: str
 ) -> None:
-    head = Head(tuple(NAMES), regression, background, temperature=0.5)
+    head = HeadSpec(tuple(NAMES), regression, background, temperature=0.5)
     detector, part.files = detector_in(tmp_path, clip, head)
     proposed(part, [proposal("p0", 0, BOX, 0.8)])
     run(part, boxes="proposals", score_threshold=0.0)
@@ -201,7 +201,7 @@ def test_boxes_stay_where_they_are_if_asked_or_if_a_student_names_them(
     proposed(part, [proposal("p0", 0, BOX, 0.8)])
     run(part, boxes="proposals")
     assert part.notes["protocol"]["box_deltas"] == "none"
-    _, part.files = detector_in(tmp_path, clip, Head(tuple(NAMES)))
+    _, part.files = detector_in(tmp_path, clip, HeadSpec(tuple(NAMES)))
     run(part, boxes="proposals", move_boxes=False)
     assert [detections(part)[0][c] for c in ("x0", "y0", "x1", "y1")] == BOX
 
@@ -209,7 +209,7 @@ def test_boxes_stay_where_they_are_if_asked_or_if_a_student_names_them(
 def test_boxes_moved_by_category_serve_the_categories_learned_alone(
     part: InMemory, tmp_path: Path, clip: Clip
 ) -> None:
-    _, part.files = detector_in(tmp_path, clip, Head(("bee", "ant", "cat"), "specific"))
+    _, part.files = detector_in(tmp_path, clip, HeadSpec(("bee", "ant", "cat"), "specific"))
     proposed(part, [proposal("p0", 0, BOX, 0.8)])
     (tmp_path / "names.txt").write_text("\n".join(NAMES))
     with pytest.raises(ArtifactError, match="each of the 3 categories it learned"):
@@ -220,7 +220,7 @@ def test_boxes_moved_by_category_serve_the_categories_learned_alone(
 def test_a_detector_is_asked_for_names_it_never_learned(
     part: InMemory, tmp_path: Path, clip: Clip
 ) -> None:
-    _, part.files = detector_in(tmp_path, clip, Head(("ant",)))
+    _, part.files = detector_in(tmp_path, clip, HeadSpec(("ant",)))
     (tmp_path / "splits.json").write_text('{"base": ["ant"], "novel": ["bee", "cat"]}')
     run(part, splits=tmp_path / "splits.json")
     assert part.notes["protocol"]["embeddings"] == "by the language encoder"
@@ -230,7 +230,7 @@ def test_a_detector_is_asked_for_names_it_never_learned(
 def test_a_detector_that_learned_novel_boxes_or_is_cooled_is_warned_of(
     part: InMemory, tmp_path: Path, clip: Clip
 ) -> None:
-    _, part.files = detector_in(tmp_path, clip, Head(tuple(NAMES)))
+    _, part.files = detector_in(tmp_path, clip, HeadSpec(tuple(NAMES)))
     (tmp_path / "splits.json").write_text('{"base": ["ant"], "novel": ["bee", "cat"]}')
     run(part, splits=tmp_path / "splits.json", temperature=0.05)
     learned, cooled = part.notes["warnings"]
@@ -343,7 +343,7 @@ def test_rpn_proposals_with_negative_logits_are_lost_by_the_published_formula_al
 def test_a_box_that_is_moved_out_of_all_bounds_is_dropped(
     part: InMemory, tmp_path: Path, clip: Clip
 ) -> None:
-    _, part.files = detector_in(tmp_path, clip, Head(tuple(NAMES), weights=(0.0, 1, 1, 1)))
+    _, part.files = detector_in(tmp_path, clip, HeadSpec(tuple(NAMES), weights=(0.0, 1, 1, 1)))
     proposed(part, [proposal("p0", 0, BOX, 0.8)])
     assert run(part, boxes="proposals")["AP", "all", ""][0] == 0.0  # dx / 0 is without end
     assert detections(part) == []

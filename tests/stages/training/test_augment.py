@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from stages.models.clip_spec import ClipSpec
 from stages.models.preprocess import Size, normalise
-from stages.models.spec import Spec
 from stages.seeds import generator
 from stages.training.augment import MultiScale, View, ZoomedCrop
 
@@ -18,8 +18,10 @@ MEAN, STD = (0.5, 0.4, 0.3), (0.25, 0.5, 0.2)
 BACKGROUND, SQUARE = (40, 90, 160), (250, 10, 60)
 
 
-def spec(side: int = 64) -> Spec:
-    return Spec(architecture=None, config={}, image_size=side, mean=MEAN, std=STD, origin="nowhere")
+def spec(side: int = 64) -> ClipSpec:
+    return ClipSpec(
+        architecture=None, config={}, image_size=side, mean=MEAN, std=STD, origin="nowhere"
+    )
 
 
 def image(height: int, width: int, box: tuple[int, int, int, int] | None = None) -> Any:

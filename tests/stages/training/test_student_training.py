@@ -15,6 +15,7 @@ from stages.training.region_batches import RegionBatch, RegionTransform, collate
 from stages.training.samples import LabelledImages
 from stages.training.student_training import Objective, StudentTraining, make_trainable
 from tests.in_memory import InMemory
+from tests.stages.models.texts import encode_texts
 from tests.stages.training import tiny
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def test_the_three_losses_equal_their_textbook_forms(clip: Clip) -> None:
         canvas = torch.tensor([[0.0, 0.0, width, height]])
         wholes = [clip.encode_regions(region_batch.pixels[b : b + 1], [canvas]) for b in captioned]
         images = unit(torch.cat(wholes))
-        texts = unit(clip.encode_texts([region_batch.captions[b] or "" for b in captioned]))
+        texts = unit(encode_texts(clip, [region_batch.captions[b] or "" for b in captioned]))
 
     probabilities = (regions[:, :3] / 0.1).softmax(dim=1)  # concepts lie along three axes
     ids = region_batch.concept_ids
@@ -155,7 +156,7 @@ def test_the_whole_image_includes_padding_only_with_padded(clip: Clip) -> None:
     with torch.no_grad():
         images = unit(clip.encode_regions(canvas, boxes))
         captioned = [b for b, caption in enumerate(small.captions) if caption]
-        texts = unit(clip.encode_texts([small.captions[b] or "" for b in captioned]))
+        texts = unit(encode_texts(clip, [small.captions[b] or "" for b in captioned]))
     logits = images[captioned] @ texts.T / 0.1
     own = logits.softmax(dim=1).diagonal().log() + logits.softmax(dim=0).diagonal().log()
     assert cropped.item() == pytest.approx(-own.mean().item() / 2, rel=1e-4)

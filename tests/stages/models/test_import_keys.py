@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from schemas.errors import SourceError
-from stages.models.key_maps import language_part, map_clip, under_own_text
+from stages.models.import_keys import language_tensors, map_clip, with_text_prefix
 from tests.stages.models import foreign, tiny
 
 
@@ -25,24 +25,24 @@ def test_a_student_is_the_backbone_and_a_teacher_the_teacher_backbone(tmp_path) 
     )
 
 
-def test_a_teacher_without_a_copy_of_its_own_is_the_backbone(tmp_path) -> None:
+def test_a_teacher_without_a_separate_tower_is_the_backbone(tmp_path) -> None:
     mapped = map_clip(foreign.renamed(tiny.tiny_clip(tmp_path)), "teacher", "f")
     assert mapped.visual == "backbone."
 
 
 def test_names_become_those_of_the_network(tmp_path) -> None:
     clip = tiny.tiny_clip(tmp_path)
-    wanted = {n for n in clip.network.state_dict() if not n.endswith("num_batches_tracked")}
-    assert map_clip(foreign.renamed(clip), "student", "f").state.keys() == wanted
+    expected = {n for n in clip.network.state_dict() if not n.endswith("num_batches_tracked")}
+    assert map_clip(foreign.renamed(clip), "student", "f").state.keys() == expected
 
 
-def test_an_absent_temperature_is_that_of_the_reference(tmp_path) -> None:
+def test_a_missing_temperature_becomes_that_of_the_reference(tmp_path) -> None:
     mapped = map_clip(foreign.renamed(tiny.tiny_clip(tmp_path)), "student", "f")
     assert mapped.state["logit_scale"].exp().item() == pytest.approx(1 / 0.01)
     assert "logit_scale" not in mapped.sources
 
 
-def test_open_clips_names_are_ours_and_openais_are_told_by_their_scalars(tmp_path) -> None:
+def test_openais_files_are_identified_by_their_scalars(tmp_path) -> None:
     raw = dict(tiny.tiny_clip(tmp_path).network.state_dict())
     raw["logit_scale"] = torch.tensor(math.log(20.0)).half()
     assert map_clip(raw, "student", "f").layout == "open_clip"
@@ -52,7 +52,7 @@ def test_open_clips_names_are_ours_and_openais_are_told_by_their_scalars(tmp_pat
     assert mapped.unused([*raw, "input_resolution"]) == ["input_resolution"]
 
 
-def test_a_copied_clip_under_its_own_names_beside_a_teacher_is_regionclips(tmp_path) -> None:
+def test_a_clip_with_its_own_names_beside_a_teacher_has_regionclips_layout(tmp_path) -> None:
     raw = foreign.renamed(tiny.tiny_clip(tmp_path), "visual.", "")
     raw |= {n: v for n, v in foreign.pretrained(tmp_path).items() if n.startswith("teacher_")}
     assert map_clip(raw, "student", "f").layout == "RegionCLIP"
@@ -69,12 +69,12 @@ def test_a_language_encoder_of_another_width_is_left_out(tmp_path) -> None:
     raw["teacher_backbone.attnpool.c_proj.weight"] = torch.zeros(20, 256)
     teacher = map_clip(raw, "teacher", "f")
     assert not teacher.language
-    assert not language_part(teacher.state)
+    assert not language_tensors(teacher.state)
     assert any(name.startswith("lang_encoder.") for name in teacher.unused(raw))
     assert map_clip(raw, "student", "f").language
 
 
-def test_constants_that_older_files_carry_are_left_out(tmp_path) -> None:
+def test_constants_in_older_files_are_left_out(tmp_path) -> None:
     raw = foreign.renamed(tiny.tiny_clip(tmp_path)) | {"lang_encoder.attn_mask": torch.zeros(16)}
     mapped = map_clip(raw, "student", "f")
     assert "attn_mask" not in mapped.state
@@ -82,25 +82,25 @@ def test_constants_that_older_files_carry_are_left_out(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("backbone.bottom_up.conv1.weight", "feature pyramid"),
         ("backbone.body.conv1.weight", "--as rpn"),
         ("vision_model.embeddings.class_embedding", "transformers"),
-        ("clip.visual.conv1.weight", "a detector of ours"),
+        ("clip.visual.conv1.weight", "a detector of this toolkit"),
         ("something.else", "no image tower for a student: no name begins with backbone"),
     ],
 )
-def test_what_is_no_clip_of_a_known_kind_is_refused_saying_what_it_is(name, said) -> None:
-    with pytest.raises(SourceError, match=said):
+def test_an_unsupported_file_is_refused_with_its_kind(name, message) -> None:
+    with pytest.raises(SourceError, match=message):
         map_clip({name: torch.zeros(1)}, "student", "file.pth")
 
 
-def test_a_configuration_that_holds_its_text_tower_apart_gets_its_names(tmp_path) -> None:
+def test_tensors_get_the_names_of_a_separate_text_tower(tmp_path) -> None:
     state = map_clip(foreign.renamed(tiny.tiny_clip(tmp_path)), "student", "f").state
-    apart = under_own_text(state)
+    apart = with_text_prefix(state)
     assert "text.token_embedding.weight" in apart
     assert "visual.attnpool.positional_embedding" in apart
     assert "logit_scale" in apart
-    assert under_own_text(apart).keys() == apart.keys()
-    assert language_part(apart).keys() == language_part(state).keys()
+    assert with_text_prefix(apart).keys() == apart.keys()
+    assert language_tensors(apart).keys() == language_tensors(state).keys()

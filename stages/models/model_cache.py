@@ -1,4 +1,4 @@
-"""Models loaded from two files, once per process; read again when a file changed on disk."""
+"""One cache of loaded models: each is read once per process, and again after a file changed."""
 
 from __future__ import annotations
 
@@ -16,18 +16,24 @@ T = TypeVar("T")
 
 
 def load_once(read: Callable[[Path, Path, str], T], config: Path, weights: Path, device: str) -> T:
-    """What `read` makes of model.json and weights on a device; shared, so copy it to change it.
+    """The model that `read` makes of two files on a device; shared, so copy it to change it.
+
+    Args:
+        read: Takes model.json, the weights file and the name of a device.
+        config: model.json.
+        weights: The weights file.
+        device: As `device.resolve` takes it; "auto" and its meaning share one model.
 
     Raises:
         SourceError: If a file is missing, and whatever `read` raises.
     """
-    place, stamps = str(resolve(device)), (_stamp(config), _stamp(weights))
-    model: T = _cached(read, config, weights, place, *stamps)
+    resolved, stamps = str(resolve(device)), (_stamp(config), _stamp(weights))
+    model: T = _read_cached(read, config, weights, resolved, *stamps)
     return model
 
 
 @lru_cache(maxsize=4)  # a teacher, a student, and one to compare each with
-def _cached(
+def _read_cached(
     read: Callable[[Path, Path, str], T],
     config: Path,
     weights: Path,
@@ -38,6 +44,7 @@ def _cached(
 
 
 def _stamp(path: Path) -> tuple[int, int]:
+    """Time of the last change, ns, and size, bytes: they differ after a file was written again."""
     try:
         status = path.stat()
     except OSError as error:

@@ -9,17 +9,17 @@ import torch
 
 from schemas.errors import SourceError
 from stages.models.clip import create_clip, read_clip, save_clip
-from stages.models.detector import Detector, Head, save_detector
-from stages.models.exporting import (
+from stages.models.clip_spec import architecture_spec
+from stages.models.detector import Detector, HeadSpec, save_detector
+from stages.models.import_keys import map_clip
+from stages.models.rpn_creation import save_rpn
+from stages.models.weights_export import (
     ModelFiles,
     offline_rpn,
     published_name,
     write_open_clip,
     write_regionclip,
 )
-from stages.models.key_maps import map_clip
-from stages.models.rpn_import import save_rpn
-from stages.models.spec import describe
 from tests.stages.models.tiny import config, tiny_clip
 from tests.stages.models.tiny_rpn import tiny_rpn
 
@@ -39,13 +39,13 @@ def saved(clip: Clip, folder: Path, dtype: str = "float32") -> ModelFiles:
 def detector_files(clip: Clip, folder: Path, **head: str) -> tuple[Detector, ModelFiles]:
     files = ModelFiles(folder / "detector.json", folder / "detector.safetensors")
     embeddings = torch.randn(2, clip.width)
-    detector = Detector(clip, Head(("cat", "dog"), **head), embeddings)
+    detector = Detector(clip, HeadSpec(("cat", "dog"), **head), embeddings)
     save_detector(detector, files.config, files.weights)
     return detector, files
 
 
 @pytest.mark.parametrize("tower", ["resnet", "vit", "convnext"])
-def test_open_clip_loads_what_is_written_and_says_the_same(tmp_path, tower) -> None:
+def test_open_clip_loads_an_exported_model_with_the_same_outputs(tmp_path, tower) -> None:
     clip = tiny_clip(tmp_path, tower)
     out = tmp_path / f"exported_{tower}.safetensors"
     name = write_open_clip(saved(clip, tmp_path / "in"), out, out.with_suffix(".json"))
@@ -58,7 +58,7 @@ def test_open_clip_loads_what_is_written_and_says_the_same(tmp_path, tower) -> N
         assert torch.equal(theirs.encode_text(tokens), clip.encode_tokens(tokens))
 
 
-def test_quick_gelu_goes_along(tmp_path) -> None:
+def test_quick_gelu_is_exported(tmp_path) -> None:
     path = tmp_path / "quick.json"
     path.write_text(json.dumps(config() | {"quick_gelu": True}))
     clip = create_clip(str(path))
@@ -68,10 +68,10 @@ def test_quick_gelu_goes_along(tmp_path) -> None:
     theirs = open_clip.create_model(out.stem, pretrained=str(out)).eval()
     tokens = clip.tokenize(["a dog"])
     with torch.no_grad():
-        wanted = clip.encode_tokens(tokens)
-        assert torch.equal(theirs.encode_text(tokens), wanted)
+        expected = clip.encode_tokens(tokens)
+        assert torch.equal(theirs.encode_text(tokens), expected)
         plain = read_clip_without_quick_gelu(clip, tmp_path)
-        assert not torch.allclose(plain.encode_tokens(tokens), wanted)
+        assert not torch.allclose(plain.encode_tokens(tokens), expected)
 
 
 def read_clip_without_quick_gelu(clip: Clip, folder: Path) -> Clip:
@@ -83,12 +83,12 @@ def read_clip_without_quick_gelu(clip: Clip, folder: Path) -> Clip:
 
 
 @pytest.mark.parametrize("name", ["RN50", "RN50-quickgelu", "RN50x4-quickgelu", "ViT-B-16"])
-def test_an_architecture_that_open_clip_knows_goes_by_its_name(name) -> None:
-    assert published_name(describe(name)) == name
+def test_a_known_architecture_has_its_name_in_open_clip(name) -> None:
+    assert published_name(architecture_spec(name)) == name
 
 
 def test_quick_gelu_chooses_between_names_of_one_architecture() -> None:
-    spec = describe("RN101")
+    spec = architecture_spec("RN101")
     spec.config["quick_gelu"] = True  # as weights under a tag demand it
     assert published_name(spec) == "RN101-quickgelu"
 
@@ -114,7 +114,7 @@ def test_regionclips_layout_has_its_names_and_nothing_else(tmp_path) -> None:
     assert all(type(value) is torch.Tensor for value in state.values())
 
 
-def test_regionclips_layout_and_back_is_bit_exact(tmp_path) -> None:
+def test_export_to_regionclips_layout_and_import_is_bit_exact(tmp_path) -> None:
     clip = tiny_clip(tmp_path)
     write_regionclip(saved(clip, tmp_path / "in"), tmp_path / "out.pth")
     raw = torch.load(tmp_path / "out.pth", weights_only=True)["model"]
@@ -128,15 +128,15 @@ def test_regionclips_layout_and_back_is_bit_exact(tmp_path) -> None:
         assert torch.equal(back.state[name], ours[name]), name
 
 
-def test_a_teacher_goes_along_as_an_image_tower(tmp_path) -> None:
+def test_a_teacher_is_exported_as_an_image_tower(tmp_path) -> None:
     student, teacher = tiny_clip(tmp_path, seed=1), tiny_clip(tmp_path, seed=2)
     write_regionclip(
         saved(student, tmp_path / "s"), tmp_path / "out.pth", saved(teacher, tmp_path / "t")
     )
     raw = torch.load(tmp_path / "out.pth", weights_only=True)["model"]
     for clip, prefix in ((student, "backbone."), (teacher, "teacher_backbone.")):
-        wanted = clip.network.visual.layer3[0].conv1.weight
-        assert torch.equal(raw[prefix + "layer3.0.conv1.weight"], wanted)
+        expected = clip.network.visual.layer3[0].conv1.weight
+        assert torch.equal(raw[prefix + "layer3.0.conv1.weight"], expected)
     assert not any(name.startswith("teacher_lang") for name in raw)
     assert torch.equal(
         map_clip(raw, "teacher", "out.pth").state["visual.conv1.weight"],
@@ -145,7 +145,7 @@ def test_a_teacher_goes_along_as_an_image_tower(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("regression", ["agnostic", "specific", "none"])
-def test_a_detector_brings_its_head(tmp_path, regression) -> None:
+def test_a_detector_is_exported_with_its_head(tmp_path, regression) -> None:
     detector, files = detector_files(
         tiny_clip(tmp_path), tmp_path, regression=regression, background="learned"
     )
@@ -161,7 +161,7 @@ def test_a_detector_brings_its_head(tmp_path, regression) -> None:
     assert any(name.startswith("backbone.layer4.") for name in raw)
 
 
-def test_open_clip_gets_the_clip_of_a_detector(tmp_path) -> None:
+def test_the_clip_of_a_detector_is_exported_to_open_clip(tmp_path) -> None:
     clip = tiny_clip(tmp_path)
     _, files = detector_files(clip, tmp_path)
     out = tmp_path / "exported_detector.safetensors"
@@ -181,19 +181,19 @@ def test_weights_in_half_precision_are_written_in_single(tmp_path) -> None:
     assert torch.equal(raw["backbone.layer3.0.conv1.weight"], weight.half().float())
 
 
-def test_equal_models_give_equal_files_under_any_name(tmp_path) -> None:
+def test_the_name_of_the_file_does_not_change_its_bytes(tmp_path) -> None:
     files = saved(tiny_clip(tmp_path), tmp_path / "in")
     for name in ("a.pth", "another_name.pth"):
         write_regionclip(files, tmp_path / name)
     assert (tmp_path / "a.pth").read_bytes() == (tmp_path / "another_name.pth").read_bytes()
 
 
-def test_another_tower_than_a_resnet_has_no_place_in_regionclips_layout(tmp_path) -> None:
+def test_regionclips_layout_refuses_towers_that_are_no_resnet(tmp_path) -> None:
     with pytest.raises(SourceError, match="layout is that of CLIP ResNets"):
         write_regionclip(saved(tiny_clip(tmp_path, "vit"), tmp_path / "in"), tmp_path / "out.pth")
 
 
-def test_without_a_language_encoder_open_clip_gets_nothing(tmp_path) -> None:
+def test_a_model_without_a_language_encoder_is_not_exported_to_open_clip(tmp_path) -> None:
     files = saved(tiny_clip(tmp_path), tmp_path / "in")
     files.config.write_text(json.dumps(files.content() | {"language": False}))
     with pytest.raises(SourceError, match="no language encoder"):
@@ -202,14 +202,14 @@ def test_without_a_language_encoder_open_clip_gets_nothing(tmp_path) -> None:
     assert not (tmp_path / "out.json").exists()
 
 
-def test_a_damaged_description_is_a_sentence(tmp_path) -> None:
+def test_a_damaged_description_is_refused(tmp_path) -> None:
     (tmp_path / "model.json").write_text("{")
     files = ModelFiles(tmp_path / "model.json", tmp_path / "weights.safetensors")
     with pytest.raises(SourceError, match="is not the description of a CLIP model"):
         write_regionclip(files, tmp_path / "out.pth")
 
 
-def test_an_rpn_of_torchvisions_plan_is_refused(tmp_path) -> None:
+def test_an_rpn_with_torchvisions_anchors_is_refused(tmp_path) -> None:
     files = ModelFiles(tmp_path / "model.json", tmp_path / "weights.safetensors")
     save_rpn(tiny_rpn(), files.config, files.weights)
     with pytest.raises(SourceError, match="torchvision's anchors"):

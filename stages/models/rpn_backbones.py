@@ -1,7 +1,7 @@
-"""Backbones and necks of proposal networks: from pixels to maps, fine to coarse.
+"""Backbones and necks of proposal networks: from pixels to feature maps, fine to coarse.
 
-Parameters have the names of torchvision's detection models (`body.*`, `fpn.*`), so that weights
-published for these can be loaded.
+Parameters have the names of torchvision's detection models (`body.*`, `fpn.*`), so that their
+published weights can be loaded.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 _PROBE = 128  # pixels; every stride divides it
 
 
-class Trunk(nn.ModuleDict):
-    """Layers run one after another; gives the map at the end of each wanted stride.
+class MultiScaleTrunk(nn.ModuleDict):
+    """Layers that run one after another and return the last map of each of some strides.
 
     Args:
-        layers: Named, in order; those behind the last map wanted are left out.
-        strides: Of the maps to give, pixels, fine to coarse.
+        layers: A module with named children, in order; those after the last map are left out.
+        strides: Strides of the maps to return, pixels, fine to coarse.
 
     Attributes:
         widths: Channels of the maps.
@@ -39,34 +39,34 @@ class Trunk(nn.ModuleDict):
 
     def __init__(self, layers: nn.Module, strides: Sequence[int]) -> None:
         children = dict(layers.named_children())
-        ends, self_widths = _ends(children)
+        last_layers, channels = _last_layers(children)
         names = list(children)
-        last = names.index(ends[strides[-1]])
+        last = names.index(last_layers[strides[-1]])
         super().__init__({name: children[name] for name in names[: last + 1]})
-        self._ends = {ends[stride] for stride in strides}
-        self.widths = [self_widths[stride] for stride in strides]
+        self._last_layers = {last_layers[stride] for stride in strides}
+        self.widths = [channels[stride] for stride in strides]
 
     def forward(self, pixels: torch.Tensor) -> list[torch.Tensor]:
         """Maps of images (B, 3, H, W), fine to coarse."""
         maps = []
         for name, layer in self.items():
             pixels = layer(pixels)
-            if name in self._ends:
+            if name in self._last_layers:
                 maps.append(pixels)
         return maps
 
 
-class Backbone(nn.Module):
-    """A trunk, with a pyramid on it if the neck is one.
+class RpnBackbone(nn.Module):
+    """A trunk, with a feature pyramid if the neck is "fpn".
 
     Attributes:
-        width: Channels of every map given.
+        width: Channels of every map.
     """
 
     def __init__(self, spec: RpnSpec) -> None:
         super().__init__()
-        wanted = [s for s in STRIDES if s in spec.strides]
-        self.body = Trunk(_layers(spec), wanted)
+        strides = [s for s in STRIDES if s in spec.strides]
+        self.body = MultiScaleTrunk(_layers(spec), strides)
         self.fpn: FeaturePyramidNetwork | None = None
         self.width = self.body.widths[-1]
         if spec.neck == "fpn":
@@ -74,7 +74,7 @@ class Backbone(nn.Module):
             kind = nn.BatchNorm2d if spec.fpn_norm else None
             self.fpn = FeaturePyramidNetwork(self.body.widths, spec.width, LastLevelMaxPool(), kind)
         if spec.norm_eps is not None:
-            for norm in norms(self):
+            for norm in batch_norms(self):
                 norm.eps = spec.norm_eps
 
     def forward(self, pixels: torch.Tensor) -> list[torch.Tensor]:
@@ -82,16 +82,16 @@ class Backbone(nn.Module):
         maps = self.body(pixels)
         if self.fpn is None:
             return list(maps)
-        return list(self.fpn({str(k): each for k, each in enumerate(maps)}).values())
+        return list(self.fpn({str(k): feature_map for k, feature_map in enumerate(maps)}).values())
 
 
-def norms(module: nn.Module) -> list[nn.BatchNorm2d]:
-    """All batch norms inside."""
+def batch_norms(module: nn.Module) -> list[nn.BatchNorm2d]:
+    """All batch norms of a module."""
     return [m for m in module.modules() if isinstance(m, nn.BatchNorm2d)]
 
 
-class Block(nn.Module):
-    """Two 3 x 3 convolutions beside a shortcut."""
+class ResidualBlock(nn.Module):
+    """Two 3 x 3 convolutions with a shortcut."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -103,26 +103,26 @@ class Block(nn.Module):
         return torch.relu(maps + self.second(self.first(maps)))
 
 
-def _small() -> nn.Module:
-    """Strides 2 to 32; few channels where maps are large, for these cost the time on a CPU."""
+def _small_backbone() -> nn.Module:
+    """Strides 2 to 32; few channels on the large maps, which take most of the time on a CPU."""
     return nn.Sequential(
         _conv(3, 24, 2),
         _conv(24, 32, 2),
-        nn.Sequential(_conv(32, 64, 2), Block(64)),
-        nn.Sequential(_conv(64, 128, 2), Block(128)),
-        nn.Sequential(_conv(128, 128, 2), Block(128)),
+        nn.Sequential(_conv(32, 64, 2), ResidualBlock(64)),
+        nn.Sequential(_conv(64, 128, 2), ResidualBlock(128)),
+        nn.Sequential(_conv(128, 128, 2), ResidualBlock(128)),
     )
 
 
-def _conv(inside: int, outside: int, stride: int) -> nn.Sequential:
-    conv = nn.Conv2d(inside, outside, 3, stride, padding=1, bias=False)
+def _conv(in_width: int, out_width: int, stride: int) -> nn.Sequential:
+    conv = nn.Conv2d(in_width, out_width, 3, stride, padding=1, bias=False)
     nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
-    return nn.Sequential(conv, nn.BatchNorm2d(outside), nn.ReLU())
+    return nn.Sequential(conv, nn.BatchNorm2d(out_width), nn.ReLU())
 
 
 def _layers(spec: RpnSpec) -> nn.Module:
     if spec.backbone == "small":
-        return _small()
+        return _small_backbone()
     if spec.backbone == "clip_resnet50":
         clip: nn.Module = ModifiedResNet(layers=[3, 4, 6, 3], output_dim=1024, heads=32)
         del clip.attnpool
@@ -132,12 +132,12 @@ def _layers(spec: RpnSpec) -> nn.Module:
         return network.get_submodule("features")
     del network.avgpool, network.fc
     if spec.strided == "1x1":
-        _stride_first(network)
+        _move_strides(network)
     return network
 
 
-def _stride_first(network: nn.Module) -> None:
-    """Let the first convolution of every bottleneck have its stride, instead of the second."""
+def _move_strides(network: nn.Module) -> None:
+    """Give the stride of every bottleneck to its first convolution instead of its second."""
     for block in network.modules():
         if isinstance(block, Bottleneck):
             first, second = block.conv1, block.conv2
@@ -145,14 +145,14 @@ def _stride_first(network: nn.Module) -> None:
 
 
 @torch.no_grad()
-def _ends(layers: dict[str, nn.Module]) -> tuple[dict[int, str], dict[int, int]]:
-    """The last layer of each stride, and its channels; found by running a blank image."""
-    ends, widths = {}, {}
+def _last_layers(layers: dict[str, nn.Module]) -> tuple[dict[int, str], dict[int, int]]:
+    """The name of the last layer of each stride, and its channels; found with a blank image."""
+    last_layers, channels = {}, {}
     pixels = torch.zeros(1, 3, _PROBE, _PROBE)
     for name, layer in layers.items():
         training = layer.training
         pixels = layer.eval()(pixels)
         layer.train(training)
         stride = _PROBE // pixels.shape[2]
-        ends[stride], widths[stride] = name, pixels.shape[1]
-    return ends, widths
+        last_layers[stride], channels[stride] = name, pixels.shape[1]
+    return last_layers, channels

@@ -1,4 +1,4 @@
-"""Names of tensors, from ours (open_clip's, torchvision's) to RegionCLIP's and detectron2's.
+"""Keys of tensors on export: from ours (open_clip's, torchvision's) to the names of others.
 
 Source: RegionCLIP (arXiv:2112.09106), names of the modules in its `clip_rcnn.py` and
 `fast_rcnn.py`; detectron2, names of the modules of `build_resnet_backbone`, `FPN`, `RPN`.
@@ -9,24 +9,24 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from stages.models.key_maps import VISUAL, language_part
+from stages.models.import_keys import VISUAL, language_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import torch
 
-    State = dict[str, torch.Tensor]
+    from stages.models.weights import State
 
 CLIP_PREFIX: Final = "clip."  # of the CLIP inside a detector
-_LEFT: Final = ("num_batches_tracked",)  # counters, which frozen batch norms do not have
+_COUNTERS: Final = ("num_batches_tracked",)  # frozen batch norms do not have them
 _BOX: Final = "roi_heads.box_predictor."
 _OFFLINE: Final = {
     "backbone.": "offline_backbone.",
     "proposal_generator.": "offline_proposal_generator.",
 }
-# names of a proposal network's parts: torchvision's, then detectron2's; each step sees the last's
-_STEPS: Final = (
+# patterns of torchvision's names and detectron2's names; applied one after another
+_RENAMES: Final = (
     (r"^backbone\.body\.", "backbone.{bottom_up}"),
     (r"\blayer(\d)\.", "res{stage}."),
     (r"^(backbone\.(?:bottom_up\.)?)conv1\.", r"\1stem.conv1."),
@@ -46,17 +46,17 @@ _STEPS: Final = (
 
 
 def regionclip_clip(state: Mapping[str, torch.Tensor], visual: str) -> State:
-    """A CLIP's tensors: image tower under the prefix `visual`, language encoder as `lang_encoder.`.
+    """A CLIP's tensors: image tower with the prefix `visual`, language encoder `lang_encoder.`.
 
-    The logit scale stays behind: RegionCLIP divides by a temperature of its own.
+    The logit scale is left out: RegionCLIP divides by its own temperature.
     """
     tower = {
         visual + name.removeprefix(VISUAL): value
         for name, value in state.items()
         if name.startswith(VISUAL)
     }
-    texts = {"lang_encoder." + name: value for name, value in language_part(state).items()}
-    return {n: v for n, v in (tower | texts).items() if not n.endswith(_LEFT)}
+    texts = {"lang_encoder." + name: value for name, value in language_tensors(state).items()}
+    return {n: v for n, v in (tower | texts).items() if not n.endswith(_COUNTERS)}
 
 
 def regionclip_head(state: Mapping[str, torch.Tensor]) -> State:
@@ -75,7 +75,7 @@ def regionclip_head(state: Mapping[str, torch.Tensor]) -> State:
 
 
 def regionclip_rpn(state: Mapping[str, torch.Tensor]) -> State:
-    """A proposal network whose tensors detectron2 named, as the offline one of a detector."""
+    """A proposal network with detectron2's names, renamed to RegionCLIP's offline network."""
     return {
         new + name.removeprefix(old): value
         for name, value in state.items()
@@ -85,25 +85,25 @@ def regionclip_rpn(state: Mapping[str, torch.Tensor]) -> State:
 
 
 def detectron2_rpn(state: Mapping[str, torch.Tensor]) -> State:
-    """A proposal network's tensors under the names detectron2 gives them; counters left out."""
+    """A proposal network's tensors with detectron2's names, without counters."""
     pyramid = any(name.startswith("backbone.fpn.") for name in state)
     convs = sum(name.startswith("rpn.head.conv.") and name.endswith("weight") for name in state)
     return {
-        _detectron2(name, pyramid=pyramid, convs=convs): value
+        _detectron2_name(name, pyramid=pyramid, convs=convs): value
         for name, value in state.items()
-        if not name.endswith(_LEFT)
+        if not name.endswith(_COUNTERS)
     }
 
 
-def _detectron2(name: str, *, pyramid: bool, convs: int) -> str:
-    for pattern, new in _STEPS:
-        if found := re.search(pattern, name):
-            number = int(found[1]) if found.re.groups and found[1].isdigit() else 0
-            words = {
+def _detectron2_name(name: str, *, pyramid: bool, convs: int) -> str:
+    for pattern, new in _RENAMES:
+        if match := re.search(pattern, name):
+            number = int(match[1]) if match.re.groups and match[1].isdigit() else 0
+            parts = {
                 "bottom_up": "bottom_up." if pyramid else "",
                 "stage": number + 1,  # layer1 is res2
                 "level": number + 2,  # the finest map has a stride of 2 ** 2
                 "conv": f"conv{number}." if convs > 1 else "",
             }
-            name = re.sub(pattern, new.format(**words), name)
+            name = re.sub(pattern, new.format(**parts), name)
     return name

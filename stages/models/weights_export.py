@@ -1,7 +1,7 @@
-"""Weights for other programs: open_clip's safetensors, and files in RegionCLIP's layout.
+"""Export weights for other programs: open_clip's safetensors, and files in RegionCLIP's layout.
 
-Tensors are float32 and bare: nothing of a module's own bookkeeping goes along, so that a frozen
-batch norm that reads the file takes its statistics as they are.
+Tensors are float32, without the metadata that a torch module adds to its state, so that a frozen
+batch norm that reads the file uses its statistics as they are.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import open_clip
 import torch
 
 from schemas.errors import SourceError
-from stages.models.key_maps_out import (
+from stages.models.clip_spec import ClipSpec
+from stages.models.export_keys import (
     CLIP_PREFIX,
     detectron2_rpn,
     regionclip_clip,
@@ -22,13 +23,12 @@ from stages.models.key_maps_out import (
     regionclip_rpn,
 )
 from stages.models.rpn_spec import read_spec
-from stages.models.spec import Spec
 from stages.models.weights import State, read_state, write_state
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_QUICK: Final = "-quickgelu"  # what open_clip appends to the name of an architecture that has it
+_QUICK: Final = "-quickgelu"  # open_clip's suffix of the names of architectures that have it
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class ModelFiles:
 
     @property
     def is_detector(self) -> bool:
-        """Whether model.json tells of a head beside the CLIP."""
+        """Whether model.json describes a detection head beside the CLIP."""
         return "detector" in self.content()
 
     @property
@@ -54,7 +54,7 @@ class ModelFiles:
         return bool(self.content().get("language", True))
 
     def content(self) -> dict[str, Any]:
-        """What model.json says.
+        """The content of model.json.
 
         Raises:
             SourceError: If it cannot be read.
@@ -73,26 +73,26 @@ class ModelFiles:
 
 
 def write_open_clip(model: ModelFiles, weights: Path, config: Path) -> str | None:
-    """Write what `open_clip.create_model(NAME, pretrained=FILE)` loads; the name to give it.
+    """Write weights for `open_clip.create_model(NAME, pretrained=FILE)`; return the name to use.
 
     Args:
-        model: A teacher, student or detector; of a detector the CLIP is written.
-        weights: Safetensors to make.
-        config: JSON to make if open_clip knows no architecture of this configuration; its name
-            without the suffix is then that of the model, once `open_clip.add_model_config` has it.
+        model: A teacher, student or detector; only the CLIP of a detector is written.
+        weights: Safetensors file to write.
+        config: JSON file to write if open_clip does not know this configuration; after
+            `open_clip.add_model_config`, the model's name is the file's name without suffix.
 
     Returns:
         open_clip's name of the architecture; None if `config` was written instead.
 
     Raises:
-        SourceError: If the files cannot be read, or hold no language encoder.
+        SourceError: If the files cannot be read, or have no language encoder.
     """
     if not model.has_language:
         raise SourceError(
-            f"{model.weights} has no language encoder, without which open_clip loads no model; "
-            f"export it with --format regionclip, or its regions with --format onnx"
+            f"{model.weights} has no language encoder, and open_clip needs one; export the model "
+            f"with --format regionclip, or its region encoder with --format onnx"
         )
-    spec = Spec.read(model.config)
+    spec = ClipSpec.read(model.config)
     name = published_name(spec)
     if name is None:
         config.write_text(json.dumps(spec.config, indent=2, sort_keys=True) + "\n", "utf-8")
@@ -100,12 +100,12 @@ def write_open_clip(model: ModelFiles, weights: Path, config: Path) -> str | Non
     return name
 
 
-def published_name(spec: Spec) -> str | None:
-    """The name under which open_clip knows exactly this configuration, if it does."""
+def published_name(spec: ClipSpec) -> str | None:
+    """open_clip's name of exactly this configuration; None if it does not have it."""
     bare = (spec.architecture or "").removesuffix(_QUICK)
     for name in (bare, bare + _QUICK):
         known = open_clip.get_model_config(name) if bare else None
-        if known is not None and _same(known, spec.config):
+        if known is not None and _same_network(known, spec.config):
             return name
     return None
 
@@ -116,65 +116,64 @@ def write_regionclip(
     teacher: ModelFiles | None = None,
     rpn: State | None = None,
 ) -> int:
-    """Write a `.pth` in RegionCLIP's layout; how many tensors it holds.
+    """Write a `.pth` file in RegionCLIP's layout; return the number of its tensors.
 
     Args:
         model: Teacher, student or detector with a CLIP ResNet.
-        path: File to make: {"model": {name: tensor}}.
-        teacher: Written along as `teacher_backbone.*`.
-        rpn: Written along as `offline_*`: tensors named as detectron2 names them.
+        path: File to write: {"model": {name: tensor}}.
+        teacher: Also written, as `teacher_backbone.*`.
+        rpn: Also written, as `offline_*`: tensors with detectron2's names.
 
     Raises:
-        SourceError: If a file cannot be read, or an image tower is no CLIP ResNet.
+        SourceError: If a file cannot be read, or an image tower is not a CLIP ResNet.
     """
     state = regionclip_state(model)
     if teacher is not None:
-        visual = regionclip_clip(_resnet(teacher), "teacher_backbone.")
+        visual = regionclip_clip(_resnet_state(teacher), "teacher_backbone.")
         state |= {n: v for n, v in visual.items() if n.startswith("teacher_backbone.")}
     if rpn is not None:
         state |= regionclip_rpn(rpn)
-    with path.open("wb") as file:  # not by name: torch would write the draft's name into the file
+    with path.open("wb") as file:  # given a path, torch would write its name into the file
         torch.save({"model": {name: value.clone() for name, value in state.items()}}, file)
     return len(state)
 
 
 def regionclip_state(model: ModelFiles) -> State:
-    """The tensors of a model under RegionCLIP's names, float32."""
-    state = regionclip_clip(_resnet(model), "backbone.")
+    """The tensors of a model with RegionCLIP's names, float32."""
+    state = regionclip_clip(_resnet_state(model), "backbone.")
     return state | (regionclip_head(read_state(model.weights)) if model.is_detector else {})
 
 
 def offline_rpn(model: ModelFiles) -> State:
-    """The tensors of a proposal network under detectron2's names, float32.
+    """The tensors of a proposal network with detectron2's names, float32.
 
     Raises:
-        SourceError: If it was not made to detectron2's plan, which RegionCLIP's configurations
-            rebuild it from.
+        SourceError: If its anchors are not detectron2's, which RegionCLIP's configurations assume.
     """
     spec = read_spec(model.config)
     if getattr(spec, "anchors", "torchvision") != "detectron2":
         raise SourceError(
             f"{model.config} describes a proposal network with torchvision's anchors, which "
-            f"RegionCLIP cannot rebuild; give --with-rpn one that was imported from detectron2"
+            f"RegionCLIP cannot rebuild; give --with-rpn a network imported from detectron2"
         )
     return detectron2_rpn(read_state(model.weights))
 
 
-def _resnet(model: ModelFiles) -> State:
-    spec = Spec.read(model.config)
+def _resnet_state(model: ModelFiles) -> State:
+    spec = ClipSpec.read(model.config)
     if not isinstance(spec.config["vision_cfg"].get("layers"), list):
         raise SourceError(
-            f"RegionCLIP's layout is that of CLIP ResNets, and {model.config} describes another "
+            f"RegionCLIP's layout is that of CLIP ResNets, but {model.config} describes another "
             f"image tower; use --format open_clip or onnx"
         )
     return model.clip_state()
 
 
-def _same(known: dict[str, Any], mine: Any) -> bool:
-    """Whether two configurations build the same network: absent means not set."""
+def _same_network(first: dict[str, Any], second: Any) -> bool:
+    """Whether two configurations build the same network: absent keys, None and False are equal."""
 
-    def told(config: dict[str, Any]) -> dict[str, Any]:
-        plain = {k: told(v) if isinstance(v, dict) else v for k, v in config.items()}
+    def settings(config: dict[str, Any]) -> dict[str, Any]:
+        plain = {k: settings(v) if isinstance(v, dict) else v for k, v in config.items()}
         return {k: v for k, v in plain.items() if v not in (None, False)}
 
-    return told(dict(known)) == told(dict(mine))
+    return settings(dict(first)) == settings(dict(second))

@@ -1,4 +1,4 @@
-"""What a CLIP model is made of: its configuration and preprocessing, as model.json says them."""
+"""The description of a CLIP model in model.json: configuration and preprocessing."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Spec:
-    """What model.json says.
+class ClipSpec:
+    """The content of model.json.
 
     Attributes:
-        architecture: open_clip's name of the model; None if the configuration is one's own.
+        architecture: open_clip's name of the model; None for a configuration of your own.
         config: open_clip's model configuration: embed_dim, vision_cfg, text_cfg, quick_gelu.
         image_size: Native side of an image, pixels.
-        mean: Of the pixels in [0, 1], red, green, blue; subtracted first.
-        std: Divides after that.
-        origin: Where the weights come from, for people.
-        language: Whether there is a language encoder; False for weights published without.
+        mean: Of pixel values in [0, 1], red, green, blue; subtracted first.
+        std: Divides the difference.
+        origin: Source of the weights, for people.
+        language: Whether there is a language encoder; False for weights published without one.
     """
 
     architecture: str | None
@@ -38,7 +38,7 @@ class Spec:
     language: bool = True
 
     def content(self) -> dict[str, Any]:
-        """What model.json holds; `language` only where there is none."""
+        """The content of model.json; has the key `language` only if there is no encoder."""
         content = asdict(self)
         if self.language:
             del content["language"]
@@ -49,11 +49,11 @@ class Spec:
         path.write_text(json.dumps(self.content(), indent=2, sort_keys=True) + "\n", "utf-8")
 
     @classmethod
-    def read(cls, path: Path) -> Spec:
+    def read(cls, path: Path) -> ClipSpec:
         """The spec in a model.json.
 
         Raises:
-            SourceError: If the file is missing, no JSON, or lacks a key.
+            SourceError: If the file is missing, is not JSON, or lacks a key.
         """
         try:
             content = json.loads(path.read_text("utf-8"))
@@ -71,31 +71,31 @@ class Spec:
             raise SourceError(f"{path} is not the description of a CLIP model: {error}") from error
 
 
-def describe(architecture: str) -> Spec:
-    """The spec of an architecture given by name or by JSON file, its origin left empty.
+def architecture_spec(architecture: str) -> ClipSpec:
+    """The spec of an architecture, given by name or JSON file, with an empty origin.
 
     Raises:
-        SourceError: If it is neither, or the file is no configuration.
+        SourceError: If the name is unknown, or the file is not a configuration.
     """
     if architecture.endswith(".json"):
         name, content = None, _read_json(Path(architecture))
     else:
-        name, content = architecture.replace("/", "-"), _named(architecture)
+        name, content = architecture.replace("/", "-"), _named_config(architecture)
     config = content.get("config") or content.get("model_cfg") or content
-    looks = content.get("preprocess_cfg") or content
+    preprocessing = content.get("preprocess_cfg") or content
     if not {"embed_dim", "vision_cfg", "text_cfg"} <= set(config):
         raise SourceError(f"{architecture} lacks embed_dim, vision_cfg or text_cfg")
-    return Spec(
+    return ClipSpec(
         architecture=content.get("architecture") or name,
         config=config,
-        image_size=side(config["vision_cfg"].get("image_size", 224)),
-        mean=triple(looks.get("mean") or open_clip.OPENAI_DATASET_MEAN),
-        std=triple(looks.get("std") or open_clip.OPENAI_DATASET_STD),
+        image_size=square_side(config["vision_cfg"].get("image_size", 224)),
+        mean=three_floats(preprocessing.get("mean") or open_clip.OPENAI_DATASET_MEAN),
+        std=three_floats(preprocessing.get("std") or open_clip.OPENAI_DATASET_STD),
         origin="",
     )
 
 
-def _named(name: str) -> Mapping[str, Any]:
+def _named_config(name: str) -> Mapping[str, Any]:
     config = open_clip.get_model_config(name.replace("/", "-"))
     if config is None:
         raise SourceError(
@@ -115,12 +115,12 @@ def _read_json(path: Path) -> Mapping[str, Any]:
     return content
 
 
-def side(size: Any) -> int:
-    """One side of what is square, given as a number or as two."""
+def square_side(size: Any) -> int:
+    """The side of a square, given as a number or as a pair."""
     return int(size if isinstance(size, int) else size[0])
 
 
-def triple(values: Any) -> tuple[float, float, float]:
-    """Three numbers, one per channel, from any sequence of three."""
+def three_floats(values: Any) -> tuple[float, float, float]:
+    """Three floats, one per channel, from any sequence of three numbers."""
     red, green, blue = values
     return float(red), float(green), float(blue)

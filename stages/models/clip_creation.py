@@ -1,4 +1,4 @@
-"""New CLIP models: an architecture with random weights, or with weights published for it."""
+"""Create CLIP models: an architecture with random weights, or with published weights."""
 
 from __future__ import annotations
 
@@ -11,48 +11,48 @@ import torch
 from open_clip.model import convert_to_custom_text_state_dict
 
 from schemas.errors import SourceError
+from stages.models.clip_spec import ClipSpec, architecture_spec, three_floats
 from stages.models.network import Clip
-from stages.models.spec import Spec, describe, triple
 from stages.models.weights import SUFFIXES, load_state, read_state, require_trained_statistics
 
 
 def create_clip(architecture: str, pretrained: str | None = None, seed: int = 0) -> Clip:
-    """A CLIP in evaluation mode, everything trainable.
+    """A CLIP in evaluation mode, with all parameters trainable.
 
     Args:
         architecture: Name known to open_clip, such as RN50, or the path of a JSON file with its
             configuration (bare, under "model_cfg", or a model.json).
-        pretrained: open_clip's tag for weights, fetched by it; or a file of weights; or None.
+        pretrained: open_clip's tag of weights, which it downloads; or a file of weights; or None.
         seed: Of the random weights, if `pretrained` is None.
 
     Raises:
         SourceError: If the architecture, the tag or the file is unknown or does not fit.
     """
-    spec = describe(architecture)
+    spec = architecture_spec(architecture)
     if pretrained is None:
-        return _random(spec, seed)
+        return _random_clip(spec, seed)
     if Path(pretrained).suffix in SUFFIXES or Path(pretrained).is_file():
-        return _from_file(spec, Path(pretrained))
-    return _from_tag(spec, pretrained)
+        return _clip_from_file(spec, Path(pretrained))
+    return _clip_from_tag(spec, pretrained)
 
 
-def _random(spec: Spec, seed: int) -> Clip:
+def _random_clip(spec: ClipSpec, seed: int) -> Clip:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Clip(_with(spec, origin=f"random, seed {seed}")).eval()
+        return Clip(_changed(spec, origin=f"random, seed {seed}")).eval()
 
 
-def _from_file(spec: Spec, path: Path) -> Clip:
+def _clip_from_file(spec: ClipSpec, path: Path) -> Clip:
     state = read_state(path)
     require_trained_statistics(state, str(path))
-    clip = Clip(_with(spec, origin=path.name)).eval()
+    clip = Clip(_changed(spec, origin=path.name)).eval()
     if spec.config.get("custom_text") and "positional_embedding" in state:
         state = convert_to_custom_text_state_dict(state)
     load_state(clip.network, state, str(path))
     return clip
 
 
-def _from_tag(spec: Spec, tag: str) -> Clip:
+def _clip_from_tag(spec: ClipSpec, tag: str) -> Clip:
     name = spec.architecture or ""
     known = open_clip.get_pretrained_cfg(name, tag)
     if not known:
@@ -73,11 +73,13 @@ def _from_tag(spec: Spec, tag: str) -> Clip:
             f"weights '{tag}' of '{name}' could not be fetched ({error}); check the network, or "
             f"download the file elsewhere and give its path"
         ) from error
-    looks = {k: triple(known[k]) for k in ("mean", "std") if known.get(k)}
-    clip = Clip(_with(spec, config=config, origin=f"open_clip {name} {tag}", **looks)).eval()
+    preprocessing = {k: three_floats(known[k]) for k in ("mean", "std") if known.get(k)}
+    clip = Clip(
+        _changed(spec, config=config, origin=f"open_clip {name} {tag}", **preprocessing)
+    ).eval()
     load_state(clip.network, fetched.state_dict(), f"open_clip {name} {tag}")
     return clip
 
 
-def _with(spec: Spec, **changes: Any) -> Spec:
+def _changed(spec: ClipSpec, **changes: Any) -> ClipSpec:
     return dataclasses.replace(spec, **changes)

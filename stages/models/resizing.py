@@ -1,6 +1,6 @@
-"""How large an image becomes before a network looks at it; no torch, so that options can check.
+"""The size that an image is resized to; imports no torch, so that options can be checked fast.
 
-Source: detectron2's ResizeShortestEdge, whose rounding is kept.
+Source: detectron2's ResizeShortestEdge, with the same rounding.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from typing import Final
 
 from schemas.errors import OptionError
 
-_UNLIMITED: Final = 1 << 20  # pixels; a longest side no image reaches
+_UNLIMITED: Final = 1 << 20  # pixels; no image is this long
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How large an image becomes: its shortest side, unless the longest would exceed its limit.
+    """The rule for the size of resized images: shortest side, and a limit of the longest side.
 
     Attributes:
-        shortest: Pixels; None leaves every image as it is.
-        longest: Pixels.
+        shortest: Shortest side, pixels; None keeps the size of every image.
+        longest: Limit of the longest side, pixels.
     """
 
     shortest: int | None
@@ -30,11 +30,11 @@ class Size:
         """The size that `text` names: 800x1333 (shortest and longest side), native, or none.
 
         Args:
-            text: As typed; "native" makes the shortest side what the network was trained on.
+            text: As typed; "native" means the side that the network was trained with.
             native: That side, pixels.
 
         Raises:
-            OptionError: If `text` is none of these.
+            OptionError: If `text` is something else.
         """
         if text == "none":
             return cls(None)
@@ -49,16 +49,16 @@ class Size:
         return cls(int(shortest), int(longest))
 
     def of(self, height: int, width: int) -> tuple[int, int]:
-        """The (height, width) an image of `height` x `width` becomes."""
+        """The new (height, width) of an image of `height` x `width`."""
         if self.shortest is None:
             return height, width
         return fit(height, width, self.shortest, self.longest)
 
 
 def fit(height: int, width: int, shortest: int, longest: int) -> tuple[int, int]:
-    """The (height, width) whose shortest side is `shortest`, or whose longest is `longest`.
+    """The new (height, width): the shortest side becomes `shortest`, or the longest `longest`.
 
-    Halves are rounded up, as detectron2 does; no side becomes 0.
+    The aspect ratio stays. Halves are rounded up, as in detectron2; no side becomes 0.
 
     >>> fit(480, 640, 800, 1333)
     (800, 1067)
@@ -68,12 +68,12 @@ def fit(height: int, width: int, shortest: int, longest: int) -> tuple[int, int]
     (666, 1333)
     """
     scale = shortest / min(height, width)
-    high, wide = float(shortest), float(shortest)  # exactly: 800 / 346 * 346 is not 800
+    new_height = new_width = float(shortest)  # not scaled: 800 / 346 * 346 is not exactly 800
     if height < width:
-        wide = scale * width
+        new_width = scale * width
     else:
-        high = scale * height
-    if max(high, wide) > longest:
-        shrink = longest / max(high, wide)
-        high, wide = high * shrink, wide * shrink
-    return max(1, int(high + 0.5)), max(1, int(wide + 0.5))
+        new_height = scale * height
+    if max(new_height, new_width) > longest:
+        shrink = longest / max(new_height, new_width)
+        new_height, new_width = new_height * shrink, new_width * shrink
+    return max(1, int(new_height + 0.5)), max(1, int(new_width + 0.5))
