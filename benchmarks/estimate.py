@@ -22,7 +22,7 @@ import torch
 
 from stages.models.clip import Clip, create_clip
 from stages.models.device import resolve
-from stages.training.student import make_trainable
+from stages.training.student_training import make_trainable
 
 HIGH, WIDE = 800, 1216
 DAY = 24 * 3600

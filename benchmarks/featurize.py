@@ -83,9 +83,9 @@ def bare(part: OnDisk, stage: Featurize, regions: int) -> float:
     corners = np.stack([proposals.column(c).to_numpy() for c in ("x0", "y0", "x1", "y1")], axis=1)
     for index, row in enumerate(pq.read_table(part.parquet["images"]).to_pylist()):
         one = prepare(load_image(row), size, stage.interpolation, spec.mean, spec.std)
-        mine = one.place(corners[index * regions : (index + 1) * regions])
+        mine = one.scale_boxes(corners[index * regions : (index + 1) * regions])
         ready.append(one.pixels[None].to(place))
-        boxes.append(torch.cat([one.whole(), mine]).to(place))
+        boxes.append(torch.cat([one.whole_box(), mine]).to(place))
     started = clock(stage.device)
     with torch.inference_mode():
         for pixels, of_image in zip(ready, boxes, strict=True):

@@ -29,7 +29,7 @@ import torch
 from PIL import Image
 
 from schemas.images import IMAGES
-from stages.models.rpn_import import create_rpn, save_rpn
+from stages.models.rpn_creation import create_rpn, save_rpn
 from stages.proposals.boxes_json import read_json
 from stages.proposals.boxes_parquet import open_parquet
 from stages.proposals.region_dump import DumpReader, DumpWriter

@@ -22,7 +22,7 @@ import torch
 
 from pipeline.demo import render_demo_scenes
 from pipeline.sql import connect, query
-from stages.training.losses import distillation, full_distillation
+from stages.training.losses import distillation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,6 +90,15 @@ def matrix(store: Path, address: str, column: str, order: str) -> torch.Tensor:
         rows = query(connection, f"SELECT {column} FROM {name} ORDER BY {order}").fetchall()
     vectors = torch.from_numpy(np.array([row[0] for row in rows], dtype=np.float64))
     return torch.nn.functional.normalize(vectors, dim=1)
+
+
+def full_distillation(
+    regions: torch.Tensor, embeddings: torch.Tensor, teacher: torch.Tensor, temperature: float
+) -> torch.Tensor:
+    """KL(teacher, student) from all probabilities (N, C) of the teacher; mean over regions."""
+    log_student = (regions @ embeddings.T / temperature).log_softmax(dim=1)  # (N, C)
+    divergence = torch.special.xlogy(teacher, teacher) - teacher * log_student
+    return divergence.sum(dim=1).mean()
 
 
 def table(

@@ -29,7 +29,7 @@ from schemas.pseudo_labels import PSEUDO_LABELS
 from stages.models.clip import create_clip, save_clip
 from stages.train import Train
 from stages.training.loop import START, fit
-from stages.training.student import Student, make_trainable
+from stages.training.student_training import StudentTraining, make_trainable
 from tests.in_memory import InMemory
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def compare(stage: Train, part: InMemory, rounds: int, layout: torch.memory_form
     canvas = torch.tensor([[0.0, 0.0, *reversed(batch.pixels.shape[2:])]])
     boxes = [torch.cat([b, canvas]) for b in batch.boxes]
     pixels = batch.pixels.contiguous(memory_format=layout)
-    learner = Student(clip, embeddings, stage.objective(), stage.precision)
+    learner = StudentTraining(clip, embeddings, stage.objective(), stage.precision)
     ours, theirs = Timer(), Timer()
     for turn in range(rounds + 1):
         if turn == 1:  # the first turn only warms up

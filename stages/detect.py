@@ -33,7 +33,7 @@ from stages.evaluation.image_inputs import read_slice
 from stages.evaluation.scores import LOGITS, boxes_of, combine, select
 from stages.evaluation.suppression import SoftNms
 from stages.evaluation.vocabulary import list_digest, read_categories
-from stages.models.size import Size
+from stages.models.resizing import Size
 from stages.sources.files import digest_of
 from stages.text.prompt_options import Averaging, averaging_option, templates_option
 from stages.text.templates import read_templates
@@ -152,11 +152,16 @@ class Detect(Stage):
         """A detector of what is looked for, and the formula of its scores."""
         from stages.models import device
         from stages.models.detector import Detector
-        from stages.models.detector_making import Wording, asked_for, load_any, name_embeddings
+        from stages.models.detector_building import (
+            NameEmbeddingConfig,
+            detector_for_names,
+            load_model,
+            name_embeddings,
+        )
 
         device.set_threads(self.threads)
         device.deterministic()
-        model = load_any(
+        model = load_model(
             part.attachment("model", "model.json"),
             part.attachment("model", "weights.safetensors"),
             self.device,
@@ -166,12 +171,12 @@ class Detect(Stage):
         names, embeddings, source = name_embeddings(
             model,
             read_categories(self.categories) if self.categories else listed,
-            Wording(read_templates(self.templates), self.averaging, table),
+            NameEmbeddingConfig(read_templates(self.templates), self.averaging, table),
         )
         part.note("embeddings", source)
         usual = "probability" if isinstance(model, Detector) else "sqrt-objectness"
         score = usual if self.score == "auto" else self.score
-        return asked_for(model, names, embeddings, self.temperature), score
+        return detector_for_names(model, names, embeddings, self.temperature), score
 
     def _protocol(self, detector: Detector, score: str) -> dict[str, Any]:
         """What the options alone do not tell."""

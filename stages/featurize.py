@@ -22,7 +22,7 @@ from schemas.quarantine import Reason
 from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, each, option, whole
-from stages.models.size import Size
+from stages.models.resizing import Size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from schemas.table import Table
     from stages.models.clip import Clip
-    from stages.models.preprocess import Prepared
+    from stages.models.preprocess import NetworkInput
 
 WHOLE_IMAGE: Final = -1  # the region that is the image itself
 _BESIDE_PIXELS: Final = ("captions", "objects")  # columns of images that are not looked at
@@ -78,7 +78,7 @@ class Featurize(Stage):
         """
         from stages.models import device
         from stages.models.clip import load_clip
-        from stages.prefetching import in_order
+        from stages.prefetching import map_in_order
 
         device.set_threads(self.threads)
         device.deterministic()
@@ -87,7 +87,7 @@ class Featurize(Stage):
             part.attachment("teacher", "weights.safetensors"),
             self.device,
         )
-        images = in_order(
+        images = map_in_order(
             self._proposed_images(part), self._loader(clip), self.loaders, self.batch_images
         )
         while window := list(islice(images, self.batch_images)):
@@ -138,18 +138,18 @@ class Featurize(Stage):
     ) -> Iterator[pa.RecordBatch]:
         import torch
 
-        from stages.models.many_images import encode_many
+        from stages.models.region_encoding import encode_regions_batched
 
         for image in window:
             if image.problem:
                 part.refuse(image.proposed.image_id, Reason.UNREADABLE, image.problem)
         prepared = [(image.proposed, image.ready) for image in window if image.ready is not None]
-        boxes = [ready.place(proposed.boxes) for proposed, ready in prepared]
+        boxes = [ready.scale_boxes(proposed.boxes) for proposed, ready in prepared]
         if self.whole_image:
             pairs = zip(prepared, boxes, strict=True)
-            boxes = [torch.cat([ready.whole(), inside]) for (_, ready), inside in pairs]
+            boxes = [torch.cat([ready.whole_box(), inside]) for (_, ready), inside in pairs]
         pixels = [ready.pixels for _, ready in prepared]
-        several = encode_many(clip, pixels, boxes, self.batch_regions)
+        several = encode_regions_batched(clip, pixels, boxes, self.batch_regions)
         for (proposed, _), features in zip(prepared, several, strict=True):
             first = [WHOLE_IMAGE] if self.whole_image else []
             regions = np.concatenate([np.array(first, np.int32), proposed.regions])
@@ -191,7 +191,7 @@ class _PreparedImage:
     """An image ready for the network, or why not; neither if no region of it is wanted."""
 
     proposed: _ProposedImage
-    ready: Prepared | None
+    ready: NetworkInput | None
     problem: str = ""
 
 

@@ -26,7 +26,7 @@ from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, each, option, whole
 from stages.evaluation.vocabulary import list_digest, read_categories, read_split
-from stages.models.size import Size
+from stages.models.resizing import Size
 from stages.sources.files import digest_of
 from stages.text.prompt_options import Averaging, averaging_option, templates_option
 from stages.text.templates import read_templates
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from schemas.table import Table
     from stages.models.clip import Clip
     from stages.models.detector import Detector
-    from stages.training.detector_samples import Scene
+    from stages.training.detector_samples import DetectorSample
     from stages.training.loader import BatchLoader
 
 
@@ -165,7 +165,7 @@ class Finetune(TrainingStage):
         from stages.models.detector import save_detector
         from stages.training.detector_training import DetectorLossConfig, DetectorTraining
         from stages.training.loop import fit
-        from stages.training.student import make_trainable
+        from stages.training.student_training import make_trainable
 
         device.set_threads(self.threads)
         device.deterministic()
@@ -188,11 +188,17 @@ class Finetune(TrainingStage):
         part.note("categories", list(detector.head.categories))
         yield _curve(rows)
 
-    def loader(self, slices: Sequence[Part], detector: Detector) -> BatchLoader[Scene, Any]:
+    def loader(
+        self, slices: Sequence[Part], detector: Detector
+    ) -> BatchLoader[DetectorSample, Any]:
         """Batches of scenes from all parts, prepared as `detector` wants them."""
         from stages.training.augment import MultiScale
-        from stages.training.detector_batches import Sampling, SceneTransform, collate_scenes
-        from stages.training.detector_samples import Repeating, Scenes
+        from stages.training.detector_batches import (
+            DetectorTransform,
+            RegionSampling,
+            collate_rois,
+        )
+        from stages.training.detector_samples import AnnotatedImages, RepeatFactorDataset
         from stages.training.loader import BatchLoader
 
         spec = detector.clip.spec
@@ -200,20 +206,20 @@ class Finetune(TrainingStage):
         ids = {name: index for index, name in enumerate(detector.head.categories)}
         factors = self._factors(slices, ids)
 
-        def read(part: Part) -> Scenes:
+        def read(part: Part) -> AnnotatedImages:
             most, bare = self.proposals_per_image, self.bare_images
-            return Scenes(part, ids, factors, proposals=most, bare=bare)
+            return AnnotatedImages(part, ids, factors, proposals=most, bare=bare)
 
-        sampling = Sampling(
+        sampling = RegionSampling(
             regions=self.rois_per_image,
             foreground=self.foreground,
             iou=self.foreground_iou,
             add_objects=self.add_objects,
         )
         augment = MultiScale(sizes, self.flip, self.interpolation, spec)
-        transform = SceneTransform(self.pixels(), augment, len(ids), sampling, self.seed)
-        dataset = Repeating(slices, read, self.seed, self.shuffle_buffer)
-        return BatchLoader(dataset, transform, collate_scenes, self.images_per_batch, self.loaders)
+        transform = DetectorTransform(self.pixels(), augment, len(ids), sampling, self.seed)
+        dataset = RepeatFactorDataset(slices, read, self.seed, self.shuffle_buffer)
+        return BatchLoader(dataset, transform, collate_rois, self.images_per_batch, self.loaders)
 
     def _factors(self, slices: Sequence[Part], ids: Mapping[str, int]) -> dict[int, float]:
         from stages.training.detector_samples import count_images, repeat_factors
@@ -230,29 +236,29 @@ class Finetune(TrainingStage):
 
     def _detector(self, part: Part) -> Detector:
         """The detector to begin with, on its device."""
-        from stages.models.detector import Head
-        from stages.models.detector_making import (
-            Wording,
+        from stages.models.detector import HeadSpec
+        from stages.models.detector_building import (
+            NameEmbeddingConfig,
+            build_detector,
             clip_of,
-            forget_images,
-            make_detector,
             name_embeddings,
-            read_any,
+            read_model,
+            reset_image_tower,
         )
 
-        model = read_any(
+        model = read_model(
             part.attachment("model", "model.json"),
             part.attachment("model", "weights.safetensors"),
             self.device,
         )
         table = part.table("embeddings") if part.has("embeddings") else None
-        wording = Wording(read_templates(self.templates), self.averaging, table)
+        wording = NameEmbeddingConfig(read_templates(self.templates), self.averaging, table)
         names, embeddings, source = name_embeddings(model, self._names(part, model), wording)
         part.note("embeddings", source)
         if self.init == "random":
-            forget_images(clip_of(model), self.seed)
-        head = Head(names, self.regression, self.background, self.temperature)
-        return make_detector(model, head, embeddings, self.seed)
+            reset_image_tower(clip_of(model), self.seed)
+        head = HeadSpec(names, self.regression, self.background, self.temperature)
+        return build_detector(model, head, embeddings, self.seed)
 
     def _names(self, part: Part, model: Clip | Detector) -> tuple[str, ...]:
         """The categories learned, in the order of the list that names them."""

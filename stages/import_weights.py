@@ -168,8 +168,8 @@ class ImportWeights(Stage):
         return _no_curve(DETECTORS)
 
     def _rpn(self, part: Part) -> pa.RecordBatch:
-        from stages.models.proposal_import import import_rpn
-        from stages.models.rpn_import import save_rpn
+        from stages.models.rpn_creation import save_rpn
+        from stages.models.rpn_import import import_rpn
 
         rpn, report = import_rpn(
             Path(self.file), self.architecture, self.norm_eps, untrained=self.untrained_statistics

@@ -1,4 +1,4 @@
-"""Work done ahead of time in threads, its results handed out in order."""
+"""Work done ahead of time in threads; results come in the order of their inputs."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ T = TypeVar("T")
 V = TypeVar("V")
 
 
-def in_order(items: Iterable[T], work: Callable[[T], V], threads: int, ahead: int) -> Iterator[V]:
-    """Results of `work` in the order of `items`, at most `ahead` more than were asked for."""
+def map_in_order(
+    items: Iterable[T], work: Callable[[T], V], threads: int, ahead: int
+) -> Iterator[V]:
+    """Results of `work` in the order of `items`; runs at most `ahead` items ahead."""
     if threads == 0:
         yield from map(work, items)
         return
-    waiting: deque[Future[V]] = deque()
+    pending: deque[Future[V]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:
             for item in items:
-                waiting.append(pool.submit(work, item))
-                if len(waiting) > ahead:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+                pending.append(pool.submit(work, item))
+                if len(pending) > ahead:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
         finally:
-            for late in waiting:
-                late.cancel()
+            for future in pending:
+                future.cancel()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from schemas.table import Table
-    from stages.models.clip import Clip, Spec
+    from stages.models.clip import Clip, ClipSpec
     from stages.training.loader import BatchLoader
     from stages.training.samples import Sample
 
@@ -107,7 +107,7 @@ class Pretrain(TrainingStage):
             {column.name: [row[column.name] for row in rows] for column in TEACHERS.columns}
         )
 
-    def loader(self, slices: Sequence[Part], spec: Spec) -> BatchLoader[Sample, Any]:
+    def loader(self, slices: Sequence[Part], spec: ClipSpec) -> BatchLoader[Sample, Any]:
         """Batches of images and captions from all parts, of the size a network of `spec` wants."""
         from stages.training.augment import ZoomedCrop
         from stages.training.dataset import ShuffledDataset

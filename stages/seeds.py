@@ -1,4 +1,4 @@
-"""Random generators that follow from keys alone, wherever and whenever they are made."""
+"""Random generators whose seed follows from keys alone."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ import numpy as np
 
 
 def generator(*keys: int | str) -> np.random.Generator:
-    """A random generator that follows from `keys`, in this process and in any other."""
+    """A random generator; equal `keys` give the same numbers in every process."""
     digest = hashlib.sha256(repr(keys).encode()).digest()
     return np.random.default_rng(int.from_bytes(digest[:16], "big"))

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     import torch
 
     from schemas.table import Table
-    from stages.models.clip import Spec
+    from stages.models.clip import ClipSpec
     from stages.training.loader import BatchLoader
     from stages.training.samples import Sample
-    from stages.training.student import Objective
+    from stages.training.student_training import Objective
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +110,7 @@ class Train(TrainingStage):
         from stages.models import device
         from stages.models.clip import read_clip, save_clip
         from stages.training.loop import fit
-        from stages.training.student import Student, make_trainable
+        from stages.training.student_training import StudentTraining, make_trainable
 
         device.set_threads(self.threads)
         clip = read_clip(
@@ -123,7 +123,7 @@ class Train(TrainingStage):
         loader = self.loader(part.slices(), len(embeddings), clip.spec)
         steps = self.num_steps(loader.dataset)
         rows = fit(
-            Student(clip, embeddings, self.objective(), self.precision),
+            StudentTraining(clip, embeddings, self.objective(), self.precision),
             loader,
             self.config(steps),
             part.scratch / "checkpoint.pt",
@@ -135,7 +135,7 @@ class Train(TrainingStage):
 
     def objective(self) -> Objective:
         """What the options ask the student to be trained for."""
-        from stages.training.student import Objective
+        from stages.training.student_training import Objective
 
         return Objective(
             contrastive=self.contrastive_weight,
@@ -149,7 +149,7 @@ class Train(TrainingStage):
         )
 
     def loader(
-        self, slices: Sequence[Part], num_concepts: int, spec: Spec
+        self, slices: Sequence[Part], num_concepts: int, spec: ClipSpec
     ) -> BatchLoader[Sample, Any]:
         """Batches of regions from all parts, prepared as a network of `spec` wants them."""
         from stages.models.preprocess import Size

@@ -109,7 +109,7 @@ class TrainRpn(TrainingStage):
                 raise OptionError(
                     f"rc train-rpn: --resize is SHORTESTxLONGEST in pixels, got {text!r}"
                 )
-        complaints = self.spec().complaints()
+        complaints = self.spec().problems()
         if self.background_iou > self.object_iou:
             complaints.append("--background-iou must be at most --object-iou")
         if complaints:
@@ -151,7 +151,7 @@ class TrainRpn(TrainingStage):
             OptionError: If nothing is trained and `weights` are no whole network.
         """
         from stages.models import device
-        from stages.models.rpn_import import create_rpn, fill_rpn, save_rpn
+        from stages.models.rpn_creation import create_rpn, fill_rpn, save_rpn
 
         device.set_threads(self.threads)
         device.deterministic()
@@ -189,17 +189,17 @@ class TrainRpn(TrainingStage):
         return BatchLoader(dataset, transform, collate_boxes, self.images_per_batch, self.loaders)
 
     def _train(self, rpn: Rpn, part: Part) -> Sequence[Mapping[str, Any]]:
-        from stages.models.rpn_targets import AnchorTargets
+        from stages.models.rpn_targets import AnchorTargetConfig
         from stages.training.loop import fit
         from stages.training.rpn_training import RpnTraining
 
         loader = self.loader(part.slices(), rpn)
         steps = self.num_steps(loader.dataset)
-        teaching = AnchorTargets(
+        teaching = AnchorTargetConfig(
             background_iou=self.background_iou,
             object_iou=self.object_iou,
-            anchors=self.anchors_per_image,
-            positive=self.positive,
+            anchors_per_image=self.anchors_per_image,
+            positive_share=self.positive,
             box_weight=self.box_weight,
         )
         learner = RpnTraining(rpn, teaching, self.precision, hold_norms=self.weights is not None)

@@ -1,1 +1,1 @@
-"""Judging what was made: what-if, diff, compare, report; each module is named after its verb."""
+"""Analysis of pseudo-labels and evaluations; each module is named after its verb."""

@@ -1,4 +1,4 @@
-"""Compare: two evaluations side by side, with how far apart they are by more than chance."""
+"""Compare two evaluations: each metric of both, with bootstrap intervals of the difference."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ if TYPE_CHECKING:
     Values = Mapping[Key, NDArray[np.float64]]
 
 RESAMPLES: Final = 1000
-_RANKS: Final = {"top1": 1, "top5": 5}
+_TOP_K: Final = {"top1": 1, "top5": 5}
 
 
 @dataclass(frozen=True)
 class MetricComparison:
-    """One metric of both evaluations; intervals hold 95 per cent of resamples of the images.
+    """One metric of both evaluations; intervals contain 95 per cent of resamples of the images.
 
     Attributes:
         metric: top1, AP50, ...
         split: all, base, novel.
-        first: The one's value.
-        first_low: Of its interval; None where the metric is not resampled.
-        first_high: Likewise.
-        second: The other's.
-        second_low: Likewise.
-        second_high: Likewise.
+        first: Value of the first evaluation.
+        first_low: Lower end of its interval; None if the metric is not resampled.
+        first_high: Upper end.
+        second: Value of the second evaluation.
+        second_low: Lower end of its interval.
+        second_high: Upper end.
         difference: Second minus first.
-        low: Of the interval of the difference, over the same resamples of both.
-        high: Likewise.
+        low: Lower end of the interval of the difference, over the same resamples of both.
+        high: Upper end.
     """
 
     metric: str
@@ -59,92 +59,95 @@ class MetricComparison:
 
     @property
     def apart(self) -> bool:
-        """Whether the difference keeps its sign over 95 per cent of the resamples."""
+        """Whether the interval of the difference excludes zero."""
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
 
 def compare(
     root: Path, first: str, second: str, *, seed: int = 0, count: int = RESAMPLES
 ) -> list[MetricComparison]:
-    """Every metric of two evaluations of the same images and vocabulary.
+    """Compare every metric of two evaluations of the same images and category names.
 
     Args:
         root: The store.
         first: `metrics@prefix`, or the prefix alone.
-        second: The other.
-        seed: Of the resamples.
-        count: Resamples.
+        second: The other evaluation.
+        seed: Seed of the resamples.
+        count: Number of resamples.
 
     Raises:
-        ArtifactNotFoundError: If one is not there.
-        ArtifactError: If they cannot be compared: other images, names, splits, or no matches.
+        ArtifactNotFoundError: If one does not exist.
+        ArtifactError: If images, names or splits differ, or one has no matches.
     """
-    found = [catalog.find(root, _full(name), METRICS.version) for name in (first, second)]
-    splits = _comparable(*found)
-    resampled = _resampled(found, splits, seed, count)
-    one, other = (_values(artifact) for artifact in found)
-    shared = [key for key in one if key in other]
-    return [_line(key, one[key], other[key], [r.get(key) for r in resampled]) for key in shared]
+    artifacts = [catalog.find(root, _address(name), METRICS.version) for name in (first, second)]
+    splits = _shared_splits(*artifacts)
+    resampled = _resampled_metrics(artifacts, splits, seed, count)
+    first_values, second_values = (_split_metrics(artifact) for artifact in artifacts)
+    return [
+        _compare_metric(key, value, second_values[key], [values.get(key) for values in resampled])
+        for key, value in first_values.items()
+        if key in second_values
+    ]
 
 
-def as_json(lines: list[MetricComparison]) -> list[dict[str, Any]]:
-    """The lines as plain values."""
-    return [{**asdict(line), "apart": line.apart} for line in lines]
+def as_json(comparisons: list[MetricComparison]) -> list[dict[str, Any]]:
+    """The comparisons as plain values."""
+    return [{**asdict(comparison), "apart": comparison.apart} for comparison in comparisons]
 
 
-def _full(name: str) -> str:
+def _address(name: str) -> str:
     return name if name.split("@")[0].split("/")[0] == METRICS.name else f"{METRICS.name}@{name}"
 
 
-def _comparable(first: Artifact, second: Artifact) -> dict[str, list[int]]:
-    """The splits of both, as ids.
+def _shared_splits(first: Artifact, second: Artifact) -> dict[str, list[int]]:
+    """Category ids of each split, equal for both evaluations.
 
     Raises:
         ArtifactError: If images, names or splits differ.
     """
-    told = f"{first.address} and {second.address}"
+    pair = f"{first.address} and {second.address}"
     if first.manifest.inputs.get("images") != second.manifest.inputs.get("images"):
-        raise ArtifactError(f"{told} are about different images, so no difference means anything")
-    lacking = [a.address for a in (first, second) if not a.attachments("matches.parquet")]
-    if lacking:
-        raise ArtifactError(f"{lacking[0]} has no matches beside it; evaluate again with --force")
-    pools = [a.manifest.notes["protocol"]["vocabulary"] for a in (first, second)]
-    if pools[0]["names"] != pools[1]["names"] or pools[0]["members"] != pools[1]["members"]:
+        raise ArtifactError(f"{pair} evaluated different images, so they cannot be compared")
+    incomplete = [a.address for a in (first, second) if not a.attachments("matches.parquet")]
+    if incomplete:
+        raise ArtifactError(f"{incomplete[0]} has no matches; evaluate again with --force")
+    one, other = (a.manifest.notes["protocol"]["vocabulary"] for a in (first, second))
+    if one["names"] != other["names"] or one["members"] != other["members"]:
         raise ArtifactError(
-            f"{told} chose among different names or have other splits; evaluate one again with "
+            f"{pair} have different category names or splits; evaluate one again with "
             f"the other's --categories and --splits"
         )
-    members: dict[str, list[int]] = pools[0]["members"]
+    members: dict[str, list[int]] = one["members"]
     return members
 
 
-def _values(artifact: Artifact) -> dict[Key, float]:
-    """Metrics of whole splits."""
+def _split_metrics(artifact: Artifact) -> dict[Key, float]:
+    """Metrics of whole splits, without those of single categories."""
     rows = [row for path in artifact.files() for row in pq.read_table(path).to_pylist()]
     return {(r["metric"], r["split"]): r["value"] for r in rows if not r["category"]}
 
 
-def _resampled(
-    found: list[Artifact], splits: Mapping[str, list[int]], seed: int, count: int
+def _resampled_metrics(
+    artifacts: list[Artifact], splits: Mapping[str, list[int]], seed: int, count: int
 ) -> list[Values]:
-    """Metrics of each resample, the same resamples for both; the first is the images themselves."""
+    """Metrics of each resample, equal for both; the first resample is the images themselves."""
     from stages.evaluation import bootstrap
     from stages.evaluation.matches_file import read_matches
 
-    judged = [
+    matches = [
         read_matches(a.attachments("matches.parquet")[0], a.attachments("ground_truth.parquet")[0])
-        for a in found
+        for a in artifacts
     ]
-    if judged[0].images != judged[1].images:
+    if matches[0].images != matches[1].images:
         raise ArtifactError(
-            f"{found[0].address} and {found[1].address} looked at different images, as if one "
+            f"{artifacts[0].address} and {artifacts[1].address} evaluated different images: one "
             f"could not read some, or had another --limit"
         )
-    weights = bootstrap.resample_weights(len(judged[0].images), count, seed)
+    weights = bootstrap.resample_weights(len(matches[0].images), count, seed)
     results: list[Values] = []
-    for artifact, own in zip(found, judged, strict=True):
-        values = dict(bootstrap.average_precision(own, weights, splits))
-        values |= _accuracies(artifact, own.images, splits, weights)
+    for artifact, matched in zip(artifacts, matches, strict=True):
+        values = dict(bootstrap.average_precision(matched, weights, splits))
+        values |= _accuracies(artifact, matched.images, splits, weights)
         results.append(values)
     return results
 
@@ -155,7 +158,7 @@ def _accuracies(
     splits: Mapping[str, list[int]],
     weights: NDArray[np.float64],
 ) -> dict[Key, NDArray[np.float64]]:
-    """top-1 and top-5 of each resample, where ground-truth boxes were named."""
+    """top-1 and top-5 of each resample, if ground-truth boxes were classified."""
     from stages.evaluation.bootstrap import accuracy
 
     columns = ["image_id", "truth", "rank"]
@@ -163,39 +166,42 @@ def _accuracies(
     if not len(rows) or rows["rank"].null_count:
         return {}
     names = artifact.manifest.notes["protocol"]["vocabulary"]["names"]
-    place = {name: at for at, name in enumerate(images)}
+    indices = {image_id: index for index, image_id in enumerate(images)}
     ids = {name: k for k, name in enumerate(names)}
-    image = np.array([place[name] for name in rows["image_id"].to_pylist()], np.int64)
+    image = np.array([indices[image_id] for image_id in rows["image_id"].to_pylist()], np.int64)
     truth = np.array([ids[name] for name in rows["truth"].to_pylist()], np.int64)
     rank = rows["rank"].to_numpy()
     return {
-        (metric, split): accuracy(image, rank < best, np.isin(truth, own), weights)
-        for metric, best in _RANKS.items()
-        for split, own in splits.items()
-        if np.isin(truth, own).any()
+        (metric, split): accuracy(image, rank < k, np.isin(truth, members), weights)
+        for metric, k in _TOP_K.items()
+        for split, members in splits.items()
+        if np.isin(truth, members).any()
     }
 
 
-def _line(
+def _compare_metric(
     key: Key, first: float, second: float, resampled: list[NDArray[np.float64] | None]
 ) -> MetricComparison:
     from stages.evaluation.bootstrap import interval
 
-    one, other = resampled
-    if one is None or other is None:
+    first_samples, second_samples = resampled
+    if first_samples is None or second_samples is None:
         return MetricComparison(
             *key, first, None, None, second, None, None, second - first, None, None
         )
-    spans = [interval(values[1:]) for values in (one, other, other - one)]
+    intervals = [
+        interval(samples[1:])
+        for samples in (first_samples, second_samples, second_samples - first_samples)
+    ]
     return MetricComparison(
         *key,
         first,
-        spans[0].low,
-        spans[0].high,
+        intervals[0].low,
+        intervals[0].high,
         second,
-        spans[1].low,
-        spans[1].high,
+        intervals[1].low,
+        intervals[1].high,
         second - first,
-        spans[2].low,
-        spans[2].high,
+        intervals[2].low,
+        intervals[2].high,
     )

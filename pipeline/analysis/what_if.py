@@ -1,4 +1,4 @@
-"""What if: what thresholds would keep of the pseudo-labels, before anything is chosen."""
+"""What-if: which pseudo-labels given thresholds would keep."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Thresholds:
-    """What a pseudo-label must be above to be kept; None asks nothing."""
+    """Lower limits, exclusive, of a pseudo-label that is kept; None is no limit."""
 
     probability: float | None = None
     margin: float | None = None
@@ -27,9 +27,9 @@ class Thresholds:
     cosine: float | None = None
 
     def predicate(self) -> str:
-        """The condition as SQL over pseudo_labels, as `--where` takes it; true if none is set."""
-        asked = [(f.name, getattr(self, f.name)) for f in fields(self)]
-        return " AND ".join(f"{n} > {_digits(v)}" for n, v in asked if v is not None) or "true"
+        """The condition as SQL over pseudo_labels, for `--where`; `true` if no limit is set."""
+        limits = [(f.name, getattr(self, f.name)) for f in fields(self)]
+        return " AND ".join(f"{n} > {_digits(v)}" for n, v in limits if v is not None) or "true"
 
 
 def _digits(value: float) -> str:
@@ -38,8 +38,8 @@ def _digits(value: float) -> str:
 
 
 def grid(values: Mapping[str, Sequence[float]]) -> list[Thresholds]:
-    """Every combination of the values given for each quantity, in order."""
-    names = [name for name, given in values.items() if given]
+    """Every combination of the values of each quantity, in order."""
+    names = [name for name, limits in values.items() if limits]
     return [
         Thresholds(**dict(zip(names, chosen, strict=True)))
         for chosen in product(*(values[name] for name in names))
@@ -47,60 +47,65 @@ def grid(values: Mapping[str, Sequence[float]]) -> list[Thresholds]:
 
 
 def forecast(
-    root: Path, asked: Sequence[Thresholds], where: str | None = None, labels: str | None = None
+    root: Path,
+    thresholds: Sequence[Thresholds],
+    where: str | None = None,
+    labels: str | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """A row for each combination of thresholds.
+    """A row of statistics for each of the thresholds.
 
-    Columns: where (the condition to copy), labels, share (of all labels), images, concepts,
-    in_caption (share of those whose captions are known), and where people drew objects:
-    on_objects (labels whose region overlaps an object by IoU 0.5), precision (share of those
-    that name its category) and recall (share of objects that some label names rightly).
+    Columns: where (the condition), labels, share (of all labels), images, concepts, in_caption
+    (share of those whose captions are known), and, if images have ground truth: on_objects
+    (labels whose region overlaps an object by IoU 0.5), precision (share of those with its
+    category) and recall (share of objects with a label of their category).
 
     Args:
         root: The store.
-        asked: Thresholds, each on its own.
-        where: A condition that holds beside all of them.
+        thresholds: Each gives one row.
+        where: A further condition for all rows.
         labels: pseudo_labels@…, or a selection's name; default: the newest.
 
     Raises:
-        QueryError: If the condition is no predicate.
+        QueryError: If the condition is not a predicate.
     """
     address = catalog.of_table(root, PSEUDO_LABELS, labels).address
     with sql.connect(root, [address]) as connection:
         if where is not None:
             sql.check_columns(connection, where)
-        drawn = _objects(connection)
-        for thresholds in asked:
-            condition = thresholds.predicate()
+        num_objects = _count_objects(connection)
+        for limits in thresholds:
+            condition = limits.predicate()
             if where is not None:
                 condition = f"(\n{where}\n) AND {condition}" if condition != "true" else where
-            yield from sql.batches(sql.query(connection, statement(condition, drawn)))
+            yield from sql.batches(sql.query(connection, statement(condition, num_objects)))
 
 
-def statement(condition: str, drawn: int, judged: str = "judged_labels") -> str:
-    """The question that `forecast` asks for one condition.
+def statement(condition: str, num_objects: int, judged: str = "judged_labels") -> str:
+    """The SQL statement of `forecast` for one condition.
 
     Args:
         condition: SQL over the rows of `judged`.
-        drawn: How many objects people drew; see `DRAWN`.
-        judged: Where the labels are, beside the object that each overlaps.
+        num_objects: Number of ground-truth objects; see `COUNT_OBJECTS`.
+        judged: Table or view of the labels with the ground-truth object that each overlaps.
     """
     quoted = condition.replace("'", "''")
-    return _STATEMENT.format(condition=condition, quoted=quoted, drawn=drawn, judged=judged)
+    return _STATEMENT.format(
+        condition=condition, quoted=quoted, num_objects=num_objects, judged=judged
+    )
 
 
-def _objects(connection: Any) -> int:
-    asked = sql.query(connection, DRAWN)
-    return int(sql.batches(asked).read_all().column(0)[0].as_py())
+def _count_objects(connection: Any) -> int:
+    result = sql.query(connection, COUNT_OBJECTS)
+    return int(sql.batches(result).read_all().column(0)[0].as_py())
 
 
-# Ground-truth objects in the images that have pseudo-labels, also of those that a selection left.
-DRAWN: Final = """
+# Ground-truth objects of all images with pseudo-labels, also of those that a selection left out.
+COUNT_OBJECTS: Final = """
 SELECT coalesce(sum(len(objects)), 0) AS n
 FROM __labelled_images SEMI JOIN __all_labels USING (image_id)
 """
-# What `statement` reads of judged labels, small enough to be held in memory: 40 bytes a row.
-JUDGED: Final = """
+# The columns that `statement` reads, small enough to be kept in memory: 40 bytes per row.
+JUDGED_LABELS: Final = """
 SELECT
     hash(image_id) AS image_id, concept_id, probability, margin, objectness, cosine, in_caption,
     object, truth, CASE WHEN truth IS NOT NULL THEN concept END AS concept
@@ -119,8 +124,8 @@ SELECT
     avg(in_caption::INT) AS in_caption,
     count(truth) AS on_objects,
     avg((concept = truth)::INT) FILTER (truth IS NOT NULL) AS precision,
-    CASE WHEN {drawn} > 0 THEN
-        count(DISTINCT (image_id, object)) FILTER (concept = truth) / {drawn}
+    CASE WHEN {num_objects} > 0 THEN
+        count(DISTINCT (image_id, object)) FILTER (concept = truth) / {num_objects}
     END AS recall
 FROM chosen
 """

@@ -53,7 +53,7 @@ def run(  # noqa: PLR0913  # each is a flag
     if only:
         asked = asked.only(only)
     addresses = run_steps(asked, how)
-    if asked.comparisons and len(addresses) == len(asked.steps) and not dry_run:
+    if asked.tables and len(addresses) == len(asked.steps) and not dry_run:
         words = [f"--set {words}" for words in settings or []] + ["--quick"] * quick
         command = " ".join(["rc run", recipe, *words, *(f"--only '{name}'" for name in only or [])])
         _report(asked, addresses, report or asked.report, command, store)
@@ -97,10 +97,10 @@ def run_steps(recipe: Recipe, how: Run) -> dict[str, str]:
 
 
 def _draw(recipe: Recipe, how: Run) -> None:
-    from pipeline.recipes.synthetic_data import draw
+    from pipeline.recipes.synthetic_data import write_synthetic_data
 
-    for drawing in recipe.drawings:
-        if draw(drawing) and not how.quiet:
+    for drawing in recipe.synthetic_data:
+        if write_synthetic_data(drawing) and not how.quiet:
             typer.echo(f"== drew {drawing.count} {drawing.kind} into {drawing.folder}", err=True)
 
 
@@ -120,7 +120,7 @@ def _report(
     """Write the tables into a file with pictures beside it, or print them if there is none."""
     from pipeline.recipes import results_page
 
-    measured = results_page.measure(recipe, addresses, store)
+    measured = results_page.measure_tables(recipe, addresses, store)
     pictures = {}
     if file:
         from pipeline.recipes.results_plot import save_picture
@@ -128,10 +128,11 @@ def _report(
         folder = file.parent / "pictures"
         folder.mkdir(parents=True, exist_ok=True)
         for one in measured:
-            name = f"{file.stem}_{one.comparison.name.replace('-', '_')}.png"
+            name = f"{file.stem}_{one.table.name.replace('-', '_')}.png"
             save_picture(one, folder / name)
-            pictures[one.comparison.name] = f"pictures/{name}"
-    told = results_page.RunInfo(command, addresses, results_page.spent(addresses, store), pictures)
+            pictures[one.table.name] = f"pictures/{name}"
+    seconds = results_page.seconds_by_verb(addresses, store)
+    told = results_page.RunInfo(command, addresses, seconds, pictures)
     text = results_page.page(measured, recipe, told)
     if file:
         file.write_text(text)

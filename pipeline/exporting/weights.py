@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.store.artifact import Artifact
-    from stages.models.exporting import ModelFiles
+    from stages.models.weights_export import ModelFiles
 
 FORMATS: Final = {"open_clip": ".safetensors", "regionclip": ".pth", "onnx": ".onnx"}
 _VERB: Final = "export-weights"
@@ -66,7 +66,7 @@ def export_weights(
 
 
 def _open_clip(model: ModelFiles, target: Path, *, force: bool) -> str:
-    from stages.models.exporting import write_open_clip
+    from stages.models.weights_export import write_open_clip
 
     config = target.with_suffix(".json")
     with drafts(_VERB, [target, config], force=force) as (weights, description):
@@ -77,7 +77,7 @@ def _open_clip(model: ModelFiles, target: Path, *, force: bool) -> str:
 
 
 def _regionclip(model: ModelFiles, draft: Path, root: Path, beside: Beside) -> str:
-    from stages.models.exporting import offline_rpn, write_regionclip
+    from stages.models.weights_export import offline_rpn, write_regionclip
 
     teacher = _model(catalog.find(root, beside.teacher)) if beside.teacher else None
     rpn = offline_rpn(_files(catalog.find(root, beside.rpn), ("rpns",))) if beside.rpn else None
@@ -89,7 +89,7 @@ def _model(artifact: Artifact) -> ModelFiles:
 
 
 def _files(artifact: Artifact, tables: tuple[str, ...]) -> ModelFiles:
-    from stages.models.exporting import ModelFiles
+    from stages.models.weights_export import ModelFiles
 
     if artifact.manifest.artifact not in tables:
         allowed = ", ".join(f"{table}@…" for table in tables)

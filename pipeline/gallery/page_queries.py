@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.analysis.what_if import DRAWN, JUDGED, Thresholds, statement
+from pipeline.analysis.what_if import COUNT_OBJECTS, JUDGED_LABELS, Thresholds, statement
 from pipeline.gallery.comparison_sides import available_sides
 from schemas.errors import OptionError, QueryError
 
@@ -218,10 +218,10 @@ def what_if(connections: ConnectionPool, parameters: Mapping[str, str]) -> Row:
         raise QueryError(NO_LABELS)
     labels = connections.resolve(parameters.get("labels", ""))
     num_objects = connections.cached(
-        ("objects", labels), lambda: connections.query(DRAWN, labels=labels)[0]["n"]
+        ("objects", labels), lambda: connections.query(COUNT_OBJECTS, labels=labels)[0]["n"]
     )
     query = statement(Thresholds(**thresholds).predicate(), num_objects, "judged")
-    return connections.query_cached_table("judged", JUDGED, query, labels)[0]
+    return connections.query_cached_table("judged", JUDGED_LABELS, query, labels)[0]
 
 
 def _fraction(parameters: Mapping[str, str], name: str) -> float:

@@ -1,6 +1,6 @@
-"""From the numbers of several runs: means, deviations, and whether what was expected is so.
+"""Means and deviations over several runs, and whether an expectation is met.
 
-Numbers are paired: run k of one row and run k of another saw the same pictures.
+Numbers are paired: run k of one row and run k of another used the same images.
 
 Shapes: n runs.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Summary:
-    """Mean and deviation of n numbers; the deviation is that of a sample, 0 for one number."""
+    """Mean and standard deviation of n numbers: of a sample, so 0 for a single number."""
 
     mean: float
     deviation: float
@@ -27,7 +27,7 @@ class Summary:
 
     @property
     def span(self) -> tuple[float, float]:
-        """Mean minus and plus a deviation."""
+        """Mean minus and mean plus the deviation."""
         return self.mean - self.deviation, self.mean + self.deviation
 
 
@@ -45,11 +45,11 @@ class Verdict:
     """Whether an expectation is met.
 
     Attributes:
-        met: The difference of the means is on the side expected, and as large (for `same_as`: as
-            small) as asked.
-        difference: Of the pairs, mine minus the other's.
-        apart: Whether mean ± deviation of one ends before that of the other begins.
-        agreeing: Pairs whose difference has the sign of the direction expected.
+        met: The difference of the means has the expected sign, and is large (for `same_as`:
+            small) enough.
+        difference: Of the pairs: the row minus the other row.
+        apart: Whether the intervals mean ± deviation of both rows do not overlap.
+        agreeing: Number of pairs whose difference has the expected sign.
     """
 
     met: bool
@@ -58,16 +58,16 @@ class Verdict:
     agreeing: int
 
 
-def judge(expected: Expectation, mine: Sequence[float], other: Sequence[float]) -> Verdict:
-    """What the numbers of two rows, (n,) each and in points, say of what was expected."""
-    pairs = [a - b for a, b in zip(mine, other, strict=True)]
+def judge(expected: Expectation, values: Sequence[float], other: Sequence[float]) -> Verdict:
+    """Whether `values` (n,) of a row and `other` (n,) of another, in points, are as expected."""
+    pairs = [a - b for a, b in zip(values, other, strict=True)]
     difference = summary(pairs)
-    low, high = sorted((summary(mine), summary(other)), key=lambda one: one.mean)
+    low, high = sorted((summary(values), summary(other)), key=lambda row: row.mean)
     apart = low.span[1] < high.span[0]
     if expected.kind == "same_as":
         met = abs(difference.mean) <= expected.by
         return Verdict(met, difference, apart, sum(abs(pair) <= expected.by for pair in pairs))
     sign = 1 if expected.kind == "above" else -1
-    ahead = sign * difference.mean
-    met = ahead > 0 and ahead >= expected.by
+    lead = sign * difference.mean
+    met = lead > 0 and lead >= expected.by
     return Verdict(met, difference, apart, sum(sign * pair > 0 for pair in pairs))

@@ -6,9 +6,9 @@
     temperature = 0.01         # any option of the verb
     features = "@features1"    # an input: a step's name after @, or table@prefix
 
-Text may hold {name}, filled in from `--set name=value`, else from the recipe's `[defaults]`;
-{here} is the recipe's own folder. A default may hold the names of those above it. What else a
-file may hold is in `pipeline.recipes.file`; docs/recipes.md has it all with examples.
+Text may contain {name}, replaced by `--set name=value`, else by the recipe's `[defaults]`; {here}
+is the recipe's own folder. A default may contain the names of defaults above it. Other keys of a
+file are in `pipeline.recipes.recipe_file`; docs/recipes.md explains all of them with examples.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from pipeline.recipes.file import Placeholders, filled, read
-from pipeline.recipes.synthetic_data import SyntheticData, read_drawing
-from pipeline.recipes.table_spec import TableSpec, read_comparison
+from pipeline.recipes.recipe_file import Placeholders, fill, read_recipe
+from pipeline.recipes.synthetic_data import SyntheticData, read_synthetic_data
+from pipeline.recipes.table_spec import TableSpec, read_table_spec
 from pipeline.verbs import VERBS
 from schemas.errors import SourceError
 from stages.option import option_types, value_type
@@ -29,182 +29,191 @@ from stages.option import option_types, value_type
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from pipeline.recipes.file import RecipeFile
+    from pipeline.recipes.recipe_file import RecipeFile
     from stages.base import Stage
 
 
 @dataclass(frozen=True)
 class Step:
-    """One stage of a recipe: its options as written, its pinned inputs, and swept values."""
+    """One stage of a recipe: its options, its pinned inputs, and its swept values."""
 
     verb: str
     name: str
     options: dict[str, Any] = field(default_factory=dict)
     inputs: dict[str, str] = field(default_factory=dict)
-    at: dict[str, Any] = field(default_factory=dict)
+    swept: dict[str, Any] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
-        """Its name, and the swept values it was made for: unique in the recipe."""
-        return label(self.name, self.at)
+        """Its name and swept values: unique in the recipe."""
+        return step_label(self.name, self.swept)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a recipe file asks for, everything filled in."""
+    """The content of a recipe file, with all placeholders replaced."""
 
     steps: list[Step]
-    drawings: list[SyntheticData] = field(default_factory=list)
-    comparisons: list[TableSpec] = field(default_factory=list)
+    synthetic_data: list[SyntheticData] = field(default_factory=list)
+    tables: list[TableSpec] = field(default_factory=list)
     report: Path | None = None
     introduction: str = ""
 
     def only(self, names: Sequence[str]) -> Recipe:
-        """What is needed for these steps, or for the tables of these names, and nothing else.
+        """The recipe for these steps, or for the tables of these names, with all steps they need.
 
         Raises:
             SourceError: If no step or table has such a name.
         """
-        tables = {comparison.name: comparison for comparison in self.comparisons}
-        wanted = {one for name in names if name in tables for one in tables[name].steps()}
-        wanted |= set(names) - tables.keys()
-        labels = {step.label for step in self.steps if {step.name, step.label} & wanted}
-        if unknown := wanted - {n for s in self.steps for n in (s.name, s.label)}:
+        tables = {table.name: table for table in self.tables}
+        selected = {step for name in names if name in tables for step in tables[name].steps()}
+        selected |= set(names) - tables.keys()
+        labels = {step.label for step in self.steps if {step.name, step.label} & selected}
+        if unknown := selected - {n for s in self.steps for n in (s.name, s.label)}:
             raise SourceError(f"no step or table of the recipe is called {sorted(unknown)[0]!r}")
         for step in reversed(self.steps):
             if step.label in labels:
                 labels |= {name[1:] for name in step.inputs.values() if name.startswith("@")}
         steps = [step for step in self.steps if step.label in labels]
-        named = {step.name for step in steps}
-        kept = [one for one in self.comparisons if one.steps() <= named]
-        return Recipe(steps, self.drawings, kept, self.report, self.introduction)
+        step_names = {step.name for step in steps}
+        kept = [table for table in self.tables if table.steps() <= step_names]
+        return Recipe(steps, self.synthetic_data, kept, self.report, self.introduction)
 
 
-def label(name: str, at: Mapping[str, Any]) -> str:
-    """The name of a step for one choice of swept values.
+def step_label(name: str, swept: Mapping[str, Any]) -> str:
+    """The name of a step for one combination of swept values.
 
-    >>> label("student", {"seed": 2})
+    >>> step_label("student", {"seed": 2})
     'student [seed=2]'
     """
-    told = ", ".join(f"{key}={value}" for key, value in at.items())
-    return f"{name} [{told}]" if told else name
+    values = ", ".join(f"{key}={value}" for key, value in swept.items())
+    return f"{name} [{values}]" if values else name
 
 
-def load(path: Path, given: Mapping[str, str], *, quick: bool = False) -> Recipe:
-    """A recipe file, its text filled in and its sweeps spelt out.
+def load(path: Path, settings: Mapping[str, str], *, quick: bool = False) -> Recipe:
+    """Read a recipe file, replace its placeholders, and expand its sweeps.
 
     Args:
         path: The file.
-        given: Values of {name}, as text; of a swept name several with commas between them.
-        quick: Whether the values of [quick] take the place of the defaults.
+        settings: Values of {name}, as text; of a swept name, several separated by commas.
+        quick: Whether the values of [quick] replace the defaults.
 
     Raises:
-        SourceError: If a file is missing, not TOML, or names what does not exist.
+        SourceError: If a file is missing, not TOML, or has an unknown verb, option or name.
     """
-    written = read(path)
-    names = Placeholders.of(written, given, quick=quick, place=path)
-    steps = list(_steps(written, names, path))
+    file = read_recipe(path)
+    placeholders = Placeholders.of(file, settings, quick=quick, path=path)
+    steps = list(_steps(file, placeholders, path))
     labels = [step.label for step in steps]
-    if twice := {label for label in labels if labels.count(label) > 1}:
-        raise SourceError(f"recipe {path} has several steps called {', '.join(sorted(twice))}")
-    once = names.values({}, str(path))
-    report = filled(written.report, once, f"report of {path}")
-    found = Recipe(
+    if repeated := {label for label in labels if labels.count(label) > 1}:
+        raise SourceError(f"recipe {path} has several steps called {', '.join(sorted(repeated))}")
+    values = placeholders.values({}, str(path))
+    report = fill(file.report, values, f"report of {path}")
+    recipe = Recipe(
         steps,
-        list(dict.fromkeys(_drawings(written, names))),
-        [read_comparison(filled(one, once, place), place) for place, one in written.table],
+        list(dict.fromkeys(_synthetic_data(file, placeholders))),
+        [
+            read_table_spec(fill(entry, values, location), location)
+            for location, entry in file.table
+        ],
         Path(report) if report else None,
-        written.introduction,
+        file.introduction,
     )
-    _check_comparisons(found)
-    return found
+    _check_tables(recipe)
+    return recipe
 
 
-def _steps(written: RecipeFile, names: Placeholders, path: Path) -> Iterator[Step]:
-    """Every step for every choice of the swept values that it depends on."""
-    depends: dict[str, list[str]] = {}
-    for place, one in written.step:
-        direct = names.swept_by(one)
-        sample = next(names.combinations(list(names.sweep)))
-        guess = filled(one, names.values(sample, str(path)), place)
-        read_from = [
-            depends.get(value[1:], [])
-            for key, value in guess.items()
+def _steps(file: RecipeFile, placeholders: Placeholders, path: Path) -> Iterator[Step]:
+    """Every step for every combination of the swept values that it depends on."""
+    swept_by_step: dict[str, list[str]] = {}
+    for location, entry in file.step:
+        example = next(placeholders.combinations(list(placeholders.sweep)))
+        filled = fill(entry, placeholders.values(example, str(path)), location)
+        inputs = [
+            swept_by_step.get(value[1:], [])
+            for key, value in filled.items()
             if key != "as" and isinstance(value, str) and value.startswith("@")
         ]
-        through = set(direct).union(*read_from)
-        swept = [name for name in names.sweep if name in through]
-        for at in names.combinations(swept):
-            step = _step(place, filled(one, names.values(at, str(path)), place), at, depends)
-            depends[step.name] = swept
+        depends_on = set(placeholders.swept_by(entry)).union(*inputs)
+        names = [name for name in placeholders.sweep if name in depends_on]
+        for swept in placeholders.combinations(names):
+            filled = fill(entry, placeholders.values(swept, str(path)), location)
+            step = _step(location, filled, swept, swept_by_step)
+            swept_by_step[step.name] = names
             yield step
 
 
 def _step(
-    place: str, left: dict[str, Any], at: dict[str, Any], depends: Mapping[str, Sequence[str]]
+    location: str,
+    entry: dict[str, Any],
+    swept: dict[str, Any],
+    swept_by_step: Mapping[str, Sequence[str]],
 ) -> Step:
-    verb = left.pop("run", None)
+    verb = entry.pop("run", None)
     if verb not in VERBS:
-        raise SourceError(f"{place}: run = {verb!r} is no verb; there are {', '.join(VERBS)}")
+        raise SourceError(f"{location}: run = {verb!r} is not a verb; there are {', '.join(VERBS)}")
     stage = VERBS[verb].load()
-    name = str(left.pop("as", place.split(" of ")[0].removeprefix("step ") + f" {verb}"))
-    known = [f for f in stage.__dataclass_fields__.values() if f.metadata]
-    fields = {f.name: f for f in known} | {_flag_name(f): f for f in known}
+    name = str(entry.pop("as", location.split(" of ")[0].removeprefix("step ") + f" {verb}"))
+    options_of_stage = [f for f in stage.__dataclass_fields__.values() if f.metadata]
+    fields = {f.name: f for f in options_of_stage} | {_flag_name(f): f for f in options_of_stage}
     options, inputs = {}, {}
-    for key, value in left.items():
-        word = key.replace("-", "_")
-        if word in stage.reads:
-            inputs[word] = _pointed(str(value), at, depends)
-        elif word in fields:
-            name_ = fields[word].name
-            options[name_] = _typed(stage, name_, value, f"{place}: {key}")
+    for key, value in entry.items():
+        field_name = key.replace("-", "_")
+        if field_name in stage.reads:
+            inputs[field_name] = _resolve_input(str(value), swept, swept_by_step)
+        elif field_name in fields:
+            option = fields[field_name].name
+            options[option] = _convert(stage, option, value, f"{location}: {key}")
         else:
             allowed = ", ".join(sorted({*fields, *stage.reads}))
-            raise SourceError(f"{place}: {verb} has no '{key}'; it has {allowed}")
-    return Step(verb, name, options, inputs, at)
+            raise SourceError(f"{location}: {verb} has no '{key}'; it has {allowed}")
+    return Step(verb, name, options, inputs, swept)
 
 
-def _pointed(value: str, at: Mapping[str, Any], depends: Mapping[str, Sequence[str]]) -> str:
-    """An input with @name made @label: of the same swept values as the step that reads it."""
+def _resolve_input(
+    value: str, swept: Mapping[str, Any], swept_by_step: Mapping[str, Sequence[str]]
+) -> str:
+    """An input @name as @label: with the same swept values as the step that reads it."""
     if not value.startswith("@"):
         return value
-    swept = depends.get(value[1:], [])
-    return "@" + label(value[1:], {name: at[name] for name in swept})
+    names = swept_by_step.get(value[1:], [])
+    return "@" + step_label(value[1:], {name: swept[name] for name in names})
 
 
-def _drawings(written: RecipeFile, names: Placeholders) -> Iterator[SyntheticData]:
-    for place, one in written.draw:
-        for at in names.combinations(names.swept_by(one)):
-            yield read_drawing(filled(one, names.values(at, place), place), place)
+def _synthetic_data(file: RecipeFile, placeholders: Placeholders) -> Iterator[SyntheticData]:
+    for location, entry in file.draw:
+        for swept in placeholders.combinations(placeholders.swept_by(entry)):
+            values = placeholders.values(swept, location)
+            yield read_synthetic_data(fill(entry, values, location), location)
 
 
-def _check_comparisons(recipe: Recipe) -> None:
-    known = {step.name: step.verb for step in recipe.steps}
-    for comparison in recipe.comparisons:
-        for name in sorted(comparison.steps()):
-            if name not in known:
-                raise SourceError(f"table '{comparison.name}': no step is called '{name}'")
+def _check_tables(recipe: Recipe) -> None:
+    step_names = {step.name for step in recipe.steps}
+    for table in recipe.tables:
+        for name in sorted(table.steps()):
+            if name not in step_names:
+                raise SourceError(f"table '{table.name}': no step is called '{name}'")
 
 
-def _typed(stage: type[Stage], option: str, value: Any, place: str) -> Any:
-    """`value` as the type of its option: 1 is 1.0 where a number may have a fraction.
+def _convert(stage: type[Stage], option: str, value: Any, location: str) -> Any:
+    """`value` as the type of its option: 1 becomes 1.0 for a float option.
 
     Raises:
-        SourceError: If it cannot be one.
+        SourceError: If it cannot be converted.
     """
-    kind = value_type(option_types(stage)[option])
-    adapter = TypeAdapter(kind, config=ConfigDict(coerce_numbers_to_str=True))
+    target = value_type(option_types(stage)[option])
+    adapter = TypeAdapter(target, config=ConfigDict(coerce_numbers_to_str=True))
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
-        said = error.errors()[0]["msg"]
+        reason = error.errors()[0]["msg"]
         raise SourceError(
-            f"{place} = {value!r} cannot be {getattr(kind, '__name__', kind)}: {said}"
+            f"{location} = {value!r} cannot be {getattr(target, '__name__', target)}: {reason}"
         ) from None
 
 
-def _flag_name(field_: Any) -> str:
-    """The key of an option as on the command line: its flag, if it has one of its own."""
-    flag = field_.metadata.get("flag")
-    name = flag[2:] if flag and flag.startswith("--") else field_.name
+def _flag_name(option: Any) -> str:
+    """The name of an option on the command line, with underscores."""
+    flag = option.metadata.get("flag")
+    name = flag[2:] if flag and flag.startswith("--") else option.name
     return str(name).replace("-", "_")

@@ -1,6 +1,6 @@
-"""Results: the tables of a recipe as a page, every number from the store.
+"""The tables of a recipe as a Markdown page; all numbers come from the store.
 
-The same store gives the same page: times are those that the manifests record.
+Equal stores give equal pages: times are those recorded in manifests.
 """
 
 from __future__ import annotations
@@ -19,166 +19,174 @@ if TYPE_CHECKING:
 
     from pipeline.recipes.expectations import Verdict
     from pipeline.recipes.recipe import Recipe, Step
-    from pipeline.recipes.table_spec import Expectation, MetricColumn, Row, TableSpec
+    from pipeline.recipes.table_spec import Expectation, MetricColumn, TableRow, TableSpec
 
 _KINDS = {"above": "above", "below": "below", "same_as": "the same as"}
 
 
 @dataclass(frozen=True)
-class Measured:
-    """The numbers of one table: n runs of each row and column, in points; None where empty."""
+class MeasuredTable:
+    """A table and its numbers: n runs of each row and column, in points; None for no number."""
 
-    comparison: TableSpec
+    table: TableSpec
     values: Mapping[tuple[str, str], Sequence[float] | None]
 
-    def of(self, row: Row, column: MetricColumn) -> Summary | None:
+    def cell(self, row: TableRow, column: MetricColumn) -> Summary | None:
         """Mean and deviation of a cell."""
         values = self.values[row.name, column.title]
         return None if values is None else summary(values)
 
-    def verdicts(self, row: Row) -> list[tuple[Expectation, Verdict]]:
-        """What is expected of a row, and whether it is so.
+    def verdicts(self, row: TableRow) -> list[tuple[Expectation, Verdict]]:
+        """Each expectation of a row, and whether it is met.
 
         Raises:
-            ArtifactError: If there are no numbers to tell by, or not as many of both rows.
+            ArtifactError: If a row has no numbers, or both rows have a different number of runs.
         """
-        found = []
-        for one in row.expect:
-            title = self.comparison.column(one.on).title
-            mine, other = self.values[row.name, title], self.values[one.other, title]
-            if mine is None or other is None or len(mine) != len(other):
+        verdicts = []
+        for expected in row.expect:
+            title = self.table.column(expected.on).title
+            values, other = self.values[row.name, title], self.values[expected.other, title]
+            if values is None or other is None or len(values) != len(other):
                 raise ArtifactError(
-                    f"table '{self.comparison.name}': '{row.name}' and '{one.other}' cannot be "
-                    f"compared on '{title}': one has no numbers, or other runs"
+                    f"table '{self.table.name}': '{row.name}' and '{expected.other}' cannot be "
+                    f"compared on '{title}': one has no numbers, or another number of runs"
                 )
-            found.append((one, judge(one, mine, other)))
-        return found
+            verdicts.append((expected, judge(expected, values, other)))
+        return verdicts
 
 
-def measure(recipe: Recipe, addresses: Mapping[str, str], root: Path) -> list[Measured]:
-    """The numbers of every table of a recipe that has been run.
+def measure_tables(recipe: Recipe, addresses: Mapping[str, str], root: Path) -> list[MeasuredTable]:
+    """The numbers of every table of a recipe that was run.
 
     Raises:
-        ArtifactError: If a step is no evaluation, or did not measure what a column shows.
+        ArtifactError: If a step is not an evaluation, or lacks the metric of a column.
     """
     runs: dict[str, list[dict[tuple[str, str], float]]] = {}
     for step in recipe.steps:
-        if any(step.name in one.steps() for one in recipe.comparisons):
+        if any(step.name in table.steps() for table in recipe.tables):
             runs.setdefault(step.name, []).append(_metrics(root, addresses[step.label]))
     return [
-        Measured(
-            one,
+        MeasuredTable(
+            table,
             {
-                (row.name, column.title): _cell(runs, one, row, column)
-                for row in one.rows
-                for column in one.columns
+                (row.name, column.title): _cell_values(runs, table, row, column)
+                for row in table.rows
+                for column in table.columns
             },
         )
-        for one in recipe.comparisons
+        for table in recipe.tables
     ]
 
 
-def page(measured: Sequence[Measured], recipe: Recipe, told: RunInfo) -> str:
+def page(tables: Sequence[MeasuredTable], recipe: Recipe, info: RunInfo) -> str:
     """The whole page, Markdown.
 
     Args:
-        measured: Numbers of each table.
-        recipe: That was run.
-        told: What else the page says.
+        tables: The tables with their numbers.
+        recipe: The recipe that was run.
+        info: Further facts of the run.
     """
-    met = [v.met for one in measured for row in one.comparison.rows for _, v in one.verdicts(row)]
+    met = [v.met for each in tables for row in each.table.rows for _, v in each.verdicts(row)]
     parts = [
         recipe.introduction.strip(),
-        f"Made by `{told.command}`; {told.seconds:.0f} seconds of computing "
-        f"({told.by_verb()}). Of {len(met)} expectations {sum(met)} are met.",
-        _READING,
+        f"Made by `{info.command}`; {info.seconds:.0f} seconds of computing "
+        f"({info.verb_times()}). Of {len(met)} expectations {sum(met)} are met.",
+        _EXPLANATION,
     ]
-    for one in measured:
-        parts.append(section(one, told.pictures.get(one.comparison.name)))
-    parts.append("## Where the numbers lie\n\n" + _addresses(recipe, told.addresses))
+    for measured in tables:
+        parts.append(section(measured, info.pictures.get(measured.table.name)))
+    parts.append("## Artifacts of the numbers\n\n" + _addresses(recipe, info.addresses))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-_READING = (
+_EXPLANATION = (
     "Numbers are per cent: mean ± standard deviation (of a sample) over the runs of a row. The\n"
-    "last column says whether the direction that was expected is there: *yes* if the difference\n"
-    "of the means has it and is as large as asked, *apart* if mean ± deviation of both rows do\n"
-    "not overlap, and in how many of the runs, compared one by one on the same pictures, it shows."
+    "last column says whether the expected difference was found: *yes* if the difference of the\n"
+    "means has the expected sign and size, *apart* if the intervals mean ± deviation of both rows\n"
+    "do not overlap, and in how many runs, compared on the same images, the sign is as expected."
 )
 
 
 @dataclass(frozen=True)
 class RunInfo:
-    """What a page says besides numbers."""
+    """Facts of a run for the page.
+
+    Attributes:
+        command: Command line of the run.
+        addresses: Address of each step by its label.
+        seconds_by_verb: Computing time of each verb.
+        pictures: File of the plot of each table, by its name.
+    """
 
     command: str
     addresses: Mapping[str, str]
-    spent: Mapping[str, float]
+    seconds_by_verb: Mapping[str, float]
     pictures: Mapping[str, str]
 
     @property
     def seconds(self) -> float:
-        """Of all stages together."""
-        return sum(self.spent.values())
+        """Computing time of all stages."""
+        return sum(self.seconds_by_verb.values())
 
-    def by_verb(self) -> str:
-        """Seconds by verb, the longest first."""
-        order = sorted(self.spent.items(), key=lambda item: (-item[1], item[0]))
+    def verb_times(self) -> str:
+        """Seconds of each verb as text, the longest first."""
+        order = sorted(self.seconds_by_verb.items(), key=lambda item: (-item[1], item[0]))
         return ", ".join(f"{verb} {seconds:.0f}" for verb, seconds in order)
 
 
-def spent(addresses: Mapping[str, str], root: Path) -> dict[str, float]:
-    """Seconds that each verb took for these artifacts, as their manifests say."""
-    found: dict[str, float] = {}
+def seconds_by_verb(addresses: Mapping[str, str], root: Path) -> dict[str, float]:
+    """Seconds that each verb took for these artifacts, from their manifests."""
+    seconds: dict[str, float] = {}
     for address in dict.fromkeys(addresses.values()):
         manifest = catalog.find(root, address).manifest
-        seconds = float(manifest.run.get("seconds", 0.0))
-        found[manifest.stage.name] = found.get(manifest.stage.name, 0.0) + seconds
-    return found
+        verb = manifest.stage.name
+        seconds[verb] = seconds.get(verb, 0.0) + float(manifest.run.get("seconds", 0.0))
+    return seconds
 
 
-def section(one: Measured, picture: str | None) -> str:
-    """One table with its title, text and picture, Markdown."""
-    table, rows = one.comparison, []
-    most = max((len(v) for v in one.values.values() if v is not None), default=0)
+def section(measured: MeasuredTable, picture: str | None) -> str:
+    """One table with its title, text and plot, Markdown."""
+    table = measured.table
+    num_runs = max((len(v) for v in measured.values.values() if v is not None), default=0)
     head = ["", *(column.title for column in table.columns), "as expected?"]
     rows = [head, ["---"] * len(head)]
     for row in table.rows:
-        cells = [_shown(one.of(row, column)) for column in table.columns]
-        rows.append([row.name, *cells, "; ".join(_verdict(e, v) for e, v in one.verdicts(row))])
+        cells = [_cell_text(measured.cell(row, column)) for column in table.columns]
+        verdicts = "; ".join(_verdict_text(e, v) for e, v in measured.verdicts(row))
+        rows.append([row.name, *cells, verdicts])
     lines = "\n".join("| " + " | ".join(cells) + " |" for cells in rows)
-    parts = [f"## {table.title}", table.about, lines, f"n = {most}.", *_failures(one)]
+    parts = [f"## {table.title}", table.about, lines, f"n = {num_runs}.", *_failures(measured)]
     if picture:
         parts.append(f"![{table.title}]({picture})")
     return "\n\n".join(part for part in parts if part)
 
 
-def _failures(one: Measured) -> list[str]:
-    found = []
-    for row in one.comparison.rows:
-        if any(not verdict.met for _, verdict in one.verdicts(row)):
-            why = row.tried or "Nothing was tried yet to find out why."
-            found.append(f"Not as expected: **{row.name}**. {why.strip()}")
-    return found
+def _failures(measured: MeasuredTable) -> list[str]:
+    texts = []
+    for row in measured.table.rows:
+        if any(not verdict.met for _, verdict in measured.verdicts(row)):
+            reason = row.tried or "The reason is not known yet."
+            texts.append(f"Not as expected: **{row.name}**. {reason.strip()}")
+    return texts
 
 
-def _verdict(expected: Expectation, verdict: Verdict) -> str:
+def _verdict_text(expected: Expectation, verdict: Verdict) -> str:
     gap = verdict.difference
     several = gap.count > 1
     spread = f" ± {gap.deviation:.1f}" if several else ""
-    asked = f", at least {expected.by:g} asked" if expected.by and not verdict.met else ""
+    limit = f", expected at least {expected.by:g}" if expected.by and not verdict.met else ""
     if expected.kind == "same_as":
-        asked = f", at most {expected.by:g} allowed"
+        limit = f", at most {expected.by:g} allowed"
     where = f" on {expected.on}" if expected.on else ""
     runs = f"; {verdict.agreeing} of {gap.count} runs" if several else ""
     apart = f"; {'apart' if verdict.apart else 'overlapping'}" if several else ""
     return (
         f"{'yes' if verdict.met else '**no**'}: {_KINDS[expected.kind]} {expected.other}{where} "
-        f"({gap.mean:+.1f}{spread}{asked}{apart}{runs})"
+        f"({gap.mean:+.1f}{spread}{limit}{apart}{runs})"
     )
 
 
-def _shown(cell: Summary | None) -> str:
+def _cell_text(cell: Summary | None) -> str:
     if cell is None:
         return ""
     return f"{cell.mean:.1f} ± {cell.deviation:.1f}" if cell.count > 1 else f"{cell.mean:.1f}"
@@ -187,15 +195,15 @@ def _shown(cell: Summary | None) -> str:
 def _metrics(root: Path, address: str) -> dict[tuple[str, str], float]:
     artifact = catalog.find(root, address)
     if artifact.manifest.artifact != "metrics":
-        raise ArtifactError(f"{address} holds no metrics; a row of a table shows evaluations")
+        raise ArtifactError(f"{address} has no metrics; a row of a table must be an evaluation")
     rows = [row for batch in stream(artifact.files()) for row in batch.to_pylist()]
     return {(r["metric"], r["split"]): 100 * r["value"] for r in rows if not r["category"]}
 
 
-def _cell(
+def _cell_values(
     runs: Mapping[str, Sequence[Mapping[tuple[str, str], float]]],
     table: TableSpec,
-    row: Row,
+    row: TableRow,
     column: MetricColumn,
 ) -> list[float] | None:
     step = row.step_of(column)
@@ -205,20 +213,20 @@ def _cell(
         return [metrics[column.metric, column.split] for metrics in runs[step]]
     except KeyError:
         raise ArtifactError(
-            f"table '{table.name}': step '{step}' did not measure {column.metric} of "
-            f"{column.split}, which column '{column.title}' shows"
+            f"table '{table.name}': step '{step}' has no {column.metric} of {column.split}, "
+            f"the metric of column '{column.title}'"
         ) from None
 
 
 def _addresses(recipe: Recipe, addresses: Mapping[str, str]) -> str:
-    shown: dict[str, list[str]] = {}
-    named = {name for one in recipe.comparisons for name in one.steps()}
+    texts: dict[str, list[str]] = {}
+    names = {name for table in recipe.tables for name in table.steps()}
     for step in recipe.steps:
-        if step.name in named:
-            shown.setdefault(step.name, []).append(_brief(step, addresses))
-    return "\n".join(f"* {name}: {', '.join(several)}" for name, several in shown.items())
+        if step.name in names:
+            texts.setdefault(step.name, []).append(_address_text(step, addresses))
+    return "\n".join(f"* {name}: {', '.join(runs)}" for name, runs in texts.items())
 
 
-def _brief(step: Step, addresses: Mapping[str, str]) -> str:
-    at = ", ".join(f"{key} {value}" for key, value in step.at.items())
-    return f"`{addresses[step.label]}`" + (f" ({at})" if at else "")
+def _address_text(step: Step, addresses: Mapping[str, str]) -> str:
+    swept = ", ".join(f"{key} {value}" for key, value in step.swept.items())
+    return f"`{addresses[step.label]}`" + (f" ({swept})" if swept else "")

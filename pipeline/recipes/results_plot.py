@@ -1,4 +1,4 @@
-"""A picture of a table of results: a row a line, a column a colour, deviations as bars."""
+"""A plot of a table of results: one line per row, one colour per column, deviations as bars."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from matplotlib.figure import Figure
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.recipes.results_page import Measured
+    from pipeline.recipes.results_page import MeasuredTable
 
 _COLOURS = ("#1b9e77", "#d95f02", "#7570b3", "#e7298a", "#66a61e", "#e6ab02")
 _MARKERS = ("o", "s", "^", "D", "v", "P")
-_LINE = 0.34  # inches of a row
-_APART = 0.12  # rows between two columns of one row
+_ROW_HEIGHT = 0.34  # inches of a row
+_COLUMN_SHIFT = 0.12  # rows between the columns of one row
 
 
-def save_picture(measured: Measured, path: Path) -> None:
+def save_picture(measured: MeasuredTable, path: Path) -> None:
     """Write one table as PNG; equal numbers give equal bytes with one version of matplotlib."""
-    rows, columns = measured.comparison.rows, measured.comparison.columns
-    height = 1.2 + _LINE * len(rows) * max(1.0, 0.55 * len(columns))
+    rows, columns = measured.table.rows, measured.table.columns
+    height = 1.2 + _ROW_HEIGHT * len(rows) * max(1.0, 0.55 * len(columns))
     with mpl.rc_context({"font.family": "DejaVu Sans", "font.size": 9}):
         figure = Figure(figsize=(8, height), dpi=110, layout="constrained")
         axes = figure.add_subplot()
         for number, column in enumerate(columns):
-            cells = [(at, measured.of(row, column)) for at, row in enumerate(rows)]
-            known = [(at, cell) for at, cell in cells if cell is not None]
-            shift = _APART * (number - (len(columns) - 1) / 2)
+            cells = [(index, measured.cell(row, column)) for index, row in enumerate(rows)]
+            filled = [(index, cell) for index, cell in cells if cell is not None]
+            shift = _COLUMN_SHIFT * (number - (len(columns) - 1) / 2)
             axes.errorbar(
-                [cell.mean for _, cell in known],
-                [at + shift for at, _ in known],
-                xerr=[cell.deviation for _, cell in known],
+                [cell.mean for _, cell in filled],
+                [index + shift for index, _ in filled],
+                xerr=[cell.deviation for _, cell in filled],
                 fmt=_MARKERS[number % len(_MARKERS)],
                 color=_COLOURS[number % len(_COLOURS)],
                 markersize=5,
@@ -43,6 +43,6 @@ def save_picture(measured: Measured, path: Path) -> None:
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.set_xlabel("per cent; bars: standard deviation over runs")
         axes.grid(axis="x", alpha=0.3)
-        axes.set_title(measured.comparison.title, loc="left", fontsize=10)
+        axes.set_title(measured.table.title, loc="left", fontsize=10)
         figure.legend(loc="outside lower center", ncols=min(4, len(columns)), frameon=False)
         figure.savefig(path, format="png", metadata={"Software": None})

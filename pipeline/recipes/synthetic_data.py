@@ -1,4 +1,4 @@
-"""Pictures that a recipe draws for itself: `[[draw]]`, done once and then left alone.
+"""Synthetic images of a recipe: `[[draw]]`; written once, then kept.
 
     [[draw]]
     kind = "scenes"                            # or web, as `rc draw`
@@ -6,10 +6,10 @@
     split = "scenes"
     count = "{scenes}"
     seed = "{seed}"
-    seed-offset = 500000                       # added to the seed; 0 if not given
+    seed-offset = 500000                       # added to the seed; default 0
 
-A drawing is complete when its folder is there, for it is drawn beside it and moved last; the
-file drawing.json in it says what was drawn.
+Images are written to a temporary folder, which is renamed at the end, so an existing folder is
+complete. Its file drawing.json records what decided the images.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ NOTE = "drawing.json"
 
 @dataclass(frozen=True)
 class SyntheticData:
-    """Pictures of one seed, and the folder they belong in."""
+    """Synthetic images of one seed, and their folder."""
 
     kind: str
     folder: Path
@@ -39,8 +39,8 @@ class SyntheticData:
     count: int
     seed: int
 
-    def told(self) -> dict[str, Any]:
-        """What decides the pictures."""
+    def description(self) -> dict[str, Any]:
+        """What decides the images."""
         return {name: value for name, value in asdict(self).items() if name != "folder"}
 
 
@@ -54,58 +54,60 @@ class _DrawEntry:
     split: str = "scenes"
 
 
-def read_drawing(written: dict[str, Any], place: str) -> SyntheticData:
-    """What a filled-in `[[draw]]` asks for.
+def read_synthetic_data(written: dict[str, Any], location: str) -> SyntheticData:
+    """The images of a `[[draw]]` whose placeholders are replaced.
 
     Raises:
         SourceError: If a key is missing, unknown, or of another type.
     """
     try:
-        known = TypeAdapter(_DrawEntry).validate_python(
+        entry = TypeAdapter(_DrawEntry).validate_python(
             {key.replace("-", "_"): value for key, value in written.items()}
         )
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise SourceError(f"{place}: {where}: {first['msg']}") from None
-    seed = known.seed + known.seed_offset
-    return SyntheticData(known.kind, Path(known.folder), known.split, known.count, seed)
+        raise SourceError(f"{location}: {where}: {first['msg']}") from None
+    seed = entry.seed + entry.seed_offset
+    return SyntheticData(entry.kind, Path(entry.folder), entry.split, entry.count, seed)
 
 
-def draw(drawing: SyntheticData) -> bool:
-    """Draw the pictures unless they are there; whether there was anything to do.
+def write_synthetic_data(data: SyntheticData) -> bool:
+    """Write the images if their folder does not exist; return whether they were written.
 
     Raises:
-        SourceError: If the folder holds something else.
+        SourceError: If the folder has other content.
     """
-    if drawing.folder.exists():
-        _check(drawing)
+    if data.folder.exists():
+        _check(data)
         return False
     from stages.synthetic.dataset_writers import write_scenes, write_web_images
 
-    drawing.folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{drawing.folder.name}.", dir=drawing.folder.parent))
-    beside.chmod(0o755)
-    if drawing.kind == "web":
-        write_web_images(beside, drawing.count, drawing.seed)
+    data.folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{data.folder.name}.", dir=data.folder.parent))
+    draft.chmod(0o755)
+    if data.kind == "web":
+        write_web_images(draft, data.count, data.seed)
     else:
-        write_scenes(beside, drawing.split, drawing.count, drawing.seed)
-    (beside / NOTE).write_text(json.dumps(drawing.told(), indent=2) + "\n")
+        write_scenes(draft, data.split, data.count, data.seed)
+    (draft / NOTE).write_text(json.dumps(data.description(), indent=2) + "\n")
     try:
-        beside.replace(drawing.folder)
-    except OSError:  # another run was sooner
-        shutil.rmtree(beside)
-        _check(drawing)
+        draft.replace(data.folder)
+    except OSError:  # another run was faster
+        shutil.rmtree(draft)
+        _check(data)
     return True
 
 
-def _check(drawing: SyntheticData) -> None:
-    note = drawing.folder / NOTE
-    there = json.loads(note.read_text()) if note.is_file() else None
-    if there != drawing.told():
-        what = ", ".join(f"{k} {v}" for k, v in there.items()) if there else "no drawing of ours"
+def _check(data: SyntheticData) -> None:
+    note = data.folder / NOTE
+    recorded = json.loads(note.read_text()) if note.is_file() else None
+    if recorded != data.description():
+        content = "no synthetic data of a recipe"
+        if recorded:
+            content = ", ".join(f"{k} {v}" for k, v in recorded.items())
+        needed = ", ".join(f"{k} {v}" for k, v in data.description().items())
         raise SourceError(
-            f"{drawing.folder} holds {what}, but the recipe asks for "
-            f"{', '.join(f'{k} {v}' for k, v in drawing.told().items())}; delete the folder, or "
+            f"{data.folder} has {content}, but the recipe needs {needed}; delete the folder, or "
             f"name another"
         )

@@ -1,11 +1,11 @@
-"""What a recipe compares: `[[table]]`, its columns, its rows, and what is expected of them.
+"""Tables of a recipe: `[[table]]`, its columns, its rows, and the expected results.
 
     [[table]]
     name = "zero-shot"                       # also the name of its picture
     title = "Zero-shot recognition"
-    about = "..."                            # what it is, under the title
+    about = "..."                            # a text under the title
     columns = [
-      { title = "top-1", metric = "top1" },  # split = "all", of = "" if not given
+      { title = "top-1", metric = "top1" },  # defaults: split = "all", of = ""
       { title = "AP50, novel", metric = "AP50", split = "novel", of = "rpn" },
     ]
     [[table.row]]
@@ -13,11 +13,10 @@
     step = "student"                         # a step whose artifact is metrics
     steps = { rpn = "student, RPN boxes" }   # the steps of columns with `of`
     expect = [{ above = "teacher", on = "AP50, novel", by = 3.0 }]
-    tried = "..."                            # said where an expectation is not met
+    tried = "..."                            # shown if an expectation is not met
 
-An expectation names another row of the table (`above`, `below` or `same_as`), a column (the
-first, if none) and points (100 = everything right) by which it must be at least, or at most for
-`same_as`.
+An expectation names another row of the table (`above`, `below` or `same_as`), a column (default:
+the first) and the least difference in points (per cent), for `same_as` the largest.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ _STRICT = ConfigDict(extra="forbid")
 
 @checked(frozen=True, config=_STRICT)
 class MetricColumn:
-    """One number of a metrics artifact, for every row."""
+    """A column: one metric of the evaluation of each row."""
 
     title: str
     metric: str
@@ -45,7 +44,7 @@ class MetricColumn:
 
 @checked(frozen=True, config=_STRICT)
 class Expectation:
-    """How a row should stand to another one of its table."""
+    """The expected relation of a row to another row of its table."""
 
     above: str | None = None
     below: str | None = None
@@ -55,12 +54,12 @@ class Expectation:
 
     @property
     def kind(self) -> str:
-        """Which of above, below and same_as was said."""
+        """Which of above, below and same_as is given."""
         return next((kind for kind in _KINDS if getattr(self, kind)), "")
 
     @property
     def other(self) -> str:
-        """The row it names."""
+        """Name of the other row."""
         return str(getattr(self, self.kind))
 
 
@@ -68,8 +67,8 @@ _KINDS = ("above", "below", "same_as")
 
 
 @checked(frozen=True, config=_STRICT)
-class Row:
-    """One thing that is compared: its steps by the `of` of their columns."""
+class TableRow:
+    """A row: its step, and further steps by the `of` of their columns."""
 
     name: str
     step: str | None = None
@@ -78,27 +77,27 @@ class Row:
     tried: str = ""
 
     def step_of(self, column: MetricColumn) -> str | None:
-        """The step whose metrics fill a column; None where it stays empty."""
+        """The step whose metrics are in a column; None if the cell is empty."""
         return self.steps.get(column.of) if column.of else self.step
 
 
 @dataclass(frozen=True)
 class TableSpec:
-    """A table of the report: columns by rows."""
+    """A table of the report: its columns and rows."""
 
     name: str
     title: str
     about: str
     columns: tuple[MetricColumn, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
 
     def steps(self) -> set[str]:
-        """Names of all steps whose metrics it shows."""
-        asked = (row.step_of(column) for row in self.rows for column in self.columns)
-        return {step for step in asked if step}
+        """Names of all steps whose metrics it has."""
+        names = (row.step_of(column) for row in self.rows for column in self.columns)
+        return {name for name in names if name}
 
     def column(self, title: str | None) -> MetricColumn:
-        """The column of a title; the first for None."""
+        """The column with a title; the first for None."""
         return next(c for c in self.columns if title in (None, c.title))
 
 
@@ -107,44 +106,45 @@ class _TableEntry:
     name: str
     title: str
     columns: tuple[MetricColumn, ...]
-    row: tuple[Row, ...]
+    row: tuple[TableRow, ...]
     about: str = ""
 
 
-def read_comparison(written: dict[str, Any], place: str) -> TableSpec:
-    """What a filled-in `[[table]]` asks for.
+def read_table_spec(written: dict[str, Any], location: str) -> TableSpec:
+    """The table of a `[[table]]` whose placeholders are replaced.
 
     Raises:
-        SourceError: If a key is missing or unknown, or a row or column that is named not there.
+        SourceError: If a key is missing or unknown, or a named row or column does not exist.
     """
     try:
-        known = TypeAdapter(_TableEntry).validate_python(written)
+        entry = TypeAdapter(_TableEntry).validate_python(written)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise SourceError(f"{place}: {where}: {first['msg']}") from None
-    if not known.columns or not known.row:
-        raise SourceError(f"{place}: a table needs a column and a row at least")
-    found = TableSpec(known.name, known.title, known.about.strip(), known.columns, known.row)
-    _check(found, place)
-    return found
+        raise SourceError(f"{location}: {where}: {first['msg']}") from None
+    if not entry.columns or not entry.row:
+        raise SourceError(f"{location}: a table needs at least one column and one row")
+    table = TableSpec(entry.name, entry.title, entry.about.strip(), entry.columns, entry.row)
+    _check(table, location)
+    return table
 
 
-def _check(found: TableSpec, place: str) -> None:
-    names = [row.name for row in found.rows]
-    titles = [column.title for column in found.columns]
-    for kind, words in (("rows", names), ("columns", titles)):
-        if len(set(words)) < len(words):
-            raise SourceError(f"{place}: several {kind} have one name")
-    for row in found.rows:
-        for one in row.expect:
-            if not one.kind or one.other not in names or one.other == row.name:
+def _check(table: TableSpec, location: str) -> None:
+    names = [row.name for row in table.rows]
+    titles = [column.title for column in table.columns]
+    for kind, texts in (("rows", names), ("columns", titles)):
+        if len(set(texts)) < len(texts):
+            raise SourceError(f"{location}: several {kind} have the same name")
+    for row in table.rows:
+        for expected in row.expect:
+            other = expected.other if expected.kind else ""
+            if other not in names or other == row.name:
                 raise SourceError(
-                    f"{place}: row '{row.name}' expects something of '{one.other}'; say above, "
-                    f"below or same_as and another row: {', '.join(names)}"
+                    f"{location}: row '{row.name}' expects a relation to '{other}'; give above, "
+                    f"below or same_as with another row: {', '.join(names)}"
                 )
-            if one.on is not None and one.on not in titles:
+            if expected.on is not None and expected.on not in titles:
                 raise SourceError(
-                    f"{place}: row '{row.name}' expects something on '{one.on}', which is no "
-                    f"column; there are {', '.join(titles)}"
+                    f"{location}: row '{row.name}' expects a relation on '{expected.on}', which "
+                    f"is not a column; there are {', '.join(titles)}"
                 )

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from stages.models.preprocess import normalise, prepare
-from stages.models.size import Size
+from stages.models.resizing import Size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,7 +70,7 @@ def _roialign_features(
     size = Size.parse(config.resize, spec.image_size)
     prepared = prepare(image, size, config.interpolation, spec.mean, spec.std)
     feature_map = clip.trunk(prepared.pixels[None].to(device))
-    resized = prepared.place(boxes).to(device)
+    resized = prepared.scale_boxes(boxes).to(device)
     return [
         clip.pool_regions(feature_map, [batch])
         for batch in torch.split(resized, _REGIONS_PER_BATCH)

@@ -1,7 +1,7 @@
-"""Which of open_clip's architectures some weights have, told by the shapes of their tensors.
+"""Identify which of open_clip's architectures some weights have, by the shapes of their tensors.
 
-What shapes do not tell, such as the number of attention heads, comes with the architecture; so
-weights of no known architecture are refused rather than guessed.
+Shapes do not show everything, such as the number of attention heads; the architecture adds that.
+So weights of an unknown architecture are refused, not guessed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import open_clip
 
 from schemas.errors import SourceError
-from stages.models.spec import side
+from stages.models.clip_spec import square_side
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,14 +25,14 @@ _QUICK = "-quickgelu"  # open_clip's suffix of the names of architectures that h
 
 
 @dataclass(frozen=True)
-class Shape:
-    """What can be seen of a CLIP in its tensors.
+class ClipShape:
+    """What the tensors of a CLIP show of its architecture.
 
     Attributes:
         tower: "ResNet" or "vision transformer".
         layers: Blocks of each stage, or of the transformer.
         width: Of the first stage, or of the transformer.
-        patch: Side of a patch, pixels; 32 for a ResNet, whose stride that is.
+        patch: Side of a patch, pixels; for a ResNet its stride, 32.
         image_size: Native side of an image, pixels.
         embed_dim: Width of the space of features and embeddings.
         text: Vocabulary, context length, width and layers of the language encoder; None without.
@@ -47,47 +47,47 @@ class Shape:
     text: tuple[int, ...] | None = None
 
 
-def recognise(state: Mapping[str, torch.Tensor], source: str) -> str:
-    """open_clip's name of the architecture of `state`, which has open_clip's names.
+def identify_architecture(state: Mapping[str, torch.Tensor], source: str) -> str:
+    """The name that open_clip gives to the architecture of `state`, which has open_clip's keys.
 
     Raises:
-        SourceError: If it is none, or one of several that differ in what cannot be seen.
+        SourceError: If no architecture fits, or several that differ in what shapes do not show.
     """
-    seen = shape_of(state)
-    if seen is None:
+    shape = shape_in_state(state)
+    if shape is None:
         raise SourceError(
-            f"the architecture of {source} cannot be told from its tensors (only CLIP ResNets and "
-            f"vision transformers can); give open_clip's name of it with --architecture"
+            f"the architecture of {source} cannot be identified by its tensors, for it is no CLIP "
+            f"ResNet or vision transformer; give its name in open_clip with --architecture"
         )
-    fitting = [n for n, config in _plain_configs().items() if _same(seen, shape_in(config))]
-    towers = {str(open_clip.get_model_config(name)["vision_cfg"]) for name in fitting}
+    names = [n for n, config in _configs().items() if _fits(shape, shape_in_config(config))]
+    towers = {str(open_clip.get_model_config(name)["vision_cfg"]) for name in names}
     if len(towers) == 1:
-        return min(fitting, key=lambda name: (len(name), name))
-    found = f"could be any of {', '.join(sorted(fitting))}" if fitting else "is none of open_clip's"
+        return min(names, key=lambda name: (len(name), name))
+    result = f"could be any of {', '.join(sorted(names))}" if names else "is none of open_clip's"
     raise SourceError(
-        f"{source} has a {seen.tower} of {'-'.join(map(str, seen.layers))} layers, {seen.width} "
-        f"wide, for images of {seen.image_size} pixels and a space {seen.embed_dim} wide: it "
-        f"{found}; give its name, or a JSON configuration, with --architecture"
+        f"{source} has a {shape.tower} of {'-'.join(map(str, shape.layers))} layers, {shape.width} "
+        f"wide, for images of {shape.image_size} pixels and a space {shape.embed_dim} wide: it "
+        f"{result}; give its name, or a JSON configuration, with --architecture"
     )
 
 
-def shape_of(state: Mapping[str, torch.Tensor]) -> Shape | None:
-    """What the tensors of a CLIP say; None if its image tower is neither of the two kinds."""
+def shape_in_state(state: Mapping[str, torch.Tensor]) -> ClipShape | None:
+    """The shape that tensors show; None if the image tower is no CLIP ResNet or transformer."""
     if "visual.attnpool.positional_embedding" in state:
-        return _resnet(state)
+        return _resnet_shape(state)
     if "visual.class_embedding" in state and "visual.proj" in state:
-        return _transformer(state)
+        return _transformer_shape(state)
     return None
 
 
-def shape_in(config: Mapping[str, Any]) -> Shape | None:
-    """What a configuration says; None if its image tower is neither of the two kinds."""
+def shape_in_config(config: Mapping[str, Any]) -> ClipShape | None:
+    """The shape that a configuration describes; None for other kinds of image tower."""
     vision, text = config["vision_cfg"], config["text_cfg"]
     layers = vision.get("layers")
     if layers is None or vision.get("timm_model_name") or text.get("hf_model_name"):
         return None
-    size = side(vision.get("image_size", 224))
-    told = (
+    size = square_side(vision.get("image_size", 224))
+    text_shape = (
         int(text.get("vocab_size", 49408)),
         int(text.get("context_length", 77)),
         int(text.get("width", 512)),
@@ -98,59 +98,63 @@ def shape_in(config: Mapping[str, Any]) -> Shape | None:
         size = patch * (size // patch)
     else:
         width, blocks, tower = vision.get("width", 768), (layers,), "vision transformer"
-        patch = side(vision.get("patch_size") or 16)
+        patch = square_side(vision.get("patch_size") or 16)
         size = patch * (size // patch)
-    return Shape(tower, blocks, int(width), patch, size, int(config["embed_dim"]), told)
+    return ClipShape(tower, blocks, int(width), patch, size, int(config["embed_dim"]), text_shape)
 
 
-def _resnet(state: Mapping[str, torch.Tensor]) -> Shape:
-    stages = tuple(_count(state, rf"visual\.layer{stage}\.(\d+)\.") for stage in (1, 2, 3, 4))
-    grid = _grid(state["visual.attnpool.positional_embedding"])
+def _resnet_shape(state: Mapping[str, torch.Tensor]) -> ClipShape:
+    stages = tuple(
+        _count_blocks(state, rf"visual\.layer{stage}\.(\d+)\.") for stage in (1, 2, 3, 4)
+    )
+    grid = _grid_side(state["visual.attnpool.positional_embedding"])
     projection = state.get("visual.attnpool.c_proj.weight")
     first = state.get("visual.layer1.0.conv1.weight")
     width = 0 if first is None else len(first)
     embed_dim = 0 if projection is None else len(projection)
-    return Shape("ResNet", stages, width, 32, 32 * grid, embed_dim, _text(state))
+    return ClipShape("ResNet", stages, width, 32, 32 * grid, embed_dim, _text_shape(state))
 
 
-def _transformer(state: Mapping[str, torch.Tensor]) -> Shape:
-    layers = _count(state, r"visual\.transformer\.resblocks\.(\d+)\.")
+def _transformer_shape(state: Mapping[str, torch.Tensor]) -> ClipShape:
+    layers = _count_blocks(state, r"visual\.transformer\.resblocks\.(\d+)\.")
     width, embed_dim = state["visual.proj"].shape
     patches = state.get("visual.conv1.weight")
     patch = 0 if patches is None else patches.shape[-1]
-    size = patch * _grid(state.get("visual.positional_embedding"))
-    return Shape("vision transformer", (layers,), width, patch, size, embed_dim, _text(state))
+    size = patch * _grid_side(state.get("visual.positional_embedding"))
+    return ClipShape(
+        "vision transformer", (layers,), width, patch, size, embed_dim, _text_shape(state)
+    )
 
 
-def _text(state: Mapping[str, torch.Tensor]) -> tuple[int, ...] | None:
+def _text_shape(state: Mapping[str, torch.Tensor]) -> tuple[int, ...] | None:
     tokens = state.get("token_embedding.weight", state.get("text.token_embedding.weight"))
-    places = state.get("positional_embedding", state.get("text.positional_embedding"))
-    if tokens is None or places is None:
+    positions = state.get("positional_embedding", state.get("text.positional_embedding"))
+    if tokens is None or positions is None:
         return None
-    layers = _count(state, r"(?:text\.)?transformer\.resblocks\.(\d+)\.")
-    return len(tokens), len(places), tokens.shape[1], layers
+    layers = _count_blocks(state, r"(?:text\.)?transformer\.resblocks\.(\d+)\.")
+    return len(tokens), len(positions), tokens.shape[1], layers
 
 
-def _grid(positions: torch.Tensor | None) -> int:
-    """Side of the grid that positions are of, the first being that of the mean or class token."""
+def _grid_side(positions: torch.Tensor | None) -> int:
+    """Side of the grid of positions; the first position is that of the mean or class token."""
     return 0 if positions is None else math.isqrt(max(0, len(positions) - 1))
 
 
-def _count(state: Mapping[str, torch.Tensor], pattern: str) -> int:
-    found = (re.match(pattern, name) for name in state)
-    return max((int(match[1]) + 1 for match in found if match), default=0)
+def _count_blocks(state: Mapping[str, torch.Tensor], pattern: str) -> int:
+    matches = (re.match(pattern, name) for name in state)
+    return max((int(match[1]) + 1 for match in matches if match), default=0)
 
 
-def _same(seen: Shape, told: Shape | None) -> bool:
-    if told is None:
+def _fits(shape: ClipShape, described: ClipShape | None) -> bool:
+    if described is None:
         return False
-    return (seen.text is None or seen.text == told.text) and all(
-        getattr(seen, part) == getattr(told, part)
+    return (shape.text is None or shape.text == described.text) and all(
+        getattr(shape, part) == getattr(described, part)
         for part in ("tower", "layers", "width", "patch", "image_size", "embed_dim")
     )
 
 
-def _plain_configs() -> dict[str, Any]:
-    """open_clip's configurations by name, without those that only add QuickGELU to another."""
+def _configs() -> dict[str, Any]:
+    """open_clip's configurations by name, without those that only add QuickGELU to another one."""
     names = [name for name in open_clip.list_models() if not name.endswith(_QUICK)]
     return {name: open_clip.get_model_config(name) for name in names}

@@ -1,7 +1,7 @@
 """Box deltas: how a box is moved and stretched onto another, and back.
 
 Shapes: R boxes; K sets of deltas a box, 1 where all categories share them. Boxes are
-(x0, y0, x1, y1) in pixels of any one frame: deltas are shares of a box's width and height.
+(x0, y0, x1, y1) in pixels of any frame: deltas are shares of a box's width and height.
 
 Source: R-CNN (arXiv:1311.2524), appendix C; values as detectron2's `Box2BoxTransform`.
 """
@@ -14,7 +14,7 @@ from typing import Final
 import torch
 
 WEIGHTS: Final = (10.0, 10.0, 5.0, 5.0)  # of dx, dy, dw, dh in a box head
-LARGEST_STRETCH: Final = math.log(1000.0 / 16)  # of dw and dh, before exp
+LARGEST_STRETCH: Final = math.log(1000.0 / 16)  # limit of dw and dh, before exp
 
 
 def encode(
@@ -24,8 +24,8 @@ def encode(
 
     Both must have positive width and height, or the deltas are not finite.
     """
-    x, y, wide, high = _centres(boxes)
-    target_x, target_y, target_wide, target_high = _centres(targets)
+    x, y, wide, high = _centres_and_sizes(boxes)
+    target_x, target_y, target_wide, target_high = _centres_and_sizes(targets)
     wx, wy, ww, wh = weights
     return torch.stack(
         [
@@ -41,8 +41,8 @@ def encode(
 def decode(
     boxes: torch.Tensor, deltas: torch.Tensor, weights: tuple[float, ...] = WEIGHTS
 ) -> torch.Tensor:
-    """Boxes (R, 4K) that deltas (R, 4K) make of `boxes` (R, 4); none grows 62.5 times."""
-    x, y, wide, high = (side[:, None] for side in _centres(boxes))  # (R, 1) each
+    """Boxes (R, 4K): `boxes` (R, 4) moved by deltas (R, 4K); no side grows more than 62.5 times."""
+    x, y, wide, high = (side[:, None] for side in _centres_and_sizes(boxes))  # (R, 1) each
     moves = deltas.reshape(-1, deltas.shape[1] // 4, 4)  # (R, K, 4)
     wx, wy, ww, wh = weights
     centre_x = moves[..., 0] / wx * wide + x
@@ -53,6 +53,6 @@ def decode(
     return torch.stack(sides, dim=2).view(deltas.shape)
 
 
-def _centres(boxes: torch.Tensor) -> tuple[torch.Tensor, ...]:
+def _centres_and_sizes(boxes: torch.Tensor) -> tuple[torch.Tensor, ...]:
     wide, high = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
     return boxes[:, 0] + wide / 2, boxes[:, 1] + high / 2, wide, high

@@ -1,7 +1,7 @@
-"""CLIP models: made new, read from their two files, written to them.
+"""CLIP models: create them, read them from their two files, write them.
 
-A model artifact is model.json (a `Spec`) and weights.safetensors, with the names open_clip
-gives its tensors. Only `create_clip` with a tag ever uses the network.
+A model artifact is model.json (a `ClipSpec`) and weights.safetensors, with the names open_clip
+gives its tensors. Only `create_clip` with a tag uses the internet.
 """
 
 from __future__ import annotations
@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from stages.models.cache import load_once
-from stages.models.create import create_clip
+from stages.models.clip_creation import create_clip
+from stages.models.clip_spec import ClipSpec
 from stages.models.device import resolve
+from stages.models.model_cache import load_once
 from stages.models.network import Clip
-from stages.models.spec import Spec
 from stages.models.weights import load_state, read_state, write_state
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Clip", "Spec", "create_clip", "load_clip", "read_clip", "save_clip"]
+__all__ = ["Clip", "ClipSpec", "create_clip", "load_clip", "read_clip", "save_clip"]
 
 
 def load_clip(config: Path, weights: Path, device: str) -> Clip:
-    """The CLIP of two files, frozen, once per process; shared, so copy it before training it.
+    """The frozen CLIP of two files, read once per process; shared, so copy it before training it.
 
     Files that changed on disk are read again.
 
@@ -35,12 +35,12 @@ def load_clip(config: Path, weights: Path, device: str) -> Clip:
 
 
 def read_clip(config: Path, weights: Path, device: str = "cpu") -> Clip:
-    """A CLIP of one's own from two files, in evaluation mode, everything trainable.
+    """A new CLIP from two files, in evaluation mode, with all parameters trainable; not shared.
 
     Raises:
         SourceError: If the files are missing, damaged, or do not fit each other.
     """
-    clip = Clip(Spec.read(config))
+    clip = Clip(ClipSpec.read(config))
     load_state(clip.network, read_state(weights), str(weights))
     return clip.to(resolve(device)).eval()
 

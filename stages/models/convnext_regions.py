@@ -1,7 +1,7 @@
-"""Regions through a convolutional tower of timm, such as ConvNeXt: last stage, RoIAlign, head.
+"""Region features of a convolutional timm tower such as ConvNeXt: last stage, RoIAlign, head.
 
-The grid a region is cut to is the one the whole image has at its native size, so that the
-head (pooling, norm, projection) meets what it was trained on.
+Each region is cut to the grid that a whole image of the native size has, because the head
+(pooling, norm, projection) was trained on that grid.
 
 Shapes: B images, N regions, C channels of the last stage, s cells a side.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from schemas.errors import SourceError
-from stages.models.region_tower import at_least, roi_align
+from stages.models.region_tower import pad_to_at_least, roi_align
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -47,7 +47,7 @@ class ConvNeXtRegions:
 
     def trunk(self, pixels: torch.Tensor) -> torch.Tensor:
         """See `RegionTower.trunk`: every stage."""
-        out: torch.Tensor = self.visual.trunk.forward_features(at_least(pixels, self.stride))
+        out: torch.Tensor = self.visual.trunk.forward_features(pad_to_at_least(pixels, self.stride))
         return out
 
     def crop(self, feature_map: torch.Tensor, boxes: Sequence[torch.Tensor]) -> torch.Tensor:
@@ -59,6 +59,6 @@ class ConvNeXtRegions:
         out: torch.Tensor = self.visual.head(self.visual.trunk.forward_head(crops))
         return out
 
-    def early(self) -> Iterable[nn.Module | nn.Parameter]:
-        """See `RegionTower.early`."""
+    def early_layers(self) -> Iterable[nn.Module | nn.Parameter]:
+        """See `RegionTower.early_layers`."""
         return [self.visual.trunk.stem, self.visual.trunk.stages[0]]

@@ -1,9 +1,9 @@
-"""Detectors: a CLIP whose region features are named by frozen text, and whose boxes are moved.
+"""Detectors: a CLIP, frozen text embeddings that name its regions, a layer that moves its boxes.
 
-A detector artifact is model.json (a `Spec`, and a `Head` under "detector") and
-weights.safetensors: `clip.` before open_clip's names, `head.` before those of the head.
+A detector artifact is model.json (a `ClipSpec`, and a `HeadSpec` under "detector") and
+weights.safetensors: the prefix `clip.` before open_clip's names, `head.` before those of the head.
 
-Shapes: N regions, D feature width, K categories learned, K2 categories asked for.
+Shapes: N regions, D feature width, K learned categories, K2 categories to choose from.
 
 Source: RegionCLIP (arXiv:2112.09106), transfer to detection; values as `FastRCNNOutputLayers`
 computes them: cosine to each category's text over the temperature, background exactly 0.
@@ -21,9 +21,9 @@ from torch.nn import functional as F  # noqa: N812
 
 from schemas.errors import SourceError
 from stages.models.box_deltas import WEIGHTS, decode
-from stages.models.cache import load_once
-from stages.models.clip import Clip, Spec
+from stages.models.clip import Clip, ClipSpec
 from stages.models.device import resolve
+from stages.models.model_cache import load_once
 from stages.models.weights import load_state, read_state, write_state
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ _CLIP, _HEAD = "clip.", "head."
 
 
 @dataclass(frozen=True)
-class Head:
-    """What model.json says of a detector beside its `Spec`.
+class HeadSpec:
+    """The description of a detector's head in model.json.
 
     Attributes:
         categories: K names, in the order of the embeddings.
-        regression: "agnostic" moves a box the same way whatever it is called; "specific" has
+        regression: "agnostic" moves a box the same way for every category; "specific" has
             deltas for each category; "none" leaves boxes where they are.
         background: "zero" is an embedding of zeros, so a logit of exactly 0; "learned" is trained.
         temperature: Divides cosine similarity.
@@ -60,11 +60,11 @@ class Head:
         return {"agnostic": 4, "specific": 4 * len(self.categories), "none": 0}[self.regression]
 
     @classmethod
-    def read(cls, path: Path) -> Head:
+    def read(cls, path: Path) -> HeadSpec:
         """The head in a model.json.
 
         Raises:
-            SourceError: If the file is missing, no JSON, or describes no detector.
+            SourceError: If the file is missing, is not JSON, or does not describe a detector.
         """
         try:
             content = json.loads(path.read_text("utf-8"))["detector"]
@@ -85,9 +85,9 @@ class Head:
 
 
 class _HeadLayers(nn.Module):
-    """The tensors of a head, under the names they have in a file."""
+    """The tensors of a head, with their names in a file."""
 
-    def __init__(self, head: Head, width: int) -> None:
+    def __init__(self, head: HeadSpec, width: int) -> None:
         super().__init__()
         self.embeddings: torch.Tensor
         self.register_buffer("embeddings", torch.zeros(len(head.categories), width))
@@ -102,12 +102,12 @@ class _HeadLayers(nn.Module):
 class Detector(nn.Module):
     """A CLIP, the embeddings of K categories, and a layer that moves boxes.
 
-    A new one has zeros for embeddings; give them to the constructor or load them. Its box layer
-    is drawn as detectron2 draws it (normal, 0.001; bias 0) from torch's current generator.
+    Embeddings are zeros unless the constructor gets them or a file fills them. The box layer has
+    detectron2's random weights (normal, 0.001; bias 0) from torch's current generator.
     """
 
-    def __init__(self, clip: Clip, head: Head, embeddings: torch.Tensor | None = None) -> None:
-        """Make a head over `clip`, on the CPU if `clip` is; embeddings are (K, D), any length."""
+    def __init__(self, clip: Clip, head: HeadSpec, embeddings: torch.Tensor | None = None) -> None:
+        """Make a head over `clip`, on the same device; embeddings are (K, D), of any length."""
         super().__init__()
         self.clip = clip
         self.head = head
@@ -119,10 +119,10 @@ class Detector(nn.Module):
             nn.init.normal_(self.layers.background, std=0.01)
         if embeddings is not None:
             if embeddings.shape != self.layers.embeddings.shape:
-                wanted, given = tuple(self.layers.embeddings.shape), tuple(embeddings.shape)
+                expected, actual = tuple(self.layers.embeddings.shape), tuple(embeddings.shape)
                 raise SourceError(
                     f"{len(head.categories)} categories in a space {clip.width} wide need "
-                    f"embeddings of shape {wanted}, got {given}; embed the names with this model"
+                    f"embeddings of shape {expected}, got {actual}; embed the names with this model"
                 )
             self.layers.embeddings.copy_(embeddings)
         self.layers.to(clip.logit_scale.device)
@@ -134,7 +134,7 @@ class Detector(nn.Module):
 
     @property
     def background(self) -> torch.Tensor:
-        """(D,): zeros, or learned."""
+        """(D,): zeros, or trained."""
         return self.layers.background
 
     @property
@@ -149,15 +149,15 @@ class Detector(nn.Module):
 
         Args:
             features: Of any length.
-            embeddings: (K2, D) of the categories to choose from; None for those learned.
+            embeddings: (K2, D) of the categories to choose from; None for the learned ones.
         """
         texts = self.embeddings if embeddings is None else embeddings
-        both = torch.cat([texts.to(self.background), self.background[None]]).to(features)
-        cosine = F.normalize(features, dim=1) @ F.normalize(both, dim=1).T  # (N, K2 + 1)
+        rows = torch.cat([texts.to(self.background), self.background[None]]).to(features)
+        cosine = F.normalize(features, dim=1) @ F.normalize(rows, dim=1).T  # (N, K2 + 1)
         return cosine / self.head.temperature
 
     def regress(self, features: torch.Tensor) -> torch.Tensor | None:
-        """Deltas (N, 4) or (N, 4K) of features (N, D) as they are; None without regression."""
+        """Deltas (N, 4) or (N, 4K) of features (N, D), not normalised; None without regression."""
         if self.bbox_pred is None:
             return None
         deltas: torch.Tensor = self.bbox_pred(features.to(self.bbox_pred.weight))
@@ -172,34 +172,33 @@ def predict(
     size: tuple[int, int],
     embeddings: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """What each region of one image is, and where it really is.
+    """Probabilities of each region of one image, and its corrected box.
 
     Args:
         detector: In evaluation mode.
         features: (R, D) of the boxes, as `detector.clip` gives them, not normalised.
         boxes: (R, 4), pixels of the original image (or of any other frame).
         size: (height, width) of that frame; results are clipped to it.
-        embeddings: (K2, D) of the categories to choose from; None for those learned.
+        embeddings: (K2, D) of the categories to choose from; None for the learned ones.
 
     Returns:
         Probabilities (R, K2 + 1) float64, background last, rows sum to 1. Boxes (R, 4) float32;
-        (R, K, 4) from class-specific regression, a box for each category.
+        (R, K, 4) from specific regression, a box for each category.
 
     Raises:
-        SourceError: If boxes are specific to the categories learned, but others are asked for.
+        SourceError: If boxes are specific to the learned categories, and `embeddings` has others.
     """
-    exact = features.double()
-    probabilities = detector.classify(exact, embeddings).softmax(dim=1)
+    probabilities = detector.classify(features.double(), embeddings).softmax(dim=1)
     deltas = detector.regress(features)
     moved = boxes.to(features.device, torch.float32)
     if deltas is not None:
         moved = decode(moved, deltas.float(), detector.head.weights)
     if detector.head.regression == "specific":
-        moved = moved.view(len(boxes), -1, 4)
+        moved = moved.view(len(boxes), moved.shape[1] // 4, 4)
         if probabilities.shape[1] != moved.shape[1] + 1:
             raise SourceError(
                 f"this detector moves boxes for each of its {moved.shape[1]} categories, so it "
-                f"cannot be asked for {probabilities.shape[1] - 1} others; finetune one with "
+                f"cannot detect {probabilities.shape[1] - 1} others; finetune one with "
                 f"--regression agnostic"
             )
     height, width = size
@@ -217,24 +216,24 @@ def save_detector(detector: Detector, config: Path, weights: Path, dtype: str = 
 
 
 def read_detector(config: Path, weights: Path, device: str = "cpu") -> Detector:
-    """A detector of one's own from two files, in evaluation mode, everything trainable.
+    """A new detector from two files, in evaluation mode, with all parameters trainable; not shared.
 
     Raises:
         SourceError: If the files are missing, damaged, or do not fit each other.
     """
-    detector = Detector(Clip(Spec.read(config)), Head.read(config))
+    detector = Detector(Clip(ClipSpec.read(config)), HeadSpec.read(config))
     state = read_state(weights)
-    strangers = sorted(name for name in state if not name.startswith((_CLIP, _HEAD)))
-    if strangers:
-        raise SourceError(f"{weights} holds '{strangers[0]}', which no detector has")
+    unexpected = sorted(name for name in state if not name.startswith((_CLIP, _HEAD)))
+    if unexpected:
+        raise SourceError(f"{weights} holds '{unexpected[0]}', which no detector has")
     for prefix, module in ((_CLIP, detector.clip.network), (_HEAD, detector.layers)):
-        mine = {n.removeprefix(prefix): v for n, v in state.items() if n.startswith(prefix)}
-        load_state(module, mine, str(weights))
+        own = {n.removeprefix(prefix): v for n, v in state.items() if n.startswith(prefix)}
+        load_state(module, own, str(weights))
     return detector.to(resolve(device)).eval()
 
 
 def load_detector(config: Path, weights: Path, device: str) -> Detector:
-    """The detector of two files, frozen, once per process; shared, so do not train it.
+    """The frozen detector of two files, read once per process; shared, so do not train it.
 
     Files that changed on disk are read again.
 
@@ -253,7 +252,7 @@ def is_detector(config: Path) -> bool:
     try:
         return "detector" in json.loads(config.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise SourceError(f"{config} is no readable description of a model: {error}") from error
+        raise SourceError(f"{config} is not a readable description of a model: {error}") from error
 
 
 def _state(detector: Detector) -> dict[str, torch.Tensor]:

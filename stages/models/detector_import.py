@@ -1,4 +1,4 @@
-"""Detectors out of RegionCLIP's fine-tuned files: the student, and the head beside it.
+"""Import detectors from RegionCLIP's fine-tuned files: the student and the head.
 
 Shapes: K categories, D width.
 """
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 import torch
 
 from schemas.errors import SourceError
-from stages.models.clip_import import take_clip
-from stages.models.detector import Detector, Head
+from stages.models.clip_import import extract_clip
+from stages.models.detector import Detector, HeadSpec
 from stages.models.embeddings_import import read_names, require_as_many
 from stages.models.weights import load_state, read_tensors
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from stages.models.key_report import KeyReport
 
 BOX: Final = "roi_heads.box_predictor."
-_LEARNED: Final = BOX + "cls_score.weight"
-_ASKED: Final = BOX + "test_cls_score.weight"  # the vocabulary to be tested with
+_TRAIN_EMBEDDINGS: Final = BOX + "cls_score.weight"
+_TEST_EMBEDDINGS: Final = BOX + "test_cls_score.weight"  # of the vocabulary for tests
 _BACKGROUND: Final = BOX + "cls_bg_score.weight"
 _DELTAS: Final = (BOX + "bbox_pred.weight", BOX + "bbox_pred.bias")
 
@@ -36,39 +36,39 @@ def import_detector(
     temperature: float = 0.01,
     untrained: bool = False,
 ) -> tuple[Detector, KeyReport]:
-    """The detector of a fine-tuned file, in evaluation mode, and what became of each tensor.
+    """The detector of a fine-tuned file, in evaluation mode, and how each tensor was used.
 
     Args:
         path: Weights with `backbone.*` and `roi_heads.box_predictor.*`.
-        categories: File of K names, one a line, in the order of the rows of `cls_score`, or, if
-            only that has as many, of `test_cls_score`. A last line "background" is left out.
-        architecture: As in `clip_import.take_clip`.
-        temperature: Divides cosine similarity; no file says it.
-        untrained: As in `clip_import.take_clip`.
+        categories: File of K names, one a line, in the order of the rows of `cls_score`; or of
+            `test_cls_score`, if only that has K rows. A last line "background" is dropped.
+        architecture: As in `clip_import.extract_clip`.
+        temperature: Divides cosine similarity; files do not contain it.
+        untrained: As in `clip_import.extract_clip`.
 
     Raises:
-        SourceError: If there is no such head, names and embeddings disagree in number, or tensors
+        SourceError: If the head is missing, the numbers of names and embeddings differ, or tensors
             are missing, of another shape or not finite.
     """
     raw = read_tensors(path)
-    if _LEARNED not in raw:
+    if _TRAIN_EMBEDDINGS not in raw:
         raise SourceError(
-            f"{path.name} has no {_LEARNED}, so it is no fine-tuned detector; import it with "
-            f"--as student, and finetune it or evaluate it as it is"
+            f"{path.name} has no {_TRAIN_EMBEDDINGS}, so it is not a fine-tuned detector; import "
+            f"it with --as student, then finetune or evaluate it"
         )
-    names = _names(raw, categories)
-    source = _embeddings_name(raw, len(names))
+    names = _category_names(raw, categories)
+    source = _embeddings_key(raw, len(names))
     require_as_many(names, len(raw[source]), categories, f"{source} of {path.name}")
-    clip, report = take_clip(raw, path.name, "detector", architecture, untrained=untrained)
-    head = Head(
+    clip, report = extract_clip(raw, path.name, "detector", architecture, untrained=untrained)
+    head = HeadSpec(
         categories=tuple(names),
-        regression=_regression(raw, len(names), path.name),
-        background=_background(raw),
+        regression=_regression_kind(raw, len(names), path.name),
+        background=_background_kind(raw),
         temperature=temperature,
     )
     detector = Detector(clip, head)
     layers = {"embeddings": raw[source].float()}
-    layers["background"] = _flat(raw.get(_BACKGROUND), clip.width)
+    layers["background"] = _background_vector(raw.get(_BACKGROUND), clip.width)
     used = [source, *([_BACKGROUND] if _BACKGROUND in raw else [])]
     if head.num_deltas:
         layers |= {name.removeprefix(BOX): raw[name].float() for name in _DELTAS}
@@ -77,21 +77,27 @@ def import_detector(
     return detector.eval(), report.also_used(used)
 
 
-def _names(raw: Mapping[str, torch.Tensor], categories: Path) -> list[str]:
+def _category_names(raw: Mapping[str, torch.Tensor], categories: Path) -> list[str]:
     names = read_names(categories)
-    named_too = names[-1].lower() in ("background", "__background__")
-    if named_too and len(names) - 1 in {len(raw[n]) for n in (_LEARNED, _ASKED) if n in raw}:
+    names_background = names[-1].lower() in ("background", "__background__")
+    if names_background and len(names) - 1 in {
+        len(raw[n]) for n in (_TRAIN_EMBEDDINGS, _TEST_EMBEDDINGS) if n in raw
+    }:
         return names[:-1]
     return names
 
 
-def _embeddings_name(raw: Mapping[str, torch.Tensor], count: int) -> str:
-    if len(raw[_LEARNED]) != count and _ASKED in raw and len(raw[_ASKED]) == count:
-        return _ASKED
-    return _LEARNED
+def _embeddings_key(raw: Mapping[str, torch.Tensor], count: int) -> str:
+    if (
+        len(raw[_TRAIN_EMBEDDINGS]) != count
+        and _TEST_EMBEDDINGS in raw
+        and len(raw[_TEST_EMBEDDINGS]) == count
+    ):
+        return _TEST_EMBEDDINGS
+    return _TRAIN_EMBEDDINGS
 
 
-def _regression(raw: Mapping[str, torch.Tensor], count: int, source: str) -> str:
+def _regression_kind(raw: Mapping[str, torch.Tensor], count: int, source: str) -> str:
     if _DELTAS[0] not in raw:
         return "none"
     rows = len(raw[_DELTAS[0]])
@@ -101,14 +107,14 @@ def _regression(raw: Mapping[str, torch.Tensor], count: int, source: str) -> str
         return "specific"
     raise SourceError(
         f"{_DELTAS[0]} of {source} has {rows} rows: neither 4, nor 4 for each of {count} "
-        f"categories; a box layer for each category goes with the names it was trained on"
+        f"categories; a box layer with rows for each category needs the names it was trained on"
     )
 
 
-def _background(raw: Mapping[str, torch.Tensor]) -> str:
+def _background_kind(raw: Mapping[str, torch.Tensor]) -> str:
     value = raw.get(_BACKGROUND)
     return "learned" if value is not None and bool((value != 0).any()) else "zero"
 
 
-def _flat(background: torch.Tensor | None, width: int) -> torch.Tensor:
+def _background_vector(background: torch.Tensor | None, width: int) -> torch.Tensor:
     return torch.zeros(width) if background is None else background.float().flatten()

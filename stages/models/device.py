@@ -1,4 +1,4 @@
-"""Where torch computes, and with how many threads: the answers to --device and --threads."""
+"""On which device torch computes, and with how many threads: options --device and --threads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def resolve(device: str) -> torch.device:
     """The torch device that `device` names: cpu, cuda, cuda:N, or auto (CUDA if there is one).
 
     Raises:
-        OptionError: If the name is unknown, or asks for a CUDA device that is not there.
+        OptionError: If the name is unknown, or there is no such CUDA device.
     """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -24,16 +24,16 @@ def resolve(device: str) -> torch.device:
 
 
 def _require_cuda(device: str, index: int) -> None:
-    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if index >= found:
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if index >= count:
         raise OptionError(
-            f"--device {device} was asked for, but torch {torch.__version__} sees {found} CUDA "
+            f"--device {device} was asked for, but torch {torch.__version__} sees {count} CUDA "
             f"devices here; use --device cpu, or install a CUDA build of torch"
         )
 
 
 def set_threads(threads: int | None) -> None:
-    """Let torch use `threads` cores for one operation; None leaves its own choice."""
+    """Let torch use `threads` cores for one operation; None keeps torch's own choice."""
     if threads is not None:
         torch.set_num_threads(threads)
 

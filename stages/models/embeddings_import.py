@@ -1,4 +1,4 @@
-"""Concept embeddings out of published files: a bare matrix, and a list of names beside it.
+"""Import concept embeddings from published files: a bare matrix, and a list of its names.
 
 Shapes: C concepts, D width.
 
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from schemas.errors import SourceError
-from stages.models.weights import read_content, some
+from stages.models.weights import first_names, read_content
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,31 +31,31 @@ def read_matrix(path: Path) -> torch.Tensor:
     .npy.
 
     Raises:
-        SourceError: If the file is missing, damaged, holds another thing, a value that is not
-            finite, or a row of zeros.
+        SourceError: If the file is missing or damaged, or holds something else, a value that is
+            not finite, or a row of zeros.
     """
-    matrix = _read_npy(path) if path.suffix == ".npy" else _single(read_content(path), path)
+    matrix = _read_npy(path) if path.suffix == ".npy" else _single_tensor(read_content(path), path)
     if matrix.ndim == 1:
         matrix = matrix[None]
     if matrix.ndim != 2 or not matrix.is_floating_point() or not matrix.numel():
         raise SourceError(
             f"{path} holds a tensor {tuple(matrix.shape)} of {matrix.dtype}; embeddings are "
-            f"floating numbers, a row for each concept"
+            f"floating-point numbers, with a row for each concept"
         )
     matrix = matrix.float().contiguous()
     if not bool(torch.isfinite(matrix).all()):
         raise SourceError(f"{path} has NaN or infinite values, so it is damaged; make it again")
-    empty = (matrix == 0).all(dim=1).nonzero().flatten().tolist()
-    if empty:
+    zero_rows = (matrix == 0).all(dim=1).nonzero().flatten().tolist()
+    if zero_rows:
         raise SourceError(
-            f"row {empty[0]} of {path} is all zeros, which points nowhere (counted from 0; "
-            f"{len(empty)} such rows); leave such rows and their names out"
+            f"row {zero_rows[0]} of {path} is all zeros, so it has no direction (counted from 0; "
+            f"{len(zero_rows)} such rows); leave such rows and their names out"
         )
     return matrix
 
 
 def read_names(path: Path) -> list[str]:
-    """Names, one a line; counts behind a comma on every line are left out.
+    """Names, one a line; if every line ends with a comma and a count, counts are dropped.
 
     Raises:
         SourceError: If the file cannot be read, or a name is blank or given twice.
@@ -73,16 +73,16 @@ def read_names(path: Path) -> list[str]:
     ]
     blank = [str(number) for number, name in enumerate(names, 1) if not name]
     if blank or not names:
-        where = f"line {some(blank)} is blank" if blank else "it is empty"
-        raise SourceError(f"{path} names no concept where one is expected: {where}")
-    twice = (
+        problem = f"line {first_names(blank)} is blank" if blank else "it is empty"
+        raise SourceError(f"{path} must have a name on every line: {problem}")
+    repeated = (
         sorted({name for name in names if names.count(name) > 1})
         if len(set(names)) < len(names)
         else []
     )
-    if twice:
+    if repeated:
         raise SourceError(
-            f"{path} has names more than once: {some(twice)}; a name stands for a row"
+            f"{path} has names more than once: {first_names(repeated)}; each row needs its own name"
         )
     return names
 
@@ -96,17 +96,17 @@ def require_as_many(names: Sequence[str], rows: int, names_path: Path, source: s
     if len(names) != rows:
         raise SourceError(
             f"{names_path} has {len(names)} names and {source} {rows} rows: each row needs its "
-            f"name, in the same order; a list that is one off calls everything by the wrong name"
+            f"name, in the same order; a list shifted by one gives every row a wrong name"
         )
 
 
-def _single(content: object, path: Path) -> torch.Tensor:
+def _single_tensor(content: object, path: Path) -> torch.Tensor:
     values = list(content.values()) if isinstance(content, dict) else [content]
     tensors = [value for value in values if isinstance(value, torch.Tensor)]
     if len(values) != 1 or not tensors:
         raise SourceError(
-            f"{path} holds {len(values)} things, {len(tensors)} of them tensors; embeddings are "
-            f"one tensor, a row for each concept"
+            f"{path} holds {len(values)} values, {len(tensors)} of them tensors; embeddings are "
+            f"one tensor, with a row for each concept"
         )
     return tensors[0]
 
@@ -115,4 +115,4 @@ def _read_npy(path: Path) -> torch.Tensor:
     try:
         return torch.from_numpy(np.load(path, allow_pickle=False))
     except (OSError, ValueError, TypeError) as error:
-        raise SourceError(f"{path} is no whole .npy file of numbers: {error}") from error
+        raise SourceError(f"{path} is not a complete .npy file of numbers: {error}") from error

@@ -1,6 +1,6 @@
 """The CLIP network: an image tower that can also embed regions, and the language encoder L.
 
-Networks are built by open_clip's own classes from a configuration; nothing is fetched.
+open_clip's own classes build networks from a configuration; nothing is downloaded.
 
 Shapes: B images, R_b regions of image b, N regions of a batch, T texts, L tokens, D width.
 """
@@ -24,11 +24,11 @@ from stages.models.vit_regions import ViTRegions
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from stages.models.clip_spec import ClipSpec
     from stages.models.region_tower import RegionTower
-    from stages.models.spec import Spec
 
 
-# what open_clip calls the parts of a language encoder: those of CLIP, then that of CustomTextCLIP
+# open_clip's names of the parts of a language encoder: in CLIP, then in CustomTextCLIP
 _LANGUAGE = (
     *("token_embedding", "positional_embedding", "transformer", "ln_final", "text_projection"),
     *("attn_mask", "text"),
@@ -36,18 +36,18 @@ _LANGUAGE = (
 
 
 class Clip(nn.Module):
-    """A CLIP with its two encoders, and the image tower's way to embed regions.
+    """A CLIP with its two encoders, whose image tower can also embed regions.
 
-    `network` is open_clip's model: its `state_dict()` has open_clip's names; without those of the
-    language encoder if `spec.language` is False. Features and embeddings are never normalised here.
+    `network` is open_clip's model, so `network.state_dict()` has open_clip's names; it has no
+    language encoder if `spec.language` is False. Features and embeddings are not normalised here.
     """
 
-    def __init__(self, spec: Spec) -> None:
+    def __init__(self, spec: ClipSpec) -> None:
         super().__init__()
         self.spec = spec
-        self.network: Any = _network(spec)  # open_clip's CLIP, which has no types
-        self.tower: RegionTower = _tower(self.network)
-        self._still: list[nn.Module] = []  # modules that stay in evaluation mode while training
+        self.network: Any = _build_network(spec)  # open_clip's CLIP, which has no types
+        self.tower: RegionTower = _region_tower(self.network)
+        self._frozen: list[nn.Module] = []  # modules that stay in evaluation mode while training
 
     @property
     def width(self) -> int:
@@ -68,14 +68,14 @@ class Clip(nn.Module):
     def encode_images(self, pixels: torch.Tensor) -> torch.Tensor:
         """CLIP's own features (B, D) of normalised images (B, 3, S, S) of the native size."""
         features = self.network.encode_image(pixels)
-        plain: torch.Tensor = features[0] if isinstance(features, tuple) else features
-        return plain
+        pooled: torch.Tensor = features[0] if isinstance(features, tuple) else features
+        return pooled
 
     def tokenize(self, texts: Sequence[str], long: str = "keep-end") -> torch.Tensor:
-        """Token ids (T, L), int64 on the CPU; what is too long is cut as `tokens.LONG` says.
+        """Token ids (T, L), int64 on the CPU; long texts are cut as `tokens.LONG` says.
 
         Raises:
-            SourceError: If the weights came without the language encoder.
+            SourceError: If the weights have no language encoder.
         """
         self._require_language()
         return tokenize(texts, int(self.network.context_length), long)
@@ -89,10 +89,6 @@ class Clip(nn.Module):
         self._require_language()
         embeddings: torch.Tensor = self.network.encode_text(tokens)
         return embeddings
-
-    def encode_texts(self, texts: Sequence[str]) -> torch.Tensor:
-        """Embeddings (T, D) of texts, as one batch."""
-        return self.encode_tokens(self.tokenize(texts).to(self.logit_scale.device))
 
     def _require_language(self) -> None:
         if not self.spec.language:
@@ -127,43 +123,43 @@ class Clip(nn.Module):
         return self.pool_regions(self.trunk(pixels), boxes)
 
     def freeze_as_reference(self) -> None:
-        """Leave trainable what RegionCLIP trains: the image tower from its second stage on.
+        """Freeze all but what RegionCLIP trains: the image tower from its second stage on.
 
         Stem and first stage, every batch norm (statistics and affine), the language encoder and
-        the logit scale are constants from here on, also after `train()`.
+        the logit scale stay constant, also after `train()`.
         """
         self.requires_grad_(False)
         visual = self.network.visual
         visual.requires_grad_(True)
-        for early in self.tower.early():
-            early.requires_grad_(False)
+        for layer in self.tower.early_layers():
+            layer.requires_grad_(False)
         norms = [m for m in visual.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
         for norm in norms:
             norm.requires_grad_(False)
-        others = [m for n, m in self.network.named_children() if n != "visual"]
-        self._still = [*norms, *others]
+        not_visual = [m for n, m in self.network.named_children() if n != "visual"]
+        self._frozen = [*norms, *not_visual]
         self.train(self.training)
 
     def train(self, mode: bool = True) -> Clip:
-        """Switch training mode, but for what is frozen."""
+        """Switch training mode, except for frozen modules."""
         super().train(mode)
-        for module in self._still:
+        for module in self._frozen:
             module.eval()
         return self
 
 
-def _network(spec: Spec) -> nn.Module:
+def _build_network(spec: ClipSpec) -> nn.Module:
     if spec.language:
-        return _build(spec.config)
+        return _build_open_clip(spec.config)
     stub = {"context_length": 1, "vocab_size": 1, "width": 1, "heads": 1, "layers": 1}
-    network = _build({**spec.config, "text_cfg": stub})
+    network = _build_open_clip({**spec.config, "text_cfg": stub})
     for part in _LANGUAGE:
         if hasattr(network, part):
             delattr(network, part)
     return network
 
 
-def _build(config: Mapping[str, Any]) -> nn.Module:
+def _build_open_clip(config: Mapping[str, Any]) -> nn.Module:
     options = {key: value for key, value in config.items() if key != "custom_text"}
     text, vision = dict(config.get("text_cfg", {})), dict(config.get("vision_cfg", {}))
     if text.get("hf_model_name") or text.get("hf_tokenizer_name") or "multimodal_cfg" in config:
@@ -181,7 +177,7 @@ def _build(config: Mapping[str, Any]) -> nn.Module:
     return built
 
 
-def _tower(network: Any) -> RegionTower:
+def _region_tower(network: Any) -> RegionTower:
     visual = network.visual
     if isinstance(visual, ModifiedResNet):
         return ResNetRegions(visual)

@@ -1,4 +1,4 @@
-"""ONNX: a network that embeds regions, or names and moves them, for programs without torch.
+"""Export to ONNX: a network that embeds or detects regions, for programs without torch.
 
 The graph takes one image of any size and any number of boxes. RoIAlign becomes the ONNX operator
 of that name, half-pixel centres and adaptive sampling, as here.
@@ -23,17 +23,17 @@ from stages.models.detector import Detector, read_detector
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stages.models.exporting import ModelFiles
+    from stages.models.weights_export import ModelFiles
 
 OPSET: Final = 18  # RoIAlign has half-pixel centres since 16, antialiased resizing came with 18
-_LEAST: Final = 32  # pixels a side; one cell of the coarsest feature map
-_MOST: Final = 8192  # pixels a side
-_SAMPLE: Final = (96, 128)  # height and width of the image the graph is drawn from
+_MIN_SIDE: Final = 32  # pixels; one cell of the coarsest feature map
+_MAX_SIDE: Final = 8192  # pixels
+_SAMPLE: Final = (96, 128)  # height and width of the image that the graph is traced with
 _SAMPLE_BOXES: Final = ((0.0, 0.0, 128.0, 96.0), (8.0, 4.0, 60.0, 70.0), (30.0, 20.0, 90.0, 50.0))
 
 
 class RegionEncoder(nn.Module):
-    """Pixels and boxes to region features; of the CLIP, only the image tower is a part of it."""
+    """From pixels and boxes to region features; has only the image tower of the CLIP."""
 
     def __init__(self, clip: Clip) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class RegionEncoder(nn.Module):
 
 
 class RegionDetector(nn.Module):
-    """Pixels and boxes to names and better boxes."""
+    """From pixels and boxes to probabilities of categories and corrected boxes."""
 
     def __init__(self, detector: Detector) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class RegionDetector(nn.Module):
     def forward(
         self, pixels: torch.Tensor, boxes: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Probabilities (R, K + 1), background last, and boxes cut at the image's borders.
+        """Probabilities (R, K + 1), background last, and boxes clipped to the image.
 
         Boxes are (R, 4); (R, K, 4) if regression is specific to the category.
         """
@@ -74,9 +74,9 @@ class RegionDetector(nn.Module):
 
 
 def write_onnx(model: ModelFiles, path: Path) -> tuple[str, ...]:
-    """Write the region encoder of a teacher or student, or the detector of a detector.
+    """Write the region encoder of a teacher or student, or a whole detector.
 
-    The file's own metadata say how pixels are normalised and, of a detector, its categories.
+    The metadata of the file say how to normalise pixels, and list the categories of a detector.
 
     Returns:
         Names of the outputs.
@@ -85,26 +85,26 @@ def write_onnx(model: ModelFiles, path: Path) -> tuple[str, ...]:
         OptionError: If the libraries that write ONNX are not installed.
         SourceError: If the model's files cannot be read.
     """
-    onnx = _library()
-    network, outputs, facts = _network(model)
-    proto = _drawn(network.eval().requires_grad_(False), outputs)
-    onnx.helper.set_model_props(proto, facts)
+    onnx = _import_onnx()
+    network, outputs, metadata = _network_to_export(model)
+    proto = _trace(network.eval().requires_grad_(False), outputs)
+    onnx.helper.set_model_props(proto, metadata)
     onnx.checker.check_model(proto)
     onnx.save(proto, path)
     return outputs
 
 
-def _network(model: ModelFiles) -> tuple[nn.Module, tuple[str, ...], dict[str, str]]:
+def _network_to_export(model: ModelFiles) -> tuple[nn.Module, tuple[str, ...], dict[str, str]]:
     if not model.is_detector:
         clip = read_clip(model.config, model.weights)
-        return RegionEncoder(clip), ("features",), _facts(clip)
+        return RegionEncoder(clip), ("features",), _metadata(clip)
     detector = read_detector(model.config, model.weights)
-    facts = _facts(detector.clip) | {"categories": json.dumps(detector.head.categories)}
-    return RegionDetector(detector), ("probabilities", "boxes_out"), facts
+    metadata = _metadata(detector.clip) | {"categories": json.dumps(detector.head.categories)}
+    return RegionDetector(detector), ("probabilities", "boxes_out"), metadata
 
 
-def _facts(clip: Clip) -> dict[str, str]:
-    """How to make pixels: RGB in [0, 1], minus mean, over std."""
+def _metadata(clip: Clip) -> dict[str, str]:
+    """How to normalise pixels: RGB in [0, 1], minus mean, divided by std."""
     return {
         "channels": "rgb",
         "scale": "1",
@@ -114,13 +114,15 @@ def _facts(clip: Clip) -> dict[str, str]:
     }
 
 
-def _drawn(network: nn.Module, outputs: tuple[str, ...]) -> Any:
-    """The graph, without the notes on source files that torch leaves in it."""
-    side = {"min": _LEAST, "max": _MOST}
+def _trace(network: nn.Module, outputs: tuple[str, ...]) -> Any:
+    """The graph of a network, without torch's notes on source files."""
+    side = {"min": _MIN_SIDE, "max": _MAX_SIDE}
     height, width = torch.export.Dim("H", **side), torch.export.Dim("W", **side)
     sample = torch.zeros(1, 3, *_SAMPLE), torch.tensor(_SAMPLE_BOXES)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that -1, "adaptive", is written as 0, "adaptive"
+        warnings.simplefilter(
+            "ignore"
+        )  # torch warns that it writes sampling ratio -1 as 0; both mean adaptive
         program = torch.onnx.export(
             network,
             sample,
@@ -141,10 +143,10 @@ def _drawn(network: nn.Module, outputs: tuple[str, ...]) -> Any:
     return proto
 
 
-def _library() -> Any:
+def _import_onnx() -> Any:
     try:
         import onnx
-        import onnxscript  # noqa: F401 - what torch writes graphs with
+        import onnxscript  # noqa: F401 - torch needs it to write graphs
     except ImportError as error:
         raise OptionError(
             f"--format onnx needs the package {error.name}; install the extra: "

@@ -1,7 +1,4 @@
-"""From decoded images to a network's input: size, normalisation, padding, and boxes to match.
-
-Pillow resamples.
-"""
+"""From decoded images to a network's input: resizing by Pillow, normalisation, padding, boxes."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from stages.models.size import Size, fit
+from stages.models.resizing import Size, fit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,53 +18,53 @@ if TYPE_CHECKING:
 
     Triple = tuple[float, float, float]
 
-__all__ = ["INTERPOLATIONS", "Prepared", "Size", "fit", "normalise", "pad_batch", "prepare"]
+__all__ = ["INTERPOLATIONS", "NetworkInput", "Size", "fit", "normalise", "pad_batch", "prepare"]
 
 INTERPOLATIONS: Final = ("bilinear", "bicubic")
 _RESAMPLING: Final = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """An image as a network takes it.
+class NetworkInput:
+    """An image that is ready for a network.
 
     Attributes:
         pixels: (3, h, w) float32, normalised.
-        scale: What x and y of a box in the original image are multiplied by.
+        scale: Factors of x and y from the original image to `pixels`.
     """
 
     pixels: torch.Tensor
     scale: tuple[float, float]
 
-    def place(self, boxes: NDArray[np.float32]) -> torch.Tensor:
-        """Boxes (R, 4) of the original image, in pixels of `pixels`; float32."""
+    def scale_boxes(self, boxes: NDArray[np.float32]) -> torch.Tensor:
+        """Boxes (R, 4) of the original image in the frame of `pixels`; float32."""
         x, y = self.scale
         return torch.from_numpy(boxes * np.array([x, y, x, y], np.float32))
 
-    def whole(self) -> torch.Tensor:
-        """The box (1, 4) of the whole image, in pixels of `pixels`."""
+    def whole_box(self) -> torch.Tensor:
+        """The box (1, 4) of the whole image in the frame of `pixels`."""
         height, width = self.pixels.shape[1:]
         return torch.tensor([[0.0, 0.0, float(width), float(height)]])
 
 
 def prepare(
     image: NDArray[np.uint8], size: Size, interpolation: str, mean: Triple, std: Triple
-) -> Prepared:
+) -> NetworkInput:
     """Resize with Pillow and normalise.
 
     Args:
         image: (H, W, 3) RGB.
-        size: How large it becomes.
+        size: Rule for the new size.
         interpolation: One of `INTERPOLATIONS`.
         mean: Of values in [0, 1], per channel; subtracted first.
-        std: Divides after that.
+        std: Divides the difference.
     """
     height, width = image.shape[:2]
-    high, wide = size.of(height, width)
-    if (high, wide) != (height, width):
-        resized = Image.fromarray(image).resize((wide, high), _RESAMPLING[interpolation])
+    new_height, new_width = size.of(height, width)
+    if (new_height, new_width) != (height, width):
+        resized = Image.fromarray(image).resize((new_width, new_height), _RESAMPLING[interpolation])
         image = np.asarray(resized)
-    return Prepared(normalise(image, mean, std), (wide / width, high / height))
+    return NetworkInput(normalise(image, mean, std), (new_width / width, new_height / height))
 
 
 def normalise(image: NDArray[Any], mean: Triple, std: Triple) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""What a tower must do to embed regions of an image, and the one call to RoIAlign.
+"""The interface of image towers that embed regions, and the only call to RoIAlign.
 
 Shapes: B images, R_b regions of image b, N regions of a batch, D width, s cells a side.
 """
@@ -22,7 +22,7 @@ class RegionTower(Protocol):
 
     @property
     def stride(self) -> int:
-        """Pixels of the input a cell of the feature map stands for, in each direction."""
+        """Pixels of the input per cell of the feature map, in each direction."""
         ...
 
     def trunk(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -30,27 +30,27 @@ class RegionTower(Protocol):
         ...
 
     def crop(self, feature_map: torch.Tensor, boxes: Sequence[torch.Tensor]) -> torch.Tensor:
-        """The cut-outs (N, ...) of B sets of boxes (R_b, 4) in pixels of the input."""
+        """Crops (N, ...) of the map for B tensors of boxes (R_b, 4), in pixels of the input."""
         ...
 
     def embed(self, crops: torch.Tensor) -> torch.Tensor:
-        """The features (N, D) of cut-outs (N, ...)."""
+        """Features (N, D) of crops (N, ...)."""
         ...
 
-    def early(self) -> Iterable[nn.Module | nn.Parameter]:
-        """What the reference keeps frozen of the image tower: the stem and the first stage."""
+    def early_layers(self) -> Iterable[nn.Module | nn.Parameter]:
+        """The layers that the reference keeps frozen: the stem and the first stage."""
         ...
 
 
 def roi_align(
     feature_map: torch.Tensor, boxes: Sequence[torch.Tensor], cells: int, stride: int
 ) -> torch.Tensor:
-    """RoIAlign with half-pixel centres and as many samples a bin as it has cells.
+    """RoIAlign with half-pixel centres and adaptive sampling: a sample per map cell in a bin.
 
     Args:
         feature_map: (B, C, H, W); half precision is computed in float32.
-        boxes: B of (R_b, 4), pixels of the network's input.
-        cells: Side s of the grid each region is cut to.
+        boxes: B tensors (R_b, 4), in pixels of the network's input.
+        cells: Side s of the grid that each region is pooled to.
         stride: Pixels per cell of the feature map.
 
     Returns:
@@ -58,17 +58,17 @@ def roi_align(
     """
     exact = feature_map if feature_map.dtype == torch.float64 else feature_map.float()
     with torch.autocast(feature_map.device.type, enabled=False):
-        placed = [b.to(exact) for b in boxes]
+        rois = [b.to(exact) for b in boxes]
         crops: torch.Tensor = ops.roi_align(
-            exact, placed, cells, spatial_scale=1 / stride, sampling_ratio=-1, aligned=True
+            exact, rois, cells, spatial_scale=1 / stride, sampling_ratio=-1, aligned=True
         )
     return crops
 
 
-def at_least(pixels: torch.Tensor, side: int) -> torch.Tensor:
-    """Images (B, 3, H, W) with zeros at the bottom and right up to `side`, if they are smaller.
+def pad_to_at_least(pixels: torch.Tensor, side: int) -> torch.Tensor:
+    """Images (B, 3, H, W), padded with zeros at the bottom and right to at least `side` pixels.
 
-    A very long image may be resized to fewer pixels across than a cell of the feature map has.
+    After resizing, the short side of a very long image may have fewer pixels than a map cell.
     """
     height, width = pixels.shape[2:]
     if min(height, width) >= side:

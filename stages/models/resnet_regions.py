@@ -1,9 +1,9 @@
-"""Regions through a CLIP ResNet: stem to layer3 once, layer4 and attention pooling per region.
+"""Region features of a CLIP ResNet: stem to layer3 once, layer4 and attention pool per region.
 
 Shapes: N regions, E channels after layer4, h heads, d channels of a head, T tokens of a region.
 
-Source: RegionCLIP (arXiv:2112.09106); RoIAlign on the stride-16 map at twice the attention
-pool's grid, so that layer4 halves it to the grid the positional embedding was learned on.
+Source: RegionCLIP (arXiv:2112.09106); RoIAlign on the stride-16 map gives twice the attention
+pool's grid; layer4 halves it to the grid that the positional embedding was learned on.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from stages.models.region_tower import at_least, roi_align
+from stages.models.region_tower import pad_to_at_least, roi_align
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -37,7 +37,7 @@ class ResNetRegions:
     def trunk(self, pixels: torch.Tensor) -> torch.Tensor:
         """See `RegionTower.trunk`: stem, layer1, layer2, layer3."""
         tower = self.visual
-        stem = tower.stem(_laid_out(at_least(pixels, self.stride)))
+        stem = tower.stem(_channels_last(pad_to_at_least(pixels, self.stride)))
         out: torch.Tensor = tower.layer3(tower.layer2(tower.layer1(stem)))
         return out
 
@@ -46,23 +46,24 @@ class ResNetRegions:
         return roi_align(feature_map, boxes, self.cells, self.stride)
 
     def embed(self, crops: torch.Tensor) -> torch.Tensor:
-        """See `RegionTower.embed`: layer4, then the mean token's attention."""
-        return attend_once(self.visual.attnpool, self.visual.layer4(_laid_out(crops)))
+        """See `RegionTower.embed`: layer4, then the attention of the mean token."""
+        return pool_mean_token(self.visual.attnpool, self.visual.layer4(_channels_last(crops)))
 
-    def early(self) -> Iterable[nn.Module | nn.Parameter]:
-        """See `RegionTower.early`."""
+    def early_layers(self) -> Iterable[nn.Module | nn.Parameter]:
+        """See `RegionTower.early_layers`."""
         tower = self.visual
         return [tower.conv1, tower.conv2, tower.conv3, tower.layer1]
 
 
-def attend_once(pool: Any, grid: torch.Tensor) -> torch.Tensor:
-    """What `pool` (open_clip's `AttentionPool2d`) returns, without the queries it throws away.
+def pool_mean_token(pool: Any, grid: torch.Tensor) -> torch.Tensor:
+    """The result of `pool` (open_clip's `AttentionPool2d`), computed for the mean token only.
 
-    Only the mean token's query is kept of T, so keys and values need not be projected for every
-    token: the query goes through the key weights once, and the attention-weighted mean of the
-    tokens goes through the value weights once; the weights sum to 1, so the value bias is added
-    once. Exact, and about twenty times fewer multiplications for RN50. The key bias shifts all
-    scores of a query alike; it stays for its gradient, zero but there.
+    `pool` computes T queries and keeps that of the mean token. With one query, keys and values need
+    not be projected for every token: the query is multiplied by the key weights once, and the
+    attention-weighted mean of the tokens by the value weights once; the attention weights sum to
+    1, so the value bias is added once. Exact, with about 20 times fewer multiplications for RN50.
+    The key bias shifts all scores of a query by one number, so it changes nothing; it is added so
+    that its gradient exists (and is 0).
 
     Args:
         pool: Attention pool with q/k/v/c projections and a positional embedding of T rows.
@@ -91,8 +92,8 @@ def attend_once(pool: Any, grid: torch.Tensor) -> torch.Tensor:
     return out
 
 
-def _laid_out(grid: torch.Tensor) -> torch.Tensor:
-    """The same values with channels last in memory on the CPU: about a tenth faster there."""
+def _channels_last(grid: torch.Tensor) -> torch.Tensor:
+    """The same values, stored with channels last on a CPU, where this is about 10 % faster."""
     if grid.device.type != "cpu":
         return grid
     return grid.contiguous(memory_format=torch.channels_last)

@@ -1,13 +1,13 @@
-"""Anchors: the boxes whose likeness to an object a proposal network judges.
+"""Anchors: the reference boxes that a proposal network scores and moves.
 
-Two published rules differ in sizes, order and distance, so a network keeps the one it was
-trained with:
+Two published rules differ in sizes, order and step, so a network keeps the rule it was trained
+with:
 
-* detectron2: exact sides, size by size and ratio by ratio; a stride apart.
-* torchvision: sides rounded to whole pixels, ratio by ratio and size by size; the padded image's
-  side over the map's apart, rounded down, which is less than the stride where it does not divide.
+* detectron2: exact sides; for each size, all ratios; the step is the stride.
+* torchvision: sides rounded to whole pixels; for each ratio, all sizes; the step is the side of the
+  padded image divided by that of the map, rounded down, which can be less than the stride.
 
-Shapes: h w places of a map, A anchors at each place, P = h * w * A.
+Shapes: h w positions of a map, A anchors at each position, P = h * w * A.
 
 Source: `DefaultAnchorGenerator` of detectron2 (offset 0), `AnchorGenerator` of torchvision.
 """
@@ -27,33 +27,33 @@ if TYPE_CHECKING:
 def anchors_on(
     spec: RpnSpec, maps: Sequence[torch.Tensor], padded: tuple[int, int]
 ) -> list[torch.Tensor]:
-    """Anchors (P, 4) on each map, place by place, in pixels of the padded batch; float32.
+    """Anchors (P, 4) on each map, position by position, in pixels of the padded batch; float32.
 
     Args:
         spec: Sizes, ratios and rule.
-        maps: (B, C, h, w), one for each of the spec's strides.
+        maps: (B, C, h, w), one for each stride of the spec.
         padded: Height and width of the batch, pixels.
     """
-    found = []
-    for sizes, stride, each in zip(spec.levels, spec.strides, maps, strict=True):
-        high, wide = each.shape[-2:]
-        apart = (stride, stride)
+    anchors = []
+    for sizes, stride, feature_map in zip(spec.levels, spec.strides, maps, strict=True):
+        height, width = feature_map.shape[-2:]
+        step = (stride, stride)
         if spec.anchors == "torchvision":
-            apart = (padded[0] // high, padded[1] // wide)
-        around_origin = cell(sizes, spec.ratios, spec.anchors).to(each.device)
-        found.append(_shifted(around_origin, (high, wide), apart))
-    return found
+            step = (padded[0] // height, padded[1] // width)
+        around_origin = anchors_at_origin(sizes, spec.ratios, spec.anchors).to(feature_map.device)
+        anchors.append(_shifted(around_origin, (height, width), step))
+    return anchors
 
 
-def cell(sizes: Sequence[int], ratios: Sequence[float], rule: str) -> torch.Tensor:
-    """The anchors (A, 4) of one place, around the origin; float32.
+def anchors_at_origin(sizes: Sequence[int], ratios: Sequence[float], rule: str) -> torch.Tensor:
+    """The anchors (A, 4) of one position, around the origin; float32.
 
     Args:
         sizes: Square roots of areas, pixels.
         ratios: Height over width.
         rule: "detectron2" or "torchvision".
 
-    >>> cell((8,), (0.25, 1.0), "detectron2").tolist()
+    >>> anchors_at_origin((8,), (0.25, 1.0), "detectron2").tolist()
     [[-8.0, -2.0, 8.0, 2.0], [-4.0, -4.0, 4.0, 4.0]]
     """
     if rule == "torchvision":
@@ -66,12 +66,14 @@ def cell(sizes: Sequence[int], ratios: Sequence[float], rule: str) -> torch.Tens
     return torch.stack([-wide, -high, wide, high], dim=2).flatten(0, 1).div(2).float()
 
 
-def _shifted(around: torch.Tensor, places: tuple[int, int], apart: tuple[int, int]) -> torch.Tensor:
-    """(A, 4) at each of h x w places, row by row. (h * w * A, 4)."""
+def _shifted(
+    around_origin: torch.Tensor, grid: tuple[int, int], step: tuple[int, int]
+) -> torch.Tensor:
+    """Anchors (A, 4) at each of h x w positions, row by row: (h * w * A, 4)."""
     y, x = (
-        torch.arange(count, device=around.device) * step
-        for count, step in zip(places, apart, strict=True)
+        torch.arange(count, device=around_origin.device) * pixels
+        for count, pixels in zip(grid, step, strict=True)
     )
     rows, columns = torch.meshgrid(y, x, indexing="ij")
     shifts = torch.stack([columns, rows, columns, rows], dim=2).reshape(-1, 1, 4)
-    return (shifts + around).flatten(0, 1)
+    return (shifts + around_origin).flatten(0, 1)

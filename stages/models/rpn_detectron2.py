@@ -1,9 +1,10 @@
-"""Proposal networks of detectron2 checkpoints, and of RegionCLIP's, which hold one of those.
+"""Read proposal networks from checkpoints of detectron2, and of RegionCLIP, which contain one.
 
 `backbone.*` and `proposal_generator.*` of a detector, or `offline_backbone.*` and
 `offline_proposal_generator.*` beside a student, become the tensors of a `stages.models.rpn.Rpn`
-that gives the same boxes: the stride in the first convolution of a bottleneck, blue first, pixel
-values to 255, anchors that are not rounded, batch norms folded into gains and biases.
+that gives the same boxes: the stride is in the first convolution of a bottleneck, channels are
+blue, green, red, pixel values go to 255, anchors are not rounded, and batch norms are constant
+gains and biases.
 
 Source: detectron2's `build_resnet_backbone`, `FPN`, `StandardRPNHead`; its model zoo's R-50 of
 MSRA; the CLIP ResNet under a pyramid as in RegionCLIP's `build_clip_resnet_fpn_backbone`.
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from stages.models.weights import State
 
 _OFFLINE: Final = "offline_"
-_SIZES: Final = (32, 64, 128, 256, 512)  # pixels; a level each, or all on one map
+_SIZES: Final = (32, 64, 128, 256, 512)  # pixels; one for each level, or all on one map
 _PIXELS: Final[dict[str, Any]] = {
     "mean": (103.530, 116.280, 123.675),
     "std": (1.0, 1.0, 1.0),
@@ -38,14 +39,14 @@ _CLIP_PIXELS: Final[dict[str, Any]] = {
     "mean": tuple(OPENAI_DATASET_MEAN),
     "std": tuple(OPENAI_DATASET_STD),
 }
-_NAMES: Final = (  # tried in order; of the body what follows `backbone.` or `backbone.bottom_up.`
+_NAMES: Final = (  # tried in order; `body.` stands for `backbone.` or `backbone.bottom_up.`
     (r"body\.stem\.conv1\.norm\.(\w+)", r"backbone.body.bn1.\1"),
     (r"body\.stem\.conv1\.weight", r"backbone.body.conv1.weight"),
     (r"body\.res(\d)\.(\d+)\.conv(\d)\.norm\.(\w+)", r"backbone.body.layer\1.\2.bn\3.\4"),
     (r"body\.res(\d)\.(\d+)\.conv(\d)\.weight", r"backbone.body.layer\1.\2.conv\3.weight"),
     (r"body\.res(\d)\.(\d+)\.shortcut\.norm\.(\w+)", r"backbone.body.layer\1.\2.downsample.1.\3"),
     (r"body\.res(\d)\.(\d+)\.shortcut\.weight", r"backbone.body.layer\1.\2.downsample.0.weight"),
-    (r"body\.((?:conv|bn|layer)\d\..+)", r"backbone.body.\1"),  # CLIP's, whose names we keep
+    (r"body\.((?:conv|bn|layer)\d\..+)", r"backbone.body.\1"),  # CLIP's own names are kept
     (r"fpn_lateral(\d)\.norm\.(\w+)", r"backbone.fpn.inner_blocks.\1.1.\2"),
     (r"fpn_lateral(\d)\.(\w+)", r"backbone.fpn.inner_blocks.\1.0.\2"),
     (r"fpn_output(\d)\.norm\.(\w+)", r"backbone.fpn.layer_blocks.\1.1.\2"),
@@ -55,42 +56,43 @@ _NAMES: Final = (  # tried in order; of the body what follows `backbone.` or `ba
     (r"rpn_head\.objectness_logits\.(\w+)", r"rpn.head.cls_logits.\1"),
     (r"rpn_head\.anchor_deltas\.(\w+)", r"rpn.head.bbox_pred.\1"),
 )
-_COUNTED_FROM: Final = {"layer": 1, "inner_blocks.": 2, "layer_blocks.": 2}  # res2 is layer1, ...
-_DEPTHS: Final = {(6, True): "resnet50", (23, True): "resnet101", (6, False): "resnet34"}
+_FIRST_NUMBERS: Final = {"layer": 1, "inner_blocks.": 2, "layer_blocks.": 2}  # res2 is layer1, ...
+# by blocks of res4, and whether they are bottlenecks
+_BACKBONES: Final = {(6, True): "resnet50", (23, True): "resnet101", (6, False): "resnet34"}
 
 
 def read_detectron2_rpn(state: Mapping[str, torch.Tensor]) -> tuple[RpnSpec, State, set[str]]:
-    """The proposal network of a checkpoint.
+    """The proposal network in a checkpoint.
 
     Args:
         state: All its tensors by name.
 
     Returns:
-        What the network is, its tensors by our names, and the names that were used.
+        The spec of the network, its tensors by our names, and the names in `state` that were used.
 
     Raises:
-        SourceError: If there is none, or it is of a kind we do not know.
+        SourceError: If there is no such network, or its kind is unknown.
     """
     offline = any(name.startswith(f"{_OFFLINE}proposal_generator.") for name in state)
     prefix = _OFFLINE if offline else ""
-    found: State = {}
+    tensors: State = {}
     used = set()
     for name, value in state.items():
-        ours = _renamed(name, prefix)
+        ours = _our_name(name, prefix)
         if ours is not None:
-            found[ours] = value
+            tensors[ours] = value
             used.add(name)
-    pyramid = any(name.startswith("backbone.fpn.") for name in found)
-    clip = "backbone.body.conv3.weight" in found
-    if not pyramid:  # a C4 detector has its last stage in the head, not here
-        kept = {name for name in found if not name.startswith("backbone.body.layer4.")}
-        used = {name for name in used if _renamed(name, prefix) in kept}
-        found = {name: found[name] for name in kept}
-    return _spec(found, pyramid=pyramid, clip=clip), found, used
+    pyramid = any(name.startswith("backbone.fpn.") for name in tensors)
+    clip = "backbone.body.conv3.weight" in tensors
+    if not pyramid:  # the last stage of a C4 detector belongs to its box head
+        kept = {name for name in tensors if not name.startswith("backbone.body.layer4.")}
+        used = {name for name in used if _our_name(name, prefix) in kept}
+        tensors = {name: tensors[name] for name in kept}
+    return _spec_of(tensors, pyramid=pyramid, clip=clip), tensors, used
 
 
-def _renamed(name: str, prefix: str) -> str | None:
-    """Our name for a tensor of the proposal network; None for every other."""
+def _our_name(name: str, prefix: str) -> str | None:
+    """Our name for a tensor of the proposal network; None for other tensors."""
     own = name.removeprefix(prefix)
     if prefix and own == name:
         return None
@@ -104,13 +106,13 @@ def _renamed(name: str, prefix: str) -> str | None:
         return None
     for pattern, ours in _NAMES:
         if match := re.fullmatch(pattern, own):
-            return _recounted(match.expand(ours), clip=".res" not in own)
+            return _renumbered(match.expand(ours), clip=".res" not in own)
     return None
 
 
-def _recounted(name: str, *, clip: bool) -> str:
-    """Stages and levels numbered as torchvision does: its first layer is res2, its first map 2."""
-    for word, first in _COUNTED_FROM.items():
+def _renumbered(name: str, *, clip: bool) -> str:
+    """The name with torchvision's numbers: res2 is its layer 1, FPN level 2 is its block 0."""
+    for word, first in _FIRST_NUMBERS.items():
         if word == "layer" and clip:
             continue
         if match := re.search(rf"\.{re.escape(word)}(\d)\.", name):
@@ -118,27 +120,27 @@ def _recounted(name: str, *, clip: bool) -> str:
     return name
 
 
-def _spec(found: State, *, pyramid: bool, clip: bool) -> RpnSpec:
+def _spec_of(tensors: State, *, pyramid: bool, clip: bool) -> RpnSpec:
     missing = [
-        n for n in ("rpn.head.cls_logits.weight", "rpn.head.conv.0.0.weight") if n not in found
+        n for n in ("rpn.head.cls_logits.weight", "rpn.head.conv.0.0.weight") if n not in tensors
     ]
     if missing:
         raise SourceError(
             "the checkpoint has a proposal_generator, but not the rpn_head of detectron2's "
-            "StandardRPNHead in it; no other kind is supported"
+            "StandardRPNHead; no other kind is supported"
         )
-    head = found["rpn.head.conv.0.0.weight"]
+    head = tensors["rpn.head.conv.0.0.weight"]
     return RpnSpec(
-        backbone="clip_resnet50" if clip else _backbone(found),
+        backbone="clip_resnet50" if clip else _backbone_name(tensors),
         neck="fpn" if pyramid else "c4",
         width=head.shape[1],
         stride=4,
         anchor_sizes=_SIZES,
-        ratios=_ratios(found, len(_SIZES) if not pyramid else 1),
+        ratios=_anchor_ratios(tensors, len(_SIZES) if not pyramid else 1),
         anchors="detectron2",
-        head_convs=1 + max(int(m[1]) for n in found if (m := _CONV.match(n))),
+        head_convs=1 + max(int(m[1]) for n in tensors if (m := _CONV.match(n))),
         strided="3x3" if clip else "1x1",
-        fpn_norm="backbone.fpn.inner_blocks.0.1.weight" in found,
+        fpn_norm="backbone.fpn.inner_blocks.0.1.weight" in tensors,
         pad_to=32 if pyramid else 1,
         constant_statistics=True,
         shortest=800,
@@ -150,23 +152,23 @@ def _spec(found: State, *, pyramid: bool, clip: bool) -> RpnSpec:
 _CONV: Final = re.compile(r"rpn\.head\.conv\.(\d)\.")
 
 
-def _ratios(found: State, sizes: int) -> tuple[float, ...]:
-    places = found["rpn.head.cls_logits.weight"].shape[0]
-    if places != 3 * sizes:
+def _anchor_ratios(tensors: State, sizes: int) -> tuple[float, ...]:
+    anchors = tensors["rpn.head.cls_logits.weight"].shape[0]
+    if anchors != 3 * sizes:
         raise SourceError(
-            f"the proposal network judges {places} anchors a place, not the {3 * sizes} of "
+            f"the proposal network has {anchors} anchors per position, not the {3 * sizes} of "
             f"{sizes} sizes and ratios 0.5, 1 and 2; only detectron2's default anchors are known"
         )
     return (0.5, 1.0, 2.0)
 
 
-def _backbone(names: Iterable[str]) -> str:
+def _backbone_name(names: Iterable[str]) -> str:
     blocks = {int(m[1]) for n in names if (m := re.match(r"backbone\.body\.layer3\.(\d+)\.", n))}
-    deep = "backbone.body.layer1.0.conv3.weight" in names
-    found = _DEPTHS.get((len(blocks), deep))
-    if found is None:
+    bottlenecks = "backbone.body.layer1.0.conv3.weight" in names
+    backbone = _BACKBONES.get((len(blocks), bottlenecks))
+    if backbone is None:
         raise SourceError(
             f"the proposal network's backbone has {len(blocks)} blocks in res4; only ResNets of "
             f"50 and 101 layers (and 34) are known"
         )
-    return found
+    return backbone

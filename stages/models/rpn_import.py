@@ -1,102 +1,130 @@
-"""New proposal networks: with random weights, with those of a backbone, or of a whole detector."""
+"""Import proposal networks from published files: torchvision's, detectron2's, RegionCLIP's, ours.
+
+A file of RegionCLIP holds its proposal network (`offline_*`) beside the student; this module reads
+the proposal network only.
+"""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import torch
-
-from schemas.errors import SourceError, StageError
+from schemas.errors import SourceError
+from stages.models.key_report import KeyReport
 from stages.models.rpn import Rpn
-from stages.models.rpn_trunks import norms
-from stages.models.weights import (
-    State,
-    load_state,
-    read_state,
-    require_trained_statistics,
-    write_state,
-)
+from stages.models.rpn_creation import current_name
+from stages.models.rpn_detectron2 import read_detectron2_rpn
+from stages.models.rpn_spec import BACKBONES, STRIDES, RpnSpec, read_spec
+from stages.models.weights import State, load_state, read_state, require_trained_statistics
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping
 
-    from torch import nn
+    import torch
 
-    from stages.models.rpn_spec import RpnSpec
-
-# torchvision wrapped these convolutions in blocks, and published files from before and after
-_OLD_NAMES: Final = (
-    (re.compile(r"^(rpn\.head\.conv)\.(weight|bias)$"), r"\1.0.0.\2"),
-    (re.compile(r"^(backbone\.fpn\.(?:inner|layer)_blocks\.\d+)\.(weight|bias)$"), r"\1.0.\2"),
-)
-
-
-def create_rpn(spec: RpnSpec, seed: int = 0) -> Rpn:
-    """A network with random weights that follow from `seed`."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return Rpn(spec)
+_DETECTRON2_PREFIXES: Final = ("proposal_generator.", "offline_proposal_generator.")
+_BLOCKS: Final[
+    dict[tuple[tuple[int, ...], bool], str]
+] = {  # blocks of each stage, and whether they are bottlenecks
+    ((2, 2, 2, 2), False): "resnet18",
+    ((3, 4, 6, 3), False): "resnet34",
+    ((3, 4, 6, 3), True): "resnet50",
+    ((3, 4, 23, 3), True): "resnet101",
+}
+_FINEST_ANCHOR: Final = 32  # pixels, at stride 4; torchvision doubles it for each coarser map
 
 
-def fill_rpn(rpn: Rpn, path: Path) -> tuple[int, bool]:
-    """Put weights from a file into a new network.
+def import_rpn(
+    path: Path,
+    architecture: str | None = None,
+    norm_eps: float | None = None,
+    *,
+    untrained: bool = False,
+) -> tuple[Rpn, KeyReport]:
+    """The proposal network of a file, in evaluation mode, and how each tensor was used.
 
     Args:
-        rpn: Filled in place.
-        path: Weights of a proposal network of ours, of a torchvision detector (`backbone.*` and
-            `rpn.*` are used), or of a torchvision classifier (only the backbone is).
-
-    Returns:
-        How many tensors of the file have no use here, and whether the whole network was filled
-        rather than its backbone alone.
+        path: Weights with `rpn.*` and `backbone.*` (torchvision's or ours), `proposal_generator.*`
+            (detectron2's), or `offline_*` (RegionCLIP's).
+        architecture: Name of a backbone or path of a model.json, if shapes do not show it.
+        norm_eps: Added to variances in torchvision's batch norms: 0 in its COCO_V1 detectors.
+        untrained: Accept batch norms that all have their initial statistics.
 
     Raises:
-        SourceError: If the file cannot be read, or does not fit the network.
+        SourceError: If there is no such network, or tensors are missing, of another shape or not
+            finite.
     """
-    state = {_new_name(name): value for name, value in read_state(path).items()}
-    require_trained_statistics(state, str(path))
-    if any(name.startswith("rpn.") for name in state):
-        used = {n: v for n, v in state.items() if n.startswith(("backbone.", "rpn."))}
-        load_state(rpn, used, str(path))
-        return len(state) - len(used), True
-    return len(state) - _fill_body(rpn.backbone.body, state, path), False
+    raw = read_state(path)
+    if any(name.startswith(_DETECTRON2_PREFIXES) for name in raw):
+        spec, state, used = read_detectron2_rpn(raw)
+        layout = "detectron2"
+    else:
+        renamed = {current_name(name): name for name in raw}
+        names = {n: old for n, old in renamed.items() if n.startswith(("backbone.", "rpn."))}
+        state, used = {n: raw[old] for n, old in names.items()}, set(names.values())
+        layout = "torchvision"
+        spec = _torchvision_spec(state, architecture, norm_eps, path.name)
+    if not untrained and not spec.constant_statistics:
+        require_trained_statistics(state, path.name)
+    rpn = Rpn(spec).eval()
+    load_state(rpn, state, path.name)
+    return rpn, _report(raw, used, layout, rpn.state_dict().keys() - state.keys())
 
 
-def freeze_norms(rpn: Rpn) -> None:
-    """Hold gains, biases and statistics of all batch norms; call again after `train()`."""
-    for norm in norms(rpn):
-        norm.eval()
-        norm.requires_grad_(False)
+def _report(
+    raw: Mapping[str, torch.Tensor], used: Iterable[str], layout: str, missing: Iterable[str]
+) -> KeyReport:
+    used_names = set(used)
+    unused = sorted(raw.keys() - used_names)
+    return KeyReport(layout, sorted(used_names), unused, sorted(missing))
 
 
-def _new_name(name: str) -> str:
-    for old, new in _OLD_NAMES:
-        name = old.sub(new, name)
-    return name
-
-
-def _fill_body(body: nn.Module, state: State, path: Path) -> int:
-    bare = {name.removeprefix("features."): value for name, value in state.items()}
-    used = {name: value for name, value in bare.items() if name in body.state_dict()}
-    if not used:
+def _torchvision_spec(
+    state: State, architecture: str | None, norm_eps: float | None, source: str
+) -> RpnSpec:
+    if not any(name.startswith("rpn.head.") for name in state):
         raise SourceError(
-            f"{path} holds neither a proposal network (rpn.*) nor the layers of this backbone; "
-            f"give the --backbone it was made with"
+            f"{source} holds no proposal network: no name begins with rpn.head. (torchvision), "
+            f"proposal_generator. (detectron2) or offline_proposal_generator. (RegionCLIP)"
         )
-    load_state(body, used, str(path))
-    return len(used)
+    if architecture and architecture.endswith(".json"):
+        return read_spec(Path(architecture))
+    backbone = architecture or _backbone_name(state)
+    if backbone is None or backbone not in BACKBONES:
+        raise SourceError(
+            f"the backbone of {source} cannot be identified by its tensors; give its name "
+            f"({', '.join(BACKBONES)}) or a model.json with --architecture"
+        )
+    return _spec_of_shapes(state, backbone, norm_eps)
 
 
-def save_rpn(rpn: Rpn, config: Path, weights: Path, dtype: str = "float32") -> None:
-    """Write model.json and weights.safetensors; equal networks give equal bytes.
+def _backbone_name(state: State) -> str | None:
+    pattern = r"backbone\.body\.layer{}\.(\d+)\."
+    stages = tuple(_count(state, pattern.format(stage)) for stage in (1, 2, 3, 4))
+    bottlenecks = "backbone.body.layer1.0.conv3.weight" in state
+    return _BLOCKS.get((stages, bottlenecks))
 
-    Raises:
-        StageError: If a value does not fit into `dtype`.
-    """
-    kind: torch.dtype = getattr(torch, dtype)
-    for name, value in rpn.state_dict().items():
-        if value.is_floating_point() and not bool(torch.isfinite(value.to(kind)).all()):
-            raise StageError(f"{name} is not finite in {dtype}; use --save-dtype float32")
-    rpn.spec.write(config)
-    write_state(rpn.state_dict(), weights, kind)
+
+def _spec_of_shapes(state: State, backbone: str, norm_eps: float | None) -> RpnSpec:
+    """The spec of a torchvision detector, with the image sizes of the published ones."""
+    maps = _count(state, r"backbone\.fpn\.inner_blocks\.(\d+)\.")
+    stride = STRIDES[len(STRIDES) - maps] if maps else STRIDES[0]
+    sizes = tuple(_FINEST_ANCHOR * 2**step for step in range(maps + 1 if maps else 5))
+    return RpnSpec(
+        backbone=backbone,
+        neck="fpn" if maps else "c4",
+        width=len(state["rpn.head.cls_logits.weight"][0]),
+        stride=stride,
+        anchor_sizes=sizes,
+        head_convs=_count(state, r"rpn\.head\.conv\.(\d+)\."),
+        fpn_norm="backbone.fpn.inner_blocks.0.1.weight" in state,
+        norm_eps=norm_eps,
+        shortest=800,
+        longest=1333,
+    )
+
+
+def _count(state: Iterable[str], pattern: str) -> int:
+    matches = (re.match(pattern, name) for name in state)
+    return max((int(match[1]) + 1 for match in matches if match), default=0)

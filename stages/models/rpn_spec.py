@@ -1,4 +1,4 @@
-"""What a region proposal network is, as written to model.json: architecture and preprocessing."""
+"""The description of a region proposal network in model.json: architecture and preprocessing."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     Triple = tuple[float, float, float]
 
 Backbone = Literal[
-    "small",  # ours, 1 M parameters, made to be trained from nothing
+    "small",  # our own, 1 M parameters, to be trained from random weights
     "resnet18",
     "resnet34",
     "resnet50",
     "resnet101",
     "mobilenet_v3_small",
     "mobilenet_v3_large",
-    "clip_resnet50",  # CLIP's: three convolutions at the entry, pooling in front of strides
+    "clip_resnet50",  # CLIP's: a stem of three convolutions, pooling instead of strides
 ]
 Neck = Literal["fpn", "c4"]
 BACKBONES: Final[tuple[str, ...]] = get_args(Backbone)
 NECKS: Final[tuple[str, ...]] = get_args(Neck)
 ANCHOR_RULES: Final = ("torchvision", "detectron2")  # see stages.models.rpn_anchors
-STRIDED: Final = ("3x3", "1x1")  # convolutions of a bottleneck that may have its stride
-STRIDES: Final = (4, 8, 16, 32)  # pixels, of the maps a backbone gives
-COARSEST: Final = 64  # pixels; what a pyramid adds by pooling
+STRIDED: Final = ("3x3", "1x1")  # the convolution of a bottleneck that has its stride
+STRIDES: Final = (4, 8, 16, 32)  # pixels; of the maps of a backbone
+COARSEST: Final = 64  # pixels; of the map that a pyramid adds by pooling
 C4_STRIDE: Final = 16  # pixels
 IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
 IMAGENET_STD: Final = (0.229, 0.224, 0.225)
@@ -37,7 +37,7 @@ IMAGENET_STD: Final = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True, kw_only=True)
 class RpnSpec:
-    """Everything about a network that its weights do not say.
+    """All facts about a network that its weights do not contain.
 
     Attributes:
         backbone: One of `BACKBONES`.
@@ -47,19 +47,18 @@ class RpnSpec:
         stride: Of the finest map of a pyramid, pixels; one of `STRIDES`.
         anchor_sizes: Square roots of anchor areas, pixels of the resized image, fine to coarse.
         ratios: Height over width of anchors.
-        anchors: Rule of their sides, order and distance, one of `ANCHOR_RULES`.
+        anchors: Rule of anchor sides, order and step, one of `ANCHOR_RULES`.
         head_convs: 3 x 3 convolutions before the predictions.
         strided: Which convolution of a bottleneck has its stride, one of `STRIDED`: the second in
             torchvision's networks, the first in the original ones.
-        fpn_norm: Whether convolutions of a pyramid are followed by batch norms, instead of having
-            biases.
-        pad_to: Images are padded to a multiple of this, pixels; None for the coarsest stride of
-            the backbone, 1 for not at all.
-        constant_statistics: Whether batch norms are gains and biases by design, so that means of 0
-            and variances of 1 are no sign of lost statistics.
-        norm_eps: Added to the variance in batch norms; None for the backbone's own value.
+        fpn_norm: Whether convolutions of a pyramid have batch norms instead of biases.
+        pad_to: Images are padded to a multiple of this, pixels; None means the coarsest stride of
+            the backbone, 1 means no padding.
+        constant_statistics: Whether batch norms are constant gains and biases by design; then means
+            of 0 and variances of 1 do not show that statistics were lost.
+        norm_eps: Added to the variance in batch norms; None means the backbone's own value.
         mean: Per channel, subtracted first; in units of `scale`, in the order of `channels`.
-        std: Divides after that.
+        std: Divides the difference.
         channels: "rgb" or "bgr".
         scale: Value of the brightest pixel, 1 or 255.
         shortest: Shortest side of a resized image, pixels.
@@ -88,7 +87,7 @@ class RpnSpec:
 
     @property
     def strides(self) -> tuple[int, ...]:
-        """Strides of the maps the head looks at, fine to coarse, pixels."""
+        """Strides of the maps that the head reads, fine to coarse, pixels."""
         if self.neck == "c4":
             return (C4_STRIDE,)
         return (*(s for s in STRIDES if s >= self.stride), COARSEST)
@@ -105,8 +104,8 @@ class RpnSpec:
         """Images are padded to a multiple of this, pixels."""
         return self.pad_to or (C4_STRIDE if self.neck == "c4" else STRIDES[-1])
 
-    def complaints(self) -> list[str]:
-        """What is wrong with it, one phrase each; empty if nothing is."""
+    def problems(self) -> list[str]:
+        """Phrases that say what is wrong with the spec; empty if it is valid."""
         numbers = (self.width, *self.anchor_sizes, *self.ratios, *self.std, self.shortest)
         rules = {
             f"backbone must be one of {', '.join(BACKBONES)}": self.backbone in BACKBONES,
@@ -125,10 +124,10 @@ class RpnSpec:
             "scale must be 1 or 255": self.scale in (1, 255),
             "mean and std must be three numbers": len(self.mean) == len(self.std) == 3,
         }
-        return [complaint for complaint, holds in rules.items() if not holds]
+        return [rule for rule, holds in rules.items() if not holds]
 
     def write(self, path: Path) -> None:
-        """Write it as model.json."""
+        """Write the spec as model.json."""
         path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
 
 
@@ -136,19 +135,19 @@ def read_spec(path: Path) -> RpnSpec:
     """The spec in a model.json.
 
     Raises:
-        SourceError: If it cannot be read, lacks a field, or has one that is unknown or wrong.
+        SourceError: If it cannot be read, or a field is missing, unknown or wrong.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        spec = RpnSpec(**{name: _plain(value) for name, value in content.items()})
-        complaints = spec.complaints()
+        spec = RpnSpec(**{name: _tuple_if_list(value) for name, value in content.items()})
+        problems = spec.problems()
     except (OSError, ValueError, TypeError, AttributeError) as error:
         known = ", ".join(f.name for f in fields(RpnSpec))
         raise SourceError(f"{path}: not a proposal network of {known} ({error})") from error
-    if complaints:
-        raise SourceError(f"{path}: {'; '.join(complaints)}")
+    if problems:
+        raise SourceError(f"{path}: {'; '.join(problems)}")
     return spec
 
 
-def _plain(value: Any) -> Any:
+def _tuple_if_list(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""Names in prompt templates through the language encoder L: one embedding a name.
+"""Embed names: the language encoder L reads each name in prompt templates.
 
 Shapes: C names, T templates, D embedding width.
 """
@@ -32,15 +32,15 @@ def embed_names(
 ) -> torch.Tensor:
     """The embedding of each name: the mean over its prompts.
 
-    A name that reads the same as another, once cleaned, is encoded once. How many prompts share
-    a batch moves the last bits only.
+    Names that are equal after cleaning are encoded once. The size of a batch changes only the last
+    bits.
 
     Args:
         clip: Its language encoder is used.
         names: C of them.
-        templates: T sentences with a hole, as `stages.text.templates` reads them.
+        templates: T sentences with a hole for the name; see `stages.text.templates`.
         averaging: One of `AVERAGING`, see `average`.
-        batch: Prompts encoded together, at the least those of one name.
+        batch: Prompts encoded together; at least those of one name.
         long: One of `stages.models.tokens.LONG`.
 
     Returns:
@@ -51,7 +51,7 @@ def embed_names(
         rows.setdefault(clean_name(name), len(rows))
     distinct, step = list(rows), max(1, batch // len(templates))
     means = [
-        average(_encode(clip, distinct[first : first + step], templates, long), averaging)
+        average(_encode_prompts(clip, distinct[first : first + step], templates, long), averaging)
         for first in range(0, len(distinct), step)
     ]
     if not means:
@@ -64,15 +64,17 @@ def average(embeddings: torch.Tensor, averaging: str) -> torch.Tensor:
 
     Args:
         embeddings: Not normalised.
-        averaging: "reference": the plain mean, as RegionCLIP; longer embeddings weigh more.
-            "openai": the unit vector along the mean of unit vectors, as CLIP's own ensembles.
+        averaging: "reference": the plain mean, as in RegionCLIP; longer embeddings weigh more.
+            "openai": normalise, take the mean, normalise again, as in CLIP's own ensembles.
     """
     if averaging == "reference":
         return embeddings.mean(dim=1)
     return F.normalize(F.normalize(embeddings, dim=2).mean(dim=1), dim=1)
 
 
-def _encode(clip: Clip, names: Sequence[str], templates: Sequence[str], long: str) -> torch.Tensor:
+def _encode_prompts(
+    clip: Clip, names: Sequence[str], templates: Sequence[str], long: str
+) -> torch.Tensor:
     prompts = [fill_template(template, name) for name in names for template in templates]
     tokens = clip.tokenize(prompts, long).to(clip.logit_scale.device)
     embeddings = encode_trimmed(clip, tokens).float().cpu()

@@ -1,4 +1,4 @@
-"""Captions through the language encoder, without computing what is then thrown away.
+"""Encode captions with the language encoder, without its padding tokens.
 
 Shapes: T texts, L tokens, D embedding width.
 """
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 def encode_trimmed(clip: Clip, tokens: torch.Tensor) -> torch.Tensor:
-    """What `clip.encode_tokens` returns, without the padding behind the longest text.
+    """The same as `clip.encode_tokens`, computed without the padding after the longest text.
 
-    L is causal: the end token, which becomes the embedding, never looks at what comes after it.
+    L is causal: the end token, which becomes the embedding, does not depend on later tokens.
     Captions have about 12 of 77 tokens, so this saves most of the work.
 
     Args:
-        clip: If its language encoder is none of open_clip's causal ones, nothing is trimmed.
-        tokens: (T, L) int64, padded behind the end token, which has the highest id.
+        clip: If its language encoder is not one of open_clip's causal ones, nothing is trimmed.
+        tokens: (T, L) int64, padded after the end token, which has the highest id.
 
     Returns:
         (T, D), not normalised.
@@ -45,44 +45,44 @@ def encode_trimmed(clip: Clip, tokens: torch.Tensor) -> torch.Tensor:
     return torch.as_tensor(projection(out) if callable(projection) else out @ projection)
 
 
-class FrozenTexts:
-    """Unit embeddings of captions under a language encoder that does not change.
+class FrozenTextEncoder:
+    """Unit embeddings of captions from a language encoder that is not trained.
 
-    On the CPU each caption is encoded alone and remembered. Alone, because the last bits of an
-    embedding depend on what shares its batch, and a resumed run must meet the same bits.
+    On a CPU each caption is encoded alone, then cached. Alone, because the last bits of an
+    embedding depend on the rest of its batch, and a resumed run must get the same bits.
     """
 
     def __init__(
-        self, clip: Clip, device: torch.device, long: str = "keep-end", remembered: int = 20_000
+        self, clip: Clip, device: torch.device, long: str = "keep-end", cached: int = 20_000
     ) -> None:
-        """Remember at most `remembered` captions: 80 MB of embeddings 1024 wide.
+        """Make an encoder; the default cache needs up to 80 MB for embeddings 1024 wide.
 
         Args:
             clip: Its language encoder is used.
-            device: Where `clip` is.
+            device: The device of `clip`.
             long: One of `stages.models.tokens.LONG`.
-            remembered: Captions.
+            cached: Most captions in the cache.
         """
         self._clip = clip
         self._long = long
         self._device = device
-        self._remembered = remembered
-        self._known: dict[str, torch.Tensor] = {}
+        self._cached = cached
+        self._cache: dict[str, torch.Tensor] = {}
 
     @torch.no_grad()
     def embed(self, captions: Sequence[str]) -> torch.Tensor:
         """Embeddings (T, D) float32, unit rows."""
         if self._device.type != "cpu":
             return self._encode(captions)
-        return torch.cat([self._remember(caption) for caption in captions])
+        return torch.cat([self._encode_cached(caption) for caption in captions])
 
-    def _remember(self, caption: str) -> torch.Tensor:
-        found = self._known.get(caption)
-        if found is None:
-            found = self._encode([caption])
-            if len(self._known) < self._remembered:
-                self._known[caption] = found
-        return found
+    def _encode_cached(self, caption: str) -> torch.Tensor:
+        embedding = self._cache.get(caption)
+        if embedding is None:
+            embedding = self._encode([caption])
+            if len(self._cache) < self._cached:
+                self._cache[caption] = embedding
+        return embedding
 
     def _encode(self, captions: Sequence[str]) -> torch.Tensor:
         tokens = self._clip.tokenize(captions, self._long).to(self._device)

@@ -1,8 +1,8 @@
-"""Tokens of texts, and what becomes of a text that is longer than the encoder reads.
+"""Tokens of texts, and two ways to cut a text that is too long for the encoder.
 
 The published code cuts such a text and loses its end token. The encoder takes the token with the
-highest id for the end, which then is the start token: every over-long text has one and the same
-embedding, whatever it says. CLIP's own way puts the end token in the last place.
+highest id for the end; without an end token this is the start token, so all texts that are too
+long have the same embedding. CLIP's own tokenizer puts the end token at the last position.
 """
 
 from __future__ import annotations
@@ -25,15 +25,16 @@ def tokenize(texts: Sequence[str], length: int, long: str = "keep-end") -> torch
 
     Args:
         texts: T of them.
-        length: L, tokens the encoder reads.
-        long: What is done to texts of more: "cut" ends them anywhere, as RegionCLIP; "keep-end"
-            also puts the end token in the last place, as CLIP.
+        length: L, the number of tokens that the encoder reads.
+        long: How to treat longer texts: "cut" drops the rest, as in RegionCLIP; "keep-end" also
+            puts the end token at the last position, as in CLIP.
     """
     if long == "keep-end":
         ids: torch.Tensor = _tokenizer()(list(texts), length)
         return ids
-    one_more: torch.Tensor = _tokenizer()(list(texts), length + 1)  # an end token forced in is last
-    return one_more[:, :length]
+    # an end token that replaces text is at the last of length + 1 positions, and is dropped
+    longer: torch.Tensor = _tokenizer()(list(texts), length + 1)
+    return longer[:, :length]
 
 
 @functools.cache

@@ -1,12 +1,12 @@
-"""Regions through a CLIP vision transformer: one dense map of tokens, averaged per region.
+"""Region features of a CLIP vision transformer: one dense map of tokens, averaged per region.
 
-A class-token tower is trained to answer for the whole image, so its patch tokens are read from
-the value path of the last block: each token passes value and output projection by itself, without
-looking at the others, then residual, MLP and final norm as usual. A tower that averages its
-tokens is already dense, so its last block runs as trained. The norm that precedes pooling is
+In a tower with a class token, only that token is trained to describe the image, so patch tokens
+are read from the value path of the last block: each token passes value and output projection by
+itself, without attention to others, then residual, MLP and final norm as usual. A tower that
+averages its tokens is already dense, so its last block runs as trained. A norm before pooling is
 applied per token; the projection is linear and commutes with averaging, so it comes after.
 
-The positional embedding is resampled to the input's grid; an input that is no multiple of the
+The positional embedding is resampled to the input's grid; an input that is not a multiple of the
 patch is padded with zeros at the bottom and right.
 
 Shapes: B images, N regions, L tokens, E width, D embedding width, h x w grid of patches.
@@ -40,12 +40,13 @@ class ViTRegions:
 
     def __post_init__(self) -> None:
         tower = self.visual
-        plain = all(isinstance(b, ResidualAttentionBlock) for b in tower.transformer.resblocks)
+        standard = all(isinstance(b, ResidualAttentionBlock) for b in tower.transformer.resblocks)
         square = tower.patch_size[0] == tower.patch_size[1]
-        if tower.attn_pool is not None or tower.pool_type == "none" or not (plain and square):
+        if tower.attn_pool is not None or tower.pool_type == "none" or not (standard and square):
             raise SourceError(
-                "this vision transformer pools or attends in a way regions cannot be read from; "
-                "use one with a class token or average pooling, or a CLIP ResNet or ConvNeXt"
+                "regions cannot be read from this vision transformer: it pools or attends "
+                "in another way; use one with a class token or average pooling, a CLIP ResNet or "
+                "ConvNeXt"
             )
 
     @property
@@ -56,9 +57,9 @@ class ViTRegions:
     def trunk(self, pixels: torch.Tensor) -> torch.Tensor:
         """See `RegionTower.trunk`: (B, E, h, w), a token per patch."""
         tower = self.visual
-        patches = tower.conv1(_padded(pixels, self.stride))  # (B, E, h, w)
+        patches = tower.conv1(_pad_to_patches(pixels, self.stride))  # (B, E, h, w)
         grid = patches.shape[2:]
-        tokens = self._embedded(patches.flatten(2).transpose(1, 2), grid)  # (B, 1 + h w, E)
+        tokens = self._embed_patches(patches.flatten(2).transpose(1, 2), grid)  # (B, 1 + h w, E)
         *blocks, last = tower.transformer.resblocks
         for block in blocks:
             tokens = block(tokens)
@@ -80,14 +81,14 @@ class ViTRegions:
         out: torch.Tensor = crops if tower.proj is None else crops @ tower.proj.to(crops.dtype)
         return out
 
-    def early(self) -> Iterable[nn.Module | nn.Parameter]:
-        """See `RegionTower.early`: patches, positions, and the first quarter of the blocks."""
+    def early_layers(self) -> Iterable[nn.Module | nn.Parameter]:
+        """See `RegionTower.early_layers`: patches, positions, first quarter of the blocks."""
         tower = self.visual
         blocks = tower.transformer.resblocks
         stem = [tower.conv1, tower.class_embedding, tower.positional_embedding, tower.ln_pre]
         return [*stem, *blocks[: len(blocks) // 4]]
 
-    def _embedded(self, patches: torch.Tensor, grid: torch.Size) -> torch.Tensor:
+    def _embed_patches(self, patches: torch.Tensor, grid: torch.Size) -> torch.Tensor:
         tower = self.visual
         first = tower.class_embedding.to(patches.dtype).expand(len(patches), 1, -1)
         positions = resample_positions(tower.positional_embedding, tower.grid_size, grid)
@@ -98,7 +99,7 @@ class ViTRegions:
 
 
 def value_path(block: Any, tokens: torch.Tensor) -> torch.Tensor:
-    """Tokens after a residual attention block in which each attends to itself alone.
+    """Tokens after a residual attention block in which each token attends only to itself.
 
     (B, L, E) to (B, L, E); `block` is open_clip's `ResidualAttentionBlock`.
     """
@@ -113,15 +114,15 @@ def value_path(block: Any, tokens: torch.Tensor) -> torch.Tensor:
 def resample_positions(
     positions: torch.Tensor, native: Sequence[int], grid: Sequence[int]
 ) -> torch.Tensor:
-    """The positional embedding for another grid: class token kept, patches resampled bicubically.
+    """The positional embedding for another grid: patches are resampled bicubically.
 
     Args:
         positions: (1 + H W, E), class token first.
-        native: (H, W) it was learned on.
-        grid: (h, w) wanted; the native grid returns `positions` themselves.
+        native: Grid (H, W) of `positions`.
+        grid: New grid (h, w); for the native grid, `positions` itself is returned.
 
     Returns:
-        (1 + h w, E).
+        (1 + h w, E), class token first and unchanged.
     """
     if tuple(native) == tuple(grid):
         return positions
@@ -130,6 +131,6 @@ def resample_positions(
     return torch.cat([positions[:1], plane[0].flatten(1).T.to(positions.dtype)])
 
 
-def _padded(pixels: torch.Tensor, patch: int) -> torch.Tensor:
+def _pad_to_patches(pixels: torch.Tensor, patch: int) -> torch.Tensor:
     height, width = pixels.shape[2:]
     return F.pad(pixels, (0, -width % patch, 0, -height % patch))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stages.base import Part
-    from stages.models.preprocess import Prepared, Size
+    from stages.models.preprocess import NetworkInput, Size
     from stages.models.rpn import Rpn
     from stages.proposals.localizers import LocalizerBoxes
     from stages.proposals.region_dump import DumpReader, Kind
@@ -59,7 +59,7 @@ class BoxSource(ABC):
     kind: Kind = "score"
     needs_pixels: bool = False
 
-    def prepare(self, row: Row) -> Prepared | None:
+    def prepare(self, row: Row) -> NetworkInput | None:
         """The image as `boxes` needs it; called in advance, in threads.
 
         Raises:
@@ -68,7 +68,7 @@ class BoxSource(ABC):
         return None
 
     @abstractmethod
-    def boxes(self, row: Row, prepared: Prepared | None) -> RawBoxes | None:
+    def boxes(self, row: Row, prepared: NetworkInput | None) -> RawBoxes | None:
         """Boxes (R, 4) and scores (R,) of an image, given what `prepare` returned.
 
         Raises:
@@ -88,11 +88,11 @@ class RpnBoxSource(BoxSource):
     def __init__(self, rpn: Rpn, size: Size, pre_nms: int) -> None:
         self._rpn, self._size, self._pre_nms = rpn, size, pre_nms
 
-    def prepare(self, row: Row) -> Prepared | None:
+    def prepare(self, row: Row) -> NetworkInput | None:
         """See `BoxSource.prepare`: decoded, resized, normalised."""
         return self._rpn.prepare(load_image(row), self._size)
 
-    def boxes(self, row: Row, prepared: Prepared | None) -> RawBoxes | None:
+    def boxes(self, row: Row, prepared: NetworkInput | None) -> RawBoxes | None:
         """See `BoxSource.boxes`."""
         if prepared is None:
             return None
@@ -108,7 +108,7 @@ class LocalizerBoxSource(BoxSource):
         self._localizer = localizer
         self._owners: dict[int, str] = {}
 
-    def boxes(self, row: Row, prepared: Prepared | None) -> RawBoxes | None:
+    def boxes(self, row: Row, prepared: NetworkInput | None) -> RawBoxes | None:
         """See `BoxSource.boxes`."""
         index = self._localizer.find(row["image_id"])
         if index is None:
@@ -132,7 +132,7 @@ class DumpBoxSource(BoxSource):
         self._dump = dump
         self._index_of = {image_id: index for index, image_id in enumerate(dump.image_ids)}
 
-    def boxes(self, row: Row, prepared: Prepared | None) -> RawBoxes | None:
+    def boxes(self, row: Row, prepared: NetworkInput | None) -> RawBoxes | None:
         """See `BoxSource.boxes`."""
         index = self._index_of.get(row["image_id"])
         if index is None:
@@ -146,7 +146,7 @@ class RandomBoxSource(BoxSource):
     def __init__(self, regions: int, seed: int) -> None:
         self._regions, self._seed = regions, seed
 
-    def boxes(self, row: Row, prepared: Prepared | None) -> RawBoxes | None:
+    def boxes(self, row: Row, prepared: NetworkInput | None) -> RawBoxes | None:
         """See `BoxSource.boxes`."""
         rng = generator(self._seed, "boxes", row["image_id"])
         boxes = random_boxes(row["width"], row["height"], self._regions, rng)
@@ -159,7 +159,7 @@ class GridBoxSource(BoxSource):
     def __init__(self, regions: int) -> None:
         self._regions = regions
 
-    def boxes(self, row: Row, prepared: Prepared | None) -> RawBoxes | None:
+    def boxes(self, row: Row, prepared: NetworkInput | None) -> RawBoxes | None:
         """See `BoxSource.boxes`."""
         boxes = grid_boxes(row["width"], row["height"], self._regions)
         return RawBoxes(boxes, np.ones(len(boxes), np.float32))

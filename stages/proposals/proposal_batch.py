@@ -13,7 +13,7 @@ import pyarrow as pa
 from schemas.errors import SourceError
 from schemas.proposals import PROPOSALS
 from schemas.quarantine import Reason
-from stages.prefetching import in_order
+from stages.prefetching import map_in_order
 from stages.proposals.object_boxes import object_boxes
 from stages.proposals.recall import RecallCounts
 from stages.proposals.selection import Selection, finite
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stages.base import Part
-    from stages.models.preprocess import Prepared
+    from stages.models.preprocess import NetworkInput
     from stages.proposals.box_sources import BoxSource, RawBoxes, Row
     from stages.proposals.region_dump import DumpWriter, Kind
 
-    _PreparedImage = tuple[Row, NDArray[np.float32], Prepared | Refusal | None]
+    _PreparedImage = tuple[Row, NDArray[np.float32], NetworkInput | Refusal | None]
 
 _THREADS: Final = 2  # that decode and resize; one thread alone would keep a GPU waiting
 _AHEAD: Final = 4  # images that the threads prepare in advance
@@ -143,7 +143,7 @@ def images_with_boxes(part: Part, source: BoxSource) -> Iterator[ImageBoxes]:
             return row, objects, Refusal(Reason.UNREADABLE, str(error))
 
     threads = _THREADS if source.needs_pixels else 0
-    for row, objects, prepared in in_order(_rows_and_objects(part), prepare, threads, _AHEAD):
+    for row, objects, prepared in map_in_order(_rows_and_objects(part), prepare, threads, _AHEAD):
         raw = prepared if isinstance(prepared, Refusal) else _raw_boxes(source, row, prepared)
         if isinstance(raw, Refusal):
             part.refuse(row["image_id"], raw.reason, raw.detail)
@@ -152,7 +152,9 @@ def images_with_boxes(part: Part, source: BoxSource) -> Iterator[ImageBoxes]:
         part.advance()
 
 
-def _raw_boxes(source: BoxSource, row: Row, prepared: Prepared | None) -> RawBoxes | Refusal | None:
+def _raw_boxes(
+    source: BoxSource, row: Row, prepared: NetworkInput | None
+) -> RawBoxes | Refusal | None:
     try:
         return source.boxes(row, prepared)
     except Refusal as refusal:

@@ -1,4 +1,4 @@
-"""Augmentation: a fresh look at an image each epoch, and its boxes moved along exactly.
+"""Augmentation: a random view of an image, and the mapping of its boxes into that view.
 
 Shapes: R regions of an image, H W of the original image, h w of the network's input.
 """
@@ -18,19 +18,19 @@ from stages.models.preprocess import Size, normalise, prepare
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from stages.models.clip import Spec
+    from stages.models.clip import ClipSpec
 
 _BICUBIC = Image.Resampling.BICUBIC
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One look at an image.
+    """An image after augmentation.
 
     Attributes:
         pixels: (3, h, w) float32, normalised.
-        scale: What x and y of a box in the original image are multiplied by.
-        flipped: Whether left and right were swapped after that.
+        scale: Factors of x and y from the original image to `pixels`.
+        flipped: Whether left and right were swapped after scaling.
     """
 
     pixels: torch.Tensor
@@ -38,7 +38,7 @@ class View:
     flipped: bool
 
     def place(self, boxes: NDArray[np.float32]) -> torch.Tensor:
-        """Boxes (R, 4) of the original image, in pixels of this view; float32."""
+        """Boxes (R, 4) of the original image in pixels of this view; float32."""
         placed = boxes * np.array(self.scale * 2, dtype=np.float32)
         if self.flipped:
             width = np.float32(self.pixels.shape[2])
@@ -50,57 +50,58 @@ class View:
 
 @dataclass(frozen=True)
 class MultiScale:
-    """Resizes to one of several shortest sides, and flips left and right half of the time.
+    """Resizes to a random one of several sizes, and flips half of the images left to right.
 
     Attributes:
-        sizes: To choose from, each as likely.
-        flip: Whether to flip at all.
+        sizes: Sizes to choose from, all equally likely.
+        flip: Whether to flip half of the images.
         interpolation: One of `stages.models.preprocess.INTERPOLATIONS`.
-        spec: Says how the network wants its pixels normalised.
+        spec: Mean and deviation of the network's input.
     """
 
     sizes: tuple[Size, ...]
     flip: bool
     interpolation: str
-    spec: Spec
+    spec: ClipSpec
 
-    def __call__(self, image: NDArray[np.uint8], draw: np.random.Generator) -> View:
+    def __call__(self, image: NDArray[np.uint8], rng: np.random.Generator) -> View:
         """A view of an image (H, W, 3)."""
-        size = self.sizes[int(draw.integers(len(self.sizes)))]
-        flipped = self.flip and bool(draw.integers(2))
-        seen = prepare(image, size, self.interpolation, self.spec.mean, self.spec.std)
-        pixels = seen.pixels.flip(2) if flipped else seen.pixels
-        return View(pixels, seen.scale, flipped)
+        size = self.sizes[int(rng.integers(len(self.sizes)))]
+        flipped = self.flip and bool(rng.integers(2))
+        prepared = prepare(image, size, self.interpolation, self.spec.mean, self.spec.std)
+        pixels = prepared.pixels.flip(2) if flipped else prepared.pixels
+        return View(pixels, prepared.scale, flipped)
 
 
 @dataclass(frozen=True)
 class ZoomedCrop:
-    """Square pixels of the network's native side S, in which objects come in many sizes.
+    """Makes a random square crop of the network's native side S, with objects at many scales.
 
-    The shortest side of the image becomes S times a zoom drawn log-uniformly from its range; a
-    random S x S window is kept of what is larger, and the mean colour surrounds what is smaller.
+    The shortest side of the image is scaled to S times a zoom, sampled log-uniformly from its
+    range. A larger image is cropped at random to S x S; a smaller one is padded at random with
+    the mean colour.
 
     Attributes:
-        zoom: Smallest and largest.
+        zoom: Smallest and largest factor.
         flip: Whether to flip half of the images.
-        spec: Says S and how the network wants its pixels normalised.
+        spec: S, and mean and deviation of the network's input.
     """
 
     zoom: tuple[float, float]
     flip: bool
-    spec: Spec
+    spec: ClipSpec
 
-    def __call__(self, image: NDArray[np.uint8], draw: np.random.Generator) -> torch.Tensor:
+    def __call__(self, image: NDArray[np.uint8], rng: np.random.Generator) -> torch.Tensor:
         """Normalised pixels (3, S, S) of an image (H, W, 3)."""
         side = self.spec.image_size
         low, high = (math.log(z) for z in self.zoom)
-        scale = side * math.exp(draw.uniform(low, high)) / min(image.shape[:2])
+        scale = side * math.exp(rng.uniform(low, high)) / min(image.shape[:2])
         tall, wide = (max(1, math.floor(length * scale + 0.5)) for length in image.shape[:2])
-        top, left = (int(draw.integers(abs(length - side) + 1)) for length in (tall, wide))
-        if draw.integers(2) and self.flip:
+        top, left = (int(rng.integers(abs(length - side) + 1)) for length in (tall, wide))
+        if rng.integers(2) and self.flip:
             image = image[:, ::-1]
-        kept = _window(image, (tall, wide), (top, left), side)
-        pixels = normalise(kept, self.spec.mean, self.spec.std)
+        window = _crop_resized(image, (tall, wide), (top, left), side)
+        pixels = normalise(window, self.spec.mean, self.spec.std)
         if pixels.shape[1:] == (side, side):
             return pixels
         canvas = torch.zeros(3, side, side)  # after normalisation 0 is the mean colour
@@ -109,16 +110,16 @@ class ZoomedCrop:
         return canvas
 
 
-def _window(
+def _crop_resized(
     image: NDArray[np.uint8], resized: tuple[int, int], corner: tuple[int, int], side: int
 ) -> NDArray[np.uint8]:
-    """What lies in the side x side window of the resized image; only that is resampled."""
+    """A side x side window of the resized image; only the window is resampled."""
     (tall, wide), (top, left) = resized, corner
-    high, broad = min(tall, side), min(wide, side)
+    height, width = min(tall, side), min(wide, side)
     y, x = (top if tall > side else 0), (left if wide > side else 0)
-    up, across = image.shape[0] / tall, image.shape[1] / wide
-    box = (x * across, y * up, (x + broad) * across, (y + high) * up)
-    if (high, broad) == image.shape[:2] and box == (0, 0, broad, high):
+    scale_y, scale_x = image.shape[0] / tall, image.shape[1] / wide
+    box = (x * scale_x, y * scale_y, (x + width) * scale_x, (y + height) * scale_y)
+    if (height, width) == image.shape[:2] and box == (0, 0, width, height):
         return image
-    whole = Image.fromarray(np.ascontiguousarray(image))
-    return np.asarray(whole.resize((broad, high), _BICUBIC, box=box))
+    original = Image.fromarray(np.ascontiguousarray(image))
+    return np.asarray(original.resize((width, height), _BICUBIC, box=box))

@@ -1,4 +1,4 @@
-"""Checkpoints: a file that is whole or absent, and holds no code."""
+"""Checkpoints: written atomically, and without code in them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def save(path: Path, state: Mapping[str, Any]) -> None:
-    """Write tensors, numbers and lists; a kill at any moment leaves the old file or the new."""
+    """Write tensors, numbers and lists; a killed process leaves either the old or the new file."""
     draft = path.with_name(f".{path.name}.draft")
     with draft.open("wb") as file:
         torch.save(dict(state), file)
@@ -31,7 +31,7 @@ def save(path: Path, state: Mapping[str, Any]) -> None:
 
 
 def load(path: Path) -> dict[str, Any] | None:
-    """What was saved, on the CPU; None if nothing was.
+    """The saved state, on the CPU; None if there is no file.
 
     Raises:
         ArtifactError: If the file cannot be read as a checkpoint.
@@ -47,7 +47,7 @@ def load(path: Path) -> dict[str, Any] | None:
     return state
 
 
-def changing(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+def trainable_state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
     """The state that training can change: trained parameters and all buffers, by name."""
     frozen = {name for name, p in module.named_parameters() if not p.requires_grad}
     return {name: value for name, value in module.state_dict().items() if name not in frozen}

@@ -1,4 +1,4 @@
-"""The course of a run: how long it is, and how parameters move on the way."""
+"""Configuration of a training run: its length, its optimiser, its learning-rate schedule."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stages.training.optimisers import Optimisation
+    from stages.training.optimisers import OptimiserConfig
     from stages.training.schedule import Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
-    """How a run goes.
+    """Settings of one training run.
 
     Attributes:
         steps: Optimiser steps.
-        optimisation: How parameters move.
-        schedule: What the learning rate is multiplied by.
-        seed: Of whatever the network draws.
-        log_every: Steps a row of the journal stands for.
+        optimiser: The optimiser and its settings.
+        schedule: The factor of the learning rate at each step.
+        seed: Of the random numbers that the network uses, such as dropout.
+        log_every: Steps per row of the training log.
         checkpoint_every: Steps between checkpoints.
     """
 
     steps: int
-    optimisation: Optimisation
+    optimiser: OptimiserConfig
     schedule: Schedule
     seed: int = 0
     log_every: int = 50

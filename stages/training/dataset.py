@@ -1,7 +1,7 @@
-"""Samples in random order, part by part, without ever holding more than one part of them.
+"""Samples in random order, part by part; at most one part is in memory at a time.
 
-The order follows from the seed and the epoch alone, so a place in it is two numbers, and
-going back to that place replays rows without decoding a single image.
+The order follows from the seed and the epoch alone. So a position in it is two numbers, and
+returning to a position needs no decoding of the images before it.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class ShuffledDataset(Generic[T]):
     Attributes:
         slices: The parts.
         read: Makes the samples of a part; indexing may be lazy, a sample must own its data.
-        seed: Decides every order.
-        buffer: Samples held back to be drawn from, so that neighbours of a part are parted.
+        seed: Decides the order of every epoch.
+        buffer: Size of the shuffle buffer, which mixes samples of several parts.
     """
 
     slices: Sequence[Part]
@@ -38,45 +38,45 @@ class ShuffledDataset(Generic[T]):
     buffer: int = 512
 
     def __len__(self) -> int:
-        """Samples of one epoch; reads every part once."""
+        """Number of samples in an epoch; reads every part once."""
         return sum(len(self.read(part)) for part in self.slices)
 
     def samples(self, epoch: int) -> Iterator[T]:
         """Every sample once, in the order of this epoch."""
-        order = generator(self.seed, "order", epoch)
-        return shuffled(self._rows(order), self.buffer, order)
+        rng = generator(self.seed, "order", epoch)
+        return shuffle_buffered(self._samples(rng), self.buffer, rng)
 
-    def _rows(self, order: np.random.Generator) -> Iterator[T]:
-        for number in order.permutation(len(self.slices)):
-            yield from self._part(self.slices[number], order)
+    def _samples(self, rng: np.random.Generator) -> Iterator[T]:
+        for number in rng.permutation(len(self.slices)):
+            yield from self._part_samples(self.slices[number], rng)
 
-    def _part(self, part: Part, order: np.random.Generator) -> Iterator[T]:
-        rows = self.read(part)  # a local name: gone before the next part is read
-        for index in order.permutation(len(rows)):
-            yield rows[index]
+    def _part_samples(self, part: Part, rng: np.random.Generator) -> Iterator[T]:
+        samples = self.read(part)  # a local variable: freed before the next part is read
+        for index in rng.permutation(len(samples)):
+            yield samples[index]
 
 
-def shuffled(items: Iterable[T], size: int, order: np.random.Generator) -> Iterator[T]:
+def shuffle_buffered(items: Iterable[T], size: int, rng: np.random.Generator) -> Iterator[T]:
     """The same items in random order, as far as a buffer of `size` allows."""
-    held: list[T] = []
+    buffer: list[T] = []
     for item in items:
-        if len(held) < size:
-            held.append(item)
+        if len(buffer) < size:
+            buffer.append(item)
             continue
-        place = int(order.integers(size))
-        yield held[place]
-        held[place] = item
-    for place in order.permutation(len(held)):
-        yield held[place]
+        index = int(rng.integers(size))
+        yield buffer[index]
+        buffer[index] = item
+    for index in rng.permutation(len(buffer)):
+        yield buffer[index]
 
 
-def groups(keys: Any) -> dict[str, np.ndarray[Any, np.dtype[np.int64]]]:
-    """Row numbers by key, in row order, of an Arrow column of strings."""
+def rows_by_key(keys: Any) -> dict[str, np.ndarray[Any, np.dtype[np.int64]]]:
+    """Row numbers of each key, ascending, of an Arrow column of strings."""
     if not len(keys):
         return {}
     encoded = keys.combine_chunks().dictionary_encode()
     codes = encoded.indices.to_numpy()
     rows = np.argsort(codes, kind="stable")
     names = encoded.dictionary.to_pylist()
-    cuts = np.cumsum(np.bincount(codes, minlength=len(names)))[:-1]
-    return dict(zip(names, np.split(rows, cuts), strict=True))
+    ends = np.cumsum(np.bincount(codes, minlength=len(names)))[:-1]
+    return dict(zip(names, np.split(rows, ends), strict=True))

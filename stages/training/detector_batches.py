@@ -1,4 +1,4 @@
-"""Batches of detector training: images seen anew, with sampled regions and what they are.
+"""Batches of detector training: augmented images, with sampled regions and their targets.
 
 Shapes: B images, P proposals and G objects of an image, R_b sampled regions of image b.
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stages.training.augment import MultiScale
-    from stages.training.detector_samples import Scene
+    from stages.training.detector_samples import DetectorSample
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sampling:
-    """Which regions of an image a step learns from.
+class RegionSampling:
+    """How regions of an image are sampled.
 
     Attributes:
-        regions: So many at most; all, if there are fewer.
-        foreground: Largest share of these that are objects.
-        iou: From this overlap with an object on a region is that object, else background.
-        add_objects: Whether the boxes that people drew are regions too.
+        regions: At most so many; all, if there are fewer.
+        foreground: Largest share of regions on objects.
+        iou: Smallest overlap of a region with its object; below, it is background.
+        add_objects: Whether ground-truth boxes are regions too.
     """
 
     regions: int = 512
@@ -45,12 +45,12 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Rois:
-    """Sampled regions of an image, objects first.
+    """Sampled regions of an image, those on objects first.
 
     Attributes:
         boxes: (R, 4) float32, pixels of the network's input.
         classes: (R,) int64; the number of categories for background.
-        targets: (R, 4) the object that each belongs to; zeros for background.
+        targets: (R, 4) box of the object of each; zeros for background.
     """
 
     boxes: torch.Tensor
@@ -60,12 +60,12 @@ class Rois:
 
 @dataclass(frozen=True, slots=True)
 class DetectorBatch:
-    """What one step takes.
+    """Input of one training step.
 
     Attributes:
         pixels: (B, 3, H, W) float32, zeros at the bottom and right of smaller images.
-        rois: Of each image.
-        views: What is known of each image: image_id, size, scale, flipped.
+        rois: Sampled regions of each image.
+        views: Facts of each augmented image: image_id, size, scale, flipped.
     """
 
     pixels: torch.Tensor
@@ -76,72 +76,77 @@ class DetectorBatch:
         return len(self.rois)
 
 
-def sample(
+def sample_rois(
     proposals: torch.Tensor,
     objects: torch.Tensor,
     classes: torch.Tensor,
     background: int,
-    how: Sampling,
-    draw: np.random.Generator,
+    sampling: RegionSampling,
+    rng: np.random.Generator,
 ) -> Rois:
-    """Regions to learn from: proposals and objects matched by overlap, then drawn at random.
+    """Match proposals and objects by overlap, then sample regions at random.
 
     Args:
         proposals: (P, 4).
         objects: (G, 4) in the same pixels; P and G may be 0.
         classes: (G,).
-        background: Class of what is no object.
-        how: Numbers.
-        draw: Decides which, where there are too many.
+        background: Class of regions without an object.
+        sampling: Numbers and thresholds.
+        rng: Decides which regions, if there are too many.
     """
-    boxes = torch.cat([proposals, objects]) if how.add_objects else proposals
+    boxes = torch.cat([proposals, objects]) if sampling.add_objects else proposals
     if len(objects):
         best, owner = box_iou(objects, boxes).max(dim=0)
-        found = (best >= how.iou).numpy()
-        kinds = torch.where(torch.from_numpy(found), classes[owner], background)
+        matched = (best >= sampling.iou).numpy()
+        region_classes = torch.where(torch.from_numpy(matched), classes[owner], background)
         targets = objects[owner]
     else:
-        found = np.zeros(len(boxes), bool)
-        kinds, targets = torch.full((len(boxes),), background), torch.zeros(len(boxes), 4)
-    positive = _some(found, int(how.regions * how.foreground), draw)
-    negative = _some(~found, how.regions - len(positive), draw)
+        matched = np.zeros(len(boxes), bool)
+        region_classes = torch.full((len(boxes),), background)
+        targets = torch.zeros(len(boxes), 4)
+    positive = _sample_indices(matched, int(sampling.regions * sampling.foreground), rng)
+    negative = _sample_indices(~matched, sampling.regions - len(positive), rng)
     targets = torch.cat([targets[positive], torch.zeros(len(negative), 4)])
     chosen = np.concatenate([positive, negative])
-    return Rois(boxes[chosen], kinds[chosen], targets)
+    return Rois(boxes[chosen], region_classes[chosen], targets)
 
 
 @dataclass(frozen=True)
-class SceneTransform:
-    """Makes pixels and regions of a scene; draws follow from seed, epoch, part, image and copy.
+class DetectorTransform:
+    """Makes pixels and regions of a sample, at random by seed, epoch, part, image and copy.
 
     Attributes:
         pixels: Decodes a row of images to (H, W, 3) uint8.
         augment: Resizes and flips.
-        background: Class of what is no object, the number of categories.
-        how: Which regions are drawn.
-        seed: Of all draws.
+        background: Class of regions without an object: the number of categories.
+        sampling: How regions are sampled.
+        seed: Of all random choices.
     """
 
     pixels: Callable[[Mapping[str, Any]], NDArray[np.uint8]]
     augment: MultiScale
     background: int
-    how: Sampling
+    sampling: RegionSampling
     seed: int
 
-    def __call__(self, scene: Scene, epoch: int) -> tuple[torch.Tensor, Rois, Mapping[str, Any]]:
-        """Pixels (3, h, w), regions in them, and facts of the view, as `epoch` sees the scene."""
-        image_id = scene.image["image_id"]
-        draw = generator(self.seed, "look", epoch, scene.part, image_id, scene.copy)
-        view = self.augment(self.pixels(scene.image), draw)
+    def __call__(
+        self, sample: DetectorSample, epoch: int
+    ) -> tuple[torch.Tensor, Rois, Mapping[str, Any]]:
+        """Pixels (3, h, w), regions in them, and facts of the view, of the sample in `epoch`."""
+        image_id = sample.image["image_id"]
+        rng = generator(self.seed, "look", epoch, sample.part, image_id, sample.copy)
+        view = self.augment(self.pixels(sample.image), rng)
         height, width = view.pixels.shape[1:]
         limits = torch.tensor([width, height, width, height], dtype=torch.float32)
         proposals, objects = (
             view.place(boxes).clamp(min=0).minimum(limits)
-            for boxes in (scene.proposals, scene.boxes)
+            for boxes in (sample.proposals, sample.boxes)
         )
-        kept = (objects[:, 2:] > objects[:, :2]).all(dim=1)
-        classes = torch.from_numpy(scene.classes)[kept]
-        rois = sample(proposals, objects[kept], classes, self.background, self.how, draw)
+        visible = (objects[:, 2:] > objects[:, :2]).all(dim=1)
+        classes = torch.from_numpy(sample.classes)[visible]
+        rois = sample_rois(
+            proposals, objects[visible], classes, self.background, self.sampling, rng
+        )
         facts = {
             "image_id": image_id,
             "size": [height, width],
@@ -151,15 +156,17 @@ class SceneTransform:
         return view.pixels, rois, facts
 
 
-def collate_scenes(
-    seen: Sequence[tuple[torch.Tensor, Rois, Mapping[str, Any]]],
+def collate_rois(
+    samples: Sequence[tuple[torch.Tensor, Rois, Mapping[str, Any]]],
 ) -> DetectorBatch:
     """One batch of several images."""
-    pixels, rois, views = zip(*seen, strict=True)
+    pixels, rois, views = zip(*samples, strict=True)
     return DetectorBatch(pad_batch(pixels), rois, views)
 
 
-def _some(which: NDArray[np.bool_], most: int, draw: np.random.Generator) -> NDArray[np.int64]:
-    """Places where `which` holds, at most so many, drawn at random, in ascending order."""
-    places = np.flatnonzero(which)
-    return places if len(places) <= most else np.sort(draw.permutation(places)[:most])
+def _sample_indices(
+    mask: NDArray[np.bool_], limit: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Indices where `mask` is true, at most `limit` of them at random, ascending."""
+    indices = np.flatnonzero(mask)
+    return indices if len(indices) <= limit else np.sort(rng.permutation(indices)[:limit])

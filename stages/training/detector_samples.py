@@ -1,8 +1,8 @@
-"""Samples of detector training: an image, its objects by category, its proposals.
+"""Samples of detector training: an image, its ground-truth objects, its proposals.
 
 Shapes: G objects and P proposals of an image, M images, K categories.
 
-Source of repeats: LVIS (arXiv:1908.03195), repeat factor sampling.
+Source of repeat factors: LVIS (arXiv:1908.03195) repeat factor sampling.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from stages.training.dataset import ShuffledDataset, groups
+from stages.training.dataset import ShuffledDataset, rows_by_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -29,16 +29,16 @@ _CORNERS = ("x0", "y0", "x1", "y1")
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """An image to learn from.
+class DetectorSample:
+    """An image with ground truth and proposals.
 
     Attributes:
         part: Number of its part.
         image: Its row of images without captions and objects.
-        boxes: (G, 4) objects, pixels of the original image; neither crowds nor empty.
+        boxes: (G, 4) of objects, pixels of the original image; neither crowds nor empty.
         classes: (G,) int64 index of each object's category.
-        proposals: (P, 4) the best first, in the same pixels.
-        copy: Which of its repeats in an epoch this is.
+        proposals: (P, 4) in the same pixels, best first.
+        copy: Number of this repeat within the epoch, from 0.
     """
 
     part: int
@@ -49,8 +49,8 @@ class Scene:
     copy: int = 0
 
 
-class Scenes(Sequence[Scene]):
-    """The images of a part that have something to teach, made one by one as they are asked for."""
+class AnnotatedImages(Sequence[DetectorSample]):
+    """The images of a part to train a detector on; each sample is made at access."""
 
     def __init__(
         self,
@@ -65,46 +65,46 @@ class Scenes(Sequence[Scene]):
 
         Args:
             part: The part.
-            ids: Index of each category learned; objects of others are left out.
-            factors: Repeat factor of each category; 1 where there is none.
-            proposals: Kept of an image at most, the best.
-            bare: Whether images without an object that is learned take part.
+            ids: Index of each learned category; other objects are left out.
+            factors: Repeat factor of each category; 1 if missing.
+            proposals: At most so many per image, the best.
+            bare: Whether images without a learned object take part.
         """
-        images, proposed = part.table("images"), part.table("proposals")
-        self._number, self._most = part.number, proposals
-        self._objects = [_known(row, ids) for row in images["objects"].to_pylist()]
+        images, proposal_rows = part.table("images"), part.table("proposals")
+        self._number, self._max_proposals = part.number, proposals
+        self._objects = [_learned_objects(row, ids) for row in images["objects"].to_pylist()]
         self._factors = factors
         self._images = images.drop_columns(["captions", "objects"])
         self._ids = images["image_id"].to_pylist()
         self._rows = [n for n, (boxes, _) in enumerate(self._objects) if bare or len(boxes)]
-        self._proposed = groups(proposed["image_id"])
-        self._proposals = np.stack([proposed[c].to_numpy() for c in _CORNERS], axis=1)
-        self._ranks = proposed["region"].to_numpy()
+        self._proposal_rows = rows_by_key(proposal_rows["image_id"])
+        self._proposals = np.stack([proposal_rows[c].to_numpy() for c in _CORNERS], axis=1)
+        self._ranks = proposal_rows["region"].to_numpy()
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def factors(self) -> NDArray[np.float64]:
-        """How often each scene is to be seen in an epoch: as often as its rarest category."""
-        found = [
+        """Repeat factor of each sample: that of its rarest category."""
+        factors = [
             max((self._factors.get(c, 1.0) for c in self._objects[row][1].tolist()), default=1.0)
             for row in self._rows
         ]
-        return np.array(found, np.float64)
+        return np.array(factors, np.float64)
 
     @overload
-    def __getitem__(self, index: int) -> Scene: ...
+    def __getitem__(self, index: int) -> DetectorSample: ...
     @overload
-    def __getitem__(self, index: slice) -> Sequence[Scene]: ...
-    def __getitem__(self, index: int | slice) -> Scene | Sequence[Scene]:
-        """The scene at `index`, which keeps nothing else of the part in memory."""
+    def __getitem__(self, index: slice) -> Sequence[DetectorSample]: ...
+    def __getitem__(self, index: int | slice) -> DetectorSample | Sequence[DetectorSample]:
+        """The sample at `index`, which keeps nothing else of the part in memory."""
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         row = self._rows[index]
         boxes, classes = self._objects[row]
-        found = self._proposed.get(self._ids[row], np.zeros(0, np.int64))
-        best = found[np.argsort(self._ranks[found], kind="stable")][: self._most]
-        return Scene(
+        rows = self._proposal_rows.get(self._ids[row], np.zeros(0, np.int64))
+        best = rows[np.argsort(self._ranks[rows], kind="stable")][: self._max_proposals]
+        return DetectorSample(
             part=self._number,
             image=self._images.slice(row, 1).to_pylist()[0],
             boxes=boxes,
@@ -114,36 +114,36 @@ class Scenes(Sequence[Scene]):
 
 
 @dataclass(frozen=True)
-class Repeating(ShuffledDataset[Scene]):
-    """A stream in which scenes with rare categories come more often than once an epoch."""
+class RepeatFactorDataset(ShuffledDataset[DetectorSample]):
+    """A shuffled dataset that repeats images with rare categories within an epoch."""
 
-    read: Callable[[Part], Scenes]
+    read: Callable[[Part], AnnotatedImages]
 
-    def _part(self, part: Part, order: np.random.Generator) -> Iterator[Scene]:
-        scenes = self.read(part)
-        counts = repeats(scenes.factors(), order)
+    def _part_samples(self, part: Part, rng: np.random.Generator) -> Iterator[DetectorSample]:
+        samples = self.read(part)
+        counts = sample_repeats(samples.factors(), rng)
         firsts = np.cumsum(counts) - counts
-        places = np.repeat(np.arange(len(counts)), counts)
-        for drawn in order.permutation(len(places)):
-            place = int(places[drawn])
-            yield replace(scenes[place], copy=int(drawn - firsts[place]))
+        indices = np.repeat(np.arange(len(counts)), counts)
+        for repeat in rng.permutation(len(indices)):
+            index = int(indices[repeat])
+            yield replace(samples[index], copy=int(repeat - firsts[index]))
 
 
-def repeats(factors: NDArray[np.float64], draw: np.random.Generator) -> NDArray[np.int64]:
-    """Whole numbers (M,) whose expectations are `factors` (M,): rounded up or down at random."""
+def sample_repeats(factors: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Integers (M,) with expectation `factors` (M,), rounded up or down at random."""
     whole = np.floor(factors)
-    up = draw.random(len(factors)) < factors - whole
-    return np.asarray((whole + up).astype(np.int64))
+    round_up = rng.random(len(factors)) < factors - whole
+    return np.asarray((whole + round_up).astype(np.int64))
 
 
 def repeat_factors(
     images_with: Mapping[int, int], images: int, threshold: float
 ) -> dict[int, float]:
-    """How often images with each category are to be seen: max(1, sqrt(threshold / frequency)).
+    """Repeat factor of each category: max(1, sqrt(threshold / frequency)).
 
     Args:
-        images_with: Images that have an object of the category.
-        images: All images that take part.
+        images_with: Number of images that have an object of each category.
+        images: Number of images that take part.
         threshold: Share of images below which a category is rare; 0 repeats nothing.
 
     >>> repeat_factors({0: 50, 1: 1}, 100, 0.04)
@@ -158,21 +158,21 @@ def repeat_factors(
 def count_images(
     batches: Iterable[pa.RecordBatch], ids: Mapping[str, int], *, bare: bool
 ) -> tuple[Counter[int], int]:
-    """Images that have an object of each category, and all that take part; see `Scenes`."""
+    """Number of images with an object of each category, and of all that take part."""
     images_with: Counter[int] = Counter()
     total = 0
     for batch in batches:
         for row in batch.column("objects").to_pylist():
-            _, classes = _known(row, ids)
+            _, classes = _learned_objects(row, ids)
             images_with.update(set(classes.tolist()))
             total += bare or len(classes) > 0
     return images_with, total
 
 
-def _known(
+def _learned_objects(
     objects: Sequence[Mapping[str, Any]], ids: Mapping[str, int]
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Boxes (G, 4) and categories (G,) of what is learned: no crowds, nothing empty."""
+    """Boxes (G, 4) and categories (G,) of objects to learn: no crowds, no empty boxes."""
     learned = [
         o
         for o in objects

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class DetectorLossConfig:
-    """What a detector is trained for.
+    """Weights of the losses of a detector.
 
     Attributes:
-        background_weight: What a background region counts in the classification loss.
-        focal_gamma: Exponent of the focal scaling; 0 switches it off.
-        box_weight: What the box loss is multiplied by in the sum that is minimised.
+        background_weight: Weight of a background region in the classification loss.
+        focal_gamma: Exponent of the focal scaling; 0 is off.
+        box_weight: Weight of the box loss in the total loss.
     """
 
     background_weight: float = 0.2
@@ -38,25 +38,25 @@ class DetectorLossConfig:
 
 
 class DetectorTraining:
-    """Satisfies `loop.Learner`."""
+    """Satisfies `loop.Learner`: trains a detector."""
 
     def __init__(
         self,
         detector: Detector,
-        teaching: DetectorLossConfig,
+        loss_config: DetectorLossConfig,
         precision: str,
         dump: Path | None = None,
     ) -> None:
-        """Train `detector`, already on its device; what is frozen in it was frozen before.
+        """Train `detector`, already on its device, with its parameters already frozen or not.
 
         Args:
             detector: Trained in place.
-            teaching: What for.
+            loss_config: Weights of the losses.
             precision: See `stages.training.precision`.
-            dump: File to add a line of JSON to at each step, see `_told`.
+            dump: File to append a line of JSON to at each step, see `_dump_record`.
         """
         self._detector = detector
-        self._teaching = teaching
+        self._loss_config = loss_config
         self._device = detector.embeddings.device
         self._autocast = autocast(precision, self._device)
         self._dump = dump
@@ -68,7 +68,7 @@ class DetectorTraining:
         return self._detector
 
     def losses(self, batch: DetectorBatch) -> Mapping[str, torch.Tensor]:
-        """See `loop.Learner.losses`: the sum and both terms, and what took part."""
+        """See `loop.Learner.losses`: the total, both terms, and facts of the regions."""
         boxes = torch.cat([rois.boxes for rois in batch.rois])
         if not len(boxes):
             return {"regions": torch.tensor(0.0)}
@@ -78,7 +78,7 @@ class DetectorTraining:
         logits = self._detector.classify(features)
         terms = {
             "classification": classification(
-                logits, classes, self._teaching.background_weight, self._teaching.focal_gamma
+                logits, classes, self._loss_config.background_weight, self._loss_config.focal_gamma
             )
         }
         deltas = self._detector.regress(features)
@@ -88,40 +88,43 @@ class DetectorTraining:
             terms["regression"] = box_regression(
                 deltas, boxes.to(self._device), targets, classes, weights
             )
-            loss = loss + self._teaching.box_weight * terms["regression"]
+            loss = loss + self._loss_config.box_weight * terms["regression"]
         terms["loss"] = loss
         if self._dump:
             with self._dump.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(_told(batch, terms, logits.shape[1] - 1)) + "\n")
-        return terms | _readings(logits.detach(), classes)
+                file.write(json.dumps(_dump_record(batch, terms, logits.shape[1] - 1)) + "\n")
+        return terms | _statistics(logits.detach(), classes)
 
     def after_step(self) -> Mapping[str, float]:
-        """See `loop.Learner.after_step`: nothing to put right."""
+        """See `loop.Learner.after_step`: nothing to do."""
         return {}
 
     def _features(self, batch: DetectorBatch) -> torch.Tensor:
         """Features (N, D) of the sampled regions, not normalised, from one pass."""
-        placed = [rois.boxes.to(self._device) for rois in batch.rois]
+        boxes = [rois.boxes.to(self._device) for rois in batch.rois]
         with self._autocast:
             feature_map = self._detector.clip.trunk(batch.pixels.to(self._device))
-            features = self._detector.clip.pool_regions(feature_map, placed)
+            features = self._detector.clip.pool_regions(feature_map, boxes)
         return features.float()
 
 
-def _readings(logits: torch.Tensor, classes: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Regions, share of objects, and share of these whose category is the most probable one."""
+def _statistics(logits: torch.Tensor, classes: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Number of regions, share on objects, and of these the share classified correctly."""
     objects = classes < logits.shape[1] - 1
-    found = {"regions": torch.tensor(float(len(classes))), "foreground": objects.float().mean()}
+    statistics = {
+        "regions": torch.tensor(float(len(classes))),
+        "foreground": objects.float().mean(),
+    }
     if objects.any():
-        called = logits[objects, :-1].argmax(dim=1)
-        found["accuracy"] = (called == classes[objects]).float().mean()
-    return found
+        predicted = logits[objects, :-1].argmax(dim=1)
+        statistics["accuracy"] = (predicted == classes[objects]).float().mean()
+    return statistics
 
 
-def _told(
+def _dump_record(
     batch: DetectorBatch, terms: Mapping[str, torch.Tensor], background: int
 ) -> dict[str, Any]:
-    """Everything an independent computation of the losses needs, and the losses themselves."""
+    """The losses, and all inputs that an independent computation of them needs."""
     classes = torch.cat([rois.classes for rois in batch.rois])
     foreground = int((classes < background).sum())
     return {

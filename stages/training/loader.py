@@ -1,4 +1,4 @@
-"""Batches of a stream: samples decoded ahead in threads, collated in order, from any position."""
+"""Batches of a dataset: samples loaded ahead in threads, collated in order, from any position."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from schemas.errors import StageError
-from stages.prefetching import in_order
+from stages.prefetching import map_in_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence, Sized
@@ -21,14 +21,14 @@ U = TypeVar("U")
 
 @dataclass(frozen=True)
 class BatchLoader(Generic[T, U]):
-    """Satisfies `loop.Loader`: batches of one size, epoch after epoch, without end.
+    """Satisfies `loop.Loader`: endless batches of one size, epoch after epoch.
 
     Attributes:
-        stream: Where samples come from.
-        load: Decodes and augments a sample, given its epoch; pure, for it runs in threads.
+        dataset: Where samples come from.
+        load: Decodes and augments a sample of an epoch; pure, because it runs in threads.
         collate: Makes a batch of loaded samples.
-        size: Samples a batch.
-        threads: Threads that load ahead; 0 loads in the loop's own thread.
+        size: Samples per batch.
+        threads: Threads that load ahead; 0 loads in the training thread.
     """
 
     dataset: ShuffledDataset[T]
@@ -41,21 +41,21 @@ class BatchLoader(Generic[T, U]):
         """See `loop.Loader.batches`; a batch may end one epoch and begin the next.
 
         Raises:
-            StageError: If the stream has no sample at all.
+            StageError: If the dataset has no sample.
         """
-        group: list[U] = []
-        loaded = in_order(self._places(start), self._load, self.threads, 2 * self.size)
-        for position, item in loaded:
-            group.append(item)
-            if len(group) == self.size:
-                yield self.collate(group), position
-                group = []
+        samples: list[U] = []
+        loaded = map_in_order(self._positions(start), self._load, self.threads, 2 * self.size)
+        for position, sample in loaded:
+            samples.append(sample)
+            if len(samples) == self.size:
+                yield self.collate(samples), position
+                samples = []
 
-    def _load(self, place: tuple[Position, T]) -> tuple[Position, U]:
-        (epoch, used), sample = place
+    def _load(self, positioned: tuple[Position, T]) -> tuple[Position, U]:
+        (epoch, used), sample = positioned
         return (epoch, used), self.load(sample, epoch)
 
-    def _places(self, start: Position) -> Iterator[tuple[Position, T]]:
+    def _positions(self, start: Position) -> Iterator[tuple[Position, T]]:
         for epoch in count(start[0]):
             used = 0
             for used, sample in enumerate(self.dataset.samples(epoch), start=1):
@@ -63,5 +63,5 @@ class BatchLoader(Generic[T, U]):
                     yield (epoch, used), sample
             if used == 0:
                 raise StageError(
-                    "no image is left to train on; see what the inputs hold, and loosen --where"
+                    "no image is left to train on; check what the inputs hold, and loosen --where"
                 )

@@ -1,8 +1,8 @@
-"""The loop: takes steps until none is left, keeps a journal, survives being killed.
+"""The training loop: takes all steps, writes a log, resumes from a checkpoint.
 
-A run that was killed and started again ends in the same weights and the same journal, bit by
-bit on one device: batches follow from a position in the feed, and whatever a network draws at
-random (dropout) follows from the seed and the step.
+A killed and resumed run ends with the same weights and the same log, bit by bit on one device:
+batches follow from a position in the dataset, and random numbers of the network (dropout)
+follow from the seed and the step.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
     from stages.training.config import TrainingConfig
 
-Position = tuple[int, int]  # epoch, and how many samples of it were used
-Row = dict[str, Any]  # step, images, learning_rate, and what the learner reports
+Position = tuple[int, int]  # epoch, and number of its samples that were used
+LogRow = dict[str, Any]  # step, images, learning_rate, and what the learner reports
 START: Position = (0, 0)
 
 
 class Learner(Protocol):
-    """What is trained, and how a batch becomes losses."""
+    """A network to train, and the losses of a batch."""
 
     @property
     def module(self) -> torch.nn.Module:
@@ -38,39 +38,39 @@ class Learner(Protocol):
         ...
 
     def losses(self, batch: Any) -> Mapping[str, torch.Tensor]:
-        """`loss`, which is minimised (absent if there is nothing to learn), and terms to log."""
+        """`loss` to minimise (absent if the batch teaches nothing), and further terms to log."""
         ...
 
     def after_step(self) -> Mapping[str, float]:
-        """Put parameters back into their range; return readings to log as they are."""
+        """Clamp parameters to their range; return values to log without averaging."""
         ...
 
 
 class Loader(Protocol):
-    """Where batches come from; never ends."""
+    """An endless source of batches."""
 
     def batches(self, start: Position) -> Iterator[tuple[Sized, Position]]:
-        """Batches from `start` on, each with the position behind it."""
+        """Batches from `start` on, each with the position after it."""
         ...
 
 
 @dataclass
 class _TrainingState:
-    """Where a run stands; everything of a checkpoint but tensors."""
+    """Progress of a run and its log: all of a checkpoint but tensors."""
 
     step: int = 0
     images: int = 0
     position: Position = START
     sums: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
-    rows: list[Row] = field(default_factory=list)
+    rows: list[LogRow] = field(default_factory=list)
 
-    def add(self, values: Mapping[str, float]) -> None:
+    def add_values(self, values: Mapping[str, float]) -> None:
         for name, value in values.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
             self.counts[name] = self.counts.get(name, 0) + 1
 
-    def close(self, learning_rate: float, readings: Mapping[str, float]) -> None:
+    def add_row(self, learning_rate: float, readings: Mapping[str, float]) -> None:
         means = {name: total / self.counts[name] for name, total in self.sums.items()}
         head = {"step": self.step, "images": self.images, "learning_rate": learning_rate}
         self.rows.append({**head, **means, **readings})
@@ -82,35 +82,35 @@ def fit(
     loader: Loader,
     config: TrainingConfig,
     checkpoint: Path | None = None,
-    watch: Callable[[int, Sequence[Row]], None] = lambda steps, rows: None,
-) -> list[Row]:
-    """Train to the end of `config`, from `checkpoint` if it exists.
+    on_step: Callable[[int, Sequence[LogRow]], None] = lambda steps, rows: None,
+) -> list[LogRow]:
+    """Train to the end of `config`; resume from `checkpoint` if it exists.
 
     Args:
         learner: Trained in place.
-        loader: Its batches.
-        config: How.
-        checkpoint: File to keep the run in; None to keep none.
-        watch: Told how many steps were just done, and the rows closed with them.
+        loader: Gives its batches.
+        config: Length, optimiser, schedule.
+        checkpoint: File to save progress in; None to save none.
+        on_step: Called with the number of new steps and the log rows that they completed.
 
     Returns:
-        Rows of the journal: means since the row before of every term that took part.
+        Rows of the log: the mean of each term since the row before, over steps that have it.
 
     Raises:
-        StageError: If the loss is not a finite number; names the step.
+        StageError: If the loss is not finite; names the step.
     """
-    optimiser = config.optimisation.optimiser(learner.module.parameters())
+    optimiser = config.optimiser.create(learner.module.parameters())
     state = _resume(checkpoint, learner, optimiser)
     if state.step:
-        watch(state.step, state.rows)
+        on_step(state.step, state.rows)
     batches = loader.batches(state.position)
     while state.step < config.steps:
         batch, state.position = next(batches)
-        known = len(state.rows)
+        logged = len(state.rows)
         _step(learner, optimiser, batch, config, state)
         if checkpoint and state.step % config.checkpoint_every == 0:
             _save(checkpoint, learner, optimiser, state)
-        watch(1, state.rows[known:])
+        on_step(1, state.rows[logged:])
     return state.rows
 
 
@@ -121,12 +121,12 @@ def _step(
     config: TrainingConfig,
     state: _TrainingState,
 ) -> None:
-    learning_rate = config.optimisation.learning_rate * config.schedule.factor(state.step)
+    learning_rate = config.optimiser.learning_rate * config.schedule.factor(state.step)
     for group in optimiser.param_groups:
         group["lr"] = learning_rate
     with _seeded(config.seed, state.step, learner.module):
         terms = learner.losses(batch)
-        _descend(terms.get("loss"), optimiser, config)
+        _minimise(terms.get("loss"), optimiser, config)
     state.step += 1
     state.images += len(batch)
     values = {name: float(term.detach()) for name, term in terms.items()}
@@ -136,32 +136,32 @@ def _step(
             f"or use --precision float32"
         )
     readings = learner.after_step()
-    state.add(values)
+    state.add_values(values)
     if state.step % config.log_every == 0 or state.step == config.steps:
-        state.close(learning_rate, readings)
+        state.add_row(learning_rate, readings)
 
 
-def _descend(
+def _minimise(
     loss: torch.Tensor | None, optimiser: torch.optim.Optimizer, config: TrainingConfig
 ) -> None:
     if loss is None:
         return
     optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
-    config.optimisation.limit([p for g in optimiser.param_groups for p in g["params"]])
+    config.optimiser.clip_gradients([p for g in optimiser.param_groups for p in g["params"]])
     optimiser.step()
 
 
 @contextmanager
 def _seeded(seed: int, step: int, module: torch.nn.Module) -> Iterator[None]:
-    """Whatever is drawn inside follows from seed and step, and leaves no trace outside."""
+    """Random numbers inside follow from seed and step; the global generators are restored."""
     devices = list({p.device for p in module.parameters() if p.device.type == "cuda"})
-    drawn = int(generator(seed, "step", step).integers(1 << 32))  # a CPU generator takes 32 bits
+    step_seed = int(generator(seed, "step", step).integers(1 << 32))  # the CPU takes 32 bits
     with torch.random.fork_rng(devices=devices):
-        torch.default_generator.manual_seed(drawn)
+        torch.default_generator.manual_seed(step_seed)
         for device in devices:
             with torch.cuda.device(device):
-                torch.cuda.manual_seed(drawn)
+                torch.cuda.manual_seed(step_seed)
         yield
 
 
@@ -181,7 +181,7 @@ def _save(
     checkpoint: Path, learner: Learner, optimiser: torch.optim.Optimizer, state: _TrainingState
 ) -> None:
     tensors = {
-        "module": checkpoints.changing(learner.module),
+        "module": checkpoints.trainable_state(learner.module),
         "optimiser": optimiser.state_dict(),
         "state": asdict(state),
     }

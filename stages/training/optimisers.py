@@ -15,8 +15,8 @@ ADAMW_EPSILON = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
-class Optimisation:
-    """How parameters move.
+class OptimiserConfig:
+    """Which optimiser, and its settings.
 
     Attributes:
         kind: "sgd" or "adamw".
@@ -35,8 +35,8 @@ class Optimisation:
     clip: float = 0.0
     clip_by: str = "total"
 
-    def optimiser(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
-        """An optimiser over those parameters that are to be trained."""
+    def create(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+        """An optimiser over the parameters that require a gradient."""
         trained = [p for p in parameters if p.requires_grad]
         if self.kind == "sgd":
             return torch.optim.SGD(
@@ -56,8 +56,8 @@ class Optimisation:
             eps=ADAMW_EPSILON,
         )
 
-    def limit(self, parameters: Sequence[torch.nn.Parameter]) -> None:
-        """Scale gradients down, in place, to the largest norm allowed."""
+    def clip_gradients(self, parameters: Sequence[torch.nn.Parameter]) -> None:
+        """Scale gradients down, in place, to the largest allowed norm."""
         if self.clip == 0:
             return
         if self.clip_by == "total":

@@ -1,4 +1,4 @@
-"""What every training offers: the options that `rc pretrain` and `rc train` share."""
+"""Options that all training stages share, such as `rc pretrain` and `rc train`."""
 
 from __future__ import annotations
 
@@ -23,43 +23,43 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingStage(Stage):
-    """A stage that takes optimiser steps; its progress is told in percent of the run."""
+    """A stage that takes optimiser steps; its progress is in percent of the run."""
 
     epochs: int = option(1, "passes over the images", at_least=0)
     steps: int | None = option(None, "optimiser steps, instead of --epochs", at_least=0)
-    images_per_batch: int = option(96, "images a step", at_least=1)
-    optimiser: Literal["sgd", "adamw"] = option("sgd", "how parameters move")
-    learning_rate: float = option(0.002, "largest of the run", above=0)
-    weight_decay: float = option(1e-4, "decay of parameters, times the rate", at_least=0)
+    images_per_batch: int = option(96, "images per step", at_least=1)
+    optimiser: Literal["sgd", "adamw"] = option("sgd", "optimiser")
+    learning_rate: float = option(0.002, "largest learning rate of the run", above=0)
+    weight_decay: float = option(1e-4, "weight decay, times the learning rate", at_least=0)
     momentum: float = option(0.9, "of sgd", at_least=0, below=1)
     schedule: Literal["steps", "cosine", "constant"] = option(
-        "steps", "course of the learning rate"
+        "steps", "schedule of the learning rate"
     )
     milestones: tuple[float, ...] = option(
-        (0.5, 0.875), "shares of the run after which 'steps' drops to a tenth"
+        (0.5, 0.875), "shares of the run at which 'steps' drops to a tenth"
     )
-    warmup: int = option(1000, "steps of linear warm-up; a tenth of the run at most", at_least=0)
-    clip: float = option(0.0, "largest norm of a gradient; 0 is no limit", at_least=0)
+    warmup: int = option(1000, "steps of linear warm-up; at most a tenth of the run", at_least=0)
+    clip: float = option(0.0, "largest gradient norm; 0 is no limit", at_least=0)
     clip_by: Literal["parameter", "total"] = option(
-        "parameter", "whose norm is limited: each tensor's, or all"
+        "parameter", "which norm is limited: of each tensor, or of all"
     )
-    precision: Literal["float32", "bfloat16"] = option("float32", "numbers of the networks")
-    seed: int = option(0, "of every random draw", at_least=0, below=1 << 31)
-    shuffle_buffer: int = option(512, "images of several parts that are mixed", at_least=1)
-    save_dtype: Literal["float32", "float16"] = option("float32", "weights are saved in")
-    log_every: int = option(50, "steps a row of the journal stands for", at_least=1)
+    precision: Literal["float32", "bfloat16"] = option("float32", "number format of the networks")
+    seed: int = option(0, "seed of every random choice", at_least=0, below=1 << 31)
+    shuffle_buffer: int = option(512, "images in the shuffle buffer, which mixes parts", at_least=1)
+    save_dtype: Literal["float32", "float16"] = option("float32", "number format of saved weights")
+    log_every: int = option(50, "steps per row of the training log", at_least=1)
     checkpoint_every: int = option(
-        200, "steps between checkpoints, from which a killed run goes on", recipe=False, at_least=1
+        200, "steps between checkpoints, from which a killed run resumes", recipe=False, at_least=1
     )
     loaders: int = option(1, "threads that decode images ahead", recipe=False, at_least=0)
-    cache_mb: int = option(0, "memory to keep decoded images in", recipe=False, at_least=0)
+    cache_mb: int = option(0, "memory for decoded images", recipe=False, at_least=0)
     tensorboard: str | None = option(None, "folder for TensorBoard's events", recipe=False)
 
     unit: ClassVar[str] = "percent"
     single_task: ClassVar[bool] = True
 
     def recipe(self) -> dict[str, Any]:
-        """See `Stage.recipe`: epochs decide nothing where steps are given."""
+        """See `Stage.recipe`: epochs count only without steps."""
         options = super().recipe()
         return options if self.steps is None else {**options, "epochs": None}
 
@@ -68,20 +68,20 @@ class TrainingStage(Stage):
         return 100
 
     def num_steps(self, dataset: ShuffledDataset[Any]) -> int:
-        """Optimiser steps of the whole run."""
+        """Number of optimiser steps of the run."""
         if self.steps is not None:
             return self.steps
         return max(1, math.ceil(self.epochs * len(dataset) / self.images_per_batch))
 
     def config(self, steps: int) -> TrainingConfig:
-        """The run that the options ask for."""
+        """The configuration of a run of so many steps."""
         from stages.training.config import TrainingConfig
-        from stages.training.optimisers import Optimisation
+        from stages.training.optimisers import OptimiserConfig
         from stages.training.schedule import Schedule
 
         return TrainingConfig(
             steps=steps,
-            optimisation=Optimisation(
+            optimiser=OptimiserConfig(
                 kind=self.optimiser,
                 learning_rate=self.learning_rate,
                 weight_decay=self.weight_decay,
@@ -101,30 +101,31 @@ class TrainingStage(Stage):
         )
 
     def pixels(self) -> Callable[[Mapping[str, Any]], NDArray[np.uint8]]:
-        """Decodes a row of images, at most once while there is room in the cache."""
+        """A function that decodes a row of images, through the cache if there is one."""
         from stages.pixels import load_image
         from stages.training.pixel_cache import PixelCache
 
         return PixelCache(load_image, self.cache_mb << 20) if self.cache_mb else load_image
 
     def watch(self, part: Part, steps: int) -> Watch:
-        """A function to be told of steps done: passes them on in percent, rows to TensorBoard.
+        """A function for `fit` to call: reports progress in percent, and log rows to TensorBoard.
 
         Raises:
-            OptionError: If TensorBoard was asked for and is not installed.
+            OptionError: If --tensorboard is given and TensorBoard is not installed.
         """
-        from stages.training.tensorboard import board
+        from stages.training.tensorboard import event_writer
 
-        show = board(self.tensorboard, self.name)
-        done = told = 0
+        write_events = event_writer(self.tensorboard, self.name)
+        done = reported = 0
 
-        def listen(count: int, rows: Sequence[Mapping[str, Any]]) -> None:
-            nonlocal done, told
+        def on_step(count: int, rows: Sequence[Mapping[str, Any]]) -> None:
+            nonlocal done, reported
             done += count
-            if 100 * done // steps > told:
-                part.advance(100 * done // steps - told)
-                told = 100 * done // steps
+            percent = 100 * done // steps
+            if percent > reported:
+                part.advance(percent - reported)
+                reported = percent
             if rows:
-                show(rows)
+                write_events(rows)
 
-        return listen
+        return on_step

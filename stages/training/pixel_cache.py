@@ -1,4 +1,4 @@
-"""Decoded images kept in memory up to a limit, for data that is small and seen many times."""
+"""A cache of decoded images up to a limit of memory, for small data over many epochs."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ if TYPE_CHECKING:
 
 
 class PixelCache:
-    """Decodes an image once if there is room for it, else each time it is asked for.
+    """Decodes an image once if there is room for it, else at every call.
 
-    What came first stays: under a new random order every epoch, throwing out the oldest would
-    lose each image just before it is needed again.
+    Cached images are never evicted: every epoch has a new random order, so evicting the oldest
+    would often lose an image just before it is needed again.
     """
 
     def __init__(self, load: Load, limit_bytes: int) -> None:
         self._load = load
         self._room = limit_bytes
-        self._kept: dict[str, NDArray[np.uint8]] = {}
+        self._images: dict[str, NDArray[np.uint8]] = {}
         self._lock = Lock()
 
     def __call__(self, row: Mapping[str, Any]) -> NDArray[np.uint8]:
         """Pixels (H, W, 3) of a row of images."""
         key = row["image_id"]
-        if key in self._kept:
-            return self._kept[key]
+        if key in self._images:
+            return self._images[key]
         image = self._load(row)
         with self._lock:
-            if key not in self._kept and image.nbytes <= self._room:
-                self._kept[key] = image
+            if key not in self._images and image.nbytes <= self._room:
+                self._images[key] = image
                 self._room -= image.nbytes
         return image

@@ -1,4 +1,4 @@
-"""Number formats of a forward pass: float32 throughout, or bfloat16 where it is safe."""
+"""Number format of a forward pass: float32 everywhere, or bfloat16 where it is safe."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PRECISIONS = ("float32", "bfloat16")
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[None]:
-    """The context to run a network in; may be entered again and again.
+    """The context to run a network in; it can be entered several times.
 
     Raises:
         OptionError: If the device cannot compute in bfloat16.

@@ -1,4 +1,4 @@
-"""A step of image-text pretraining: every image against every caption of the batch.
+"""A step of image-text pretraining: each image is compared with each caption of the batch.
 
 Source: CLIP (arXiv:2103.00020): symmetric contrastive loss, learned temperature of at least 0.01.
 """
@@ -15,10 +15,10 @@ from torch.nn import functional as F  # noqa: N812  # the name all of torch's us
 
 from stages.models.text_encoding import encode_trimmed
 from stages.seeds import generator
+from stages.training.distributed import gather_rows
 from stages.training.losses import image_text_contrastive
 from stages.training.precision import autocast
-from stages.training.ranks import gathered
-from stages.training.region_batches import one_caption
+from stages.training.region_batches import sample_caption
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +35,7 @@ LARGEST_LOG_SCALE = math.log(100)
 
 @dataclass(frozen=True, slots=True)
 class PairBatch:
-    """Images (B, 3, S, S) float32, normalised, and a caption of each."""
+    """Images (B, 3, S, S) float32, normalised, and one caption of each."""
 
     pixels: torch.Tensor
     captions: Sequence[str]
@@ -46,12 +46,12 @@ class PairBatch:
 
 @dataclass(frozen=True)
 class PairTransform:
-    """Makes pixels and a caption of a sample; draws follow from seed, epoch, part and image.
+    """Makes pixels and a caption of a sample, at random by seed, epoch, part and image.
 
     Attributes:
         pixels: Decodes a row of images to (H, W, 3) uint8.
         augment: Crops to the network's native size.
-        seed: Of all draws.
+        seed: Of all random choices.
     """
 
     pixels: Callable[[Mapping[str, Any]], NDArray[np.uint8]]
@@ -59,10 +59,10 @@ class PairTransform:
     seed: int
 
     def __call__(self, sample: Sample, epoch: int) -> tuple[torch.Tensor, str]:
-        """The sample as `epoch` sees it."""
-        draw = generator(self.seed, "look", epoch, sample.part, sample.image["image_id"])
-        pixels = self.augment(self.pixels(sample.image), draw)
-        return pixels, one_caption(sample.image, draw) or ""
+        """The view and caption of the sample in `epoch`."""
+        rng = generator(self.seed, "look", epoch, sample.part, sample.image["image_id"])
+        pixels = self.augment(self.pixels(sample.image), rng)
+        return pixels, sample_caption(sample.image, rng) or ""
 
 
 def collate_pairs(pairs: Sequence[tuple[torch.Tensor, str]]) -> PairBatch:
@@ -71,7 +71,7 @@ def collate_pairs(pairs: Sequence[tuple[torch.Tensor, str]]) -> PairBatch:
 
 
 class Pretraining:
-    """Satisfies `loop.Learner`: both towers and the temperature, or the image tower alone."""
+    """Satisfies `loop.Learner`: trains both towers and the temperature, or no text tower."""
 
     def __init__(
         self, clip: Clip, precision: str, *, freeze_text: bool, long_captions: str = "keep-end"
@@ -81,8 +81,8 @@ class Pretraining:
         self._device = clip.logit_scale.device
         self._autocast = autocast(precision, self._device)
         self._freeze_text = freeze_text
-        self._long = long_captions
-        clip.to(memory_format=torch.channels_last)  # measured: a third faster on one core
+        self._long_captions = long_captions
+        clip.to(memory_format=torch.channels_last)  # a third faster on one core, measured
         clip.requires_grad_(True).train()
         if freeze_text:
             clip.requires_grad_(False).eval()
@@ -95,8 +95,8 @@ class Pretraining:
         return self._clip
 
     def losses(self, batch: PairBatch) -> Mapping[str, torch.Tensor]:
-        """See `loop.Learner.losses`: the loss, and the share of images that found their caption."""
-        tokens = self._clip.tokenize(batch.captions, self._long).to(self._device)
+        """See `loop.Learner.losses`: the loss, and the share of images nearest to their caption."""
+        tokens = self._clip.tokenize(batch.captions, self._long_captions).to(self._device)
         pixels = batch.pixels.to(self._device, memory_format=torch.channels_last)
         with self._autocast:
             images = self._clip.encode_images(pixels)
@@ -105,14 +105,14 @@ class Pretraining:
         images = F.normalize(images.float(), dim=1)
         texts = F.normalize(texts.float(), dim=1)
         loss = image_text_contrastive(
-            gathered(images), gathered(texts), (-self._clip.logit_scale).exp()
+            gather_rows(images), gather_rows(texts), (-self._clip.logit_scale).exp()
         )
-        best = (images.detach() @ texts.detach().T).argmax(dim=1)
-        found = best == torch.arange(len(best), device=best.device)
-        return {"loss": loss, "accuracy": found.float().mean()}
+        nearest = (images.detach() @ texts.detach().T).argmax(dim=1)
+        correct = nearest == torch.arange(len(nearest), device=nearest.device)
+        return {"loss": loss, "accuracy": correct.float().mean()}
 
     @torch.no_grad()
     def after_step(self) -> Mapping[str, float]:
-        """See `loop.Learner.after_step`: no temperature under 0.01; its inverse is logged."""
+        """See `loop.Learner.after_step`: keeps the temperature at 0.01 or more."""
         self._clip.logit_scale.clamp_(max=LARGEST_LOG_SCALE)
         return {"logit_scale": float(self._clip.logit_scale.exp())}

@@ -1,4 +1,4 @@
-"""Batches of regions: images seen anew, with the regions that take part in this step.
+"""Batches of regions: augmented images, with the regions that take part in a step.
 
 Shapes: B images, R_b regions of image b, N regions of the batch, K kept concepts.
 """
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RegionView:
-    """An image as a step sees it: its pixels (3, h, w), regions and boxes in them, one caption."""
+    """An augmented image: pixels (3, h, w), its regions, their boxes in pixels, one caption."""
 
     pixels: torch.Tensor
     boxes: torch.Tensor
@@ -37,7 +37,7 @@ class RegionView:
 
 @dataclass(frozen=True, slots=True)
 class RegionBatch:
-    """What one step of student training takes.
+    """Input of one step of student training.
 
     Attributes:
         pixels: (B, 3, H, W) float32, zeros at the bottom and right of smaller images.
@@ -45,7 +45,7 @@ class RegionBatch:
         boxes: B of (R_b, 4), pixels of `pixels`.
         concept_ids: (N,) int64.
         teacher: (N, K) int64 concepts, (N, K) probabilities, (N,) residual.
-        captions: One of each image; None where it has none.
+        captions: One of each image; None if it has none.
     """
 
     pixels: torch.Tensor
@@ -61,15 +61,15 @@ class RegionBatch:
 
 @dataclass(frozen=True)
 class RegionTransform:
-    """Makes a `RegionView` of a sample; what is drawn follows from seed, epoch, part and image.
+    """Makes a `RegionView` of a sample, at random by seed, epoch, part and image.
 
     Attributes:
         pixels: Decodes a row of images to (H, W, 3) uint8.
         augment: Resizes and flips.
-        regions_per_image: At most so many take part.
-        among: See `Regions.drawn`.
-        seed: Of all draws.
-        mirror: Whether the caption of a flipped image has left and right swapped too.
+        regions_per_image: At most so many are sampled.
+        among: See `Regions.sampled`.
+        seed: Of all random choices.
+        mirror: Whether left and right are swapped in the caption of a flipped image.
     """
 
     pixels: Callable[[Mapping[str, Any]], NDArray[np.uint8]]
@@ -80,47 +80,47 @@ class RegionTransform:
     mirror: bool = False
 
     def __call__(self, sample: Sample, epoch: int) -> RegionView:
-        """The sample as `epoch` sees it; it must have regions, if only none of them."""
+        """The view of the sample in `epoch`; its `regions` must not be None, but may be empty."""
         if sample.regions is None:
             raise ValueError(f"sample {sample.image['image_id']} was read without its regions")
-        draw = generator(self.seed, "look", epoch, sample.part, sample.image["image_id"])
-        regions = sample.regions.drawn(self.regions_per_image, self.among, draw)
-        view = self.augment(self.pixels(sample.image), draw)
-        caption = one_caption(sample.image, draw)
+        rng = generator(self.seed, "look", epoch, sample.part, sample.image["image_id"])
+        regions = sample.regions.sampled(self.regions_per_image, self.among, rng)
+        view = self.augment(self.pixels(sample.image), rng)
+        caption = sample_caption(sample.image, rng)
         if caption and self.mirror and view.flipped:
             caption = mirror_caption(caption)
         return RegionView(view.pixels, view.place(regions.boxes), regions, caption)
 
 
-def one_caption(image: Mapping[str, Any], draw: np.random.Generator) -> str | None:
-    """One of the image's captions, each as likely; None if it has none."""
+def sample_caption(image: Mapping[str, Any], rng: np.random.Generator) -> str | None:
+    """A random caption of the image; None if it has none."""
     captions = image["captions"]
-    return captions[int(draw.integers(len(captions)))] if captions else None
+    return captions[int(rng.integers(len(captions)))] if captions else None
 
 
-def collate(seen: Sequence[RegionView]) -> RegionBatch:
+def collate(views: Sequence[RegionView]) -> RegionBatch:
     """One batch of several images: their kept regions, or all of them where none is kept."""
-    sure = [_certain(one) for one in seen]
-    seen = sure if any(len(one.boxes) for one in sure) else seen
-    regions = [one.regions for one in seen]
+    sure = [_certain(view) for view in views]
+    views = sure if any(len(view.boxes) for view in sure) else views
+    regions = [view.regions for view in views]
     kept = [r for r in regions if len(r.concept_ids)] or regions[:1]  # (0, K) where none has any
     return RegionBatch(
-        pixels=pad_batch([one.pixels for one in seen]),
-        sizes=[(one.pixels.shape[1], one.pixels.shape[2]) for one in seen],
-        boxes=[one.boxes for one in seen],
+        pixels=pad_batch([view.pixels for view in views]),
+        sizes=[(view.pixels.shape[1], view.pixels.shape[2]) for view in views],
+        boxes=[view.boxes for view in views],
         concept_ids=_joined([r.concept_ids for r in kept]),
         teacher=(
             _joined([r.top_ids for r in kept]).long(),
             _joined([r.top_probabilities for r in kept]),
             _joined([r.residual for r in kept]),
         ),
-        captions=[one.caption for one in seen],
+        captions=[view.caption for view in views],
     )
 
 
-def _certain(seen: RegionView) -> RegionView:
-    kept = torch.from_numpy(seen.regions.kept)
-    return replace(seen, boxes=seen.boxes[kept], regions=seen.regions.certain())
+def _certain(view: RegionView) -> RegionView:
+    kept = torch.from_numpy(view.regions.kept)
+    return replace(view, boxes=view.boxes[kept], regions=view.regions.certain())
 
 
 def _joined(arrays: Sequence[NDArray[Any]]) -> torch.Tensor:

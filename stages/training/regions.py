@@ -1,4 +1,4 @@
-"""Regions: where the proposals of an image are, and what the teacher said of some of them.
+"""Regions of an image: all its proposals, and the pseudo-labels of some of them.
 
 Shapes: P proposals of an image, L pseudo-labels of an image, K kept concepts.
 """
@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from schemas.errors import ArtifactError
 from schemas.pseudo_labels import PSEUDO_LABELS
-from stages.training.dataset import groups
+from stages.training.dataset import rows_by_key
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,21 +46,21 @@ class Regions:
     residual: NDArray[np.float32]
     kept: NDArray[np.bool_]
 
-    def drawn(self, count: int, among: str, draw: np.random.Generator) -> Regions:
-        """At most `count` regions that have a pseudo-label, each with its own box (P = L).
+    def sampled(self, count: int, among: str, rng: np.random.Generator) -> Regions:
+        """At most `count` random regions with a pseudo-label, each with its own box (P = L).
 
         Args:
-            count: Regions to draw, without replacement.
-            among: "proposals" draws from all and keeps those with a pseudo-label, as the
-                reference does; "labelled" draws from the latter, and of these from the kept
+            count: Regions to sample, without replacement.
+            among: "proposals" samples from all and keeps those with a pseudo-label, as the
+                reference does; "labelled" samples from the latter, and of these from the kept
                 if there are any, so that more take part.
-            draw: Decides which.
+            rng: Decides which.
         """
         if among == "labelled":
             some = self._preferred()
-            picked = np.sort(some[draw.permutation(len(some))[:count]])
+            picked = np.sort(some[rng.permutation(len(some))[:count]])
         else:
-            chosen = draw.permutation(len(self.boxes))[:count]
+            chosen = rng.permutation(len(self.boxes))[:count]
             picked = np.flatnonzero(np.isin(self.labelled, chosen))
         return self._own(picked)
 
@@ -69,7 +69,7 @@ class Regions:
         return self._own(np.flatnonzero(self.kept))
 
     def _own(self, picked: NDArray[np.int64]) -> Regions:
-        """Some pseudo-labels (P = L), by their places."""
+        """Some pseudo-labels (P = L), by their rows."""
         return Regions(
             self.boxes[self.labelled[picked]],
             np.arange(len(picked)),
@@ -86,7 +86,7 @@ class Regions:
         return np.flatnonzero(self.kept)
 
 
-class Labels:
+class PartRegions:
     """Proposals and pseudo-labels of a part as arrays, with the rows of each image."""
 
     def __init__(self, part: Part, num_concepts: int) -> None:
@@ -100,12 +100,12 @@ class Labels:
             ArtifactError: If a pseudo-label names a concept beyond the first `num_concepts`.
         """
         proposals, labels = part.table("proposals"), _pseudo_labels(part)
-        self.proposals = groups(proposals["image_id"])
+        self.proposals = rows_by_key(proposals["image_id"])
         self.boxes = np.stack(
             [proposals[side].to_numpy() for side in ("x0", "y0", "x1", "y1")], axis=1
         )
         self.proposal_regions = proposals["region"].to_numpy()
-        self.rows = groups(labels["image_id"])
+        self.rows = rows_by_key(labels["image_id"])
         self.regions = labels["region"].to_numpy()
         self.concept_ids = labels["concept_id"].to_numpy().astype(np.int64)
         self.top_ids = _matrix(labels["top_ids"])
@@ -119,7 +119,7 @@ class Labels:
             )
 
     def of(self, image_id: str) -> Regions:
-        """The regions of an image; none of them where it has no pseudo-label.
+        """The regions of an image; no pseudo-labels (L = 0) if it has none.
 
         Raises:
             ArtifactError: If a pseudo-label is about a region that was not proposed.
@@ -129,7 +129,7 @@ class Labels:
         rows = self.rows.get(image_id, nothing)
         return Regions(
             self.boxes[proposed],
-            self._places(image_id, proposed, rows),
+            self._positions(image_id, proposed, rows),
             self.concept_ids[rows],
             self.top_ids[rows],
             self.top_probabilities[rows],
@@ -137,21 +137,22 @@ class Labels:
             self.kept[rows],
         )
 
-    def _places(
+    def _positions(
         self, image_id: str, proposed: NDArray[np.int64], rows: NDArray[np.int64]
     ) -> NDArray[np.int64]:
-        known = self.proposal_regions[proposed]
-        order = np.argsort(known, kind="stable")
-        wanted = self.regions[rows]
-        places = np.searchsorted(known[order], wanted)
-        found = places < len(known)
-        found[found] = known[order][places[found]] == wanted[found]
-        if not found.all():
+        """The index in `proposed` of the region of each pseudo-label in `rows`."""
+        regions = self.proposal_regions[proposed]
+        order = np.argsort(regions, kind="stable")
+        labelled = self.regions[rows]
+        positions = np.searchsorted(regions[order], labelled)
+        matched = positions < len(regions)
+        matched[matched] = regions[order][positions[matched]] == labelled[matched]
+        if not matched.all():
             raise ArtifactError(
-                f"region {wanted[~found][0]} of image {image_id} has a pseudo-label but no "
+                f"region {labelled[~matched][0]} of image {image_id} has a pseudo-label but no "
                 f"proposal: the pseudo-labels were made from other proposals; name those"
             )
-        return np.asarray(order[places], dtype=np.int64)
+        return np.asarray(order[positions], dtype=np.int64)
 
 
 def _pseudo_labels(part: Part) -> pa.Table:

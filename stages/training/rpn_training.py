@@ -1,4 +1,4 @@
-"""A step of proposal training: images with boxes in, objectness and box losses out."""
+"""A step of RPN training: images with ground-truth boxes in, objectness and box losses out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
 from stages.models.preprocess import pad_batch
-from stages.models.rpn_import import freeze_norms
+from stages.models.rpn_creation import freeze_norms
 from stages.models.rpn_targets import losses
 from stages.proposals.object_boxes import object_boxes
 from stages.seeds import generator
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from stages.base import Part
     from stages.models.preprocess import Size
     from stages.models.rpn import Rpn
-    from stages.models.rpn_targets import AnchorTargets
+    from stages.models.rpn_targets import AnchorTargetConfig
 
 
 @dataclass(frozen=True, slots=True)
 class BoxSample:
-    """An image to learn boxes from.
+    """An image with ground-truth boxes.
 
     Attributes:
         part: Number of its part.
@@ -43,13 +43,13 @@ class BoxSample:
 
 
 class BoxedImages(Sequence[BoxSample]):
-    """The images of a part that have a box, made one by one as they are asked for.
+    """The images of a part that have a ground-truth box; each sample is made at access.
 
-    Without a box an image may be empty or may never have been looked at, so it teaches nothing.
+    An image without a box may be empty or may never have been annotated, so it is left out.
 
     Args:
         part: Read from its `images`.
-        only: Categories whose boxes are taken; None takes all, and no category is looked at.
+        only: Categories whose boxes are taken; None takes all boxes.
     """
 
     def __init__(self, part: Part, only: Collection[str] | None = None) -> None:
@@ -77,14 +77,14 @@ class BoxedImages(Sequence[BoxSample]):
 
 @dataclass(frozen=True)
 class BoxTransform:
-    """Makes pixels and boxes of a sample; draws follow from seed, epoch, part and image.
+    """Makes pixels and boxes of a sample, at random by seed, epoch, part and image.
 
     Attributes:
         pixels: Decodes a row of images to (H, W, 3) uint8.
-        rpn: Says how it wants its pixels.
-        sizes: To choose from, each as likely.
-        flip: Whether left and right are swapped half of the time.
-        seed: Of all draws.
+        rpn: Prepares pixels for itself.
+        sizes: Sizes to choose from, all equally likely.
+        flip: Whether to flip half of the images left to right.
+        seed: Of all random choices.
     """
 
     pixels: Callable[[Mapping[str, Any]], NDArray[np.uint8]]
@@ -94,12 +94,13 @@ class BoxTransform:
     seed: int
 
     def __call__(self, sample: BoxSample, epoch: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Pixels (3, h, w) and boxes (G, 4) in them, as `epoch` sees the sample."""
-        draw = generator(self.seed, "look", epoch, sample.part, sample.image["image_id"])
-        size = self.sizes[int(draw.integers(len(self.sizes)))]
-        flipped = self.flip and bool(draw.integers(2))
-        seen = self.rpn.prepare(self.pixels(sample.image), size)
-        view = View(seen.pixels.flip(2) if flipped else seen.pixels, seen.scale, flipped)
+        """Pixels (3, h, w) and boxes (G, 4) in them, of the sample in `epoch`."""
+        rng = generator(self.seed, "look", epoch, sample.part, sample.image["image_id"])
+        size = self.sizes[int(rng.integers(len(self.sizes)))]
+        flipped = self.flip and bool(rng.integers(2))
+        prepared = self.rpn.prepare(self.pixels(sample.image), size)
+        pixels = prepared.pixels.flip(2) if flipped else prepared.pixels
+        view = View(pixels, prepared.scale, flipped)
         return view.pixels, view.place(sample.boxes)
 
 
@@ -120,14 +121,14 @@ def collate_boxes(views: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> BoxBatc
 
 
 class RpnTraining:
-    """Satisfies `loop.Learner`: a whole proposal network, its batch norms trained or held."""
+    """Satisfies `loop.Learner`: trains a whole RPN, with or without its batch norms."""
 
     def __init__(
-        self, rpn: Rpn, teaching: AnchorTargets, precision: str, *, hold_norms: bool
+        self, rpn: Rpn, targets: AnchorTargetConfig, precision: str, *, hold_norms: bool
     ) -> None:
         """Train `rpn`, already on its device."""
         self._rpn = rpn
-        self._teaching = teaching
+        self._targets = targets
         self._device = next(rpn.parameters()).device
         self._autocast = autocast(precision, self._device)
         rpn.requires_grad_(True).train()
@@ -140,16 +141,16 @@ class RpnTraining:
         return self._rpn
 
     def losses(self, batch: BoxBatch) -> Mapping[str, torch.Tensor]:
-        """See `loop.Learner.losses`: the weighted sum, and both of its terms."""
+        """See `loop.Learner.losses`: the weighted sum and its two terms."""
         pixels = self._rpn.pad(batch.pixels.to(self._device))
         with self._autocast:
             levels = self._rpn(pixels)
-        plain = [type(level)(*(each.float() for each in level)) for level in levels]
-        boxes = [each.to(self._device) for each in batch.boxes]
-        objectness, box = losses(plain, boxes, self._teaching)
-        total = objectness + self._teaching.box_weight * box
+        levels = [type(level)(*(output.float() for output in level)) for level in levels]
+        boxes = [image_boxes.to(self._device) for image_boxes in batch.boxes]
+        objectness, box = losses(levels, boxes, self._targets)
+        total = objectness + self._targets.box_weight * box
         return {"loss": total, "objectness_loss": objectness, "box_loss": box}
 
     def after_step(self) -> Mapping[str, float]:
-        """See `loop.Learner.after_step`: nothing to put right."""
+        """See `loop.Learner.after_step`: nothing to do."""
         return {}

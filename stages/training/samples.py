@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from stages.training.regions import Labels
+from stages.training.regions import PartRegions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """An image to learn from.
+    """An image of the training set.
 
     Attributes:
         part: Number of its part.
         image: Its row of images, without the ground truth; nothing in training may see that.
-        regions: None where only its captions are wanted.
+        regions: None if only its captions are used.
     """
 
     part: int
@@ -36,7 +36,7 @@ class Sample:
 
 
 class CaptionedImages(Sequence[Sample]):
-    """The images of a part that have a caption, made one by one as they are asked for."""
+    """The images of a part that have a caption; each sample is made at access."""
 
     def __init__(self, part: Part) -> None:
         self._number = part.number
@@ -58,7 +58,7 @@ class CaptionedImages(Sequence[Sample]):
 
 
 class LabelledImages(Sequence[Sample]):
-    """The images of a part that have a pseudo-label, or a caption if captions are wanted too."""
+    """The images of a part that have a pseudo-label, or a caption if captions are used."""
 
     def __init__(
         self,
@@ -71,11 +71,11 @@ class LabelledImages(Sequence[Sample]):
         """Read `images`, `proposals` and `pseudo_labels` of a part, and join them by image."""
         self._number = part.number
         self._images = _images(part)
-        self._labels = Labels(part, num_concepts)
+        self._regions = PartRegions(part, num_concepts)
         ids = self._images["image_id"].to_pylist()
         useful = np.zeros(len(ids), dtype=bool)
         if regions:
-            useful |= np.array([i in self._labels.rows for i in ids], dtype=bool)
+            useful |= np.array([i in self._regions.rows for i in ids], dtype=bool)
         if captions:
             useful |= _num_captions(self._images) > 0
         self._rows = np.flatnonzero(useful)
@@ -92,7 +92,7 @@ class LabelledImages(Sequence[Sample]):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         image = _row(self._images, int(self._rows[index]))
-        return Sample(self._number, image, self._labels.of(image["image_id"]))
+        return Sample(self._number, image, self._regions.of(image["image_id"]))
 
 
 def _images(part: Part) -> pa.Table:

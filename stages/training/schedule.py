@@ -11,17 +11,17 @@ from dataclasses import dataclass
 
 FIRST_FACTOR = 1e-3  # of the warm-up, as published
 STEP_FACTOR = 0.1  # at each milestone, as published
-_SLACK = 1e-3  # steps: two thirds, however they were rounded, are 60,000 of 90,000
+_SLACK = 1e-3  # steps: a milestone of two thirds is step 60,000 of 90,000, however it was rounded
 
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """What the learning rate is multiplied by, step by step.
+    """The factor of the learning rate at each step.
 
     Attributes:
         kind: "constant", "steps" or "cosine".
         steps: Length of the run.
-        warmup: Steps of linear warm-up; a run is never more than a tenth warm-up.
+        warmup: Steps of linear warm-up; at most a tenth of the run.
         milestones: Shares of the run in [0, 1] after which "steps" drops to a tenth.
     """
 
@@ -31,22 +31,22 @@ class Schedule:
     milestones: tuple[float, ...] = ()
 
     def factor(self, step: int) -> float:
-        """The multiplier of step 0, 1, ...; in (0, 1] before the last step.
+        """The factor at step 0, 1, ...; in (0, 1] before the last step.
 
         >>> schedule = Schedule(kind="steps", steps=100, milestones=(0.5, 0.875))
         >>> [round(schedule.factor(step), 4) for step in (0, 49, 50, 88)]
         [1.0, 1.0, 0.1, 0.01]
         """
-        return self._warm(step) * self._decayed(step)
+        return self._warmup_factor(step) * self._decay_factor(step)
 
-    def _warm(self, step: int) -> float:
+    def _warmup_factor(self, step: int) -> float:
         warmup = min(self.warmup, self.steps // 10)
         if step >= warmup:
             return 1.0
         share = step / warmup
         return FIRST_FACTOR * (1 - share) + share
 
-    def _decayed(self, step: int) -> float:
+    def _decay_factor(self, step: int) -> float:
         if self.kind == "cosine":
             return (1 + math.cos(math.pi * step / self.steps)) / 2
         if self.kind == "steps":

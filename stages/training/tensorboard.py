@@ -1,4 +1,4 @@
-"""A journal as TensorBoard shows it; outside the store, for event files hold clocks."""
+"""The training log as TensorBoard events; outside the store, because event files hold times."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 
-def board(folder: str | None, verb: str) -> Callable[[Sequence[Mapping[str, Any]]], None]:
-    """A function that writes rows of a journal to event files in `folder`; of None, to nowhere.
+def event_writer(folder: str | None, verb: str) -> Callable[[Sequence[Mapping[str, Any]]], None]:
+    """A function that writes rows of the training log to event files; without `folder`, nothing.
 
     Raises:
         OptionError: If TensorBoard is not installed.
@@ -22,10 +22,10 @@ def board(folder: str | None, verb: str) -> Callable[[Sequence[Mapping[str, Any]
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise OptionError(
-            f"rc {verb}: --tensorboard needs the package 'tensorboard'; install it, or leave the "
-            f"flag out"
+            f"rc {verb}: --tensorboard needs the package 'tensorboard'; install it, or omit the "
+            f"flag"
         ) from error
-    writer = SummaryWriter(folder, purge_step=0)  # a resumed run tells its story again
+    writer = SummaryWriter(folder, purge_step=0)  # a resumed run writes all its rows again
 
     def write(rows: Sequence[Mapping[str, Any]]) -> None:
         for row in rows:

@@ -1,4 +1,4 @@
-"""Networks with the published shapes and few channels, none of whose norms is the identity."""
+"""Networks of published shape with few channels, whose norms are all different from identity."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def thin(
     path = folder / "thin.json"
     path.write_text(json.dumps(config(side, list(layers), width, embed)))
     clip = create_clip(str(path), seed=1)
-    draw = torch.Generator().manual_seed(2)
+    rng = torch.Generator().manual_seed(2)
     for name, value in clip.network.state_dict().items():
         if name.endswith("running_var"):
-            value.copy_(torch.rand(value.shape, generator=draw) * 0.5 + 0.1)
+            value.copy_(torch.rand(value.shape, generator=rng) * 0.5 + 0.1)
         elif name.endswith((".bias", "running_mean", "positional_embedding")):
-            value.copy_(torch.randn(value.shape, generator=draw) * 0.3)
+            value.copy_(torch.randn(value.shape, generator=rng) * 0.3)
         elif ".bn" in name or "downsample.1" in name:
-            value.copy_(torch.rand(value.shape, generator=draw) + 0.5)
+            value.copy_(torch.rand(value.shape, generator=rng) + 0.5)
         elif "attnpool" in name:
-            value.copy_(torch.randn(value.shape, generator=draw) * 1.5 * value.shape[-1] ** -0.5)
+            value.copy_(torch.randn(value.shape, generator=rng) * 1.5 * value.shape[-1] ** -0.5)
     return clip.double().eval()

@@ -1,4 +1,4 @@
-"""Pictures to look at pixel by pixel: one drawn here, and real ones where the data is there."""
+"""Pictures to compare pixel by pixel: a rendered one, and photographs if their data is there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Picture = NDArray[np.uint8]
 _PHOTOGRAPHS = Path(__file__).parents[3] / "shared/data/coco_subset/images/val2017"
 
 
-def drawn(height: int, width: int) -> Picture:
+def rendered(height: int, width: int) -> Picture:
     """Shades, edges and noise; every value from 0 to 255 occurs."""
     y, x = np.mgrid[:height, :width]
     shades = np.stack([255 * x / width, 255 * y / height, 128 + 127 * np.sin(x * y / 500)], axis=2)
@@ -22,9 +22,9 @@ def drawn(height: int, width: int) -> Picture:
     return np.clip(shades + noise, 0, 255).astype(np.uint8)
 
 
-def photograph(place: int = 0) -> Picture:
-    """A photograph of COCO; skips the test where there is none."""
+def photograph(index: int = 0) -> Picture:
+    """A photograph of COCO; skips the test if there is none."""
     files = sorted(_PHOTOGRAPHS.glob("*.jpg"))
     if not files:
         pytest.skip("no photographs: ../shared/data/coco_subset is absent")
-    return np.asarray(Image.open(files[place]).convert("RGB"))
+    return np.asarray(Image.open(files[index]).convert("RGB"))

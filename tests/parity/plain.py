@@ -1,4 +1,4 @@
-"""The published network written out plainly, in float64, sharing no code with the project.
+"""The published network in plain float64 code, which shares nothing with the project.
 
 A CLIP ResNet with frozen batch norms; RoIAlign as loops over bins and samples; attention pooling
 with all tokens as queries. Weights come as a dictionary of float64 tensors with open_clip's names.

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from schemas.errors import SourceError
 from stages.models.clip import save_clip
 from stages.models.clip_import import import_clip
-from stages.models.exporting import ModelFiles, write_open_clip
+from stages.models.weights_export import ModelFiles, write_open_clip
 from tests.parity import nets, plain
 
 if TYPE_CHECKING:
@@ -25,16 +25,16 @@ LAYERS, SIDE, EMBED = [1, 1, 2, 1], 64, 12
 def published(folder: Path) -> dict[str, torch.Tensor]:
     """A file as RegionCLIP's pretrained ones are laid out: bare names, no logit scale."""
     state = nets.thin(folder, SIDE).float().network.state_dict()
-    found = {}
+    tensors = {}
     for name, value in state.items():
         if name.endswith("num_batches_tracked") or name == "logit_scale":
             continue
         if name.startswith("visual."):
-            found["backbone." + name.removeprefix("visual.")] = value.clone()
-            found["teacher_backbone." + name.removeprefix("visual.")] = value.clone() + 0.25
+            tensors["backbone." + name.removeprefix("visual.")] = value.clone()
+            tensors["teacher_backbone." + name.removeprefix("visual.")] = value.clone() + 0.25
         else:
-            found["lang_encoder." + name] = value.clone()
-    return found
+            tensors["lang_encoder." + name] = value.clone()
+    return tensors
 
 
 def architecture(folder: Path) -> str:
@@ -43,7 +43,7 @@ def architecture(folder: Path) -> str:
     return str(path)
 
 
-def test_item_27_every_key_of_the_student_is_used_and_no_statistic_is_left_behind(
+def test_item_27_every_key_of_the_student_is_used_and_every_statistic_is_loaded(
     tmp_path: Path,
 ) -> None:
     raw = published(tmp_path)
@@ -63,7 +63,7 @@ def test_item_27_every_key_of_the_student_is_used_and_no_statistic_is_left_behin
 
 
 @pytest.mark.parametrize("kind", ["student", "teacher"])
-def test_item_27_an_imported_tower_has_the_features_written_out_from_the_files_tensors(
+def test_item_27_an_imported_tower_has_the_features_of_the_plain_network(
     tmp_path: Path, kind: str
 ) -> None:
     raw = published(tmp_path)
@@ -78,10 +78,10 @@ def test_item_27_an_imported_tower_has_the_features_written_out_from_the_files_t
     pixels = torch.randn(1, 3, 64, 80, dtype=torch.float64)
     box = torch.tensor([[4.0, 9.0, 70.0, 60.0]])
     with torch.no_grad():
-        found = clip.double().encode_regions(pixels, [box])[0]
+        actual = clip.double().encode_regions(pixels, [box])[0]
     dense = plain.trunk(weights, pixels)[0]
-    wanted = plain.region_feature(weights, dense, box[0], SIDE // 16, nets.HEADS)
-    torch.testing.assert_close(found, wanted)
+    expected = plain.region_feature(weights, dense, box[0], SIDE // 16, nets.HEADS)
+    torch.testing.assert_close(actual, expected)
 
 
 def test_item_27_a_student_whose_statistics_are_all_initial_is_refused(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_item_27_a_student_whose_statistics_are_all_initial_is_refused(tmp_path:
         import_clip(tmp_path / "reset.pth", "student", architecture(tmp_path))
 
 
-def test_item_27_through_open_clip_and_back_no_bit_is_lost(tmp_path: Path) -> None:
+def test_item_27_export_to_open_clip_and_import_is_bit_exact(tmp_path: Path) -> None:
     torch.save(published(tmp_path), tmp_path / "published.pth")
     clip, _ = import_clip(tmp_path / "published.pth", "student", architecture(tmp_path))
     model = ModelFiles(tmp_path / "model.json", tmp_path / "weights.safetensors")

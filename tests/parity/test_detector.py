@@ -1,4 +1,4 @@
-"""Items 23 to 25: what a detector is taught, and by which proposals."""
+"""Items 23 to 25: losses of a detector, and the proposals it is trained with."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import torch
 
 from stages.finetune import Finetune
 from stages.models.box_deltas import decode, encode
-from stages.models.detector import Detector, Head
+from stages.models.detector import Detector, HeadSpec
 from stages.propose import Propose
 from stages.training.detector_losses import box_regression, classification
 from tests.parity import nets
-from tests.stages.models.tiny_rpn import tiny_rpn
+from tests.stages.models.tiny_rpn import raw_boxes, tiny_rpn
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,10 +24,10 @@ WEIGHTS = (10.0, 10.0, 5.0, 5.0)
 
 
 def sampled(seed: int, count: int = 30, categories: int = 4) -> tuple[torch.Tensor, torch.Tensor]:
-    draw = torch.Generator().manual_seed(seed)
-    logits = torch.randn(count, categories + 1, generator=draw, dtype=torch.float64) * 3
+    rng = torch.Generator().manual_seed(seed)
+    logits = torch.randn(count, categories + 1, generator=rng, dtype=torch.float64) * 3
     logits[:, -1] = 0.0
-    classes = torch.randint(0, categories + 1, (count,), generator=draw)
+    classes = torch.randint(0, categories + 1, (count,), generator=rng)
     return logits, classes
 
 
@@ -42,12 +42,12 @@ def test_item_23_focal_scaling_is_on_all_regions_then_weighed_then_divided_by_th
     seed: int, weight: float
 ) -> None:
     logits, classes = sampled(seed)
-    wanted = 0.0
+    expected = 0.0
     for row, k in zip(logits.tolist(), classes.tolist(), strict=True):
         entropy = -log_probability(row, k)
         scaled = entropy * (1 - math.exp(-entropy)) ** 0.5
-        wanted += scaled * (weight if k == 4 else 1.0) / len(classes)
-    assert classification(logits, classes, weight, 0.5).item() == pytest.approx(wanted, rel=1e-9)
+        expected += scaled * (weight if k == 4 else 1.0) / len(classes)
+    assert classification(logits, classes, weight, 0.5).item() == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -61,11 +61,11 @@ def test_item_23_without_scaling_it_is_divided_by_the_sum_of_the_weights(
         own = weight if k == 4 else 1.0
         total -= own * log_probability(row, k)
         divisor += own
-    found = classification(logits, classes, weight, 0.0)
-    assert found.item() == pytest.approx(total / divisor, rel=1e-9)
+    actual = classification(logits, classes, weight, 0.0)
+    assert actual.item() == pytest.approx(total / divisor, rel=1e-9)
     weights = torch.tensor([1.0] * 4 + [weight], dtype=torch.float64)
     library = torch.nn.functional.cross_entropy(logits, classes, weight=weights)
-    torch.testing.assert_close(found, library)
+    torch.testing.assert_close(actual, library)
 
 
 def test_item_23_the_default_is_the_published_one_for_coco() -> None:
@@ -85,9 +85,9 @@ def wanted_deltas(box: list[float], target: list[float]) -> list[float]:
 
 
 def random_boxes(seed: int, count: int) -> torch.Tensor:
-    draw = np.random.default_rng(seed)
-    corners = draw.uniform(0, 50, (count, 2))
-    return torch.from_numpy(np.concatenate([corners, corners + draw.uniform(5, 60, (count, 2))], 1))
+    rng = np.random.default_rng(seed)
+    corners = rng.uniform(0, 50, (count, 2))
+    return torch.from_numpy(np.concatenate([corners, corners + rng.uniform(5, 60, (count, 2))], 1))
 
 
 def test_item_24_the_box_loss_is_l1_over_objects_divided_by_all_sampled_regions() -> None:
@@ -95,53 +95,53 @@ def test_item_24_the_box_loss_is_l1_over_objects_divided_by_all_sampled_regions(
     classes = torch.tensor([0, 1, 2, 3, 0, 4, 4, 4, 4, 4, 4, 4])  # five objects, seven backgrounds
     targets[classes == 4] = 0.0
     deltas = torch.randn(12, 4, dtype=torch.float64)
-    wanted = 0.0
+    expected = 0.0
     for i in range(5):
         ideal = wanted_deltas(boxes[i].tolist(), targets[i].tolist())
-        wanted += sum(abs(a - b) for a, b in zip(deltas[i].tolist(), ideal, strict=True)) / 12
-    found = box_regression(deltas, boxes, targets, classes, WEIGHTS)
-    assert found.item() == pytest.approx(wanted, rel=1e-9)
+        expected += sum(abs(a - b) for a, b in zip(deltas[i].tolist(), ideal, strict=True)) / 12
+    actual = box_regression(deltas, boxes, targets, classes, WEIGHTS)
+    assert actual.item() == pytest.approx(expected, rel=1e-9)
 
 
 def test_item_24_deltas_move_a_box_onto_its_target_and_are_weighed_10_10_5_5() -> None:
     boxes, targets = random_boxes(2, 20), random_boxes(3, 20)
     deltas = encode(boxes, targets)
-    wanted = [wanted_deltas(b, t) for b, t in zip(boxes.tolist(), targets.tolist(), strict=True)]
-    torch.testing.assert_close(deltas, torch.tensor(wanted, dtype=torch.float64))
+    expected = [wanted_deltas(b, t) for b, t in zip(boxes.tolist(), targets.tolist(), strict=True)]
+    torch.testing.assert_close(deltas, torch.tensor(expected, dtype=torch.float64))
     torch.testing.assert_close(decode(boxes, deltas), targets)
 
 
-def test_item_24_the_box_layer_sees_the_feature_as_it_is_for_all_categories_alike(
+def test_item_24_the_box_layer_reads_unnormalised_features_and_serves_all_categories(
     tmp_path: Path,
 ) -> None:
     clip = nets.thin(tmp_path, side=64).float()
-    detector = Detector(clip, Head(categories=("a", "b")), torch.randn(2, clip.width))
+    detector = Detector(clip, HeadSpec(categories=("a", "b")), torch.randn(2, clip.width))
     assert detector.head.regression == Finetune().regression == "agnostic"
     layer = detector.bbox_pred
     assert layer is not None
     assert layer.weight.shape == (4, clip.width)
     features = torch.randn(5, clip.width) * 7
     deltas = detector.regress(features)
-    wanted = features.double() @ layer.weight.double().T + layer.bias.double()
-    torch.testing.assert_close(deltas.double(), wanted, rtol=1e-5, atol=1e-6)
+    expected = features.double() @ layer.weight.double().T + layer.bias.double()
+    torch.testing.assert_close(deltas.double(), expected, rtol=1e-5, atol=1e-6)
     longer = detector.regress(2 * features) - layer.bias
     torch.testing.assert_close(longer, 2 * (deltas - layer.bias))  # not normalised
     torch.testing.assert_close(detector.classify(2 * features), detector.classify(features))
 
 
-def test_item_25_a_detector_learns_from_the_proposals_of_an_rpn_that_is_at_test() -> None:
+def test_item_25_a_detector_learns_from_the_proposals_of_an_rpn_in_evaluation_mode() -> None:
     assert Finetune().proposals_per_image == 1000
     reads = Finetune.reads["proposals"].table.name
-    assert reads == Propose.writes.name == "proposals"  # made beforehand, by a network in eval
+    assert reads == Propose.writes.name == "proposals"  # of an earlier stage, in evaluation mode
 
 
 def test_item_25_the_same_network_gives_the_same_boxes_whether_or_not_it_was_training() -> None:
     rpn = tiny_rpn()
     picture = np.random.default_rng(0).integers(0, 256, (64, 80, 3), dtype=np.uint8)
     rpn.eval()
-    (first,) = rpn.raw([picture])
+    (first,) = raw_boxes(rpn, [picture])
     rpn.train()
-    (again,) = rpn.raw([picture])
-    for one, other in zip(first, again, strict=True):
-        assert np.array_equal(one, other)
+    (second,) = raw_boxes(rpn, [picture])
+    for before, after in zip(first, second, strict=True):
+        assert np.array_equal(before, after)
     assert not rpn.training

@@ -10,19 +10,18 @@ import torch
 from stages.train import Train
 from stages.training.losses import (
     distillation,
-    full_distillation,
     image_text_contrastive,
     region_text_contrastive,
 )
-from stages.training.student import Objective
+from stages.training.student_training import Objective
 
 TEMPERATURE = 0.01
 
 
 def unit_rows(count: int, width: int, seed: int, near: float = 0.2) -> torch.Tensor:
     """Unit vectors of cosines about as CLIP's: `near` apart from one common direction."""
-    draw = torch.Generator().manual_seed(seed)
-    rows = torch.randn(count, width, generator=draw, dtype=torch.float64) * near
+    rng = torch.Generator().manual_seed(seed)
+    rows = torch.randn(count, width, generator=rng, dtype=torch.float64) * near
     rows[:, 0] += 1.0
     return torch.nn.functional.normalize(rows, dim=1)
 
@@ -38,47 +37,50 @@ def log_shares(region: torch.Tensor, texts: torch.Tensor) -> list[float]:
     return [value - total for value in logits]
 
 
+def everything(targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The whole distributions (N, C) of a teacher, in the form that is stored."""
+    top = targets.topk(targets.shape[1], dim=1)
+    return top.indices, top.values, 1 - top.values.sum(dim=1)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_item_11_distillation_is_the_teachers_divergence_from_the_student(seed: int) -> None:
     concepts = unit_rows(40, 12, seed)
     regions, teachers = unit_rows(7, 12, seed + 10), unit_rows(7, 12, seed + 20)
-    wanted, crossed, entropies = 0.0, 0.0, 0.0
+    expected, crossed, entropies = 0.0, 0.0, 0.0
     for region, teacher in zip(regions, teachers, strict=True):
         log_p, log_q = log_shares(teacher, concepts), log_shares(region, concepts)
         for a, b in zip(log_p, log_q, strict=True):
-            wanted += math.exp(a) * (a - b) / 7
+            expected += math.exp(a) * (a - b) / 7
             crossed -= math.exp(a) * b / 7
             entropies -= math.exp(a) * a / 7
     targets = (teachers @ concepts.T / TEMPERATURE).softmax(dim=1)
-    full = full_distillation(regions, concepts, targets, TEMPERATURE)
-    assert full.item() == pytest.approx(wanted, rel=1e-9)
-    assert full.item() == pytest.approx(crossed - entropies, rel=1e-9)
-    top = targets.topk(40, dim=1)
-    stored = (top.indices, top.values, 1 - top.values.sum(dim=1))
-    assert distillation(regions, concepts, stored, TEMPERATURE).item() == pytest.approx(wanted)
+    loss = distillation(regions, concepts, everything(targets), TEMPERATURE).item()
+    assert loss == pytest.approx(expected, rel=1e-9)
+    assert loss == pytest.approx(crossed - entropies, rel=1e-9)
 
 
 def test_item_11_its_gradient_is_that_of_cross_entropy_to_soft_labels() -> None:
     concepts, teachers = unit_rows(30, 8, 1), unit_rows(5, 8, 2)
     targets = (teachers @ concepts.T / TEMPERATURE).softmax(dim=1)
     ours, plain = (unit_rows(5, 8, 3).requires_grad_() for _ in range(2))
-    full_distillation(ours, concepts, targets, TEMPERATURE).backward()
+    distillation(ours, concepts, everything(targets), TEMPERATURE).backward()
     cross = torch.nn.functional.cross_entropy(plain @ concepts.T / TEMPERATURE, targets)
     cross.backward()
     torch.testing.assert_close(ours.grad, plain.grad)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_item_12_contrastive_counts_a_concept_as_often_as_it_was_given(seed: int) -> None:
+def test_item_12_contrastive_counts_a_concept_as_often_as_it_occurs(seed: int) -> None:
     concepts, regions = unit_rows(6, 12, seed), unit_rows(20, 12, seed + 5)
     ids = torch.randint(0, 6, (20,), generator=torch.Generator().manual_seed(seed))
-    wanted = 0.0
+    expected = 0.0
     for i, region in enumerate(regions):
         shares = log_shares(region, concepts[ids])
         own = [share for j, share in enumerate(shares) if ids[j] == ids[i]]
-        wanted -= math.log(sum(math.exp(share) for share in own)) / 20
-    found = region_text_contrastive(regions, concepts[ids], ids, TEMPERATURE)
-    assert found.item() == pytest.approx(wanted, rel=1e-9)
+        expected -= math.log(sum(math.exp(share) for share in own)) / 20
+    actual = region_text_contrastive(regions, concepts[ids], ids, TEMPERATURE)
+    assert actual.item() == pytest.approx(expected, rel=1e-9)
 
 
 def test_item_12_duplicates_are_a_bias_of_the_logarithm_of_their_count() -> None:
@@ -86,12 +88,12 @@ def test_item_12_duplicates_are_a_bias_of_the_logarithm_of_their_count() -> None
     ids = torch.tensor([0, 0, 0, 0, 0, 1, 1, 2, 2, 3])
     counts = torch.bincount(ids).double()
     logits = regions @ concepts.T / TEMPERATURE + counts.log()
-    wanted = torch.nn.functional.cross_entropy(logits, ids)
-    found = region_text_contrastive(regions, concepts[ids], ids, TEMPERATURE)
-    torch.testing.assert_close(found, wanted)
+    expected = torch.nn.functional.cross_entropy(logits, ids)
+    actual = region_text_contrastive(regions, concepts[ids], ids, TEMPERATURE)
+    torch.testing.assert_close(actual, expected)
 
 
-def test_item_12_the_variants_are_off_unless_asked_for() -> None:
+def test_item_12_the_variants_are_off_by_default() -> None:
     stage = Train()
     assert (stage.contrastive_over, stage.negatives) == ("occurrences", "batch")
     assert (Objective().over, Objective().negatives) == ("occurrences", "batch")
@@ -100,16 +102,16 @@ def test_item_12_the_variants_are_off_unless_asked_for() -> None:
 @pytest.mark.parametrize("temperature", [0.01, 0.05])
 def test_item_13_image_text_is_the_mean_of_both_directions(temperature: float) -> None:
     images, texts = unit_rows(9, 16, 1), unit_rows(9, 16, 2)
-    wanted = 0.0
+    expected = 0.0
     for i in range(9):
         row = [float(images[i] @ t) / temperature for t in texts]
         column = [float(image @ texts[i]) / temperature for image in images]
         for logits in (row, column):
             top = max(logits)
             total = top + math.log(sum(math.exp(v - top) for v in logits))
-            wanted += (total - logits[i]) / 18
-    found = image_text_contrastive(images, texts, temperature)
-    assert found.item() == pytest.approx(wanted, rel=1e-9)
+            expected += (total - logits[i]) / 18
+    actual = image_text_contrastive(images, texts, temperature)
+    assert actual.item() == pytest.approx(expected, rel=1e-9)
 
 
 def test_item_15_every_loss_has_weight_one_and_temperature_001() -> None:

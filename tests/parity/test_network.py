@@ -10,7 +10,7 @@ import torch
 from torchvision import ops
 
 from stages.models.region_tower import roi_align
-from stages.models.resnet_regions import attend_once
+from stages.models.resnet_regions import pool_mean_token
 from tests.parity import nets, plain
 
 if TYPE_CHECKING:
@@ -30,16 +30,16 @@ def weights(clip: Clip) -> dict[str, torch.Tensor]:
 
 
 def pixels(height: int, width: int, seed: int = 0) -> torch.Tensor:
-    draw = torch.Generator().manual_seed(seed)
-    return torch.randn(1, 3, height, width, generator=draw, dtype=torch.float64)
+    rng = torch.Generator().manual_seed(seed)
+    return torch.randn(1, 3, height, width, generator=rng, dtype=torch.float64)
 
 
 def test_item_01_stem_to_layer3_run_on_the_image_at_a_sixteenth(clip: Clip, weights) -> None:
-    given = pixels(96, 160)
+    images = pixels(96, 160)
     with torch.no_grad():
-        found = clip.trunk(given)
-    assert found.shape == (1, 4 * 16, 6, 10)  # sixteen times the width, a sixteenth of the sides
-    torch.testing.assert_close(found, plain.trunk(weights, given))
+        actual = clip.trunk(images)
+    assert actual.shape == (1, 4 * 16, 6, 10)  # sixteen times the width, a sixteenth of the sides
+    torch.testing.assert_close(actual, plain.trunk(weights, images))
 
 
 @pytest.mark.parametrize(("side", "cells", "grid"), [(224, 14, 7), (288, 18, 9)])
@@ -59,28 +59,28 @@ def test_item_01_layer4_halves_the_region_to_the_attention_pools_grid(
 
 
 @pytest.mark.parametrize("side", [224, 288])
-def test_item_01_a_region_feature_equals_the_network_written_out(tmp_path: Path, side) -> None:
+def test_item_01_a_region_feature_equals_that_of_the_plain_network(tmp_path: Path, side) -> None:
     clip = nets.thin(tmp_path, side)
     weights = plain.weights_of(clip.network)
-    given = pixels(112, 144, seed=5)
+    images = pixels(112, 144, seed=5)
     boxes = torch.tensor([[0.0, 0, 144, 112], [13.3, 20.7, 61.1, 99.9], [130.0, 90.0, 141.5, 95.0]])
     with torch.no_grad():
-        found = clip.encode_regions(given, [boxes])
-    dense = plain.trunk(weights, given)[0]
+        actual = clip.encode_regions(images, [boxes])
+    dense = plain.trunk(weights, images)[0]
     cells = side // 16
-    wanted = [plain.region_feature(weights, dense, b, cells, nets.HEADS) for b in boxes]
-    torch.testing.assert_close(found, torch.stack(wanted))
+    expected = [plain.region_feature(weights, dense, b, cells, nets.HEADS) for b in boxes]
+    torch.testing.assert_close(actual, torch.stack(expected))
 
 
 def test_item_02_roi_align_equals_the_loop_over_bins_and_samples() -> None:
-    draw = np.random.default_rng(3)
-    dense = draw.standard_normal((3, 7, 9))
-    corners = np.sort(draw.uniform(-20, 160, (12, 2, 2)), axis=1)  # some reach outside the map
+    rng = np.random.default_rng(3)
+    dense = rng.standard_normal((3, 7, 9))
+    corners = np.sort(rng.uniform(-20, 160, (12, 2, 2)), axis=1)  # some reach outside the map
     boxes = corners.reshape(12, 4)
     boxes = np.concatenate([boxes, [[8, 8, 8, 8], [0, 0, 144, 112]]])  # empty; the whole map
-    found = roi_align(torch.from_numpy(dense)[None], [torch.from_numpy(boxes)], 4, 16)
-    wanted = np.stack([plain.roi_align(dense, box, 4, 1 / 16) for box in boxes])
-    np.testing.assert_allclose(found.numpy(), wanted, atol=1e-12)
+    actual = roi_align(torch.from_numpy(dense)[None], [torch.from_numpy(boxes)], 4, 16)
+    expected = np.stack([plain.roi_align(dense, box, 4, 1 / 16) for box in boxes])
+    np.testing.assert_allclose(actual.numpy(), expected, atol=1e-12)
 
 
 def test_item_02_both_spellings_of_adaptive_sampling_are_equal() -> None:
@@ -95,9 +95,9 @@ def test_item_03_a_frozen_batch_norm_is_a_constant_scale_and_shift(clip: Clip) -
     norm = clip.train().network.visual.layer2[0].bn1
     x = torch.randn(2, norm.num_features, 3, 3, dtype=torch.float64)
     gain = norm.weight / (norm.running_var + 1e-5).sqrt()
-    wanted = x * gain[:, None, None] + (norm.bias - norm.running_mean * gain)[:, None, None]
+    expected = x * gain[:, None, None] + (norm.bias - norm.running_mean * gain)[:, None, None]
     before = norm.running_mean.clone()
-    torch.testing.assert_close(norm(x), wanted)
+    torch.testing.assert_close(norm(x), expected)
     assert torch.equal(norm.running_mean, before)  # also in training, the batch is not looked at
 
 
@@ -105,9 +105,9 @@ def test_item_04_attention_pool_returns_the_mean_tokens_output(clip: Clip, weigh
     channels = clip.network.visual.attnpool.q_proj.in_features
     grids = torch.randn(5, channels, 7, 7, dtype=torch.float64)
     with torch.no_grad():
-        found = attend_once(clip.network.visual.attnpool, grids)
-    wanted = [plain.attention_pool(weights, grid, nets.HEADS) for grid in grids]
-    torch.testing.assert_close(found, torch.stack(wanted))
+        actual = pool_mean_token(clip.network.visual.attnpool, grids)
+    expected = [plain.attention_pool(weights, grid, nets.HEADS) for grid in grids]
+    torch.testing.assert_close(actual, torch.stack(expected))
 
 
 def test_item_04_the_mean_token_has_a_position_too(clip: Clip, weights) -> None:

@@ -13,24 +13,24 @@ def published(**changes) -> Train:
     return Train(steps=600_000, **changes)
 
 
-def test_item_17_sgd_moves_parameters_as_written_out() -> None:
-    found = torch.nn.Parameter(torch.tensor([1.0, -2.0, 3.0], dtype=torch.float64))
-    optimiser = published().config(600_000).optimisation.optimiser([found])
-    wanted, speed = found.detach().clone(), torch.zeros(3, dtype=torch.float64)
+def test_item_17_sgd_equals_the_written_out_update() -> None:
+    parameter = torch.nn.Parameter(torch.tensor([1.0, -2.0, 3.0], dtype=torch.float64))
+    optimiser = published().config(600_000).optimiser.create([parameter])
+    expected, speed = parameter.detach().clone(), torch.zeros(3, dtype=torch.float64)
     for step in range(5):
         gradient = torch.tensor([0.3 * step, -1.0, 0.2], dtype=torch.float64)
-        found.grad = gradient.clone()
+        parameter.grad = gradient.clone()
         optimiser.step()
-        speed = 0.9 * speed + gradient + 1e-4 * wanted
-        wanted = wanted - 0.002 * speed
-    torch.testing.assert_close(found.detach(), wanted)
+        speed = 0.9 * speed + gradient + 1e-4 * expected
+        expected = expected - 0.002 * speed
+    torch.testing.assert_close(parameter.detach(), expected)
 
 
 def test_item_17_the_rate_warms_up_from_a_thousandth_and_drops_to_a_tenth_twice() -> None:
     config = published().config(600_000)
 
     def rate(step: int) -> float:
-        return config.optimisation.learning_rate * config.schedule.factor(step)
+        return config.optimiser.learning_rate * config.schedule.factor(step)
 
     assert rate(0) == pytest.approx(0.002 * 1e-3)
     for step in (1, 250, 999):  # linear from a thousandth to one
@@ -60,24 +60,24 @@ def test_item_17_the_drops_of_every_published_run_fall_on_their_step(steps, drop
 
 
 def test_item_17_each_parameters_own_norm_is_limited_to_5() -> None:
-    limits = published().config(600_000).optimisation
+    limits = published().config(600_000).optimiser
     assert (limits.clip, limits.clip_by) == (5.0, "parameter")
     small = torch.nn.Parameter(torch.zeros(3))
     large = torch.nn.Parameter(torch.zeros(2, 2))
     unused = torch.nn.Parameter(torch.zeros(1))
     small.grad = torch.tensor([3.0, 0.0, 3.9])
     large.grad = torch.full((2, 2), 50.0)
-    limits.limit([small, large, unused])
+    limits.clip_gradients([small, large, unused])
     assert torch.equal(small.grad, torch.tensor([3.0, 0.0, 3.9]))  # norm 4.92 stays as it is
     torch.testing.assert_close(large.grad, torch.full((2, 2), 2.5))  # norm 100 becomes 5
 
 
 def test_item_17_one_limit_for_all_is_an_option() -> None:
-    limits = published(clip_by="total").config(10).optimisation
-    one, other = torch.nn.Parameter(torch.zeros(1)), torch.nn.Parameter(torch.zeros(1))
-    one.grad, other.grad = torch.tensor([30.0]), torch.tensor([40.0])
-    limits.limit([one, other])
-    torch.testing.assert_close(torch.cat([one.grad, other.grad]), torch.tensor([3.0, 4.0]))
+    limits = published(clip_by="total").config(10).optimiser
+    first, second = torch.nn.Parameter(torch.zeros(1)), torch.nn.Parameter(torch.zeros(1))
+    first.grad, second.grad = torch.tensor([30.0]), torch.tensor([40.0])
+    limits.clip_gradients([first, second])
+    torch.testing.assert_close(torch.cat([first.grad, second.grad]), torch.tensor([3.0, 4.0]))
 
 
 def test_item_17_batch_and_length_are_the_published_ones() -> None:

@@ -1,4 +1,4 @@
-"""Items 5 to 7: what a network is shown of an image, pixel by pixel."""
+"""Items 5 to 7: the pixels that a network gets of an image."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from PIL import Image
 
 from stages.evaluate import Evaluate
 from stages.featurize import Featurize
-from stages.models.many_images import encode_many
+from stages.models.clip_spec import architecture_spec
 from stages.models.preprocess import Size, fit, pad_batch, prepare
-from stages.models.spec import describe
+from stages.models.region_encoding import encode_regions_batched
 from stages.train import Train
 from stages.training.augment import MultiScale
 from tests.parity import nets
-from tests.parity.photographs import Picture, drawn, photograph
+from tests.parity.photographs import Picture, photograph, rendered
 from tests.stages.models.tiny_rpn import tiny_rpn
 
 if TYPE_CHECKING:
@@ -41,7 +41,9 @@ def sides(height: int, width: int, shortest: int = 800, longest: int = 1333) -> 
     return int(np.floor(new[0] + 0.5)), int(np.floor(new[1] + 0.5))
 
 
-def shown(picture: Picture, size: tuple[int, int], interpolation: str) -> NDArray[np.float32]:
+def preprocessed(
+    picture: Picture, size: tuple[int, int], interpolation: str
+) -> NDArray[np.float32]:
     """Resized by Pillow, in [0, 1], minus CLIP's mean, over its deviation: (3, h, w)."""
     resized = Image.fromarray(picture).resize(size[::-1], FILTERS[interpolation])
     values = np.asarray(resized).astype(np.float32) / np.float32(255)
@@ -50,54 +52,54 @@ def shown(picture: Picture, size: tuple[int, int], interpolation: str) -> NDArra
 
 def check(picture: Picture, interpolation: str) -> None:
     size = sides(*picture.shape[:2])
-    found = prepare(picture, Size(800, 1333), interpolation, MEAN, STD)
-    assert tuple(found.pixels.shape) == (3, *size)
-    assert np.array_equal(found.pixels.numpy(), shown(picture, size, interpolation))
-    assert found.scale == (size[1] / picture.shape[1], size[0] / picture.shape[0])
+    prepared = prepare(picture, Size(800, 1333), interpolation, MEAN, STD)
+    assert tuple(prepared.pixels.shape) == (3, *size)
+    assert np.array_equal(prepared.pixels.numpy(), preprocessed(picture, size, interpolation))
+    assert prepared.scale == (size[1] / picture.shape[1], size[0] / picture.shape[0])
 
 
 @pytest.mark.parametrize("interpolation", FILTERS)
 @pytest.mark.parametrize(
     ("height", "width"), [(120, 160), (160, 119), (40, 100), (173, 346), (800, 900)]
 )
-def test_item_05_every_pixel_of_a_drawn_picture_is_as_published(
+def test_item_05_every_pixel_of_a_rendered_picture_is_as_published(
     height: int, width: int, interpolation: str
 ) -> None:
-    check(drawn(height, width), interpolation)
+    check(rendered(height, width), interpolation)
 
 
 @pytest.mark.parametrize("interpolation", FILTERS)
-@pytest.mark.parametrize("place", [0, 5])
+@pytest.mark.parametrize("index", [0, 5])
 def test_item_05_every_pixel_of_a_photograph_is_as_published(
-    place: int, interpolation: str
+    index: int, interpolation: str
 ) -> None:
-    check(photograph(place), interpolation)
+    check(photograph(index), interpolation)
 
 
 def test_item_05_a_new_model_takes_clips_mean_and_deviation(tmp_path: Path) -> None:
     path = tmp_path / "named.json"
     path.write_text(json.dumps(nets.config(64, [1, 1, 1, 1], 4, 12)))
     for architecture in ("RN50", "RN101", "RN50x4", str(path)):
-        spec = describe(architecture)
+        spec = architecture_spec(architecture)
         assert (spec.mean, spec.std) == (MEAN, STD)
 
 
-@pytest.mark.parametrize("kind", ["drawn", "photograph"])
-def test_item_05_a_detectron2_rpn_sees_blue_green_red_in_0_to_255(kind: str) -> None:
-    picture = drawn(120, 160) if kind == "drawn" else photograph(1)
+@pytest.mark.parametrize("kind", ["rendered", "photograph"])
+def test_item_05_a_detectron2_rpn_gets_blue_green_red_in_0_to_255(kind: str) -> None:
+    picture = rendered(120, 160) if kind == "rendered" else photograph(1)
     mean = (103.530, 116.280, 123.675)  # blue, green, red
     rpn = tiny_rpn(channels="bgr", scale=255, mean=mean, std=(1.0, 1.0, 1.0))
     size = sides(*picture.shape[:2])
-    found = rpn.prepare(picture, Size(800, 1333)).pixels.numpy()
+    actual = rpn.prepare(picture, Size(800, 1333)).pixels.numpy()
     resized = Image.fromarray(picture).resize(size[::-1], FILTERS["bilinear"])
-    wanted = np.asarray(resized)[:, :, ::-1].astype(np.float64) - mean
-    np.testing.assert_allclose(found, wanted.transpose(2, 0, 1), atol=1e-4)
+    expected = np.asarray(resized)[:, :, ::-1].astype(np.float64) - mean
+    np.testing.assert_allclose(actual, expected.transpose(2, 0, 1), atol=1e-4)
 
 
 def test_item_06_every_size_of_image_is_resized_as_detectron2_does() -> None:
-    draw = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for shortest in (800, 640, 672, 704, 736, 768):
-        for height, width in draw.integers(30, 1500, (3000, 2)).tolist():
+        for height, width in rng.integers(30, 1500, (3000, 2)).tolist():
             if max(height, width) < 1333 * min(height, width) * 2:
                 assert fit(height, width, shortest, 1333) == sides(height, width, shortest)
 
@@ -118,7 +120,7 @@ def test_item_06_each_setting_has_the_interpolation_it_was_published_with() -> N
 
 
 def test_item_07_padding_is_zero_after_normalisation_and_only_to_the_largest_of_the_batch() -> None:
-    pictures = [drawn(60, 80), drawn(90, 50)]
+    pictures = [rendered(60, 80), rendered(90, 50)]
     ready = [prepare(p, Size(None), "bilinear", MEAN, STD).pixels for p in pictures]
     batch = pad_batch(ready)
     assert batch.shape == (2, 3, 90, 80)
@@ -132,20 +134,20 @@ def test_item_07_at_test_an_image_is_never_padded_by_its_neighbours(tmp_path: Pa
     clip = nets.thin(tmp_path, side=64)
     images = [torch.randn(3, *size, dtype=torch.float64) for size in ((64, 80), (96, 64), (64, 80))]
     boxes = [torch.tensor([[4.0, 4, 60, 60], [0, 0, 64, 64]]) for _ in images]
-    together = encode_many(clip, images, boxes, 512)
-    for image, of_image, found in zip(images, boxes, together, strict=True):
+    together = encode_regions_batched(clip, images, boxes, 512)
+    for image, of_image, features in zip(images, boxes, together, strict=True):
         with torch.no_grad():
             alone = clip.encode_regions(image[None], [of_image])
-        np.testing.assert_allclose(found, alone.numpy(), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(features, alone.numpy(), rtol=1e-5, atol=1e-6)
 
 
 def test_item_07_a_flipped_view_is_the_mirror_image_and_its_boxes_with_it(tmp_path: Path) -> None:
-    picture, spec = drawn(50, 70), nets.thin(tmp_path, side=64).spec
+    picture, spec = rendered(50, 70), nets.thin(tmp_path, side=64).spec
     augment = MultiScale((Size(800, 1333),), flip=True, interpolation="bicubic", spec=spec)
     views = [augment(picture, np.random.default_rng(seed)) for seed in range(8)]
     assert {view.flipped for view in views} == {False, True}
     size = sides(50, 70)
-    plain = shown(picture, size, "bicubic")
+    plain = preprocessed(picture, size, "bicubic")
     box = np.float32([[7, 5, 21, 30]])
     x, y = size[1] / 70, size[0] / 50
     for view in views:

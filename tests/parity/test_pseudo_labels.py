@@ -1,4 +1,4 @@
-"""Item 10: what the teacher calls a region, and whether it counts."""
+"""Item 10: the concept that the teacher gives a region, and whether the region is kept."""
 
 from __future__ import annotations
 
@@ -54,34 +54,34 @@ def labelled(features: np.ndarray, embeddings: np.ndarray, images: list[str], **
             "objectness_logit": [0.0] * len(images),
         }
     )
-    given = {"features": rows, "embeddings": pool, "proposals": proposed}
-    tables = {role: pa.Table.from_batches([batch]) for role, batch in given.items()}
+    batches = {"features": rows, "embeddings": pool, "proposals": proposed}
+    tables = {role: pa.Table.from_batches([batch]) for role, batch in batches.items()}
     stage = Label(temperature=TEMPERATURE, device="cpu", **options)
     return pa.Table.from_batches(stage.run(InMemory(tables)))
 
 
 @pytest.mark.parametrize("concepts", [1, 7, 300])
 def test_item_10_the_softmax_is_over_all_concepts_at_temperature_001(concepts: int) -> None:
-    draw = np.random.default_rng(concepts)
-    features = unit(draw.standard_normal((9, 16)))
-    embeddings = unit(draw.standard_normal((concepts, 16)))
-    found = match_concepts(
+    rng = np.random.default_rng(concepts)
+    features = unit(rng.standard_normal((9, 16)))
+    embeddings = unit(rng.standard_normal((concepts, 16)))
+    matches = match_concepts(
         torch.from_numpy(features), torch.from_numpy(embeddings), TEMPERATURE, 5, (4, 64)
     )
     for i, feature in enumerate(features):
         cosines = [sum(a * b for a, b in zip(feature, e, strict=True)) for e in embeddings]
-        wanted = softmax([c / TEMPERATURE for c in cosines])
-        best = max(range(concepts), key=wanted.__getitem__)
-        assert found.indices[i, 0].item() == best
-        kept = found.indices[i].tolist()
-        np.testing.assert_allclose(found.probabilities[i], [wanted[k] for k in kept], rtol=1e-9)
-        others = sum(p for k, p in enumerate(wanted) if k not in kept)
-        assert found.residual[i].item() == pytest.approx(others, abs=1e-12)
+        expected = softmax([c / TEMPERATURE for c in cosines])
+        best = max(range(concepts), key=expected.__getitem__)
+        assert matches.indices[i, 0].item() == best
+        kept = matches.indices[i].tolist()
+        np.testing.assert_allclose(matches.probabilities[i], [expected[k] for k in kept], rtol=1e-9)
+        residual = sum(p for k, p in enumerate(expected) if k not in kept)
+        assert matches.residual[i].item() == pytest.approx(residual, abs=1e-12)
 
 
 def test_item_10_lengths_of_features_and_embeddings_do_not_matter() -> None:
-    draw = np.random.default_rng(1)
-    features, embeddings = draw.standard_normal((6, 8)), draw.standard_normal((5, 8))
+    rng = np.random.default_rng(1)
+    features, embeddings = rng.standard_normal((6, 8)), rng.standard_normal((5, 8))
     plain = labelled(unit(features), unit(embeddings), ["a"] * 6)
     longer = labelled(features * 3, embeddings * 7, ["a"] * 6)
     assert plain["concept_id"] == longer["concept_id"]
@@ -91,9 +91,9 @@ def test_item_10_lengths_of_features_and_embeddings_do_not_matter() -> None:
 def test_item_10_of_equal_cosines_the_first_concept_is_taken() -> None:
     axis = np.eye(4)[:1]
     embeddings = np.concatenate([np.eye(4)[1:2], axis, axis, axis])
-    found = labelled(axis, embeddings, ["a"])
-    assert found["concept_id"].to_pylist() == [1]
-    assert found["probability"].to_pylist() == pytest.approx([1 / 3])
+    rows = labelled(axis, embeddings, ["a"])
+    assert rows["concept_id"].to_pylist() == [1]
+    assert rows["probability"].to_pylist() == pytest.approx([1 / 3])
 
 
 def test_item_10_a_region_counts_only_strictly_above_a_tenth() -> None:
@@ -118,5 +118,5 @@ def test_item_10_where_nothing_counts_everything_can_be_kept() -> None:
 def test_item_10_one_sure_region_is_enough_to_keep_no_unsure_one() -> None:
     axis = np.eye(4)
     embeddings = np.concatenate([np.repeat(axis[:1], 12, axis=0), axis[1:2]])
-    found = labelled(axis[[0, 1, 0]], embeddings, ["a"] * 3, keep_all_if_none=True)
-    assert found["kept"].to_pylist() == [False, True, False]
+    rows = labelled(axis[[0, 1, 0]], embeddings, ["a"] * 3, keep_all_if_none=True)
+    assert rows["kept"].to_pylist() == [False, True, False]

@@ -1,4 +1,4 @@
-"""Item 29: what the reference does oddly is the default, and has an option that does not."""
+"""Item 29: quirks of the reference are the default, and an option turns each off."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from stages.training.region_batches import RegionTransform
 from stages.training.regions import Regions
 from stages.training.samples import Sample
 from tests.parity import nets
-from tests.parity.photographs import drawn
+from tests.parity.photographs import rendered
 
 if TYPE_CHECKING:
     from stages.base import Stage
@@ -58,7 +58,7 @@ def test_item_29_numbers_that_decide_a_quirk_are_the_published_ones() -> None:
     assert Propose().min_objectness is None
 
 
-def test_item_29_a_caption_says_left_of_what_was_flipped_to_the_right(tmp_path) -> None:
+def test_item_29_a_flipped_image_keeps_its_caption_unless_captions_are_mirrored(tmp_path) -> None:
     augment = MultiScale((Size(None),), True, "bicubic", nets.thin(tmp_path, side=64).spec)
     none = np.zeros(0, np.int64)
     regions = Regions(
@@ -71,26 +71,26 @@ def test_item_29_a_caption_says_left_of_what_was_flipped_to_the_right(tmp_path) 
         np.zeros(0, np.bool_),
     )
     image = {"image_id": "a", "captions": ["a dog on the left"]}
-    picture = drawn(40, 50)
+    picture = rendered(40, 50)
     plain = prepare(picture, Size(None), "bicubic", augment.spec.mean, augment.spec.std).pixels
 
     def captions(*, mirror: bool) -> dict[bool, set[str | None]]:
         """Captions over some epochs, by whether the image was flipped."""
-        transform, found = (
+        transform, by_flip = (
             RegionTransform(lambda _: picture, augment, 10, "proposals", 0, mirror),
             {},
         )
         for epoch in range(12):
-            seen = transform(Sample(0, image, regions), epoch)
-            found.setdefault(torch.equal(seen.pixels, plain.flip(2)), set()).add(seen.caption)
-        return found
+            view = transform(Sample(0, image, regions), epoch)
+            by_flip.setdefault(torch.equal(view.pixels, plain.flip(2)), set()).add(view.caption)
+        return by_flip
 
     assert captions(mirror=False) == {False: {"a dog on the left"}, True: {"a dog on the left"}}
     assert captions(mirror=True) == {False: {"a dog on the left"}, True: {"a dog on the right"}}
 
 
 @pytest.mark.parametrize(
-    ("caption", "wanted"),
+    ("caption", "expected"),
     [
         ("left, right, LEFT", "right, left, right"),
         ("the leftmost man faces rightward", "the rightmost man faces leftward"),
@@ -99,5 +99,5 @@ def test_item_29_a_caption_says_left_of_what_was_flipped_to_the_right(tmp_path) 
         ("", ""),
     ],
 )
-def test_item_29_only_words_are_mirrored(caption: str, wanted: str) -> None:
-    assert mirror_caption(caption) == wanted
+def test_item_29_only_words_are_mirrored(caption: str, expected: str) -> None:
+    assert mirror_caption(caption) == expected

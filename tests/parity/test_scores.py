@@ -12,7 +12,7 @@ import torch
 from stages.evaluation.protocols import PRESETS
 from stages.evaluation.scores import Detections, combine, cosines, probabilities, select
 from stages.evaluation.suppression import SoftNms
-from stages.models.detector import Detector, Head
+from stages.models.detector import Detector, HeadSpec
 from stages.proposals.selection import Selection
 from tests.parity import nets
 
@@ -26,17 +26,17 @@ Row = tuple[int, int, float]  # region, category, score
 def iou(a: np.ndarray, b: np.ndarray) -> float:
     wide = min(a[2], b[2]) - max(a[0], b[0])
     high = min(a[3], b[3]) - max(a[1], b[1])
-    both = max(0.0, float(wide)) * max(0.0, float(high))
+    intersection = max(0.0, float(wide)) * max(0.0, float(high))
     areas = [float((box[2] - box[0]) * (box[3] - box[1])) for box in (a, b)]
-    return both / (sum(areas) - both)
+    return intersection / (sum(areas) - intersection)
 
 
 def boxes_and_scores(seed: int, count: int, categories: int) -> tuple[np.ndarray, np.ndarray]:
     """Crowded boxes (R, 4) float32 and scores (R, K), no two alike."""
-    draw = np.random.default_rng(seed)
-    corners = draw.uniform(0, 40, (count, 2))
-    boxes = np.concatenate([corners, corners + draw.uniform(10, 40, (count, 2))], axis=1)
-    return boxes.astype(np.float32), draw.permutation(count * categories).reshape(
+    rng = np.random.default_rng(seed)
+    corners = rng.uniform(0, 40, (count, 2))
+    boxes = np.concatenate([corners, corners + rng.uniform(10, 40, (count, 2))], axis=1)
+    return boxes.astype(np.float32), rng.permutation(count * categories).reshape(
         count, categories
     ) / (count * categories)
 
@@ -48,73 +48,73 @@ def softmax(values: list[float]) -> list[float]:
 
 
 def test_item_19_background_is_a_logit_of_exactly_0_beside_the_categories() -> None:
-    draw = np.random.default_rng(0)
-    features, embeddings = draw.standard_normal((6, 8)), draw.standard_normal((4, 8))
+    rng = np.random.default_rng(0)
+    features, embeddings = rng.standard_normal((6, 8)), rng.standard_normal((4, 8))
     features[0] *= 9  # lengths do not matter
-    found = probabilities(cosines(features, embeddings), TEMPERATURE)
-    for row, feature in zip(found, features, strict=True):
+    actual = probabilities(cosines(features, embeddings), TEMPERATURE)
+    for row, feature in zip(actual, features, strict=True):
         logits = [
             float(feature @ e) / math.sqrt(float(feature @ feature) * float(e @ e)) / TEMPERATURE
             for e in embeddings
         ]
-        wanted = softmax([*logits, 0.0])
-        np.testing.assert_allclose(row, wanted[:-1], rtol=1e-9)  # the last column is dropped
-        assert row.sum() == pytest.approx(1 - wanted[-1])
+        expected = softmax([*logits, 0.0])
+        np.testing.assert_allclose(row, expected[:-1], rtol=1e-9)  # the last column is dropped
+        assert row.sum() == pytest.approx(1 - expected[-1])
 
 
-def test_item_19_a_detector_says_the_same(tmp_path: Path) -> None:
+def test_item_19_a_detector_gives_the_same_probabilities(tmp_path: Path) -> None:
     clip = nets.thin(tmp_path, side=64)
     texts = torch.randn(4, clip.width, dtype=torch.float64) * 3
-    detector = Detector(clip, Head(categories=("a", "b", "c", "d")), texts)
+    detector = Detector(clip, HeadSpec(categories=("a", "b", "c", "d")), texts)
     assert detector.head.background == "zero"
     features = torch.randn(6, clip.width, dtype=torch.float64)
     logits = detector.classify(features)
     assert torch.equal(logits[:, -1], torch.zeros(6, dtype=torch.float64))
-    wanted = probabilities(
+    expected = probabilities(
         cosines(features.numpy(), detector.embeddings.double().numpy()), TEMPERATURE
     )
-    np.testing.assert_allclose(logits.softmax(dim=1)[:, :-1].numpy(), wanted, rtol=1e-6)
+    np.testing.assert_allclose(logits.softmax(dim=1)[:, :-1].numpy(), expected, rtol=1e-6)
 
 
-def test_item_19_other_categories_may_be_asked_for_at_test_time(tmp_path: Path) -> None:
+def test_item_19_other_categories_can_be_given_at_test_time(tmp_path: Path) -> None:
     clip = nets.thin(tmp_path, side=64)
-    detector = Detector(clip, Head(categories=("a",)), torch.randn(1, clip.width))
+    detector = Detector(clip, HeadSpec(categories=("a",)), torch.randn(1, clip.width))
     features = torch.randn(2, clip.width, dtype=torch.float64)
     texts = torch.randn(5, clip.width, dtype=torch.float64)
-    wanted = cosines(features.numpy(), texts.numpy()) / TEMPERATURE
-    found = detector.classify(features, texts)
-    np.testing.assert_allclose(found[:, :5].numpy(), wanted, rtol=1e-5)
-    assert not found[:, 5].any()
+    expected = cosines(features.numpy(), texts.numpy()) / TEMPERATURE
+    actual = detector.classify(features, texts)
+    np.testing.assert_allclose(actual[:, :5].numpy(), expected, rtol=1e-5)
+    assert not actual[:, 5].any()
 
 
 def test_item_20_the_score_is_the_root_of_probability_times_the_raw_logit() -> None:
     probability = np.array([[0.25, 0.04], [0.9, 0.1], [0.5, 0.5]])
     logit = np.array([4.0, -0.5, 0.0])
-    found = combine("sqrt-logit", probability, logit)
-    np.testing.assert_allclose(found[0], [1.0, 0.4])
-    assert np.isnan(found[1]).all()
-    assert not found[2].any()
+    actual = combine("sqrt-logit", probability, logit)
+    np.testing.assert_allclose(actual[0], [1.0, 0.4])
+    assert np.isnan(actual[1]).all()
+    assert not actual[2].any()
 
 
 def test_item_20_a_negative_logit_drops_the_proposal_and_a_large_one_scores_above_1() -> None:
     boxes, _ = boxes_and_scores(0, 3, 2)
     probability = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3]])
     scores = combine("sqrt-logit", probability, np.array([-3.0, 5.0, 0.2]))
-    found = select(scores, boxes, threshold=0.0, nms=1.0, limit=100)
-    assert set(found.region.tolist()) == {1, 2}
-    assert found.score[0] == pytest.approx(2.0)
+    detections = select(scores, boxes, threshold=0.0, nms=1.0, limit=100)
+    assert set(detections.region.tolist()) == {1, 2}
+    assert detections.score[0] == pytest.approx(2.0)
 
 
 def test_item_20_a_sigmoid_in_place_of_the_logit_is_an_option() -> None:
-    found = combine("sqrt-sigmoid", np.array([[0.25]]), np.array([-2.0]))
-    assert found[0, 0] == pytest.approx(math.sqrt(0.25 / (1 + math.exp(2))))
+    actual = combine("sqrt-sigmoid", np.array([[0.25]]), np.array([-2.0]))
+    assert actual[0, 0] == pytest.approx(math.sqrt(0.25 / (1 + math.exp(2))))
 
 
 def test_item_20_the_published_protocols_multiply_by_the_raw_logit_where_the_scripts_do() -> None:
-    with_logit = {name for name, given in PRESETS.items() if given["score"] == "sqrt-logit"}
+    with_logit = {name for name, preset in PRESETS.items() if preset["score"] == "sqrt-logit"}
     assert with_logit == {"coco-rpn", "lvis-rpn", "lvis-ovd", "lvis-full"}
-    others = {given["score"] for name, given in PRESETS.items() if name not in with_logit}
-    assert others == {"probability"}
+    other_scores = {preset["score"] for name, preset in PRESETS.items() if name not in with_logit}
+    assert other_scores == {"probability"}
 
 
 def plain_detections(
@@ -135,10 +135,10 @@ def plain_detections(
     return kept[:limit]
 
 
-def check(found: Detections, wanted: list[Row]) -> None:
-    rows = list(zip(found.region.tolist(), found.category.tolist(), strict=True))
-    assert rows == [(r, k) for r, k, _ in wanted]
-    np.testing.assert_allclose(found.score, [score for _, _, score in wanted], rtol=1e-6)
+def check(detections: Detections, expected: list[Row]) -> None:
+    rows = list(zip(detections.region.tolist(), detections.category.tolist(), strict=True))
+    assert rows == [(r, k) for r, k, _ in expected]
+    np.testing.assert_allclose(detections.score, [score for _, _, score in expected], rtol=1e-6)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -149,8 +149,8 @@ def test_item_21_finite_then_threshold_then_nms_by_category_then_the_best(
     boxes, scores = boxes_and_scores(seed, 40, 3)
     scores[5] = np.nan
     scores[6, 1] = np.inf
-    found = select(scores, boxes, threshold=threshold, nms=0.5, limit=limit)
-    check(found, plain_detections(scores, boxes, threshold, 0.5, limit))
+    detections = select(scores, boxes, threshold=threshold, nms=0.5, limit=limit)
+    check(detections, plain_detections(scores, boxes, threshold, 0.5, limit))
 
 
 def test_item_21_a_score_at_the_threshold_is_not_above_it() -> None:
@@ -191,12 +191,12 @@ def test_item_22_soft_nms_equals_the_plain_loop(seed: int, limit: int) -> None:
     boxes, scores = boxes_and_scores(seed, 30, 3)
     soft = SoftNms()
     assert (soft.method, soft.sigma, soft.prune) == ("gaussian", 0.5, 0.001)
-    found = select(scores**3, boxes, threshold=0.0005, nms=0.5, limit=limit, soft=soft)
-    check(found, plain_soft(scores**3, boxes, 0.0005, limit))
+    detections = select(scores**3, boxes, threshold=0.0005, nms=0.5, limit=limit, soft=soft)
+    check(detections, plain_soft(scores**3, boxes, 0.0005, limit))
 
 
-def test_item_22_soft_nms_belongs_to_open_vocabulary_detectors_alone() -> None:
-    soft = {name for name, given in PRESETS.items() if given["soft_nms"] != "none"}
+def test_item_22_only_open_vocabulary_detectors_use_soft_nms() -> None:
+    soft = {name for name, preset in PRESETS.items() if preset["soft_nms"] != "none"}
     assert soft == {"coco-ovd", "coco-ovd-novel", "coco-ovd-base", "lvis-ovd"}
     assert {PRESETS[name]["soft_nms"] for name in soft} == {"gaussian"}
 

@@ -16,39 +16,39 @@ RECALLS = np.linspace(0, 1, 101)
 
 def world(seed: int) -> tuple[list, list]:
     """Objects (image, category, box) and detections (image, category, box, score)."""
-    draw = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     objects, detections = [], []
     for image in range(IMAGES):
         for _ in range(4):
-            corner, size = draw.uniform(0, 60, 2), draw.uniform(15, 40, 2)
+            corner, size = rng.uniform(0, 60, 2), rng.uniform(15, 40, 2)
             box = np.concatenate([corner, corner + size]).astype(np.float32)
-            objects.append((image, int(draw.integers(CATEGORIES - 1)), box))
+            objects.append((image, int(rng.integers(CATEGORIES - 1)), box))
             for _ in range(3):
-                near = (box + draw.normal(0, 4, 4)).astype(np.float32)
-                named = objects[-1][1] if draw.random() < 0.7 else int(draw.integers(CATEGORIES))
-                detections.append((image, named, near, float(draw.random())))
+                near = (box + rng.normal(0, 4, 4)).astype(np.float32)
+                named = objects[-1][1] if rng.random() < 0.7 else int(rng.integers(CATEGORIES))
+                detections.append((image, named, near, float(rng.random())))
     return objects, detections
 
 
 def precision_at_recalls(objects: list, detections: list, category: int) -> np.ndarray | None:
     """Highest precision at each recall or beyond, of 101; None without objects."""
-    mine = [(i, box) for i, k, box in objects if k == category]
-    if not mine:
+    truths = [(i, box) for i, k, box in objects if k == category]
+    if not truths:
         return None
     taken: set[int] = set()
     hits = []
-    found = [d for d in detections if d[1] == category]
-    for image, _, box, _ in sorted(found, key=lambda d: -d[3]):
+    of_category = [d for d in detections if d[1] == category]
+    for image, _, box, _ in sorted(of_category, key=lambda d: -d[3]):
         rivals = [
             (iou(box, other), n)
-            for n, (i, other) in enumerate(mine)
+            for n, (i, other) in enumerate(truths)
             if i == image and n not in taken and iou(box, other) >= 0.5
         ]
         if rivals:
             taken.add(max(rivals)[1])
         hits.append(bool(rivals))
     right = np.cumsum(hits)
-    recall, precision = right / len(mine), right / np.arange(1, len(hits) + 1)
+    recall, precision = right / len(truths), right / np.arange(1, len(hits) + 1)
     reached = [precision[recall >= bar] for bar in RECALLS]
     return np.array([max(values, default=0.0) for values in reached])
 
@@ -63,16 +63,16 @@ def test_item_26_ap50_of_a_split_is_the_mean_over_recalls_and_its_categories(see
         kinds = [k for i, k, _ in objects if i == image]
         areas = [float((b[2] - b[0]) * (b[3] - b[1])) for b in boxes]
         records.add_objects(boxes, kinds, areas, [False] * len(boxes))
-        said = [d for d in detections if d[0] == image]
+        of_image = [d for d in detections if d[0] == image]
         records.add_detections(
-            np.array([d[2] for d in said]),
-            np.array([d[1] for d in said]),
-            np.array([d[3] for d in said]),
+            np.array([d[2] for d in of_image]),
+            np.array([d[1] for d in of_image]),
+            np.array([d[3] for d in of_image]),
         )
     names = tuple("abcde")
     vocabulary = Vocabulary(names, {"base": ("a", "b"), "novel": ("c", "d", "e")})
     counted = count_precision(records, CATEGORIES, 100)
-    found = {
+    actual = {
         m.split: m.value
         for m in counted.metrics(vocabulary, with_recall=False)
         if m.metric == "AP50" and not m.category
@@ -80,4 +80,4 @@ def test_item_26_ap50_of_a_split_is_the_mean_over_recalls_and_its_categories(see
     for split, ids in {"all": range(5), "base": (0, 1), "novel": (2, 3, 4)}.items():
         curves = [precision_at_recalls(objects, detections, k) for k in ids]
         known = np.concatenate([c for c in curves if c is not None])  # e, without objects, is -1
-        assert found[split] == pytest.approx(known.mean(), abs=1e-9)
+        assert actual[split] == pytest.approx(known.mean(), abs=1e-9)

@@ -15,7 +15,7 @@ from stages.seeds import generator
 from stages.train import Train
 from stages.training.region_batches import RegionBatch, RegionView, collate
 from stages.training.regions import Regions
-from stages.training.student import Objective, Student, make_trainable
+from stages.training.student_training import Objective, StudentTraining, make_trainable
 from tests.parity import nets, plain
 from tests.stages.training.two_ranks import averaged, on_two_ranks
 
@@ -28,12 +28,12 @@ CAPTIONS = ("a dog", "two red cats", "a bus on a street", "a green apple")
 WHOLE = torch.tensor([0.0, 0.0, SIDE, SIDE])
 
 
-def batch(images: Sequence[int]) -> RegionBatch:
+def batch_of(images: Sequence[int]) -> RegionBatch:
     """Some of four images of equal size, two regions each."""
-    draw = torch.Generator().manual_seed(0)
-    pixels = torch.randn(4, 3, SIDE, SIDE, generator=draw)
-    corners = torch.rand(4, 2, 2, 2, generator=draw).sort(dim=2).values * SIDE
-    targets = torch.rand(4, 2, CONCEPTS, generator=draw).softmax(dim=2)
+    rng = torch.Generator().manual_seed(0)
+    pixels = torch.randn(4, 3, SIDE, SIDE, generator=rng)
+    corners = torch.rand(4, 2, 2, 2, generator=rng).sort(dim=2).values * SIDE
+    targets = torch.rand(4, 2, CONCEPTS, generator=rng).softmax(dim=2)
     chosen = list(images)
     best = targets[chosen].flatten(0, 1).topk(CONCEPTS, dim=1)
     return RegionBatch(
@@ -46,22 +46,25 @@ def batch(images: Sequence[int]) -> RegionBatch:
     )
 
 
-def student(folder: Path, **objective: Any) -> Student:
+def student(folder: Path, **objective: Any) -> StudentTraining:
     folder.mkdir(parents=True, exist_ok=True)
     clip = nets.thin(folder, SIDE).float()
     make_trainable(clip, "reference")
-    draw = torch.Generator().manual_seed(9)
-    vectors = torch.randn(CONCEPTS, clip.width, generator=draw)
-    return Student(clip, vectors, Objective(temperature=TEMPERATURE, **objective), "float32")
+    rng = torch.Generator().manual_seed(9)
+    vectors = torch.randn(CONCEPTS, clip.width, generator=rng)
+    goal = Objective(temperature=TEMPERATURE, **objective)
+    return StudentTraining(clip, vectors, goal, "float32")
 
 
 def gradients(module: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {n: p.grad.clone() for n, p in module.named_parameters() if p.grad is not None}
 
 
-def step(folder: Path, images: Sequence[int], **objective: Any) -> tuple[dict[str, float], Student]:
+def step(
+    folder: Path, images: Sequence[int], **objective: Any
+) -> tuple[dict[str, float], StudentTraining]:
     learner = student(folder, **objective)
-    terms = learner.losses(batch(images))
+    terms = learner.losses(batch_of(images))
     terms["loss"].backward()
     return {name: float(term.detach()) for name, term in terms.items()}, learner
 
@@ -76,19 +79,19 @@ def halves(folder: Path, **objective: Any) -> list[dict[str, Any]]:
     return on_two_ranks(functools.partial(_half, folder / "nets", objective), folder / "answers")
 
 
-def close(found: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]) -> None:
-    assert wanted.keys() <= found.keys()
-    largest = max(float(g.abs().max()) for g in wanted.values())
+def close(actual: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> None:
+    assert expected.keys() <= actual.keys()
+    largest = max(float(g.abs().max()) for g in expected.values())
     assert largest > 1e-3
-    for name, gradient in wanted.items():
-        torch.testing.assert_close(found[name], gradient, rtol=1e-3, atol=1e-5 * largest)
+    for name, gradient in expected.items():
+        torch.testing.assert_close(actual[name], gradient, rtol=1e-3, atol=1e-5 * largest)
 
 
 def test_item_13_two_ranks_have_the_image_text_loss_and_gradient_of_one(tmp_path: Path) -> None:
     only = {"contrastive": 0.0, "distillation": 0.0}
-    found = halves(tmp_path, **only)
+    results = halves(tmp_path, **only)
     alone, learner = step(tmp_path / "alone", range(4), **only)
-    for half in found:
+    for half in results:
         assert half["terms"]["image_text"] == pytest.approx(alone["image_text"], rel=1e-5)
         close(half["gradients"], gradients(learner.module))
     half, _ = step(tmp_path / "half", (0, 1), **only)
@@ -97,52 +100,54 @@ def test_item_13_two_ranks_have_the_image_text_loss_and_gradient_of_one(tmp_path
 
 def test_item_12_the_contrastive_loss_stays_on_its_rank(tmp_path: Path) -> None:
     only = {"image_text": 0.0, "distillation": 0.0}
-    found = halves(tmp_path, **only)
+    results = halves(tmp_path, **only)
     for rank, images in enumerate(((0, 1), (2, 3))):
         alone, _ = step(tmp_path / "alone", images, **only)
-        assert found[rank]["terms"]["contrastive"] == pytest.approx(alone["contrastive"], rel=1e-5)
+        assert results[rank]["terms"]["contrastive"] == pytest.approx(
+            alone["contrastive"], rel=1e-5
+        )
 
 
 def test_item_12_gathered_negatives_give_the_loss_and_gradient_of_one_batch(tmp_path: Path) -> None:
     only = {"image_text": 0.0, "distillation": 0.0, "negatives": "gathered"}
-    found = halves(tmp_path, **only)
+    results = halves(tmp_path, **only)
     alone, learner = step(tmp_path / "alone", range(4), **only)
-    mean = sum(half["terms"]["contrastive"] for half in found) / 2
+    mean = sum(half["terms"]["contrastive"] for half in results) / 2
     assert mean == pytest.approx(alone["contrastive"], rel=1e-5)
-    close(found[0]["gradients"], gradients(learner.module))
+    close(results[0]["gradients"], gradients(learner.module))
 
 
 def test_item_12_over_concepts_each_concept_counts_once(tmp_path: Path) -> None:
     learner = student(tmp_path, over="concepts", image_text=0.0, distillation=0.0)
-    given = batch(range(4))
-    terms = learner.losses(given)
+    batch = batch_of(range(4))
+    terms = learner.losses(batch)
     with torch.no_grad():
-        features = learner.module.encode_regions(given.pixels, given.boxes).double()
-    distinct = sorted(set(given.concept_ids.tolist()))
-    assert len(distinct) < len(given.concept_ids)
-    draw = torch.Generator().manual_seed(9)
-    concepts = torch.randn(CONCEPTS, features.shape[1], generator=draw).double()
+        features = learner.module.encode_regions(batch.pixels, batch.boxes).double()
+    distinct = sorted(set(batch.concept_ids.tolist()))
+    assert len(distinct) < len(batch.concept_ids)
+    rng = torch.Generator().manual_seed(9)
+    concepts = torch.randn(CONCEPTS, features.shape[1], generator=rng).double()
     units = torch.nn.functional.normalize(concepts, dim=1)[distinct]
     logits = torch.nn.functional.normalize(features, dim=1) @ units.T / TEMPERATURE
-    places = torch.tensor([distinct.index(i) for i in given.concept_ids.tolist()])
-    wanted = torch.nn.functional.cross_entropy(logits, places)
-    assert terms["contrastive"].item() == pytest.approx(wanted.item(), rel=1e-4)
+    indices = torch.tensor([distinct.index(i) for i in batch.concept_ids.tolist()])
+    expected = torch.nn.functional.cross_entropy(logits, indices)
+    assert terms["contrastive"].item() == pytest.approx(expected.item(), rel=1e-4)
 
 
 def whole_features(folder: Path, whole: str) -> tuple[torch.Tensor, torch.Tensor]:
     """What a student takes for the whole of a smaller image, and that image's row written out."""
     learner = student(folder, whole=whole)
-    given = batch((0, 1))
+    batch = batch_of((0, 1))
     height, width = 48, 32
-    pixels = given.pixels.clone()
+    pixels = batch.pixels.clone()
     pixels[0, :, height:], pixels[0, :, :, width:] = 0.0, 0.0
     padded = RegionBatch(
         pixels,
         [(height, width), (SIDE, SIDE)],
-        given.boxes,
-        given.concept_ids,
-        given.teacher,
-        given.captions,
+        batch.boxes,
+        batch.concept_ids,
+        batch.teacher,
+        batch.captions,
     )
     none = [b[:0] for b in padded.boxes]
     with torch.no_grad():
@@ -150,18 +155,18 @@ def whole_features(folder: Path, whole: str) -> tuple[torch.Tensor, torch.Tensor
     weights = plain.weights_of(learner.module.network)
     dense = plain.trunk(weights, pixels.double())
     box = WHOLE if whole == "padded" else torch.tensor([0.0, 0.0, width, height])
-    wanted = [
+    expected = [
         plain.region_feature(weights, dense[b], box if b == 0 else WHOLE, SIDE // 16, nets.HEADS)
         for b in range(2)
     ]
-    return images.double(), torch.nn.functional.normalize(torch.stack(wanted), dim=1)
+    return images.double(), torch.nn.functional.normalize(torch.stack(expected), dim=1)
 
 
 @pytest.mark.parametrize("whole", ["padded", "image"])
-def test_item_14_the_whole_image_is_the_padded_canvas_unless_asked(tmp_path, whole) -> None:
+def test_item_14_the_whole_image_is_the_padded_canvas_by_default(tmp_path, whole) -> None:
     assert Train().whole_image == "padded"
-    found, wanted = whole_features(tmp_path, whole)
-    torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-4)
+    actual, expected = whole_features(tmp_path, whole)
+    torch.testing.assert_close(actual, expected, rtol=1e-3, atol=1e-4)
 
 
 def test_item_14_the_two_differ_where_there_is_padding(tmp_path: Path) -> None:
@@ -172,87 +177,89 @@ def test_item_14_the_two_differ_where_there_is_padding(tmp_path: Path) -> None:
 
 
 def test_item_15_the_total_is_the_plain_sum(tmp_path: Path) -> None:
-    terms = student(tmp_path).losses(batch(range(4)))
+    terms = student(tmp_path).losses(batch_of(range(4)))
     total = terms["contrastive"] + terms["distillation"] + terms["image_text"]
     assert terms["loss"].item() == pytest.approx(total.item(), rel=1e-6)
 
 
 def proposed(count: int, labelled: Sequence[int]) -> Regions:
-    places = np.array(labelled, dtype=np.int64)
+    indices = np.array(labelled, dtype=np.int64)
     boxes = np.arange(4.0 * count, dtype=np.float32).reshape(count, 4)
-    tops = np.zeros((len(places), 1))
+    tops = np.zeros((len(indices), 1))
     return Regions(
         boxes,
-        places,
-        places,
+        indices,
+        indices,
         tops.astype(np.int32),
         tops.astype(np.float32),
         tops[:, 0],
-        np.ones(len(places), np.bool_),
+        np.ones(len(indices), np.bool_),
     )
 
 
-def test_item_16_a_hundred_of_three_hundred_are_drawn_evenly_and_from_a_seed() -> None:
+def test_item_16_a_hundred_of_three_hundred_are_sampled_evenly_and_from_a_seed() -> None:
     assert (Propose().top_k, Train().regions_per_image) == (300, 100)
     assert Train().regions_among == "proposals"
     regions = proposed(300, range(300))
     counts = np.zeros(300)
     for epoch in range(400):
-        drawn = regions.drawn(100, "proposals", generator(0, "look", epoch, 0, "a"))
-        assert len(set(drawn.concept_ids.tolist())) == 100  # without replacement
-        counts[drawn.concept_ids] += 1
+        sampled = regions.sampled(100, "proposals", generator(0, "look", epoch, 0, "a"))
+        assert len(set(sampled.concept_ids.tolist())) == 100  # without replacement
+        counts[sampled.concept_ids] += 1
     assert abs(counts.mean() - 400 / 3) < 1e-9
     spread = np.sqrt(400 * (1 / 3) * (2 / 3))
     assert (np.abs(counts - 400 / 3) < 5 * spread).all()
-    twice = [regions.drawn(100, "proposals", generator(0, "look", 1, 0, "a")) for _ in range(2)]
+    twice = [regions.sampled(100, "proposals", generator(0, "look", 1, 0, "a")) for _ in range(2)]
     assert np.array_equal(twice[0].boxes, twice[1].boxes)
-    other = regions.drawn(100, "proposals", generator(1, "look", 1, 0, "a"))
+    other = regions.sampled(100, "proposals", generator(1, "look", 1, 0, "a"))
     assert not np.array_equal(twice[0].boxes, other.boxes)
 
 
-def test_item_16_those_without_a_label_are_drawn_and_then_take_no_part() -> None:
+def test_item_16_those_without_a_label_are_sampled_and_then_take_no_part() -> None:
     regions = proposed(300, range(0, 300, 3))  # a third is labelled
-    drawn = [len(regions.drawn(100, "proposals", generator(0, e)).concept_ids) for e in range(200)]
-    assert abs(np.mean(drawn) - 100 / 3) < 1.5
-    assert len(regions.drawn(100, "labelled", generator(0, 0)).concept_ids) == 100
+    sampled = [
+        len(regions.sampled(100, "proposals", generator(0, e)).concept_ids) for e in range(200)
+    ]
+    assert abs(np.mean(sampled) - 100 / 3) < 1.5
+    assert len(regions.sampled(100, "labelled", generator(0, 0)).concept_ids) == 100
 
 
 def test_item_16_all_are_taken_where_there_are_fewer() -> None:
     regions = proposed(40, range(40))
-    drawn = regions.drawn(100, "proposals", generator(0, 0))
-    assert sorted(drawn.concept_ids.tolist()) == list(range(40))
+    sampled = regions.sampled(100, "proposals", generator(0, 0))
+    assert sorted(sampled.concept_ids.tolist()) == list(range(40))
 
 
-def seen(kept: Sequence[bool], first: int) -> RegionView:
-    """An image whose regions are numbered from `first`, all labelled and drawn."""
+def view_of(kept: Sequence[bool], first: int) -> RegionView:
+    """An image whose regions are numbered from `first`, all labelled and sampled."""
     regions = replace(proposed(len(kept), range(len(kept))), kept=np.array(kept, dtype=bool))
     regions = replace(regions, concept_ids=np.arange(len(kept)) + first)
     return RegionView(torch.zeros(3, 8, 8), torch.from_numpy(regions.boxes), regions, None)
 
 
 def test_item_10_unsure_regions_take_no_part_while_any_of_the_batch_is_sure() -> None:
-    given = collate([seen([False, False], 0), seen([False, True, True], 10)])
-    assert given.concept_ids.tolist() == [11, 12]
-    assert [len(boxes) for boxes in given.boxes] == [0, 2]
-    assert [len(teacher) for teacher in given.teacher] == [2, 2, 2]
+    batch = collate([view_of([False, False], 0), view_of([False, True, True], 10)])
+    assert batch.concept_ids.tolist() == [11, 12]
+    assert [len(boxes) for boxes in batch.boxes] == [0, 2]
+    assert [len(teacher) for teacher in batch.teacher] == [2, 2, 2]
 
 
 def test_item_10_all_regions_of_a_batch_take_part_where_none_is_sure() -> None:
-    given = collate([seen([False, False], 0), seen([False], 10)])
-    assert given.concept_ids.tolist() == [0, 1, 10]
-    assert [len(boxes) for boxes in given.boxes] == [2, 1]
+    batch = collate([view_of([False, False], 0), view_of([False], 10)])
+    assert batch.concept_ids.tolist() == [0, 1, 10]
+    assert [len(boxes) for boxes in batch.boxes] == [2, 1]
 
 
-def test_item_10_that_fallback_is_the_default_and_leaves_the_draws_as_they_are() -> None:
+def test_item_10_that_fallback_is_the_default_and_does_not_change_what_is_sampled() -> None:
     assert Train().requires()["pseudo_labels"].fallback
     assert not Train(if_none_kept="none").requires()["pseudo_labels"].fallback
     some = proposed(60, range(0, 60, 2))
     flags = np.arange(30) % 3 == 0
-    told = replace(some, kept=flags)
+    flagged = replace(some, kept=flags)
     filtered = proposed(60, range(0, 60, 6))
     for among in ("proposals", "labelled"):
         for number in range(10):
-            ours = told.drawn(25, among, generator(number)).certain()
-            wanted = filtered.drawn(25, among, generator(number))
-            assert np.array_equal(ours.concept_ids, wanted.concept_ids)
-            assert np.array_equal(ours.boxes, wanted.boxes)
+            ours = flagged.sampled(25, among, generator(number)).certain()
+            expected = filtered.sampled(25, among, generator(number))
+            assert np.array_equal(ours.concept_ids, expected.concept_ids)
+            assert np.array_equal(ours.boxes, expected.boxes)

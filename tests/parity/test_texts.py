@@ -63,12 +63,12 @@ def test_item_08_a_name_loses_its_commas_and_its_plus_signs_become_spaces() -> N
 
 def test_item_08_an_embedding_is_the_mean_over_prompts_as_they_are(clip: Clip) -> None:
     names = ["traffic light", "dog", "salt, pepper+mill"]
-    found = embed_names(clip, names, read_templates("paper"), "reference", 200)
-    for name, embedding in zip(names, found, strict=True):
+    embeddings = embed_names(clip, names, read_templates("paper"), "reference", 200)
+    for name, embedding in zip(names, embeddings, strict=True):
         plain = name.replace(",", "").replace("+", " ")
         prompts = [t.replace("{}", plain) for t in read_templates("paper")]
-        wanted = end_features(clip, prompts).sum(dim=0) / 81
-        torch.testing.assert_close(embedding.double(), wanted, rtol=1e-5, atol=1e-6)
+        expected = end_features(clip, prompts).sum(dim=0) / 81
+        torch.testing.assert_close(embedding.double(), expected, rtol=1e-5, atol=1e-6)
         assert abs(float(embedding.norm()) - 1) > 1e-3  # normalised only where it is used
 
 
@@ -76,8 +76,8 @@ def test_item_08_normalising_each_prompt_first_is_an_option(clip: Clip) -> None:
     prompts = [t.replace("{}", "dog") for t in read_templates("paper")]
     features = end_features(clip, prompts)
     mean = (features / features.norm(dim=1, keepdim=True)).mean(dim=0)
-    found = embed_names(clip, ["dog"], read_templates("paper"), "openai", 100)
-    torch.testing.assert_close(found[0].double(), mean / mean.norm(), rtol=1e-5, atol=1e-6)
+    embeddings = embed_names(clip, ["dog"], read_templates("paper"), "openai", 100)
+    torch.testing.assert_close(embeddings[0].double(), mean / mean.norm(), rtol=1e-5, atol=1e-6)
 
 
 def test_item_08_an_over_long_prompt_is_cut_and_loses_its_end_token(clip: Clip) -> None:
@@ -114,12 +114,12 @@ def test_item_09_rows_come_in_order_of_their_id_and_carry_their_name(
     part = InMemory(
         {"concepts": shuffled}, tmp_path, files={("teacher", k): v for k, v in files.items()}
     )
-    (found,) = EmbedConcepts(templates="plain", device="cpu").run(part)
-    assert found.column("concept_id").to_pylist() == [0, 1, 2]
-    assert found.column("concept").to_pylist() == names
-    table = pa.Table.from_batches([found])
+    (rows,) = EmbedConcepts(templates="plain", device="cpu").run(part)
+    assert rows.column("concept_id").to_pylist() == [0, 1, 2]
+    assert rows.column("concept").to_pylist() == names
+    table = pa.Table.from_batches([rows])
     for name, row in zip(names, as_matrix(table, "embedding"), strict=True):
-        wanted = end_features(clip, [f"a photo of a {name}."])[0]
+        expected = end_features(clip, [f"a photo of a {name}."])[0]
         torch.testing.assert_close(
-            torch.from_numpy(row.copy()).double(), wanted, rtol=1e-2, atol=1e-3
+            torch.from_numpy(row.copy()).double(), expected, rtol=1e-2, atol=1e-3
         )

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
+from stages.models.clip_spec import architecture_spec
 from stages.models.network import Clip
-from stages.models.spec import describe
 from tests.parity import nets, plain
 
 if TYPE_CHECKING:
@@ -26,12 +26,12 @@ PUBLISHED = {
 def test_a_published_tower_has_its_published_shape(name: str) -> None:
     blocks, width, embed, side, heads, cells, tokens = PUBLISHED[name]
     with torch.device("meta"):  # shapes alone: no memory, no time
-        clip = Clip(describe(name))
+        clip = Clip(architecture_spec(name))
     visual = clip.network.visual
-    found = [visual.layer1, visual.layer2, visual.layer3, visual.layer4]
-    assert tuple(len(layer) for layer in found) == blocks
+    stages = [visual.layer1, visual.layer2, visual.layer3, visual.layer4]
+    assert tuple(len(layer) for layer in stages) == blocks
     assert visual.conv3.out_channels == width
-    outs = [layer[-1].bn3.num_features for layer in found]
+    outs = [layer[-1].bn3.num_features for layer in stages]
     assert outs == [width * 4, width * 8, width * 16, width * 32]
     assert (clip.width, visual.attnpool.c_proj.out_features) == (embed, embed)
     assert (clip.spec.image_size, visual.attnpool.num_heads) == (side, heads)
@@ -45,7 +45,7 @@ def test_a_published_tower_has_its_published_shape(name: str) -> None:
     ("layers", "side", "embed"),
     [((3, 4, 6, 3), 224, 1024), ((3, 4, 23, 3), 224, 512), ((4, 6, 10, 6), 288, 640)],
 )
-def test_a_thin_tower_of_published_depth_equals_the_network_written_out(
+def test_a_thin_tower_of_published_depth_equals_the_plain_network(
     tmp_path: Path, layers, side: int, embed: int
 ) -> None:
     clip = nets.thin(tmp_path, side, layers, 4, embed)
@@ -53,21 +53,19 @@ def test_a_thin_tower_of_published_depth_equals_the_network_written_out(
     pixels = torch.randn(1, 3, 64, 96, dtype=torch.float64)
     box = torch.tensor([[5.0, 3.0, 80.0, 60.0]])
     with torch.no_grad():
-        found = clip.encode_regions(pixels, [box])
+        actual = clip.encode_regions(pixels, [box])
     dense = plain.trunk(weights, pixels)[0]
-    wanted = plain.region_feature(weights, dense, box[0], side // 16, nets.HEADS)
-    torch.testing.assert_close(found[0], wanted)
-    assert found.shape == (1, embed)
+    expected = plain.region_feature(weights, dense, box[0], side // 16, nets.HEADS)
+    torch.testing.assert_close(actual[0], expected)
+    assert actual.shape == (1, embed)
 
 
 @pytest.mark.parametrize(
     ("name", "stride", "width"), [("ViT-B-16", 16, 512), ("convnext_base", 32, 512)]
 )
-def test_a_tower_that_is_no_resnet_has_a_feature_map_too(
-    name: str, stride: int, width: int
-) -> None:
+def test_other_towers_have_a_feature_map_too(name: str, stride: int, width: int) -> None:
     with torch.device("meta"):
-        clip = Clip(describe(name)).eval()
+        clip = Clip(architecture_spec(name)).eval()
         dense = clip.trunk(torch.zeros(1, 3, 320, 480))
     assert (clip.stride, clip.width) == (stride, width)
     assert dense.shape[2:] == (320 // stride, 480 // stride)

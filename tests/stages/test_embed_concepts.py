@@ -10,6 +10,7 @@ from schemas.table import as_matrix
 from stages.embed_concepts import EmbedConcepts
 from stages.models.clip import load_clip
 from tests.in_memory import InMemory
+from tests.stages.models.texts import encode_texts
 from tests.stages.models.tiny import tiny_files
 
 POOL = ["dog", "traffic light", "cat"]
@@ -38,9 +39,9 @@ def test_every_concept_has_the_mean_over_its_prompts(files) -> None:
     assert batch.column("concept").to_pylist() == POOL
     assert batch.column("prompts").to_pylist() == [81] * 3
     clip = load_clip(*files.values(), "cpu")
-    wanted = clip.encode_texts([t.replace("{}", "cat") for t in part.notes["templates"]])
+    expected = encode_texts(clip, [t.replace("{}", "cat") for t in part.notes["templates"]])
     np.testing.assert_allclose(
-        as_matrix(batch, "embedding")[2], wanted.mean(dim=0).numpy(), rtol=1e-4, atol=1e-6
+        as_matrix(batch, "embedding")[2], expected.mean(dim=0).numpy(), rtol=1e-4, atol=1e-6
     )
     assert part.advanced == 3
 
@@ -57,7 +58,7 @@ def test_a_pool_of_one_keeps_its_two_dimensions(files) -> None:
     assert as_matrix(batch, "embedding").shape == (1, 32)
 
 
-def test_rows_do_not_depend_on_how_many_share_a_batch(files) -> None:
+def test_rows_do_not_depend_on_the_batch_size(files) -> None:
     runs = [
         next(iter(EmbedConcepts(device="cpu", batch=size).run(part_of(POOL, files))))
         for size in (1, 10_000)
@@ -74,18 +75,18 @@ def test_a_large_pool_comes_in_blocks_in_the_order_of_its_ids(files) -> None:
     assert [name for block in blocks for name in block.column("concept").to_pylist()] == names
 
 
-def test_an_empty_pool_is_a_sentence(files) -> None:
+def test_an_empty_pool_is_refused(files) -> None:
     with pytest.raises(ArtifactError, match="the concept pool is empty; lower --min-frequency"):
         next(iter(EmbedConcepts(device="cpu").run(part_of([], files))))
 
 
-def test_a_missing_teacher_is_a_sentence(tmp_path, files) -> None:
+def test_a_missing_teacher_is_refused(tmp_path, files) -> None:
     gone = dict.fromkeys(files, tmp_path / "gone")
     with pytest.raises(SourceError, match="gone is missing"):
         next(iter(EmbedConcepts(device="cpu").run(part_of(POOL, gone))))
 
 
-def test_templates_are_told_apart_by_their_lines_not_by_their_name(tmp_path) -> None:
+def test_templates_are_compared_by_their_lines_not_by_their_name(tmp_path) -> None:
     for name in ("a.txt", "b.txt"):
         (tmp_path / name).write_text("a photo of a {}.\n")
     digests = [EmbedConcepts(templates=str(tmp_path / n)).digests() for n in ("a.txt", "b.txt")]

@@ -26,6 +26,7 @@ from tests.stages.evaluation.image_rows import (
     proposal_row,
     set_proposals,
 )
+from tests.stages.models.texts import encode_texts
 from tests.stages.models.tiny import tiny_files
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def by_hand(clip: Clip, row: dict[str, Any], box: list[float]) -> list[float]:
     mean, std = (torch.tensor(v)[:, None, None] for v in (clip.spec.mean, clip.spec.std))
     with torch.no_grad():
         (feature,) = clip.encode_regions(((pixels - mean) / std)[None], [torch.tensor([box])])
-        texts = clip.encode_texts([f"a photo of a {name}." for name in NAMES])
+        texts = encode_texts(clip, [f"a photo of a {name}." for name in NAMES])
     cosines = []
     for text in texts.double():
         f = feature.double()

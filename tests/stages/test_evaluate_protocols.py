@@ -18,7 +18,7 @@ from schemas.errors import ArtifactError, SourceError
 from stages.evaluate import Evaluate
 from stages.models.box_deltas import decode
 from stages.models.clip import load_clip, save_clip
-from stages.models.detector import Detector, Head, save_detector
+from stages.models.detector import Detector, HeadSpec, save_detector
 from stages.models.text_embeddings import embed_names
 from stages.models.weights import read_state, write_state
 from stages.option import with_presets
@@ -82,7 +82,7 @@ def embedded(names: Sequence[str], vectors: Any) -> pa.Table:
     return pa.Table.from_batches([CONCEPT_EMBEDDINGS.batch(rows)])
 
 
-def detector_in(folder: Path, clip: Clip, head: Head) -> tuple[Detector, Files]:
+def detector_in(folder: Path, clip: Clip, head: HeadSpec) -> tuple[Detector, Files]:
     """A detector with random numbers everywhere, and its two files."""
     generator = torch.Generator().manual_seed(int(rng.integers(1 << 31)))
     embeddings = torch.randn(len(head.categories), clip.width, generator=generator)
@@ -150,7 +150,7 @@ def test_a_model_without_a_language_encoder_needs_imported_embeddings(
 def test_a_detector_moves_boxes_and_classifies_them_with_its_background(
     part: InMemory, tmp_path: Path, clip: Clip, regression: str, background: str
 ) -> None:
-    head = Head(tuple(NAMES), regression, background, temperature=0.5)
+    head = HeadSpec(tuple(NAMES), regression, background, temperature=0.5)
     detector, part.files = detector_in(tmp_path, clip, head)
     set_proposals(part, [proposal_row("p0", 0, BOX, 0.8)])
     run(part, boxes="proposals", score_threshold=0.0)
@@ -181,7 +181,7 @@ def test_boxes_are_not_moved_by_a_student_nor_without_move_boxes(
     set_proposals(part, [proposal_row("p0", 0, BOX, 0.8)])
     run(part, boxes="proposals")
     assert part.notes["protocol"]["box_deltas"] == "none"
-    _, part.files = detector_in(tmp_path, clip, Head(tuple(NAMES)))
+    _, part.files = detector_in(tmp_path, clip, HeadSpec(tuple(NAMES)))
     run(part, boxes="proposals", move_boxes=False)
     assert [detections(part)[0][c] for c in ("x0", "y0", "x1", "y1")] == BOX
 
@@ -189,7 +189,7 @@ def test_boxes_are_not_moved_by_a_student_nor_without_move_boxes(
 def test_a_detector_with_specific_regression_is_limited_to_its_categories(
     part: InMemory, tmp_path: Path, clip: Clip
 ) -> None:
-    _, part.files = detector_in(tmp_path, clip, Head(("bee", "ant", "cat"), "specific"))
+    _, part.files = detector_in(tmp_path, clip, HeadSpec(("bee", "ant", "cat"), "specific"))
     set_proposals(part, [proposal_row("p0", 0, BOX, 0.8)])
     (tmp_path / "names.txt").write_text("\n".join(NAMES))
     with pytest.raises(ArtifactError, match="each of the 3 categories it learned"):
@@ -200,7 +200,7 @@ def test_a_detector_with_specific_regression_is_limited_to_its_categories(
 def test_a_detector_can_be_evaluated_on_categories_it_never_learned(
     part: InMemory, tmp_path: Path, clip: Clip
 ) -> None:
-    _, part.files = detector_in(tmp_path, clip, Head(("ant",)))
+    _, part.files = detector_in(tmp_path, clip, HeadSpec(("ant",)))
     (tmp_path / "splits.json").write_text('{"base": ["ant"], "novel": ["bee", "cat"]}')
     run(part, splits=tmp_path / "splits.json")
     assert part.notes["protocol"]["embeddings"] == "by the language encoder"
@@ -210,7 +210,7 @@ def test_a_detector_can_be_evaluated_on_categories_it_never_learned(
 def test_novel_categories_in_training_and_another_temperature_are_warned_of(
     part: InMemory, tmp_path: Path, clip: Clip
 ) -> None:
-    _, part.files = detector_in(tmp_path, clip, Head(tuple(NAMES)))
+    _, part.files = detector_in(tmp_path, clip, HeadSpec(tuple(NAMES)))
     (tmp_path / "splits.json").write_text('{"base": ["ant"], "novel": ["bee", "cat"]}')
     run(part, splits=tmp_path / "splits.json", temperature=0.05)
     novel, temperature = part.notes["warnings"]
@@ -293,7 +293,7 @@ def test_only_the_published_formula_drops_proposals_with_negative_logits(
 
 
 def test_a_box_moved_to_infinity_is_dropped(part: InMemory, tmp_path: Path, clip: Clip) -> None:
-    _, part.files = detector_in(tmp_path, clip, Head(tuple(NAMES), weights=(0.0, 1, 1, 1)))
+    _, part.files = detector_in(tmp_path, clip, HeadSpec(tuple(NAMES), weights=(0.0, 1, 1, 1)))
     set_proposals(part, [proposal_row("p0", 0, BOX, 0.8)])
     assert run(part, boxes="proposals")["AP", "all", ""][0] == 0.0  # dx / 0 is infinite
     assert detections(part) == []

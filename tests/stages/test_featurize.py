@@ -79,14 +79,14 @@ def test_every_region_is_pooled_from_the_map_of_its_resized_image(files) -> None
     clip = load_clip(*files.values(), "cpu")
     ready = prepare(load_image(row), Size(64, 120), "bilinear", clip.spec.mean, clip.spec.std)
     assert ready.pixels.shape == (3, 64, 82)
-    wanted = [[0, 0, 82, 64], [10 * 82 / 90, 20 * 64 / 70, 60 * 82 / 90, 65 * 64 / 70]]
-    features = clip.encode_regions(ready.pixels[None], [torch.tensor(wanted)])
+    expected = [[0, 0, 82, 64], [10 * 82 / 90, 20 * 64 / 70, 60 * 82 / 90, 65 * 64 / 70]]
+    features = clip.encode_regions(ready.pixels[None], [torch.tensor(expected)])
     assert keys(table) == [("a", -1), ("a", 0)]
     np.testing.assert_allclose(as_matrix(table, "feature"), features.numpy(), rtol=1e-4, atol=1e-5)
     assert part.advanced == 1
 
 
-def test_an_image_without_proposals_has_its_whole_image_alone(files) -> None:
+def test_an_image_without_proposals_has_only_the_whole_image(files) -> None:
     rows = [image_row(name, seed=n) for n, name in enumerate("abcd")]
     boxes = proposals(("b", 0, [0, 0, 9, 9]), ("b", 1, [1, 1, 50, 50]), ("d", 0, [5, 5, 40, 30]))
     part = InMemory({"images": images(*rows), "proposals": boxes}, files=files)
@@ -96,17 +96,17 @@ def test_an_image_without_proposals_has_its_whole_image_alone(files) -> None:
     assert part.refused == []
 
 
-def test_no_proposals_at_all_leave_the_whole_images(files) -> None:
+def test_without_proposals_only_whole_images_have_features(files) -> None:
     part = InMemory({"images": images(image_row("a")), "proposals": proposals()}, files=files)
     assert keys(featurize(part)) == [("a", -1)]
     assert keys(featurize(part, whole_image=False)) == []
 
 
-def test_how_images_and_regions_are_batched_does_not_change_the_rows(files) -> None:
+def test_batch_sizes_do_not_change_the_rows(files) -> None:
     rows = [image_row(f"i{n}", (64 + 8 * (n % 2), 64), n) for n in range(7)]
     boxes = [(f"i{n}", r, [r, r, 30 + 4 * r, 60]) for n in range(7) for r in range(n % 4)]
     together = InMemory({"images": images(*rows), "proposals": proposals(*boxes)}, files=files)
-    wanted = featurize(together, dtype="float32")
+    expected = featurize(together, dtype="float32")
     cut = InMemory(
         {
             "images": pa.Table.from_batches(images(*rows).to_batches(max_chunksize=2)),
@@ -115,14 +115,14 @@ def test_how_images_and_regions_are_batched_does_not_change_the_rows(files) -> N
         files=files,
     )
     for options in ({"batch_images": 1, "batch_regions": 1}, {"batch_images": 3, "loaders": 0}):
-        given = featurize(cut, dtype="float32", **options)
-        assert keys(given) == keys(wanted)
+        rows = featurize(cut, dtype="float32", **options)
+        assert keys(rows) == keys(expected)
         np.testing.assert_allclose(
-            as_matrix(given, "feature"), as_matrix(wanted, "feature"), rtol=1e-4, atol=1e-5
+            as_matrix(rows, "feature"), as_matrix(expected, "feature"), rtol=1e-4, atol=1e-5
         )
 
 
-def test_features_are_stored_in_half_precision_unless_asked(files) -> None:
+def test_features_are_stored_in_half_precision_by_default(files) -> None:
     tables = {"images": images(image_row("a")), "proposals": proposals()}
     half, single = (
         as_matrix(featurize(InMemory(tables, files=files), dtype=d), "feature")
@@ -148,25 +148,25 @@ def test_an_image_that_cannot_be_read_is_refused_and_the_run_goes_on(files) -> N
     assert part.advanced == 4
 
 
-def test_an_image_that_is_not_looked_at_is_not_opened(files) -> None:
+def test_an_image_without_regions_is_not_opened(files) -> None:
     gone = image_row("a") | {"content": None, "uri": "/nowhere/a.png"}
     part = InMemory({"images": images(gone), "proposals": proposals()}, files=files)
     assert keys(featurize(part, whole_image=False)) == []
     assert part.refused == []
 
 
-def test_a_feature_that_is_not_finite_is_refused_alone(files, monkeypatch) -> None:
-    import stages.models.many_images as many
+def test_only_a_feature_that_is_not_finite_is_refused(files, monkeypatch) -> None:
+    import stages.models.region_encoding as many
 
-    real = many.encode_many
+    real = many.encode_regions_batched
 
     def spoiled(*args: Any) -> list[np.ndarray]:
-        found = [f.copy() for f in real(*args)]
-        found[0][1, 3] = np.nan
-        found[0][2, 0] = 1e6  # infinite in half precision
-        return found
+        features = [f.copy() for f in real(*args)]
+        features[0][1, 3] = np.nan
+        features[0][2, 0] = 1e6  # infinite in half precision
+        return features
 
-    monkeypatch.setattr(many, "encode_many", spoiled)
+    monkeypatch.setattr(many, "encode_regions_batched", spoiled)
     boxes = proposals(*[("a", r, [0, 0, 20 + r, 30]) for r in range(3)])
     part = InMemory({"images": images(image_row("a")), "proposals": boxes}, files=files)
     assert keys(featurize(part)) == [("a", -1), ("a", 2)]
@@ -189,7 +189,7 @@ def test_a_tiny_image_is_featurized_too(files) -> None:
 
 
 @pytest.mark.parametrize("names", ["ba", "az"])
-def test_proposals_out_of_order_or_of_other_images_are_a_sentence(files, names) -> None:
+def test_proposals_out_of_order_or_of_other_images_are_refused(files, names) -> None:
     rows = images(image_row("a"), image_row("b"))
     boxes = proposals(*[(name, 0, [0, 0, 9, 9]) for name in names])
     part = InMemory({"images": rows, "proposals": boxes}, files=files)
@@ -199,7 +199,7 @@ def test_proposals_out_of_order_or_of_other_images_are_a_sentence(files, names) 
         featurize(part)
 
 
-def test_under_a_limit_the_proposals_of_later_images_are_left(files) -> None:
+def test_with_a_limit_the_proposals_of_later_images_are_ignored(files) -> None:
     boxes = proposals(*[(name, 0, [0, 0, 9, 9]) for name in "abc"])
     part = InMemory({"images": images(image_row("a")), "proposals": boxes}, files=files)
     assert keys(featurize(part, limit=1)) == [("a", -1), ("a", 0)]
@@ -211,18 +211,18 @@ def test_native_size_is_the_networks_own_and_gives_clips_own_feature(files) -> N
     table = featurize(part, resize="native", dtype="float32")
     clip = load_clip(*files.values(), "cpu")
     ready = prepare(load_image(row), Size(None), "bilinear", clip.spec.mean, clip.spec.std)
-    wanted = clip.encode_images(ready.pixels[None]).numpy()
-    np.testing.assert_allclose(as_matrix(table, "feature"), wanted, rtol=1e-4, atol=1e-5)
+    expected = clip.encode_images(ready.pixels[None]).numpy()
+    np.testing.assert_allclose(as_matrix(table, "feature"), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_a_missing_teacher_is_a_sentence(tmp_path, files) -> None:
+def test_a_missing_teacher_is_refused(tmp_path, files) -> None:
     gone = dict.fromkeys(files, tmp_path / "gone")
     part = InMemory({"images": images(image_row("a")), "proposals": proposals()}, files=gone)
     with pytest.raises(SourceError, match="gone is missing"):
         featurize(part)
 
 
-def test_a_size_that_is_none_is_refused_before_anything_runs() -> None:
+def test_a_wrong_size_is_refused_before_anything_runs() -> None:
     with pytest.raises(OptionError, match=r"--resize takes SHORTESTxLONGEST .* got 'big'"):
         Featurize(resize="big")
 
@@ -245,7 +245,7 @@ def test_cuda_featurizes_like_the_cpu(files) -> None:
         for device in ("cpu", "cuda")
     )
     assert keys(here) == keys(there)
-    wanted = as_matrix(here, "feature")
+    expected = as_matrix(here, "feature")
     np.testing.assert_allclose(
-        as_matrix(there, "feature"), wanted, rtol=1e-3, atol=1e-3 * np.abs(wanted).max()
+        as_matrix(there, "feature"), expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max()
     )

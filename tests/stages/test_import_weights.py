@@ -38,7 +38,7 @@ def run(folder: Path, **options: Any) -> tuple[pa.RecordBatch, dict[str, Any]]:
     return rows, part.notes
 
 
-def test_as_says_which_table_is_made() -> None:
+def test_the_option_as_decides_the_table() -> None:
     tables = {"teacher": TEACHERS, "student": STUDENTS, "rpn": RPNS}
     for kind, table in tables.items():
         assert ImportWeights(file="f.pth", kind=kind).makes() is table
@@ -47,12 +47,12 @@ def test_as_says_which_table_is_made() -> None:
         ImportWeights(file="f.pth", kind="detector", categories="n.txt"),
     )
     assert (embeddings.makes(), detector.makes()) == (CONCEPT_EMBEDDINGS, DETECTORS)
-    made = {TEACHERS, *tables.values(), CONCEPT_EMBEDDINGS, DETECTORS}
-    assert {table.name for table in made} == {*models(), CONCEPT_EMBEDDINGS.name}
+    tables_made = {TEACHERS, *tables.values(), CONCEPT_EMBEDDINGS, DETECTORS}
+    assert {table.name for table in tables_made} == {*models(), CONCEPT_EMBEDDINGS.name}
 
 
 @pytest.mark.parametrize("kind", ["teacher", "student"])
-def test_a_clip_lies_beside_an_empty_curve_and_its_keys_in_the_manifest(tmp_path, kind) -> None:
+def test_a_clip_is_attached_to_an_empty_curve_and_its_keys_are_noted(tmp_path, kind) -> None:
     raw = foreign.pretrained(tmp_path)
     path = foreign.save(raw, tmp_path / "f.pth")
     rows, notes = run(
@@ -68,7 +68,7 @@ def test_a_clip_lies_beside_an_empty_curve_and_its_keys_in_the_manifest(tmp_path
     assert "tensors used" in notes["summary"][0]
 
 
-def test_a_detector_lies_beside_an_empty_curve(tmp_path) -> None:
+def test_a_detector_is_attached_to_an_empty_curve(tmp_path) -> None:
     path = foreign.save(foreign.finetuned(tmp_path), tmp_path / "f.pth")
     rows, notes = run(
         tmp_path,
@@ -80,11 +80,11 @@ def test_a_detector_lies_beside_an_empty_curve(tmp_path) -> None:
     assert rows.num_rows == 0
     assert notes["language"] == "none"
     assert notes["categories"] == 5
-    found = read_detector(tmp_path / "model.json", tmp_path / "weights.safetensors")
-    assert found.head.categories[4] == "thing 4"
+    detector = read_detector(tmp_path / "model.json", tmp_path / "weights.safetensors")
+    assert detector.head.categories[4] == "thing 4"
 
 
-def test_embeddings_are_rows_in_the_order_of_the_file_as_they_are(tmp_path) -> None:
+def test_embeddings_become_rows_in_the_order_of_the_file_unchanged(tmp_path) -> None:
     matrix = torch.randn(4, 8) * 3
     torch.save(matrix, tmp_path / "emb.pth")
     names = tmp_path / "names.txt"
@@ -95,7 +95,7 @@ def test_embeddings_are_rows_in_the_order_of_the_file_as_they_are(tmp_path) -> N
     assert np.array_equal(as_matrix(rows, "embedding"), matrix.numpy())
 
 
-def test_a_pickle_of_more_than_tensors_is_refused_saying_how_to_convert_it(tmp_path) -> None:
+def test_a_pickle_of_more_than_tensors_is_refused_with_a_way_to_convert_it(tmp_path) -> None:
     raw = {"model": {"backbone.conv1.weight": np.zeros((4, 3, 3, 3), np.float32)}}
     (tmp_path / "f.pth").write_bytes(pickle.dumps(raw, protocol=2))
     torch.save(raw, tmp_path / "g.pth")
@@ -105,7 +105,7 @@ def test_a_pickle_of_more_than_tensors_is_refused_saying_how_to_convert_it(tmp_p
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"file": "f.pth"}, "takes a file, and --as one of teacher, student"),
         ({"kind": "teacher"}, "takes a file"),
@@ -114,12 +114,12 @@ def test_a_pickle_of_more_than_tensors_is_refused_saying_how_to_convert_it(tmp_p
         ({"file": "f.pth", "kind": "detector"}, "needs --categories"),
     ],
 )
-def test_what_cannot_be_imported_is_refused_before_a_file_is_opened(options, said) -> None:
-    with pytest.raises(OptionError, match=said):
+def test_wrong_options_are_refused_before_a_file_is_opened(options, message) -> None:
+    with pytest.raises(OptionError, match=message):
         ImportWeights(**options)
 
 
-def test_where_files_lie_decides_nothing_and_what_they_hold_does(tmp_path) -> None:
+def test_the_content_of_files_decides_the_artifact_and_their_folder_does_not(tmp_path) -> None:
     stages = []
     for folder in ("here", "there"):
         (tmp_path / folder).mkdir()
@@ -137,6 +137,6 @@ def test_where_files_lie_decides_nothing_and_what_they_hold_does(tmp_path) -> No
     assert named.digests().keys() == {"names"}
 
 
-def test_a_file_that_is_not_there_is_a_sentence(tmp_path) -> None:
+def test_a_missing_file_is_refused(tmp_path) -> None:
     with pytest.raises(SourceError, match=r"none.pth cannot be read"):
         ImportWeights(file=str(tmp_path / "none.pth"), kind="student").digests()

@@ -12,7 +12,7 @@ from stages.pixels import load_image
 from stages.proposals.region_dump import DumpReader
 from stages.proposals.selection import Selection
 from stages.propose import Propose
-from tests.stages.models.tiny_rpn import tiny_rpn
+from tests.stages.models.tiny_rpn import raw_boxes, tiny_rpn
 from tests.stages.proposals.runs import pictures, pictures_and_network, run
 
 
@@ -21,7 +21,7 @@ def test_proposals_are_the_selected_raw_boxes_of_the_network(tmp_path: Path) -> 
     table = run(part, nms=0.6, top_k=20)
     select = Selection(nms=0.6, top_k=20)
     images = part.tables["images"].to_pylist()
-    raw = tiny_rpn().raw([load_image(row) for row in images])
+    raw = raw_boxes(tiny_rpn(), [load_image(row) for row in images])
     for row, (boxes, logits) in zip(images, raw, strict=True):
         kept, indices = select(boxes, logits, (60, 48))
         proposals = table.filter(pa.compute.equal(table["image_id"], row["image_id"]))
@@ -37,7 +37,7 @@ def test_the_dump_has_all_raw_boxes(tmp_path: Path) -> None:
     part = pictures_and_network(tmp_path)
     run(part, top_k=3, pre_nms=7)
     images = part.tables["images"].to_pylist()
-    raw = tiny_rpn().raw([load_image(row) for row in images], pre_nms=7)
+    raw = raw_boxes(tiny_rpn(), [load_image(row) for row in images], pre_nms=7)
     with DumpReader(tmp_path / "h5") as dump:
         assert dump.kind == "logit"
         for row, expected, (image_id, boxes, logits) in zip(images, raw, dump, strict=True):

@@ -61,7 +61,7 @@ def recognised(clip: Clip) -> float:
         _, _, boxes, concepts = tiny.picture(number)
         seen = prepare(load_image(row), Size(96), "bicubic", clip.spec.mean, clip.spec.std)
         with torch.no_grad():
-            features = clip.encode_regions(seen.pixels[None], [seen.place(np.float32(boxes))])
+            features = clip.encode_regions(seen.pixels[None], [seen.scale_boxes(np.float32(boxes))])
         right += (features[:, :3].argmax(dim=1) == torch.tensor(concepts)).tolist()
     return float(np.mean(right))
 

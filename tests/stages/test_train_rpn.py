@@ -16,7 +16,7 @@ from stages.proposals.recall import RecallCounts, recall_and_ar100
 from stages.proposals.selection import Selection
 from stages.train_rpn import TrainRpn
 from tests.stages import squares
-from tests.stages.models.tiny_rpn import saved, tiny_rpn
+from tests.stages.models.tiny_rpn import raw_boxes, saved, tiny_rpn
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +56,7 @@ def recall(part: InMemory, images: range) -> float:
     rpn = load_rpn(part.folder / "model.json", part.folder / "weights.safetensors", "cpu")
     counts = RecallCounts()
     for row in squares.images(images).to_pylist():
-        ((boxes, logits),) = rpn.raw([load_image(row)])
+        ((boxes, logits),) = raw_boxes(rpn, [load_image(row)])
         kept, _ = Selection(nms=0.5, top_k=10)(boxes, logits, (60, 48))
         ground_truth = [[o[side] for side in ("x0", "y0", "x1", "y1")] for o in row["objects"]]
         counts.add(kept, np.float32(ground_truth))

@@ -1,4 +1,4 @@
-"""Reports: what is in an artifact, as a page of numbers and pictures to look at and to keep."""
+"""Report: statistics of pseudo-labels as one HTML page with plots."""
 
 from __future__ import annotations
 
@@ -13,33 +13,35 @@ PAGE = "index.html"
 def report_labels(
     root: Path, out: Path, labels: str | None = None, where: str | None = None
 ) -> Path:
-    """Write a page about pseudo-labels, and its pictures beside it; where the page is.
+    """Write a page about pseudo-labels, with its plots beside it; return the path of the page.
 
     Args:
         root: The store.
-        out: Folder, made if it is not there; files of an older report are replaced.
+        out: Folder, created if it does not exist; files of an older report are replaced.
         labels: As pseudo_labels@3f9c, or a selection's name; default: the newest.
         where: SQL predicate over judged_labels: the labels to report on.
 
     Raises:
-        OptionError: If the folder has a page that is no report.
+        OptionError: If the folder has a page that is not a report.
         ArtifactNotFoundError: If there are no such labels.
-        ArtifactError: If what they were made from is gone.
-        QueryError: If the predicate is none, or fails.
+        ArtifactError: If an input of the labels is missing from the store.
+        QueryError: If the predicate is not one, or fails.
         SourceError: If the folder cannot be written.
     """
-    from pipeline.analysis.report.figures import draw
-    from pipeline.analysis.report.numbers import gather
-    from pipeline.analysis.report.page import is_ours, page
+    from pipeline.analysis.report.figures import draw_sections
+    from pipeline.analysis.report.label_statistics import collect_statistics
+    from pipeline.analysis.report.page import is_report, page
     from schemas.errors import OptionError, SourceError
 
-    if (out / PAGE).exists() and not is_ours(out / PAGE):
-        raise OptionError(f"rc report: {out / PAGE} is no report and stays; name another --out")
-    numbers = gather(root, labels, where)
+    if (out / PAGE).exists() and not is_report(out / PAGE):
+        raise OptionError(
+            f"rc report: {out / PAGE} is not a report and is kept; name another --out"
+        )
+    statistics = collect_statistics(root, labels, where)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        pictures = draw(numbers, out)
-        (out / PAGE).write_text(page(numbers, pictures, out), encoding="utf-8")
+        sections = draw_sections(statistics, out)
+        (out / PAGE).write_text(page(statistics, sections, out), encoding="utf-8")
     except OSError as error:
         raise SourceError(f"{out} cannot be written ({error.strerror}); name another --out") from (
             error

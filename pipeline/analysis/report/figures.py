@@ -1,4 +1,4 @@
-"""The pictures of a report on pseudo-labels: which numbers are drawn, and how."""
+"""The sections of a report on pseudo-labels: their texts and their plots."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from pipeline.analysis.report.numbers import Numbers, Row
+    from pipeline.analysis.report.label_statistics import LabelStatistics, Row
 
-    _Painter = Callable[[Numbers, Path], None]
+    _Plot = Callable[[LabelStatistics, Path], None]
 
-_SHOWN = 25  # concepts of a picture of bars
-_PAIRED = 1.25  # inches of each of two words beside a bar
+_MAX_BARS = 25  # concepts of a bar plot
+_PAIR_WIDTH = 1.25  # inches of each of two names beside a bar
+_PAIR = ("truth", "concept")
 _QUANTITIES = ("probability", "margin")
-_SHAPES = {"side": "square root of the area, pixels", "aspect": "width / height"}
-_LIMITS = ("under 32² px", "to 96² px", "above")
+_BOX_QUANTITIES = {"side": "square root of the area, pixels", "aspect": "width / height"}
+_AREA_LIMITS = ("under 32² px", "to 96² px", "above")
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A section of a report: its name, what its pictures are of, how to read them, their files."""
+class ReportSection:
+    """A section of a report: its name, title and text, and the files of its plots."""
 
     name: str
     title: str
@@ -37,163 +38,179 @@ class Figure:
     files: tuple[str, ...]
 
 
-def draw(numbers: Numbers, folder: Path) -> list[Figure]:
-    """Write the PNGs for which there are numbers; what each is, in the order of the report."""
-    drawn = []
-    for name, title, text, there, painters in _all(numbers):
-        if there:
-            for file, paint in painters.items():
-                paint(numbers, folder / f"{file}.png")
-            drawn.append(Figure(name, title, text, tuple(f"{file}.png" for file in painters)))
-    return drawn
+def draw_sections(statistics: LabelStatistics, folder: Path) -> list[ReportSection]:
+    """Write the plots of all sections that have data; the sections, in the order of the report."""
+    sections = []
+    for name, title, text, has_data, plots_by_name in _sections(statistics):
+        if has_data:
+            for file, plot in plots_by_name.items():
+                plot(statistics, folder / f"{file}.png")
+            files = tuple(f"{file}.png" for file in plots_by_name)
+            sections.append(ReportSection(name, title, text, files))
+    return sections
 
 
-def calibration_error(numbers: Numbers) -> float:
-    """Expected calibration error of labels on objects, share in [0, 1]; nan if there are none."""
+def calibration_error(statistics: LabelStatistics) -> float:
+    """Expected calibration error of labels on objects, in [0, 1]; nan without such labels."""
     from stages.evaluation.calibration import Bins
 
-    return Bins(*_calibrated(numbers)).error()
+    return Bins(*_calibration_bins(statistics)).error()
 
 
-def _all(numbers: Numbers) -> list[tuple[str, str, str, bool, dict[str, _Painter]]]:
-    """Name, title, text of each section; whether there are numbers; who paints which file."""
-    some, judged = bool(numbers.counts["labels"]), bool(numbers.counts["on_objects"])
-    agreed, boxed = bool(numbers["agreement"]), bool(numbers["boxes"])
-    kept, confused = bool(numbers.counts["kept"]), bool(numbers["confusions"])
-    sure: dict[str, _Painter] = {
+def _sections(statistics: LabelStatistics) -> list[tuple[str, str, str, bool, dict[str, _Plot]]]:
+    """Name, title and text of each section; whether it has data; its plots by file name."""
+    counts = statistics.counts
+    has_labels, has_kept = bool(counts["labels"]), bool(counts["kept"])
+    on_objects, has_confusions = bool(counts["on_objects"]), bool(statistics["confusions"])
+    has_agreement, has_boxes = bool(statistics["agreement"]), bool(statistics["boxes"])
+    distributions: dict[str, _Plot] = {
         quantity: partial(_distribution, quantity=quantity) for quantity in _QUANTITIES
     }
-    boxes: dict[str, _Painter] = {
-        quantity: partial(_boxes, quantity=quantity) for quantity in _SHAPES
+    boxes: dict[str, _Plot] = {
+        quantity: partial(_boxes, quantity=quantity) for quantity in _BOX_QUANTITIES
     }
     return [
-        ("distributions", "How sure the teacher is", _SURE, some, sure),
-        ("agreement", "Do the captions agree?", _AGREE, agreed, {"agreement": _agreement}),
-        ("concepts", "The commonest concepts", _COMMON, kept, {"concepts": _concepts}),
-        ("long_tail", "The long tail", _TAIL, kept, {"long_tail": _long_tail}),
-        ("boxes", "The boxes", _BOXES, boxed, boxes),
-        ("thresholds", "Precision and recall", _RIGHT, judged, {"thresholds": _thresholds}),
-        ("calibration", "Calibration", _CALIBRATED, judged, {"calibration": _calibration}),
-        ("confusions", "Confusions", _CONFUSED, confused, {"confusions": _confusions}),
-        ("sizes", "Small, medium, large", _SIZED, judged, {"sizes": _sizes}),
+        ("distributions", "Confidence of the teacher", _DISTRIBUTIONS, has_labels, distributions),
+        (
+            "agreement",
+            "Agreement with captions",
+            _AGREEMENT,
+            has_agreement,
+            {"agreement": _agreement},
+        ),
+        ("concepts", "Most frequent concepts", _CONCEPTS, has_kept, {"concepts": _concepts}),
+        ("long_tail", "Long tail", _LONG_TAIL, has_kept, {"long_tail": _long_tail}),
+        ("boxes", "Boxes", _BOXES, has_boxes, boxes),
+        (
+            "thresholds",
+            "Precision and recall",
+            _THRESHOLDS,
+            on_objects,
+            {"thresholds": _thresholds},
+        ),
+        ("calibration", "Calibration", _CALIBRATION, on_objects, {"calibration": _calibration}),
+        ("confusions", "Confusions", _CONFUSIONS, has_confusions, {"confusions": _confusions}),
+        ("sizes", "Small, medium, large", _SIZES, on_objects, {"sizes": _sizes}),
     ]
 
 
-_SURE = "Probability of the best concept, and its lead over the runner-up; in colour what is kept."
-_AGREE = (
-    "Of labels of each probability, the share whose concept a caption of the image mentions. "
-    "It should rise: if it does not, sureness says little."
+_DISTRIBUTIONS = (
+    "Probability of the best concept, and its margin over the second best; kept labels in colour."
 )
-_COMMON = "Kept labels of the concepts that have most."
-_TAIL = "Kept labels of every concept of the pool, from the commonest to the rarest."
-_BOXES = "Side of a square of the box's area, and width over height, by factors of about 1.4."
-_RIGHT = (
-    "Of labels on a drawn object (IoU of at least 0.5): precision is the share that name its "
-    "category; recall is the share of all drawn objects that some label names rightly."
+_AGREEMENT = (
+    "Share of labels whose concept is mentioned in a caption of the image, by probability. "
+    "The share should rise; otherwise the probability tells little."
 )
-_CALIBRATED = (
-    "How often labels on objects are right, by their probability. On the dashed line a "
-    "probability means what it says."
+_CONCEPTS = "Kept labels of the concepts that have most."
+_LONG_TAIL = "Kept labels of every concept of the pool, from the most frequent to the rarest."
+_BOXES = "Square root of the box's area, and width over height, in steps of about 1.4."
+_THRESHOLDS = (
+    "Of labels on a ground-truth object (IoU of at least 0.5): precision is the share with its "
+    "category; recall is the share of all objects that have a label with their category."
 )
-_CONFUSED = "What kept labels call an object instead of its category; synonyms count as wrong."
-_SIZED = "Kept labels by the area of their box, and objects by their own, split as in COCO."
+_CALIBRATION = (
+    "How often labels on objects are correct, by their probability. On the dashed line, "
+    "probability and correctness are equal."
+)
+_CONFUSIONS = "Concepts of kept labels that differ from the category; synonyms count as wrong."
+_SIZES = "Kept labels by the area of their box, and objects by their own area, split as in COCO."
 
 
-def _distribution(numbers: Numbers, path: Path, quantity: str) -> None:
-    rows = [row for row in numbers["distributions"] if row["quantity"] == quantity]
+def _distribution(statistics: LabelStatistics, path: Path, quantity: str) -> None:
+    rows = [row for row in statistics["distributions"] if row["quantity"] == quantity]
     counts = {name: _binned(rows, name, 20) for name in ("labels", "kept")}
     with plots.canvas(path) as figure:
         axes, edges = figure.add_subplot(), np.linspace(0, 1, 21)
         plots.histogram(axes, edges, counts, quantity, f"Labels by {quantity}")
 
 
-def _agreement(numbers: Numbers, path: Path) -> None:
-    rows = numbers["agreement"]
+def _agreement(statistics: LabelStatistics, path: Path) -> None:
+    rows = statistics["agreement"]
     with plots.canvas(path, 4.2) as figure:
-        axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-        along = [(row["bin"] + 0.5) / 10 for row in rows]
+        axes, counts_axes = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+        positions = [(row["bin"] + 0.5) / 10 for row in rows]
         line = {"share in a caption": [row["in_caption"] for row in rows]}
-        plots.shares(axes, along, line, "", "Share of labels that a caption mentions")
+        plots.share_lines(axes, positions, line, "", "Share of labels mentioned in a caption")
         edges, counts = np.linspace(0, 1, 11), {"labels": _binned(rows, "labels", 10)}
-        plots.histogram(below, edges, counts, "probability", "")
-        below.set_ylabel("labels")
+        plots.histogram(counts_axes, edges, counts, "probability", "")
+        counts_axes.set_ylabel("labels")
 
 
-def _concepts(numbers: Numbers, path: Path) -> None:
-    rows = [row for row in numbers["concepts"] if row["kept"]][:_SHOWN]
-    with plots.canvas(path, _high(rows)) as figure:
-        names = [plots.shown(row["concept"]) for row in rows]
+def _concepts(statistics: LabelStatistics, path: Path) -> None:
+    rows = [row for row in statistics["concepts"] if row["kept"]][:_MAX_BARS]
+    with plots.canvas(path, _bar_plot_height(rows)) as figure:
+        names = [plots.fit_text(row["concept"]) for row in rows]
         values = [row["kept"] for row in rows]
-        plots.ranked(figure.add_subplot(), names, values, "Kept labels a concept")
+        plots.horizontal_bars(figure.add_subplot(), names, values, "Kept labels per concept")
 
 
-def _long_tail(numbers: Numbers, path: Path) -> None:
-    kept = [row["kept"] for row in numbers["concepts"]]
+def _long_tail(statistics: LabelStatistics, path: Path) -> None:
+    kept = [row["kept"] for row in statistics["concepts"]]
     with plots.canvas(path) as figure:
-        none = kept.count(0)
-        title = (
-            f"{none:,} of {len(kept):,} concepts have none" if none else "Every concept has some"
-        )
-        plots.falling(figure.add_subplot(), kept, "rank of the concept", "kept labels", title)
+        without = kept.count(0)
+        title = "Every concept has kept labels"
+        if without:
+            title = f"{without:,} of {len(kept):,} concepts have none"
+        plots.rank_plot(figure.add_subplot(), kept, "rank of the concept", "kept labels", title)
 
 
-def _boxes(numbers: Numbers, path: Path, quantity: str) -> None:
-    rows = [row for row in numbers["boxes"] if row["quantity"] == quantity]
+def _boxes(statistics: LabelStatistics, path: Path, quantity: str) -> None:
+    rows = [row for row in statistics["boxes"] if row["quantity"] == quantity]
     first, last = min(row["bin"] for row in rows), max(row["bin"] for row in rows) + 1
-    moved = [{**row, "bin": row["bin"] - first} for row in rows]
-    counts = {name: _binned(moved, name, last - first) for name in ("labels", "kept")}
+    shifted = [{**row, "bin": row["bin"] - first} for row in rows]
+    counts = {name: _binned(shifted, name, last - first) for name in ("labels", "kept")}
     with plots.canvas(path) as figure:
         axes, edges = figure.add_subplot(), np.arange(first, last + 1)
-        plots.histogram(axes, edges, counts, _SHAPES[quantity], f"Labels by {quantity}")
-        plots.powers_of_two(axes.xaxis, first, last)
+        plots.histogram(axes, edges, counts, _BOX_QUANTITIES[quantity], f"Labels by {quantity}")
+        plots.power_of_two_ticks(axes.xaxis, first, last)
 
 
-def _thresholds(numbers: Numbers, path: Path) -> None:
-    rows = numbers["thresholds"]
+def _thresholds(statistics: LabelStatistics, path: Path) -> None:
+    rows = statistics["thresholds"]
     with plots.canvas(path, 3.8) as figure:
         lines = {name: [row[name] for row in rows] for name in ("precision", "recall")}
-        along, axis = [row["threshold"] for row in rows], "labels of at least this probability"
-        plots.shares(figure.add_subplot(), along, lines, axis, "By threshold")
+        thresholds, axis = [row["threshold"] for row in rows], "labels of at least this probability"
+        plots.share_lines(figure.add_subplot(), thresholds, lines, axis, "By threshold")
 
 
-def _calibration(numbers: Numbers, path: Path) -> None:
+def _calibration(statistics: LabelStatistics, path: Path) -> None:
     from stages.evaluation.calibration import Bins
     from stages.evaluation.plots import plot_calibration
 
-    plot_calibration(path, {"all": Bins(*_calibrated(numbers))}, "probability")
+    plot_calibration(path, {"all": Bins(*_calibration_bins(statistics))}, "probability")
 
 
-def _confusions(numbers: Numbers, path: Path) -> None:
-    rows = numbers["confusions"]
-    with plots.canvas(path, _high(rows)) as figure:
-        pairs = [[plots.shown(row[name], _PAIRED) for name in ("truth", "concept")] for row in rows]
+def _confusions(statistics: LabelStatistics, path: Path) -> None:
+    rows = statistics["confusions"]
+    with plots.canvas(path, _bar_plot_height(rows)) as figure:
+        pairs = [[plots.fit_text(row[key], _PAIR_WIDTH) for key in _PAIR] for row in rows]
         names, values = [" → ".join(pair) for pair in pairs], [row["regions"] for row in rows]
-        title = "Category → what it was called"
-        plots.ranked(figure.add_subplot(), names, values, title, plots.BAD)
+        title = "Category → concept of the label"
+        plots.horizontal_bars(figure.add_subplot(), names, values, title, plots.BAD)
 
 
-def _sizes(numbers: Numbers, path: Path) -> None:
-    rows = numbers["sizes"]
+def _sizes(statistics: LabelStatistics, path: Path) -> None:
+    rows = statistics["sizes"]
     with plots.canvas(path) as figure:
         values = {name: [row[name] for row in rows] for name in ("precision", "recall")}
-        names = [f"{row['size']}\n{limits}" for row, limits in zip(rows, _LIMITS, strict=True)]
-        plots.pairs_of_bars(figure.add_subplot(), names, values, "Kept labels")
+        names = [f"{row['size']}\n{limits}" for row, limits in zip(rows, _AREA_LIMITS, strict=True)]
+        plots.grouped_bars(figure.add_subplot(), names, values, "Kept labels")
 
 
-def _high(rows: Sequence[Row]) -> float:
-    """Inches of a picture with a bar a row."""
+def _bar_plot_height(rows: Sequence[Row]) -> float:
+    """Inches of a plot with one bar per row."""
     return 0.6 + 0.24 * max(len(rows), 2)
 
 
 def _binned(rows: list[Row], name: str, bins: int) -> NDArray[np.float64]:
-    found = np.zeros(bins)
+    values = np.zeros(bins)
     for row in rows:
-        found[row["bin"]] = row[name]
-    return found
+        values[row["bin"]] = row[name]
+    return values
 
 
-def _calibrated(numbers: Numbers) -> tuple[NDArray[np.float64], ...]:
+def _calibration_bins(statistics: LabelStatistics) -> tuple[NDArray[np.float64], ...]:
     from stages.evaluation.calibration import BINS
 
-    rows = numbers["calibration"]
+    rows = statistics["calibration"]
     return tuple(_binned(rows, name, BINS) for name in ("labels", "total", "agreeing"))

@@ -1,7 +1,7 @@
-"""The page of a report: one HTML file that needs nothing else, and trusts no word it shows.
+"""The page of a report: one HTML file without other files, safe for any text from the store.
 
-Pictures are inside it; there is no script, and its own policy allows none, nor anything from
-elsewhere. All text from the store is escaped.
+Plots are embedded; there is no script, and the page's own policy allows no script and no request.
+All text from the store is escaped.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from pipeline.analysis.report.figures import Figure
-    from pipeline.analysis.report.numbers import Numbers, Row
+    from pipeline.analysis.report.figures import ReportSection
+    from pipeline.analysis.report.label_statistics import LabelStatistics, Row
 
 _TITLE: Final = "<title>Pseudo-labels "
-_SHOWN: Final = 200  # concepts of the long table: all of a small pool
+_MAX_CONCEPTS: Final = 200  # rows of the table of concepts
 _STYLE: Final = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8882; }
 * { box-sizing: border-box; }
@@ -58,14 +58,14 @@ summary { cursor: pointer; font-weight: 600; margin: 2rem 0 .5rem; }
 """
 
 
-def is_ours(path: Path) -> bool:
-    """Whether a file is a page that `page` made."""
+def is_report(path: Path) -> bool:
+    """Whether a file is a page made by `page`."""
     with path.open("rb") as file:
         return _TITLE.encode() in file.read(2000)
 
 
-def page(numbers: Numbers, pictures: Sequence[Figure], folder: Path) -> str:
-    """The HTML of a report whose pictures lie in `folder`."""
+def page(statistics: LabelStatistics, sections: Sequence[ReportSection], folder: Path) -> str:
+    """The HTML of a report whose plots are in `folder`."""
     digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
     policy = (
         f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; "
@@ -76,26 +76,26 @@ def page(numbers: Numbers, pictures: Sequence[Figure], folder: Path) -> str:
         '<html lang="en"><head><meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"{_TITLE}{escape(numbers.address)}</title>",
+        f"{_TITLE}{escape(statistics.address)}</title>",
         f"<style>{_STYLE}</style></head><body><main>",
-        f"<h1>Pseudo-labels</h1><p><code>{escape(numbers.address)}</code>{_condition(numbers)}</p>",
-        _tiles(numbers),
+        f"<h1>Pseudo-labels</h1><p><code>{escape(statistics.address)}</code>{_condition(statistics)}</p>",
+        _tiles(statistics),
         '<div class="sections">',
-        *(_section(picture, folder, numbers) for picture in pictures),
-        "</div>" if pictures else "<p>There are no such labels: nothing to draw.</p></div>",
-        _concepts(numbers["concepts"], judged=numbers.judged),
+        *(_section(section, folder, statistics) for section in sections),
+        "</div>" if sections else "<p>There are no such labels: nothing to plot.</p></div>",
+        _concepts(statistics["concepts"], has_ground_truth=statistics.has_ground_truth),
         "</main></body></html>",
     ]
     return "\n".join(parts) + "\n"
 
 
-def _condition(numbers: Numbers) -> str:
-    return "" if numbers.where is None else f" where <code>{escape(numbers.where)}</code>"
+def _condition(statistics: LabelStatistics) -> str:
+    return "" if statistics.where is None else f" where <code>{escape(statistics.where)}</code>"
 
 
-def _tiles(numbers: Numbers) -> str:
-    counts, drawn = numbers.counts, numbers.drawn
-    concepts = numbers["concepts"]
+def _tiles(statistics: LabelStatistics) -> str:
+    counts, ground_truth = statistics.counts, statistics.ground_truth
+    concepts = statistics["concepts"]
     tiles = [
         (_count(counts["labels"]), f"labels, {_count(counts['kept'])} kept"),
         (_count(counts["images"]), f"images, {_count(counts['images_kept'])} with kept labels"),
@@ -103,33 +103,35 @@ def _tiles(numbers: Numbers) -> str:
             _count(counts["concepts_kept"]),
             f"of {_count(len(concepts))} concepts of the pool have kept labels",
         ),
-        (_share(_head(concepts)), "of kept labels go to a tenth of the pool"),
+        (_share(_head_share(concepts)), "of kept labels belong to a tenth of the pool"),
         (_number(counts["probability_kept"]), "mean probability of kept labels"),
-        (_share(counts["in_caption_kept"]), "of kept labels are in a caption"),
+        (_share(counts["in_caption_kept"]), "of kept labels are mentioned in a caption"),
     ]
-    if numbers.judged:
+    if statistics.has_ground_truth:
         tiles += [
             (
-                _count(drawn["objects"]),
-                f"objects drawn; {drawn['categories_in_pool']} of {drawn['categories']} "
-                "categories are in the pool",
+                _count(ground_truth["objects"]),
+                f"ground-truth objects; {ground_truth['categories_in_pool']} of "
+                f"{ground_truth['categories']} categories are in the pool",
             ),
             (
                 _share(counts["precision_kept"]),
-                f"of the {_count(counts['on_objects_kept'])} kept labels on objects are right",
+                f"of the {_count(counts['on_objects_kept'])} kept labels on objects are correct",
             ),
-            (_share(_none_if_nan(calibration_error(numbers))), "expected calibration error"),
+            (_share(_none_if_nan(calibration_error(statistics))), "expected calibration error"),
         ]
-    items = "".join(f"<li><b>{escape(b)}</b><span>{escape(s)}</span></li>" for b, s in tiles)
+    items = "".join(
+        f"<li><b>{escape(value)}</b><span>{escape(text)}</span></li>" for value, text in tiles
+    )
     return f'<ul class="tiles">{items}</ul>'
 
 
-def _section(picture: Figure, folder: Path, numbers: Numbers) -> str:
-    title, text = escape(picture.title), escape(picture.text)
-    parts = [_image(folder / file, title) for file in picture.files]
-    if picture.name in _BESIDE:
-        parts.append(_table(numbers[picture.name], _COLUMNS[picture.name]))
-    kind = "full" if len(parts) > 1 else "tall" if picture.name == "concepts" else "half"
+def _section(section: ReportSection, folder: Path, statistics: LabelStatistics) -> str:
+    title, text = escape(section.title), escape(section.text)
+    parts = [_image(folder / file, title) for file in section.files]
+    if section.name in _WITH_TABLE:
+        parts.append(_table(statistics[section.name], _COLUMNS[section.name]))
+    kind = "full" if len(parts) > 1 else "tall" if section.name == "concepts" else "half"
     start = f'<section class="{kind}">'
     return f'{start}<h2>{title}</h2><p>{text}</p><div class="row">{"".join(parts)}</div></section>'
 
@@ -139,17 +141,17 @@ def _image(path: Path, title: str) -> str:
     return f'<img alt="{title}: {escape(path.stem)}" src="data:image/png;base64,{content}">'
 
 
-def _concepts(rows: Sequence[Row], *, judged: bool) -> str:
+def _concepts(rows: Sequence[Row], *, has_ground_truth: bool) -> str:
     columns = dict(_COLUMNS["concepts"])
-    if not judged:
+    if not has_ground_truth:
         del columns["precision"]
-    left = len(rows) - _SHOWN
-    note = f'<p class="note">{left:,} rarer concepts are left out.</p>' if left > 0 else ""
-    table = _table(rows[:_SHOWN], columns)
-    return f"<details><summary>Concepts, one a row</summary>{table}{note}</details>"
+    rest = len(rows) - _MAX_CONCEPTS
+    note = f'<p class="note">{rest:,} rarer concepts are left out.</p>' if rest > 0 else ""
+    table = _table(rows[:_MAX_CONCEPTS], columns)
+    return f"<details><summary>All concepts</summary>{table}{note}</details>"
 
 
-_BESIDE: Final = ("thresholds", "sizes")  # pictures with their numbers beside them
+_WITH_TABLE: Final = ("thresholds", "sizes")  # sections with a table beside the plot
 _COLUMNS: Final[dict[str, dict[str, str]]] = {
     "thresholds": {
         "threshold": "probability",
@@ -195,8 +197,8 @@ def _cell(name: str, value: Any) -> str:
     return f"<td>{_number(value) if name in ('threshold', 'probability') else _share(value)}</td>"
 
 
-def _head(concepts: Sequence[Row]) -> float | None:
-    """Share of the kept labels that the commonest tenth of the concepts has."""
+def _head_share(concepts: Sequence[Row]) -> float | None:
+    """Share of the kept labels that belong to the most frequent tenth of the concepts."""
     kept = [row["kept"] for row in concepts]
     return sum(kept[: -(-len(kept) // 10)]) / sum(kept) if sum(kept) else None
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from pipeline import sql
-from pipeline.analysis.what_if import DRAWN, JUDGED
+from pipeline.analysis.what_if import COUNT_OBJECTS, JUDGED_LABELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +52,7 @@ def threshold_grid(connection: Any) -> dict[str, Any]:
         the object), images, concepts, found (objects with a right label). See
         `pipeline.analysis.what_if.forecast`.
     """
-    sql.keep(connection, "judged", JUDGED)
+    sql.keep(connection, "judged", JUDGED_LABELS)
     levels = ", ".join(f"{_level(name)} AS {name}" for name in QUANTITIES)
     sums = ", ".join(f"{aggregate} AS {name}" for name, aggregate in _SUMS.items())
     counted = _read(connection, f"SELECT {levels}, {sums} FROM judged GROUP BY ALL")
@@ -65,7 +65,7 @@ def threshold_grid(connection: Any) -> dict[str, Any]:
     for name, (group, condition) in _DISTINCT.items():
         rows = f"SELECT DISTINCT {group} AS of, {levels} FROM judged WHERE {condition} ORDER BY 1"
         totals[name] = _count_groups(_read(connection, rows))
-    (num_objects,) = connection.execute(DRAWN).fetchone()
+    (num_objects,) = connection.execute(COUNT_OBJECTS).fetchone()
     lists = {name: counts.reshape(-1).tolist() for name, counts in totals.items()}
     header = {
         "step": STEP,

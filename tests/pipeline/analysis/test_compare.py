@@ -1,4 +1,4 @@
-"""Two evaluations side by side."""
+"""Comparing two evaluations: values, intervals, and evaluations that cannot be compared."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judge(Stage):
-    """Calls the one object of each image by its name, but for every `wrong`-th."""
+class ToyEvaluate(Stage):
+    """Classifies the object of each image correctly, except of every `wrong`-th image."""
 
-    wrong: int = option(2, "of so many images one is called wrongly")
+    wrong: int = option(2, "one of so many images is classified wrongly")
     names: tuple[str, ...] = option(("dog", "cat"), "vocabulary")
-    matched: bool = option(True, "leave matches beside the rows")
+    matched: bool = option(True, "write matches beside the rows")
 
     name: ClassVar[str] = "evaluate"
     version: ClassVar[int] = 1
@@ -47,28 +47,28 @@ class Judge(Stage):
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         ids = [i for s in part.slices() for i in s.table("images").column("image_id").to_pylist()]
-        ledger, box = DetectionRecords(), np.float32([[0, 0, 10, 10]])
-        called = [int(n % self.wrong == 0) for n in range(len(ids))]
-        for name, k in zip(ids, called, strict=True):
-            ledger.add_image(20, 20, name)
-            ledger.add_objects(box, [0], [100.0], [False])
-            ledger.add_detections(box, np.array([k]), np.array([0.5]))
-        right = float(np.mean([k == 0 for k in called]))
+        records, box = DetectionRecords(), np.float32([[0, 0, 10, 10]])
+        predicted = [int(n % self.wrong == 0) for n in range(len(ids))]
+        for name, k in zip(ids, predicted, strict=True):
+            records.add_image(20, 20, name)
+            records.add_objects(box, [0], [100.0], [False])
+            records.add_detections(box, np.array([k]), np.array([0.5]))
+        right = float(np.mean([k == 0 for k in predicted]))
         rows = DETECTIONS.batch(
             {
                 "image_id": ids,
                 "detection": [0] * len(ids),
-                "category_id": called,
-                "category": [self.names[k] for k in called],
+                "category_id": predicted,
+                "category": [self.names[k] for k in predicted],
                 "score": [0.5] * len(ids),
                 **{side: [0.0] * len(ids) for side in ("x0", "y0", "x1", "y1")},
                 "truth": [self.names[0]] * len(ids),
-                "rank": called,
+                "rank": predicted,
             }
         )
         pq.write_table(pa.Table.from_batches([rows]), part.attach("detections.parquet"))
         if self.matched:
-            matches = match(ledger.arrays(), 2, 100)
+            matches = match(records.arrays(), 2, 100)
             write_matches(
                 part.attach("matches.parquet"), part.attach("ground_truth.parquet"), matches, ids
             )
@@ -90,9 +90,9 @@ def prefix(artifact: Artifact) -> str:
     return artifact.manifest.fingerprint[:10]
 
 
-def test_a_metric_stands_beside_the_other_with_its_interval(root: Path) -> None:
+def test_each_metric_has_both_values_and_their_intervals(root: Path) -> None:
     make(Ingest(count=40), root)
-    poor, good = make(Judge(wrong=2), root), make(Judge(wrong=10), root)
+    poor, good = make(ToyEvaluate(wrong=2), root), make(ToyEvaluate(wrong=10), root)
     lines = {(line.metric, line.split): line for line in compare(root, prefix(poor), prefix(good))}
     top1 = lines["top1", "all"]
     assert top1.first == pytest.approx(0.5, abs=0.05)
@@ -108,31 +108,31 @@ def test_a_metric_stands_beside_the_other_with_its_interval(root: Path) -> None:
     assert json.loads(json.dumps(as_json(list(lines.values()))))[0]["metric"]
 
 
-def test_an_evaluation_differs_from_itself_by_nothing(root: Path) -> None:
+def test_an_evaluation_compared_with_itself_has_no_difference(root: Path) -> None:
     make(Ingest(count=20), root)
-    one = prefix(make(Judge(), root))
+    one = prefix(make(ToyEvaluate(), root))
     (line,) = [line for line in compare(root, one, f"metrics@{one}") if line.metric == "top1"]
     assert (line.difference, line.low, line.high, line.apart) == (0, 0, 0, False)
 
 
 def test_equal_seeds_give_equal_intervals(root: Path) -> None:
     make(Ingest(count=20), root)
-    pair = prefix(make(Judge(), root)), prefix(make(Judge(wrong=3), root))
+    pair = prefix(make(ToyEvaluate(), root)), prefix(make(ToyEvaluate(wrong=3), root))
     assert compare(root, *pair, seed=1) == compare(root, *pair, seed=1)
     assert compare(root, *pair, seed=1) != compare(root, *pair, seed=2)
 
 
-def test_what_cannot_be_compared_is_a_sentence(root: Path) -> None:
+def test_evaluations_that_cannot_be_compared_are_refused_with_the_reason(root: Path) -> None:
     images = make(Ingest(count=20), root)
-    one = make(Judge(), root)
-    other = make(Judge(names=("hund", "katze")), root)
-    bare = make(Judge(matched=False), root)
+    one = make(ToyEvaluate(), root)
+    other = make(ToyEvaluate(names=("hund", "katze")), root)
+    bare = make(ToyEvaluate(matched=False), root)
     make(Ingest(count=10), root)
-    elsewhere = make(Judge(), root)
+    elsewhere = make(ToyEvaluate(), root)
     assert images.address in one.manifest.inputs.values()
-    with pytest.raises(ArtifactError, match="chose among different names"):
+    with pytest.raises(ArtifactError, match="have different category names or splits"):
         compare(root, prefix(one), prefix(other))
-    with pytest.raises(ArtifactError, match="has no matches beside it"):
+    with pytest.raises(ArtifactError, match="has no matches; evaluate again with --force"):
         compare(root, prefix(one), prefix(bare))
-    with pytest.raises(ArtifactError, match="different images"):
+    with pytest.raises(ArtifactError, match="evaluated different images"):
         compare(root, prefix(one), prefix(elsewhere))

@@ -1,47 +1,24 @@
-"""What thresholds would keep, and how two sets of pseudo-labels differ."""
+"""The commands what-if and diff, and selections by their names."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
 import pytest
 
 from pipeline import sql
-from pipeline.analysis import diff
-from pipeline.analysis.what_if import DRAWN, Thresholds, forecast, grid
 from pipeline.cli import main
 from pipeline.store import catalog
-from schemas.errors import ArtifactError, ArtifactNotFoundError, OptionError, QueryError
-from schemas.pseudo_labels import PSEUDO_LABELS
-from stages.base import Part, Reads, Stage, each
+from schemas.errors import ArtifactNotFoundError
 from stages.select import Select
-from tests.pipeline.helpers import make, make_all, rows_of
+from tests.pipeline.helpers import make, make_all
 from tests.pipeline.toys import Ingest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from pipeline.store.artifact import Artifact
-    from schemas.table import Table
-
-
-@dataclass(frozen=True, kw_only=True)
-class Otherwise(Stage):
-    """The labels, every other region called something else."""
-
-    name: ClassVar[str] = "label"
-    version: ClassVar[int] = 99
-    reads: ClassVar[Mapping[str, Reads]] = {"pseudo_labels": each(PSEUDO_LABELS)}
-    writes: ClassVar[Table] = PSEUDO_LABELS
-
-    def run(self, part: Part) -> Iterator[pa.RecordBatch]:
-        for rows in part.batches("pseudo_labels"):
-            ids = (rows.column("concept_id").to_numpy() + rows.column("region").to_numpy() % 2) % 2
-            yield rows.set_column(2, "concept_id", pa.array(ids, pa.int32()))
 
 
 @pytest.fixture(scope="module")
@@ -49,68 +26,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
     return make_all(tmp_path_factory.mktemp("judged") / "store", count=12)
 
 
-def judged(made: dict[str, Artifact]) -> list[dict[str, Any]]:
-    with sql.connect(made["images"].root, ["pseudo_labels"]) as connection:
-        asked = sql.query(connection, "FROM judged_labels")
-        return sql.batches(asked).read_all().to_pylist()
-
-
-def test_a_grid_is_every_combination() -> None:
-    asked = grid({"probability": [0.1, 0.5], "margin": [0.2], "cosine": []})
-    assert [t.predicate() for t in asked] == [
-        "probability > 0.1 AND margin > 0.2",
-        "probability > 0.5 AND margin > 0.2",
-    ]
-    assert Thresholds().predicate() == "true"
-
-
-@pytest.mark.parametrize("where", [None, "region < 2 OR region = 3"])
-def test_a_forecast_counts_what_a_loop_counts(made: dict[str, Artifact], where: str | None) -> None:
-    root = made["images"].root
-    asked = grid({"probability": [0.0, 0.3, 0.6, 2.0], "objectness": [0.0, 0.5]})
-    found = [row for batch in forecast(root, asked, where) for row in batch.to_pylist()]
-    everything = judged(made)
-    labelled = {row["image_id"] for row in everything}
-    images = rows_of(made["images"]).to_pylist()
-    drawn = sum(len(i["objects"]) for i in images if i["image_id"] in labelled)
-    assert drawn > 0
-    for thresholds, row in zip(asked, found, strict=True):
-        chosen = [
-            r
-            for r in everything
-            if r["probability"] > thresholds.probability
-            and r["objectness"] > thresholds.objectness
-            and (where is None or r["region"] < 2 or r["region"] == 3)
-        ]
-        on = [r for r in chosen if r["truth"] is not None]
-        right = [r for r in on if r["concept"] == r["truth"]]
-        assert row["labels"] == len(chosen)
-        assert row["share"] == pytest.approx(len(chosen) / len(everything))
-        assert row["images"] == len({r["image_id"] for r in chosen})
-        assert row["concepts"] == len({r["concept_id"] for r in chosen})
-        assert row["on_objects"] == len(on)
-        assert row["precision"] == (pytest.approx(len(right) / len(on)) if on else None)
-        named = {(r["image_id"], r["object"]) for r in right}
-        assert row["recall"] == pytest.approx(len(named) / drawn)
-
-
-def test_the_condition_of_a_forecast_selects_what_it_forecast(made: dict[str, Artifact]) -> None:
-    root = made["images"].root
-    (batch,) = forecast(root, [Thresholds(probability=0.3)], "concept != 'it''s'")
-    (row,) = batch.to_pylist()
-    selection = make(Select(called="sure", where=row["where"]), root, {"pseudo_labels": _old(made)})
-    assert selection.manifest.rows == row["labels"] > 0
-
-
 def _old(made: dict[str, Artifact]) -> str:
     return made["pseudo_labels"].address
-
-
-def test_a_forecast_takes_one_predicate_and_nothing_else(made: dict[str, Artifact]) -> None:
-    root = made["images"].root
-    for hostile in ("true) FROM judged_labels; DROP VIEW images; SELECT (1", "random() > 0.5"):
-        with pytest.raises(QueryError):
-            list(forecast(root, [Thresholds()], hostile))
 
 
 def test_a_selection_is_found_by_its_name_and_knows_where_it_came_from(
@@ -130,42 +47,6 @@ def test_a_selection_is_found_by_its_name_and_knows_where_it_came_from(
         catalog.find(root, "pseudo_labels@nobody")
 
 
-def test_a_difference_counts_what_a_loop_counts(tmp_path: Path) -> None:
-    first = make_all(tmp_path, count=6)["pseudo_labels"]
-    second = make(Otherwise(), tmp_path)
-    names = [a.address.replace("/v2-", "@") for a in (first, second)]
-    found = diff.difference(tmp_path, *names)
-    rows = []
-    for name in names:
-        with sql.connect(tmp_path, names=[name]) as connection:
-            asked = sql.query(connection, f"SELECT image_id, region, concept, kept FROM {name}")
-            answer = sql.batches(asked).read_all().to_pylist()
-        rows.append({(r["image_id"], r["region"]): r for r in answer})
-    same = [rows[0][key]["concept"] == rows[1][key]["concept"] for key in rows[0]]
-    (told,) = found.summary.to_pylist()
-    assert told["shared"] == told["first_labels"] == told["second_labels"] == len(same)
-    assert told["agreement"] == pytest.approx(sum(same) / len(same))
-    assert sum(row["regions"] for row in found.moved.to_pylist()) == len(same) - sum(same)
-    assert json.loads(json.dumps(diff.as_json(found)))["first"] == first.address
-
-
-def test_labels_agree_with_themselves(made: dict[str, Artifact]) -> None:
-    name = made["pseudo_labels"].manifest.fingerprint[:8]
-    found = diff.difference(made["images"].root, name, f"pseudo_labels@{name}")
-    assert found.summary.to_pylist()[0]["agreement"] == 1
-    assert (found.moved.num_rows, found.examples.num_rows, found.concepts.num_rows) == (0, 0, 0)
-
-
-def test_what_cannot_be_compared_is_a_sentence(made: dict[str, Artifact]) -> None:
-    root = made["images"].root
-    with pytest.raises(OptionError, match="is no pseudo_labels"):
-        diff.difference(root, "images@00", "pseudo_labels")
-    make(Select(called="here", where="region = 0"), root, {"pseudo_labels": _old(made)})
-    make(Select(called="there", where="region = 1"), root, {"pseudo_labels": _old(made)})
-    with pytest.raises(ArtifactError, match="no region in common"):
-        diff.difference(root, "here", "there")
-
-
 def test_the_command_line_says_the_same(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     make_all(root, count=4)
     make(Ingest(count=4), root)
@@ -179,38 +60,11 @@ def test_the_command_line_says_the_same(rc, root: Path) -> None:  # type: ignore
     assert json.loads(rc("diff", "pseudo_labels", "pseudo_labels", "--json").out)["agreement"] == 1
 
 
-def test_a_threshold_is_taken_with_all_its_digits() -> None:
-    assert Thresholds(probability=0.9999999, margin=0).predicate() == (
-        "probability > 0.9999999 AND margin > 0"
-    )
-
-
 @pytest.mark.parametrize("words", ["nan", "0.1,inf", "1e400", "much"])
 def test_a_threshold_is_a_number(rc, words: str) -> None:  # type: ignore[no-untyped-def]
     answer = rc("what-if", "--min-probability", words)
     assert answer.code == 1
     assert "takes numbers with commas between them" in answer.err
-
-
-def test_a_forecast_takes_the_conditions_that_selecting_takes(made: dict[str, Artifact]) -> None:
-    root = made["images"].root
-    (batch,) = forecast(root, [Thresholds()], "kept -- those that are sure")
-    assert batch.to_pylist()[0]["labels"] > 0
-    with pytest.raises(QueryError, match="The columns for --where are image_id, region"):
-        list(forecast(root, [Thresholds()], "truth IS NOT NULL"))
-
-
-def test_recall_counts_the_objects_of_images_that_a_selection_leaves_out(
-    made: dict[str, Artifact],
-) -> None:
-    root = made["images"].root
-    inputs = {"pseudo_labels": made["pseudo_labels"].address}
-    (first, *_) = (row["image_id"] for row in rows_of(made["pseudo_labels"]).to_pylist())
-    make(Select(called="one-image", where=f"image_id = '{first}'"), root, inputs)
-    with sql.connect(root, ["pseudo_labels@one-image"]) as connection:
-        few = connection.execute(DRAWN).fetchone()
-    with sql.connect(root, [made["pseudo_labels"].address]) as connection:
-        assert connection.execute(DRAWN).fetchone() == few
 
 
 def test_a_question_that_is_interrupted_says_no_more(monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]

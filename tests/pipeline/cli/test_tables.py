@@ -39,8 +39,8 @@ def test_the_tables_are_made_by_one_command(tmp_path: Path) -> None:
     )  # fmt: skip
     page = report.read_text()
     recipe = load(ROOT / "pipeline" / "recipes" / "tables.toml", given, quick=True)
-    assert len(recipe.comparisons) == 5
-    for comparison in recipe.comparisons:
+    assert len(recipe.tables) == 5
+    for comparison in recipe.tables:
         assert f"## {comparison.title}" in page
         for row in comparison.rows:
             assert f"| {row.name} |" in page

@@ -167,11 +167,11 @@ def test_a_change_of_the_store_renews_artifacts_and_cached_values(tmp_path: Path
     assert pool.query("SELECT count(*) AS n FROM images") == [{"n": 2}]
 
 
-def test_an_artifact_that_is_asked_for_again_is_the_newest_without_opening_the_gallery_anew(
-    root: Path,
+def test_an_artifact_that_is_asked_for_again_is_the_newest_without_opening_anew(
+    tmp_path: Path,
 ) -> None:
-    first, second = (make(Ingest(count=count), root).address for count in (3, 4))
-    connections = ConnectionPool(root)
-    assert connections.image_addresses() == [second, first]
-    make(Ingest(count=3), root)
-    assert connections.image_addresses() == [first, second]
+    first, second = (make(Ingest(count=count), tmp_path).address for count in (3, 4))
+    pool = ConnectionPool(tmp_path)
+    assert [artifact.address for artifact in pool.artifacts()] == [second, first]
+    make(Ingest(count=3), tmp_path)
+    assert [artifact.address for artifact in pool.artifacts()] == [first, second]

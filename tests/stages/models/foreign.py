@@ -1,4 +1,4 @@
-"""Files as others publish them, made of tiny networks of ours with random weights."""
+"""Files as others publish them, made from our tiny networks with random weights."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     State = dict[str, torch.Tensor]
 
-WIDTH = 32  # of the tiny networks' space
+WIDTH = 32  # of the embedding space of the tiny networks
 
 
 def architecture(folder: Path, tower: str = "resnet", **changes: object) -> str:
@@ -28,15 +28,15 @@ def architecture(folder: Path, tower: str = "resnet", **changes: object) -> str:
 
 def renamed(clip: Clip, visual: str = "backbone.", text: str = "lang_encoder.") -> State:
     """A tiny network's tensors as RegionCLIP names them."""
-    found = {}
+    tensors = {}
     for name, value in clip.network.state_dict().items():
         if name.endswith("num_batches_tracked") or name == "logit_scale":
             continue
         if name.startswith("visual."):
-            found[visual + name.removeprefix("visual.")] = value.clone()
+            tensors[visual + name.removeprefix("visual.")] = value.clone()
         elif text:
-            found[text + name] = value.clone()
-    return found
+            tensors[text + name] = value.clone()
+    return tensors
 
 
 def pretrained(folder: Path) -> State:
@@ -49,13 +49,13 @@ def pretrained(folder: Path) -> State:
     return renamed(tiny.tiny_clip(folder)) | teacher | offline
 
 
-def finetuned(folder: Path, learned: int = 5, asked: int = 7, deltas: int = 4) -> State:
+def finetuned(folder: Path, trained: int = 5, tested: int = 7, deltas: int = 4) -> State:
     """A detector without a language encoder, as fine-tuning leaves it, and its mask head."""
     torch.manual_seed(3)
     box = "roi_heads.box_predictor."
     return renamed(tiny.tiny_clip(folder), text="") | {
-        box + "cls_score.weight": torch.randn(learned, WIDTH),
-        box + "test_cls_score.weight": torch.randn(asked, WIDTH),
+        box + "cls_score.weight": torch.randn(trained, WIDTH),
+        box + "test_cls_score.weight": torch.randn(tested, WIDTH),
         box + "cls_bg_score.weight": torch.zeros(1, WIDTH),
         box + "bbox_pred.weight": torch.randn(deltas, WIDTH),
         box + "bbox_pred.bias": torch.randn(deltas),

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from schemas.errors import SourceError
-from stages.models.architectures import recognise, shape_in, shape_of
+from stages.models.architectures import identify_architecture, shape_in_config, shape_in_state
+from stages.models.clip_spec import architecture_spec
 from stages.models.network import Clip
-from stages.models.spec import describe
 from tests.stages.models import tiny
 
 PUBLISHED = ("RN50", "RN101", "RN50x4", "RN50x16", "RN50x64", "ViT-B-16", "ViT-B-32", "ViT-L-14")
@@ -16,48 +16,50 @@ PUBLISHED = ("RN50", "RN101", "RN50x4", "RN50x16", "RN50x64", "ViT-B-16", "ViT-B
 def shapes(name: str) -> dict[str, torch.Tensor]:
     """The state of an architecture with shapes alone: no memory, no time."""
     with torch.device("meta"):
-        return dict(Clip(describe(name)).network.state_dict())
+        return dict(Clip(architecture_spec(name)).network.state_dict())
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_published_architectures_are_told_from_their_shapes(name) -> None:
-    assert recognise(shapes(name), "f") == name
+def test_published_architectures_are_identified_by_their_shapes(name) -> None:
+    assert identify_architecture(shapes(name), "f") == name
 
 
 @pytest.mark.parametrize("name", ["RN50", "RN101", "RN50x4"])
-def test_a_resnet_is_told_without_its_language_encoder(name) -> None:
+def test_a_resnet_is_identified_without_its_language_encoder(name) -> None:
     alone = {n: v for n, v in shapes(name).items() if n.startswith("visual.")}
-    assert recognise(alone, "f") == name
+    assert identify_architecture(alone, "f") == name
 
 
-def test_what_a_configuration_says_is_what_its_tensors_show() -> None:
+def test_configuration_and_tensors_give_the_same_shape() -> None:
     for name in PUBLISHED:
-        assert shape_in(open_clip.get_model_config(name)) == shape_of(shapes(name))
+        assert shape_in_config(open_clip.get_model_config(name)) == shape_in_state(shapes(name))
 
 
 def test_the_larger_resnet_has_images_of_288_and_regions_of_18_cells() -> None:
     with torch.device("meta"):
-        clip = Clip(describe("RN50x4"))
+        clip = Clip(architecture_spec("RN50x4"))
     assert clip.spec.image_size == 288
     assert clip.tower.cells == 18
     assert clip.width == 640
 
 
-def test_shapes_of_no_known_architecture_are_refused_not_guessed(tmp_path) -> None:
+def test_shapes_of_an_unknown_architecture_are_refused(tmp_path) -> None:
     state = tiny.tiny_clip(tmp_path).network.state_dict()
     with pytest.raises(SourceError, match=r"ResNet of 1-1-1-1 layers, 8 wide.*--architecture"):
-        recognise(state, "f")
+        identify_architecture(state, "f")
 
 
 def test_a_tower_of_another_kind_must_be_named(tmp_path) -> None:
     state = tiny.tiny_clip(tmp_path, "convnext").network.state_dict()
-    with pytest.raises(SourceError, match="cannot be told from its tensors"):
-        recognise(state, "f")
-    assert shape_in(tiny.config("convnext")) is None
+    with pytest.raises(SourceError, match="cannot be identified by its tensors"):
+        identify_architecture(state, "f")
+    assert shape_in_config(tiny.config("convnext")) is None
 
 
-def test_half_a_network_is_no_crash() -> None:
+def test_an_incomplete_network_is_refused() -> None:
     with pytest.raises(SourceError, match="--architecture"):
-        recognise({"visual.attnpool.positional_embedding": torch.zeros(50, 2048)}, "f")
+        identify_architecture({"visual.attnpool.positional_embedding": torch.zeros(50, 2048)}, "f")
     with pytest.raises(SourceError, match="--architecture"):
-        recognise({"visual.class_embedding": torch.zeros(8), "visual.proj": torch.ones(8, 4)}, "f")
+        identify_architecture(
+            {"visual.class_embedding": torch.zeros(8), "visual.proj": torch.ones(8, 4)}, "f"
+        )

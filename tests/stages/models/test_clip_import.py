@@ -11,6 +11,7 @@ from stages.models import clip_import
 from stages.models.clip import create_clip, read_clip, save_clip
 from stages.models.clip_import import import_clip, import_tag, language_digest
 from tests.stages.models import foreign, tiny
+from tests.stages.models.texts import encode_texts
 
 
 def statistics(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -21,17 +22,17 @@ def test_every_batch_norm_of_an_imported_student_has_the_files_statistics(tmp_pa
     raw = foreign.pretrained(tmp_path)  # its proposal network has initial statistics
     path = foreign.save(raw, tmp_path / "f.pth")
     clip, _ = import_clip(path, "student", foreign.architecture(tmp_path))
-    found = statistics(clip.network.state_dict())
-    assert len(found) == 2 * 19
-    for name, value in found.items():
+    loaded = statistics(clip.network.state_dict())
+    assert len(loaded) == 2 * 19
+    for name, value in loaded.items():
         assert torch.equal(value, raw[name.replace("visual.", "backbone.")])
     saved = tmp_path / "model.json", tmp_path / "w.safetensors"
     save_clip(clip, *saved)
     again = statistics(read_clip(*saved).network.state_dict())
-    assert all(torch.equal(value, found[name]) for name, value in again.items())
+    assert all(torch.equal(value, loaded[name]) for name, value in again.items())
 
 
-def test_statistics_overwritten_by_a_second_load_are_noticed(tmp_path, monkeypatch) -> None:
+def test_statistics_overwritten_by_a_second_load_are_refused(tmp_path, monkeypatch) -> None:
     def load_twice(network, state, source) -> None:  # what the reference does on newer PyTorch
         network.load_state_dict(state, strict=False)
         second = {n: torch.zeros_like(v) for n, v in statistics(dict(network.state_dict())).items()}
@@ -43,7 +44,7 @@ def test_statistics_overwritten_by_a_second_load_are_noticed(tmp_path, monkeypat
         import_clip(path, "student", foreign.architecture(tmp_path))
 
 
-def test_a_file_whose_backbone_lost_its_statistics_is_refused_though_others_have_theirs(
+def test_a_file_whose_backbone_lost_its_statistics_is_refused_even_if_the_teacher_has_them(
     tmp_path,
 ) -> None:
     raw = foreign.pretrained(tmp_path)
@@ -51,11 +52,11 @@ def test_a_file_whose_backbone_lost_its_statistics_is_refused_though_others_have
         if name.startswith("backbone.") and name.endswith(("running_mean", "running_var")):
             value.fill_(float(name.endswith("var")))
     path = foreign.save(raw, tmp_path / "f.pth")
-    told = foreign.architecture(tmp_path)
+    config = foreign.architecture(tmp_path)
     with pytest.raises(SourceError, match=r"all 19 batch norms of f.pth have their initial"):
-        import_clip(path, "student", told)
-    import_clip(path, "teacher", told)
-    import_clip(path, "student", told, untrained=True)
+        import_clip(path, "student", config)
+    import_clip(path, "teacher", config)
+    import_clip(path, "student", config, untrained=True)
 
 
 @pytest.mark.parametrize("what", ["running_mean", "running_var"])
@@ -77,7 +78,7 @@ def test_regions_and_texts_of_an_import_are_those_of_the_original(tmp_path) -> N
     with torch.no_grad():
         ours, theirs = (c.encode_regions(pixels, boxes) for c in (clip, original))
         assert torch.equal(ours, theirs)
-        assert torch.equal(clip.encode_texts(["a dog"]), original.encode_texts(["a dog"]))
+        assert torch.equal(encode_texts(clip, ["a dog"]), encode_texts(original, ["a dog"]))
 
 
 def test_every_key_is_used_unused_or_missing(tmp_path) -> None:
@@ -91,7 +92,7 @@ def test_every_key_is_used_unused_or_missing(tmp_path) -> None:
     assert len(report.used) + len(report.missing) == len(clip.network.state_dict())
 
 
-def test_the_published_towers_use_quick_gelu_and_ones_own_description_is_believed(tmp_path) -> None:
+def test_published_towers_use_quick_gelu_unless_our_own_description_says_no(tmp_path) -> None:
     path = foreign.save(foreign.pretrained(tmp_path), tmp_path / "f.pth")
     bare = foreign.architecture(tmp_path)
     assert import_clip(path, "student", bare)[0].spec.config["quick_gelu"] is True
@@ -114,12 +115,12 @@ def test_openais_files_use_quick_gelu_and_are_upcast(tmp_path) -> None:
     assert {p.dtype for p in clip.parameters()} == {torch.float32}
 
 
-def test_whether_open_clips_weights_use_quick_gelu_is_asked_not_guessed(tmp_path) -> None:
+def test_the_user_must_say_whether_open_clips_weights_use_quick_gelu(tmp_path) -> None:
     with torch.device("meta"):
         shapes = create_clip("RN50").network.state_dict()
     raw = {name: torch.zeros(value.shape) for name, value in shapes.items()}
     with pytest.raises(SourceError, match="give --architecture RN50-quickgelu"):
-        clip_import.take_clip(raw, "f.pt", "teacher")
+        clip_import.extract_clip(raw, "f.pt", "teacher")
 
 
 @pytest.mark.parametrize("tower", ["vit", "vit-average", "convnext"])
@@ -149,7 +150,7 @@ def test_a_file_for_another_architecture_is_refused_naming_a_tensor(tmp_path) ->
         import_clip(path, "student", str(tmp_path / "other.json"))
 
 
-def test_a_file_without_a_language_encoder_makes_a_model_that_says_so(tmp_path) -> None:
+def test_a_model_without_a_language_encoder_refuses_texts(tmp_path) -> None:
     raw = foreign.renamed(tiny.tiny_clip(tmp_path), text="")
     clip, report = import_clip(
         foreign.save(raw, tmp_path / "f.pth"), "student", foreign.architecture(tmp_path)
@@ -159,12 +160,12 @@ def test_a_file_without_a_language_encoder_makes_a_model_that_says_so(tmp_path) 
     save_clip(clip, tmp_path / "model.json", tmp_path / "w.safetensors")
     again = read_clip(tmp_path / "model.json", tmp_path / "w.safetensors")
     with pytest.raises(SourceError, match=r"has no language encoder.*concept embeddings"):
-        again.encode_texts(["a dog"])
+        encode_texts(again, ["a dog"])
     assert language_digest(clip) == "none"
     again.freeze_as_reference()
 
 
-def test_equal_language_encoders_have_equal_digests_and_others_not(tmp_path) -> None:
+def test_only_equal_language_encoders_have_equal_digests(tmp_path) -> None:
     path = foreign.save(foreign.pretrained(tmp_path), tmp_path / "f.pth")
     config = foreign.architecture(tmp_path)
     student, teacher = (import_clip(path, kind, config)[0] for kind in ("student", "teacher"))
@@ -174,10 +175,10 @@ def test_equal_language_encoders_have_equal_digests_and_others_not(tmp_path) -> 
     assert language_digest(student) != language_digest(import_clip(path, "student", plain)[0])
 
 
-def test_a_word_that_is_no_file_is_a_tag_and_needs_an_architecture() -> None:
+def test_a_source_that_is_not_a_file_is_a_tag_and_needs_an_architecture() -> None:
     assert not clip_import.is_file("openai")
     assert clip_import.is_file("somewhere.pth")
-    with pytest.raises(SourceError, match="say of which --architecture"):
+    with pytest.raises(SourceError, match="give its --architecture too"):
         import_tag("openai", None)
     with pytest.raises(SourceError, match="no weights 'nonsense' are published for 'RN50'"):
         import_tag("nonsense", "RN50")

@@ -23,9 +23,9 @@ def test_a_region_is_the_head_over_the_cells_it_covers(clip) -> None:
     pixels = torch.randn(1, 3, 128, 160, dtype=torch.float64)
     cells = clip.trunk(pixels)[:, :, 1:3, 2:4]
     visual = clip.network.visual
-    wanted = visual.head(visual.trunk.forward_head(cells))
-    given = clip.encode_regions(pixels, [torch.tensor([[64.0, 32, 128, 96]])])
-    torch.testing.assert_close(given, wanted)
+    expected = visual.head(visual.trunk.forward_head(cells))
+    actual = clip.encode_regions(pixels, [torch.tensor([[64.0, 32, 128, 96]])])
+    torch.testing.assert_close(actual, expected)
 
 
 def test_a_timm_tower_without_a_convolutional_map_is_refused(tmp_path) -> None:
@@ -34,3 +34,21 @@ def test_a_timm_tower_without_a_convolutional_map_is_refused(tmp_path) -> None:
     spec = tiny_clip(tmp_path).spec
     with pytest.raises(SourceError, match="regions cannot be read from a timm tower"):
         Clip(type(spec)(None, description, 64, spec.mean, spec.std, ""))
+
+
+def test_the_grid_of_a_region_is_that_of_an_image_of_the_native_size(clip) -> None:
+    assert (clip.stride, clip.tower.cells) == (32, 2)
+    pixels = torch.zeros(1, 3, 96, 64, dtype=torch.float64)
+    crops = clip.crop_regions(clip.trunk(pixels), [torch.tensor([[0.0, 0, 64, 96]])])
+    assert crops.shape[2:] == (2, 2)
+
+
+def test_an_image_smaller_than_a_cell_is_padded(clip) -> None:
+    pixels = torch.randn(1, 3, 5, 70, dtype=torch.float64)
+    padded = torch.nn.functional.pad(pixels, (0, 0, 0, 27))
+    assert torch.equal(clip.trunk(pixels), clip.trunk(padded))
+
+
+def test_early_layers_are_the_stem_and_the_first_stage(clip) -> None:
+    trunk = clip.network.visual.trunk
+    assert list(clip.tower.early_layers()) == [trunk.stem, trunk.stages[0]]

@@ -18,7 +18,7 @@ def test_every_name_is_in_the_note_under_its_prefix_and_counted() -> None:
     assert note["missing"] == {"": ["logit_scale"], "visual": ["bn1.num_batches_tracked"]}
 
 
-def test_the_lines_say_how_many_of_what() -> None:
+def test_the_lines_count_tensors_by_prefix() -> None:
     used, unused, missing = REPORT.lines()
     assert used == "RegionCLIP names: 3 tensors used (backbone 2, lang_encoder 1)"
     assert unused == "2 not used (roi_heads 1, scalar 1)"
@@ -26,7 +26,7 @@ def test_the_lines_say_how_many_of_what() -> None:
     assert len(KeyReport("x", ["a"], []).lines()) == 1
 
 
-def test_what_is_used_after_all_is_unused_no_more() -> None:
+def test_a_name_reported_as_used_later_is_no_longer_unused() -> None:
     report = REPORT.also_used(["scalar"])
     assert "scalar" in report.used
     assert report.unused == ["roi_heads.mask_head.a"]

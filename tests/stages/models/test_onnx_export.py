@@ -12,9 +12,9 @@ import torch
 from schemas.errors import OptionError
 from stages.models.box_deltas import decode
 from stages.models.clip import save_clip
-from stages.models.detector import Detector, Head, save_detector
-from stages.models.exporting import ModelFiles
+from stages.models.detector import Detector, HeadSpec, save_detector
 from stages.models.onnx_export import write_onnx
+from stages.models.weights_export import ModelFiles
 from tests.stages.models.tiny import tiny_clip
 
 SIZES = [(96, 128), (70, 133), (203, 64)]  # height, width
@@ -25,11 +25,11 @@ def session(path) -> onnxruntime.InferenceSession:
 
 
 def pixels_and_boxes(height: int, width: int, count: int, seed: int = 0):
-    draw = torch.Generator().manual_seed(seed)
-    corners = torch.rand(count, 2, 2, generator=draw) * torch.tensor([width, height])
+    rng = torch.Generator().manual_seed(seed)
+    corners = torch.rand(count, 2, 2, generator=rng) * torch.tensor([width, height])
     corners = corners.sort(dim=1).values
     boxes = torch.cat([corners[:, 0], corners[:, 1] + 1], dim=1)
-    return torch.randn(1, 3, height, width, generator=draw), boxes
+    return torch.randn(1, 3, height, width, generator=rng), boxes
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +50,11 @@ def test_onnxruntime_embeds_regions_of_images_of_any_size_as_torch_does(tmp_path
     for seed, (height, width) in enumerate(SIZES):
         for count in (5, 1):
             pixels, boxes = pixels_and_boxes(height, width, count, seed)
-            (found,) = run(None, {"pixels": pixels.numpy(), "boxes": boxes.numpy()})
+            (features,) = run(None, {"pixels": pixels.numpy(), "boxes": boxes.numpy()})
             with torch.no_grad():
-                wanted = clip.encode_regions(pixels, [boxes]).numpy()
-            assert np.abs(wanted).max() > 0.1
-            np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+                expected = clip.encode_regions(pixels, [boxes]).numpy()
+            assert np.abs(expected).max() > 0.1
+            np.testing.assert_allclose(features, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_roialign_is_the_operator_of_that_name_with_half_pixels_and_adaptive_samples(
@@ -63,15 +63,15 @@ def test_roialign_is_the_operator_of_that_name_with_half_pixels_and_adaptive_sam
     write_onnx(files, tmp_path / "out.onnx")
     graph = onnx.load(tmp_path / "out.onnx")
     (node,) = (n for n in graph.graph.node if n.op_type == "RoiAlign")
-    said = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-    assert said["coordinate_transformation_mode"] == b"half_pixel"
-    assert said["sampling_ratio"] == 0
-    assert said["spatial_scale"] == 1 / 16
+    attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+    assert attributes["coordinate_transformation_mode"] == b"half_pixel"
+    assert attributes["sampling_ratio"] == 0
+    assert attributes["spatial_scale"] == 1 / 16
     (version,) = (o.version for o in graph.opset_import if o.domain == "")
     assert version >= 16
 
 
-def test_the_file_says_how_pixels_are_made_and_nothing_of_this_machine(tmp_path, files) -> None:
+def test_the_metadata_describe_pixels_and_no_source_files(tmp_path, files) -> None:
     write_onnx(files, tmp_path / "out.onnx")
     facts = session(tmp_path / "out.onnx").get_modelmeta().custom_metadata_map
     assert json.loads(facts["mean"]) == files.content()["mean"]
@@ -86,7 +86,7 @@ def test_onnxruntime_detects_as_torch_does(tmp_path, regression) -> None:
     clip = tiny_clip(tmp_path)
     names = ("cat", "dog", "bus")
     detector = Detector(
-        clip, Head(names, regression, "learned", temperature=0.1), torch.randn(3, clip.width)
+        clip, HeadSpec(names, regression, "learned", temperature=0.1), torch.randn(3, clip.width)
     )
     if detector.bbox_pred is not None:
         torch.nn.init.normal_(detector.bbox_pred.weight, std=0.3)
@@ -97,12 +97,12 @@ def test_onnxruntime_detects_as_torch_does(tmp_path, regression) -> None:
     assert json.loads(ready.get_modelmeta().custom_metadata_map["categories"]) == list(names)
     for height, width in SIZES[:2]:
         pixels, boxes = pixels_and_boxes(height, width, 6, seed=height)
-        found = ready.run(None, {"pixels": pixels.numpy(), "boxes": boxes.numpy()})
-        wanted = plainly(detector, pixels, boxes)
-        assert found[0].shape == (6, 4)
-        np.testing.assert_allclose(found[0].sum(axis=1), 1, atol=1e-5)
-        np.testing.assert_allclose(found[0], wanted[0], rtol=1e-3, atol=1e-5)
-        np.testing.assert_allclose(found[1], wanted[1], rtol=1e-4, atol=1e-3)
+        probabilities, moved = ready.run(None, {"pixels": pixels.numpy(), "boxes": boxes.numpy()})
+        expected = plainly(detector, pixels, boxes)
+        assert probabilities.shape == (6, 4)
+        np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+        np.testing.assert_allclose(probabilities, expected[0], rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(moved, expected[1], rtol=1e-4, atol=1e-3)
 
 
 @torch.no_grad()
@@ -124,12 +124,12 @@ def plainly(detector: Detector, pixels: torch.Tensor, boxes: torch.Tensor):
 def test_no_boxes_give_no_features(tmp_path, files) -> None:
     write_onnx(files, tmp_path / "out.onnx")
     feed = {"pixels": np.zeros((1, 3, 64, 64), np.float32), "boxes": np.zeros((0, 4), np.float32)}
-    (found,) = session(tmp_path / "out.onnx").run(None, feed)
-    assert found.shape == (0, 32)
+    (features,) = session(tmp_path / "out.onnx").run(None, feed)
+    assert features.shape == (0, 32)
 
 
 @pytest.mark.parametrize("missing", ["onnx", "onnxscript"])
-def test_a_missing_library_is_a_sentence_with_the_extra_to_install(
+def test_a_missing_library_is_refused_with_the_extra_to_install(
     tmp_path, files, monkeypatch, missing
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)

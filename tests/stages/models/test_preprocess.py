@@ -5,45 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
-from schemas.errors import OptionError
-from stages.models.preprocess import Size, fit, normalise, pad_batch, prepare
+from stages.models.preprocess import Size, normalise, pad_batch, prepare
 
 NO_MEAN, NO_STD = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-
-
-@pytest.mark.parametrize(
-    ("image", "wanted"),
-    [
-        ((480, 640), (800, 1067)),  # 1066.67 up
-        ((640, 480), (1067, 800)),
-        ((500, 500), (800, 800)),
-        ((400, 1000), (533, 1333)),  # 533.2 down
-        ((320, 641), (665, 1333)),  # 665.47 down, longest side decides
-        ((1, 5000), (1, 1333)),  # never 0
-        ((1600, 1601), (800, 801)),  # 800.5 up
-    ],
-)
-def test_sides_round_as_in_detectron2(image, wanted) -> None:
-    assert fit(*image, 800, 1333) == wanted
-
-
-@pytest.mark.parametrize(
-    ("text", "wanted"),
-    [
-        ("800x1333", (800, 1067)),
-        ("native", (224, 299)),
-        ("none", (480, 640)),
-        ("100x120", (90, 120)),
-    ],
-)
-def test_a_size_is_what_it_says(text, wanted) -> None:
-    assert Size.parse(text, native=224).of(480, 640) == wanted
-
-
-@pytest.mark.parametrize("text", ["", "800", "1333x800", "0x9", "-1x5", "ax9", "Native"])
-def test_a_size_that_is_none_is_refused(text) -> None:
-    with pytest.raises(OptionError, match="SHORTESTxLONGEST"):
-        Size.parse(text, native=224)
 
 
 @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
@@ -52,18 +16,18 @@ def test_an_image_is_resized_by_pillow_and_normalised(interpolation) -> None:
     mean, std = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
     ready = prepare(image, Size(60, 100), interpolation, mean, std)
     code = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
-    wanted = np.asarray(Image.fromarray(image).resize((80, 60), code[interpolation])) / 255
-    wanted = ((wanted - np.array(mean)) / np.array(std)).transpose(2, 0, 1)
+    expected = np.asarray(Image.fromarray(image).resize((80, 60), code[interpolation])) / 255
+    expected = ((expected - np.array(mean)) / np.array(std)).transpose(2, 0, 1)
     assert ready.pixels.dtype == torch.float32
-    np.testing.assert_allclose(ready.pixels.numpy(), wanted, atol=1e-5)
+    np.testing.assert_allclose(ready.pixels.numpy(), expected, atol=1e-5)
 
 
-def test_boxes_follow_the_image() -> None:
+def test_boxes_are_scaled_with_the_image() -> None:
     ready = prepare(np.zeros((30, 40, 3), np.uint8), Size(45), "bilinear", NO_MEAN, NO_STD)
     boxes = np.array([[0, 0, 40, 30], [10, 6, 20, 12]], np.float32)
-    assert ready.place(boxes).tolist() == [[0, 0, 60, 45], [15, 9, 30, 18]]
-    assert ready.place(boxes).dtype == torch.float32
-    assert ready.whole().tolist() == [[0, 0, 60, 45]]
+    assert ready.scale_boxes(boxes).tolist() == [[0, 0, 60, 45], [15, 9, 30, 18]]
+    assert ready.scale_boxes(boxes).dtype == torch.float32
+    assert ready.whole_box().tolist() == [[0, 0, 60, 45]]
 
 
 def test_each_side_has_its_own_rounding() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torchvision import ops
 
-from stages.models.region_tower import roi_align
+from stages.models.region_tower import pad_to_at_least, roi_align
 
 
 def sampled(feature_map: torch.Tensor, box: list[float], cells: int, stride: int) -> torch.Tensor:
@@ -41,10 +41,10 @@ def sampled(feature_map: torch.Tensor, box: list[float], cells: int, stride: int
 @pytest.mark.parametrize(
     "box", [[0, 0, 96, 80], [3, 7, 20, 21], [50.5, 2.25, 51, 60], [80, 70, 96, 80], [-9, 5, 40, 99]]
 )
-def test_align_is_the_mean_of_bilinear_samples(box) -> None:
+def test_roi_align_is_the_mean_of_bilinear_samples(box) -> None:
     feature_map = torch.randn(1, 3, 5, 6, dtype=torch.float64)
-    given = roi_align(feature_map, [torch.tensor([box], dtype=torch.float64)], 4, 16)[0]
-    torch.testing.assert_close(given, sampled(feature_map[0], box, 4, 16))
+    actual = roi_align(feature_map, [torch.tensor([box], dtype=torch.float64)], 4, 16)[0]
+    torch.testing.assert_close(actual, sampled(feature_map[0], box, 4, 16))
 
 
 def test_both_spellings_of_adaptive_sampling_agree() -> None:
@@ -55,9 +55,46 @@ def test_both_spellings_of_adaptive_sampling_agree() -> None:
     assert torch.equal(minus, zero)
 
 
-def test_half_precision_is_aligned_in_single() -> None:
+def test_roi_align_of_half_precision_is_computed_in_float32() -> None:
     feature_map = torch.randn(1, 2, 8, 8)
     boxes = [torch.tensor([[5.0, 5, 100, 90]])]
     half = roi_align(feature_map.bfloat16(), boxes, 4, 16)
     assert half.dtype == torch.float32
     torch.testing.assert_close(half, roi_align(feature_map.bfloat16().float(), boxes, 4, 16))
+
+
+def test_regions_of_several_images_come_in_the_order_of_images() -> None:
+    maps = torch.randn(3, 2, 6, 6, generator=torch.Generator().manual_seed(0))
+    boxes = [torch.tensor([[0.0, 0, 40, 40], [8, 8, 90, 50]]), torch.zeros(0, 4)]
+    boxes.append(torch.tensor([[20.0, 0, 60, 96]]))
+    expected = [
+        roi_align(maps[b : b + 1], [box[None]], 3, 16) for b in range(3) for box in boxes[b]
+    ]
+    assert torch.equal(roi_align(maps, boxes, 3, 16), torch.cat(expected))
+
+
+def test_no_regions_give_no_crops() -> None:
+    assert roi_align(torch.zeros(2, 5, 4, 4), [torch.zeros(0, 4)] * 2, 7, 16).shape == (0, 5, 7, 7)
+
+
+def test_autocast_does_not_lower_the_precision_of_roi_align() -> None:
+    feature_map, boxes = torch.randn(1, 2, 8, 8), [torch.tensor([[5.0, 5, 100, 90]])]
+    expected = roi_align(feature_map, boxes, 4, 16)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(roi_align(feature_map, boxes, 4, 16), expected)
+
+
+@pytest.mark.parametrize(
+    ("size", "padded"), [((3, 50), (16, 50)), ((40, 2), (40, 16)), ((1, 1), (16, 16))]
+)
+def test_small_images_are_padded_with_zeros_at_the_bottom_and_right(size, padded) -> None:
+    pixels = torch.ones(2, 3, *size)
+    result = pad_to_at_least(pixels, 16)
+    assert result.shape == (2, 3, *padded)
+    assert result[..., : size[0], : size[1]].all()
+    assert result.sum() == pixels.sum()
+
+
+def test_images_that_are_large_enough_are_not_copied() -> None:
+    pixels = torch.ones(1, 3, 16, 17)
+    assert pad_to_at_least(pixels, 16) is pixels

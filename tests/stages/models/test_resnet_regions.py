@@ -7,7 +7,7 @@ import torch
 from open_clip.modified_resnet import AttentionPool2d
 from torchvision.ops import roi_align
 
-from stages.models.resnet_regions import attend_once
+from stages.models.resnet_regions import pool_mean_token
 from tests.stages.models.tiny import tiny_clip
 
 
@@ -17,23 +17,25 @@ def clip(tmp_path):
 
 
 @pytest.mark.parametrize(("side", "heads", "regions"), [(2, 4, 5), (7, 8, 3), (1, 2, 1)])
-def test_one_query_gives_what_all_queries_give_for_the_first(side, heads, regions) -> None:
+def test_one_query_gives_the_output_of_the_first_of_all_queries(side, heads, regions) -> None:
     pool = AttentionPool2d(side, 32, heads, 12).double()
     for linear in (pool.q_proj, pool.k_proj, pool.v_proj, pool.c_proj):
         torch.nn.init.normal_(linear.weight)
         torch.nn.init.normal_(linear.bias)
     grid = torch.randn(regions, 32, side, side, dtype=torch.float64)
-    torch.testing.assert_close(attend_once(pool, grid), pool(grid), rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(pool_mean_token(pool, grid), pool(grid), rtol=1e-10, atol=1e-10)
 
 
 def test_one_query_has_the_gradient_of_all_queries() -> None:
     pool = AttentionPool2d(3, 16, 4, 8).double()
     grid = torch.randn(2, 16, 3, 3, dtype=torch.float64, requires_grad=True)
     names = dict(pool.named_parameters())
-    wanted = torch.autograd.grad(pool(grid).square().sum(), [grid, *names.values()])
-    given = torch.autograd.grad(attend_once(pool, grid).square().sum(), [grid, *names.values()])
-    for one, all_ in zip(given, wanted, strict=True):
-        torch.testing.assert_close(one, all_, rtol=1e-9, atol=1e-9)
+    expected = torch.autograd.grad(pool(grid).square().sum(), [grid, *names.values()])
+    actual = torch.autograd.grad(
+        pool_mean_token(pool, grid).square().sum(), [grid, *names.values()]
+    )
+    for gradient, reference in zip(actual, expected, strict=True):
+        torch.testing.assert_close(gradient, reference, rtol=1e-9, atol=1e-9)
 
 
 def test_attention_pool_adds_its_position_to_the_mean_token() -> None:
@@ -45,11 +47,11 @@ def test_attention_pool_adds_its_position_to_the_mean_token() -> None:
             linear.bias.zero_()
     # tokens: mean (2, 0) + (1, 0) = (3, 0), and (2, 0); scores 9/sqrt 2 and 6/sqrt 2
     share = 1 / (1 + math.exp(-3 / math.sqrt(2)))
-    out = attend_once(pool, torch.tensor([2.0, 0.0], dtype=torch.float64).reshape(1, 2, 1, 1))
+    out = pool_mean_token(pool, torch.tensor([2.0, 0.0], dtype=torch.float64).reshape(1, 2, 1, 1))
     assert out[0, 0].item() == pytest.approx(3 * share + 2 * (1 - share))
 
 
-def test_regions_are_what_the_slow_way_gives(clip) -> None:
+def test_regions_equal_those_of_a_plain_loop(clip) -> None:
     pixels = torch.randn(2, 3, 96, 128, dtype=torch.float64)
     boxes = [torch.tensor([[3.0, 5, 90, 60], [40, 40, 41, 42]]), torch.tensor([[0.0, 0, 128, 96]])]
     boxes = [b.double() for b in boxes]
@@ -73,8 +75,8 @@ def test_regions_are_what_the_slow_way_gives(clip) -> None:
         for box in of_image:
             crop = roi_align(feature_map, [box[None]], 4, 1 / 16, 0, aligned=True)
             slow.append(visual.attnpool(visual.layer4(crop)))
-    given = clip.encode_regions(pixels, boxes)
-    torch.testing.assert_close(given, torch.cat(slow), rtol=1e-9, atol=1e-9)
+    actual = clip.encode_regions(pixels, boxes)
+    torch.testing.assert_close(actual, torch.cat(slow), rtol=1e-9, atol=1e-9)
 
 
 def test_the_whole_image_at_its_native_size_is_clips_own_feature(clip) -> None:

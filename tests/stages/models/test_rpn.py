@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
-from torchvision.models.detection import FasterRCNN
-from torchvision.models.detection.anchor_utils import AnchorGenerator
-from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 
-from schemas.errors import SourceError, StageError
+from schemas.errors import SourceError
 from stages.models.preprocess import Size
 from stages.models.rpn import load_rpn
-from stages.models.rpn_import import create_rpn, fill_rpn, save_rpn
+from stages.models.rpn_creation import create_rpn, fill_rpn
 from stages.models.rpn_spec import RpnSpec
-from tests.stages.models.tiny_rpn import SMALL, saved, shake, tiny_rpn
+from tests.stages.models.tiny_rpn import SMALL, raw_boxes, saved, tiny_rpn
+from tests.stages.models.torchvision_rpn import RESNET18, torchvision_detector
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,41 +25,8 @@ def picture(height: int, width: int, seed: int = 0) -> Any:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def torchvision_detector(height: int, width: int) -> Any:
-    """torchvision's own, with random weights, that leaves images of this size as they are."""
-    torch.manual_seed(1)
-    backbone = resnet_fpn_backbone(
-        backbone_name="resnet18", weights=None, norm_layer=torch.nn.BatchNorm2d
-    )
-    detector = FasterRCNN(
-        backbone,
-        num_classes=2,
-        min_size=min(height, width),
-        max_size=max(height, width),
-        rpn_anchor_generator=AnchorGenerator(
-            ((32,), (64,), (128,), (256,), (512,)), ((0.5, 1.0, 2.0),) * 5
-        ),
-        rpn_pre_nms_top_n_test=50,
-        rpn_post_nms_top_n_test=10_000,
-        rpn_nms_thresh=1.0,
-    ).eval()
-    shake(detector, spread=0.002)
-    return detector
-
-
-RESNET18 = RpnSpec(
-    backbone="resnet18",
-    neck="fpn",
-    width=256,
-    stride=4,
-    anchor_sizes=(32, 64, 128, 256, 512),
-    shortest=800,
-    longest=1333,
-)
-
-
 @torch.no_grad()
-def test_torchvision_weights_propose_here_what_they_propose_there(tmp_path: Path) -> None:
+def test_torchvision_weights_give_the_same_proposals_as_in_torchvision(tmp_path: Path) -> None:
     height, width = 100, 150  # no multiple of any stride
     detector = torchvision_detector(height, width)
     torch.save(detector.state_dict(), tmp_path / "detector.pth")
@@ -71,67 +36,28 @@ def test_torchvision_weights_propose_here_what_they_propose_there(tmp_path: Path
     assert unused == sum(name.startswith("roi_heads.") for name in detector.state_dict())
 
     image = picture(height, width)
-    ((boxes, logits),) = rpn.raw([image], AS_IT_IS, pre_nms=50)
+    ((boxes, logits),) = raw_boxes(rpn, [image], AS_IT_IS, pre_nms=50)
     tensor = torch.from_numpy(image).permute(2, 0, 1).float() / 255
     images, _ = detector.transform([tensor])
     (expected,), _ = detector.rpn(images, detector.backbone(images.tensors))
     order = np.argsort(-logits, kind="stable")
     sides = boxes[order][:, 2:] - boxes[order][:, :2]
-    mine = boxes[order][(sides >= 1e-3).all(axis=1)]  # torchvision drops what is smaller
-    assert len(mine) == len(expected) > 100
-    np.testing.assert_allclose(mine, expected.numpy(), atol=1e-3)
+    ours = boxes[order][(sides >= 1e-3).all(axis=1)]  # torchvision drops what is smaller
+    assert len(ours) == len(expected) > 100
+    np.testing.assert_allclose(ours, expected.numpy(), atol=1e-3)
 
 
-def test_files_of_old_torchvision_are_read_too(tmp_path: Path) -> None:
-    state = torchvision_detector(64, 64).state_dict()
-    old = {n.replace("rpn.head.conv.0.0.", "rpn.head.conv."): v for n, v in state.items()}
-    old = {
-        n.replace(f"blocks.{k}.0.", f"blocks.{k}."): v
-        for n, v in old.items()
-        for k in [n.split("blocks.")[1][0] if "blocks." in n else "-"]
-        if "num_batches_tracked" not in n
-    }
-    assert old.keys() != state.keys()
-    torch.save({"model": old}, tmp_path / "old.pth")
-    rpn = create_rpn(RESNET18)
-    fill_rpn(rpn, tmp_path / "old.pth")
-    for name, value in rpn.state_dict().items():
-        if "num_batches_tracked" not in name:
-            assert torch.equal(value, state[name]), name
-
-
-@pytest.mark.parametrize("prefix", ["", "features."])
-def test_a_classifier_fills_the_backbone_alone(tmp_path: Path, prefix: str) -> None:
-    name = "mobilenet_v3_small" if prefix else "resnet18"
-    rpn = tiny_rpn(backbone=name, neck="c4")
-    body = {f"{prefix}{n}": v for n, v in rpn.backbone.body.state_dict().items()}
-    extra = {"fc.weight": torch.zeros(2, 2), "layer4.0.conv1.weight": torch.zeros(1)}
-    torch.save(body | extra, tmp_path / "classifier.pth")
-    fresh = tiny_rpn(seed=1, backbone=name, neck="c4")
-    head = fresh.rpn["head"].cls_logits.weight.clone()
-    assert fill_rpn(fresh, tmp_path / "classifier.pth") == (2, False)
-    assert torch.equal(fresh.rpn["head"].cls_logits.weight, head)
-    for key, value in fresh.backbone.body.state_dict().items():
-        assert torch.equal(value, rpn.backbone.body.state_dict()[key])
-
-
-def test_what_is_no_network_at_all_is_refused(tmp_path: Path) -> None:
-    torch.save({"visual.proj": torch.zeros(1)}, tmp_path / "clip.pth")
-    with pytest.raises(SourceError, match="neither a proposal network"):
-        fill_rpn(tiny_rpn(), tmp_path / "clip.pth")
-
-
-def test_saved_and_loaded_it_proposes_the_same(tmp_path: Path) -> None:
+def test_a_saved_network_gives_the_same_boxes_after_loading(tmp_path: Path) -> None:
     rpn = tiny_rpn()
     loaded = load_rpn(*saved(rpn, tmp_path), "cpu")
     assert loaded.spec == rpn.spec
-    ((boxes, logits),) = loaded.raw([picture(50, 70)])
-    ((expected, expected_logits),) = rpn.raw([picture(50, 70)])
+    ((boxes, logits),) = raw_boxes(loaded, [picture(50, 70)])
+    ((expected, expected_logits),) = raw_boxes(rpn, [picture(50, 70)])
     np.testing.assert_array_equal(boxes, expected)
     np.testing.assert_array_equal(logits, expected_logits)
 
 
-def test_it_is_loaded_once_until_the_files_change(tmp_path: Path) -> None:
+def test_a_network_is_loaded_once_until_its_files_change(tmp_path: Path) -> None:
     config, weights = saved(tiny_rpn(), tmp_path)
     first = load_rpn(config, weights, "cpu")
     assert load_rpn(config, weights, "cpu") is first
@@ -141,7 +67,7 @@ def test_it_is_loaded_once_until_the_files_change(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("height", "width"), [(64, 96), (50, 70), (33, 200), (301, 40), (1, 1)])
 def test_boxes_lie_in_the_original_image(height: int, width: int) -> None:
-    ((boxes, logits),) = tiny_rpn().raw([picture(height, width)])
+    ((boxes, logits),) = raw_boxes(tiny_rpn(), [picture(height, width)])
     assert boxes.dtype == logits.dtype == np.float32
     assert len(boxes) == len(logits) > 0
     assert (boxes >= 0).all()
@@ -149,20 +75,20 @@ def test_boxes_lie_in_the_original_image(height: int, width: int) -> None:
     assert boxes[:, 2].max() > 0.9 * width
 
 
-def test_company_does_not_change_what_an_image_gives() -> None:
+def test_boxes_of_an_image_do_not_depend_on_other_images() -> None:
     images = [picture(60, 90, 0), picture(96, 30, 1), picture(60, 90, 2)]
     rpn = tiny_rpn()
-    together = rpn.raw(images)
+    together = raw_boxes(rpn, images)
     for image, (boxes, logits) in zip(images, together, strict=True):
-        ((alone, alone_logits),) = rpn.raw([image])
+        ((alone, alone_logits),) = raw_boxes(rpn, [image])
         np.testing.assert_array_equal(boxes, alone)
         np.testing.assert_array_equal(logits, alone_logits)
 
 
-def test_the_best_of_each_map_are_taken() -> None:
+def test_the_highest_logits_of_each_map_are_kept() -> None:
     rpn = tiny_rpn()
-    ((_, everything),) = rpn.raw([picture(64, 96)], pre_nms=10**6)
-    ((_, few),) = rpn.raw([picture(64, 96)], pre_nms=5)
+    ((_, everything),) = raw_boxes(rpn, [picture(64, 96)], pre_nms=10**6)
+    ((_, few),) = raw_boxes(rpn, [picture(64, 96)], pre_nms=5)
     cells = [8 * 12, 4 * 6, 2 * 3, 1 * 2]
     edges = np.cumsum([0, *[3 * n for n in cells]])
     assert len(everything) == edges[-1]
@@ -175,63 +101,27 @@ def test_swapping_channels_equals_swapping_them_in_the_spec() -> None:
     rgb = tiny_rpn(mean=mean, std=std)
     bgr = tiny_rpn(mean=mean, std=std, channels="bgr")
     image = picture(64, 96)
-    seen = bgr.prepare(np.ascontiguousarray(image[:, :, ::-1]), AS_IT_IS).pixels
-    assert torch.equal(seen, rgb.prepare(image, AS_IT_IS).pixels)
+    pixels = bgr.prepare(np.ascontiguousarray(image[:, :, ::-1]), AS_IT_IS).pixels
+    assert torch.equal(pixels, rgb.prepare(image, AS_IT_IS).pixels)
 
 
 def test_scale_255_means_values_from_0_to_255() -> None:
     mean, std = (103.53, 116.28, 123.675), (1.0, 1.0, 57.0)
     image = picture(20, 30)
-    seen = tiny_rpn(mean=mean, std=std, scale=255).prepare(image, AS_IT_IS).pixels.numpy()
+    pixels = tiny_rpn(mean=mean, std=std, scale=255).prepare(image, AS_IT_IS).pixels.numpy()
     plain = (image.astype(np.float64) - mean) / std
-    np.testing.assert_allclose(seen, plain.transpose(2, 0, 1), rtol=1e-4, atol=1e-4)
-
-
-@pytest.mark.parametrize("neck", ["fpn", "c4"])
-@pytest.mark.parametrize("backbone", ["small", "resnet18", "mobilenet_v3_small"])
-def test_every_backbone_gives_the_strides_it_promises(backbone: str, neck: str) -> None:
-    sizes = (16, 32, 64, 128, 256) if neck == "fpn" else (16, 32)
-    rpn = tiny_rpn(backbone=backbone, neck=neck, stride=4, anchor_sizes=sizes)
-    levels = rpn(torch.zeros(2, 3, 128, 256))
-    for level, stride, anchor_sizes in zip(levels, rpn.spec.strides, rpn.spec.levels, strict=True):
-        anchors = (128 // stride) * (256 // stride) * 3 * len(anchor_sizes)
-        assert level.logits.shape == (2, anchors)
-        assert level.deltas.shape == (2, anchors, 4)
-        sides = (level.anchors[:, 2:] - level.anchors[:, :2]).prod(dim=1).sqrt()
-        assert sides.max() == pytest.approx(max(anchor_sizes), rel=0.1)
-
-
-def test_the_small_backbone_is_small() -> None:
-    rpn = create_rpn(RpnSpec(**{**SMALL, "width": 64}))
-    assert sum(p.numel() for p in rpn.parameters()) < 1_500_000
-
-
-def test_norm_eps_reaches_every_batch_norm() -> None:
-    rpn = tiny_rpn(norm_eps=0.25)
-    norms = [m for m in rpn.modules() if isinstance(m, torch.nn.BatchNorm2d)]
-    assert norms
-    assert all(norm.eps == 0.25 for norm in norms)
+    np.testing.assert_allclose(pixels, plain.transpose(2, 0, 1), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.gpu
-def test_on_cuda_it_gives_what_it_gives_on_the_cpu() -> None:
+def test_cuda_gives_the_boxes_of_the_cpu() -> None:
     if not torch.cuda.is_available():
         pytest.skip("needs a CUDA device")
     image = picture(64, 96)
-    ((boxes, logits),) = tiny_rpn().raw([image], pre_nms=10**6)
-    ((there, logits_there),) = tiny_rpn().cuda().raw([image], pre_nms=10**6)
+    ((boxes, logits),) = raw_boxes(tiny_rpn(), [image], pre_nms=10**6)
+    ((there, logits_there),) = raw_boxes(tiny_rpn().cuda(), [image], pre_nms=10**6)
     np.testing.assert_allclose(np.sort(logits_there), np.sort(logits), rtol=1e-3, atol=1e-3)
     assert there.shape == boxes.shape
-
-
-def test_what_does_not_fit_the_number_format_is_not_saved(tmp_path: Path) -> None:
-    rpn = tiny_rpn()
-    with torch.no_grad():
-        rpn.rpn["head"].cls_logits.bias[0] = 1e5
-    save_rpn(rpn, tmp_path / "model.json", tmp_path / "weights.safetensors")
-    with pytest.raises(StageError, match=r"cls_logits\.bias is not finite in float16"):
-        save_rpn(rpn, tmp_path / "model.json", tmp_path / "half.safetensors", "float16")
-    assert not (tmp_path / "half.safetensors").exists()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""detectron2's proposal networks give here what they give there: told by its layers, one by one."""
+"""detectron2's proposal networks give the same results here as in a plain copy of its layers."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from torch.nn import functional as F  # noqa: N812
 
 from schemas.errors import SourceError
 from stages.models.preprocess import Size
-from stages.models.proposal_import import import_rpn
 from stages.models.rpn import Rpn
 from stages.models.rpn_detectron2 import read_detectron2_rpn
+from stages.models.rpn_import import import_rpn
 from stages.models.weights import load_state
 
 if TYPE_CHECKING:
@@ -26,49 +26,49 @@ WIDTHS = {2: 64, 3: 128, 4: 256, 5: 512}
 MEAN = torch.tensor([103.530, 116.280, 123.675])
 
 
-def conv_of(draw: torch.Generator, out: int, inside: int, side: int) -> torch.Tensor:
+def conv_of(rng: torch.Generator, out: int, inside: int, side: int) -> torch.Tensor:
     spread = math.sqrt(2 / (inside * side * side))
-    return torch.randn(out, inside, side, side, generator=draw) * spread
+    return torch.randn(out, inside, side, side, generator=rng) * spread
 
 
-def norm_of(draw: torch.Generator, name: str, width: int) -> State:
+def norm_of(rng: torch.Generator, name: str, width: int) -> State:
     return {
-        f"{name}.weight": 0.4 + 0.2 * torch.rand(width, generator=draw),
-        f"{name}.bias": 0.1 * torch.randn(width, generator=draw),
-        f"{name}.running_mean": 0.1 * torch.randn(width, generator=draw),
-        f"{name}.running_var": 0.5 + torch.rand(width, generator=draw),
+        f"{name}.weight": 0.4 + 0.2 * torch.rand(width, generator=rng),
+        f"{name}.bias": 0.1 * torch.randn(width, generator=rng),
+        f"{name}.running_mean": 0.1 * torch.randn(width, generator=rng),
+        f"{name}.running_var": 0.5 + torch.rand(width, generator=rng),
     }
 
 
-def checkpoint(  # noqa: C901  # one file, written in one go
+def checkpoint(  # noqa: C901  # one file, in one function
     *, pyramid: bool, convs: int = 1, last: int = 5, seed: int = 0
 ) -> State:
     """An R-50 with its proposal head, named as detectron2 names it."""
-    draw = torch.Generator().manual_seed(seed)
+    rng = torch.Generator().manual_seed(seed)
     body = "backbone.bottom_up." if pyramid else "backbone."
-    state = {f"{body}stem.conv1.weight": conv_of(draw, 64, 3, 7)}
-    state |= norm_of(draw, f"{body}stem.conv1.norm", 64)
+    state = {f"{body}stem.conv1.weight": conv_of(rng, 64, 3, 7)}
+    state |= norm_of(rng, f"{body}stem.conv1.norm", 64)
     inside = 64
     for stage in range(2, last + 1):
         width = WIDTHS[stage]
         for block in range(BLOCKS[stage]):
             name = f"{body}res{stage}.{block}"
             if block == 0:
-                state[f"{name}.shortcut.weight"] = conv_of(draw, 4 * width, inside, 1)
-                state |= norm_of(draw, f"{name}.shortcut.norm", 4 * width)
+                state[f"{name}.shortcut.weight"] = conv_of(rng, 4 * width, inside, 1)
+                state |= norm_of(rng, f"{name}.shortcut.norm", 4 * width)
             for k, (out, into, side) in enumerate(
                 [(width, inside, 1), (width, width, 3), (4 * width, width, 1)], start=1
             ):
-                state[f"{name}.conv{k}.weight"] = conv_of(draw, out, into, side)
-                state |= norm_of(draw, f"{name}.conv{k}.norm", out)
+                state[f"{name}.conv{k}.weight"] = conv_of(rng, out, into, side)
+                state |= norm_of(rng, f"{name}.conv{k}.norm", out)
             inside = 4 * width
     channels = inside
     if pyramid:
         channels = 256
         for stage in range(2, 6):
             for kind, into, side in (("lateral", 4 * WIDTHS[stage], 1), ("output", 256, 3)):
-                state[f"backbone.fpn_{kind}{stage}.weight"] = conv_of(draw, 256, into, side)
-                state[f"backbone.fpn_{kind}{stage}.bias"] = 0.1 * torch.randn(256, generator=draw)
+                state[f"backbone.fpn_{kind}{stage}.weight"] = conv_of(rng, 256, into, side)
+                state[f"backbone.fpn_{kind}{stage}.bias"] = 0.1 * torch.randn(256, generator=rng)
     head, anchors = "proposal_generator.rpn_head", 3 if pyramid else 15
     names = ["conv"] if convs == 1 else [f"conv.conv{k}" for k in range(convs)]
     for name, out, side in [
@@ -76,12 +76,12 @@ def checkpoint(  # noqa: C901  # one file, written in one go
         ("objectness_logits", anchors, 1),
         ("anchor_deltas", 4 * anchors, 1),
     ]:
-        state[f"{head}.{name}.weight"] = 0.3 * conv_of(draw, out, channels, side)
-        state[f"{head}.{name}.bias"] = 0.1 * torch.randn(out, generator=draw)
+        state[f"{head}.{name}.weight"] = 0.3 * conv_of(rng, out, channels, side)
+        state[f"{head}.{name}.bias"] = 0.1 * torch.randn(out, generator=rng)
     return state
 
 
-def plain(  # noqa: C901, PLR0915  # one network, told in one go
+def plain(  # noqa: C901, PLR0915  # one network, in one function
     state: State, pixels: torch.Tensor, *, pyramid: bool, convs: int
 ) -> list[Any]:
     """Logits and boxes of each map, written out from detectron2's definition."""
@@ -106,7 +106,7 @@ def plain(  # noqa: C901, PLR0915  # one network, told in one go
             x = F.relu(out + (layer(f"{name}.shortcut", x, stride) if block == 0 else x))
         maps[stage] = x
     if not pyramid:
-        found, strides, sizes = [maps[4]], [16], [(32, 64, 128, 256, 512)]
+        maps_, strides, sizes = [maps[4]], [16], [(32, 64, 128, 256, 512)]
     else:
 
         def fused(kind: str, stage: int, x: torch.Tensor) -> torch.Tensor:
@@ -115,17 +115,17 @@ def plain(  # noqa: C901, PLR0915  # one network, told in one go
             return F.conv2d(x, state[f"{name}.weight"], state[f"{name}.bias"], 1, padding)
 
         inner = fused("lateral", 5, maps[5])
-        found = [fused("output", 5, inner)]
+        maps_ = [fused("output", 5, inner)]
         for stage in (4, 3, 2):
             up = F.interpolate(inner, scale_factor=2.0, mode="nearest")
             inner = fused("lateral", stage, maps[stage]) + up
-            found.insert(0, fused("output", stage, inner))
-        found.append(F.max_pool2d(found[-1], 1, 2))
+            maps_.insert(0, fused("output", stage, inner))
+        maps_.append(F.max_pool2d(maps_[-1], 1, 2))
         strides, sizes = [4, 8, 16, 32, 64], [(s,) for s in (32, 64, 128, 256, 512)]
     head = "proposal_generator.rpn_head"
     names = ["conv"] if convs == 1 else [f"conv.conv{k}" for k in range(convs)]
     answers = []
-    for x, stride, own in zip(found, strides, sizes, strict=True):
+    for x, stride, own in zip(maps_, strides, sizes, strict=True):
         for name in names:
             x = F.relu(
                 F.conv2d(x, state[f"{head}.{name}.weight"], state[f"{head}.{name}.bias"], 1, 1)
@@ -152,32 +152,32 @@ def plain(  # noqa: C901, PLR0915  # one network, told in one go
 
 @pytest.mark.parametrize(("pyramid", "convs"), [(True, 1), (True, 2), (False, 1)])
 @torch.inference_mode()
-def test_item_05_a_detectron2_network_says_here_what_it_says_there(
+def test_item_05_a_detectron2_network_gives_the_same_logits_and_boxes(
     pyramid: bool, convs: int
 ) -> None:
     state = checkpoint(pyramid=pyramid, convs=convs, last=5 if pyramid else 4)
     spec, ours, used = read_detectron2_rpn(state)
     assert used == set(state)
     rpn = Rpn(spec).eval()
-    load_state(rpn, ours, "made up")
+    load_state(rpn, ours, "a checkpoint")
     image = np.random.default_rng(3).integers(0, 256, (70, 90, 3), dtype=np.uint8)
-    seen = rpn.prepare(image, Size(None))
+    prepared = rpn.prepare(image, Size(None))
     blue_first = torch.from_numpy(image[:, :, ::-1].copy()).permute(2, 0, 1).float()
-    assert torch.allclose(seen.pixels, blue_first - MEAN[:, None, None], atol=1e-4)
-    pixels = F.pad(seen.pixels, (0, -90 % 32, 0, -70 % 32)) if pyramid else seen.pixels
-    assert torch.equal(rpn.pad(seen.pixels), pixels)
+    assert torch.allclose(prepared.pixels, blue_first - MEAN[:, None, None], atol=1e-4)
+    pixels = F.pad(prepared.pixels, (0, -90 % 32, 0, -70 % 32)) if pyramid else prepared.pixels
+    assert torch.equal(rpn.pad(prepared.pixels), pixels)
     expected = plain(state, pixels[None], pyramid=pyramid, convs=convs)
     levels = rpn(pixels[None])
     assert len(levels) == len(expected)
     for (logits, deltas, anchors), (scores, boxes) in zip(levels, expected, strict=True):
-        from stages.models.rpn_boxes import decode
+        from stages.models.anchor_deltas import decode
 
         size = max(1.0, float(np.abs(boxes).max()))
         assert logits[0].numpy() == pytest.approx(scores, abs=1e-3)
         assert decode(deltas[0], anchors).numpy() / size == pytest.approx(boxes / size, abs=1e-4)
 
 
-def test_the_network_beside_a_student_is_the_offline_one() -> None:
+def test_the_offline_network_beside_a_student_is_read() -> None:
     state = checkpoint(pyramid=True)
     mixed = {f"offline_{name}": value for name, value in state.items()}
     mixed |= {"backbone.conv1.weight": torch.zeros(1), "backbone.layer1.0.bn1.running_mean": MEAN}
@@ -194,10 +194,10 @@ def test_the_last_stage_of_a_c4_detector_belongs_to_its_head() -> None:
     more = {**state, "roi_heads.res5.0.conv1.weight": torch.zeros(1)}
     _, ours, used = read_detectron2_rpn(more)
     assert used == set(state)
-    load_state(Rpn(read_detectron2_rpn(more)[0]), ours, "made up")
+    load_state(Rpn(read_detectron2_rpn(more)[0]), ours, "a checkpoint")
 
 
-def test_a_file_is_imported_with_every_key_accounted_for(tmp_path: Path) -> None:
+def test_every_key_of_an_imported_file_is_reported(tmp_path: Path) -> None:
     state = checkpoint(pyramid=True)
     more = {**state, "roi_heads.box_head.fc1.weight": torch.ones(2)}
     torch.save({"model": more}, tmp_path / "rpn.pth")
@@ -208,16 +208,16 @@ def test_a_file_is_imported_with_every_key_accounted_for(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("broken", "said"),
+    ("broken", "message"),
     [
         ({"proposal_generator.rpn_head.objectness_logits.weight": (5, 256, 1, 1)}, "5 anchors"),
         ({"backbone.bottom_up.res4.6.conv1.weight": (1,)}, "7 blocks in res4"),
     ],
 )
-def test_what_is_not_known_is_a_sentence(broken: dict[str, Any], said: str) -> None:
+def test_an_unknown_kind_of_network_is_refused(broken: dict[str, Any], message: str) -> None:
     state = checkpoint(pyramid=True)
     state |= {name: torch.zeros(shape) for name, shape in broken.items()}
-    with pytest.raises(SourceError, match=said):
+    with pytest.raises(SourceError, match=message):
         read_detectron2_rpn(state)
 
 

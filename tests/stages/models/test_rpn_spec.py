@@ -30,7 +30,7 @@ def test_a_spec_survives_its_file(tmp_path: Path, spec: RpnSpec) -> None:
     assert read_spec(tmp_path / "model.json") == spec
 
 
-def test_a_pyramid_has_one_anchor_size_a_map_and_c4_all_on_one() -> None:
+def test_a_pyramid_has_one_anchor_size_per_map_and_c4_has_all_on_one() -> None:
     assert FPN.strides == (4, 8, 16, 32, 64)
     assert FPN.levels == ((32,), (64,), (128,), (256,), (512,))
     assert C4.strides == (16,)
@@ -55,9 +55,9 @@ def test_a_pyramid_has_one_anchor_size_a_map_and_c4_all_on_one() -> None:
         ({"mean": (0.0,)}, "three numbers"),
     ],
 )
-def test_every_nonsense_has_its_phrase(changes: dict[str, Any], complaint: str) -> None:
-    assert any(complaint in found for found in replace(FPN, **changes).complaints())
-    assert not FPN.complaints()
+def test_every_wrong_field_has_its_phrase(changes: dict[str, Any], complaint: str) -> None:
+    assert any(complaint in problem for problem in replace(FPN, **changes).problems())
+    assert not FPN.problems()
 
 
 @pytest.mark.parametrize(
@@ -80,13 +80,13 @@ def test_every_nonsense_has_its_phrase(changes: dict[str, Any], complaint: str) 
         ),
     ],
 )
-def test_a_file_that_is_no_spec_is_refused(tmp_path: Path, content: str) -> None:
+def test_a_file_without_a_spec_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "model.json").write_text(content)
     with pytest.raises(SourceError, match="not a proposal network of backbone"):
         read_spec(tmp_path / "model.json")
 
 
-def test_a_file_with_a_wrong_value_is_refused_by_name(tmp_path: Path) -> None:
+def test_a_file_with_a_wrong_value_is_refused(tmp_path: Path) -> None:
     replace(FPN, stride=5).write(tmp_path / "model.json")
     with pytest.raises(SourceError, match=r"model\.json: stride must be"):
         read_spec(tmp_path / "model.json")

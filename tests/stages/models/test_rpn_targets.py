@@ -3,59 +3,31 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from torchvision.models.detection._utils import BoxCoder, Matcher
+from torchvision.models.detection._utils import Matcher
 from torchvision.ops import box_iou
 
 from stages.geometry import pairwise_iou
-from stages.models.rpn import Level
-from stages.models.rpn_boxes import LARGEST_STEP, decode, encode
+from stages.models.rpn import LevelPredictions
 from stages.models.rpn_targets import (
     BACKGROUND,
     IGNORED,
     OBJECT,
-    AnchorTargets,
-    assign,
-    draw,
+    AnchorTargetConfig,
+    assign_anchors,
     losses,
+    sample_anchors,
 )
+from tests.stages.models.random_boxes import boxes
 
-USUAL = AnchorTargets()
-
-
-def boxes(count: int, seed: int, least: float = 4, most: float = 60) -> torch.Tensor:
-    rng = np.random.default_rng(seed)
-    corner = rng.uniform(0, 100, (count, 2))
-    both = np.concatenate([corner, corner + rng.uniform(least, most, (count, 2))], axis=1)
-    return torch.from_numpy(both.astype(np.float32))
-
-
-def test_decode_undoes_encode() -> None:
-    anchors, wanted = boxes(200, 0), boxes(200, 1)
-    found = decode(encode(wanted, anchors), anchors)
-    torch.testing.assert_close(found, wanted, atol=1e-3, rtol=1e-4)
-
-
-def test_boxes_are_coded_as_torchvision_codes_them() -> None:
-    anchors, wanted = boxes(200, 2), boxes(200, 3)
-    coder = BoxCoder((1.0, 1.0, 1.0, 1.0))
-    torch.testing.assert_close(encode(wanted, anchors), coder.encode_single(wanted, anchors))
-    deltas = torch.randn(200, 4, generator=torch.Generator().manual_seed(0)) * 3
-    torch.testing.assert_close(decode(deltas, anchors), coder.decode_single(deltas, anchors))
-
-
-def test_growth_is_limited() -> None:
-    anchor = torch.tensor([[0.0, 0.0, 16.0, 16.0]])
-    found = decode(torch.tensor([[0.0, 0.0, 1e9, LARGEST_STEP]]), anchor)
-    assert (found[0, 2:] - found[0, :2]).tolist() == pytest.approx([1000, 1000], rel=1e-5)
+USUAL = AnchorTargetConfig()
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_anchors_are_assigned_as_a_plain_loop_does(seed: int) -> None:
+def test_assignment_equals_a_plain_loop(seed: int) -> None:
     anchors, objects = boxes(150, seed), boxes(6, seed + 100)
-    kinds, owner = assign(anchors, objects, USUAL)
+    kinds, owner = assign_anchors(anchors, objects, USUAL)
     iou = pairwise_iou(objects.numpy(), anchors.numpy())
     for a in range(150):
         best = iou[:, a].max()
@@ -66,28 +38,28 @@ def test_anchors_are_assigned_as_a_plain_loop_does(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_anchors_are_assigned_as_torchvision_does(seed: int) -> None:
+def test_assignment_equals_torchvisions(seed: int) -> None:
     anchors, objects = boxes(300, seed), boxes(5, seed + 50)
-    kinds, owner = assign(anchors, objects, USUAL)
+    kinds, owner = assign_anchors(anchors, objects, USUAL)
     theirs = Matcher(0.7, 0.3, allow_low_quality_matches=True)(box_iou(objects, anchors))
     assert torch.equal(kinds == BACKGROUND, theirs == -1)
     assert torch.equal(kinds == IGNORED, theirs == -2)
     assert torch.equal(owner[kinds == OBJECT], theirs[theirs >= 0])
 
 
-def test_without_objects_all_is_background() -> None:
-    kinds, _ = assign(boxes(7, 0), torch.zeros(0, 4), USUAL)
+def test_without_objects_all_anchors_are_background() -> None:
+    kinds, _ = assign_anchors(boxes(7, 0), torch.zeros(0, 4), USUAL)
     assert (kinds == BACKGROUND).all()
 
 
-def test_an_object_far_from_every_anchor_takes_none() -> None:
-    kinds, _ = assign(boxes(7, 0), torch.tensor([[900.0, 900, 910, 910]]), USUAL)
+def test_an_object_that_overlaps_no_anchor_has_none() -> None:
+    kinds, _ = assign_anchors(boxes(7, 0), torch.tensor([[900.0, 900, 910, 910]]), USUAL)
     assert (kinds == BACKGROUND).all()
 
 
-def test_the_nearest_anchor_belongs_to_its_object_however_far() -> None:
+def test_the_anchor_with_the_highest_iou_of_an_object_belongs_to_it() -> None:
     anchors = torch.tensor([[0.0, 0, 10, 10], [50, 50, 60, 60], [0, 0, 11, 11]])
-    kinds, owner = assign(anchors, torch.tensor([[8.0, 8, 30, 30]]), USUAL)
+    kinds, owner = assign_anchors(anchors, torch.tensor([[8.0, 8, 30, 30]]), USUAL)
     assert kinds.tolist() == [BACKGROUND, BACKGROUND, OBJECT]
     assert owner[2] == 0
 
@@ -96,33 +68,33 @@ def test_the_nearest_anchor_belongs_to_its_object_however_far() -> None:
     ("objects", "background", "expected"),
     [(300, 300, (128, 128)), (10, 300, (10, 246)), (0, 300, (0, 256)), (300, 5, (128, 5))],
 )
-def test_half_of_what_is_drawn_is_objects_at_most(
+def test_at_most_half_of_the_sampled_anchors_are_objects(
     objects: int, background: int, expected: tuple[int, int]
 ) -> None:
     kinds = torch.tensor([OBJECT] * objects + [BACKGROUND] * background + [IGNORED] * 9)
-    positive, negative = draw(kinds, USUAL)
+    positive, negative = sample_anchors(kinds, USUAL)
     assert (len(positive), len(negative)) == expected
     assert (kinds[positive] == OBJECT).all()
     assert (kinds[negative] == BACKGROUND).all()
     assert len(set(positive.tolist() + negative.tolist())) == sum(expected)
 
 
-def test_what_is_drawn_follows_from_the_seed() -> None:
+def test_sampled_anchors_follow_from_the_seed() -> None:
     kinds = torch.tensor([OBJECT] * 300 + [BACKGROUND] * 300)
     torch.manual_seed(3)
-    first = draw(kinds, USUAL)
+    first = sample_anchors(kinds, USUAL)
     torch.manual_seed(3)
-    again = draw(kinds, USUAL)
-    other = draw(kinds, USUAL)
+    again = sample_anchors(kinds, USUAL)
+    other = sample_anchors(kinds, USUAL)
     assert torch.equal(first[0], again[0])
     assert torch.equal(first[1], again[1])
     assert not torch.equal(first[0], other[0])
 
 
-def predictions(images: int, seed: int) -> list[Level]:
+def predictions(images: int, seed: int) -> list[LevelPredictions]:
     make = torch.Generator().manual_seed(seed)
     return [
-        Level(
+        LevelPredictions(
             torch.randn(images, count, generator=make) * 5,
             torch.randn(images, count, 4, generator=make),
             boxes(count, seed + count),
@@ -133,22 +105,22 @@ def predictions(images: int, seed: int) -> list[Level]:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_losses_equal_a_plain_loop_in_float64(seed: int) -> None:
-    """All anchors are drawn, so that chance plays no part."""
-    everything = AnchorTargets(anchors=1000, positive=1.0)
+    """All anchors are sampled, so the result is not random."""
+    everything = AnchorTargetConfig(anchors_per_image=1000, positive_share=1.0)
     levels = predictions(3, seed)
     objects = [boxes(4, seed), torch.zeros(0, 4), boxes(1, seed + 7)]
     objectness, box = losses(levels, objects, everything)
     expected_objectness = expected_box = 0.0
     anchors = torch.cat([level.anchors for level in levels])
-    for i, mine in enumerate(objects):
-        kinds, owner = assign(anchors, mine, everything)
+    for i, of_image in enumerate(objects):
+        kinds, owner = assign_anchors(anchors, of_image, everything)
         logits = torch.cat([level.logits[i] for level in levels]).tolist()
         deltas = torch.cat([level.deltas[i] for level in levels]).tolist()
         for a, kind in enumerate(kinds.tolist()):
             if kind == OBJECT:
                 expected_objectness += math.log1p(math.exp(-logits[a]))
-                wanted = encoded(mine[owner[a]].tolist(), anchors[a].tolist())
-                expected_box += sum(abs(d - w) for d, w in zip(deltas[a], wanted, strict=True))
+                expected = encoded(of_image[owner[a]].tolist(), anchors[a].tolist())
+                expected_box += sum(abs(d - w) for d, w in zip(deltas[a], expected, strict=True))
             if kind == BACKGROUND:
                 expected_objectness += math.log1p(math.exp(logits[a]))
     assert objectness.item() == pytest.approx(expected_objectness / 3000, rel=1e-5)
@@ -167,7 +139,9 @@ def encoded(box: list[float], anchor: list[float]) -> list[float]:
 
 def test_losses_are_finite_for_certain_predictions_and_have_gradients() -> None:
     levels = [
-        Level((level.logits * 1e4).requires_grad_(), level.deltas.requires_grad_(), level.anchors)
+        LevelPredictions(
+            (level.logits * 1e4).requires_grad_(), level.deltas.requires_grad_(), level.anchors
+        )
         for level in predictions(2, 0)
     ]
     objectness, box = losses(levels, [boxes(3, 0), torch.zeros(0, 4)], USUAL)
@@ -177,7 +151,7 @@ def test_losses_are_finite_for_certain_predictions_and_have_gradients() -> None:
     assert torch.isfinite(objectness)
 
 
-def test_images_without_objects_teach_only_background() -> None:
+def test_images_without_objects_have_no_box_loss() -> None:
     objectness, box = losses(predictions(2, 1), [torch.zeros(0, 4)] * 2, USUAL)
     assert objectness > 0
     assert box == 0

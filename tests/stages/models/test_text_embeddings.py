@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from stages.models.text_embeddings import average, embed_names
+from tests.stages.models.texts import encode_texts
 from tests.stages.models.tiny import tiny_clip
 
 TEMPLATES = ("{}.", "a photo of a {}.", "the {} in the picture")
@@ -17,19 +18,19 @@ def clip(tmp_path_factory):
 
 @pytest.mark.parametrize("batch", [1, 4, 1000])
 def test_an_embedding_is_the_mean_of_the_raw_embeddings_of_its_prompts(clip, batch) -> None:
-    given = embed_names(clip, ["dog", "traffic_light"], TEMPLATES, "reference", batch)
+    embeddings = embed_names(clip, ["dog", "traffic_light"], TEMPLATES, "reference", batch)
     prompts = [["dog.", "a photo of a dog.", "the dog in the picture"]]
     prompts += [[p.replace("dog", "traffic light") for p in prompts[0]]]
-    wanted = torch.stack([clip.encode_texts(of_one).mean(dim=0) for of_one in prompts])
-    torch.testing.assert_close(given, wanted.detach(), rtol=1e-4, atol=1e-6)
+    expected = torch.stack([encode_texts(clip, of_one).mean(dim=0) for of_one in prompts])
+    torch.testing.assert_close(embeddings, expected.detach(), rtol=1e-4, atol=1e-6)
 
 
 def test_openai_averages_directions_and_gives_unit_rows() -> None:
     vectors = np.random.default_rng(0).normal(size=(5, 3, 8))
     unit = vectors / np.linalg.norm(vectors, axis=2, keepdims=True)
     mean = unit.mean(axis=1)
-    wanted = mean / np.linalg.norm(mean, axis=1, keepdims=True)
-    np.testing.assert_allclose(average(torch.from_numpy(vectors), "openai").numpy(), wanted)
+    expected = mean / np.linalg.norm(mean, axis=1, keepdims=True)
+    np.testing.assert_allclose(average(torch.from_numpy(vectors), "openai").numpy(), expected)
 
 
 def test_the_two_rules_differ_by_how_much_length_counts() -> None:
@@ -38,22 +39,22 @@ def test_the_two_rules_differ_by_how_much_length_counts() -> None:
     torch.testing.assert_close(average(vectors, "openai"), torch.full((1, 2), 0.5**0.5))
 
 
-def test_names_that_read_the_same_are_encoded_once(clip, monkeypatch) -> None:
-    seen: list[str] = []
+def test_names_that_are_equal_after_cleaning_are_encoded_once(clip, monkeypatch) -> None:
+    texts_encoded: list[str] = []
     real = clip.tokenize
     monkeypatch.setattr(
-        clip, "tokenize", lambda texts, long: (seen.extend(texts), real(texts, long))[1]
+        clip, "tokenize", lambda texts, long: (texts_encoded.extend(texts), real(texts, long))[1]
     )
-    given = embed_names(clip, ["hot_dog", "cat", "hot dog"], ("{}",), "reference", 10)
-    assert seen == ["hot dog", "cat"]
-    assert torch.equal(given[0], given[2])
+    embeddings = embed_names(clip, ["hot_dog", "cat", "hot dog"], ("{}",), "reference", 10)
+    assert texts_encoded == ["hot dog", "cat"]
+    assert torch.equal(embeddings[0], embeddings[2])
 
 
 def test_no_names_give_no_rows(clip) -> None:
     assert embed_names(clip, [], TEMPLATES, "reference", 8).shape == (0, 32)
 
 
-def test_names_too_long_for_the_network_embed_alike_unless_their_end_is_kept(clip) -> None:
+def test_names_that_are_too_long_have_one_embedding_unless_their_end_token_is_kept(clip) -> None:
     names = ["very " * 400 + "long", "rather " * 300 + "long", "x"]
     cut = embed_names(clip, names, ("{}.",), "reference", 8)
     kept = embed_names(clip, names, ("{}.",), "reference", 8, "keep-end")

@@ -1,4 +1,4 @@
-"""Captions through L: trimming changes nothing, and remembering changes nothing either."""
+"""Captions through L: trimming and caching change nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from stages.models.clip import Clip, create_clip
-from stages.models.text_encoding import FrozenTexts, encode_trimmed
+from stages.models.text_encoding import FrozenTextEncoder, encode_trimmed
+from tests.stages.models.texts import encode_texts
 from tests.stages.training import tiny
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def clip(tmp_path: Path) -> Clip:
     return tiny.clip(tmp_path)
 
 
-def test_trimmed_texts_have_the_embeddings_of_padded_ones(clip: Clip) -> None:
+def test_trimmed_texts_have_the_embeddings_of_padded_texts(clip: Clip) -> None:
     for captions in (CAPTIONS, CAPTIONS[:1], ["word " * 100]):
         tokens = clip.tokenize(captions)
         expected = clip.encode_tokens(tokens)
@@ -44,22 +45,22 @@ def test_gradients_flow_through_trimmed_texts(clip: Clip) -> None:
 
 
 def test_frozen_texts_are_unit_embeddings_without_gradient(clip: Clip) -> None:
-    found = FrozenTexts(clip, torch.device("cpu")).embed(CAPTIONS)
-    expected = torch.nn.functional.normalize(clip.encode_texts(CAPTIONS), dim=1)
-    assert torch.allclose(found, expected, atol=1e-5)
-    assert not found.requires_grad
+    embeddings = FrozenTextEncoder(clip, torch.device("cpu")).embed(CAPTIONS)
+    expected = torch.nn.functional.normalize(encode_texts(clip, CAPTIONS), dim=1)
+    assert torch.allclose(embeddings, expected, atol=1e-5)
+    assert not embeddings.requires_grad
 
 
-def test_a_caption_has_the_same_bits_whatever_company_it_comes_in(clip: Clip) -> None:
-    alone = FrozenTexts(clip, torch.device("cpu")).embed(["a dog"])
-    texts = FrozenTexts(clip, torch.device("cpu"), remembered=1)
+def test_a_caption_has_the_same_bits_in_every_batch(clip: Clip) -> None:
+    alone = FrozenTextEncoder(clip, torch.device("cpu")).embed(["a dog"])
+    texts = FrozenTextEncoder(clip, torch.device("cpu"), cached=1)
     for captions in (CAPTIONS, CAPTIONS[::-1], CAPTIONS):
         together = texts.embed(captions)
         assert torch.equal(together[captions.index("a dog")], alone[0])
 
 
 def test_a_caption_is_encoded_once(clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = FrozenTexts(clip, torch.device("cpu"))
+    texts = FrozenTextEncoder(clip, torch.device("cpu"))
     texts.embed(CAPTIONS)
     monkeypatch.setattr(clip.network, "transformer", None)
     assert len(texts.embed(CAPTIONS)) == 4

@@ -21,15 +21,15 @@ def test_the_whole_image_is_the_mean_of_the_dense_tokens(clip) -> None:
     pixels = torch.randn(1, 3, 64, 64, dtype=torch.float64)
     dense = clip.trunk(pixels)
     assert dense.shape == (1, 32, 4, 4)
-    wanted = clip.embed_crops(dense.flatten(2).mean(dim=2))
-    torch.testing.assert_close(clip.encode_regions(pixels, WHOLE), wanted)
+    expected = clip.embed_crops(dense.flatten(2).mean(dim=2))
+    torch.testing.assert_close(clip.encode_regions(pixels, WHOLE), expected)
 
 
 def test_a_region_is_the_mean_of_the_tokens_it_covers(clip) -> None:
     pixels = torch.randn(1, 3, 64, 96, dtype=torch.float64)
     box = [torch.tensor([[16.0, 32, 80, 64]])]
-    wanted = clip.embed_crops(clip.trunk(pixels)[:, :, 2:4, 1:5].flatten(2).mean(dim=2))
-    torch.testing.assert_close(clip.encode_regions(pixels, box), wanted)
+    expected = clip.embed_crops(clip.trunk(pixels)[:, :, 2:4, 1:5].flatten(2).mean(dim=2))
+    torch.testing.assert_close(clip.encode_regions(pixels, box), expected)
 
 
 def test_an_averaging_tower_gives_its_own_feature_for_the_whole_image(tmp_path) -> None:
@@ -38,7 +38,7 @@ def test_an_averaging_tower_gives_its_own_feature_for_the_whole_image(tmp_path) 
     torch.testing.assert_close(clip.encode_regions(pixels, WHOLE * 2), clip.encode_images(pixels))
 
 
-def test_the_value_path_is_attention_to_oneself_alone(tmp_path) -> None:
+def test_the_value_path_is_attention_of_each_token_to_itself(tmp_path) -> None:
     block = tiny_clip(tmp_path, "vit").double().network.visual.transformer.resblocks[-1]
     tokens = torch.randn(2, 5, 32, dtype=torch.float64)
     alone = block(tokens, attn_mask=torch.full((5, 5), -torch.inf).fill_diagonal_(0).double())
@@ -49,11 +49,11 @@ def test_tokens_before_the_last_block_are_open_clips_own(tmp_path) -> None:
     clip = tiny_clip(tmp_path, "vit").double()
     visual, pixels = clip.network.visual, torch.randn(1, 3, 64, 64, dtype=torch.float64)
     before = visual.transformer.resblocks[0](visual._embeds(pixels))
-    wanted = visual.ln_post(value_path(visual.transformer.resblocks[1], before))[:, 1:]
-    torch.testing.assert_close(clip.trunk(pixels).flatten(2).transpose(1, 2), wanted)
+    expected = visual.ln_post(value_path(visual.transformer.resblocks[1], before))[:, 1:]
+    torch.testing.assert_close(clip.trunk(pixels).flatten(2).transpose(1, 2), expected)
 
 
-def test_positions_of_the_native_grid_are_untouched_and_the_class_token_always() -> None:
+def test_positions_of_the_native_grid_and_of_the_class_token_are_unchanged() -> None:
     positions = torch.randn(1 + 12, 8)
     assert resample_positions(positions, (3, 4), (3, 4)) is positions
     larger = resample_positions(positions, (3, 4), (6, 8))
@@ -69,7 +69,7 @@ def test_positions_are_resampled_row_by_row_and_column_by_column() -> None:
     assert (plane[1:, 0] >= plane[:-1, 0]).all()
 
 
-def test_an_input_that_is_no_multiple_of_the_patch_loses_no_pixel(clip) -> None:
+def test_an_input_that_is_not_a_multiple_of_the_patch_is_padded(clip) -> None:
     pixels = torch.randn(1, 3, 60, 70, dtype=torch.float64)
     padded = F.pad(pixels, (0, 10, 0, 4))
     torch.testing.assert_close(clip.trunk(pixels), clip.trunk(padded))
@@ -82,3 +82,16 @@ def test_a_tower_that_cannot_be_read_densely_is_refused(tmp_path, change) -> Non
     spec = tiny_clip(tmp_path).spec
     with pytest.raises(SourceError, match="regions cannot be read from"):
         Clip(type(spec)(None, description, 64, spec.mean, spec.std, ""))
+
+
+def test_early_layers_are_all_before_the_blocks_and_a_quarter_of_them(clip) -> None:
+    visual = clip.network.visual
+    blocks = visual.transformer.resblocks
+    for count, early in ((2, 0), (4, 1), (7, 1), (12, 3)):
+        visual.transformer.resblocks = torch.nn.ModuleList([blocks[0]] * count)
+        stem, rest = list(clip.tower.early_layers())[:4], list(clip.tower.early_layers())[4:]
+        assert [id(layer) for layer in stem] == [
+            id(getattr(visual, n))
+            for n in ("conv1", "class_embedding", "positional_embedding", "ln_pre")
+        ]
+        assert rest == [blocks[0]] * early

@@ -7,7 +7,15 @@ import torch
 from safetensors.torch import save_file
 
 from schemas.errors import SourceError
-from stages.models.weights import load_state, read_state, require_trained_statistics, write_state
+from stages.models.weights import (
+    first_names,
+    load_state,
+    read_content,
+    read_state,
+    read_tensors,
+    require_trained_statistics,
+    write_state,
+)
 
 
 def network() -> torch.nn.Module:
@@ -24,7 +32,7 @@ def refusal(changed: dict[str, torch.Tensor]) -> str:
     return str(caught.value)
 
 
-def test_every_tensor_arrives() -> None:
+def test_every_tensor_is_loaded() -> None:
     filled = network()
     load_state(filled, state(), "weights.pt")
     assert all((value == 2).all() for value in filled.state_dict().values())
@@ -37,7 +45,7 @@ def test_absent_batch_counters_start_at_zero() -> None:
 
 
 @pytest.mark.parametrize("name", ["1.running_mean", "1.running_var"])
-def test_absent_statistics_are_refused_for_what_they_would_do(name) -> None:
+def test_missing_statistics_are_refused(name) -> None:
     assert "lacks batch-norm statistics" in refusal({n: v for n, v in state().items() if n != name})
 
 
@@ -64,7 +72,7 @@ def test_weights_that_are_not_finite_are_refused(value) -> None:
     )
 
 
-def test_statistics_that_were_never_touched_are_told_from_trained_ones() -> None:
+def test_initial_statistics_are_refused_and_trained_ones_accepted() -> None:
     require_trained_statistics(state(), "w")
     require_trained_statistics({"0.weight": torch.zeros(1)}, "w")
     with pytest.raises(SourceError, match="all 1 batch norms of w have their initial statistics"):
@@ -94,15 +102,15 @@ def test_a_pickle_of_more_than_tensors_is_refused(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("name", ["cut.safetensors", "cut.pt"])
-def test_a_damaged_file_is_a_sentence(tmp_path, name) -> None:
+def test_a_damaged_file_is_refused(tmp_path, name) -> None:
     path = tmp_path / name
     (save_file if name.endswith("safetensors") else torch.save)({"w": torch.zeros(999)}, path)
     path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(SourceError, match=r"is not a whole safetensors file|was not opened"):
+    with pytest.raises(SourceError, match=r"is not a complete safetensors file|was not opened"):
         read_state(path)
 
 
-def test_a_missing_file_is_a_sentence(tmp_path) -> None:
+def test_a_missing_file_is_refused(tmp_path) -> None:
     with pytest.raises(SourceError, match=r"none.pt does not exist"):
         read_state(tmp_path / "none.pt")
 
@@ -116,3 +124,40 @@ def test_views_and_shared_tensors_are_written_as_themselves(tmp_path) -> None:
     assert torch.equal(again["b"], base.T)
     assert again["a"].dtype == torch.float32
     assert again["n"].dtype == torch.int64
+
+
+@pytest.mark.parametrize("wrapper", ["state_dict", "model"])
+def test_tensors_are_read_as_they_are_without_wrapper_and_prefix(tmp_path, wrapper) -> None:
+    content = {"module.a": torch.ones(2).half(), "module.vocab_size": torch.tensor(7)}
+    torch.save({wrapper: content, "epoch": 3}, tmp_path / "w.pt")
+    tensors = read_tensors(tmp_path / "w.pt")
+    assert tensors.keys() == {"a", "vocab_size"}
+    assert tensors["a"].dtype == torch.float16
+    state = read_state(tmp_path / "w.pt")
+    assert state.keys() == {"a"}
+    assert state["a"].dtype == torch.float32
+
+
+def test_a_prefix_that_not_all_names_have_is_kept(tmp_path) -> None:
+    torch.save({"module.a": torch.ones(1), "b": torch.ones(1)}, tmp_path / "w.pt")
+    assert read_tensors(tmp_path / "w.pt").keys() == {"module.a", "b"}
+
+
+def test_a_file_may_hold_a_single_tensor(tmp_path) -> None:
+    torch.save({"model": torch.arange(3)}, tmp_path / "w.pt")
+    assert read_content(tmp_path / "w.pt").tolist() == [0, 1, 2]
+    with pytest.raises(SourceError, match="holds a Tensor, not tensors by name"):
+        read_tensors(tmp_path / "w.pt")
+
+
+def test_the_order_of_a_state_does_not_change_the_bytes_of_its_file(tmp_path) -> None:
+    for name, tensors in (("a", state()), ("b", dict(reversed(state().items())))):
+        write_state(tensors, tmp_path / name, torch.float32)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_the_first_three_names_are_listed_and_the_others_counted() -> None:
+    names = list("abcde")
+    assert first_names([]) == "nothing"
+    assert first_names(names[:3]) == "a, b, c"
+    assert first_names(names) == "a, b, c and 2 more"

@@ -1,4 +1,4 @@
-"""CLIP models small enough for a test: one of each kind of image tower."""
+"""CLIP models small enough for a test, one for each kind of image tower."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def config(tower: str = "resnet") -> dict[str, Any]:
 
 
 def tiny_clip(folder: Path, tower: str = "resnet", seed: int = 0) -> Clip:
-    """A model whose norms have seen something, so that none is the identity by accident."""
+    """A model with random statistics in its norms, so that no norm is the identity."""
     path = folder / f"{tower}.json"
     path.write_text(json.dumps(config(tower)))
     clip = create_clip(str(path), seed=seed)

@@ -22,7 +22,7 @@ from stages.proposals.region_dump import DumpReader, DumpWriter
 from stages.sources.record import Refusal
 from tests.in_memory import InMemory
 from tests.stages import squares
-from tests.stages.models.tiny_rpn import tiny_rpn
+from tests.stages.models.tiny_rpn import raw_boxes, tiny_rpn
 from tests.stages.proposals.box_files import write_ids
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def test_a_network_reads_pixels_in_advance_and_gives_its_raw_boxes() -> None:
     raw = source.boxes(row, source.prepare(row))
     assert raw is not None
     assert raw.levels is not None
-    ((boxes, logits),) = rpn.raw([load_image(row)], pre_nms=11)
+    ((boxes, logits),) = raw_boxes(rpn, [load_image(row)], pre_nms=11)
     np.testing.assert_array_equal(raw.boxes, boxes)
     np.testing.assert_array_equal(raw.scores, logits)
     assert raw.levels.shape == logits.shape

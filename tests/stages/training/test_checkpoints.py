@@ -1,4 +1,4 @@
-"""Checkpoints are whole or absent, and hold no code."""
+"""Checkpoints are written atomically, and run no code when loaded."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
+def test_a_saved_state_is_loaded_unchanged(tmp_path: Path) -> None:
     state = {"a": torch.arange(3), "b": [1, 2.5, {"c": None}], "d": (0, 7)}
     checkpoints.save(tmp_path / "x.pt", state)
-    found = checkpoints.load(tmp_path / "x.pt")
-    assert found is not None
-    assert torch.equal(found["a"], state["a"])
-    assert (found["b"], found["d"]) == (state["b"], state["d"])
+    loaded = checkpoints.load(tmp_path / "x.pt")
+    assert loaded is not None
+    assert torch.equal(loaded["a"], state["a"])
+    assert (loaded["b"], loaded["d"]) == (state["b"], state["d"])
     assert [p.name for p in tmp_path.iterdir()] == ["x.pt"]
 
 
-def test_nothing_saved_is_nothing_loaded(tmp_path: Path) -> None:
+def test_loading_a_missing_file_gives_none(tmp_path: Path) -> None:
     assert checkpoints.load(tmp_path / "x.pt") is None
 
 
@@ -44,7 +44,7 @@ def test_a_kill_while_writing_leaves_the_older_checkpoint(
     assert checkpoints.load(tmp_path / "x.pt") == {"step": 1}
 
 
-def test_a_damaged_checkpoint_says_what_to_do(tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_refused_with_advice(tmp_path: Path) -> None:
     (tmp_path / "x.pt").write_bytes(b"not a checkpoint")
     with pytest.raises(ArtifactError, match=r"x\.pt is damaged .*; delete it to start over"):
         checkpoints.load(tmp_path / "x.pt")
@@ -64,9 +64,9 @@ def test_code_in_a_checkpoint_is_not_run(
     assert capsys.readouterr().out == ""
 
 
-def test_frozen_parameters_are_not_written_but_buffers_are() -> None:
+def test_trainable_state_has_buffers_but_no_frozen_parameters() -> None:
     network = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2))
     network[0].weight.requires_grad_(False)
     network[1].requires_grad_(False)
-    names = set(checkpoints.changing(network))
+    names = set(checkpoints.trainable_state(network))
     assert names == {"0.bias", "1.running_mean", "1.running_var", "1.num_batches_tracked"}

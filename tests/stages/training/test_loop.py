@@ -1,4 +1,4 @@
-"""The loop: what it logs, that it stops at nonsense, and that a kill changes nothing."""
+"""The training loop: its log, its error for a loss that is not finite, its resumption."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from schemas.errors import StageError
 from stages.training.config import TrainingConfig
 from stages.training.loop import Position, fit
-from stages.training.optimisers import Optimisation
+from stages.training.optimisers import OptimiserConfig
 from stages.training.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Line:
-    """Learns y = 2x from batches of numbers, with dropout and a batch norm to make it hard."""
+    """Learns y = 2x, with dropout and a batch norm, whose states must be restored."""
 
     def __init__(self) -> None:
         with torch.random.fork_rng():
@@ -34,7 +34,7 @@ class Line:
     def losses(self, batch: Sequence[float]) -> Mapping[str, torch.Tensor]:
         x = torch.tensor(batch)[:, None]
         if batch[0] < 0:
-            return {"seen": torch.tensor(1.0)}
+            return {"skipped": torch.tensor(1.0)}
         loss = (self.module(x) - 2 * x).square().mean()
         return {"loss": loss, "twice": 2 * loss}
 
@@ -43,10 +43,10 @@ class Line:
 
 
 class Numbers:
-    """Ten batches an epoch, each other; from any position."""
+    """Ten different batches per epoch, from any position."""
 
-    def __init__(self, *, odd: float | None = None) -> None:
-        self.odd = odd
+    def __init__(self, *, fifth: float | None = None) -> None:
+        self.fifth = fifth
         self.starts: list[Position] = []
 
     def batches(self, start: Position) -> Iterator[tuple[Sequence[float], Position]]:
@@ -54,15 +54,17 @@ class Numbers:
         epoch, used = start
         while True:
             for i in range(used, 10):
-                first = self.odd if self.odd is not None and i == 4 else epoch + i / 10
+                first = self.fifth if self.fifth is not None and i == 4 else epoch + i / 10
                 yield [first, 0.5, i / 3], (epoch, i + 1)
             epoch, used = epoch + 1, 0
 
 
 def config(steps: int = 20, **changes: Any) -> TrainingConfig:
-    how = Optimisation(kind=changes.pop("kind", "sgd"), learning_rate=0.01, weight_decay=0.1)
+    optimiser = OptimiserConfig(
+        kind=changes.pop("kind", "sgd"), learning_rate=0.01, weight_decay=0.1
+    )
     schedule = Schedule(kind="cosine", steps=steps, warmup=2)
-    return TrainingConfig(steps=steps, optimisation=how, schedule=schedule, **changes)
+    return TrainingConfig(steps=steps, optimiser=optimiser, schedule=schedule, **changes)
 
 
 def weights(learner: Line) -> bytes:
@@ -76,10 +78,12 @@ class KilledError(Exception):
 
 @pytest.mark.parametrize("kind", ["sgd", "adamw"])
 @pytest.mark.parametrize("at", [1, 8, 19])
-def test_a_killed_run_ends_like_an_undisturbed_one(tmp_path: Path, kind: str, at: int) -> None:
+def test_a_killed_and_resumed_run_ends_like_an_uninterrupted_one(
+    tmp_path: Path, kind: str, at: int
+) -> None:
     plan = config(kind=kind, log_every=3, checkpoint_every=4)
-    undisturbed = Line()
-    expected = fit(undisturbed, Numbers(), plan)
+    uninterrupted = Line()
+    expected = fit(uninterrupted, Numbers(), plan)
 
     done = 0
 
@@ -96,10 +100,10 @@ def test_a_killed_run_ends_like_an_undisturbed_one(tmp_path: Path, kind: str, at
     rows = fit(resumed, loader, plan, tmp_path / "checkpoint.pt")
     assert loader.starts == [(at // 4 * 4 // 10, at // 4 * 4 % 10)]
     assert rows == expected
-    assert weights(resumed) == weights(undisturbed)
+    assert weights(resumed) == weights(uninterrupted)
 
 
-def test_another_seed_drops_other_numbers() -> None:
+def test_another_seed_gives_another_dropout() -> None:
     assert fit(Line(), Numbers(), config(seed=1)) != fit(Line(), Numbers(), config(seed=2))
 
 
@@ -120,37 +124,37 @@ def test_a_row_holds_means_since_the_row_before() -> None:
     assert rows[0]["reading"] == 7
 
 
-def test_a_step_with_nothing_to_learn_moves_nothing() -> None:
+def test_a_step_without_a_loss_changes_no_weight() -> None:
     learner = Line()
     before = weights(learner)
 
-    class Silent(Numbers):
+    class WithoutLoss(Numbers):
         def batches(self, start: Position) -> Iterator[tuple[Sequence[float], Position]]:
             while True:
                 yield [-1.0], (0, 1)
 
-    rows = fit(learner, Silent(), config(2, log_every=1))
+    rows = fit(learner, WithoutLoss(), config(2, log_every=1))
     assert weights(learner) == before
     assert "loss" not in rows[0]
-    assert rows[0]["seen"] == 1
+    assert rows[0]["skipped"] == 1
 
 
-def test_a_term_that_was_missing_does_not_count_as_zero() -> None:
-    rows = fit(Line(), Numbers(odd=-1.0), config(10, log_every=10))
-    each = fit(Line(), Numbers(odd=-1.0), config(10, log_every=1))
+def test_the_mean_of_a_term_is_over_the_steps_that_have_it() -> None:
+    rows = fit(Line(), Numbers(fifth=-1.0), config(10, log_every=10))
+    each = fit(Line(), Numbers(fifth=-1.0), config(10, log_every=1))
     present = [row["loss"] for row in each if "loss" in row]
     assert len(present) == 9
     assert rows[0]["loss"] == pytest.approx(sum(present) / 9)
 
 
-@pytest.mark.parametrize("odd", [float("nan"), float("inf")])
-def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(odd: float) -> None:
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_step(value: float) -> None:
     with pytest.raises(StageError, match=r"the loss became nan at step 5; lower --learning-rate"):
-        fit(Line(), Numbers(odd=odd), config())
+        fit(Line(), Numbers(fifth=value), config())
 
 
 def test_progress_counts_every_step_once_even_when_resumed(tmp_path: Path) -> None:
-    plan, told = config(10, checkpoint_every=4), []
+    plan, reported = config(10, checkpoint_every=4), []
     fit(Line(), Numbers(), config(8, checkpoint_every=4), tmp_path / "c.pt")
-    fit(Line(), Numbers(), plan, tmp_path / "c.pt", lambda steps, rows: told.append(steps))
-    assert told == [8, 1, 1]
+    fit(Line(), Numbers(), plan, tmp_path / "c.pt", lambda steps, rows: reported.append(steps))
+    assert reported == [8, 1, 1]

@@ -1,4 +1,4 @@
-"""Decoded images are kept while there is room, and are right in any case."""
+"""The cache keeps images while there is room, and always returns the right image."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def test_what_fits_is_decoded_once_and_the_rest_each_time() -> None:
+def test_images_that_fit_are_decoded_once_and_the_others_at_each_call() -> None:
     decoded: Counter[str] = Counter()
 
     def load(row: Mapping[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Where a network computes in bfloat16, and where that is refused."""
+"""When a network computes in bfloat16, and when that is refused."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_float32_stays_float32() -> None:
         assert product().dtype == torch.float32
 
 
-def test_a_context_may_be_entered_again_and_ends_each_time() -> None:
+def test_a_context_can_be_entered_twice_and_ends_each_time() -> None:
     context = autocast("bfloat16", CPU)
     for _ in range(2):
         with context:

@@ -16,13 +16,13 @@ def test_warm_up_begins_at_a_thousandth_and_rises_linearly() -> None:
     assert schedule.factor(10) == 1
 
 
-def test_warm_up_is_never_more_than_a_tenth_of_the_run() -> None:
+def test_warm_up_is_at_most_a_tenth_of_the_run() -> None:
     schedule = Schedule(kind="constant", steps=50, warmup=1000)
     assert schedule.factor(4) < 1
     assert schedule.factor(5) == 1
 
 
-def test_a_run_of_one_step_is_not_warmed_up() -> None:
+def test_a_run_of_one_step_has_no_warm_up() -> None:
     assert Schedule(kind="cosine", steps=1, warmup=1000).factor(0) == 1
 
 
@@ -39,7 +39,7 @@ def test_cosine_is_half_in_the_middle_and_nearly_nothing_at_the_end() -> None:
 
 
 @pytest.mark.parametrize("kind", ["constant", "steps", "cosine"])
-def test_factors_stay_within_zero_and_one(kind: str) -> None:
+def test_factors_are_above_zero_and_at_most_one(kind: str) -> None:
     schedule = Schedule(kind=kind, steps=200, warmup=30, milestones=(0.5,))
     factors = [schedule.factor(step) for step in range(200)]
     assert all(0 < f <= 1 for f in factors)

@@ -1,4 +1,4 @@
-"""A world small enough to train in: twelve drawn images, three concepts, a CLIP of 8 channels."""
+"""Tiny training data: twelve synthetic images, three concepts, a CLIP of 8 channels."""
 
 from __future__ import annotations
 
@@ -46,20 +46,21 @@ def describe(folder: Path) -> Path:
 
 
 def clip(folder: Path, seed: int = 0) -> Clip:
-    """A tiny CLIP that sees differences: residual branches open, batch norms fitted to pictures."""
-    made = create_clip(str(describe(folder)), seed=seed)
-    norms = [m for m in made.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    """A tiny CLIP whose features differ: open residual branches, batch norms fitted to images."""
+    network = create_clip(str(describe(folder)), seed=seed)
+    norms = [m for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     for norm in norms:
         torch.nn.init.ones_(norm.weight)
-        norm.momentum = None  # the plain mean of all batches seen
-    seen = [
-        normalise(pixels(picture(n)[0]), made.spec.mean, made.spec.std) for n in range(200, 216)
+        norm.momentum = None  # the plain mean over all batches
+    inputs = [
+        normalise(pixels(picture(n)[0]), network.spec.mean, network.spec.std)
+        for n in range(200, 216)
     ]
     with torch.no_grad():
-        made.train().encode_images(torch.stack(seen))
+        network.train().encode_images(torch.stack(inputs))
     for norm in norms:
         norm.momentum = 0.1
-    return made.eval()
+    return network.eval()
 
 
 def pixels(content: bytes) -> Any:
@@ -69,13 +70,13 @@ def pixels(content: bytes) -> Any:
 
 def picture(number: int) -> tuple[bytes, str, list[list[float]], list[int]]:
     """An encoded image 60 wide and 48 high, its caption, boxes of its squares, their concepts."""
-    draw = np.random.default_rng(number)
-    canvas = draw.integers(90, 130, (48, 60, 3)).astype(np.uint8)
+    rng = np.random.default_rng(number)
+    canvas = rng.integers(90, 130, (48, 60, 3)).astype(np.uint8)
     boxes, concepts = [], []
-    for place in range(3):
-        concept = int(draw.integers(3))
-        side = int(draw.integers(10, 17))
-        x, y = 2 + 20 * place, int(draw.integers(0, 48 - side))
+    for column in range(3):
+        concept = int(rng.integers(3))
+        side = int(rng.integers(10, 17))
+        x, y = 2 + 20 * column, int(rng.integers(0, 48 - side))
         canvas[y : y + side, x : x + side] = list(COLOURS.values())[concept]
         boxes.append([float(x), float(y), float(x + side), float(y + side)])
         concepts.append(concept)
@@ -86,7 +87,7 @@ def picture(number: int) -> tuple[bytes, str, list[list[float]], list[int]]:
 
 
 def images(numbers: range, captions: dict[int, list[str]] | None = None) -> pa.Table:
-    """Rows of images, packed; their own captions but for those given."""
+    """Rows of images, packed; `captions` replaces those of some numbers."""
     pictures = [picture(n) for n in numbers]
     own = {n: [p[1]] for n, p in zip(numbers, pictures, strict=True)} | (captions or {})
     count = len(pictures)
@@ -111,7 +112,7 @@ def images(numbers: range, captions: dict[int, list[str]] | None = None) -> pa.T
 
 
 def proposals(numbers: range) -> pa.Table:
-    """The boxes of the squares, three an image."""
+    """The boxes of the squares, three per image."""
     boxes = np.float32([box for n in numbers for box in picture(n)[2]]).reshape(-1, 4)
     columns = {
         "image_id": [f"tiny/{n:03d}" for n in numbers for _ in range(3)],
@@ -124,21 +125,21 @@ def proposals(numbers: range) -> pa.Table:
 
 
 def pseudo_labels(numbers: range, leave_out: tuple[int, ...] = ()) -> pa.Table:
-    """Right and rather sure about each square, but for images in `leave_out`: nothing there."""
-    told = [(n, r, c) for n in numbers if n not in leave_out for r, c in enumerate(picture(n)[3])]
-    count = len(told)
+    """A correct label of probability 0.8 for each square, except of images in `leave_out`."""
+    labels = [(n, r, c) for n in numbers if n not in leave_out for r, c in enumerate(picture(n)[3])]
+    count = len(labels)
     columns = {
-        "image_id": [f"tiny/{n:03d}" for n, _, _ in told],
-        "region": [r for _, r, _ in told],
-        "concept_id": [c for _, _, c in told],
+        "image_id": [f"tiny/{n:03d}" for n, _, _ in labels],
+        "region": [r for _, r, _ in labels],
+        "concept_id": [c for _, _, c in labels],
         "cosine": [0.3] * count,
         "probability": [0.8] * count,
         "margin": [0.65] * count,
         "entropy": [0.5] * count,
         "kept": [True] * count,
         "in_caption": [True] * count,
-        "top_ids": [[c, (c + 1) % 3] for _, _, c in told],
-        "top_probabilities": [[0.8, 0.15] for _ in told],
+        "top_ids": [[c, (c + 1) % 3] for _, _, c in labels],
+        "top_probabilities": [[0.8, 0.15] for _ in labels],
         "residual": [0.05] * count,
         **{name: [0.5] * count for name in ("x0", "y0", "x1", "y1", "objectness")},
     }
@@ -146,25 +147,25 @@ def pseudo_labels(numbers: range, leave_out: tuple[int, ...] = ()) -> pa.Table:
 
 
 def embeddings(width: int = WIDTH) -> pa.Table:
-    """Three concepts along three axes, of several lengths."""
+    """Three concepts along three axes, of different lengths."""
     matrix = np.eye(3, width, dtype=np.float32) * np.float32([[1.0], [2.0], [0.5]])
     columns = {"concept_id": [0, 1, 2], "concept": NAMES, "prompts": [1] * 3, "embedding": matrix}
     return pa.Table.from_batches([CONCEPT_EMBEDDINGS.batch(columns)])
 
 
 def captioned(folder: Path, captions: dict[int, list[str]] | None = None) -> InMemory:
-    """What `rc pretrain` reads, in two parts."""
-    parts = [InMemory({"images": images(n, captions)}, number=i) for i, n in enumerate(_cut())]
+    """The inputs of `rc pretrain`, in two parts."""
+    parts = [InMemory({"images": images(n, captions)}, number=i) for i, n in enumerate(_parts())]
     return InMemory({}, folder, more=parts)
 
 
 def labelled(folder: Path, **changes: Any) -> InMemory:
-    """What `rc train` reads, in two parts, with a teacher made on the spot."""
+    """The inputs of `rc train`, in two parts, with a new teacher."""
     teacher = {name: folder / f"teacher-{name}" for name in ("model.json", "weights.safetensors")}
     if not teacher["model.json"].exists():
         save_clip(clip(folder), *teacher.values())
     parts = []
-    for i, numbers in enumerate(_cut()):
+    for i, numbers in enumerate(_parts()):
         tables = {
             "images": images(numbers, changes.get("captions")),
             "proposals": proposals(numbers),
@@ -175,5 +176,5 @@ def labelled(folder: Path, **changes: Any) -> InMemory:
     return InMemory({"embeddings": embeddings()}, folder, files=files, more=parts)
 
 
-def _cut() -> tuple[range, range]:
+def _parts() -> tuple[range, range]:
     return range(7), range(7, 12)

@@ -1,4 +1,4 @@
-"""Drawn squares with what they are called and where a localizer looked: what detectors learn."""
+"""Tiny data for detectors: images with ground-truth objects, and proposals near them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CORNERS = ("x0", "y0", "x1", "y1")
 
 
 def images(numbers: range, bare: tuple[int, ...] = (), crowds: bool = False) -> pa.Table:
-    """Rows of images with the squares as objects, but for `bare` ones; crowds besides, if asked."""
+    """Rows of images with the squares as objects, except `bare` ones; with a crowd, if `crowds`."""
     rows = tiny.images(numbers).to_pylist()
     for number, row in zip(numbers, rows, strict=True):
         _, _, boxes, concepts = picture(number)
@@ -38,15 +38,15 @@ def images(numbers: range, bare: tuple[int, ...] = (), crowds: bool = False) -> 
 
 
 def proposals(numbers: range, leave_out: tuple[int, ...] = ()) -> pa.Table:
-    """Boxes a pixel or two off each square, and boxes anywhere."""
+    """Boxes within two pixels of each square, and random boxes."""
     rows: list[dict[str, Any]] = []
     for number in numbers:
         if number in leave_out:
             continue
-        draw = np.random.default_rng(number)
-        near = np.array(picture(number)[2]) + draw.uniform(-2, 2, (3, 4))
-        corner = draw.uniform(0, [50, 40], (12, 2))
-        far = np.concatenate([corner, corner + draw.uniform(5, 30, (12, 2))], axis=1)
+        rng = np.random.default_rng(number)
+        near = np.array(picture(number)[2]) + rng.uniform(-2, 2, (3, 4))
+        corner = rng.uniform(0, [50, 40], (12, 2))
+        far = np.concatenate([corner, corner + rng.uniform(5, 30, (12, 2))], axis=1)
         boxes = np.concatenate([near, far]).clip(0, [60, 48, 60, 48])
         rows += [
             {
@@ -62,7 +62,7 @@ def proposals(numbers: range, leave_out: tuple[int, ...] = ()) -> pa.Table:
 
 
 def part(folder: Path, **changes: Any) -> InMemory:
-    """What `rc finetune` reads, in two parts, with a teacher made on the spot.
+    """The inputs of `rc finetune`, in two parts, with a new teacher.
 
     Args:
         folder: For files.

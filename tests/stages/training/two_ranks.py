@@ -1,4 +1,4 @@
-"""Two processes that train together, each with its share of a batch."""
+"""Runs a function on two processes that train together."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def on_two_ranks(work: Work, folder: Path) -> list[Any]:
-    """What `work`, given its rank, returns on each of two ranks; tensors, numbers and lists."""
+    """What `work` returns on each of two ranks, given the rank; tensors, numbers and lists."""
     folder.mkdir(parents=True, exist_ok=True)
     multiprocessing.spawn(functools.partial(_enter, work, folder), nprocs=2)
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]

@@ -1,0 +1,162 @@
+"""Keys of tensors on import: from the names in published files to ours (open_clip's).
+
+One file can hold several networks: RegionCLIP's have the student (`backbone.`), the language
+encoder (`lang_encoder.`), the teacher (`teacher_backbone.`), a proposal network (`offline_`) and
+the heads of a detector (`roi_heads.`). The tensors of one CLIP get one set of names and are loaded
+once; every key of the file is reported as used or unused.
+
+Source: github.com/microsoft/RegionCLIP, names of the modules in `clip_rcnn.py`, `fast_rcnn.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import torch
+
+from schemas.errors import SourceError
+from stages.models.weights import SCALARS, State, first_names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+VISUAL: Final = "visual."  # prefix of the image tower in open_clip
+_TEXT_PREFIX: Final = "text."  # of a language encoder that is a module of its own in open_clip
+_LANGUAGE: Final = "lang_encoder."
+_IMAGE_PREFIXES: Final = {
+    "teacher": ("teacher_backbone.", "backbone.", VISUAL),
+    "student": ("backbone.", VISUAL),
+    "detector": ("backbone.",),
+}
+_TEXT_ROOTS: Final = (
+    *("token_embedding.", "positional_embedding", "transformer.", "ln_final.", "text_projection"),
+    _TEXT_PREFIX,
+)
+# prefixes that only RegionCLIP's files have
+_REGIONCLIP: Final = ("teacher_backbone.", "teacher_lang_encoder.", _LANGUAGE)
+_CONSTANTS: Final = ("attn_mask", "position_ids")  # in older files; the network has its own
+_UNSUPPORTED: Final = {
+    "backbone.bottom_up.": "a detector with a feature pyramid, whose CLIP is pooled from several "
+    "maps; of RegionCLIP's detectors, only the C4 ones can be imported",
+    "backbone.body.": "a torchvision detector; import its proposal network with --as rpn",
+    "clip.visual.": "a detector of this toolkit; use it without import",
+    "vision_model.": "a CLIP with the names of transformers; convert it to open_clip's names",
+}
+
+
+@dataclass(frozen=True)
+class MappedClip:
+    """The tensors of one CLIP with open_clip's names, and their names in the file.
+
+    Attributes:
+        state: Floating-point tensors are float32; each name has at most one source.
+        sources: Name in the file for each name of `state`; added constants have none.
+        layout: "RegionCLIP", "OpenAI" or "open_clip".
+        visual: Prefix of the image tower in the file.
+        language: Whether the language encoder is among them.
+    """
+
+    state: State
+    sources: Mapping[str, str]
+    layout: str
+    visual: str
+    language: bool
+
+    def unused(self, names: Iterable[str]) -> list[str]:
+        """The `names` of the file that were not used, sorted."""
+        return sorted(set(names) - set(self.sources.values()))
+
+
+def map_clip(raw: Mapping[str, torch.Tensor], kind: str, source: str) -> MappedClip:
+    """The CLIP in a file: image tower, and language encoder if it fits the tower.
+
+    Args:
+        raw: All tensors of the file.
+        kind: "teacher" takes `teacher_backbone.` where there is one; "student" and "detector"
+            take `backbone.`; teacher and student also take `visual.` of OpenAI's and open_clip's.
+        source: Name of the file in error messages.
+
+    Raises:
+        SourceError: If there is no such image tower.
+    """
+    visual = _visual_prefix(raw, kind, source)
+    names = {name: VISUAL + name.removeprefix(visual) for name in raw if name.startswith(visual)}
+    names |= _language_names(raw)
+    if not _has_one_space(raw, names):
+        names = {old: new for old, new in names.items() if new.startswith(VISUAL)}
+    names = {old: new for old, new in names.items() if not new.endswith(_CONSTANTS)}
+    state = {new: _in_float32(raw[old]) for old, new in names.items()}
+    if "logit_scale" in raw:
+        names["logit_scale"] = "logit_scale"
+        state["logit_scale"] = _in_float32(raw["logit_scale"]).reshape(())
+    else:  # RegionCLIP always divides by 0.01, not by what CLIP has learned
+        state["logit_scale"] = torch.tensor(math.log(100))
+    return MappedClip(
+        state,
+        {new: old for old, new in names.items()},
+        _layout(raw, visual),
+        visual,
+        language=any(new.startswith(_TEXT_ROOTS) for new in names.values()),
+    )
+
+
+def with_text_prefix(state: Mapping[str, torch.Tensor]) -> State:
+    """The same tensors with the names of a configuration with `custom_text`."""
+    return {
+        _TEXT_PREFIX + name
+        if name.startswith(_TEXT_ROOTS) and not name.startswith(_TEXT_PREFIX)
+        else name: value
+        for name, value in state.items()
+    }
+
+
+def language_tensors(state: Mapping[str, torch.Tensor]) -> State:
+    """Only the tensors of the language encoder, with CLIP's names."""
+    return {
+        name.removeprefix(_TEXT_PREFIX): value
+        for name, value in state.items()
+        if name.startswith(_TEXT_ROOTS)
+    }
+
+
+def _visual_prefix(raw: Mapping[str, torch.Tensor], kind: str, source: str) -> str:
+    for prefix, description in _UNSUPPORTED.items():
+        if any(name.startswith(prefix) for name in raw):
+            raise SourceError(f"{source} holds {description}")
+    for prefix in _IMAGE_PREFIXES[kind]:
+        if any(name.startswith(prefix) for name in raw):
+            return prefix
+    raise SourceError(
+        f"{source} holds no image tower for a {kind}: no name begins with "
+        f"{' or '.join(_IMAGE_PREFIXES[kind])}; the names are {first_names(sorted(raw))}"
+    )
+
+
+def _language_names(raw: Mapping[str, torch.Tensor]) -> dict[str, str]:
+    """Our name of each tensor of the language encoder, by its name in the file."""
+    names = {n: n.removeprefix(_LANGUAGE) for n in raw if n.startswith(_LANGUAGE)}
+    if not names:
+        names = {name: name for name in raw if name.startswith(_TEXT_ROOTS)}
+    return {old: new for old, new in names.items() if new != "logit_scale"}
+
+
+def _has_one_space(raw: Mapping[str, torch.Tensor], names: Mapping[str, str]) -> bool:
+    """Whether tower and encoder embed into one space: a teacher may have another width."""
+    sources = {new: old for old, new in names.items()}
+    text = sources.get("text_projection")
+    image = sources.get("visual.attnpool.c_proj.weight")
+    if text is None or image is None or raw[text].ndim != 2:
+        return True
+    return raw[text].shape[1] == raw[image].shape[0]
+
+
+def _layout(raw: Mapping[str, torch.Tensor], visual: str) -> str:
+    if visual != VISUAL or any(name.startswith(_REGIONCLIP) for name in raw):
+        return "RegionCLIP"
+    return "OpenAI" if any(name in raw for name in SCALARS) else "open_clip"
+
+
+def _in_float32(value: torch.Tensor) -> torch.Tensor:
+    return value.float() if value.is_floating_point() else value

@@ -1,0 +1,115 @@
+"""Options that all training stages share: steps, configuration, progress, decoding."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from stages.pixels import load_image
+from stages.pretrain import Pretrain
+from stages.training.dataset import ShuffledDataset
+from stages.training.options import TrainingStage
+from stages.training.pixel_cache import PixelCache
+from tests.in_memory import InMemory
+
+
+def dataset(samples: int) -> ShuffledDataset[int]:
+    return ShuffledDataset([InMemory({})], lambda part: range(samples))
+
+
+@pytest.mark.parametrize(
+    ("options", "samples", "expected"),
+    [
+        ({"epochs": 1, "images_per_batch": 4}, 12, 3),
+        ({"epochs": 1, "images_per_batch": 4}, 13, 4),
+        ({"epochs": 3, "images_per_batch": 4}, 13, 10),
+        ({"epochs": 1, "images_per_batch": 96}, 2, 1),
+        ({"epochs": 1, "images_per_batch": 4}, 0, 1),
+        ({"epochs": 3, "steps": 7}, 13, 7),
+        ({"steps": 0}, 13, 0),
+    ],
+)
+def test_steps_are_the_option_or_follow_from_epochs(
+    options: dict[str, Any], samples: int, expected: int
+) -> None:
+    assert Pretrain(**options).num_steps(dataset(samples)) == expected
+
+
+def test_epochs_are_no_part_of_the_recipe_if_steps_are_given() -> None:
+    assert Pretrain(steps=5, epochs=1).recipe() == Pretrain(steps=5, epochs=9).recipe()
+    assert Pretrain(epochs=1).recipe() != Pretrain(epochs=9).recipe()
+
+
+def test_options_that_decide_the_speed_alone_are_no_part_of_the_recipe() -> None:
+    changes = {"loaders": 3, "cache_mb": 9, "checkpoint_every": 7, "tensorboard": "x"}
+    assert Pretrain(**changes).recipe() == Pretrain().recipe()
+
+
+def test_the_configuration_has_the_options_of_the_stage() -> None:
+    stage = Pretrain(
+        optimiser="adamw",
+        learning_rate=0.5,
+        weight_decay=0.25,
+        momentum=0.75,
+        clip=2.0,
+        clip_by="total",
+        schedule="steps",
+        warmup=3,
+        milestones=(0.25, 0.5),
+        seed=9,
+        log_every=7,
+        checkpoint_every=11,
+    )
+    config = stage.config(40)
+    assert (config.steps, config.schedule.steps) == (40, 40)
+    assert (config.seed, config.log_every, config.checkpoint_every) == (9, 7, 11)
+    optimiser = config.optimiser
+    assert (optimiser.kind, optimiser.learning_rate, optimiser.weight_decay) == ("adamw", 0.5, 0.25)
+    assert (optimiser.momentum, optimiser.clip, optimiser.clip_by) == (0.75, 2.0, "total")
+    assert config.schedule.factor(12) == pytest.approx(0.1)
+    assert config.schedule.factor(20) == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize("steps", [1, 3, 7, 100, 250])
+def test_progress_adds_up_to_a_hundred_percent(steps: int) -> None:
+    part = InMemory({})
+    report = Pretrain().watch(part, steps)
+    previous = 0
+    for done in range(1, steps + 1):
+        report(1, [])
+        assert part.advanced == 100 * done // steps
+        assert part.advanced >= previous
+        previous = part.advanced
+    assert part.advanced == Pretrain().total() == 100
+
+
+def test_a_resumed_run_reports_all_earlier_steps_at_once() -> None:
+    part = InMemory({})
+    report = Pretrain().watch(part, 10)
+    report(7, [])
+    assert part.advanced == 70
+
+
+def test_rows_of_the_log_go_to_the_event_writer(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[Any] = []
+
+    def event_writer(folder: str | None, verb: str) -> Any:
+        assert (folder, verb) == ("events", "pretrain")
+        return written.append
+
+    monkeypatch.setattr("stages.training.tensorboard.event_writer", event_writer)
+    report = Pretrain(tensorboard="events").watch(InMemory({}), 4)
+    report(1, [])
+    report(1, [{"step": 2}])
+    assert written == [[{"step": 2}]]
+
+
+def test_images_are_decoded_through_a_cache_only_if_it_has_memory() -> None:
+    assert isinstance(Pretrain(cache_mb=1).pixels(), PixelCache)
+    assert Pretrain().pixels() is load_image
+
+
+def test_training_is_a_single_task_over_all_parts() -> None:
+    assert issubclass(Pretrain, TrainingStage)
+    assert Pretrain().plan({"images": [0, 1, 2]}) == [0]
