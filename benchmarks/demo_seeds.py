@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.cli.recipes import recipe_path, run_recipe
 from pipeline.cli.shared import Run
-from pipeline.demo import draw_world, scores
+from pipeline.demo import render_demo_scenes, scores
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,7 +50,7 @@ def table(seeds: Sequence[int], columns: Sequence[Mapping[str, float]]) -> str:
 
 def _one(out: Path, seed: int, given: argparse.Namespace) -> dict[str, float]:
     started = time.monotonic()
-    settings = draw_world(out, given.scenes, given.holdout, seed)
+    settings = render_demo_scenes(out, given.scenes, given.holdout, seed)
     addresses = run_recipe(recipe_path("demo"), settings, Run(store=out / "store", quiet=True))
     evaluated = {name: at for name, at in addresses.items() if at.startswith("metrics/")}
     found = {score.name: 100 * score.top1 for score in scores(out / "store", evaluated)}

@@ -73,10 +73,10 @@ def main(words: list[str] | None = None) -> int:
         with serving(asked.store) as address:
             browser.open(f"{address}/#images")
             time.sleep(1)
-            tell("from the first image", browser.see(steady))
-            browser.see(TO_THE_END % (1000 * asked.seconds))
+            tell("from the first image", browser.evaluate(steady))
+            browser.evaluate(TO_THE_END % (1000 * asked.seconds))
             time.sleep(2)
-            tell("in the middle of all", browser.see(steady))
+            tell("in the middle of all", browser.evaluate(steady))
     finally:
         browser.close()
     return 0

@@ -36,7 +36,7 @@ def demo(
     from pipeline.cli.recipes import recipe_path, run_recipe
 
     started = time.monotonic()
-    settings = world.draw_world(out, scenes, holdout, seed)
+    settings = world.render_demo_scenes(out, scenes, holdout, seed)
     store = out / "store"
     how = Run(store=store, workers=workers, quiet=quiet)
     addresses = run_recipe(recipe_path("demo"), settings, how)
@@ -45,8 +45,8 @@ def demo(
     found = world.scores(store, evaluated)
     ends = [(score.name, score.address) for score in (_teacher(found), found[-1])]
     pictures = [
-        world.picture_labels(store, labels, out / "pictures"),
-        world.picture_comparison(store, ends, out / "pictures"),
+        world.save_pseudo_label_sheet(store, labels, out / "pictures"),
+        world.save_comparison_sheet(store, ends, out / "pictures"),
     ]
     typer.echo(_table(found, holdout))
     for picture in pictures:
@@ -80,10 +80,10 @@ def draw(
     split: Annotated[str, typer.Option("--split", help="name of the scenes' split")] = "scenes",
 ) -> None:
     """Draw pictures of the demo world: web pictures with captions, or scenes with boxes too."""
-    from stages.synthetic.write import write_scenes, write_web
+    from stages.synthetic.dataset_writers import write_scenes, write_web_images
 
     if kind == "web":
-        write_web(out, count, seed)
+        write_web_images(out, count, seed)
     elif kind == "scenes":
         write_scenes(out, split, count, seed)
     else:

@@ -75,12 +75,12 @@ def search(  # noqa: PLR0913  # each is a flag
     image_id, region, the box, objectness, concept, probability, margin, kept, in_caption, split,
     captions, and views in a subquery; k hits are found wherever there are k that it allows.
     """
-    from pipeline.searching import FeatureCorpus, nearest, save_hits
-    from pipeline.searching.sheet import check_sheet
+    from pipeline.searching import FeatureCorpus, nearest_regions, save_hit_sheet
+    from pipeline.searching.result_sheets import check_sheet_path
 
     _check_question({"TEXT": text, "--image": image, "--region": region}, box, check=check)
     if sheet is not None:
-        check_sheet(sheet)
+        check_sheet_path(sheet)
     corpus = FeatureCorpus.find(store, features, labels)
     if check:
         _check(corpus, sample, k, device)
@@ -91,16 +91,16 @@ def search(  # noqa: PLR0913  # each is a flag
     write = writer(output)
     asked: QueryVector
     if text is not None:
-        asked = query_vectors.by_text(corpus, text, templates, averaging, device)
+        asked = query_vectors.text_query(corpus, text, templates, averaging, device)
     elif image is not None:
-        asked = query_vectors.by_image(corpus, image, _corners(box), device)
+        asked = query_vectors.image_query(corpus, image, _corners(box), device)
     else:
-        asked = query_vectors.by_region(corpus, str(region))
+        asked = query_vectors.region_query(corpus, str(region))
     place = "cpu" if device == "cpu" else "auto"
-    hits = nearest(corpus, asked.vector, k, where, asked.itself, place)
+    hits = nearest_regions(corpus, asked.vector, k, where, asked.exclude, place)
     write(hits.to_reader())
     if sheet is not None:
-        save_hits(corpus, hits, sheet)
+        save_hit_sheet(corpus, hits, sheet)
 
 
 def _check_question(asked: dict[str, object], box: str | None, *, check: bool) -> None:
@@ -143,27 +143,29 @@ def duplicates(  # noqa: PLR0913  # each is a flag
     """
     from pipeline.cli.answers import writer
     from pipeline.cli.output import Terminal
-    from pipeline.searching import Alike, FeatureCorpus, save_groups
-    from pipeline.searching import duplicates as find
-    from pipeline.searching.sheet import check_sheet
+    from pipeline.searching import DuplicateCriteria, FeatureCorpus, save_group_sheet
+    from pipeline.searching import find_duplicates as find
+    from pipeline.searching.result_sheets import check_sheet_path
 
     write = writer(output)
     if sheet is not None:
-        check_sheet(sheet)
-    alike = Alike(min_cosine=min_cosine, regions=regions, same_image=same_image, where=where)
+        check_sheet_path(sheet)
+    alike = DuplicateCriteria(
+        min_cosine=min_cosine, regions=regions, same_image=same_image, where=where
+    )
     corpus = FeatureCorpus.find(store, features, labels)
     found = find(corpus, alike, Terminal(quiet=quiet))
     write(found.to_reader())
     if sheet is not None:
-        shown, groups = save_groups(corpus, found, sheet)
+        shown, groups = save_group_sheet(corpus, found, sheet)
         if shown < groups:
             typer.echo(f"{sheet} shows the largest {shown} of {groups} groups", err=True)
 
 
 def _check(corpus: FeatureCorpus, sample: int, k: int, device: str) -> None:
-    from pipeline.searching import measure
+    from pipeline.searching import measure_recall
 
-    found = measure(corpus.features, sample, k, device="cpu" if device == "cpu" else "auto")
+    found = measure_recall(corpus.features, sample, k, device="cpu" if device == "cpu" else "auto")
     typer.echo(
         f"{corpus.features.address}  {found.rows:,} rows, {found.kind}\n"
         f"recall@{found.k}  {found.recall:.4f} over {found.queries} stored vectors\n"

@@ -1,7 +1,7 @@
-"""The gallery: a web page over a store, on this machine alone.
+"""The gallery: a web page that shows a store, on this machine only.
 
-`server.make_app` is the application. `questions`, `sides`, `synonyms` and `models` ask the store,
-through the connections that `connections` keeps; `media` serves the pixels of its
-images and nothing else, `guard` says who may ask and what a page may do. The pages themselves are
-in `static`: plain modules without a build step, that put words into pages only as text.
+`server.make_app` is the application. `page_queries`, `comparison_sides`, `synonyms` and
+`model_results` query the store through the connections of `connection_pool`; `pictures` serves the
+pixels of its images and nothing else; `guard` decides who may send requests and what a page may do.
+The pages are in `static`: plain modules without a build step, which insert words only as text.
 """

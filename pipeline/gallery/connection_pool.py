@@ -1,4 +1,4 @@
-"""The shelf: open connections of a gallery, one for each artifact that is looked at."""
+"""Open connections to the store, one for each artifact that a visitor looks at."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline import sql
-from pipeline.store import catalog, manifest
+from pipeline.store import catalog, manifest, recency
 from schemas.errors import QueryError
 from schemas.images import IMAGES
 from schemas.pseudo_labels import PSEUDO_LABELS
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from pipeline.store.artifact import Artifact
 
-_OPEN: Final = 6  # connections kept
-_MAKING: Final = 120.0  # seconds a table may take that is held in memory
+_MAX_CONNECTIONS: Final = 6
+_TABLE_TIMEOUT_S: Final = 120.0  # for a table that is computed once and kept in memory
 _MEMORY_MB: Final = 1024  # of one connection
 
 Row = dict[str, Any]
@@ -29,127 +29,132 @@ Stamp = tuple[tuple[str, int], ...]
 
 
 class ConnectionPool:
-    """Answers questions about a store, from any thread.
+    """Answers queries to a store, from any thread.
 
-    What was made after a connection was opened is seen by the next one: a manifest that is new,
-    gone or changed opens all of them anew.
+    A manifest that is new, deleted or changed closes all connections, so the next query sees
+    what was made since.
+
+    In all methods, `labels` is the address of the pseudo-labels, or images, to show; if it is empty
+    or unknown, the newest pseudo-labels are shown.
 
     Args:
         root: The store.
-        seconds: How long one answer may take.
+        seconds: Time limit of one query.
     """
 
     def __init__(self, root: Path, seconds: float = 10.0) -> None:
         self.root = root
         self._seconds = seconds
-        self._open: OrderedDict[tuple[str, str], tuple[Any, threading.Lock]] = OrderedDict()
-        self._kept: dict[Any, Any] = {}
+        self._connections: OrderedDict[tuple[str, str], tuple[Any, threading.Lock]] = OrderedDict()
+        self._cache: dict[Any, Any] = {}
         self._stamp: Stamp = ()
         self._artifacts: list[Artifact] = []
         self._lock = threading.RLock()
 
-    def ask(self, statement: str, values: Sequence[Any] = (), labels: str = "") -> list[Row]:
+    def query(self, statement: str, values: Sequence[Any] = (), labels: str = "") -> list[Row]:
         """Rows of one of our own statements.
 
         Args:
             statement: SQL, with a ? for each value.
-            values: What visitors gave; never part of the statement.
-            labels: Address of the pseudo-labels, or images, to look at; empty for the newest
-                pseudo-labels.
+            values: Input of visitors; never part of the statement.
+            labels: The address to show.
 
         Raises:
-            QueryError: If it takes too long, or the store lacks what it asks for.
+            QueryError: If it takes too long, or the store lacks a table of the statement.
         """
-        return _answer(*self._connection(labels), statement, values, self._seconds)
+        return _execute(*self._connection(labels), statement, values, self._seconds)
 
-    def ask_kept(self, name: str, made_by: str, statement: str, labels: str = "") -> list[Row]:
-        """Rows of a statement over the table `name`, which is made once and held in memory.
+    def query_cached_table(
+        self, name: str, definition: str, statement: str, labels: str = ""
+    ) -> list[Row]:
+        """Rows of a statement over the table `name`, which is computed once and kept in memory.
 
         Args:
-            name: The table; has a connection of its own, so that other questions need not wait.
-            made_by: The statement whose answer it holds.
-            statement: The question.
-            labels: As in `ask`.
+            name: The table; it has its own connection, so that other queries need not wait for it.
+            definition: The statement whose rows the table holds.
+            statement: The query.
+            labels: The address to show.
 
         Raises:
-            QueryError: As in `ask`.
+            QueryError: As in `query`.
         """
         connection, lock = self._connection(labels, name)
         with lock:
-            there = "SELECT 1 AS one FROM duckdb_tables() WHERE table_name = ?"
-            if not _answer(connection, nullcontext(), there, [name], self._seconds):
-                with sql.within(connection, _MAKING):
-                    sql.keep(connection, name, made_by)
-        return _answer(connection, lock, statement, [], self._seconds)
+            exists = "SELECT 1 AS one FROM duckdb_tables() WHERE table_name = ?"
+            if not _execute(connection, nullcontext(), exists, [name], self._seconds):
+                with sql.within(connection, _TABLE_TIMEOUT_S):
+                    sql.keep(connection, name, definition)
+        return _execute(connection, lock, statement, [], self._seconds)
 
-    def has(self, view: str, labels: str = "") -> bool:
+    def has_view(self, view: str, labels: str = "") -> bool:
         """Whether there is such a view."""
         return bool(
-            self.ask("SELECT 1 AS one FROM duckdb_views() WHERE view_name = ?", [view], labels)
+            self.query("SELECT 1 AS one FROM duckdb_views() WHERE view_name = ?", [view], labels)
         )
 
     def artifacts(self) -> list[Artifact]:
-        """All artifacts of the store, the newest first; read once until something changes."""
+        """All artifacts of the store, the newest first; read again only after a change."""
         stamp = _stamp(self.root)
         with self._lock:
             if stamp != self._stamp:
                 self._artifacts = list(reversed(catalog.everything(self.root)))
                 self._stamp = stamp
-                self._open.clear()
-                self._kept = {}
+                self._connections.clear()
+                self._cache = {}
             return self._artifacts
 
-    def labels(self) -> list[str]:
-        """Addresses of all pseudo-labels to look at, the newest first, then selections."""
-        found = self._addresses(PSEUDO_LABELS.name, PSEUDO_LABELS.version)
-        chosen = {a.address for a in self.artifacts() if catalog.selected(a)}
-        return sorted(found, key=lambda address: address in chosen)
+    def label_addresses(self) -> list[str]:
+        """Addresses of all pseudo-labels, the newest first, then of all selections."""
+        addresses = self._addresses(PSEUDO_LABELS.name, PSEUDO_LABELS.version)
+        selections = {a.address for a in self.artifacts() if catalog.selected(a)}
+        return sorted(addresses, key=lambda address: address in selections)
 
-    def images(self) -> list[str]:
+    def image_addresses(self) -> list[str]:
         """Addresses of all sets of images, the newest first."""
         return self._addresses(IMAGES.name, IMAGES.version)
 
-    def chosen(self, labels: str) -> str:
-        """The address that is looked at if `labels` are asked for; empty if there is nothing."""
-        known = self.labels()
-        return labels if labels in (*known, *self.images()) else next(iter(known), "")
+    def resolve(self, labels: str) -> str:
+        """`labels` if it is a known address, else the newest pseudo-labels; empty without any."""
+        known = self.label_addresses()
+        return labels if labels in (*known, *self.image_addresses()) else next(iter(known), "")
 
-    def shown(self, table: str, labels: str = "") -> Artifact | None:
-        """The artifact of a table behind the pseudo-labels that are looked at, else the newest."""
-        found, chosen = self.artifacts(), self.chosen(labels)
-        for artifact in found:
-            if artifact.address == chosen and (behind := catalog.ancestor(artifact, (table,))):
-                return behind
-        named = [artifact for artifact in found if artifact.manifest.artifact == table]
-        return min(named, key=lambda a: bool(catalog.selected(a)), default=None)
+    def shown_artifact(self, table: str, labels: str = "") -> Artifact | None:
+        """The artifact of a table that the shown labels were made from, else the newest."""
+        artifacts, address = self.artifacts(), self.resolve(labels)
+        for artifact in artifacts:
+            if artifact.address == address and (source := catalog.ancestor(artifact, (table,))):
+                return source
+        of_table = [artifact for artifact in artifacts if artifact.manifest.artifact == table]
+        return min(of_table, key=lambda a: bool(catalog.selected(a)), default=None)
 
-    def about(self, table: str, labels: str = "") -> bool:
-        """Whether what is shown of a table is about the very images that are looked at.
+    def shows_same_images(self, table: str, labels: str = "") -> bool:
+        """Whether the shown artifact of a table was made from the images that are shown.
 
-        The ids of other images may be the same. Pseudo-labels whose names are gone say nothing.
+        Other images may have the same ids. Pseudo-labels without their concept embeddings do not
+        count: they have no names.
         """
-        mine, images = self.shown(table, labels), self.shown(IMAGES.name, labels)
-        own = catalog.ancestor(mine, (IMAGES.name,)) if mine else None
-        if mine is None or own is None or images is None or own.path != images.path:
+        shown, images = self.shown_artifact(table, labels), self.shown_artifact(IMAGES.name, labels)
+        source = catalog.ancestor(shown, (IMAGES.name,)) if shown else None
+        if shown is None or source is None or images is None or source.path != images.path:
             return False
-        named = catalog.ancestor(mine, ("concept_embeddings",)) is not None
-        return named or mine.manifest.artifact != PSEUDO_LABELS.name
+        has_names = catalog.ancestor(shown, ("concept_embeddings",)) is not None
+        return has_names or shown.manifest.artifact != PSEUDO_LABELS.name
 
-    def home(self, image_id: str, labels: str = "") -> str:
-        """What to look at to see an image: `labels`, or the images that it is one of."""
-        known = "SELECT 1 AS one FROM images WHERE image_id = ? LIMIT 1"
-        for address in (labels, *self.images()):
-            if self.ask(known, [image_id], address):
+    def address_with_image(self, image_id: str, labels: str = "") -> str:
+        """The address to show to see an image: `labels`, or else the images that contain it."""
+        statement = "SELECT 1 AS one FROM images WHERE image_id = ? LIMIT 1"
+        for address in (labels, *self.image_addresses()):
+            if self.query(statement, [image_id], address):
                 return address
         return labels
 
-    def once(self, key: Any, make: Callable[[], Any]) -> Any:
-        """An answer that stays true until the store changes; made once."""
+    def cached(self, key: Any, compute: Callable[[], Any]) -> Any:
+        """A value that is computed once and stays valid until the store changes."""
         self.artifacts()
-        kept = self._kept  # another thread that sees a change puts an empty one in its place
-        if key not in kept:
-            kept[key] = make()
-        return kept[key]
+        cache = self._cache  # another thread that sees a change replaces it by an empty one
+        if key not in cache:
+            cache[key] = compute()
+        return cache[key]
 
     def _addresses(self, table: str, version: int) -> list[str]:
         return [
@@ -158,22 +163,22 @@ class ConnectionPool:
             if artifact.manifest.artifact == table and artifact.manifest.version == version
         ]
 
-    def _connection(self, labels: str, room: str = "") -> tuple[Any, threading.Lock]:
-        """A connection, and the lock of whoever uses it."""
-        address = self.chosen(labels)
-        chosen = (address, room)
+    def _connection(self, labels: str, cached_table: str = "") -> tuple[Any, threading.Lock]:
+        """A connection, and the lock to hold while it is used."""
+        address = self.resolve(labels)
+        key = (address, cached_table)
         with self._lock:
-            if chosen not in self._open:
+            if key not in self._connections:
                 prefer = [address] if address else []
-                opened = sql.connect(self.root, prefer, memory_mb=_MEMORY_MB)
-                self._open[chosen] = (opened, threading.Lock())
-            self._open.move_to_end(chosen)
-            while len(self._open) > _OPEN:
-                self._open.popitem(last=False)
-            return self._open[chosen]
+                connection = sql.connect(self.root, prefer, memory_mb=_MEMORY_MB)
+                self._connections[key] = (connection, threading.Lock())
+            self._connections.move_to_end(key)
+            while len(self._connections) > _MAX_CONNECTIONS:
+                self._connections.popitem(last=False)
+            return self._connections[key]
 
 
-def _answer(
+def _execute(
     connection: Any,
     lock: AbstractContextManager[Any],
     statement: str,
@@ -182,24 +187,33 @@ def _answer(
 ) -> list[Row]:
     try:
         with lock, sql.within(connection, seconds):
-            found = connection.execute(statement, list(values))
-            names = [column[0] for column in found.description]
-            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+            cursor = connection.execute(statement, list(values))
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     except QueryError:
         raise
-    except Exception as error:  # DuckDB's, which only pipeline.sql may name
+    except Exception as error:  # an exception of DuckDB, which only pipeline.sql may import
         raise QueryError(str(error).splitlines()[0]) from error
 
 
 def _stamp(root: Path) -> Stamp:
-    """Every manifest of a store and when it was written: two calls to the system for each."""
-    found = []
+    """When the files of each artifact of a store were written: two system calls for each.
+
+    Beside its manifest it has a record of how recent it is, which changes when the artifact is
+    asked for again.
+    """
+    stamps = []
     for table in root.iterdir() if root.is_dir() else ():
         if table.is_dir() and not table.name.startswith("."):
             for folder in table.iterdir():
-                try:
-                    written = (folder / manifest.NAME).stat()
-                except OSError:  # unfinished, or no artifact at all
-                    continue
-                found.append((str(folder), written.st_mtime_ns))
-    return tuple(sorted(found))
+                written = _mtime(folder / manifest.NAME)
+                if written:  # else unfinished, or not an artifact
+                    stamps.append((str(folder), max(written, _mtime(folder / recency.NAME))))
+    return tuple(sorted(stamps))
+
+
+def _mtime(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0

@@ -1,8 +1,8 @@
-"""The guard of the gallery: who may ask, with which method, and what a page may do.
+"""The guard of the gallery: who may send requests, with which method, and what a page may do.
 
-A page of another site that the user visits must not be able to read the store through their
-browser: the Host must be ours (so no name that someone else points here), and an Origin, where one
-is sent, too. Nothing is changed by any request, so there are only GET and HEAD.
+A page of another site that the user visits must not be able to read the store through the browser
+of the user. So the Host must be one of our names (against DNS rebinding), and so must the Origin,
+if there is one. No request changes anything, so only GET and HEAD are allowed.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _HEADERS: Final = {
 
 
 class Guard:
-    """Wraps the application; refuses what does not come from its own pages.
+    """Middleware that refuses requests that do not come from the pages of the gallery.
 
     Args:
-        app: What is guarded.
-        hosts: Names, with port, under which the gallery is reached.
-        anywhere: Whether it listens on all addresses of the machine: then any of them will do as a
-            name, but no other word, which somebody else could point here.
+        app: The application behind it.
+        hosts: Names of the gallery, with port.
+        anywhere: Whether it listens on all addresses of the machine: then any IP address is
+            accepted as Host, but no other name, which somebody else could point to this machine.
     """
 
     def __init__(self, app: ASGIApp, hosts: Collection[str], *, anywhere: bool = False) -> None:
@@ -46,49 +46,49 @@ class Guard:
         self._hosts = {_without_80(host) for host in hosts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See ASGI."""
+        """Handle one request, as ASGI defines it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
 
-        async def guarded(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 extra = [(k.encode(), v.encode()) for k, v in _HEADERS.items()]
                 message["headers"] = [*message["headers"], *extra]
             await send(message)
 
-        problem = self._problem(scope)
-        if problem is None:
-            await self._app(scope, receive, guarded)
+        refusal = self._refusal(scope)
+        if refusal is None:
+            await self._app(scope, receive, send_with_headers)
         else:
-            status, sentence = problem
-            await PlainTextResponse(sentence, status)(scope, receive, guarded)
+            status, sentence = refusal
+            await PlainTextResponse(sentence, status)(scope, receive, send_with_headers)
 
-    def _problem(self, scope: Scope) -> tuple[int, str] | None:
-        """Status and sentence for a request that is refused."""
+    def _refusal(self, scope: Scope) -> tuple[int, str] | None:
+        """Status and message of a refused request; None if it is allowed."""
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
         if scope["method"] not in ("GET", "HEAD"):
-            return 405, "The gallery only shows: GET and HEAD are all there is."
-        if not self._ours(headers.get("host", "")):
+            return 405, "The gallery is read-only: use GET or HEAD."
+        if not self._is_our_host(headers.get("host", "")):
             return 403, "The gallery does not answer to this name; use the address it printed."
         origin = headers.get("origin")
-        if origin is not None and not self._ours(origin.partition("://")[2]):
+        if origin is not None and not self._is_our_host(origin.partition("://")[2]):
             return 403, "Another site may not read the gallery."
         return None
 
-    def _ours(self, host: str) -> bool:
+    def _is_our_host(self, host: str) -> bool:
         return _without_80(host) in self._hosts or (self._anywhere and _is_address(host))
 
 
 def _without_80(host: str) -> str:
-    """A name as browsers send it: without the port that goes without saying."""
+    """A name as browsers send it: without the default port."""
     return host.lower().removesuffix(":80")
 
 
 def _is_address(host: str) -> bool:
-    """Whether a Host is a number, with or without a port: no name that anyone could own."""
+    """Whether a Host is an IP address, with or without a port, and not a domain name."""
     bare = host.rpartition(":")[0] if re.search(r":\d+$", host) and not host.endswith("]") else host
     try:
         ip_address(bare.removeprefix("[").removesuffix("]"))

@@ -1,4 +1,4 @@
-"""The gallery's application: pages, their questions as JSON, and pictures."""
+"""The web application of the gallery: pages, their queries as JSON, and pictures."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from pipeline.gallery import models, questions
+from pipeline.gallery import model_results, page_queries
+from pipeline.gallery.comparison_sides import load_side
 from pipeline.gallery.connection_pool import ConnectionPool
 from pipeline.gallery.guard import Guard
-from pipeline.gallery.media import SIDES, Media
-from pipeline.gallery.sides import side
-from pipeline.gallery.synonyms import synonyms
+from pipeline.gallery.pictures import LONGEST_SIDE, PictureCache
+from pipeline.gallery.synonyms import near_synonyms
 from pipeline.sql.json_values import json_value
 from schemas.errors import RCError
 
@@ -31,56 +31,58 @@ if TYPE_CHECKING:
 
 STATIC: Final = Path(__file__).parent / "static"
 _HITS: Final = 24  # of a search
-_PICTURES: Final = max(2, (os.cpu_count() or 2) // 2)  # made at a time; questions come first
+_PARALLEL_PICTURES: Final = max(2, (os.cpu_count() or 2) // 2)  # leaves cores for queries
 
 
 def make_app(root: Path, hosts: Collection[str], *, anywhere: bool = False) -> ASGIApp:
-    """The application over a store.
+    """The application that shows a store.
 
     Args:
         root: The store.
-        hosts: Names, with port, that it answers to.
+        hosts: Names of the gallery, with port.
         anywhere: Whether it listens on all addresses of the machine.
     """
-    desk = _Desk(root)
+    handler = _RequestHandler(root)
     routes = [
         Route("/", lambda _: FileResponse(STATIC / "index.html")),
-        Route("/api/{question}", desk.answer),
-        Route("/picture/{kind}", desk.picture),
+        Route("/api/{query}", handler.answer),
+        Route("/picture/{kind}", handler.picture),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]
     return Guard(Starlette(routes=routes), hosts, anywhere=anywhere)
 
 
-class _Desk:
-    """Answers requests."""
+class _RequestHandler:
+    """Answers the requests for JSON and for pictures."""
 
     def __init__(self, root: Path) -> None:
         connections = ConnectionPool(root)
-        self._media = Media(connections)
-        self._few = asyncio.Semaphore(_PICTURES)
-        self._questions: dict[str, Callable[[dict[str, str]], Any]] = {
-            "overview": lambda _: questions.overview(connections),
-            "images": lambda given: questions.images(connections, given),
-            "image": lambda given: questions.image(connections, given),
-            "side": lambda given: side(connections, given),
-            "concepts": lambda given: _concepts(connections, given),
-            "concept": lambda given: questions.concept(connections, given),
-            "synonyms": lambda given: _synonyms(connections, given),
-            "what-if": lambda given: questions.what_if(connections, given),
-            "training": lambda _: models.training(connections),
-            "evaluations": lambda _: models.evaluations(connections),
-            "evaluation": lambda given: models.evaluation(connections, given),
-            "search": lambda given: _search(connections, given),
+        self._picture_cache = PictureCache(connections)
+        self._picture_slots = asyncio.Semaphore(_PARALLEL_PICTURES)
+        self._queries: dict[str, Callable[[dict[str, str]], Any]] = {
+            "overview": lambda _: page_queries.overview(connections),
+            "images": lambda parameters: page_queries.images(connections, parameters),
+            "image": lambda parameters: page_queries.image(connections, parameters),
+            "side": lambda parameters: load_side(connections, parameters),
+            "concepts": lambda parameters: _concepts(connections, parameters),
+            "concept": lambda parameters: page_queries.concept(connections, parameters),
+            "synonyms": lambda parameters: _synonyms(connections, parameters),
+            "what-if": lambda parameters: page_queries.what_if(connections, parameters),
+            "training": lambda _: model_results.training_curves(connections),
+            "evaluations": lambda _: model_results.list_evaluations(connections),
+            "evaluation": lambda parameters: model_results.evaluation_details(
+                connections, parameters
+            ),
+            "search": lambda parameters: _search(connections, parameters),
         }
 
     def answer(self, request: Request) -> Response:
-        """A question of a page, as JSON; a sentence where it has no answer."""
-        question = self._questions.get(request.path_params["question"])
-        if question is None:
-            return PlainTextResponse("There is no such question.", 404)
+        """The answer to a query as JSON, or a sentence that says why there is none."""
+        query = self._queries.get(request.path_params["query"])
+        if query is None:
+            return PlainTextResponse("There is no such query.", 404)
         try:
-            return JSONResponse(json_value(question(dict(request.query_params))))
+            return JSONResponse(json_value(query(dict(request.query_params))))
         except RCError as error:
             return JSONResponse({"problem": str(error)}, 422)
         except ValueError as error:
@@ -88,8 +90,8 @@ class _Desk:
 
     async def picture(self, request: Request) -> Response:
         """An image of the store, or a part of one, as JPEG."""
-        async with self._few:
-            if await request.is_disconnected():  # scrolled past while it waited
+        async with self._picture_slots:
+            if await request.is_disconnected():  # the visitor scrolled on in the meantime
                 return Response(status_code=204)
             return await run_in_threadpool(self._picture, request)
 
@@ -100,43 +102,43 @@ class _Desk:
             return PlainTextResponse(str(error), 404)
         return Response(content, media_type="image/jpeg", headers={"cache-control": "max-age=600"})
 
-    def _pixels(self, kind: str, given: dict[str, str]) -> bytes:
-        image_id, labels = given.get("id", ""), given.get("labels", "")
-        if kind in SIDES:
-            return self._media.image(image_id, kind, labels)
-        box = [float(edge) for edge in given.get("box", "").split(",")]
+    def _pixels(self, kind: str, parameters: dict[str, str]) -> bytes:
+        image_id, labels = parameters.get("id", ""), parameters.get("labels", "")
+        if kind in LONGEST_SIDE:
+            return self._picture_cache.image(image_id, kind, labels)
+        box = [float(edge) for edge in parameters.get("box", "").split(",")]
         if kind != "crop" or len(box) != 4 or not all(map(math.isfinite, box)):
             raise ValueError("a picture is thumb, full, or crop with box=x0,y0,x1,y1")
-        return self._media.crop(image_id, box, labels)
+        return self._picture_cache.crop(image_id, box, labels)
 
 
-def _concepts(connections: ConnectionPool, given: dict[str, str]) -> Any:
-    labels = connections.chosen(given.get("labels", ""))
-    return connections.once(
-        ("concepts", labels), lambda: questions.concepts(connections, {"labels": labels})
+def _concepts(connections: ConnectionPool, parameters: dict[str, str]) -> Any:
+    labels = connections.resolve(parameters.get("labels", ""))
+    return connections.cached(
+        ("concepts", labels), lambda: page_queries.concepts(connections, {"labels": labels})
     )
 
 
-def _synonyms(connections: ConnectionPool, given: dict[str, str]) -> Any:
-    labels = connections.chosen(given.get("labels", ""))
-    return connections.once(("synonyms", labels), lambda: synonyms(connections, labels))
+def _synonyms(connections: ConnectionPool, parameters: dict[str, str]) -> Any:
+    labels = connections.resolve(parameters.get("labels", ""))
+    return connections.cached(("synonyms", labels), lambda: near_synonyms(connections, labels))
 
 
-def _search(connections: ConnectionPool, given: dict[str, str]) -> dict[str, Any]:
-    """Regions most like a text, or like another region, by the features behind the labels."""
-    from pipeline.searching import FeatureCorpus, nearest
-    from pipeline.searching.query_vectors import by_region, by_text
+def _search(connections: ConnectionPool, parameters: dict[str, str]) -> dict[str, Any]:
+    """Regions most similar to a text or a region, among the features of the shown labels."""
+    from pipeline.searching import FeatureCorpus, nearest_regions
+    from pipeline.searching.query_vectors import region_query, text_query
 
-    labels = connections.chosen(given.get("labels", ""))
-    features = connections.shown("features", labels)
+    labels = connections.resolve(parameters.get("labels", ""))
+    features = connections.shown_artifact("features", labels)
     corpus = FeatureCorpus.find(
         connections.root,
         features.address if features else None,
-        labels if labels in connections.labels() else None,
+        labels if labels in connections.label_addresses() else None,
     )
-    if given.get("region"):
-        asked = by_region(corpus, given["region"])
+    if parameters.get("region"):
+        query = region_query(corpus, parameters["region"])
     else:
-        asked = by_text(corpus, given.get("text", ""))
-    hits = nearest(corpus, asked.vector, _HITS, but=asked.itself)
+        query = text_query(corpus, parameters.get("text", ""))
+    hits = nearest_regions(corpus, query.vector, _HITS, exclude=query.exclude)
     return {"hits": hits.to_pylist()}

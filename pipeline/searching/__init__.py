@@ -1,23 +1,23 @@
 """Search: the regions nearest to a text, a photograph or another region, and near duplicates.
 
-`FeatureCorpus.find` says what is searched, `asking` turns a question into a vector, `nearest` finds
-the hits, `save_hits` draws them; `measure` compares the index with exact search, `duplicates`
-groups what looks the same.
+`FeatureCorpus.find` chooses what is searched, `query_vectors` turns a query into a vector,
+`nearest_regions` finds the hits, `save_hit_sheet` renders them; `measure_recall` compares the index
+with exact search, `find_duplicates` groups what looks the same.
 """
 
-from pipeline.searching.duplicates import Alike, duplicates
+from pipeline.searching.duplicates import DuplicateCriteria, find_duplicates
 from pipeline.searching.feature_corpus import FeatureCorpus
-from pipeline.searching.hits import nearest
-from pipeline.searching.recall import Recall, measure
-from pipeline.searching.sheet import save_groups, save_hits
+from pipeline.searching.index_recall import IndexRecall, measure_recall
+from pipeline.searching.region_search import nearest_regions
+from pipeline.searching.result_sheets import save_group_sheet, save_hit_sheet
 
 __all__ = [
-    "Alike",
+    "DuplicateCriteria",
     "FeatureCorpus",
-    "Recall",
-    "duplicates",
-    "measure",
-    "nearest",
-    "save_groups",
-    "save_hits",
+    "IndexRecall",
+    "find_duplicates",
+    "measure_recall",
+    "nearest_regions",
+    "save_group_sheet",
+    "save_hit_sheet",
 ]

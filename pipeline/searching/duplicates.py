@@ -1,8 +1,7 @@
-"""Duplicates: images, or regions, whose features point nearly the same way, in groups.
+"""Duplicates: images, or regions, whose features point in nearly the same direction, in groups.
 
-Every pair is compared, so the time grows with the square of their number; memory does not, but
-for a few numbers a row. Two things are in one group if a chain of near pairs leads from one to the
-other.
+Every pair is compared, so the time grows with the square of the number of rows; memory holds only
+a few numbers per row. Two rows are in one group if a chain of similar pairs connects them.
 
 Shapes: N rows compared, R rows of a part.
 """
@@ -16,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.progress import Silent
-from pipeline.searching.feature_corpus import SHOWN
-from pipeline.searching.grouping import Groups
-from pipeline.searching.pairs import Chosen, near_pairs
+from pipeline.searching.feature_corpus import RESULT_COLUMNS
+from pipeline.searching.similar_pairs import ComparedRows, similar_pairs
+from pipeline.searching.union_find import UnionFind
 from pipeline.store.vectors import directions, own_columns, vector_column
 from schemas.errors import ArtifactError, OptionError
 
@@ -30,14 +29,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Alike:
-    """When two things are duplicates.
+class DuplicateCriteria:
+    """When two images, or two regions, are duplicates.
 
     Attributes:
-        min_cosine: Of a pair, in [-1, 1].
-        regions: Compare regions; else whole images, region -1.
-        same_image: Let two regions of one image be a pair too.
-        where: SQL predicate over the columns of `FeatureCorpus.regions`: what is compared.
+        min_cosine: Lowest cosine of a pair, in [-1, 1].
+        regions: Compare regions; otherwise whole images, region -1.
+        same_image: Two regions of one image may be a pair too.
+        where: SQL predicate over the columns of `FeatureCorpus.regions`: which rows are compared.
     """
 
     min_cosine: float = 0.95
@@ -50,13 +49,15 @@ class Alike:
             raise OptionError(f"--min-cosine is in [-1, 1], got {self.min_cosine}")
 
 
-def duplicates(corpus: FeatureCorpus, alike: Alike, reporter: Reporter | None = None) -> pa.Table:
-    """Groups of things that look the same, largest first.
+def find_duplicates(
+    corpus: FeatureCorpus, criteria: DuplicateCriteria, reporter: Reporter | None = None
+) -> pa.Table:
+    """Groups of rows that look the same, largest group first.
 
     Args:
-        corpus: What is compared.
-        alike: When two things are duplicates.
-        reporter: Told of progress.
+        corpus: The features to compare.
+        criteria: When two rows are duplicates.
+        reporter: Receives the progress.
 
     Returns:
         Columns group (from 1), size, cosine (to the most similar other of the group), image_id,
@@ -64,79 +65,91 @@ def duplicates(corpus: FeatureCorpus, alike: Alike, reporter: Reporter | None = 
 
     Raises:
         ArtifactError: If whole images are to be compared and the features have none.
-        QueryError: If the predicate is none, or fails.
+        QueryError: If the predicate is not valid, or fails.
     """
     with corpus.connect() as connection:
-        chosen = _chosen(corpus, connection, alike)
-        groups = _grouped(corpus, chosen, alike, reporter or Silent())
-        return _told(corpus, connection, chosen, groups)
+        compared = _select_rows(corpus, connection, criteria)
+        groups = _group_rows(corpus, compared, criteria, reporter or Silent())
+        return _group_table(corpus, connection, compared, groups)
 
 
-def _chosen(corpus: FeatureCorpus, connection: Any, alike: Alike) -> Chosen:
+def _select_rows(
+    corpus: FeatureCorpus, connection: Any, criteria: DuplicateCriteria
+) -> ComparedRows:
     """The rows to compare.
 
     Raises:
         ArtifactError: If there are no whole images at all.
     """
     part, row, image = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-    whole, images = 0, 0
+    num_whole, num_images = 0, 0
     for record in corpus.features.manifest.parts:
         keys = corpus.keys(record.number)
         region = keys.column("region").to_numpy()
-        whole += int((region < 0).sum())
-        fine = (region >= 0 if alike.regions else region < 0) & _pointing(corpus, record.number)
-        if alike.where is not None and fine.any():
-            fine &= corpus.allowed(connection, record.number, alike.where)
+        num_whole += int((region < 0).sum())
+        selected = region >= 0 if criteria.regions else region < 0
+        selected &= _has_direction(corpus, record.number)
+        if criteria.where is not None and selected.any():
+            selected &= corpus.allowed(connection, record.number, criteria.where)
         codes = keys.column("image_id").combine_chunks().dictionary_encode().indices.to_numpy()
-        rows = np.flatnonzero(fine)
+        rows = np.flatnonzero(selected)
         part.append(np.full(len(rows), record.number))
         row.append(rows)
-        image.append(codes[rows].astype(np.int64) + images)
-        images += int(codes.max(initial=-1)) + 1
-    if not alike.regions and not whole and corpus.features.manifest.rows:
+        image.append(codes[rows].astype(np.int64) + num_images)
+        num_images += int(codes.max(initial=-1)) + 1
+    if not criteria.regions and not num_whole and corpus.features.manifest.rows:
         raise ArtifactError(
             f"{corpus.features.address} has no whole images (region -1), which rc featurize "
             "--whole-image adds; or compare regions, with --regions"
         )
-    return Chosen(*(np.concatenate(column) for column in (part, row, image)))
+    return ComparedRows(*(np.concatenate(column) for column in (part, row, image)))
 
 
-def _pointing(corpus: FeatureCorpus, number: int) -> NDArray[np.bool_]:
-    """Which rows of a part have a direction, (R,)."""
+def _has_direction(corpus: FeatureCorpus, number: int) -> NDArray[np.bool_]:
+    """Which rows of a part have a vector that is finite and not zero, (R,)."""
     path = corpus.features.part(number)
     rows = next(r.rows for r in corpus.features.manifest.parts if r.number == number)
-    found = np.zeros(rows, np.bool_)
+    mask = np.zeros(rows, np.bool_)
     for ids, _ in directions(path, vector_column(corpus.features, path)[0]):
-        found[ids] = True
-    return found
+        mask[ids] = True
+    return mask
 
 
-def _grouped(corpus: FeatureCorpus, chosen: Chosen, alike: Alike, reporter: Reporter) -> Groups:
-    groups, count = Groups(len(chosen)), len(chosen)
+def _group_rows(
+    corpus: FeatureCorpus,
+    compared: ComparedRows,
+    criteria: DuplicateCriteria,
+    reporter: Reporter,
+) -> UnionFind:
+    groups, count = UnionFind(len(compared)), len(compared)
     reporter.start("duplicates", count * count // 2, "pairs")
     try:
-        for a, b, cosine in near_pairs(corpus.features, chosen, alike.min_cosine, reporter):
-            pair = np.full(len(a), alike.same_image) | (chosen.image[a] != chosen.image[b])
-            groups.join(a[pair], b[pair], np.minimum(cosine[pair], np.float32(1)))
+        pairs = similar_pairs(corpus.features, compared, criteria.min_cosine, reporter)
+        for a, b, cosine in pairs:
+            other_image = compared.image[a] != compared.image[b]
+            valid = np.full(len(a), criteria.same_image) | other_image
+            groups.join(a[valid], b[valid], np.minimum(cosine[valid], np.float32(1)))
     finally:
         reporter.stop()
     return groups
 
 
-def _told(corpus: FeatureCorpus, connection: Any, chosen: Chosen, groups: Groups) -> pa.Table:
-    members = groups.of_several()
+def _group_table(
+    corpus: FeatureCorpus, connection: Any, compared: ComparedRows, groups: UnionFind
+) -> pa.Table:
+    members = groups.groups()
     sizes = np.array([len(group) for group in members], np.int32)
-    place = np.concatenate([np.zeros(0, np.int64), *members])
-    hits = pa.table(
+    positions = np.concatenate([np.zeros(0, np.int64), *members])
+    rows = pa.table(
         {
             "group": np.repeat(np.arange(1, len(members) + 1, dtype=np.int32), sizes),
             "size": np.repeat(sizes, sizes),
-            "cosine": groups.best[place],
-            "part": chosen.part[place],
-            "row": chosen.row[place],
+            "cosine": groups.best[positions],
+            "part": compared.part[positions],
+            "row": compared.row[positions],
         }
     )
-    named = own_columns(corpus.features, hits)
-    known = corpus.regions(connection, named.select(["image_id", "region"]))
-    columns = {name: named.column(name) for name in ("group", "size", "cosine")}
-    return pa.table({**columns, **{name: known.column(name) for name in SHOWN}})
+    keyed = own_columns(corpus.features, rows)
+    regions = corpus.regions(connection, keyed.select(["image_id", "region"]))
+    columns = {name: keyed.column(name) for name in ("group", "size", "cosine")}
+    return pa.table({**columns, **{name: regions.column(name) for name in RESULT_COLUMNS}})

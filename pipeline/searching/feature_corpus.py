@@ -1,4 +1,4 @@
-"""What is searched: features, and what the store knows of the regions they belong to."""
+"""The corpus of a search: features, and what the store knows about their regions."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from pipeline import sql
 from pipeline.store import catalog, parts
+from pipeline.store.tables import models
 from schemas.errors import ArtifactError
 from schemas.features import FEATURES
 from schemas.images import IMAGES
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from pipeline.store.artifact import Artifact
 
-_BOXES: Final = ("x0", "y0", "x1", "y1")
+_CORNERS: Final = ("x0", "y0", "x1", "y1")
 _REGION: Final = """
 SELECT
     k.*,
@@ -35,12 +36,12 @@ SELECT
     coalesce(p.objectness, l.objectness)                               AS objectness,
     l.concept_id, l.concept, l.cosine, l.probability, l.margin, l.entropy, l.kept, l.in_caption,
     i.split, i.width, i.height, i.captions
-FROM _asked AS k
+FROM _requested AS k
 LEFT JOIN {images} AS i USING (image_id)
 LEFT JOIN {proposals} AS p USING (image_id, region)
 LEFT JOIN {pseudo_labels} AS l USING (image_id, region)
 """
-SHOWN: Final = ("image_id", "region", *_BOXES, "objectness", "concept", "probability")
+RESULT_COLUMNS: Final = ("image_id", "region", *_CORNERS, "objectness", "concept", "probability")
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class FeatureCorpus:
 
     Attributes:
         features: The vectors.
-        labels: What their regions are called, if anything has named them.
+        labels: Pseudo-labels of their regions, if there are any.
     """
 
     features: Artifact
@@ -59,10 +60,10 @@ class FeatureCorpus:
     def find(
         cls, root: Path, features: str | None = None, labels: str | None = None
     ) -> FeatureCorpus:
-        """The newest features, or those named; labels likewise, of the very same regions.
+        """The newest features, or those named; and pseudo-labels of the same regions.
 
-        Labels nobody named are the newest that `rc label` made from these features, else from
-        others of the same proposals.
+        Without a name, the labels are the newest that `rc label` made from these features, or else
+        from other features of the same proposals.
 
         Args:
             root: The store.
@@ -71,22 +72,22 @@ class FeatureCorpus:
 
         Raises:
             ArtifactNotFoundError: If there are none.
-            ArtifactError: If the labels are about other regions, or there is nothing to search.
-            OptionError: If a name is that of another table.
+            ArtifactError: If the labels belong to other regions, or the features have no rows.
+            OptionError: If a name belongs to another table.
         """
-        found = catalog.of_table(root, FEATURES, features)
-        if not found.manifest.parts:
-            raise ArtifactError(f"{found.address} has no rows at all; featurize again")
+        vectors = catalog.of_table(root, FEATURES, features)
+        if not vectors.manifest.parts:
+            raise ArtifactError(f"{vectors.address} has no rows at all; featurize again")
         if labels is None:
-            return cls(found, _newest_labels(root, found))
+            return cls(vectors, _newest_labels(root, vectors))
         named = catalog.of_table(root, PSEUDO_LABELS, labels)
-        mine, theirs = (catalog.ancestor(a, ("proposals",)) for a in (found, named))
-        if mine is None or theirs is None or mine.path != theirs.path:
+        featurized, labelled = (catalog.ancestor(a, ("proposals",)) for a in (vectors, named))
+        if featurized is None or labelled is None or featurized.path != labelled.path:
             raise ArtifactError(
-                f"{named.address} and {found.address} are not about the same proposals; "
-                "name --features and --pseudo-labels that are"
+                f"{named.address} and {vectors.address} do not belong to the same proposals; "
+                "name --features and --pseudo-labels that do"
             )
-        return cls(found, named)
+        return cls(vectors, named)
 
     @property
     def root(self) -> Path:
@@ -94,61 +95,62 @@ class FeatureCorpus:
         return self.features.root
 
     def model(self) -> Artifact:
-        """The model the features were made with.
+        """The model that made the features.
 
         Raises:
-            ArtifactError: If it is not in the store any more.
+            ArtifactError: If it is no longer in the store.
         """
-        found = catalog.ancestor(self.features, ("teachers", "students", "detectors"))
-        if found is None:
+        model = catalog.ancestor(self.features, models(with_language=True))
+        if model is None:
             raise ArtifactError(
-                f"the model that made {self.features.address} is not in the store, so no question "
-                "can be embedded as they were; search with --region, or featurize again"
+                f"the model that made {self.features.address} is not in the store, so no query can "
+                "be embedded with it; search with --region, or featurize again"
             )
-        return found
+        return model
 
     def connect(self) -> Any:
         """A locked connection to the features, the labels, and all they were made from."""
-        both = [self.features, *([self.labels] if self.labels else [])]
-        return sql.connect(self.root, [artifact.address for artifact in both])
+        artifacts = [self.features, *([self.labels] if self.labels else [])]
+        return sql.connect(self.root, [artifact.address for artifact in artifacts])
 
     def regions(
         self,
         connection: Any,
         keys: pa.Table,
         where: str | None = None,
-        columns: Sequence[str] = SHOWN,
+        columns: Sequence[str] = RESULT_COLUMNS,
     ) -> pa.Table:
-        """What is known of regions, of those for which a predicate holds, in the order asked.
+        """Box, label and image of the regions that pass a predicate, in the order of `keys`.
 
         Args:
-            connection: Of `connect`.
+            connection: From `connect`.
             keys: Columns image_id and region.
             where: SQL predicate over image_id, region, the box, objectness, concept_id, concept,
                 cosine, probability, margin, entropy, kept, in_caption, split, width, height and
-                captions; whatever is not known is null.
-            columns: Which of these to return.
+                captions; unknown values are null.
+            columns: Which of these columns to return.
 
         Returns:
-            Column place, the row of `keys`, and the columns asked for.
+            Column position (the row of `keys`), and `columns`.
 
         Raises:
-            QueryError: If the predicate is none, or fails.
+            QueryError: If the predicate is not valid, or fails.
         """
         condition = "true"
         if where is not None:
             sql.check_predicate(connection, where)
             condition = where
-        places = pa.array(np.arange(keys.num_rows))
-        connection.register("_asked", keys.append_column("_place", places))
+        positions = pa.array(np.arange(keys.num_rows))
+        connection.register("_requested", keys.append_column("_position", positions))
         inner = _REGION.format(**self._relations(connection))
-        chosen = ", ".join(["_place AS place", *columns])
-        known = f"FROM (\n{inner}\n) AS regions WHERE (\n{condition}\n)"
-        statement = f"SELECT {chosen} FROM (\n{known}\n)"  # what is chosen has no name within
+        selected = ", ".join(["_position AS position", *columns])
+        filtered = f"FROM (\n{inner}\n) AS regions WHERE (\n{condition}\n)"
+        # In an outer query, so that the condition cannot use the names of the selected columns.
+        statement = f"SELECT {selected} FROM (\n{filtered}\n)"
         try:
-            return sql.batches(sql.query(connection, statement)).read_all().sort_by("place")
+            return sql.batches(sql.query(connection, statement)).read_all().sort_by("position")
         finally:
-            connection.unregister("_asked")
+            connection.unregister("_requested")
 
     def keys(self, part: int) -> pa.Table:
         """Columns image_id and region of one part of the features."""
@@ -158,37 +160,37 @@ class FeatureCorpus:
         )
 
     def allowed(self, connection: Any, part: int, where: str) -> NDArray[np.bool_]:
-        """Of which rows of a part of the features a predicate holds, (rows of the part,).
+        """For which rows of a part of the features a predicate holds, (rows of the part,).
 
         Raises:
-            QueryError: If the predicate is none, or fails.
+            QueryError: If the predicate is not valid, or fails.
         """
         keys = self.keys(part)
-        found = np.zeros(keys.num_rows, np.bool_)
-        known = self.regions(connection, keys, where, [])
-        found[known.column("place").to_numpy()] = True
-        return found
+        mask = np.zeros(keys.num_rows, np.bool_)
+        passing = self.regions(connection, keys, where, [])
+        mask[passing.column("position").to_numpy()] = True
+        return mask
 
     def _relations(self, connection: Any) -> dict[str, str]:
-        """The relation behind each table; one without rows where it is not in the store."""
-        there = {artifact.manifest.artifact for artifact in catalog.ancestry(self.features)}
-        found = {"pseudo_labels": "pseudo_labels" if self.labels else "_unlabelled"}
+        """The SQL relation of each table; an empty one if the store has no such table."""
+        available = {artifact.manifest.artifact for artifact in catalog.ancestry(self.features)}
+        relations = {"pseudo_labels": "pseudo_labels" if self.labels else "_unlabelled"}
         if self.labels is None:
-            nothing = PSEUDO_LABELS.arrow.empty_table()
-            none = pa.array([], pa.string())
-            connection.register("_unlabelled", nothing.append_column("concept", none))
+            no_rows = PSEUDO_LABELS.arrow.empty_table()
+            no_names = pa.array([], pa.string())
+            connection.register("_unlabelled", no_rows.append_column("concept", no_names))
         for table in (IMAGES, PROPOSALS):
-            found[table.name] = f"_{table.name}"
-            if table.name not in there:
-                found[table.name] = f"_without_{table.name}"
-                connection.register(found[table.name], table.arrow.empty_table())
-        return found
+            relations[table.name] = f"_{table.name}"
+            if table.name not in available:
+                relations[table.name] = f"_without_{table.name}"
+                connection.register(relations[table.name], table.arrow.empty_table())
+        return relations
 
 
 def _newest_labels(root: Path, features: Artifact) -> Artifact | None:
-    """The newest labels of the features' own, else of their proposals; no selection of others."""
+    """The newest labels of these features, or else of their proposals; never a selection."""
     proposals = catalog.ancestor(features, ("proposals",))
-    named = [
+    candidates = [
         artifact
         for artifact in catalog.everything(root)
         if artifact.manifest.artifact == PSEUDO_LABELS.name
@@ -196,5 +198,5 @@ def _newest_labels(root: Path, features: Artifact) -> Artifact | None:
         and "features" in artifact.manifest.inputs
         and catalog.ancestor(artifact, ("proposals",)) == proposals is not None
     ]
-    own = [a for a in named if a.manifest.inputs["features"] == features.address]
-    return next(iter([*reversed(own), *reversed(named)]), None)
+    own = [a for a in candidates if a.manifest.inputs["features"] == features.address]
+    return next(iter([*reversed(own), *reversed(candidates)]), None)

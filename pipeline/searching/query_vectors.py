@@ -1,4 +1,4 @@
-"""Asking: from what a person searches for to a vector in the space of the features.
+"""Query vectors: a text, a photograph or a region as a vector in the space of the features.
 
 Shapes: D width.
 """
@@ -24,32 +24,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class QueryVector:
-    """A question.
+    """A query.
 
     Attributes:
         vector: (D,), of any length.
-        words: What was asked, for the heading of an answer.
-        itself: Image and region that ask, and are no answer.
+        description: The query in words, for the heading of a result.
+        exclude: Image and region of the query itself, which cannot be a hit.
     """
 
     vector: NDArray[Any]
-    words: str
-    itself: tuple[str, int] | None = None
+    description: str
+    exclude: tuple[str, int] | None = None
 
 
-def by_text(
+def text_query(
     corpus: FeatureCorpus,
     text: str,
     templates: str = "paper",
     averaging: str = "reference",
     device: str = "auto",
 ) -> QueryVector:
-    """Ask with words, in prompt templates as concepts are embedded.
+    """A query by words, put into prompt templates and embedded as concepts are.
 
     Raises:
-        OptionError: If the text is empty, or averaging is unknown.
+        OptionError: If the text is empty, or `averaging` is unknown.
         SourceError: If the model has no language encoder, or there are no such templates.
-        ArtifactError: If the model is gone.
+        ArtifactError: If the model is no longer in the store.
     """
     from stages.evaluation.questions import text_vector
     from stages.models.text_embeddings import AVERAGING
@@ -58,54 +58,55 @@ def by_text(
         raise OptionError("rc search: the text is empty; write what to look for")
     if averaging not in AVERAGING:
         raise OptionError(f"--averaging must be one of {', '.join(AVERAGING)}, got {averaging!r}")
-    vector = text_vector(_files(corpus), text, templates, averaging, device)
+    vector = text_vector(_model_files(corpus), text, templates, averaging, device)
     return QueryVector(vector, text)
 
 
-def by_image(
+def image_query(
     corpus: FeatureCorpus, path: Path, box: Sequence[float] | None = None, device: str = "auto"
 ) -> QueryVector:
-    """Ask with a photograph, or a part of it, seen at the size the features were.
+    """A query by a photograph, or a part of it, resized as the images of the features were.
 
     Args:
-        corpus: What is searched.
+        corpus: The features to search.
         path: JPEG, PNG or WEBP.
-        box: x0, y0, x1, y1 in pixels of the photograph, the right way up; default: all of it.
-        device: Where the model computes.
+        box: x0, y0, x1, y1 in pixels of the upright photograph; default: all of it.
+        device: Where the model runs.
 
     Raises:
-        SourceError: If it is no photograph.
-        OptionError: If the box is empty or does not lie in it.
-        ArtifactError: If the model is gone.
+        SourceError: If the file is not an image that can be read.
+        OptionError: If the box is empty or not inside the photograph.
+        ArtifactError: If the model is no longer in the store.
     """
     from stages.evaluation.questions import box_vectors
     from stages.evaluation.recognise import PoolingConfig
 
-    pixels = _pixels(path)
+    pixels = _load_pixels(path)
     height, width = pixels.shape[:2]
     corners = np.array([box or (0, 0, width, height)], np.float32)
     (x0, y0, x1, y1) = corners[0].tolist()
     if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
         raise OptionError(
-            f"--box {x0:g},{y0:g},{x1:g},{y1:g} is no box in {path}, which is {width} x {height}: "
-            "write x0,y0,x1,y1 in pixels, with x0 < x1 and y0 < y1"
+            f"--box {x0:g},{y0:g},{x1:g},{y1:g} is not a box inside {path}, "
+            f"which is {width} x {height}: write x0,y0,x1,y1 in pixels, with x0 < x1 and y0 < y1"
         )
     options = corpus.features.manifest.stage.options
-    look = PoolingConfig(
+    pooling = PoolingConfig(
         pooling="roialign",
         resize=str(options.get("resize", "800x1333")),
         interpolation=str(options.get("interpolation", "bilinear")),
         margin=0.0,
     )
-    words = path.name if box is None else f"{path.name} at {x0:g},{y0:g},{x1:g},{y1:g}"
-    return QueryVector(box_vectors(_files(corpus), pixels, corners, look, device)[0], words)
+    description = path.name if box is None else f"{path.name} at {x0:g},{y0:g},{x1:g},{y1:g}"
+    vectors = box_vectors(_model_files(corpus), pixels, corners, pooling, device)
+    return QueryVector(vectors[0], description)
 
 
-def by_region(corpus: FeatureCorpus, name: str) -> QueryVector:
-    """Ask with a region of the store, IMAGE:REGION; needs no model.
+def region_query(corpus: FeatureCorpus, name: str) -> QueryVector:
+    """A query by a region of the store, IMAGE:REGION; needs no model.
 
     Raises:
-        OptionError: If it is no such name.
+        OptionError: If the name is not IMAGE:REGION.
         ArtifactNotFoundError: If the features have no such region.
     """
     image, colon, number = name.rpartition(":")
@@ -115,35 +116,35 @@ def by_region(corpus: FeatureCorpus, name: str) -> QueryVector:
             "see them with rc sql 'SELECT image_id, region FROM features LIMIT 5'"
         )
     with corpus.connect() as connection:
-        found = connection.execute(
+        row = connection.execute(
             "SELECT feature FROM features WHERE image_id = ? AND region = ?", [image, int(number)]
         ).fetchone()
-        if found is not None:
-            return QueryVector(np.asarray(found[0], np.float32), name, (image, int(number)))
+        if row is not None:
+            return QueryVector(np.asarray(row[0], np.float32), name, (image, int(number)))
         (count, last) = connection.execute(
             "SELECT count(*), max(region) FROM features WHERE image_id = ?", [image]
         ).fetchone()
-    told = f"has no region {number}; its last is {last}" if count else "is not among them"
-    raise ArtifactNotFoundError(f"{corpus.features.address}: {image} {told}")
+    problem = f"has no region {number}; its last is {last}" if count else "is not among them"
+    raise ArtifactNotFoundError(f"{corpus.features.address}: {image} {problem}")
 
 
-def _files(corpus: FeatureCorpus) -> tuple[Path, Path]:
+def _model_files(corpus: FeatureCorpus) -> tuple[Path, Path]:
     """Description and weights of the model that made the features."""
     model = corpus.model()
-    found = [model.attachments(name) for name in ("model.json", "weights.safetensors")]
-    if not all(found):
+    files = [model.attachments(name) for name in ("model.json", "weights.safetensors")]
+    if not all(files):
         raise ArtifactError(f"{model.address} has no model.json and weights.safetensors to load")
-    return found[0][0], found[1][0]
+    return files[0][0], files[1][0]
 
 
-def _pixels(path: Path) -> NDArray[np.uint8]:
+def _load_pixels(path: Path) -> NDArray[np.uint8]:
     from stages.pixels import Limits, Refusal, decode, probe
 
     try:
         content = path.read_bytes()
-        seen = probe(content, Limits())
-        return decode(content, seen.orientation)
+        header = probe(content, Limits())
+        return decode(content, header.orientation)
     except OSError as error:
         raise SourceError(f"{path} cannot be read ({error.strerror}); name a photograph") from error
     except Refusal as refusal:
-        raise SourceError(f"{path} is no photograph to search with: {refusal}") from refusal
+        raise SourceError(f"{path} is not a photograph to search with: {refusal}") from refusal

@@ -19,18 +19,18 @@ def test_rows_are_passed_on_as_they_are_read() -> None:
     assert part.advanced == rows.num_rows
 
 
-def test_nothing_selected_is_no_row() -> None:
+def test_an_empty_selection_has_no_rows() -> None:
     part = InMemory({"pseudo_labels": pa.Table.from_batches([PSEUDO_LABELS.empty()])})
     assert sum(batch.num_rows for batch in Select(called="none").run(part)) == 0
     assert part.notes == {"regions": {"regions": 0, "kept": 0}}
 
 
 @pytest.mark.parametrize("name", ["", "Sure", "a b", "../up", "1st", "cafe", "x@y", "a'b"])
-def test_a_name_that_could_be_taken_for_something_else_is_refused(name: str) -> None:
+def test_an_ambiguous_name_is_refused(name: str) -> None:
     with pytest.raises(OptionError, match="is no name for a selection"):
         Select(called=name)
 
 
 @pytest.mark.parametrize("name", ["sure", "sure-ones_2", "g"])
-def test_a_plain_name_is_fine(name: str) -> None:
+def test_a_name_of_small_letters_digits_and_marks_is_accepted(name: str) -> None:
     assert Select(called=name).recipe()["called"] == name

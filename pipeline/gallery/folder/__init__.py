@@ -1,11 +1,12 @@
-"""The gallery as a folder: the same pages over answers written beforehand, opened from disk.
+"""The gallery as a folder: the same pages over precomputed answers, opened from disk.
 
-A page opened from disk may neither import modules nor ask for data, but it may run scripts that lie
-beside it. So the modules become one script (`bundle`), each answer a script that hands over a piece
-of JSON (`writing`), and what a server would compute is computed for every question the pages can
-ask: concepts (`concepts`), regions like others (`likeness`), thresholds (`thresholds`).
+A page opened from disk can neither import modules nor fetch data, but it can run scripts of its
+folder. So the modules become one script (`bundle`), each answer becomes a script with a piece of
+JSON (`output_folder`), and everything that a server computes on request is computed in advance
+(`folder_writer`): concepts (`concept_pages`), similar regions (`neighbours`), thresholds
+(`threshold_grid`).
 """
 
-from pipeline.gallery.folder.writing import FolderRequest, write_folder
+from pipeline.gallery.folder.folder_writer import FolderRequest, write_folder
 
 __all__ = ["FolderRequest", "write_folder"]

@@ -1,4 +1,4 @@
-"""The gallery's modules as one script that a page opened from disk may run."""
+"""The JavaScript modules of the gallery as one script, which a page opened from disk can run."""
 
 from __future__ import annotations
 
@@ -11,49 +11,51 @@ if TYPE_CHECKING:
 
 _IMPORT: Final = re.compile(r'^import \{ ([\w, ]+) \} from "\./([\w-]+\.js)";$', re.MULTILINE)
 _EXPORT: Final = re.compile(r"^export ((?:async )?function|const|class) (\w+)", re.MULTILINE)
-_LEFT: Final = re.compile(r"^\s*(?:import|export)\b.*|\bimport\s*\(.*|\bimport\.meta", re.MULTILINE)
+_UNSUPPORTED: Final = re.compile(
+    r"^\s*(?:import|export)\b.*|\bimport\s*\(.*|\bimport\.meta", re.MULTILINE
+)
 
 
-def bundle(folder: Path, entry: str, instead: Mapping[str, str]) -> str:
-    """One classic script that does what the module `entry` and all it imports do.
+def bundle(folder: Path, entry: str, replacements: Mapping[str, str]) -> str:
+    """One classic script that does the same as the module `entry` and all its imports.
 
-    Each module becomes a function of its own, so names do not meet. Understood are the forms our
-    modules use: named imports of files beside them, exported functions, classes and constants.
+    Each module becomes a function, so equal names do not collide. Supported are the forms that our
+    modules use: named imports from the same folder; exported functions, classes and constants.
 
     Args:
-        folder: Where the modules lie.
+        folder: The folder of the modules.
         entry: The module to run.
-        instead: Modules that are replaced by others of the same exports.
+        replacements: Modules that are replaced by others with the same exports.
 
     Raises:
-        ValueError: If a module has another form, or imports go round in a circle.
+        ValueError: If a module uses another form, or the imports form a cycle.
     """
-    done: dict[str, str] = {}
-    _add(folder, entry, instead, done, ())
-    return "(async () => {\n" + "".join(done.values()) + "})();\n"
+    bundled: dict[str, str] = {}
+    _add(folder, entry, replacements, bundled, ())
+    return "(async () => {\n" + "".join(bundled.values()) + "})();\n"
 
 
 def _add(
     folder: Path,
     name: str,
-    instead: Mapping[str, str],
-    done: dict[str, str],
-    above: tuple[str, ...],
+    replacements: Mapping[str, str],
+    bundled: dict[str, str],
+    importers: tuple[str, ...],
 ) -> None:
-    """Put a module behind all that it imports."""
-    if name in above:
-        raise ValueError(f"{name} imports itself, by way of {', '.join(above)}")
-    if name in done:
+    """Add a module after all that it imports."""
+    if name in importers:
+        raise ValueError(f"{name} imports itself, through {', '.join(importers)}")
+    if name in bundled:
         return
-    text = (folder / instead.get(name, name)).read_text()
-    for found in _IMPORT.finditer(text):
-        _add(folder, found[2], instead, done, (*above, name))
-    names = [found[2] for found in _EXPORT.finditer(text)]
-    text = _IMPORT.sub(lambda found: f"const {{ {found[1]} }} = {_variable(found[2])};", text)
+    text = (folder / replacements.get(name, name)).read_text()
+    for match in _IMPORT.finditer(text):
+        _add(folder, match[2], replacements, bundled, (*importers, name))
+    names = [match[2] for match in _EXPORT.finditer(text)]
+    text = _IMPORT.sub(lambda match: f"const {{ {match[1]} }} = {_variable(match[2])};", text)
     text = _EXPORT.sub(r"\1 \2", text)
-    if left := _LEFT.search(text):
-        raise ValueError(f"{name}: this is not understood: {left[0].strip()}")
-    done[name] = (
+    if rest := _UNSUPPORTED.search(text):
+        raise ValueError(f"{name}: this form is not supported: {rest[0].strip()}")
+    bundled[name] = (
         f"const {_variable(name)} = await (async () => {{\n"
         f"{text}\nreturn {{ {', '.join(names)} }};\n}})();\n"
     )

@@ -1,4 +1,4 @@
-// Small charts as SVG, drawn from numbers.
+// Small charts as SVG.
 
 import { number, svg } from "./dom.js";
 
@@ -49,7 +49,7 @@ export function lineChart(lines, axes) {
   return chart;
 }
 
-/** Bars of counts, one for each of `bins`; labels at the ends. */
+/** One bar for each count, with labels at the ends. */
 export function histogram(counts, axis) {
   const most = Math.max(1, ...counts);
   const wide = (BOX.width - BOX.left) / counts.length;

@@ -1,4 +1,4 @@
-// The concept pool: what regions were called, and what captions say.
+// The concept pool: pseudo-labels of regions and mentions in captions.
 
 import { histogram } from "./charts.js";
 import { ask, crop } from "./data.js";
@@ -11,7 +11,7 @@ const WAYS = {
   alone: ["assigned, never mentioned", (row) => row.regions > 0 && row.mentioned === 0],
 };
 const NEAR = "near-synonyms";
-const SHOWN = 2000; // rows of a table; the form finds the others
+const SHOWN = 2000; // rows of a table; the form finds the rest
 
 export async function concepts(page, given) {
   const near = given.only === "near";
@@ -41,7 +41,7 @@ function pool(rows, wanted) {
     ["regions", (row) => number(row.regions), "", (row) => row.regions],
     ["images", (row) => number(row.images), "", (row) => row.images],
     ["mean probability", (row) => decimal(row.probability), "", (row) => row.probability],
-    ["captions agree", (row) => percent(row.in_caption), "", (row) => row.in_caption],
+    ["in a caption", (row) => percent(row.in_caption), "", (row) => row.in_caption],
     ["images that mention it", (row) => number(row.mentioned), "", (row) => row.mentioned],
   ];
   const rest = kept.length > SHOWN ? `; the first ${number(SHOWN)} are listed` : "";
@@ -51,7 +51,7 @@ function pool(rows, wanted) {
   ];
 }
 
-/** A table that the heads of its columns sort: by numbers the greatest first, by words from a. */
+/** A table sorted by its column headers: numbers descending, words ascending. */
 function sortable(columns, rows, choose) {
   const place = el("div");
   let [by, up] = [null, false];
@@ -81,7 +81,7 @@ function pairs(found, like) {
   const kept = found.pairs.filter((row) => like(row.concept) || like(row.near));
   const only = found.compared < found.concepts ? ` Only the first ${number(found.compared)} of ${number(found.concepts)} concepts were compared.` : "";
   return [
-    el("p", { class: "soft" }, `The ${number(found.pairs.length)} pairs that are nearest in the space of texts: the teacher can hardly tell them apart.${only}`),
+    el("p", { class: "soft" }, `The ${number(found.pairs.length)} pairs with the most similar text embeddings: the teacher can hardly tell them apart.${only}`),
     table(
       [["concept", (row) => link(row.concept), "words"], ["near", (row) => link(row.near), "words"], ["cosine", (row) => decimal(row.cosine, 4)]],
       kept,
@@ -98,23 +98,23 @@ export async function concept(page, given) {
   page.append(
     el("h1", {}, given.name),
     el("p", {}, el("a", { href: `#images?${new URLSearchParams({ concept: given.name })}` }, "images with it"), " · ",
-      el("a", { href: `#search?${new URLSearchParams({ text: given.name })}` }, "regions most like it")),
+      el("a", { href: `#search?${new URLSearchParams({ text: given.name })}` }, "regions most similar to it")),
     el(
       "div",
       { class: "two" },
-      el("section", { class: "card" }, el("h2", {}, "How sure"), histogram(counts, "probability")),
-      el("section", { class: "card" }, el("h2", {}, "Nearest in the space of texts"),
+      el("section", { class: "card" }, el("h2", {}, "Probability"), histogram(counts, "probability")),
+      el("section", { class: "card" }, el("h2", {}, "Most similar concepts"),
         table([["concept", (row) => row.concept, "words"], ["cosine", (row) => decimal(row.cosine, 3)]], found.near, (row) => go("concept", { name: row.concept }))),
     ),
     found.among ? el("p", { class: "soft" }, `Examples are from the ${number(found.among)} images of this folder.`) : "",
-    el("h2", {}, "Surest regions"), crops(found.surest),
-    el("h2", {}, "Least sure of those kept"), crops(found.unsure),
+    el("h2", {}, "Regions of highest probability"), crops(found.surest),
+    el("h2", {}, "Kept regions of lowest probability"), crops(found.unsure),
   );
 }
 
-/** Crops of regions, each a way to its image. */
+/** Crops of regions, each a link to its image. */
 export function crops(rows) {
-  if (!rows.length) return el("p", { class: "soft" }, "None.");
+  if (!rows.length) return el("p", { class: "soft" }, "No regions.");
   return el("div", { class: "crops" }, rows.map((row) =>
     el(
       "a",

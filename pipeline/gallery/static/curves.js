@@ -1,4 +1,4 @@
-// How models were trained, and how they were judged.
+// Training curves and evaluations of models.
 
 import { lineChart } from "./charts.js";
 import { ask } from "./data.js";
@@ -34,7 +34,7 @@ export async function evaluation(page) {
   for (const one of found) page.append(folded(one, one === found[0]));
 }
 
-/** Main metrics, a line an evaluation. */
+/** Main metrics, one row per evaluation. */
 function summary(found) {
   const value = (one, metric, split) => one.metrics.find((row) => row.metric === metric && row.split === split)?.value;
   const columns = [["top1", "all"], ["top1", "novel"], ["AP50", "all"], ["AP50", "novel"], ["AP50", "base"]];
@@ -48,7 +48,7 @@ function summary(found) {
   );
 }
 
-/** An evaluation that tells more once it is opened. */
+/** An evaluation that shows details when it is opened. */
 function folded(one, open) {
   const place = el("div");
   const made = el("details", { open }, el("summary", {}, `${one.artifact}: ${one.model}, ${one.boxes}`), place);
@@ -78,12 +78,12 @@ function details(one) {
     "div",
     { class: "two" },
     lines.length ? el("section", { class: "card" }, el("h2", {}, "Precision over recall"), lineChart(lines, { x: "recall", y: "precision", range: [0, 1] })) : null,
-    el("section", { class: "card" }, el("h2", {}, "What was called what"),
+    el("section", { class: "card" }, el("h2", {}, "Confusions"),
       table(
-        [["truth", (row) => row.truth ?? "background", "words"], ["called", (row) => row.called ?? "missed", "words"], ["count", (row) => number(row.count)], ["score", (row) => decimal(row.mean_score)]],
+        [["truth", (row) => row.truth ?? "background", "words"], ["predicted", (row) => row.called ?? "missed", "words"], ["count", (row) => number(row.count)], ["score", (row) => decimal(row.mean_score)]],
         one.confusions.filter((row) => row.truth !== row.called).slice(0, 15),
       )),
-    el("section", { class: "card" }, el("h2", {}, `Categories by ${metric}, the poorest first`),
+    el("section", { class: "card" }, el("h2", {}, `Categories by ${metric}, lowest first`),
       table([["category", (row) => row.category, "words"], [metric, (row) => percent(row.value)], ["objects", (row) => number(row.count)]], ranked.slice(0, 25))),
   );
 }

@@ -1,14 +1,14 @@
-// Where answers and pictures come from.
+// Answers and pictures from the server.
 
 import { el } from "./dom.js";
 
-/** The pseudo-labels that are looked at; empty for the newest. */
+/** The pseudo-labels that are shown; empty for the newest. */
 export const chosen = { labels: "" };
 
-/** Steps of the sliders of what-if. */
+/** Step of the sliders of what-if. */
 export const STEP = 0.01;
 
-/** The answer to a question. @throws {Error} with a sentence */
+/** The answer to a query. @throws {Error} with a sentence */
 export async function ask(question, given = {}) {
   const answer = await fetch(`api/${question}?${words(given)}`);
   const content = await answer.json().catch(() => ({ problem: "the gallery does not answer" }));
@@ -21,7 +21,7 @@ export function picture(kind, given) {
   return `picture/${kind}?${words(given)}`;
 }
 
-/** What is in the box of a row. */
+/** The crop of the box of a row. */
 export function crop(row) {
   const box = [row.x0, row.y0, row.x1, row.y1].join(",");
   return el("img", { src: picture("crop", { id: row.image_id, box }), alt: row.concept ?? "region", loading: "lazy" });

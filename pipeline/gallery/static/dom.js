@@ -1,4 +1,4 @@
-// Elements are made here and nowhere else: words only ever become text, never markup.
+// All elements are created here: words always become text, never markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -16,26 +16,26 @@ function filled(node, properties, children) {
   for (const [key, value] of Object.entries(properties)) {
     if (value === undefined || value === null || value === false) continue;
     if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
-    else if (key === "style") node.style.cssText = value; // the policy refuses the attribute
+    else if (key === "style") node.style.cssText = value; // the content security policy forbids the attribute
     else node.setAttribute(key, value === true ? "" : String(value));
   }
   node.append(...children.flat().filter((child) => child !== null && child !== undefined));
   return node;
 }
 
-/** A number as people read it. */
+/** A number for people to read. */
 export function number(value, digits = 2) {
   if (value === null || value === undefined) return "";
   if (Number.isInteger(value)) return value.toLocaleString("en");
   return value.toFixed(digits);
 }
 
-/** A number of a scale that has no whole ones, such as a probability: 1 is 1.00. */
+/** A number with decimals even if it is an integer, such as a probability: 1 is 1.00. */
 export function decimal(value, digits = 2) {
   return value === null || value === undefined ? "" : value.toFixed(digits);
 }
 
-/** A share as per cent. */
+/** A fraction in per cent. */
 export const percent = (value) =>
   value === null || value === undefined ? "" : `${(100 * value).toFixed(1)} %`;
 
@@ -43,7 +43,7 @@ export const percent = (value) =>
  * A table.
  * @param {[string, function(object): (string|Node), string?][]} columns title, cell, class
  * @param {object[]} rows
- * @param {function(object)=} choose what Enter or a click on a row does
+ * @param {function(object)=} choose called by Enter or a click on a row
  */
 export function table(columns, rows, choose) {
   const head = el("tr", {}, columns.map(([title, , kind]) => el("th", { scope: "col", class: kind }, title)));
@@ -58,7 +58,7 @@ export function table(columns, rows, choose) {
   return el("div", { class: "wide" }, el("table", {}, el("thead", {}, head), el("tbody", {}, body)));
 }
 
-/** Tell those who cannot see it what has changed. */
+/** Announce a change to screen readers. */
 export function announce(words) {
   document.getElementById("live").textContent = words;
 }

@@ -1,12 +1,12 @@
-// Where answers and pictures come from when a folder is opened from disk, in the place of data.js.
-// Every answer was written beforehand; what is chosen among them is chosen here.
+// Answers and pictures of a folder that is opened from disk; replaces data.js.
+// Every answer was written in advance; filters select among them here.
 
 import { el, svg } from "./dom.js";
 
-/** The pseudo-labels that are looked at: a folder has one set of them. */
+/** The pseudo-labels that are shown: a folder has one set of them. */
 export const chosen = { labels: "" };
 
-/** Steps of the sliders of what-if: what is kept was counted at these. */
+/** Step of the sliders of what-if: the counts exist for these values. */
 export const STEP = 0.05;
 
 const PAGE = 60; // images of a page
@@ -25,7 +25,7 @@ const ANSWERS = {
   images, search, "what-if": whatIf,
 };
 
-/** The answer to a question. @throws {Error} with a sentence */
+/** The answer to a query. @throws {Error} with a sentence */
 export async function ask(question, given = {}) {
   return (ANSWERS[question] ?? (() => load(question)))(given);
 }
@@ -35,7 +35,7 @@ export function picture(kind, { id }) {
   return `pictures/${kind}-${places.get(id)}.jpg`;
 }
 
-/** What is in the box of a row: a part of the whole picture, with a little around it. */
+/** The box of a row, cut from the whole picture, with a small margin. */
 export function crop({ image_id, concept, x0, y0, x1, y1 }) {
   const [, width, height] = known.images[places.get(image_id)];
   const margin = Math.max(2, 0.08 * Math.max(x1 - x0, y1 - y0));
@@ -44,10 +44,10 @@ export function crop({ image_id, concept, x0, y0, x1, y1 }) {
   const view = { viewBox: `${left} ${top} ${wide} ${high}` };
   const whole = svg("image", { href: picture("full", { id: image_id }), width, height, preserveAspectRatio: "none" });
   return svg("svg", { class: "crop", ...view, role: "img", "aria-label": concept ?? "region" },
-    svg("svg", { x: left, y: top, width: wide, height: high, ...view }, whole)); // cuts off what is beside the box
+    svg("svg", { x: left, y: top, width: wide, height: high, ...view }, whole)); // hides what is outside the box
 }
 
-/** An answer that was written beforehand: a script hands it over as text, the only way from disk. */
+/** An answer from a file: a script passes it as text, the only way from disk. */
 function load(name) {
   if (!kept.has(name)) kept.set(name, read(name));
   return kept.get(name);
@@ -74,13 +74,13 @@ async function imagePage(id) {
 }
 
 async function conceptPage(name) {
-  await load("concepts"); // says so if there are none
+  await load("concepts"); // throws if there are none
   const place = known.concepts.indexOf(name);
   if (place < 0) throw new Error(`there is no concept ${name}`);
   return load(`concept-${place}`);
 }
 
-/** A page of images, as the server chooses them: see questions.images. */
+/** A page of images, selected as the server does: see page_queries.images. */
 async function images({ after = "", before, limit = PAGE, ...filters }) {
   const wanted = await filter(filters);
   const back = before !== undefined;
@@ -121,7 +121,7 @@ function share(given, name) {
   return value;
 }
 
-/** Regions like a concept, or like another region. */
+/** Regions similar to a concept, or to another region. */
 async function search({ text, region }) {
   if (!known.regions) throw new Error("there are no features of these pseudo-labels to search in");
   return { hits: await Promise.all((region ? await likeRegion(region) : await likeWords(text)).map(found)) };
@@ -131,14 +131,14 @@ async function likeRegion(region) {
   const colon = region.lastIndexOf(":");
   const hits = (await imagePage(region.slice(0, colon))).near[region.slice(colon + 1)];
   if (hits) return hits;
-  throw new Error(`${region} is not among the ${known.regions.toLocaleString("en")} surest regions, which alone were compared in this folder; rc view compares all`);
+  throw new Error(`${region} is not among the ${known.regions.toLocaleString("en")} regions of highest probability, which are the only ones compared in this folder; rc view compares all`);
 }
 
 async function likeWords(text) {
   const name = text.trim().toLowerCase();
   const place = known.concepts.findIndex((one) => one.toLowerCase() === name);
   if (place >= 0) return (await load(`concept-${place}`)).hits;
-  throw new Error(`“${text}” is no concept of this pool, and a folder can look for these alone; rc view and rc search look for any words`);
+  throw new Error(`“${text}” is no concept of this pool, and a folder can only search for these; rc view and rc search accept any words`);
 }
 
 async function found([place, region, score]) {
@@ -146,7 +146,7 @@ async function found([place, region, score]) {
   return { ...page.regions.find((row) => row.region === region), image_id: known.images[place][0], score };
 }
 
-/** What thresholds keep: counted beforehand for every step of every slider. */
+/** What thresholds keep, counted in advance for every step of every slider. */
 async function whatIf(given) {
   const grid = await load("what-if");
   const levels = QUANTITIES.map((name) => Math.round(Number(given[name] || 0) / grid.step));

@@ -1,4 +1,4 @@
-// One photograph, with everything that is said about it.
+// One photograph with its pseudo-labels, ground truth and detections.
 
 import { ask } from "./data.js";
 import { decimal, el, table } from "./dom.js";
@@ -18,7 +18,7 @@ export async function image(page, given) {
   page.append(...answer.image.captions.map((caption) => el("p", { class: "soft" }, caption)));
 }
 
-/** Ways to the image before and after, among those that were chosen; also by arrow keys. */
+/** Links to the previous and next image of the filtered list; also by arrow keys. */
 function neighbours(page, given) {
   const filters = filtersOf(given);
   const kept = given.left && given.right ? { left: given.left, right: given.right } : {};
@@ -30,7 +30,7 @@ function neighbours(page, given) {
     ways[key].href = `#image?${new URLSearchParams({ ...filters, id: other.image_id, ...kept })}`;
     ways[key].hidden = false;
   };
-  find("ArrowLeft", { before: given.id }).catch(() => {}); // a page without ways is still a page
+  find("ArrowLeft", { before: given.id }).catch(() => {}); // the page also works without these links
   find("ArrowRight", { after: given.id }).catch(() => {});
   const turn = (event) => {
     if (!page.isConnected) removeEventListener("keydown", turn);
@@ -41,7 +41,7 @@ function neighbours(page, given) {
     el("a", { class: "way", href: `#images?${new URLSearchParams(filters)}` }, "all"), ways.ArrowRight);
 }
 
-/** Which two sides to set next to each other. */
+/** The form that selects the two sides of a comparison. */
 function chooser(sides, given) {
   const full = ({ of, words }) => (sides.filter((one) => one.words === words).length > 1 ? `${words}: ${of}` : words);
   const side = (name, at) => el("label", {}, name, el("select", { name },
@@ -52,7 +52,7 @@ function chooser(sides, given) {
     { class: "filters sides", onsubmit: (event) => { event.preventDefault(); go("image", { ...alone, ...Object.fromEntries(new FormData(form)) }); } },
     side("left", 1), side("right", 0),
     el("button", {}, "Side by side"),
-    left && right ? el("a", { href: `#image?${new URLSearchParams(alone)}` }, "one picture") : null,
+    left && right ? el("a", { href: `#image?${new URLSearchParams(alone)}` }, "single picture") : null,
   );
   return form;
 }
@@ -61,11 +61,11 @@ function single(page, { image: found, regions, detections }, given) {
   const kinds = [
     ["label", "pseudo-labels", regions.filter((row) => row.kept).map((row) => ({ ...row, name: row.concept, score: row.probability, key: `${row.region}` }))],
     ["truth", "ground truth", found.objects.map((row, at) => ({ ...row, name: row.category, key: `truth ${at}` }))],
-    ["said", "an evaluation's detections", detections.map((row, at) => ({ ...row, name: row.category, key: `said ${at}` }))],
+    ["said", "detections of an evaluation", detections.map((row, at) => ({ ...row, name: row.category, key: `said ${at}` }))],
   ].filter(([, , rows]) => rows.length);
   const { layer, element } = stage(found, ofSet(given));
   const shown = { label: true, truth: !regions.length, said: false };
-  const least = el("input", { type: "range", min: 0, max: 1, step: 0.05, value: 0.5, "aria-label": "least probability", oninput: draw });
+  const least = el("input", { type: "range", min: 0, max: 1, step: 0.05, value: 0.5, "aria-label": "minimum probability", oninput: draw });
   const list = el("div");
   function draw() {
     const enough = (row) => row.score === undefined || row.score >= Number(least.value);
@@ -77,7 +77,7 @@ function single(page, { image: found, regions, detections }, given) {
     el("label", {}, el("input", { type: "checkbox", checked: shown[kind], onchange: (event) => { shown[kind] = event.target.checked; draw(); } }), ` ${words} (${rows.length})`),
   );
   const look = el("div", { class: "look" }, element, list);
-  page.append(el("div", { class: "filters switches" }, ...boxes, el("label", {}, "probability from", least)), look);
+  page.append(el("div", { class: "filters switches" }, ...boxes, el("label", {}, "minimum probability", least)), look);
   lightTogether(look);
   draw();
 }
@@ -97,7 +97,7 @@ function regionTable(rows, id) {
   );
   [...made.querySelectorAll("tbody tr")].forEach((line, at) => {
     line.dataset.key = `${rows[at].region}`;
-    line.title = "Enter: regions like this one";
+    line.title = "Enter: regions similar to this one";
   });
   return made;
 }

@@ -1,4 +1,4 @@
-// Photographs: filtered, and as many as one cares to scroll through.
+// Photographs, filtered, in a list without end.
 
 import { ask, picture } from "./data.js";
 import { announce, el, number } from "./dom.js";
@@ -6,12 +6,12 @@ import { go, here } from "./route.js";
 
 const FILTERS = ["of", "text", "concept", "probability", "margin", "split"];
 
-/** Of what a page was given, what chooses among images. */
+/** The filters of images among the parameters of a page. */
 export function filtersOf(given) {
   return Object.fromEntries(FILTERS.filter((name) => given[name]).map((name) => [name, given[name]]));
 }
 
-/** Which images an id is one of, where a page was asked for those: two sets may use the same ids. */
+/** The set of images that an id belongs to, if the page names one: two sets may use the same ids. */
 export const ofSet = ({ of }) => (of ? { labels: of } : {});
 
 export async function images(page, given) {
@@ -50,7 +50,7 @@ export async function images(page, given) {
     if (!page.isConnected) end.disconnect();
     if (!more || !seen.some((one) => one.isIntersecting)) return;
     await next().catch((error) => foot.append(el("span", { class: "problem" }, error.message)));
-    end.unobserve(foot); // seen anew, it may still be near
+    end.unobserve(foot); // observe again: it may still be near
     end.observe(foot);
   }, { rootMargin: "900px" });
   end.observe(foot);
@@ -60,12 +60,12 @@ function form(filters, { splits = [], artifacts = [] }) {
   const made = el(
     "form",
     { class: "filters", onsubmit: (event) => { event.preventDefault(); go("images", filtersOf(Object.fromEntries(new FormData(made)))); } },
-    field("caption says", "text", filters),
+    field("caption contains", "text", filters),
     field("concept", "concept", filters),
-    field("probability from", "probability", filters, { inputmode: "decimal", size: 6 }),
-    field("margin from", "margin", filters, { inputmode: "decimal", size: 6 }),
+    field("minimum probability", "probability", filters, { inputmode: "decimal", size: 6 }),
+    field("minimum margin", "margin", filters, { inputmode: "decimal", size: 6 }),
     splits.length || filters.split ? choice("split", "split", splits.map((name) => [name, name]), filters) : null,
-    artifacts.length > 1 ? choice("images", "of", artifacts.map(({ address, rows }) => [address, `${address} (${number(rows)})`]), filters, "those with labels") : null,
+    artifacts.length > 1 ? choice("images", "of", artifacts.map(({ address, rows }) => [address, `${address} (${number(rows)})`]), filters, "those with pseudo-labels") : null,
     el("button", {}, "Show"),
     Object.keys(filters).length ? el("a", { href: "#images" }, "all images") : null,
   );
@@ -90,10 +90,10 @@ function beginning(filters, given) {
 
 function ending(list, more, next) {
   if (more) return [el("button", { type: "button", onclick: next }, "More")];
-  return [el("span", { class: "soft" }, list.childElementCount ? "That is all." : "No image is like that.")];
+  return [el("span", { class: "soft" }, list.childElementCount ? "End of the list." : "No image matches.")];
 }
 
-/** Grids that hold cards only while they are near what is seen: a page never grows heavy. */
+/** Grids that hold cards only while they are near the viewport, so that the page stays small. */
 function drawnWhenNear() {
   const known = new Map();
   const watch = new IntersectionObserver((seen) => {
@@ -104,7 +104,7 @@ function drawnWhenNear() {
         target.append(...known.get(target)());
       } else if (away && target.childElementCount) {
         target.style.height = `${boundingClientRect.height}px`;
-        for (const one of target.querySelectorAll("img")) one.removeAttribute("src"); // else it is still fetched
+        for (const one of target.querySelectorAll("img")) one.removeAttribute("src"); // otherwise it would still be fetched
         target.replaceChildren();
       }
     }
@@ -130,7 +130,7 @@ function card({ image_id, words }, filters, after) {
   );
 }
 
-/** Going back finds the same page of images again. */
+/** So that going back shows the same page of images. */
 function remember(filters, after) {
   if (here()[0] === "images" && after) history.replaceState(null, "", `#images?${new URLSearchParams({ ...filters, after })}`);
 }

@@ -1,4 +1,4 @@
-// Which page is shown, and what all pages share.
+// The current page, and the parts that all pages share.
 
 import { concept, concepts } from "./concepts.js";
 import { evaluation, training } from "./curves.js";

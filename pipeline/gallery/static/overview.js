@@ -1,4 +1,4 @@
-// What is in the store, what it was made from, and what was refused.
+// The artifacts of the store, their lineage, and the refused records.
 
 import { ask } from "./data.js";
 import { el, number, svg, table } from "./dom.js";
@@ -52,7 +52,7 @@ const sum = (rows, name) => rows.reduce((total, row) => total + (row[name] ?? 0)
 const tile = (value, words) =>
   el("div", { class: "card" }, el("b", {}, typeof value === "number" ? number(value) : value), words);
 
-/** The graph; of many artifacts that lie side by side only the newest, until all are asked for. */
+/** The graph, with only the newest artifacts of a layer until the visitor asks for all. */
 function lineageCard(found) {
   const card = el("div", { class: "card wide lineage", tabindex: 0, "aria-label": "lineage" });
   const all = layers(found);
@@ -61,11 +61,11 @@ function lineageCard(found) {
   card.append(drawing(few, found.lineage));
   if (!hidden) return [card];
   const more = el("button", { type: "button", onclick: () => { card.replaceChildren(drawing(all, found.lineage)); more.remove(); } },
-    `${number(hidden)} older ones, too`);
+    `Show ${number(hidden)} older artifacts`);
   return [card, el("p", {}, more)];
 }
 
-/** Names of artifacts by how far they are from the sources, each layer from old to new. */
+/** Names of artifacts by their distance from the sources, each layer from old to new. */
 function layers({ artifacts, lineage: edges }) {
   const parents = new Map(artifacts.map(({ artifact }) => [artifact, []]));
   for (const { artifact, made_from } of edges) parents.get(artifact)?.push(made_from);
@@ -82,7 +82,7 @@ function layers({ artifacts, lineage: edges }) {
   return Array.from(found, (names) => names ?? []);
 }
 
-/** Artifacts as boxes, from left to right in the order they are made from each other. */
+/** Artifacts as boxes; each is to the right of those it was made from. */
 function drawing(columns, edges) {
   const place = new Map();
   columns.forEach((names, x) => names.forEach((name, y) => place.set(name, [10 + x * 190, 10 + y * 44])));

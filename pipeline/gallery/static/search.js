@@ -1,4 +1,4 @@
-// Regions like a text, or like another region.
+// Regions similar to a text, or to another region.
 
 import { crops } from "./concepts.js";
 import { ask } from "./data.js";
@@ -6,16 +6,16 @@ import { announce, el } from "./dom.js";
 import { go } from "./route.js";
 
 export async function search(page, given) {
-  const box = el("input", { name: "text", value: given.text ?? "", placeholder: "a red umbrella", "aria-label": "look for" });
+  const box = el("input", { name: "text", value: given.text ?? "", placeholder: "a red umbrella", "aria-label": "search for" });
   page.append(
     el("h1", {}, "Search"),
     el("form", { class: "filters", onsubmit: (event) => { event.preventDefault(); go("search", { text: box.value }); } }, box, el("button", {}, "Search")),
   );
   if (!given.text && !given.region) return;
-  const wait = el("p", { class: "soft" }, "Looking…");
+  const wait = el("p", { class: "soft" }, "Searching…");
   page.append(wait);
   const { hits } = await ask("search", given);
-  wait.replaceWith(el("p", { class: "soft" }, given.region ? `Regions most like ${given.region}` : `Regions most like “${given.text}”`));
+  wait.replaceWith(el("p", { class: "soft" }, given.region ? `Regions most similar to ${given.region}` : `Regions most similar to “${given.text}”`));
   page.append(crops(hits));
   announce(`${hits.length} regions`);
 }

@@ -1,12 +1,12 @@
-// What two say about one photograph, next to each other: a teacher and its student, a model and
-// the ground truth, two sets of pseudo-labels.
+// Two sides of one photograph, next to each other: a teacher and its student, a model and the
+// ground truth, two sets of pseudo-labels.
 
 import { ask } from "./data.js";
 import { announce, decimal, el, table } from "./dom.js";
 import { ofSet } from "./images.js";
 import { drawBoxes, lightTogether, stage } from "./stage.js";
 
-const SAME = 0.5; // overlap from which two boxes are about the same region
+const SAME = 0.5; // IoU from which two boxes count as the same region
 const WORDS = { other: "another name", left: "only left", right: "only right", same: "same name" };
 const KINDS = { other: "other", left: "lone", right: "lone", same: "same" };
 
@@ -15,7 +15,7 @@ export async function compare(page, found, given) {
   const rows = paired(sides[0].boxes, sides[1].boxes).map((row, at) => ({ ...row, key: `${at}` }));
   const sure = (row) => Math.max(row.left?.score ?? 0, row.right?.score ?? 0);
   const enough = rows.some((row) => scored(row) && sure(row) >= 0.5) ? 0.5 : 0;
-  const least = el("input", { type: "range", min: 0, max: 1, step: 0.05, value: enough, "aria-label": "least score", oninput: draw });
+  const least = el("input", { type: "range", min: 0, max: 1, step: 0.05, value: enough, "aria-label": "minimum score", oninput: draw });
   const only = el("input", { type: "checkbox", onchange: draw });
   const stages = sides.map(() => stage(found, ofSet(given)));
   const list = el("div");
@@ -32,12 +32,12 @@ export async function compare(page, found, given) {
     el("div", { class: "pair" }, stages.map(({ element }, at) =>
       el("figure", {}, el("figcaption", {}, sides[at].words, " ", given[at ? "right" : "left"] === "truth" ? null : el("code", {}, sides[at].of)), element))),
     count, list);
-  page.append(el("div", { class: "filters switches" }, el("label", {}, "score from", least), el("label", {}, only, " differences only")), look);
+  page.append(el("div", { class: "filters switches" }, el("label", {}, "minimum score", least), el("label", {}, only, " differences only")), look);
   lightTogether(look);
   draw();
 }
 
-/** Whether any side gives a score: what people drew has none and is always shown. */
+/** Whether any side has a score: ground truth has none and is always shown. */
 const scored = ({ left, right }) => [left, right].some((one) => one && one.score !== null);
 
 function boxesOf(rows, side) {
@@ -46,7 +46,7 @@ function boxesOf(rows, side) {
   }));
 }
 
-/** Boxes about the same region, one to one, the greatest overlap first; the rest stay alone. */
+/** Pairs of boxes of the same region, one to one, the greatest IoU first; the rest are unpaired. */
 export function paired(left, right) {
   const near = [];
   left.forEach((a, i) => right.forEach((b, j) => {

@@ -6,7 +6,7 @@ import { decimal, el, svg } from "./dom.js";
 /**
  * A photograph and an empty layer for boxes.
  * @param {{image_id: string, width: number, height: number, captions: string[]}} found
- * @param {{labels: string}=} set which images it is one of
+ * @param {{labels: string}=} set the images that it belongs to
  */
 export function stage(found, set = {}) {
   const layer = svg("svg", { viewBox: `0 0 ${found.width} ${found.height}`, preserveAspectRatio: "none" });
@@ -18,10 +18,10 @@ export function stage(found, set = {}) {
 }
 
 /**
- * Put boxes on a layer, the large ones below. Words that would lie on those of a surer box are
- * seen only when their box is lit.
+ * Put boxes on a layer, the large ones below. A name that would cover the name of a box with a
+ * higher score is visible only while its box is highlighted.
  * @param {{x0: number, y0: number, x1: number, y1: number, name: string, score: number?,
- *          key: string, kind: string, quiet: boolean?}[]} boxes quiet ones bear no words until lit
+ *          key: string, kind: string, quiet: boolean?}[]} boxes the name of a quiet box is hidden until it is highlighted
  */
 export function drawBoxes(layer, found, boxes) {
   const unit = found.width / (layer.clientWidth || 640); // of a pixel on the screen
@@ -55,7 +55,7 @@ function words(row, unit) {
   }, row.words);
 }
 
-/** What bears the same key lights up together, under the pointer or with the focus. */
+/** Elements with the same key are highlighted together, on hover or focus. */
 export function lightTogether(root) {
   const light = (event, on) => {
     const key = event.target.closest("[data-key]")?.dataset.key;

@@ -12,7 +12,13 @@ import pytest
 from PIL import Image
 
 from pipeline.cli import output
-from pipeline.searching import Alike, FeatureCorpus, duplicates, nearest, query_vectors
+from pipeline.searching import (
+    DuplicateCriteria,
+    FeatureCorpus,
+    find_duplicates,
+    nearest_regions,
+    query_vectors,
+)
 from tests.pipeline.searching.photographs import Photographs, photographs
 from tests.pipeline.searching.planted import plant
 
@@ -67,8 +73,8 @@ def refused(answer: ScoredPredictions) -> str:
 
 def test_a_text_finds_what_python_finds(ask: Rc, seen: FeatureCorpus) -> None:
     rows = told(ask("search", "a red umbrella", "--k", 4, "--format", "json", *QUICK))
-    vector = query_vectors.by_text(seen, "a red umbrella", "plain", device="cpu").vector
-    assert rows == nearest(seen, vector, 4).to_pylist()
+    vector = query_vectors.text_query(seen, "a red umbrella", "plain", device="cpu").vector
+    assert rows == nearest_regions(seen, vector, 4).to_pylist()
     assert [row["rank"] for row in rows] == [1, 2, 3, 4]
 
 
@@ -128,8 +134,8 @@ def test_other_features_are_searched_by_name(ask: Rc, photos: Photographs) -> No
     words = ("search", "cup", "--k", 2, "--format", "json", *QUICK)
     small = told(ask(*words, "--features", photos.small.address))
     corpus = FeatureCorpus.find(photos.root, photos.small.address)
-    vector = query_vectors.by_text(corpus, "cup", "plain", device="cpu").vector
-    assert small == nearest(corpus, vector, 2).to_pylist() != told(ask(*words))
+    vector = query_vectors.text_query(corpus, "cup", "plain", device="cpu").vector
+    assert small == nearest_regions(corpus, vector, 2).to_pylist() != told(ask(*words))
 
 
 def test_a_sheet_of_the_hits_is_written_too(ask: Rc, tmp_path: Path) -> None:
@@ -177,7 +183,7 @@ WRONG: list[tuple[tuple[object, ...], str]] = [
     (("search", "--image", "a.png", "--box", "1,2,3,wide"), "got '1,2,3,wide'"),
     (("search", "--image", "a.png", "--box", ""), "--box takes x0,y0,x1,y1"),
     (("search", "--image", "nosuch.png"), "nosuch.png cannot be read"),
-    (("search", "--image", "pyproject.toml"), "pyproject.toml is no photograph to search with"),
+    (("search", "--image", "pyproject.toml"), "pyproject.toml is not a photograph to search with"),
     (("search", "--region", "photos/plain.png"), "--region takes IMAGE:REGION"),
     (("search", "--region", "photos/plain.png:77"), "has no region 77; its last is 5"),
     (("search", "--region", "nobody:0"), "nobody is not among them"),
@@ -213,7 +219,7 @@ def test_what_is_wrong_is_one_sentence(ask: Rc, words: tuple[object, ...], sente
 
 def test_a_box_outside_the_photograph_is_one_sentence(ask: Rc, photos: Photographs) -> None:
     words = ("search", "--image", photos.folder / "turned.jpg", "--box", "0,0,256,320")
-    assert "is no box in" in refused(ask(*words))
+    assert "is not a box inside" in refused(ask(*words))
 
 
 @pytest.mark.parametrize("verb", ["search", "duplicates"])
@@ -225,8 +231,8 @@ def test_a_sheet_that_cannot_be_written_is_one_sentence(ask: Rc, tmp_path: Path,
 
 def test_a_sheet_of_nothing_is_one_sentence(ask: Rc, tmp_path: Path) -> None:
     sheet = ("--sheet", tmp_path / "sheet.png", "--where", "false")
-    assert "nothing was found to draw" in refused(ask("search", "cup", *sheet, *QUICK))
-    assert "there are no duplicates to draw" in refused(ask("duplicates", "--quiet", *sheet))
+    assert "the search has no hits" in refused(ask("search", "cup", *sheet, *QUICK))
+    assert "there are no duplicates" in refused(ask("duplicates", "--quiet", *sheet))
     assert not list(tmp_path.glob("*.png"))
 
 
@@ -240,8 +246,8 @@ def test_a_photograph_and_its_copy_are_duplicates(ask: Rc) -> None:
 def test_duplicates_are_those_that_python_finds(ask: Rc, seen: FeatureCorpus) -> None:
     words = ("--regions", "--same-image", "--min-cosine", 0.8, "--where", "region < 4")
     found = told(ask("duplicates", "--quiet", *words, "--format", "json"))
-    alike = Alike(min_cosine=0.8, regions=True, same_image=True, where="region < 4")
-    assert found == duplicates(seen, alike).to_pylist()
+    alike = DuplicateCriteria(min_cosine=0.8, regions=True, same_image=True, where="region < 4")
+    assert found == find_duplicates(seen, alike).to_pylist()
     assert found
 
 

@@ -16,7 +16,7 @@ from pipeline.exporting import flat_formats
 from pipeline.exporting.labelled import ExportRequest, LabelledImage
 from pipeline.exporting.labels import FORMATS, export_labels
 from schemas.errors import OptionError, QueryError
-from stages.synthetic.write import write_scenes
+from stages.synthetic.dataset_writers import write_scenes
 from tests.pipeline.helpers import ROOT
 
 if TYPE_CHECKING:

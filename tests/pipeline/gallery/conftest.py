@@ -1,4 +1,4 @@
-"""A small store that all tests of the gallery look at, and a gallery that a browser can reach."""
+"""Stores that the tests of the gallery share, and a gallery that a browser can reach."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ import pytest
 import uvicorn
 from starlette.testclient import TestClient
 
+from pipeline.gallery.connection_pool import ConnectionPool
 from pipeline.gallery.server import make_app
-from stages.synthetic.write import write_scenes
+from stages.synthetic.dataset_writers import write_scenes
 from tests.pipeline.gallery.browser import CHROMIUM, Browser
+from tests.pipeline.helpers import make_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from pipeline.store.artifact import Artifact
 
 HOST = "localhost:1"
 HOSTILE = '<img src=x onerror=alert(1)><script>alert(2)</script> a dog & "cat"'
@@ -26,10 +30,10 @@ HOSTILE = '<img src=x onerror=alert(1)><script>alert(2)</script> a dog & "cat"'
 
 @pytest.fixture(scope="session")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store of drawn scenes with labels, made by the real stages; one caption would run.
+    """A store of synthetic scenes made by the real stages; one caption contains a script.
 
-    The teacher labels once among all concepts and once among those of the captions; a student
-    that was trained for a moment labels too, and both are evaluated.
+    It has pseudo-labels of the teacher among all concepts and among those of the captions, and
+    pseudo-labels of a student that was trained for two steps; both models are evaluated.
     """
     from pipeline import api
     from pipeline.demo import weights_folder
@@ -43,8 +47,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store, data = api.Store(folder / "store"), weights_folder()
     images = store.run("ingest", sources=[str(folder / "scenes")])
     store.run("extract-concepts", min_frequency=1)
-    model, weights = data / "teacher_model.json", data / "teacher.safetensors"
-    teacher = store.run("pretrain", model=str(model), pretrained=str(weights), steps=0)
+    files = {"model": "teacher_model.json", "pretrained": "teacher.safetensors"}
+    options: dict[str, Any] = {name: str(data / file) for name, file in files.items()}
+    teacher = store.run("pretrain", steps=0, **options)
     embeddings = store.run("embed-concepts", templates="plain")
     proposals = store.run("propose", random=True, regions=12)
     small: dict[str, Any] = {"resize": "192x400"}
@@ -58,20 +63,31 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "resize": ["192x400"],
     }
     student = store.run("train", {"pseudo_labels": labels}, learning_rate=0.05, **quick)
-    seen = store.run(
+    student_features = store.run(
         "featurize", {"teacher": student, "proposals": proposals}, whole_image=False, **small
     )
-    store.run("label", {"features": seen, "embeddings": embeddings}, temperature=0.05)
-    for judged in (student, teacher):
-        inputs = {"images": images, "model": judged}
+    store.run("label", {"features": student_features, "embeddings": embeddings}, temperature=0.05)
+    for model in (student, teacher):
+        inputs = {"images": images, "model": model}
         store.run("evaluate", inputs, templates="plain", pictures=False, **small)
     store.run("label", {"features": features}, temperature=0.05)  # the newest again
     return folder / "store"
 
 
 @pytest.fixture(scope="session")
+def toys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
+    """Artifacts of a store made by the toy stages, by table; tests must not add to it."""
+    return make_all(tmp_path_factory.mktemp("toys") / "store", count=20)
+
+
+@pytest.fixture
+def toy_pool(toys: dict[str, Artifact]) -> ConnectionPool:
+    return ConnectionPool(toys["images"].root)
+
+
+@pytest.fixture(scope="session")
 def client(root: Path) -> Iterator[TestClient]:
-    """Asks without a browser."""
+    """A client without a browser."""
     with TestClient(make_app(root, [HOST]), base_url=f"http://{HOST}") as client:
         yield client
 
@@ -102,6 +118,6 @@ def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         missing = "no Chromium on this machine: apt-get install chromium"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
-    opened = Browser()
-    yield opened
-    opened.close()
+    browser = Browser()
+    yield browser
+    browser.close()

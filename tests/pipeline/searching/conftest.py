@@ -1,4 +1,4 @@
-"""What tests of search look at."""
+"""Fixtures of the tests of search."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.pipeline.searching.photographs import Photographs, photographs
 
 @pytest.fixture
 def seed() -> int:
-    """Another one every time; a test that fails shows which."""
+    """A new seed in every run; a failing test prints it."""
     return int(np.random.default_rng().integers(1 << 31))
 
 
@@ -21,6 +21,6 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Photographs:
 
 
 @pytest.fixture(scope="session")
-def seen(photos: Photographs) -> FeatureCorpus:
-    """The photographs, to be searched."""
+def photo_corpus(photos: Photographs) -> FeatureCorpus:
+    """The features of the photographs."""
     return FeatureCorpus.find(photos.root)

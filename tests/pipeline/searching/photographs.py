@@ -1,4 +1,4 @@
-"""A small store made by the real stages of five photographs, for whatever asks a model."""
+"""A small store of five photographs made by the real stages, for tests that need a model."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _ORIENTATION = 0x0112  # EXIF tag
 
 @dataclass(frozen=True)
 class Photographs:
-    """The store, and what it was made of.
+    """The store, and the photographs it was made from.
 
     Attributes:
-        folder: The photographs; turned.jpg lies on its side and says so, twin.png is plain.png.
-        features: The newest: of a teacher, labelled.
-        small: Of the same regions in photographs half as large; nobody labelled them.
+        folder: The photographs; turned.jpg has an EXIF rotation, twin.png is a copy of plain.png.
+        features: The newest features, from a teacher, with pseudo-labels.
+        small: Features of the same regions at half the image size, without pseudo-labels.
     """
 
     folder: Path
@@ -43,7 +43,7 @@ class Photographs:
 
 @cache
 def photographs(base: Path) -> Photographs:
-    """Made once in a session, whoever asks first for it in the session's folder."""
+    """The store, made once per session in the folder of the session."""
     from pipeline.demo import weights_folder
     from stages.embed_concepts import EmbedConcepts
     from stages.extract_concepts import ExtractConcepts
@@ -53,9 +53,9 @@ def photographs(base: Path) -> Photographs:
     from stages.pretrain import Pretrain
     from stages.propose import Propose
 
-    place, weights = base / "searched", weights_folder()
-    folder, pool, root = place / "photos", place / "pool.txt", place / "store"
-    _take(folder)
+    base_folder, weights = base / "searched", weights_folder()
+    folder, pool, root = base_folder / "photos", base_folder / "pool.txt", base_folder / "store"
+    _write_photographs(folder)
     pool.write_text("umbrella\ncup\nkite\ndog\n")
     make(Ingest(sources=(str(folder),)), root)
     make(ExtractConcepts(from_file=pool, min_frequency=1), root)
@@ -69,14 +69,14 @@ def photographs(base: Path) -> Photographs:
     return Photographs(folder, features, small)
 
 
-def _take(folder: Path) -> None:
-    from stages.synthetic.world import scene
+def _write_photographs(folder: Path) -> None:
+    from stages.synthetic.rendering import render_scene
 
     folder.mkdir(parents=True)
     for number, name in enumerate(NAMES[:3]):
-        Image.fromarray(scene(3, number).image).save(folder / name)
+        Image.fromarray(render_scene(3, number).image).save(folder / name)
     exif = Image.Exif()
     exif[_ORIENTATION] = 6
-    on_its_side = Image.fromarray(scene(3, 3).image).transpose(Image.Transpose.ROTATE_90)
+    on_its_side = Image.fromarray(render_scene(3, 3).image).transpose(Image.Transpose.ROTATE_90)
     on_its_side.save(folder / "turned.jpg", exif=exif, quality=95)
     shutil.copy(folder / "plain.png", folder / "twin.png")

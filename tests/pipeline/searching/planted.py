@@ -1,4 +1,4 @@
-"""Features that a test writes down, and what is nearest among them by plain arithmetic."""
+"""Features with vectors that a test chooses, and reference results in float64."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Planted(Stage):
-    """Vectors as they are given; image 2/0 is the first of part 2."""
+    """Features with given vectors; image 2/0 is the first of part 2."""
 
-    vectors: str = option("[]", "JSON: of each part, the vector of each row")
+    vectors: str = option("[]", "JSON: for each part, the vector of each row")
     regions: int = option(1, "rows of an image")
-    lowest: int = option(0, "region of the first of them; -1 is the whole image")
+    lowest: int = option(0, "first region of an image; -1 is the whole image")
     precision: str = option("float32", "of the vectors")
 
     name: ClassVar[str] = "planted"
@@ -56,10 +56,10 @@ class Planted(Stage):
             )
 
 
-def plant(root: Path, *parts: Any, **how: Any) -> FeatureCorpus:
-    """Ground with these vectors in its parts and nothing else in its store."""
-    written = json.dumps([np.asarray(part, np.float64).tolist() for part in parts])
-    return FeatureCorpus(make(Planted(vectors=written, **how), root))
+def plant(root: Path, *parts: Any, **options: Any) -> FeatureCorpus:
+    """A corpus with these vectors in its parts, and nothing else in its store."""
+    vectors = json.dumps([np.asarray(part, np.float64).tolist() for part in parts])
+    return FeatureCorpus(make(Planted(vectors=vectors, **options), root))
 
 
 def stored(corpus: FeatureCorpus) -> dict[Key, NDArray[np.float64]]:
@@ -77,19 +77,19 @@ def stored(corpus: FeatureCorpus) -> dict[Key, NDArray[np.float64]]:
 
 
 def cosines(corpus: FeatureCorpus, query: NDArray[Any]) -> dict[Key, float]:
-    """Of a query and each region that has a direction, in float64."""
+    """Cosine of a query with each region that has a direction, in float64."""
     wide = np.asarray(query, np.float64)
     return {key: float(v @ wide / np.linalg.norm(wide)) for key, v in stored(corpus).items()}
 
 
-def keys(found: pa.Table) -> list[Key]:
+def keys(rows: pa.Table) -> list[Key]:
     """Image and region of each row."""
-    return list(zip(found["image_id"].to_pylist(), found["region"].to_pylist(), strict=True))
+    return list(zip(rows["image_id"].to_pylist(), rows["region"].to_pylist(), strict=True))
 
 
-def groups(found: pa.Table) -> list[list[Key]]:
+def groups(duplicates: pa.Table) -> list[list[Key]]:
     """Members of each group of duplicates, in order."""
-    told: dict[int, list[Key]] = {}
-    for number, key in zip(found["group"].to_pylist(), keys(found), strict=True):
-        told.setdefault(number, []).append(key)
-    return list(told.values())
+    members: dict[int, list[Key]] = {}
+    for number, key in zip(duplicates["group"].to_pylist(), keys(duplicates), strict=True):
+        members.setdefault(number, []).append(key)
+    return list(members.values())

@@ -1,4 +1,4 @@
-"""One script of many modules: what is understood, and what is refused."""
+"""Many JavaScript modules as one script."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def write(folder: Path, **modules: str) -> Path:
     return folder
 
 
-def test_modules_run_once_each_after_what_they_import(tmp_path: Path) -> None:
+def test_each_module_runs_once_after_its_imports(tmp_path: Path) -> None:
     if shutil.which("node") is None:
-        pytest.skip("node is not installed: nothing here runs a script outside a browser")
+        pytest.skip("node is not installed")
     write(
         tmp_path,
         main='import { twice, SIZE } from "./b.js";\nimport { name } from "./a.js";\n'
@@ -35,11 +35,11 @@ def test_modules_run_once_each_after_what_they_import(tmp_path: Path) -> None:
     )
     script = tmp_path / "out.cjs"
     script.write_text(bundle(tmp_path, "main.js", {}))
-    said = subprocess.run(["node", script], capture_output=True, text=True, check=True).stdout
-    assert said.split() == ["once", "aa", "42", "1"]
+    output = subprocess.run(["node", script], capture_output=True, text=True, check=True).stdout
+    assert output.split() == ["once", "aa", "42", "1"]
 
 
-def test_a_module_can_stand_for_another(tmp_path: Path) -> None:
+def test_a_module_can_replace_another(tmp_path: Path) -> None:
     write(tmp_path, main='import { x } from "./a.js";\n', a="export const x = 1;\n", b="")
     text = bundle(tmp_path, "main.js", {"a.js": "b.js"})
     assert "const x = 1" not in text
@@ -59,13 +59,13 @@ def test_a_module_can_stand_for_another(tmp_path: Path) -> None:
         'import { x } from "https://elsewhere.example/a.js";',
     ],
 )
-def test_other_forms_are_refused(tmp_path: Path, line: str) -> None:
+def test_unsupported_forms_are_refused(tmp_path: Path, line: str) -> None:
     write(tmp_path, main=f"const y = 1;\n{line}\n", a="export const x = 1;\n")
-    with pytest.raises(ValueError, match=r"main\.js: this is not understood"):
+    with pytest.raises(ValueError, match=r"main\.js: this form is not supported"):
         bundle(tmp_path, "main.js", {})
 
 
-def test_a_circle_is_refused(tmp_path: Path) -> None:
+def test_a_cycle_of_imports_is_refused(tmp_path: Path) -> None:
     write(
         tmp_path,
         main='import { a } from "./a.js";\nexport const m = 1;\n',
@@ -75,14 +75,14 @@ def test_a_circle_is_refused(tmp_path: Path) -> None:
         bundle(tmp_path, "main.js", {})
 
 
-def test_the_gallery_is_one_script_with_every_module_but_the_servers() -> None:
+def test_the_script_of_the_gallery_has_every_module_and_fetches_nothing() -> None:
     text = bundle(STATIC, "main.js", {"data.js": "folder.js"})
     modules = {path.stem for path in STATIC.glob("*.js")} - {"folder"}
     assert set(re.findall(r"^const \$(\w+) = await", text, re.MULTILINE)) == modules
     assert "fetch(" not in text
 
 
-def test_what_stands_for_the_servers_answers_exports_the_same() -> None:
+def test_the_replacement_of_the_data_module_has_the_same_exports() -> None:
     def exports(name: str) -> set[str]:
         text = (STATIC / name).read_text()
         return set(re.findall(r"^export (?:async )?(?:function|const) (\w+)", text, re.MULTILINE))
