@@ -54,8 +54,6 @@ def student(folder: Path, **objective: Any) -> StudentTraining:
     vectors = torch.randn(CONCEPTS, clip.width, generator=rng)
     goal = Objective(temperature=TEMPERATURE, **objective)
     return StudentTraining(clip, vectors, goal, "float32")
-        clip, vectors, Objective(temperature=TEMPERATURE, **objective), "float32"
-    )
 
 
 def gradients(module: torch.nn.Module) -> dict[str, torch.Tensor]:
