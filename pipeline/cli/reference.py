@@ -1,4 +1,4 @@
-"""docs/tables.md and docs/commands.md, made from the declarations they describe."""
+"""docs/tables.md and docs/commands.md, generated from the declarations of tables and options."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import typer
 
-_RUNNING = [
+_RUN_OPTION_NAMES = [
     "store",
     "workers",
     "dry_run",
@@ -52,7 +52,7 @@ def tables_page() -> str:
 
 
 def commands_page(app: typer.Typer) -> str:
-    """The page of an application, all of whose verbs are loaded, as Markdown."""
+    """docs/commands.md, from an application with all verbs loaded."""
     group: Any = get_command(app)
     lines = ["# Commands", "", "Made by `rc commands` from the stages; do not edit.", ""]
     lines += [
@@ -69,9 +69,9 @@ def commands_page(app: typer.Typer) -> str:
 
 def _section(name: str, command: Any) -> list[str]:
     lines = [f"## rc {name}", "", " ".join((command.help or "").split("\n\n")[0].split()), ""]
-    hidden = [*(_RUNNING if name in VERBS else []), "help"]
+    hidden = [*(_RUN_OPTION_NAMES if name in VERBS else []), "help"]
     rows = [
-        f"| `{' '.join(parameter.opts)}` | {_default(parameter)} | {_text(parameter)} |"
+        f"| `{' '.join(parameter.opts)}` | {_default(parameter)} | {_help_text(parameter)} |"
         for parameter in command.params
         if parameter.name not in hidden
     ]
@@ -81,7 +81,7 @@ def _section(name: str, command: Any) -> list[str]:
 
 
 def _presets(presets: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """A table of what each preset sets, an option a row; nothing without presets."""
+    """A table of the presets, one row per option; no lines without presets."""
     if not presets:
         return []
     options = dict.fromkeys(name for values in presets.values() for name in values)
@@ -100,5 +100,5 @@ def _default(parameter: Any) -> str:
     return "" if value is None or callable(value) or value == [] else f"`{value}`"
 
 
-def _text(parameter: Any) -> str:
+def _help_text(parameter: Any) -> str:
     return " ".join(str(getattr(parameter, "help", "") or "").replace("|", "\\|").split())

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 import typer
 
-from pipeline.cli.output import Terminal
-from pipeline.cli.shared import RUN_OPTIONS, Run, check_budget
+from pipeline.cli.progress_bar import TerminalReporter
+from pipeline.cli.run_options import RUN_OPTIONS, RunOptions, check_budget
 from pipeline.verbs import option_type
 from stages.base import Stage
 
@@ -33,7 +33,7 @@ def add_stage(app: typer.Typer, verb: Verb) -> None:
     stage = verb.load()
 
     def command(*, context: typer.Context, **values: Any) -> None:
-        run = Run.take_from(values)
+        run = RunOptions.take_from(values)
         pinned = {role: values.pop(f"input_{role}") for role in stage.reads}
         execute(stage, _given(context, values), pinned, run)
 
@@ -44,7 +44,7 @@ def add_stage(app: typer.Typer, verb: Verb) -> None:
 
 
 def execute(
-    cls: type[Stage], values: dict[str, Any], pinned: Mapping[str, str | None], run: Run
+    cls: type[Stage], values: dict[str, Any], pinned: Mapping[str, str | None], run: RunOptions
 ) -> Artifact | None:
     """Run one stage as the command line asks; print its one line.
 
@@ -55,7 +55,7 @@ def execute(
     from pipeline.store.artifact import open_artifact
 
     stage = cls(**presets.fill(cls, {name: _frozen(value) for name, value in values.items()}))
-    terminal = Terminal(quiet=run.quiet)
+    terminal = TerminalReporter(quiet=run.quiet)
     chosen = inputs.resolve(stage, pinned, run.store)
     if run.dry_run:
         plan = runner.plan(stage, chosen, run.store)

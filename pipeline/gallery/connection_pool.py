@@ -78,8 +78,8 @@ class ConnectionPool:
         with lock:
             there = "SELECT 1 AS one FROM duckdb_tables() WHERE table_name = ?"
             if not _answer(connection, nullcontext(), there, [name], self._seconds):
-                with sql.within(connection, _MAKING):
-                    sql.keep(connection, name, made_by)
+                with sql.time_limit(connection, _MAKING):
+                    sql.create_table(connection, name, made_by)
         return _answer(connection, lock, statement, [], self._seconds)
 
     def has(self, view: str, labels: str = "") -> bool:
@@ -181,7 +181,7 @@ def _answer(
     seconds: float,
 ) -> list[Row]:
     try:
-        with lock, sql.within(connection, seconds):
+        with lock, sql.time_limit(connection, seconds):
             found = connection.execute(statement, list(values))
             names = [column[0] for column in found.description]
             return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

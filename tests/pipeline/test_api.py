@@ -61,7 +61,7 @@ def test_a_statement_only_reads(store: Store) -> None:
         store.sql("DROP VIEW images").to_arrow()
     with pytest.raises(QueryError, match="changes nothing"):
         len(store.sql("SELECT 1) ; DROP VIEW images; SELECT (1"))
-    with pytest.raises(OptionError, match="is no table"):
+    with pytest.raises(OptionError, match="is not a table name"):
         store.table("images; DROP VIEW images")
 
 

@@ -87,9 +87,9 @@ def gather(root: Path, labels: str | None = None, where: str | None = None) -> N
             sql.check_predicate(connection, where)
             condition = where
         gathered = f"{questions()[_GATHERED]} WHERE (\n{condition}\n)"
-        sql.keep(connection, _GATHERED, gathered)
-        sql.keep(connection, "drawn", _DRAWN)
-        sql.keep(connection, "pool", "SELECT concept FROM __labelled_concepts")
+        sql.create_table(connection, _GATHERED, gathered)
+        sql.create_table(connection, "drawn", _DRAWN)
+        sql.create_table(connection, "pool", "SELECT concept FROM __labelled_concepts")
         answers = {
             question: sql.batches(sql.query(connection, statement)).read_all().to_pylist()
             for question, statement in questions().items()

@@ -51,7 +51,7 @@ def grid(connection: Any) -> dict[str, Any]:
         caption), known (their captions are known), on_objects, right (they name its category),
         images, concepts, found (objects named rightly). See `pipeline.analysis.what_if.forecast`.
     """
-    sql.keep(connection, "judged", JUDGED)
+    sql.create_table(connection, "judged", JUDGED)
     levels = ", ".join(f"{_level(name)} AS {name}" for name in QUANTITIES)
     sums = ", ".join(f"{how} AS {name}" for name, how in _SUMS.items())
     counted = _read(connection, f"SELECT {levels}, {sums} FROM judged GROUP BY ALL")

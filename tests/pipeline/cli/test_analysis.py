@@ -175,7 +175,7 @@ def test_the_command_line_says_the_same(rc, root: Path) -> None:  # type: ignore
     assert "takes numbers" in rc("what-if", "--min-margin", "much").err
     assert "--format must be one of" in rc("what-if", "--format", "xml").err
     answer = rc("diff", "pseudo_labels", "pseudo_labels")
-    assert "moved most often: none" in answer.out
+    assert "most frequent changes: none" in answer.out
     assert json.loads(rc("diff", "pseudo_labels", "pseudo_labels", "--json").out)["agreement"] == 1
 
 
@@ -218,7 +218,7 @@ def test_a_question_that_is_interrupted_says_no_more(monkeypatch, capsys) -> Non
         raise RuntimeError("Query interrupted")
 
     monkeypatch.setattr("pipeline.cli.app.make_app", stopped)
-    monkeypatch.setattr("pipeline.cli._leave_soon", lambda _code: None)
+    monkeypatch.setattr("pipeline.cli._exit_soon", lambda _code: None)
     with pytest.raises(SystemExit) as ended:
         main(["what-if"])
     assert ended.value.code == 130

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.cli.answers import WRITERS
 from pipeline.cli.prompt import prompt
-from pipeline.cli.session import Session
+from pipeline.cli.row_formats import ROW_WRITERS
+from pipeline.cli.sql_session import SqlSession
 from schemas.errors import OptionError
 from tests.pipeline.helpers import ROOT, command, make, make_all
 from tests.pipeline.toys import Ingest
@@ -39,7 +39,7 @@ def typed(root: Path, *lines: str) -> None:
             return line
         raise EOFError
 
-    prompt(Session(root, [], "csv"), read)
+    prompt(SqlSession(root, [], "csv"), read)
 
 
 def test_lines_are_one_statement_up_to_a_semicolon(
@@ -78,7 +78,7 @@ def test_dots_list_tables_columns_and_queries(
     assert "there is no view 'nowhere'" in out
     assert "rare-concepts" in out
     assert "Ctrl-D leaves" in out
-    assert all(name in out.partition(".format NAME")[2] for name in WRITERS)
+    assert all(name in out.partition(".format NAME")[2] for name in ROW_WRITERS)
 
 
 def test_a_dot_without_the_name_it_takes_says_which_there_are(
@@ -135,7 +135,7 @@ def test_a_finished_statement_is_one_entry_of_the_history(root: Path, tmp_path: 
 
 def test_a_session_knows_its_formats(root: Path) -> None:
     with pytest.raises(OptionError, match="--format must be one of"):
-        Session(root, [], "xml")
+        SqlSession(root, [], "xml")
 
 
 def test_a_file_of_statements_is_answered_in_order(rc, root: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

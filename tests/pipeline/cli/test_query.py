@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.cli.answers import cell
+from pipeline.cli.row_formats import cell_text
 from tests.pipeline.helpers import ROOT, command, make, make_all
 from tests.pipeline.toys import Ingest
 
@@ -84,7 +84,7 @@ def test_a_long_table_is_cut_and_says_so_last(root: Path) -> None:
     make(Ingest(count=1, per_part=1), root)
     lines = shown_at(200, root, "FROM range(5000)")
     assert len(lines) == 1003
-    assert lines[-1] == "only the first 1000 rows are shown; --format csv has all"
+    assert lines[-1] == "only the first 1000 rows are shown; use --format csv for all"
     assert shown_at(200, root, "FROM range(1000)")[-1].strip() == "999"
 
 
@@ -136,7 +136,7 @@ def test_numbers_are_whole_and_columns_in_the_middle_give_way(rc, root: Path) ->
     assert [name.strip() for name in names] == [*shown[:7], "…", *shown[7:]]
     assert [cell.strip() for cell in first] == [*["123456789000"] * 7, "…", *["123456789000"] * 6]
     assert answer.err == (
-        "7 of 20 columns are not shown; name the columns wanted, or --format csv has all\n"
+        "7 of 20 columns are not shown; select fewer columns, or use --format csv for all\n"
     )
     assert all(len(line) <= 200 for line in answer.out.splitlines())
 
@@ -200,7 +200,7 @@ def test_an_answer_without_rows_has_its_columns(rc, root: Path) -> None:  # type
     ],
 )
 def test_a_cell_shows_a_value_and_interprets_nothing(value: object, shown: str) -> None:
-    assert cell(value) == shown
+    assert cell_text(value) == shown
 
 
 def test_text_from_outside_is_shown_as_it_is(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
@@ -287,9 +287,7 @@ def test_a_type_that_parquet_does_not_have_is_a_sentence(root: Path, value: str)
     asked = command("sql", f"SELECT 1 AS a, {value} AS b", "--format", "parquet", "--store", root)
     answer = subprocess.run(asked, cwd=ROOT, capture_output=True, check=False)
     assert (answer.returncode, answer.stdout) == (1, b"")
-    said = (
-        r"error: Parquet has no type for column b, which is .+; write column::VARCHAR in its place"
-    )
+    said = r"error: Parquet has no type for column b, which is .+; write column::VARCHAR instead"
     assert re.fullmatch(said, answer.stderr.decode().strip())
 
 
@@ -303,8 +301,8 @@ def test_several_answers_are_not_written_into_one_file(
     answer = rc("sql", "--file", file, "--format", form)
     assert (answer.code, answer.out) == (1, "")
     assert answer.err == (
-        f"error: rc sql: --format {form} writes the answer to one statement, got 2; "
-        "ask them one at a time, or with --format json\n"
+        f"error: rc sql: --format {form} writes the result of one statement, got 2; "
+        "run them one at a time, or with --format json\n"
     )
 
 
@@ -314,7 +312,7 @@ def test_a_value_that_cannot_be_written_is_a_sentence(rc, root: Path, form: str)
     for value in ("'5000000-01-01'::DATE", "'infinity'::TIMESTAMP"):
         answer = rc("sql", f"SELECT {value} AS day", "--format", form)
         assert answer.code == 1
-        assert "write column::VARCHAR in its place" in answer.err
+        assert "write column::VARCHAR instead" in answer.err
 
 
 @pytest.mark.parametrize("form", ["table", "csv", "json", "markdown"])

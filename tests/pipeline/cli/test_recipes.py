@@ -70,7 +70,7 @@ def test_a_name_no_earlier_step_bears_is_a_sentence(rc, root, chain) -> None:  #
     chain.write_text(CHAIN.replace("@pictures", "@paintings"))
     said = run_chain(rc, chain)
     assert said.code == 1
-    assert "error: step '2 propose': no earlier step is called 'paintings'" in said.err
+    assert "error: step '2 propose': no earlier step has the name 'paintings'" in said.err
 
 
 def test_a_wrong_setting_is_a_sentence(rc, chain) -> None:  # type: ignore[no-untyped-def]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.cli import output
+from pipeline.cli import progress_bar
 from pipeline.searching import Alike, FeatureCorpus, duplicates, nearest, query_vectors
 from tests.pipeline.searching.photographs import Photographs, photographs
 from tests.pipeline.searching.planted import plant
@@ -171,7 +171,7 @@ def test_there_is_exactly_one_question(ask: Rc, words: tuple[object, ...], sente
 
 
 WRONG: list[tuple[tuple[object, ...], str]] = [
-    (("search", "cup", "--box", "1,2,3,4"), "--box is a part of --image; name the photograph too"),
+    (("search", "cup", "--box", "1,2,3,4"), "--box is a part of --image; give the photograph too"),
     (("search", "--check", "--box", "1,2,3,4"), "--box is a part of --image"),
     (("search", "--image", "a.png", "--box", "1,2,3"), "--box takes x0,y0,x1,y1 in pixels, such"),
     (("search", "--image", "a.png", "--box", "1,2,3,wide"), "got '1,2,3,wide'"),
@@ -292,7 +292,7 @@ def test_a_sheet_of_the_groups_is_written_too(ask: Rc, tmp_path: Path) -> None:
 def test_progress_goes_beside_the_answer_and_can_be_silenced(
     ask: Rc, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(output, "_EVERY_S", -1)
+    monkeypatch.setattr(progress_bar, "_INTERVAL_S", -1)
     words = ("duplicates", "--min-cosine", 0.999, "--format", "json")
     loud, quiet = ask(*words), ask(*words, "--quiet")
     assert loud.err.startswith("duplicates: 12 of 12 pairs")

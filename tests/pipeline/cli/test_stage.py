@@ -85,7 +85,7 @@ def test_the_environment_gives_an_option_and_a_flag_overrules_it(
         (["sql", "DROP VIEW images"], "error: nothing is in"),
         (["lineage", "images"], "error: no artifact matches 'images'"),
         (["run", "nowhere"], "error: no recipe 'nowhere'"),
-        (["config", "nowhere"], "error: rc config: 'nowhere' is no stage"),
+        (["config", "nowhere"], "error: rc config: 'nowhere' is not a stage"),
     ],
 )
 def test_what_the_user_can_mend_is_one_sentence_and_code_1(rc, words: list[str], said: str) -> None:  # type: ignore[no-untyped-def]
@@ -126,7 +126,7 @@ def test_more_refusals_than_the_budget_are_code_3_and_the_artifact_is_there(
     answer = rc("ingest", "--refuse-every", 10, "--max-errors", budget)  # 2 of 20
     assert answer.code == code
     assert catalog.find(root, "images").manifest.rows == 18
-    assert ("2 of 20 records were refused, over --max-errors" in answer.err) == (code == 3)
+    assert ("2 of 20 records were refused, more than --max-errors" in answer.err) == (code == 3)
 
 
 def test_a_dry_run_says_what_would_run_and_changes_nothing(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
@@ -172,8 +172,8 @@ def test_a_disk_that_fills_up_at_the_very_end_is_a_sentence_too(
         said = rc("ingest")
     assert (said.code, said.out) == (1, "")
     assert said.err == (
-        "error: No space left on device (somewhere). Finished parts are kept: mend it and run "
-        "again.\n"
+        "error: No space left on device (somewhere). Finished parts are kept: fix the problem and "
+        "run the command again.\n"
     )
     assert catalog.committed(root) == []
     assert rc("ingest", "--mark", root / "log").code == 0
@@ -240,7 +240,9 @@ def test_a_store_one_may_not_write_is_a_sentence_but_what_is_finished_is_found(r
             path.chmod(0o755)
     assert (said.code, said.out) == (1, "")
     assert said.err.startswith("error: Permission denied (")
-    assert said.err.endswith("Finished parts are kept: mend it and run again.\n")
+    assert said.err.endswith(
+        "Finished parts are kept: fix the problem and run the command again.\n"
+    )
     assert (again.code, again.out) == (0, line)
     assert "20" in asked.out
 

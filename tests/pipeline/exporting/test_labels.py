@@ -12,8 +12,8 @@ import yaml
 from PIL import Image
 
 from pipeline import api
-from pipeline.exporting import flat_formats
-from pipeline.exporting.labelled import ExportRequest, LabelledImage
+from pipeline.exporting import yolo_format
+from pipeline.exporting.labelled_images import ExportRequest, LabelledImage
 from pipeline.exporting.labels import FORMATS, export_labels
 from schemas.errors import OptionError, QueryError
 from stages.synthetic.write import write_scenes
@@ -141,7 +141,8 @@ def test_yolo_boxes_are_shares_of_their_image(root: Path, tmp_path: Path) -> Non
         scores += [float(line) for line in scored.read_text().splitlines()]
         picture = tmp_path / "out" / "images" / path.parent.name / f"{path.stem}.jpg"
         assert picture.is_symlink()
-        wide, high = Image.open(picture).size
+        with Image.open(picture) as opened:
+            wide, high = opened.size
         for line in path.read_text().splitlines():
             k, x, y, w, _h = (float(word) for word in line.split())
             assert 0 <= x - w / 2 <= x + w / 2 <= 1 + 1e-6
@@ -163,11 +164,11 @@ def test_yolo_boxes_are_shares_of_their_image(root: Path, tmp_path: Path) -> Non
     "name", ["\U0001d56f\U0001f436", 'a "b" \\ c', "no", "a: b # c", "\x85\u2028\x7f\t", "é", "- x"]
 )
 def test_any_name_is_itself_in_yaml(name: str) -> None:
-    assert yaml.safe_load(f"0: {flat_formats._yaml(name)}") == {0: name}
+    assert yaml.safe_load(f"0: {yolo_format._yaml_string(name)}") == {0: name}
 
 
 def test_a_split_takes_no_word_that_means_something_else_in_yaml() -> None:
-    assert [flat_formats._key(name) for name in ("train", "names", "nc")] == [
+    assert [yolo_format._split_key(name) for name in ("train", "names", "nc")] == [
         "train",
         "names_",
         "nc_",
@@ -205,7 +206,7 @@ def test_webdataset_tars_are_ingested_again(root: Path, tmp_path: Path) -> None:
 def test_a_shard_holds_so_many_images_and_no_more(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.exporting.flat_formats._SHARD", 3)
+    monkeypatch.setattr("pipeline.exporting.webdataset_format._IMAGES_PER_TAR", 3)
     export_labels(root, tmp_path / "out", "webdataset", ExportRequest(where="true"))
     counts = {}
     for path in sorted((tmp_path / "out").iterdir()):
@@ -238,7 +239,7 @@ def test_ids_do_not_depend_on_what_is_left_out(root: Path, tmp_path: Path) -> No
 def test_a_list_of_names_sets_their_order_and_leaves_others_out(root: Path, tmp_path: Path) -> None:
     wanted = ExportRequest(where="true", names=("tree", "dog", "nothing of ours"))
     made = export_labels(root, tmp_path / "out", "coco", wanted, "none")
-    assert made.strangers == ["nothing of ours"]
+    assert made.unknown_categories == ["nothing of ours"]
     assert made.labels == len([r for r in labels(root, "true") if r["concept"] in ("tree", "dog")])
     path = next((tmp_path / "out" / "annotations").glob("instances_*"))
     names = [c["name"] for c in json.loads(path.read_text())["categories"]]
