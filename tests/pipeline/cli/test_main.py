@@ -126,18 +126,18 @@ def peaceful(tmp_path: Path):  # type: ignore[no-untyped-def]
 
 def test_a_reader_that_goes_away_is_no_error_with_a_traceback(root: Path) -> None:
     make(Ingest(count=3000, per_part=3000, batch=3000), root)
-    asked = subprocess.Popen(
+    with subprocess.Popen(
         command("sql", "FROM images", "--store", root, "--format", "json"),
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    assert asked.stdout is not None
-    assert asked.stdout.readline().startswith('{"image_id"')
-    asked.stdout.close()
-    assert "Traceback" not in (asked.stderr.read() if asked.stderr else "")
-    asked.wait(timeout=30)
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith('{"image_id"')
+        process.stdout.close()
+        assert "Traceback" not in (process.stderr.read() if process.stderr else "")
+        process.wait(timeout=30)
 
 
 def test_help_imports_nothing_heavy() -> None:
