@@ -42,13 +42,13 @@ def run_chain(rc, chain: Path, *words: object):  # type: ignore[no-untyped-def]
 
 
 def test_every_step_prints_its_line_and_finished_steps_are_skipped(rc, root, chain) -> None:  # type: ignore[no-untyped-def]
-    said = run_chain(rc, chain)
+    result = run_chain(rc, chain)
     images, proposals = (catalog.find(root, name) for name in ("images", "proposals"))
-    assert said.code == 0
-    assert said.out == f"{images.address}  8 rows\n{proposals.address}  24 rows\n"
-    assert said.err == "== pictures\n== 2 propose\n"
+    assert result.code == 0
+    assert result.out == f"{images.address}  8 rows\n{proposals.address}  24 rows\n"
+    assert result.err == "== pictures\n== 2 propose\n"
     again = run_chain(rc, chain)
-    assert again.out == said.out
+    assert again.out == result.out
     assert len((chain.parent / "log").read_text().splitlines()) == 2
 
 
@@ -68,22 +68,22 @@ def test_a_step_reads_what_it_names_even_if_there_is_something_newer(rc, root, c
 
 def test_a_name_no_earlier_step_bears_is_a_sentence(rc, root, chain) -> None:  # type: ignore[no-untyped-def]
     chain.write_text(CHAIN.replace("@pictures", "@paintings"))
-    said = run_chain(rc, chain)
-    assert said.code == 1
-    assert "error: step '2 propose': no earlier step has the name 'paintings'" in said.err
+    result = run_chain(rc, chain)
+    assert result.code == 1
+    assert "error: step '2 propose': no earlier step has the name 'paintings'" in result.err
 
 
 def test_a_wrong_setting_is_a_sentence(rc, chain) -> None:  # type: ignore[no-untyped-def]
-    said = run_chain(rc, chain, "--set", "count")
-    assert said.err == "error: rc run: --set takes name=value, got 'count'\n"
+    result = run_chain(rc, chain, "--set", "count")
+    assert result.err == "error: rc run: --set takes name=value, got 'count'\n"
     assert "has no value; give one with --set place=" in rc("run", chain).err
 
 
 def test_a_failing_step_ends_the_recipe(rc, root, chain) -> None:  # type: ignore[no-untyped-def]
     chain.write_text(CHAIN.replace('mark = "{log}"', "break_part = 1"))
-    said = run_chain(rc, chain)
-    assert said.code == 1
-    assert "error: rc propose: 1 of 2 parts failed; part 1 said: " in said.err
+    result = run_chain(rc, chain)
+    assert result.code == 1
+    assert "error: rc propose: 1 of 2 parts failed; part 1 said: " in result.err
     assert catalog.committed(root, "proposals") == []
 
 

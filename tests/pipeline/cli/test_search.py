@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.pipeline.cli.conftest import ScoredPredictions
+    from tests.pipeline.cli.conftest import CommandResult
 
-    Rc = Callable[..., ScoredPredictions]
+    Rc = Callable[..., CommandResult]
 
 QUICK = ("--templates", "plain", "--device", "cpu")
 
@@ -41,13 +41,13 @@ def seen(photos: Photographs) -> FeatureCorpus:
 def ask(photos: Photographs, rc: Rc) -> Rc:
     """Run a verb on the store of photographs."""
 
-    def run(verb: str, *words: object) -> ScoredPredictions:
+    def run(verb: str, *words: object) -> CommandResult:
         return rc(verb, "--store", photos.root, *words)
 
     return run
 
 
-def told(answer: ScoredPredictions) -> list[dict[str, Any]]:
+def told(answer: CommandResult) -> list[dict[str, Any]]:
     """Rows of an answer in JSON."""
     assert (answer.code, answer.err) == (0, "")
     return [json.loads(line) for line in answer.out.splitlines()]
@@ -57,7 +57,7 @@ def names(rows: list[dict[str, Any]]) -> list[tuple[str, int]]:
     return [(row["image_id"], row["region"]) for row in rows]
 
 
-def refused(answer: ScoredPredictions) -> str:
+def refused(answer: CommandResult) -> str:
     """The one sentence of an answer that was refused."""
     assert answer.code == 1
     assert answer.err.startswith("error: ")

@@ -33,7 +33,13 @@ def image_with_labels(
     uri: str = "none.png",
 ) -> LabelledImage:
     """An image of 64 x 60 pixels; labels as category, score and box, region after region."""
-    row = {"image_id": f"image/{number}", "split": split, "width": 64, "height": 60}
+    row = {
+        "source": "folder",
+        "image_id": f"image/{number}",
+        "split": split,
+        "width": 64,
+        "height": 60,
+    }
     row |= {"orientation": 1, "format": "PNG", "captions": list(captions)}
     row["num_bytes"] = Path(uri).stat().st_size if Path(uri).exists() else 0
     row |= {"uri": uri, "member": None, "offset": None, "content": None}
