@@ -1,13 +1,17 @@
-"""`rc run`: steps in order, finished ones skipped, names handed on."""
+"""`rc run`: the steps of a recipe in order, finished steps skipped, and the tables at the end."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pipeline.recipes.recipe import load
 from pipeline.store import catalog
-from tests.pipeline.helpers import make
+from tests.pipeline.helpers import ROOT, make
 from tests.pipeline.toys import Ingest
 
 if TYPE_CHECKING:
@@ -100,3 +104,38 @@ def test_a_dry_run_ends_at_the_first_step_that_would_work(rc, root, chain) -> No
 
 def test_an_unknown_recipe_is_a_sentence(rc) -> None:  # type: ignore[no-untyped-def]
     assert rc("run", "no-such").err.startswith("error: no recipe 'no-such': give a TOML file, or")
+
+
+SMALLER = {
+    "min_frequency": 1,
+    "scenes": 16,
+    "web": 160,
+    "teacher_steps": 2,
+    "holdout": 8,
+    "student_steps": 2,
+    "paper_steps": 1,
+    "ablation_steps": 1,
+    "detector_steps": 2,
+}
+
+
+def test_the_tables_of_the_paper_are_made_by_one_command(tmp_path: Path) -> None:
+    settings_of_data = {"data": str(ROOT / "data" / "demo"), "world": str(tmp_path / "world")}
+    settings = [f"--set={name}={value}" for name, value in {**settings_of_data, **SMALLER}.items()]
+    report = tmp_path / "results.md"
+    words = ["run", "recipes/tables.toml", "--quick", "--store", tmp_path / "store", "-q"]
+    program = "from pipeline.cli import main; main()"
+    subprocess.run(
+        [sys.executable, "-c", program, *map(str, words), "--report", str(report), *settings],
+        cwd=ROOT, check=True, stdout=subprocess.DEVNULL, timeout=500,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    page = report.read_text()
+    recipe = load(ROOT / "pipeline" / "recipes" / "tables.toml", settings_of_data, quick=True)
+    assert len(recipe.comparisons) == 5
+    for comparison in recipe.comparisons:
+        assert f"## {comparison.title}" in page
+        for row in comparison.rows:
+            assert f"| {row.name} |" in page
+        name = comparison.name.replace("-", "_")
+        assert (tmp_path / "pictures" / f"results_{name}.png").stat().st_size > 5000
