@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.cli.recipes import recipe_path, run_recipe
 from pipeline.cli.run_options import RunOptions
-from pipeline.demo import draw_world, scores
+from pipeline.demo import render_demo_scenes, scores
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,7 +50,7 @@ def table(seeds: Sequence[int], columns: Sequence[Mapping[str, float]]) -> str:
 
 def _run_seed(out: Path, seed: int, arguments: argparse.Namespace) -> dict[str, float]:
     started = time.monotonic()
-    settings = draw_world(out, arguments.scenes, arguments.holdout, seed)
+    settings = render_demo_scenes(out, arguments.scenes, arguments.holdout, seed)
     options = RunOptions(store=out / "store", quiet=True)
     addresses = run_recipe(recipe_path("demo"), settings, options)
     evaluations = {name: a for name, a in addresses.items() if a.startswith("metrics/")}

@@ -24,7 +24,7 @@ from starlette.testclient import TestClient
 from benchmarks.invented import Concepts, Embeddings, Images, Labels, Proposals
 from pipeline.execution import inputs, runner
 from pipeline.gallery.server import make_app
-from stages.synthetic.write import write_scenes
+from stages.synthetic.dataset_writers import write_scenes
 
 HOST = "gallery.invalid"
 SCENES = 32  # synthetic images behind the rows

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from pipeline.demo import draw_world
+from pipeline.demo import render_demo_scenes
 from pipeline.sql import connect, query
 from stages.training.losses import distillation, full_distillation
 
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--steps", type=int, default=40, help="of the student")
     arguments = parser.parse_args()
-    world = draw_world(arguments.out, arguments.scenes, 10, arguments.seed)
+    world = render_demo_scenes(arguments.out, arguments.scenes, 10, arguments.seed)
     store = arguments.out / "store"
     addresses = make(store, world, arguments.steps)
     concepts = matrix(store, addresses["embeddings"], "embedding", "concept_id")

@@ -96,9 +96,10 @@ class Store:
             OptionError: If there is no such verb or option, or a value is out of range.
             RCError: If the stage fails.
         """
-        from pipeline.execution import presets, runner
+        from pipeline.execution import runner
         from pipeline.execution.inputs import resolve
         from pipeline.verbs import VERBS
+        from stages.option import with_presets
 
         if verb not in VERBS:
             raise OptionError(f"there is no stage '{verb}': there are {', '.join(VERBS)}")
@@ -109,7 +110,7 @@ class Store:
                 f"rc {verb} has no option {', '.join(unknown)}; it has {', '.join(sorted(known))}"
             )
         values = {name: tuple(v) if isinstance(v, list) else v for name, v in options.items()}
-        stage = cls(**presets.fill(cls, values))
+        stage = cls(**with_presets(cls, values))
         pinned = {role: _address(value) for role, value in (inputs or {}).items()}
         if unknown := sorted(set(pinned) - set(cls.reads)):
             roles = ", ".join(cls.reads) or "nothing"

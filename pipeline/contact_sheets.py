@@ -1,4 +1,4 @@
-"""Pictures to look at: images with boxes and words drawn on them, laid out on a sheet."""
+"""Contact sheets: images with boxes and text, arranged in rows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LINE = 15  # pixels of a line of text below a panel
 
 @dataclass(frozen=True)
 class Mark:
-    """A box in pixels of its image, the words at its corner, and its colour."""
+    """A box in pixels of its image, the text at its corner, and its colour."""
 
     box: tuple[float, float, float, float]
     words: str
@@ -31,7 +31,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Panel:
-    """One image of a sheet with its marks, and a title and text around it."""
+    """One image of a sheet with its marks, a title above and a text below."""
 
     pixels: NDArray[np.uint8]
     marks: Sequence[Mark]
@@ -40,13 +40,13 @@ class Panel:
 
 
 def save_sheet(path: Path, rows: Sequence[Sequence[Panel]], scale: float = 1.6) -> None:
-    """Write panels as a PNG, row by row; images are enlarged by `scale` so that words fit."""
-    drawn = [[_draw(panel, scale) for panel in row] for row in rows]
-    width = max(sum(image.width + _MARGIN for image in row) for row in drawn) + _MARGIN
-    height = sum(max(image.height for image in row) + _MARGIN for row in drawn) + _MARGIN
+    """Write panels as a PNG, row by row; images are enlarged by `scale` so that the text fits."""
+    rendered = [[_render(panel, scale) for panel in row] for row in rows]
+    width = max(sum(image.width + _MARGIN for image in row) for row in rendered) + _MARGIN
+    height = sum(max(image.height for image in row) + _MARGIN for row in rendered) + _MARGIN
     sheet = Image.new("RGB", (width, height), "white")
     y = _MARGIN
-    for row in drawn:
+    for row in rendered:
         x = _MARGIN
         for image in row:
             sheet.paste(image, (x, y))
@@ -56,43 +56,47 @@ def save_sheet(path: Path, rows: Sequence[Sequence[Panel]], scale: float = 1.6) 
     sheet.save(path)
 
 
-def _draw(panel: Panel, scale: float) -> Image.Image:
+def _render(panel: Panel, scale: float) -> Image.Image:
     height, width = panel.pixels.shape[:2]
     size = (round(width * scale), round(height * scale))
     image = Image.fromarray(panel.pixels).resize(size, Image.Resampling.LANCZOS)
-    pen = ImageDraw.Draw(image)
+    drawing = ImageDraw.Draw(image)
     for mark in panel.marks:
-        pen.rectangle([edge * scale for edge in mark.box], outline=mark.colour, width=2)
-    for mark in panel.marks:  # words last, so that no box runs through them
-        _tag(pen, mark, scale, size)
-    lines = textwrap.wrap(_readable(panel.text), max(20, size[0] // 7))
-    above = _LINE + 5 if panel.title else 0
-    full = Image.new("RGB", (size[0], above + size[1] + _LINE * len(lines) + 4), "white")
-    full.paste(image, (0, above))
-    words = ImageDraw.Draw(full)
-    words.text((0, 0), _readable(panel.title), fill="black", font=_font(14))
+        drawing.rectangle([edge * scale for edge in mark.box], outline=mark.colour, width=2)
+    for mark in panel.marks:  # text last, so that no box crosses it
+        _write_mark(drawing, mark, scale, size)
+    lines = textwrap.wrap(_printable(panel.text), max(20, size[0] // 7))
+    title_height = _LINE + 5 if panel.title else 0
+    panel_image = Image.new(
+        "RGB", (size[0], title_height + size[1] + _LINE * len(lines) + 4), "white"
+    )
+    panel_image.paste(image, (0, title_height))
+    texts = ImageDraw.Draw(panel_image)
+    texts.text((0, 0), _printable(panel.title), fill="black", font=_font(14))
     for number, line in enumerate(lines):
-        y = above + size[1] + 3 + number * _LINE
-        words.text((0, y), line, fill="#444444", font=_font(12))
-    return full
+        y = title_height + size[1] + 3 + number * _LINE
+        texts.text((0, y), line, fill="#444444", font=_font(12))
+    return panel_image
 
 
-def _tag(pen: ImageDraw.ImageDraw, mark: Mark, scale: float, size: tuple[int, int]) -> None:
-    words = _readable(mark.words)
+def _write_mark(
+    drawing: ImageDraw.ImageDraw, mark: Mark, scale: float, size: tuple[int, int]
+) -> None:
+    words = _printable(mark.words)
     if not words:
         return
-    left, top, right, bottom = pen.textbbox((0, 0), words, font=_font(12))
-    wide, high = right - left + 6, bottom - top + 5
-    x = min(max(0, mark.box[0] * scale), max(0, size[0] - wide))
-    y = max(0, mark.box[1] * scale - high)
-    pen.rectangle((x, y, x + wide, y + high), fill=mark.colour)
-    pen.text((x + 3 - left, y + 2 - top), words, fill="white", font=_font(12))
+    left, top, right, bottom = drawing.textbbox((0, 0), words, font=_font(12))
+    tag_width, tag_height = right - left + 6, bottom - top + 5
+    x = min(max(0, mark.box[0] * scale), max(0, size[0] - tag_width))
+    y = max(0, mark.box[1] * scale - tag_height)
+    drawing.rectangle((x, y, x + tag_width, y + tag_height), fill=mark.colour)
+    drawing.text((x + 3 - left, y + 2 - top), words, fill="white", font=_font(12))
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
 
 
-def _readable(text: str) -> str:
-    """One line without what the font cannot draw."""
+def _printable(text: str) -> str:
+    """The text in one line, without unprintable characters, at most 400 of them."""
     return "".join(c if c.isprintable() else " " for c in text)[:400]

@@ -1,4 +1,4 @@
-"""The embedded demo: draw a world, run the whole pipeline on it, show what came out."""
+"""The demo: synthetic scenes, accuracies of the evaluated models, pictures of the results."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from schemas.errors import SourceError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_SHOWN = 3  # images on a sheet of comparisons
-_HOLDOUT_OFFSET = 500_000  # seeds of held-out scenes never meet those of training scenes
+_IMAGES_PER_SHEET = 3
+_HOLDOUT_SEED_OFFSET = 500_000  # held-out scenes have other seeds than training scenes
 
 
 @dataclass(frozen=True)
 class Score:
-    """One evaluated model: its name in the recipe and its accuracies, shares in [0, 1]."""
+    """The accuracies of one evaluated model, in [0, 1], with its name in the recipe."""
 
     name: str
     address: str
@@ -30,10 +30,10 @@ class Score:
 
 
 def weights_folder() -> Path:
-    """The folder of bundled weights: in the checkout, or where the wheel put them.
+    """The folder of bundled weights, in the checkout or in an installed wheel.
 
     Raises:
-        SourceError: If neither is there.
+        SourceError: If neither exists.
     """
     root = Path(__file__).resolve().parents[1]
     for folder in (root / "data" / "demo", root / "stages" / "data" / "demo"):
@@ -45,12 +45,12 @@ def weights_folder() -> Path:
     )
 
 
-def draw_world(out: Path, scenes: int, holdout: int, seed: int) -> dict[str, Any]:
-    """Draw the scenes to learn from and those held out; what the recipe needs to find them."""
-    from stages.synthetic.write import write_scenes
+def render_demo_scenes(out: Path, scenes: int, holdout: int, seed: int) -> dict[str, Any]:
+    """Render training and held-out scenes; return the settings of the demo recipe for them."""
+    from stages.synthetic.dataset_writers import write_scenes
 
     write_scenes(out / "scenes", "scenes", scenes, seed)
-    write_scenes(out / "holdout", "holdout", holdout, seed + _HOLDOUT_OFFSET)
+    write_scenes(out / "holdout", "holdout", holdout, seed + _HOLDOUT_SEED_OFFSET)
     return {
         "scenes": str(out / "scenes"),
         "holdout": str(out / "holdout"),
@@ -62,14 +62,14 @@ def draw_world(out: Path, scenes: int, holdout: int, seed: int) -> dict[str, Any
 
 def scores(root: Path, evaluated: dict[str, str]) -> list[Score]:
     """Accuracies of each evaluated model, in the order of the recipe."""
-    found = []
+    accuracies = []
     for name, address in evaluated.items():
         with connect(root, [address]) as connection:
             rows = query(
                 connection, "SELECT metric, split, value FROM metrics WHERE category = ''"
             ).fetchall()
         values = {(metric, split): value for metric, split, value in rows}
-        found.append(
+        accuracies.append(
             Score(
                 name,
                 address,
@@ -79,20 +79,20 @@ def scores(root: Path, evaluated: dict[str, str]) -> list[Score]:
                 values.get(("top1", "novel")),
             )
         )
-    return found
+    return accuracies
 
 
-def picture_labels(root: Path, labels: str, out: Path) -> Path:
-    """A sheet of training scenes with the pseudo-labels their captions agree with."""
+def save_pseudo_label_sheet(root: Path, labels: str, out: Path) -> Path:
+    """Save training scenes with the pseudo-labels that their captions mention; return the path."""
     with connect(root, [labels]) as connection:
-        images = _images(
+        images = _select_images(
             connection,
             "SELECT image_id FROM pseudo_labels WHERE kept AND in_caption GROUP BY 1 "
-            f"ORDER BY count(DISTINCT concept_id) DESC, 1 LIMIT {_SHOWN}",
+            f"ORDER BY count(DISTINCT concept_id) DESC, 1 LIMIT {_IMAGES_PER_SHEET}",
         )
-        rows = []
+        panels = []
         for image in images:
-            named = _fetch(
+            labelled = _fetch(
                 connection,
                 "SELECT concept, probability, x0, y0, x1, y1 FROM pseudo_labels "
                 "WHERE image_id = ? AND kept AND in_caption "
@@ -102,51 +102,51 @@ def picture_labels(root: Path, labels: str, out: Path) -> Path:
             )
             marks = [
                 Mark((r["x0"], r["y0"], r["x1"], r["y1"]), f"{r['concept']} {r['probability']:.2f}")
-                for r in named
+                for r in labelled
             ]
             text = " / ".join(image["captions"])
-            rows.append(Panel(_pixels(image), marks, "pseudo-labels", text))
+            panels.append(Panel(_decode(image), marks, "pseudo-labels", text))
     path = out / "pseudo_labels.png"
-    save_sheet(path, [rows])
+    save_sheet(path, [panels])
     return path
 
 
-def picture_comparison(root: Path, named: Sequence[tuple[str, str]], out: Path) -> Path:
-    """A sheet of held-out scenes: what each evaluated model calls each ground-truth box."""
+def save_comparison_sheet(root: Path, evaluated: Sequence[tuple[str, str]], out: Path) -> Path:
+    """Save held-out scenes with the predictions of each model for the ground-truth boxes."""
     rows: list[list[Panel]] = []
-    for name, address in named:
+    for name, address in evaluated:
         with connect(root, [address]) as connection:
-            images = _images(
+            images = _select_images(
                 connection,
                 "SELECT image_id FROM detections GROUP BY 1 ORDER BY count(*) DESC, 1 "
-                f"LIMIT {_SHOWN}",
+                f"LIMIT {_IMAGES_PER_SHEET}",
             )
-            rows.append([_judged(connection, image, name) for image in images])
+            rows.append([_prediction_panel(connection, image, name) for image in images])
     path = out / "teacher_and_student.png"
     save_sheet(path, rows)
     return path
 
 
-def _judged(connection: Any, image: dict[str, Any], name: str) -> Panel:
-    found = _fetch(
+def _prediction_panel(connection: Any, image: dict[str, Any], name: str) -> Panel:
+    predictions = _fetch(
         connection,
         "SELECT category, truth, x0, y0, x1, y1 FROM detections WHERE image_id = ? "
         "ORDER BY (x1 - x0) * (y1 - y0) DESC",
         [image["image_id"]],
     )
-    right = sum(row["category"] == row["truth"] for row in found)
+    num_right = sum(row["category"] == row["truth"] for row in predictions)
     marks = [
         Mark(
             (row["x0"], row["y0"], row["x1"], row["y1"]),
             row["category"],
             RIGHT if row["category"] == row["truth"] else WRONG,
         )
-        for row in found
+        for row in predictions
     ]
-    return Panel(_pixels(image), marks, f"{name}: {right} of {len(found)} right")
+    return Panel(_decode(image), marks, f"{name}: {num_right} of {len(predictions)} right")
 
 
-def _images(connection: Any, statement: str) -> list[dict[str, Any]]:
+def _select_images(connection: Any, statement: str) -> list[dict[str, Any]]:
     return _fetch(
         connection,
         f"SELECT i.* FROM images AS i SEMI JOIN ({statement}) USING (image_id) ORDER BY image_id",
@@ -154,12 +154,12 @@ def _images(connection: Any, statement: str) -> list[dict[str, Any]]:
 
 
 def _fetch(connection: Any, statement: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
-    found = connection.execute(statement, list(values))
-    names = [column[0] for column in found.description]
-    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    result = connection.execute(statement, list(values))
+    names = [column[0] for column in result.description]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
-def _pixels(image: dict[str, Any]) -> Any:
+def _decode(image: dict[str, Any]) -> Any:
     from stages.pixels import load_image
 
     return load_image(image)

@@ -1,4 +1,4 @@
-"""What a run reports while it works, to whom ever listens."""
+"""The interface for progress reports of a run, and a reporter that ignores them."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from typing import Protocol
 
 
 class Reporter(Protocol):
-    """Told of a run's progress; a terminal bar is one, silence another."""
+    """Receives the progress of a run, for example to show a bar in the terminal."""
 
     def start(self, verb: str, total: int | None, unit: str) -> None:
-        """A stage begins; `total` units of work are ahead, if known."""
+        """A stage begins, with `total` units of work if their number is known."""
         ...
 
     def advance(self, count: int) -> None:
-        """So many units are done."""
+        """`count` more units are done."""
         ...
 
     def say(self, sentence: str) -> None:
-        """Something the user should know."""
+        """Show the user a sentence."""
         ...
 
     def stop(self) -> None:
-        """The stage is over."""
+        """The stage has ended."""
         ...
 
 
 class Silent:
-    """A reporter that reports nothing."""
+    """A reporter that ignores everything."""
 
     def start(self, verb: str, total: int | None, unit: str) -> None:
         """Ignore the beginning of a stage."""

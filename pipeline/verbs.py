@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dataclasses import Field
-
     from stages.base import Stage
-
-_NAMES = {"Path": Path}  # what annotations of options may mention besides builtins
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +25,10 @@ class Verb:
         return stage
 
 
-def option_type(option: Field[Any]) -> Any:
-    """The type of a stage's option; annotations are text until someone asks."""
-    return eval(option.type, dict(_NAMES)) if isinstance(option.type, str) else option.type
-
-
 VERBS = {
     verb.name: verb
     for verb in (
-        Verb("ingest", "Read images and what people wrote and drew about them."),
+        Verb("ingest", "Read images with their captions and ground truth."),
         Verb(
             "extract-concepts",
             "Find the concept pool in captions, or the mentions of a given pool.",
@@ -48,12 +38,10 @@ VERBS = {
             "import-weights",
             "Import a teacher, student, RPN, detector or concept embeddings from a published file.",
         ),
-        Verb(
-            "embed-concepts", "Give every concept its place in the space of the teacher's features."
-        ),
+        Verb("embed-concepts", "Embed every concept in the space of the teacher's features."),
         Verb(
             "train-rpn",
-            "Train a class-agnostic region proposal network on drawn boxes, or import one.",
+            "Train a class-agnostic region proposal network on ground truth, or import one.",
         ),
         Verb(
             "propose",
@@ -65,7 +53,7 @@ VERBS = {
         Verb("train", "Train a student on regions and their pseudo-labels."),
         Verb(
             "finetune",
-            "Train a detector of named categories on drawn boxes, from a student, teacher or "
+            "Train a detector of named categories on ground truth, from a student, teacher or "
             "detector.",
         ),
         Verb(

@@ -1,4 +1,4 @@
-"""Calibration: how often what is said with a score is right; beside metrics.
+"""Calibration: how often a prediction with a score is right; beside metrics.
 
 With ground-truth boxes the probability of the most probable category; with proposals the score of
 every detection, right if it finds an object of its category at IoU 0.5.
@@ -13,7 +13,7 @@ from schemas.table import Column, Table
 CALIBRATION = Table(
     name="calibration",
     version=1,
-    doc="Calibration: how often what is said with a score is right; beside metrics.",
+    doc="Calibration: how often a prediction with a score is right; beside metrics.",
     key=("split", "bin"),
     columns=(
         Column("split", pa.string(), "all, base, novel: of the object's or detection's category"),

@@ -1,8 +1,8 @@
 """Confusions: what was called what, counted over an evaluation; drafts of metrics.
 
 With ground-truth boxes every object is called its most probable category. With proposals a
-detection speaks of the object it overlaps most, if their IoU is 0.5 or more, and an object is
-called what the surest that speaks of it says; what overlaps no object is said of the background.
+detection belongs to the object it overlaps most, if their IoU is 0.5 or more, and an object is
+called what the surest detection of it says; one that overlaps no object belongs to the background.
 """
 
 from __future__ import annotations
@@ -22,6 +22,6 @@ CONFUSIONS = Table(
         ),
         Column("called", pa.string(), "what they were called; null for missed", nullable=True),
         Column("count", pa.int64(), "how many objects; for the background, detections"),
-        Column("mean_score", pa.float32(), "of what was said; null for missed", nullable=True),
+        Column("mean_score", pa.float32(), "of the predictions; null for missed", nullable=True),
     ),
 )

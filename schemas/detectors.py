@@ -14,6 +14,8 @@ DETECTORS = Table(
     name="detectors",
     version=1,
     doc="Detectors: transfer to detection, as a training curve; weights lie beside it.",
+    is_model=True,
+    has_language=True,
     key=("step",),
     columns=(
         Column("step", pa.int32(), "optimiser steps done"),

@@ -1,4 +1,4 @@
-"""Images: the photographs, where their bytes are, what people wrote and drew about them."""
+"""Images: where their bytes are, their captions and their ground truth."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OBJECT = pa.struct(
 IMAGES = Table(
     name="images",
     version=1,
-    doc="Images: the photographs, where their bytes are, what people wrote and drew about them.",
+    doc="Images: where their bytes are, their captions and their ground truth.",
     key=("image_id",),
     columns=(
         Column(
@@ -63,7 +63,7 @@ IMAGES = Table(
             pa.list_(pa.string()),
             "human texts about the whole image; may be empty",
         ),
-        Column("objects", pa.list_(OBJECT), "ground truth: what a person drew; may be empty"),
+        Column("objects", pa.list_(OBJECT), "ground truth; may be empty"),
         Column("content", pa.binary(), "the encoded image itself, if packed", nullable=True),
     ),
 )

@@ -1,4 +1,4 @@
-"""Mentions: which caption said which noun phrase; the drafts that concepts are folded from."""
+"""Mentions: which caption has which noun phrase; the drafts that concepts are folded from."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from schemas.table import Column, Table
 MENTIONS = Table(
     name="mentions",
     version=1,
-    doc="Mentions: which caption said which noun phrase; the drafts that concepts are folded from.",
+    doc="Mentions: which caption has which noun phrase; the drafts that concepts are folded from.",
     key=(
         "image_id",
         "caption",

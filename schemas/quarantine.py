@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import pyarrow as pa
 
 from schemas.table import Column, Table
@@ -13,7 +15,39 @@ QUARANTINE = Table(
     key=("record",),
     columns=(
         Column("record", pa.string(), "image_id, or file and member, of what was refused"),
-        Column("reason", pa.string(), "reason code, such as truncated or too-many-pixels"),
+        Column("reason", pa.string(), "one of the reasons below"),
         Column("detail", pa.string(), "one sentence"),
     ),
 )
+
+
+class Reason(StrEnum):
+    """Why a record was refused: its code, and `meaning`, what the code says in one phrase."""
+
+    meaning: str
+
+    def __new__(cls, code: str, meaning: str) -> Reason:
+        """A member, equal to its code."""
+        reason = str.__new__(cls, code)
+        reason._value_ = code
+        reason.meaning = meaning
+        return reason
+
+    UNREADABLE = "unreadable", "the bytes are there, but no image can be decoded from them"
+    TRUNCATED = "truncated", "the file ends before the image does"
+    TOO_MANY_PIXELS = "too-many-pixels", "the image has more pixels than `--max-pixels`"
+    TOO_SMALL = "too-small", "a side of the image is shorter than `--min-side`"
+    TOO_LARGE = "too-large", "the file is larger than any image should be"
+    MISSING_IMAGE = "missing-image", "a record names an image that is not there"
+    DUPLICATE_ID = "duplicate-id", "another record has the same id; the first is kept"
+    MISSING_CAPTION = "missing-caption", "an image without a caption, under `--require-captions`"
+    UNSAFE_NAME = "unsafe-name", "a name that leads out of its folder, or commands a terminal"
+    BAD_CAPTION = "bad-caption", "a caption is not text, or cannot be read; the image stays"
+    BAD_BOX = "bad-box", "a box has no numbers, or numbers that are not finite; the image stays"
+    UNKNOWN_CATEGORY = "unknown-category", "an object of an unlisted category; the image stays"
+    EMPTY_BOX = "empty-box", "a box has no width or no height; the image stays"
+    OUTSIDE_BOX = "outside-box", "a box lies outside its image; the image stays"
+    TRUNCATED_TAR = "truncated-tar", "the archive is damaged; what came before the damage is kept"
+    AMBIGUOUS_ID = "ambiguous-id", "boxes of another localizer fit several images"
+    ZERO_FEATURE = "zero-feature", "the feature of a region has length 0, so it points nowhere"
+    NAN_FEATURE = "nan-feature", "the feature of a region has values that are not finite"

@@ -13,6 +13,7 @@ RPNS = Table(
     name="rpns",
     version=1,
     doc="Region proposal networks: class-agnostic training on boxes, as a training curve.",
+    is_model=True,
     key=("step",),
     columns=(
         Column("step", pa.int32(), "optimiser steps done"),

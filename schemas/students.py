@@ -13,6 +13,8 @@ STUDENTS = Table(
     name="students",
     version=1,
     doc="Students: region-text pretraining, as a training curve; weights lie beside it.",
+    is_model=True,
+    has_language=True,
     key=("step",),
     columns=(
         Column("step", pa.int32(), "optimiser steps done"),

@@ -47,13 +47,25 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A contract of rows: what a stage promises to write and may expect to read."""
+    """A contract of rows: what a stage promises to write and may expect to read.
+
+    Attributes:
+        name: Of the table, its folder in the store, and its SQL view.
+        version: Raised when an old reader would misread new rows.
+        doc: What the rows are, in one line.
+        key: Columns that tell rows apart.
+        columns: In order.
+        is_model: Whether the rows are a training curve, with the weights of a model beside them.
+        has_language: Whether that model compares regions with texts.
+    """
 
     name: str
     version: int
     doc: str
     key: tuple[str, ...]
     columns: tuple[Column, ...]
+    is_model: bool = False
+    has_language: bool = False
 
     @cached_property
     def arrow(self) -> pa.Schema:
@@ -104,10 +116,10 @@ class Table:
         if batch.schema.names != [c.name for c in self.columns] or mistyped:
             raise SchemaError(self._complaint(batch.schema.names, mistyped))
 
-    def _complaint(self, found: list[str], mistyped: list[str]) -> str:
+    def _complaint(self, given: list[str], mistyped: list[str]) -> str:
         names = [c.name for c in self.columns]
-        missing = [name for name in names if name not in found]
-        unexpected = [name for name in found if name not in names]
+        missing = [name for name in names if name not in given]
+        unexpected = [name for name in given if name not in names]
         return (
             f"rows do not honour '{self.name}' v{self.version}: "
             f"missing {missing}, unexpected {unexpected}, mistyped {mistyped}"

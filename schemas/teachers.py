@@ -13,6 +13,8 @@ TEACHERS = Table(
     name="teachers",
     version=1,
     doc="Teachers: image-text pretraining of V_t and L as a curve; weights lie beside it.",
+    is_model=True,
+    has_language=True,
     key=("step",),
     columns=(
         Column("step", pa.int32(), "optimiser steps done"),

@@ -7,18 +7,24 @@ and the fingerprint are all made from the fields of the stage's dataclass.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from schemas.errors import OptionError
+from stages.option import check_options, option
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import pyarrow as pa
 
+    from schemas.quarantine import Reason
     from schemas.table import Table
+
+    Count = float | Sequence["Count"] | Mapping[str, "Count"]  # equal shapes add up
+
+
+__all__ = ["Part", "Reads", "Stage", "each", "option", "whole"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +37,9 @@ class Reads:
         also: Tables that may stand in for `table` because they carry the same attachments.
         optional: Absent unless named by the user or found in the ancestry of other inputs.
         drafts: Read the drafts the artifact was folded from, rather than its rows.
-        where: Name of the option that holds a SQL predicate over the rows.
+        where: Name of the option that holds a SQL condition over the rows: which of them take
+            part, see `pipeline.execution.conditions`.
+        fallback: Whether rows that do not take part are read too, for want of others.
         named: Only read when the user names it: never found in the ancestry of other inputs.
     """
 
@@ -41,6 +49,7 @@ class Reads:
     optional: bool = False
     drafts: Table | None = None
     where: str | None = None
+    fallback: bool = False
     named: bool = False
 
 
@@ -88,11 +97,11 @@ class Part(Protocol):
         ...
 
     def slices(self) -> Sequence[Part]:
-        """The parts of the first input, one by one; what a gang stage streams over."""
+        """The parts of the first input, one by one; what a single task streams over."""
         ...
 
-    def refuse(self, record: str, reason: str, detail: str) -> None:
-        """Put a bad record in quarantine, with a reason code and one sentence; the run goes on."""
+    def refuse(self, record: str, reason: Reason, detail: str) -> None:
+        """Put a bad record in quarantine, with a reason and one sentence; the run goes on."""
         ...
 
     def advance(self, count: int = 1) -> None:
@@ -100,32 +109,15 @@ class Part(Protocol):
         ...
 
     def note(self, key: str, value: Any) -> None:
-        """Record a fact of this run (JSON) in the manifest; only what follows from the recipe."""
+        """Record a fact of this run (JSON) in the manifest; only what follows from the recipe.
+
+        All parts must record the same value, else the run fails and names the parts.
+        """
         ...
 
-
-def option(
-    default: Any,
-    doc: str,
-    *,
-    recipe: bool = True,
-    flag: str | None = None,
-    choices: tuple[str, ...] | None = None,
-    **limits: float,
-) -> Any:
-    """Declare an option once, for the constructor, the command line and the docs.
-
-    Args:
-        default: Value when not given; the annotation is the option's type.
-        doc: One line, with the unit.
-        recipe: Whether it decides the rows; False if it only decides the speed, or if `digests`
-            speaks for it (paths).
-        flag: Name on the command line, if not the field's own.
-        choices: The values allowed.
-        **limits: Any of `above`, `at_least`, `at_most`, `below`.
-    """
-    metadata = {"doc": doc, "recipe": recipe, "flag": flag, "choices": choices, "limits": limits}
-    return field(default=default, metadata=metadata)
+    def count(self, key: str, number: Count) -> None:
+        """Add to a number in the notes of the manifest; the numbers of all parts add up."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,17 +139,12 @@ class Stage(ABC):
     version: ClassVar[int]  # raised when the same options would give other rows
     reads: ClassVar[Mapping[str, Reads]]
     writes: ClassVar[Table]
-    also_writes: ClassVar[tuple[Table, ...]] = ()  # what `makes` may return instead
     drafts: ClassVar[Table | None] = None  # rows of `run`, if `merge` folds them into `writes`
     single_task: ClassVar[bool] = False  # True: one task over all parts
     unit: ClassVar[str] = "images"  # what `Part.advance` counts
-    # Values of options under one name; a stage that has some has an option `preset`. What the
-    # user gives wins over the preset, the preset over the defaults: see `pipeline.execution`.
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     def __post_init__(self) -> None:
-        for f in fields(self):
-            _check(self.name, f.metadata.get("flag") or f.name, getattr(self, f.name), f.metadata)
+        check_options(self)
 
     def recipe(self) -> dict[str, Any]:
         """The options that decide the rows."""
@@ -172,20 +159,13 @@ class Stage(ABC):
         return self.writes
 
     def first(self) -> str:
-        """The input that leads: `limit` counts its rows, and a gang stage streams its parts."""
+        """The input that leads: `limit` counts its rows, and a single task streams its parts."""
         required = self.requires().items()
         return next((role for role, reads in required if not reads.optional), "")
 
     def digests(self) -> Mapping[str, str]:
         """Hashes of what lies outside the store and decides the rows: sources, weights, lists."""
         return {}
-
-    def unseen(self) -> tuple[str, ...] | None:
-        """Categories that no localizer among the inputs should have been trained on.
-
-        None if it does not matter to this stage; see `pipeline.execution.leakage`.
-        """
-        return None
 
     def plan(self, parts: Mapping[str, Sequence[int]]) -> Sequence[int]:
         """Part numbers to compute, given those of each input read `each`."""
@@ -202,24 +182,3 @@ class Stage(ABC):
     def merge(self, drafts: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Fold the drafts of all parts into the final rows; only called if `drafts` is set."""
         raise NotImplementedError(f"{type(self).__name__} sets `drafts` but has no `merge`")
-
-
-_LIMITS: Mapping[str, tuple[str, Callable[[float, float], bool]]] = {
-    "above": ("must be above", lambda value, bound: value > bound),
-    "at_least": ("must be at least", lambda value, bound: value >= bound),
-    "below": ("must be below", lambda value, bound: value < bound),
-    "at_most": ("must be at most", lambda value, bound: value <= bound),
-}
-
-
-def _check(stage: str, name: str, value: Any, metadata: Mapping[str, Any]) -> None:
-    if value is None:
-        return
-    flag = "--" + name.lstrip("-").replace("_", "-")
-    if metadata["choices"] and value not in metadata["choices"]:
-        allowed = ", ".join(metadata["choices"])
-        raise OptionError(f"rc {stage}: {flag} must be one of {allowed}, got {value!r}")
-    for key, bound in metadata["limits"].items():
-        words, holds = _LIMITS[key]
-        if not holds(value, bound):  # nan fails every comparison, so it is refused here too
-            raise OptionError(f"rc {stage}: {flag} {words} {bound:g}, got {value:g}")

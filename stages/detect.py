@@ -13,7 +13,8 @@ Source: RegionCLIP (arXiv:2112.09106), inference on images of one's own: thresho
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -24,21 +25,21 @@ from schemas.detectors import DETECTORS
 from schemas.errors import ArtifactError, OptionError, SourceError
 from schemas.images import IMAGES
 from schemas.proposals import PROPOSALS
+from schemas.quarantine import Reason
 from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, each, option, whole
 from stages.evaluation.scenes import images_of
-from stages.evaluation.scores import FORMULAS, LOGITS, boxes_of, combine, select
+from stages.evaluation.scores import LOGITS, boxes_of, combine, select
 from stages.evaluation.suppression import SoftNms
 from stages.evaluation.vocabulary import list_digest, read_categories
 from stages.models.size import Size
 from stages.sources.files import digest_of
-from stages.text.prompt_options import averaging_option, templates_option
+from stages.text.prompt_options import Averaging, averaging_option, templates_option
 from stages.text.templates import read_templates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -57,17 +58,16 @@ class Detect(Stage):
         None, "what to look for: a file with a name per line, or a JSON list", recipe=False
     )
     templates: str = templates_option()
-    averaging: str = averaging_option()
+    averaging: Averaging = averaging_option()
     temperature: float | None = option(
         None, "divides cosine similarity; default: the detector's own, else 0.01", above=0
     )
     resize: str = option("800x1333", "SHORTESTxLONGEST side in pixels, native, or none")
-    interpolation: str = option("bilinear", "how to resize", choices=("bilinear", "bicubic"))
-    score: str = option(
+    interpolation: Literal["bilinear", "bicubic"] = option("bilinear", "how to resize")
+    score: Literal["auto", "probability", "sqrt-objectness", "sqrt-logit", "sqrt-sigmoid"] = option(
         "auto",
         "ranks detections, see rc evaluate; auto: probability with a detector, else "
         "sqrt-objectness",
-        choices=("auto", *FORMULAS),
     )
     score_threshold: float = option(0.02, "leave out detections of this score or less")
     nms: float = option(
@@ -103,7 +103,7 @@ class Detect(Stage):
         """Yield one row per detection, image by image, the surest first.
 
         Raises:
-            ArtifactError: If nobody says what to look for, a name has no embedding, or a score
+            ArtifactError: If there are no names to look for, a name has no embedding, or a score
                 needs a number that the proposals lack.
         """
         detector, score = self._detector(part)
@@ -111,12 +111,12 @@ class Detect(Stage):
         for row, proposals in images_of(part, proposed=True):
             part.advance()
             try:
-                found, boxes = self._find(detector, row, proposals, score)
+                detections, boxes = self._find(detector, row, proposals, score)
             except SourceError as error:
-                part.refuse(str(row["image_id"]), "unreadable", str(error))
+                part.refuse(str(row["image_id"]), Reason.UNREADABLE, str(error))
                 continue
-            if len(found.region):
-                yield _rows(row["image_id"], found, boxes, detector.head.categories)
+            if len(detections.region):
+                yield _rows(row["image_id"], detections, boxes, detector.head.categories)
 
     def _find(
         self, detector: Detector, row: Mapping[str, Any], proposals: Proposals, score: str
@@ -128,17 +128,17 @@ class Detect(Stage):
         from stages.models.detector import predict
         from stages.pixels import load_image
 
-        look = PoolingConfig("roialign", self.resize, self.interpolation, 0.0)
-        features = region_features(detector.clip, load_image(row), proposals.boxes, look)
-        place = detector.embeddings.device
+        pooling = PoolingConfig("roialign", self.resize, self.interpolation, 0.0)
+        features = region_features(detector.clip, load_image(row), proposals.boxes, pooling)
+        device = detector.embeddings.device
         probability, moved = predict(
             detector,
-            torch.from_numpy(features).to(place),
-            torch.from_numpy(proposals.boxes).to(place),
+            torch.from_numpy(features).to(device),
+            torch.from_numpy(proposals.boxes).to(device),
             (row["height"], row["width"]),
         )
         boxes = moved.cpu().numpy()
-        found = select(
+        detections = select(
             combine(score, probability[:, :-1].cpu().numpy(), _localizer(row, proposals, score)),
             boxes,
             threshold=self.score_threshold,
@@ -146,7 +146,7 @@ class Detect(Stage):
             limit=self.detections_per_image,
             soft=SoftNms() if self.soft_nms else None,
         )
-        return found, boxes_of(boxes, found)
+        return detections, boxes_of(boxes, detections)
 
     def _detector(self, part: Part) -> tuple[Detector, str]:
         """A detector of what is looked for, and the formula of its scores."""
@@ -174,13 +174,13 @@ class Detect(Stage):
         return asked_for(model, names, embeddings, self.temperature), score
 
     def _protocol(self, detector: Detector, score: str) -> dict[str, Any]:
-        """What the options alone do not tell; as text, for numbers of parts are added up."""
+        """What the options alone do not tell."""
         head = detector.head
         return {
             "categories": list(head.categories),
             "regression": head.regression,
             "background": head.background,
-            "temperature": f"{head.temperature:g}",
+            "temperature": head.temperature,
             "score": score,
             "nms": "soft, gaussian" if self.soft_nms else f"{self.nms:g}, within a category",
         }
@@ -196,7 +196,7 @@ def _split(names: str) -> list[str]:
 
 
 def _localizer(row: Mapping[str, Any], proposals: Proposals, score: str) -> NDArray[np.float32]:
-    """What the localizer said of each proposal (R,): what the formula multiplies by."""
+    """The localizer's score of each proposal (R,), which the formula multiplies by."""
     if score not in LOGITS:
         return proposals.objectness
     if np.isnan(proposals.logit).any():
@@ -208,17 +208,17 @@ def _localizer(row: Mapping[str, Any], proposals: Proposals, score: str) -> NDAr
 
 
 def _rows(
-    image_id: str, found: Detections, boxes: NDArray[np.float32], names: tuple[str, ...]
+    image_id: str, detections: Detections, boxes: NDArray[np.float32], names: tuple[str, ...]
 ) -> pa.RecordBatch:
-    count = len(found.region)
+    count = len(detections.region)
     corners = zip(("x0", "y0", "x1", "y1"), boxes.T, strict=True)
     return DETECTIONS.batch(
         {
             "image_id": [image_id] * count,
             "detection": np.arange(count, dtype=np.int32),
-            "category_id": found.category.astype(np.int32),
-            "category": pa.array(names, pa.string()).take(pa.array(found.category)),
-            "score": found.score.astype(np.float32),
+            "category_id": detections.category.astype(np.int32),
+            "category": pa.array(names, pa.string()).take(pa.array(detections.category)),
+            "score": detections.score.astype(np.float32),
             **{side: np.ascontiguousarray(values) for side, values in corners},
             "truth": [None] * count,
             "rank": [None] * count,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.concepts import CONCEPTS
@@ -15,7 +15,7 @@ from schemas.errors import ArtifactError
 from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, option, whole
-from stages.text.prompt_options import averaging_option, templates_option
+from stages.text.prompt_options import Averaging, averaging_option, templates_option
 from stages.text.templates import read_templates
 
 if TYPE_CHECKING:
@@ -30,14 +30,13 @@ _BLOCK = 256  # concepts a batch of rows: 1 MB of embeddings 1024 wide
 
 @dataclass(frozen=True, kw_only=True)
 class EmbedConcepts(Stage):
-    """Give every concept its place in the space of the teacher's features."""
+    """Embed every concept in the space of the teacher's features."""
 
     templates: str = templates_option()
-    averaging: str = averaging_option()
-    long_prompts: str = option(
+    averaging: Averaging = averaging_option()
+    long_prompts: Literal["cut", "keep-end"] = option(
         "cut",
         "over-long ones lose their end token, so that all embed alike (the reference); or keep it",
-        choices=("cut", "keep-end"),
     )
     batch: int = option(1024, "prompts encoded together", recipe=False, at_least=1)
 

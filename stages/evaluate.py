@@ -2,8 +2,8 @@
 
 With ground-truth boxes: is the true category the most probable one (top-1, top-5)? And, taking
 every category a box may be as a detection, average precision. With proposals: AP and AR as COCO
-defines them, or with `--annotations` as LVIS does. What was measured, and how, is in the note
-`protocol` of the manifest; what was said about each box is in detections.parquet beside the rows.
+defines them, or with `--annotations` as LVIS does. The note `protocol` of the manifest holds how it
+was measured; detections.parquet, beside the rows, holds what was predicted for each box.
 
 Average precision ranks the detections of all images together, so this is one task over all parts
 and a second worker would have nothing to do; memory holds the objects and detections.
@@ -17,7 +17,8 @@ protocols it was judged by are presets, in `stages.evaluation.protocols`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.detectors import DETECTORS
@@ -29,19 +30,17 @@ from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, each, option, whole
 from stages.evaluation.choice import check_moves, choose, read_lists
-from stages.evaluation.protocols import FEDERATED, PRESETS, PROPOSED, deviations
+from stages.evaluation.protocols import FEDERATED, PRESETS, PROPOSED, Preset, deviations
 from stages.evaluation.scenes import images
-from stages.evaluation.scores import FORMULAS
-from stages.evaluation.suppression import SOFT_NMS, SoftNms
+from stages.evaluation.suppression import SoftNms
 from stages.evaluation.vocabulary import list_digest
 from stages.models.size import Size
 from stages.sources.files import digest_of, file_digest
-from stages.text.prompt_options import averaging_option, templates_option
+from stages.text.prompt_options import Averaging, averaging_option, templates_option
 from stages.text.templates import read_templates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     import pyarrow as pa
 
@@ -57,18 +56,16 @@ _TEMPERATURE = 0.01
 class Evaluate(Stage):
     """Measure recognition by a teacher, student or detector against ground truth."""
 
-    preset: str | None = option(
-        None, "a published protocol: sets the options below that are not given", choices=(*PRESETS,)
+    preset: Preset | None = option(
+        None, "a published protocol: sets the options below that are not given", presets=PRESETS
     )
-    boxes: str = option(
+    boxes: Literal["ground-truth", "proposals"] = option(
         "ground-truth",
-        "what is named: the boxes people drew, or proposals",
-        choices=("ground-truth", "proposals"),
+        "what is named: ground-truth boxes, or proposals",
     )
-    pooling: str = option(
+    pooling: Literal["roialign", "crop"] = option(
         "roialign",
         "roialign on one feature map of the image, or crop each box and classify it as an image",
-        choices=("roialign", "crop"),
     )
     crop_margin: float = option(
         0.0, "added to each side of a crop, share of the box's width and height", at_least=0
@@ -91,13 +88,12 @@ class Evaluate(Stage):
         recipe=False,
     )
     bare_images: bool = option(True, "also images without an object of the vocabulary")
-    unlisted: str = option(
+    unlisted: Literal["refuse", "ignore"] = option(
         "refuse",
         "objects whose category the vocabulary lacks: refuse the images, or ignore the objects",
-        choices=("refuse", "ignore"),
     )
     templates: str = templates_option()
-    averaging: str = averaging_option()
+    averaging: Averaging = averaging_option()
     temperature: float | None = option(
         None, "divides cosine similarity; default: a detector's own, else 0.01", above=0
     )
@@ -105,22 +101,21 @@ class Evaluate(Stage):
     resize: str = option(
         "800x1333", "image for roialign: SHORTESTxLONGEST side in pixels, native, or none"
     )
-    interpolation: str = option(
-        "bilinear", "of the image, or of the crops", choices=("bilinear", "bicubic")
+    interpolation: Literal["bilinear", "bicubic"] = option(
+        "bilinear", "of the image, or of the crops"
     )
-    score: str = option(
+    score: Literal["auto", "probability", "sqrt-objectness", "sqrt-logit", "sqrt-sigmoid"] = option(
         "auto",
         "ranks detections: probability; sqrt-objectness, the root of probability times "
         "objectness; sqrt-logit, with the raw logit as published; sqrt-sigmoid, with its sigmoid; "
         "auto: sqrt-objectness for proposals, but probability if a detector names them",
-        choices=("auto", *FORMULAS),
     )
     score_threshold: float = option(0.001, "leave out detections of this score or less")
     nms: float = option(
         0.5, "IoU above which the less sure of two boxes of a category goes", at_least=0, at_most=1
     )
-    soft_nms: str = option(
-        "none", "lower the less sure of overlapping boxes instead of --nms", choices=SOFT_NMS
+    soft_nms: Literal["none", "gaussian", "linear"] = option(
+        "none", "lower the less sure of overlapping boxes instead of --nms"
     )
     soft_nms_sigma: float = option(0.5, "of gaussian; smaller is stricter", above=0)
     soft_nms_prune: float = option(0.001, "scores lowered to this or less are dropped")
@@ -136,7 +131,6 @@ class Evaluate(Stage):
         "embeddings": whole(CONCEPT_EMBEDDINGS, optional=True, named=True),
     }
     writes: ClassVar[Table] = METRICS
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = PRESETS
     single_task: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -168,10 +162,6 @@ class Evaluate(Stage):
             **{role: list_digest(path) for role, path in lists.items() if path},
             **{role: file_digest(str(path)) for role, path in files.items() if path},
         }
-
-    def unseen(self) -> tuple[str, ...] | None:
-        """See `Stage.unseen`: the novel categories, if a split is called that."""
-        return self._lists().splits.get("novel", ())
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Yield the metrics.
@@ -211,6 +201,7 @@ class Evaluate(Stage):
                 loop.take(part, row, proposals)
                 part.advance()
         metrics = evaluator.metrics() + attach_report(part, evaluator, pictures=self.pictures)
+        part.note("novel", list(lists.splits.get("novel", ())))
         part.note("protocol", self._protocol(evaluator, model, choice))
         part.note("warnings", self._warnings(evaluator, model, choice))
         yield as_rows(metrics)
@@ -259,7 +250,7 @@ class Evaluate(Stage):
         return {
             "preset": self.preset,
             "deviations": deviations(self.preset, used),
-            "proposals_published": PROPOSED.get(self.preset or "", {}),
+            "proposals_published": PROPOSED.get(self.preset, {}) if self.preset else {},
             "boxes": self.boxes,
             "pooling": self.pooling,
             **view,
@@ -273,10 +264,10 @@ class Evaluate(Stage):
 
     def _warnings(self, evaluator: Evaluator, model: Model, choice: Choice) -> list[str]:
         """What makes the numbers say less than they seem to."""
-        said = choice.warnings(evaluator.ignored)
+        warnings = choice.warnings(evaluator.ignored)
         if model.temperature and model.temperature != evaluator.config.temperature:
-            said.append(
+            warnings.append(
                 f"the detector was trained at temperature {model.temperature:g}, and judged at "
                 f"{evaluator.config.temperature:g}"
             )
-        return said
+        return warnings

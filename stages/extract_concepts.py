@@ -15,12 +15,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
-from typing import TYPE_CHECKING, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from schemas.concepts import CONCEPTS
 from schemas.errors import OptionError, StageError
 from schemas.images import IMAGES
 from schemas.mentions import MENTIONS
+from schemas.quarantine import Reason
 from stages.base import Part, Reads, Stage, each, option, whole
 from stages.sources.caption_corpus import CaptionRecord, Corpus
 from stages.sources.files import digest_of
@@ -28,7 +30,6 @@ from stages.sources.names import read_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     import pyarrow as pa
 
@@ -50,16 +51,14 @@ class ExtractConcepts(Stage):
         "caption parser: bundled, spacy:NAME (or folder), lexicon (of --from or --pool), ngram:N",
         recipe=False,
     )
-    style: str = option(
+    style: Literal["visual", "paper"] = option(
         "visual",
         "visual keeps what one could point at; paper does as the published script",
-        choices=("visual", "paper"),
     )
     min_frequency: int = option(100, "leave out concepts counted less often", at_least=1)
-    count_by: str = option(
+    count_by: Literal["mentions", "captions"] = option(
         "mentions",
         "what is counted: every mention, or each caption once",
-        choices=("mentions", "captions"),
     )
     max_concepts: int | None = option(None, "keep only the N most frequent", at_least=1)
     from_file: Path | None = option(
@@ -98,12 +97,12 @@ class ExtractConcepts(Stage):
         """See `Stage.digests`: the parser, the list, the captions."""
         from stages.text.parsing.engines import parser_identity
 
-        found = {"parser": parser_identity(self.engine, self.style)}
+        digests = {"parser": parser_identity(self.engine, self.style)}
         if self.from_file is not None:
-            found["from"] = digest_of(*read_names(self.from_file))
+            digests["from"] = digest_of(*read_names(self.from_file))
         if corpus := self._corpus():
-            found["captions"] = corpus.digest()
-        return found
+            digests["captions"] = corpus.digest()
+        return digests
 
     def plan(self, parts: Mapping[str, Sequence[int]]) -> Sequence[int]:
         """See `Stage.plan`: the parts of the images, or as many as the captions fill."""
@@ -183,7 +182,7 @@ class ExtractConcepts(Stage):
         last = min(first + _PART_RECORDS, self._records())
         for record in islice(corpus.records(), first, last):
             if record.problem:
-                part.refuse(record.key, "bad-caption", record.problem)
+                part.refuse(record.key, Reason.BAD_CAPTION, record.problem)
             yield record
 
     def _corpus(self) -> Corpus | None:
@@ -193,8 +192,8 @@ class ExtractConcepts(Stage):
 
     def _records(self) -> int:
         corpus = self._corpus()
-        found = 0 if corpus is None else _length(corpus, corpus.digest())
-        return found if self.limit is None else min(found, self.limit)
+        count = 0 if corpus is None else _length(corpus, corpus.digest())
+        return count if self.limit is None else min(count, self.limit)
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from schemas.errors import ArtifactError, SourceError
 from schemas.features import FEATURES
 from schemas.images import IMAGES
 from schemas.proposals import PROPOSALS
+from schemas.quarantine import Reason
 from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, each, option, whole
@@ -44,9 +45,9 @@ class Featurize(Stage):
     resize: str = option(
         "800x1333", "SHORTESTxLONGEST side in pixels, native (the network's own side), or none"
     )
-    interpolation: str = option("bilinear", "how to resize", choices=("bilinear", "bicubic"))
+    interpolation: Literal["bilinear", "bicubic"] = option("bilinear", "how to resize")
     whole_image: bool = option(True, "embed the whole image too, as region -1")
-    dtype: str = option("float16", "precision of what is stored", choices=("float16", "float32"))
+    dtype: Literal["float16", "float32"] = option("float16", "precision of what is stored")
     batch_images: int = option(8, "images held at a time", recipe=False, at_least=1)
     batch_regions: int = option(64, "regions embedded at a time", recipe=False, at_least=1)
     loaders: int = option(2, "threads that decode and resize ahead", recipe=False, at_least=0)
@@ -86,22 +87,24 @@ class Featurize(Stage):
             part.attachment("teacher", "weights.safetensors"),
             self.device,
         )
-        views = in_order(self._looks(part), self._loader(clip), self.loaders, self.batch_images)
-        while window := list(islice(views, self.batch_images)):
+        images = in_order(
+            self._proposed_images(part), self._loader(clip), self.loaders, self.batch_images
+        )
+        while window := list(islice(images, self.batch_images)):
             yield from self._features(part, clip, window)
             part.advance(len(window))
 
-    def _looks(self, part: Part) -> Iterator[_ImageRegions]:
+    def _proposed_images(self, part: Part) -> Iterator[_ProposedImage]:
         """Every image with its proposals, which come in the same order but may be missing."""
         groups = _by_image(part.batches("proposals"))
         waiting = next(groups, None)
         passed: set[str] = set()
         for row in _rows_of(part.batches("images")):
             if waiting is not None and waiting[0] == row["image_id"]:
-                yield _ImageRegions(row, waiting[1], waiting[2])
+                yield _ProposedImage(row, waiting[1], waiting[2])
                 waiting = next(groups, None)
             else:
-                yield _ImageRegions(row, np.zeros(0, np.int32), np.zeros((0, 4), np.float32))
+                yield _ProposedImage(row, np.zeros(0, np.int32), np.zeros((0, 4), np.float32))
             passed.add(row["image_id"])
         if waiting is not None and (self.limit is None or waiting[0] in passed):
             raise ArtifactError(
@@ -109,7 +112,7 @@ class Featurize(Stage):
                 f"run rc propose again over the same images"
             )
 
-    def _loader(self, clip: Clip) -> Callable[[_ImageRegions], _PreparedImage]:
+    def _loader(self, clip: Clip) -> Callable[[_ProposedImage], _PreparedImage]:
         """What decodes, resizes and normalises an image; runs in other threads."""
         from stages.models.preprocess import prepare
         from stages.pixels import load_image
@@ -117,15 +120,15 @@ class Featurize(Stage):
         spec = clip.spec
         size = Size.parse(self.resize, spec.image_size)
 
-        def load(look: _ImageRegions) -> _PreparedImage:
-            if not (self.whole_image or len(look.regions)):
-                return _PreparedImage(look, None)
+        def load(proposed: _ProposedImage) -> _PreparedImage:
+            if not (self.whole_image or len(proposed.regions)):
+                return _PreparedImage(proposed, None)
             try:
-                image = load_image(look.row)
+                image = load_image(proposed.row)
             except SourceError as error:
-                return _PreparedImage(look, None, str(error))
+                return _PreparedImage(proposed, None, str(error))
             return _PreparedImage(
-                look, prepare(image, size, self.interpolation, spec.mean, spec.std)
+                proposed, prepare(image, size, self.interpolation, spec.mean, spec.std)
             )
 
         return load
@@ -137,19 +140,20 @@ class Featurize(Stage):
 
         from stages.models.many_images import encode_many
 
-        for view in window:
-            if view.problem:
-                part.refuse(view.look.image_id, "unreadable", view.problem)
-        seen = [(view.look, view.ready) for view in window if view.ready is not None]
-        boxes = [ready.place(look.boxes) for look, ready in seen]
+        for image in window:
+            if image.problem:
+                part.refuse(image.proposed.image_id, Reason.UNREADABLE, image.problem)
+        prepared = [(image.proposed, image.ready) for image in window if image.ready is not None]
+        boxes = [ready.place(proposed.boxes) for proposed, ready in prepared]
         if self.whole_image:
-            pairs = zip(seen, boxes, strict=True)
-            boxes = [torch.cat([ready.whole(), placed]) for (_, ready), placed in pairs]
-        features = encode_many(clip, [r.pixels for _, r in seen], boxes, self.batch_regions)
-        for (look, _), found in zip(seen, features, strict=True):
+            pairs = zip(prepared, boxes, strict=True)
+            boxes = [torch.cat([ready.whole(), inside]) for (_, ready), inside in pairs]
+        pixels = [ready.pixels for _, ready in prepared]
+        several = encode_many(clip, pixels, boxes, self.batch_regions)
+        for (proposed, _), features in zip(prepared, several, strict=True):
             first = [WHOLE_IMAGE] if self.whole_image else []
-            regions = np.concatenate([np.array(first, np.int32), look.regions])
-            yield self._rows(part, look.image_id, regions, found)
+            regions = np.concatenate([np.array(first, np.int32), proposed.regions])
+            yield self._rows(part, proposed.image_id, regions, features)
 
     def _rows(
         self, part: Part, image_id: str, regions: NDArray[np.int32], features: NDArray[Any]
@@ -159,7 +163,7 @@ class Featurize(Stage):
         fine = np.isfinite(features).all(axis=1)
         for region in regions[~fine]:
             detail = f"the feature of region {region} is not finite in {self.dtype}"
-            part.refuse(f"{image_id}#{region}", "nan-feature", detail)
+            part.refuse(f"{image_id}#{region}", Reason.NAN_FEATURE, detail)
         return FEATURES.batch(
             {
                 "image_id": [image_id] * int(fine.sum()),
@@ -170,7 +174,7 @@ class Featurize(Stage):
 
 
 @dataclass(frozen=True, slots=True)
-class _ImageRegions:
+class _ProposedImage:
     """An image and its proposals: a row of `images`, region numbers (R,), boxes (R, 4)."""
 
     row: Mapping[str, Any]
@@ -186,7 +190,7 @@ class _ImageRegions:
 class _PreparedImage:
     """An image ready for the network, or why not; neither if no region of it is wanted."""
 
-    look: _ImageRegions
+    proposed: _ProposedImage
     ready: Prepared | None
     problem: str = ""
 

@@ -14,7 +14,8 @@ CLIP_fast_rcnn_R_50_C4_ovd.yaml for COCO (16 images a step, 90,000 steps). For L
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.detectors import DETECTORS
@@ -27,13 +28,12 @@ from stages.base import Part, Reads, Stage, each, option, whole
 from stages.evaluation.vocabulary import list_digest, read_categories, split_names
 from stages.models.size import Size
 from stages.sources.files import digest_of
-from stages.text.prompt_options import averaging_option, templates_option
+from stages.text.prompt_options import Averaging, averaging_option, templates_option
 from stages.text.templates import read_templates
 from stages.training.options import TrainingStage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
     import pyarrow as pa
 
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Finetune(TrainingStage):
-    """Train a detector of named categories on drawn boxes, from a student, teacher or detector."""
+    """Train a detector of named categories on ground truth, from a student, teacher or detector."""
 
     categories: Path | None = option(
         None,
@@ -59,25 +59,22 @@ class Finetune(TrainingStage):
     )
     train_on: str = option("base", "split whose objects are learned; all for every split")
     templates: str = templates_option()
-    averaging: str = averaging_option()
-    init: str = option(
+    averaging: Averaging = averaging_option()
+    init: Literal["model", "random"] = option(
         "model",
         "image tower to begin with: the model's, or random (the language encoder stays)",
-        choices=("model", "random"),
     )
-    freeze: str = option(
+    freeze: Literal["auto", "reference", "none"] = option(
         "auto",
         "constant beside L: reference (stem, first stage, batch norms); none; or auto, none for "
         "a random tower",
-        choices=("auto", "reference", "none"),
     )
-    regression: str = option(
+    regression: Literal["agnostic", "specific", "none"] = option(
         "agnostic",
         "how boxes are moved: the same for all categories, for each, or not at all",
-        choices=("agnostic", "specific", "none"),
     )
-    background: str = option(
-        "zero", "embedding of background: zeros, or learned", choices=("zero", "learned")
+    background: Literal["zero", "learned"] = option(
+        "zero", "embedding of background: zeros, or learned"
     )
     temperature: float = option(0.01, "divides cosine similarity; lower is sharper", above=0)
     background_weight: float = option(0.2, "of background in the class loss", at_least=0)
@@ -93,7 +90,7 @@ class Finetune(TrainingStage):
     foreground_iou: float = option(
         0.5, "from this overlap on a region is an object", above=0, at_most=1
     )
-    add_objects: bool = option(True, "the boxes that people drew are regions too")
+    add_objects: bool = option(True, "ground-truth boxes are regions too")
     bare_images: bool = option(False, "also images without an object that is learned")
     repeat_threshold: float = option(
         0.001, "share of images below which a category's images are repeated; 0: never", at_least=0
@@ -102,7 +99,7 @@ class Finetune(TrainingStage):
         tuple(f"{shortest}x1333" for shortest in (640, 672, 704, 736, 768, 800)),
         "shortest and longest side, pixels; native; none; of several, one at random",
     )
-    interpolation: str = option("bilinear", "of resizing", choices=("bicubic", "bilinear"))
+    interpolation: Literal["bicubic", "bilinear"] = option("bilinear", "of resizing")
     flip: bool = option(True, "swap left and right half of the time")
     epochs: int = option(0, "passes over the images, instead of --steps; 0: --steps", at_least=0)
     steps: int | None = option(90_000, "optimiser steps", at_least=0)
@@ -179,12 +176,12 @@ class Finetune(TrainingStage):
         checkpoint = part.scratch / "checkpoint.pt"
         if self.dump_losses and not checkpoint.exists():
             self.dump_losses.write_text("")
-        teaching = DetectorLossConfig(
+        losses = DetectorLossConfig(
             background_weight=self.background_weight,
             focal_gamma=self.focal_gamma,
             box_weight=self.box_weight,
         )
-        learner = DetectorTraining(detector, teaching, self.precision, self.dump_losses)
+        learner = DetectorTraining(detector, losses, self.precision, self.dump_losses)
         rows = fit(learner, loader, self.config(steps), checkpoint, self.watch(part, steps))
         weights = part.attach("weights.safetensors")
         save_detector(detector, part.attach("model.json"), weights, self.save_dtype)
@@ -192,7 +189,7 @@ class Finetune(TrainingStage):
         yield _curve(rows)
 
     def loader(self, slices: Sequence[Part], detector: Detector) -> BatchLoader[Scene, Any]:
-        """Batches of scenes from all parts, seen as `detector` wants them."""
+        """Batches of scenes from all parts, prepared as `detector` wants them."""
         from stages.training.augment import MultiScale
         from stages.training.detector_batches import Sampling, SceneTransform, collate_scenes
         from stages.training.detector_samples import Repeating, Scenes
@@ -200,21 +197,21 @@ class Finetune(TrainingStage):
 
         spec = detector.clip.spec
         sizes = tuple(Size.parse(text, spec.image_size) for text in self.resize)
-        ids = {name: place for place, name in enumerate(detector.head.categories)}
+        ids = {name: index for index, name in enumerate(detector.head.categories)}
         factors = self._factors(slices, ids)
 
         def read(part: Part) -> Scenes:
             most, bare = self.proposals_per_image, self.bare_images
             return Scenes(part, ids, factors, proposals=most, bare=bare)
 
-        how = Sampling(
+        sampling = Sampling(
             regions=self.rois_per_image,
             foreground=self.foreground,
             iou=self.foreground_iou,
             add_objects=self.add_objects,
         )
         augment = MultiScale(sizes, self.flip, self.interpolation, spec)
-        transform = SceneTransform(self.pixels(), augment, len(ids), how, self.seed)
+        transform = SceneTransform(self.pixels(), augment, len(ids), sampling, self.seed)
         dataset = Repeating(slices, read, self.seed, self.shuffle_buffer)
         return BatchLoader(dataset, transform, collate_scenes, self.images_per_batch, self.loaders)
 
@@ -268,13 +265,13 @@ class Finetune(TrainingStage):
             return split_names(self.splits, self.train_on)
         if isinstance(model, Detector):
             return model.head.categories
-        found = tuple(sorted(found_categories(part)))
-        if not found:
+        categories = tuple(sorted(found_categories(part)))
+        if not categories:
             raise ArtifactError(
                 "rc finetune: no image has an object, so there is nothing to learn; ingest images "
                 "with ground truth"
             )
-        return found
+        return categories
 
 
 def _curve(rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:

@@ -1,6 +1,6 @@
-"""How boxes lie to one another: plain functions of numpy arrays.
+"""Overlap of boxes: plain functions of numpy arrays.
 
-Boxes are (x0, y0, x1, y1), as `schemas.boxes` says, in any one frame.
+Boxes are (x0, y0, x1, y1) as in `schemas.boxes`, all in the same frame.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ def pairwise_iou(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
     >>> pairwise_iou(np.array([[0.0, 0, 2, 2]]), np.array([[1.0, 0, 3, 2], [0, 0, 2, 1]]))
     array([[0.33333333, 0.5       ]])
     """
-    shared = pairwise_intersection(a, b)  # (N, M)
-    union = _areas(a)[:, None] + _areas(b)[None, :] - shared
-    iou = np.zeros(shared.shape, np.result_type(shared, np.float32))
-    np.divide(shared, union, out=iou, where=union > 0)
+    intersection = pairwise_intersection(a, b)  # (N, M)
+    union = _areas(a)[:, None] + _areas(b)[None, :] - intersection
+    iou = np.zeros(intersection.shape, np.result_type(intersection, np.float32))
+    np.divide(intersection, union, out=iou, where=union > 0)
     return iou
 
 
 def pairwise_intersection(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
-    """Area that every pair shares, square pixels. (N, 4) and (M, 4) to (N, M).
+    """Area of the intersection of every pair, square pixels. (N, 4) and (M, 4) to (N, M).
 
     >>> pairwise_intersection(np.array([[0.0, 0, 2, 2]]), np.array([[1.0, 0, 3, 2]]))
     array([[2.]])

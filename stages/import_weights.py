@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.detectors import DETECTORS
@@ -47,8 +47,8 @@ class ImportWeights(Stage):
     """
 
     file: str = option("", "weights, or one of open_clip's tags", flag="FILE")
-    kind: str | None = option(
-        None, "what is taken out of the file; must be given", flag="--as", choices=tuple(_TABLES)
+    kind: Literal["teacher", "student", "rpn", "detector", "embeddings"] | None = option(
+        None, "what is taken out of the file; must be given", flag="--as"
     )
     architecture: str | None = option(
         None, "open_clip's name (RN50-quickgelu) or a JSON configuration; default: from the shapes"
@@ -71,7 +71,6 @@ class ImportWeights(Stage):
     version: ClassVar[int] = 1
     reads: ClassVar[Mapping[str, Reads]] = {}
     writes: ClassVar[Table] = TEACHERS
-    also_writes: ClassVar[tuple[Table, ...]] = (STUDENTS, RPNS, DETECTORS, CONCEPT_EMBEDDINGS)
     single_task: ClassVar[bool] = True
     unit: ClassVar[str] = "files"
 
@@ -95,8 +94,8 @@ class ImportWeights(Stage):
     def recipe(self) -> dict[str, Any]:
         """See `Stage.recipe`: of files the name; where they lie does not matter."""
         files = {name: Path(value).name for name, value in self._files().items()}
-        told = super().recipe()
-        return told | {name: value for name, value in files.items() if name in told}
+        options = super().recipe()
+        return options | {name: value for name, value in files.items() if name in options}
 
     def digests(self) -> Mapping[str, str]:
         """See `Stage.digests`: of the weights and what was given beside them.
@@ -200,12 +199,12 @@ class ImportWeights(Stage):
     def _files(self) -> dict[str, str]:
         """Options that name a file."""
         files = {"names": self.names, "categories": self.categories}
-        found = {name: str(path) for name, path in files.items() if path}
+        paths = {name: str(path) for name, path in files.items() if path}
         if (self.architecture or "").endswith(".json"):
-            found["architecture"] = str(self.architecture)
+            paths["architecture"] = str(self.architecture)
         if Path(self.file).suffix or Path(self.file).exists():
-            found["file"] = self.file
-        return found
+            paths["file"] = self.file
+        return paths
 
 
 def _tell(part: Part, report: KeyReport) -> None:

@@ -1,14 +1,7 @@
 """Ingest: image-caption pairs of any source become rows of `images`; this is where parts are cut.
 
-Nothing an image does stops the run. What is refused goes to quarantine, with one of these
-reasons:
-
-* the image: unreadable, truncated, too-many-pixels, too-small, too-large, missing-image,
-  duplicate-id, missing-caption (only if captions are required), unsafe-name
-* something about it, while the image stays: bad-caption, bad-box, unknown-category, empty-box,
-  outside-box
-* the source: truncated-tar (what came before the damage is kept), missing-image (captions
-  without one)
+Nothing an image does stops the run: what is refused goes to quarantine, with one of the reasons in
+`schemas.quarantine`.
 """
 
 from __future__ import annotations
@@ -25,6 +18,7 @@ import numpy as np
 
 from schemas.boxes import area, clip
 from schemas.images import IMAGES
+from schemas.quarantine import Reason
 from stages.base import Part, Reads, Stage, option
 from stages.pixels import Limits, decode, probe
 from stages.sources.files import absolute
@@ -36,9 +30,9 @@ from stages.sources.record import (
     Source,
     SourceObject,
     SourceOptions,
-    cut,
+    consecutive_ranges,
 )
-from stages.sources.source_kind import KINDS, open_source
+from stages.sources.source_kind import Kind, open_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -55,12 +49,12 @@ _BATCH_BYTES: Final = 16 << 20  # of packed content; keeps memory flat whatever 
 
 @dataclass(frozen=True, kw_only=True)
 class Ingest(Stage):
-    """Read images and what people wrote and drew about them."""
+    """Read images with their captions and ground truth."""
 
     sources: tuple[str, ...] = option(
         (), "files, folders, tars or patterns to read", recipe=False, flag="SOURCE..."
     )
-    kind: str = option("auto", "kind of source; auto looks", choices=KINDS)
+    kind: Kind = option("auto", "kind of source; auto looks")
     split: tuple[str, ...] = option((), "take only these splits")
     pack: bool = option(False, "copy the encoded images into the parts")
     verify: bool = option(True, "decode each image once, to find truncated ones")
@@ -120,15 +114,17 @@ class Ingest(Stage):
             else:
                 _refuse(part, item)
 
-    def _row(self, part: Part, record: Record, seen: set[str], spool: _Spool) -> dict[str, Any]:
+    def _row(self, part: Part, record: Record, ids: set[str], spool: _Spool) -> dict[str, Any]:
         """The row of a record; its content stays in the spool, as a position."""
-        if record.image_id in seen:
-            raise Refusal("duplicate-id", f"{record.member or record.uri} repeats an earlier id")
-        seen.add(record.image_id)
+        if record.image_id in ids:
+            raise Refusal(
+                Reason.DUPLICATE_ID, f"{record.member or record.uri} repeats an earlier id"
+            )
+        ids.add(record.image_id)
         for problem in record.problems:
             _refuse(part, problem)
         if self.require_captions and not record.captions:
-            raise Refusal("missing-caption", "captions are required, and it has none")
+            raise Refusal(Reason.MISSING_CAPTION, "captions are required, and it has none")
         content = record.load()
         header = probe(content, Limits(self.max_pixels, self.min_side))
         if self.verify:
@@ -148,7 +144,7 @@ class Ingest(Stage):
             "orientation": header.orientation,
             "captions": list(record.captions),
             "objects": _objects(part, record, header.width, header.height),
-            "content": spool.add(content) if self.pack or not record.referable else None,
+            "content": spool.add(content) if self.pack or not record.can_be_reread else None,
         }
 
     def _source(self) -> Source:
@@ -179,48 +175,48 @@ def _image_id(row: dict[str, Any]) -> str:
 
 
 def _refuse(part: Part, problem: Problem) -> None:
-    printable = (
-        text.encode(errors="backslashreplace").decode()  # names may hold bytes that are no UTF-8
-        for text in (problem.record, problem.reason, problem.detail)
+    record, detail = (
+        text.encode(errors="backslashreplace").decode()  # names may hold bytes that are not UTF-8
+        for text in (problem.record, problem.detail)
     )
-    part.refuse(*printable)
+    part.refuse(record, problem.reason, detail)
 
 
 def _objects(part: Part, record: Record, width: int, height: int) -> list[dict[str, Any]]:
     """The objects of a record with their boxes cut at the borders; impossible boxes refused."""
     kept: list[dict[str, Any]] = []
-    for number, drawn in enumerate(record.objects):
+    for number, thing in enumerate(record.objects):
         with np.errstate(over="ignore"):  # becomes infinite, and is refused below
-            box = np.array([drawn.box], dtype=np.float32)  # (1, 4)
+            box = np.array([thing.box], dtype=np.float32)  # (1, 4)
         inside = clip(box, width, height)
         reason = _box_problem(box, inside)
         if reason:
-            detail = f"box {list(drawn.box)} of {drawn.category!r} in {width} x {height} pixels"
+            detail = f"box {list(thing.box)} of {thing.category!r} in {width} x {height} pixels"
             _refuse(part, Problem(f"{record.image_id}#{number}", reason, detail))
         else:
-            kept.append(_object(drawn, inside))
+            kept.append(_object(thing, inside))
     return kept
 
 
-def _box_problem(box: NDArray[np.float32], inside: NDArray[np.float32]) -> str | None:
+def _box_problem(box: NDArray[np.float32], inside: NDArray[np.float32]) -> Reason | None:
     if not np.isfinite(box).all():
-        return "bad-box"
+        return Reason.BAD_BOX
     if area(box)[0] <= 0:
-        return "empty-box"
-    return "outside-box" if area(inside)[0] <= 0 else None
+        return Reason.EMPTY_BOX
+    return Reason.OUTSIDE_BOX if area(inside)[0] <= 0 else None
 
 
-def _object(drawn: SourceObject, inside: NDArray[np.float32]) -> dict[str, Any]:
+def _object(source_object: SourceObject, inside: NDArray[np.float32]) -> dict[str, Any]:
     x0, y0, x1, y1 = inside[0].tolist()
     of_box = float(area(inside)[0])
     return {
-        "category": drawn.category,
+        "category": source_object.category,
         "x0": x0,
         "y0": y0,
         "x1": x1,
         "y1": y1,
-        "area": of_box if drawn.area is None else drawn.area,
-        "is_crowd": drawn.is_crowd,
+        "area": of_box if source_object.area is None else source_object.area,
+        "is_crowd": source_object.is_crowd,
     }
 
 
@@ -253,7 +249,7 @@ class _Spool:
 
 def _batches(rows: list[dict[str, Any]], spool: _Spool) -> Iterator[pa.RecordBatch]:
     weights = [0 if row["content"] is None else int(row["num_bytes"]) for row in rows]
-    for first, last in cut(weights, _BATCH_BYTES, _BATCH_ROWS):
+    for first, last in consecutive_ranges(weights, _BATCH_BYTES, _BATCH_ROWS):
         batch = [_with_content(row, spool) for row in rows[first:last]]
         columns = [column.name for column in IMAGES.columns]
         yield IMAGES.batch({name: [row[name] for row in batch] for name in columns})

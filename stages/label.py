@@ -9,7 +9,7 @@ in its published configuration (CLSS_TEMP, CONCEPT_THRES).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +21,7 @@ from schemas.features import FEATURES
 from schemas.mentions import MENTIONS
 from schemas.proposals import PROPOSALS
 from schemas.pseudo_labels import PSEUDO_LABELS
+from schemas.quarantine import Reason
 from schemas.table import as_matrix
 from stages.base import Part, Reads, Stage, each, option, whole
 from stages.labelling.region_boxes import RegionBoxes
@@ -48,10 +49,9 @@ class Label(Stage):
     min_probability: float = option(
         0.1, "keep regions whose best probability is above", at_least=0, at_most=1
     )
-    among: str = option(
+    among: Literal["pool", "captions"] = option(
         "pool",
         "what a region may be called: any concept, or only those its image's captions mention",
-        choices=("pool", "captions"),
     )
     keep_all_if_none: bool = option(
         False, "keep all regions of an image if none is above (the reference: of a batch)"
@@ -85,8 +85,8 @@ class Label(Stage):
         device.deterministic()
         boxes = RegionBoxes(part.table("proposals"))
         pool = _Pool.read(part.table("embeddings"), device.resolve(self.device))
-        said = _said(part) if part.has("mentions") else None
-        if said is None and self.among == "captions":
+        mentioned = _mentioned(part) if part.has("mentions") else None
+        if mentioned is None and self.among == "captions":
             raise ArtifactError(
                 "rc label: --among captions needs the mentions of these images; run "
                 "rc extract-concepts on them, with --pool for a pool that is there already"
@@ -94,42 +94,42 @@ class Label(Stage):
         counts = {"regions": 0, "kept": 0, "unmentioned": 0}
         for rows in whole_images(part.batches("features"), _ROWS):
             usable, features = _usable(rows, part)
-            if said is not None and self.among == "captions":
+            if mentioned is not None and self.among == "captions":
                 counts["unmentioned"] += usable.num_rows
-                usable, features, matches = pool.match_said(usable, features, said, self)
+                usable, features, matches = pool.match_mentioned(usable, features, mentioned, self)
                 counts["unmentioned"] -= usable.num_rows
             elif usable.num_rows:
                 matches = pool.match(features, self)
             if usable.num_rows:
-                columns = self._label(usable, matches, pool, said)
+                columns = self._label(usable, matches, pool, mentioned)
                 labels = PSEUDO_LABELS.batch({**columns, **boxes.of(usable)})
                 counts["regions"] += labels.num_rows
                 counts["kept"] += labels.column("kept").true_count
                 yield labels
             part.advance(rows.num_rows)
-        part.note("regions", counts)
+        part.count("regions", counts)
 
     def _label(
         self,
         rows: pa.Table,
         matches: ConceptMatches,
         pool: _Pool,
-        said: Mapping[str, set[str]] | None,
+        mentioned: Mapping[str, set[str]] | None,
     ) -> dict[str, Any]:
         images = rows.column("image_id").to_pylist()
-        places = matches.indices.numpy()  # (R, K)
+        indices = matches.indices.numpy()  # (R, K)
         best = matches.probabilities[:, 0].numpy()
         return {
             "image_id": images,
             "region": rows.column("region"),
-            "concept_id": pool.ids[places[:, 0]],
+            "concept_id": pool.ids[indices[:, 0]],
             "cosine": matches.cosines[:, 0].numpy(),
             "probability": best,
             "margin": matches.margin.numpy(),
             "entropy": matches.entropy.numpy(),
             "kept": self._kept(np.array(images), best),
-            "in_caption": _in_caption(images, pool.names, places[:, 0], said),
-            "top_ids": _lists(pool.ids[places]),
+            "in_caption": _in_caption(images, pool.names, indices[:, 0], mentioned),
+            "top_ids": _lists(pool.ids[indices]),
             "top_probabilities": _lists(matches.probabilities.numpy()),
             "residual": matches.residual.numpy(),
         }
@@ -183,7 +183,7 @@ class _Pool:
         bad = np.flatnonzero(~(np.isfinite(lengths) & (lengths > 0)))
         if len(bad):
             raise ArtifactError(
-                f"rc label: the embedding of '{names[bad[0]]}' is zero or not finite; look at the "
+                f"rc label: the embedding of '{names[bad[0]]}' is zero or not finite; check the "
                 f"teacher, then run rc embed-concepts again"
             )
         units = torch.from_numpy((matrix / lengths[:, None]).astype(np.float32))
@@ -199,25 +199,25 @@ class _Pool:
             units, self.embeddings, options.temperature, options.top_k, block
         ).cpu()
 
-    def match_said(
+    def match_mentioned(
         self,
         rows: pa.Table,
         features: NDArray[np.float32],
-        said: Mapping[str, set[str]],
+        mentioned: Mapping[str, set[str]],
         options: Label,
     ) -> tuple[pa.Table, NDArray[np.float32], ConceptMatches]:
         """Compare each region with the concepts its captions mention; rows without any go."""
         from stages.labelling.concept_matching import match_subsets
 
-        place = {name: number for number, name in enumerate(self.names)}
+        index = {name: number for number, name in enumerate(self.names)}
         images = rows.column("image_id").to_pylist()
-        wanted = {
-            image: sorted(place[name] for name in said.get(image, ()) if name in place)
+        candidates = {
+            image: sorted(index[name] for name in mentioned.get(image, ()) if name in index)
             for image in set(images)
         }
-        told = np.array([bool(wanted[image]) for image in images], dtype=bool)
-        rows, features = rows.filter(pa.array(told)), features[told]
-        subsets = [wanted[image] for image in rows.column("image_id").to_pylist()]
+        has_candidates = np.array([bool(candidates[image]) for image in images], dtype=bool)
+        rows, features = rows.filter(pa.array(has_candidates)), features[has_candidates]
+        subsets = [candidates[image] for image in rows.column("image_id").to_pylist()]
         units = self._units(features)
         matches = match_subsets(
             units, self.embeddings, subsets, options.temperature, options.top_k
@@ -249,31 +249,32 @@ def _usable(rows: pa.Table, part: Part) -> tuple[pa.Table, NDArray[np.float32]]:
         image, region = rows.column("image_id")[index], rows.column("region")[index]
         none = not features[index].any()
         what = "has length 0" if none else "has values that are not finite"
-        reason = "zero-feature" if none else "nan-feature"
+        reason = Reason.ZERO_FEATURE if none else Reason.NAN_FEATURE
         part.refuse(f"{image}#{region}", reason, f"the feature of region {region} {what}")
     return rows.filter(pa.array(fine)), features[fine]
 
 
-def _said(part: Part) -> dict[str, set[str]]:
+def _mentioned(part: Part) -> dict[str, set[str]]:
     """What the captions of each image of this part mention."""
-    said: dict[str, set[str]] = {}
+    mentioned: dict[str, set[str]] = {}
     for batch in part.batches("mentions"):
         columns = (batch.column(name).to_pylist() for name in ("image_id", "concept"))
         for image, concept in zip(*columns, strict=True):
-            said.setdefault(image, set()).add(concept)
-    return said
+            mentioned.setdefault(image, set()).add(concept)
+    return mentioned
 
 
 def _in_caption(
     images: list[str],
     names: list[str],
-    places: NDArray[np.int64],
-    said: Mapping[str, set[str]] | None,
+    indices: NDArray[np.int64],
+    mentioned: Mapping[str, set[str]] | None,
 ) -> list[bool | None]:
-    if said is None:
+    if mentioned is None:
         return [None] * len(images)
     return [
-        names[place] in said.get(image, ()) for image, place in zip(images, places, strict=True)
+        names[index] in mentioned.get(image, ())
+        for image, index in zip(images, indices, strict=True)
     ]
 
 

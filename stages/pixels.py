@@ -1,7 +1,7 @@
-"""Pixels: from a row of `images` to the decoded photograph, the right way up.
+"""Pixels: from a row of `images` to the decoded image, the right way up.
 
-Every stage that looks at images reads them here, so that all see the same pixels. Encoded bytes
-are looked at in this order: the pixel count from the header, then everything else.
+Every stage reads images here, so that all get the same pixels. The size in the header of an
+encoded image is checked before anything is decoded.
 
 Shapes: H W pixels, after orientation.
 """
@@ -21,6 +21,7 @@ import simplejpeg
 from PIL import Image, UnidentifiedImageError
 
 from schemas.errors import SourceError
+from schemas.quarantine import Reason
 from stages.sources import parquet, tsv
 from stages.sources.files import is_remote, open_file, size_of
 from stages.sources.record import Refusal
@@ -30,19 +31,27 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Limits", "Probe", "Refusal", "decode", "load_image", "probe", "read_content"]
+__all__ = ["ImageHeader", "Limits", "Refusal", "decode", "load_image", "probe", "read_content"]
 
 Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit is fixed; ours is an option, checked first
 
 FORMATS: Final = {"JPEG": "JPEG", "MPO": "JPEG", "PNG": "PNG", "WEBP": "WEBP"}
-CEILING: Final = 1 << 29  # pixels; 1.6 GB as RGB, more is never decoded
+MAX_PIXELS: Final = 1 << 29  # 1.6 GB as RGB; a larger image is never decoded
 _ORIENTATION: Final = 0x0112  # EXIF tag
-_BROKEN: Final = (OSError, ValueError, SyntaxError, struct.error, zlib.error, EOFError, IndexError)
+_DECODE_ERRORS: Final = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    struct.error,
+    zlib.error,
+    EOFError,
+    IndexError,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is refused from the header alone.
+    """Limits of size; an image outside them is refused from its header alone.
 
     Attributes:
         max_pixels: Largest width x height.
@@ -54,8 +63,8 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
-    """What the header says: format JPEG, PNG or WEBP; size after orientation; EXIF orientation."""
+class ImageHeader:
+    """Header of an image: format JPEG, PNG or WEBP; size after orientation; EXIF orientation."""
 
     format: str
     width: int
@@ -63,45 +72,47 @@ class Probe:
     orientation: int
 
 
-def probe(content: bytes, limits: Limits) -> Probe:
-    """What the header of an encoded image says; its pixels are not decoded.
+def probe(content: bytes, limits: Limits) -> ImageHeader:
+    """Reads the header of an encoded image; its pixels are not decoded.
 
     Raises:
         Refusal: unreadable, too-many-pixels or too-small.
     """
-    with _opened(content) as image:
+    with _open_image(content) as image:
         width, height = image.size
         if width * height > limits.max_pixels:
             detail = f"{width} x {height} is more than {limits.max_pixels} pixels"
-            raise Refusal("too-many-pixels", detail)
+            raise Refusal(Reason.TOO_MANY_PIXELS, detail)
         if min(width, height) < limits.min_side:
-            raise Refusal("too-small", f"{width} x {height}; sides of {limits.min_side} at least")
+            raise Refusal(
+                Reason.TOO_SMALL, f"{width} x {height}; sides of {limits.min_side} at least"
+            )
         orientation = _orientation(image)
         name = FORMATS[str(image.format)]
     if orientation >= 5:  # the four that exchange rows and columns
         width, height = height, width
-    return Probe(name, width, height, orientation)
+    return ImageHeader(name, width, height, orientation)
 
 
 def decode(content: bytes, orientation: int) -> NDArray[np.uint8]:
     """The pixels of an encoded image, the right way up.
 
-    JPEGs go through libjpeg-turbo directly, all else (CMYK too) through Pillow. Transparent
-    pixels show white; 16-bit grey keeps its upper 8 bits; of an animation, the first picture.
+    JPEGs go through libjpeg-turbo directly, all others (CMYK too) through Pillow. Transparent
+    pixels become white; 16-bit grey keeps its upper 8 bits; an animation gives its first frame.
 
     Args:
         content: JPEG, PNG or WEBP.
-        orientation: EXIF orientation, 1 to 8; whatever `content` itself says is not looked at.
+        orientation: EXIF orientation, 1 to 8; the one inside `content` is ignored.
 
     Returns:
-        (H, W, 3) uint8, red green blue; contiguous.
+        (H, W, 3) uint8, RGB, contiguous.
 
     Raises:
         Refusal: unreadable, truncated or too-many-pixels.
     """
     pixels = _decode_jpeg(content) if content[:2] == b"\xff\xd8" else None
     if pixels is None:
-        pixels = _decode_any(content)
+        pixels = _decode_with_pillow(content)
     return np.ascontiguousarray(upright(pixels, orientation))
 
 
@@ -123,16 +134,16 @@ def upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
 
 
 def read_content(row: Mapping[str, Any]) -> bytes:
-    """The encoded image of a row of `images`: its `content`, or from where the row says it is.
+    """The encoded image of a row of `images`: its `content`, else the bytes at its `uri`.
 
     A tar is read at `offset`, a TSV at the row that begins there, a Parquet file at row `member`.
 
     Raises:
-        SourceError: If the file is gone, or what it holds has another size than at ingest.
+        SourceError: If the file is missing, or the image has another size than at ingest.
     """
-    packed = row.get("content")
-    if packed is not None:
-        return bytes(packed)
+    packed_content = row.get("content")
+    if packed_content is not None:
+        return bytes(packed_content)
     uri, num_bytes = str(row["uri"]), int(row["num_bytes"])
     try:
         content = _read_referenced(row, uri, num_bytes)
@@ -156,7 +167,7 @@ def load_image(row: Mapping[str, Any]) -> NDArray[np.uint8]:
         (H, W, 3) uint8 with the height and width of the row.
 
     Raises:
-        SourceError: If the file is gone, or is no longer the image that was ingested.
+        SourceError: If the file is missing, or is not the image that was ingested.
     """
     content = read_content(row)
     try:
@@ -189,7 +200,7 @@ def _read_file(row: Mapping[str, Any], uri: str, num_bytes: int) -> bytes:
             raise SourceError(
                 f"{row['image_id']} cannot be found again in {uri}: ingest with --pack"
             )
-        if size_of(uri) != num_bytes:  # before reading: what is there now may be of any size
+        if size_of(uri) != num_bytes:  # before reading: the file may be huge now
             raise SourceError(
                 f"{uri} does not have {num_bytes} bytes as at ingest: rc ingest --force"
             )
@@ -198,18 +209,20 @@ def _read_file(row: Mapping[str, Any], uri: str, num_bytes: int) -> bytes:
         return file.read(num_bytes)
 
 
-def _opened(content: bytes) -> Image.Image:
+def _open_image(content: bytes) -> Image.Image:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # damaged EXIF is no reason to speak
+            warnings.simplefilter("ignore")  # damaged EXIF is harmless
             return Image.open(io.BytesIO(content), formats=["JPEG", "PNG", "WEBP"])
     except UnidentifiedImageError as error:
-        raise Refusal("unreadable", f"no JPEG, PNG or WEBP: {_start(content)}") from error
-    except _BROKEN as error:
-        raise Refusal("unreadable", f"damaged header: {error}") from error
+        raise Refusal(
+            Reason.UNREADABLE, f"no JPEG, PNG or WEBP: {_first_bytes(content)}"
+        ) from error
+    except _DECODE_ERRORS as error:
+        raise Refusal(Reason.UNREADABLE, f"damaged header: {error}") from error
 
 
-def _start(content: bytes) -> str:
+def _first_bytes(content: bytes) -> str:
     return f"it begins with {content[:8].hex()}" if content else "it is empty"
 
 
@@ -225,31 +238,33 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _decode_jpeg(content: bytes) -> NDArray[np.uint8] | None:
-    """Pixels, or None if Pillow should have a look: CMYK, oddities, damage."""
+    """Pixels; None if Pillow must decode: CMYK, unusual or damaged files."""
     try:
         height, width, space, _ = simplejpeg.decode_jpeg_header(content, strict=False)
-        if width * height > CEILING or space in ("CMYK", "YCCK"):
+        if width * height > MAX_PIXELS or space in ("CMYK", "YCCK"):
             return None
         return np.asarray(simplejpeg.decode_jpeg(content, colorspace="RGB", strict=True))
     except (ValueError, KeyError):  # KeyError: a header without a colour space
         return None
 
 
-def _decode_any(content: bytes) -> NDArray[np.uint8]:
-    with _opened(content) as image:
-        if image.width * image.height > CEILING:
-            raise Refusal("too-many-pixels", f"more than {CEILING} pixels are never decoded")
+def _decode_with_pillow(content: bytes) -> NDArray[np.uint8]:
+    with _open_image(content) as image:
+        if image.width * image.height > MAX_PIXELS:
+            raise Refusal(
+                Reason.TOO_MANY_PIXELS, f"more than {MAX_PIXELS} pixels are never decoded"
+            )
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 image.load()
-                return np.asarray(_rgb(image))
-        except _BROKEN as error:
-            reason = "truncated" if "truncated" in str(error) else "unreadable"
+                return np.asarray(_to_rgb(image))
+        except _DECODE_ERRORS as error:
+            reason = Reason.TRUNCATED if "truncated" in str(error) else Reason.UNREADABLE
             raise Refusal(reason, f"{image.format} does not decode: {error}") from error
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":  # 16-bit grey; convert() would clip it
         grey = np.asarray(image).astype(np.int64) >> 8
         return Image.fromarray(np.clip(grey, 0, 255).astype(np.uint8)).convert("RGB")

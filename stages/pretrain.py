@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from schemas.errors import OptionError, SourceError
 from schemas.images import IMAGES
@@ -41,21 +41,20 @@ class Pretrain(TrainingStage):
     zoom_min: float = option(1.0, "least size of an image, times the network's", above=0)
     zoom_max: float = option(1.25, "most; a random square of what is larger is kept", above=0)
     flip: bool = option(True, "swap left and right half of the time")
-    long_captions: str = option(
+    long_captions: Literal["keep-end", "cut"] = option(
         "keep-end",
         "over-long ones: the end token takes the last place, or is cut off (as in rc train)",
-        choices=("keep-end", "cut"),
     )
     epochs: int = option(32, "passes over the images", at_least=0)
-    optimiser: str = option("adamw", "how parameters move", choices=("sgd", "adamw"))
+    optimiser: Literal["sgd", "adamw"] = option("adamw", "how parameters move")
     learning_rate: float = option(5e-4, "largest of the run", above=0)
     weight_decay: float = option(0.2, "decay of parameters, times the rate", at_least=0)
-    schedule: str = option(
-        "cosine", "course of the learning rate", choices=("steps", "cosine", "constant")
+    schedule: Literal["steps", "cosine", "constant"] = option(
+        "cosine", "course of the learning rate"
     )
     warmup: int = option(2000, "steps of linear warm-up; a tenth of the run at most", at_least=0)
-    clip_by: str = option(
-        "total", "whose norm is limited: each tensor's, or all", choices=("parameter", "total")
+    clip_by: Literal["parameter", "total"] = option(
+        "total", "whose norm is limited: each tensor's, or all"
     )
 
     name: ClassVar[str] = "pretrain"

@@ -2,7 +2,7 @@
 
 Raw boxes go into an HDF5 dump beside the rows (`stages.proposals.region_dump`), the selection
 becomes rows; `--select-only` selects anew from an earlier dump. Where images have ground truth,
-recall is counted on the way, in note `recall` (`stages.proposals.recall.shares` makes figures).
+recall is counted on the way, in note `recall`; see `stages.proposals.recall.recall_and_ar100`.
 
 Source: RegionCLIP (arXiv:2112.09106): NMS 0.5 and 300 proposals in pretraining; random boxes
 with corners on a grid of 8 pixels for its ablation.
@@ -13,7 +13,8 @@ from __future__ import annotations
 import re
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Final, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from schemas.errors import OptionError
 from schemas.images import IMAGES
@@ -24,7 +25,6 @@ from stages.sources.files import file_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     import pyarrow as pa
 
@@ -57,16 +57,14 @@ class Propose(Stage):
     nms: float = option(
         0.5, "drop boxes that overlap a better one by a higher IoU", above=0, at_most=1
     )
-    nms_within: str = option(
+    nms_within: Literal["map", "image"] = option(
         "map",
         "boxes give way to better ones of the same map of the network, as published, or of the "
         "whole image",
-        choices=("map", "image"),
     )
-    scores: str = option(
+    scores: Literal["auto", "score", "logit"] = option(
         "auto",
         "what --from calls scores: the localizer's own, or raw logits; auto: what a dump says",
-        choices=("auto", "score", "logit"),
     )
     top_k: int = option(300, "proposals of an image, at most", at_least=1)
     min_size: float = option(0.0, "least width and height, pixels", at_least=0)
@@ -113,7 +111,7 @@ class Propose(Stage):
             SourceError: If the network or the boxes to import cannot be read.
         """
         from stages.models import device
-        from stages.proposals.batches import ProposalBatch, boxed_images
+        from stages.proposals.proposal_batch import ProposalBatch, images_with_boxes
         from stages.proposals.region_dump import DumpWriter
 
         device.set_threads(self.threads)
@@ -123,10 +121,10 @@ class Propose(Stage):
             dump = None
             if not self.select_only:
                 dump = files.enter_context(DumpWriter(part.attach("h5"), source.kind))
-            place = device.resolve(self.device if source.looks else "cpu")
+            where = device.resolve(self.device if source.needs_pixels else "cpu")
             select = self._selection(source.kind)
-            batch = ProposalBatch(source.kind, select, dump, place, self.nms_within)
-            for image in boxed_images(part, source):
+            batch = ProposalBatch(source.kind, select, dump, where, self.nms_within)
+            for image in images_with_boxes(part, source):
                 batch.add(image)
                 if len(batch) >= _ROWS:
                     yield batch.take()
@@ -136,13 +134,13 @@ class Propose(Stage):
 
     def _asked(self) -> list[str]:
         """Flags of the sources other than a network that were asked for."""
-        asked = {
+        flags = {
             "--from": self.from_file is not None,
             "--random": self.random,
             "--grid": self.grid,
             "--select-only": self.select_only,
         }
-        return [flag for flag, given in asked.items() if given]
+        return [flag for flag, chosen in flags.items() if chosen]
 
     def _source(self, part: Part, files: ExitStack) -> BoxSource:
         from stages.proposals import box_sources
@@ -150,33 +148,35 @@ class Propose(Stage):
         from stages.proposals.region_dump import DumpReader
 
         if self.from_file:
-            kind = None if self.scores == "auto" else cast("Kind", self.scores)
-            return box_sources.FromLocalizer(open_localizer(self.from_file), kind)
+            kind = None if self.scores == "auto" else self.scores
+            return box_sources.LocalizerBoxSource(open_localizer(self.from_file), kind)
         if self.random:
-            return box_sources.AtRandom(self.regions, self.seed)
+            return box_sources.RandomBoxSource(self.regions, self.seed)
         if self.grid:
-            return box_sources.OnGrid(self.regions)
+            return box_sources.GridBoxSource(self.regions)
         if not self.select_only:
             return self._network(part)
         if not part.has("dump"):
             raise OptionError(
                 "--select-only needs --dump proposals@..., whose dump it selects from"
             )
-        return box_sources.FromDump(files.enter_context(DumpReader(part.attachment("dump", "h5"))))
+        return box_sources.DumpBoxSource(
+            files.enter_context(DumpReader(part.attachment("dump", "h5")))
+        )
 
     def _network(self, part: Part) -> BoxSource:
         from stages.models.preprocess import Size
         from stages.models.rpn import load_rpn
-        from stages.proposals.box_sources import FromRpn
+        from stages.proposals.box_sources import RpnBoxSource
 
         config = part.attachment("rpn", "model.json")
         rpn = load_rpn(config, part.attachment("rpn", "weights.safetensors"), self.device)
         size = rpn.size if self.resize == "native" else Size.parse(self.resize, 0)
-        return FromRpn(rpn, size, self.pre_nms)
+        return RpnBoxSource(rpn, size, self.pre_nms)
 
     def _selection(self, kind: Kind) -> Selection:
         """What the options ask for; boxes nobody scored have no better ones to give way to."""
-        from stages.proposals.batches import logit
+        from stages.proposals.proposal_batch import logit
         from stages.proposals.selection import Selection
 
         least = self.min_objectness

@@ -7,7 +7,7 @@ RegionCLIP_RN50.yaml; its 600,000 steps of 96 images are 19 passes over 3 millio
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.errors import ArtifactError, OptionError
@@ -38,52 +38,46 @@ class Train(TrainingStage):
     """Train a student on regions and their pseudo-labels."""
 
     where: str | None = option("kept", "SQL condition on pseudo_labels: those that take part")
-    if_none_kept: str = option(
+    if_none_kept: Literal["all", "none"] = option(
         "all",
-        "where no region of a batch is kept, all take part (the reference), or none; any other "
-        "--where than kept: none",
-        choices=("all", "none"),
+        "where no region of a batch is kept: all take part, as in the reference, or none; a "
+        "--where that means anything but kept has no such fallback",
     )
     contrastive_weight: float = option(1.0, "of the region-text loss; 0 is off", at_least=0)
     distillation_weight: float = option(1.0, "of the distillation loss; 0 is off", at_least=0)
     image_text_weight: float = option(1.0, "of the image-text loss; 0 is off", at_least=0)
     temperature: float = option(0.01, "divides cosine similarity; lower is sharper", above=0)
-    contrastive_over: str = option(
+    contrastive_over: Literal["occurrences", "concepts"] = option(
         "occurrences",
         "a region chooses from one column a region of the batch, or one a concept",
-        choices=("occurrences", "concepts"),
     )
-    negatives: str = option(
+    negatives: Literal["batch", "gathered"] = option(
         "batch",
         "of the region-text loss: from this process's images, or gathered from all ranks",
-        choices=("batch", "gathered"),
     )
-    long_captions: str = option(
+    long_captions: Literal["cut", "keep-end"] = option(
         "cut",
         "over-long ones lose their end token, so that all embed alike (the reference); or keep it",
-        choices=("cut", "keep-end"),
     )
-    regions_per_image: int = option(100, "at most so many, drawn at random", at_least=1)
-    regions_among: str = option(
+    regions_per_image: int = option(100, "at most so many, sampled at random", at_least=1)
+    regions_among: Literal["proposals", "labelled"] = option(
         "proposals",
-        "drawn from all proposals, or only from those that take part",
-        choices=("proposals", "labelled"),
+        "sampled from all proposals, or only from those that take part",
     )
     resize: tuple[str, ...] = option(
         ("800x1333",), "shortest and longest side, pixels; native; none; of several, one at random"
     )
-    interpolation: str = option("bicubic", "of resizing", choices=("bicubic", "bilinear"))
+    interpolation: Literal["bicubic", "bilinear"] = option("bicubic", "of resizing")
     flip: bool = option(True, "swap left and right half of the time")
     mirror_captions: bool = option(
         False, "swap the words left and right in the caption of a flipped image"
     )
-    freeze: str = option(
+    freeze: Literal["reference", "none"] = option(
         "reference",
         "constant beside L: stem, first stage and batch norms; or none",
-        choices=("reference", "none"),
     )
-    whole_image: str = option(
-        "padded", "whole-image region: the padded canvas, or the image", choices=("padded", "image")
+    whole_image: Literal["padded", "image"] = option(
+        "padded", "whole-image region: the padded canvas, or the image"
     )
     epochs: int = option(19, "passes over the images", at_least=1)
     steps: int | None = option(None, "optimiser steps, instead of --epochs", at_least=1)
@@ -105,16 +99,11 @@ class Train(TrainingStage):
         if not (self.contrastive_weight or self.distillation_weight or self.image_text_weight):
             raise OptionError("rc train: at least one loss needs a weight above 0")
 
-    @property
-    def unsure_too(self) -> bool:
-        """Whether pseudo-labels that were not kept are read, should a batch have no others."""
-        return self.where == "kept" and self.if_none_kept == "all"
-
     def requires(self) -> Mapping[str, Reads]:
-        """See `Stage.requires`: all pseudo-labels, where any may be needed."""
-        if self.unsure_too:
-            return {**self.reads, "pseudo_labels": each(PSEUDO_LABELS)}
-        return self.reads
+        """See `Stage.requires`: also pseudo-labels that are not kept, if a batch may need them."""
+        fallback = self.if_none_kept == "all"
+        labels = each(PSEUDO_LABELS, where="where", fallback=fallback)
+        return {**self.reads, "pseudo_labels": labels}
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Train, leave the student beside the rows, and yield its training curve."""
@@ -162,7 +151,7 @@ class Train(TrainingStage):
     def loader(
         self, slices: Sequence[Part], num_concepts: int, spec: Spec
     ) -> BatchLoader[Sample, Any]:
-        """Batches of regions from all parts, seen as a network of `spec` wants them."""
+        """Batches of regions from all parts, prepared as a network of `spec` wants them."""
         from stages.models.preprocess import Size
         from stages.training.augment import MultiScale
         from stages.training.dataset import ShuffledDataset
@@ -172,12 +161,10 @@ class Train(TrainingStage):
 
         sizes = tuple(Size.parse(text, spec.image_size) for text in self.resize)
         augment = MultiScale(sizes, self.flip, self.interpolation, spec)
-        regional, told = self.objective().regional, self.image_text_weight > 0
+        regional, captioned = self.objective().regional, self.image_text_weight > 0
 
         def read(part: Part) -> LabelledImages:
-            return LabelledImages(
-                part, num_concepts, regions=regional, captions=told, unsure=self.unsure_too
-            )
+            return LabelledImages(part, num_concepts, regions=regional, captions=captioned)
 
         transform = RegionTransform(
             self.pixels(),

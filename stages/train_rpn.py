@@ -1,4 +1,4 @@
-"""Train-rpn: a class-agnostic region proposal network from drawn boxes, or an import of one.
+"""Train-rpn: a class-agnostic region proposal network from ground-truth boxes, or an import of one.
 
 What a box is called is never read, with one exception: `--only-categories` names the categories
 whose boxes take part, for networks that may have seen base categories only.
@@ -13,19 +13,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from schemas.errors import OptionError, SourceError
 from schemas.images import IMAGES
 from schemas.rpns import RPNS
 from stages.base import Part, Reads, each, option
-from stages.models.rpn_spec import BACKBONES, NECKS, RpnSpec
+from stages.models.rpn_spec import Backbone, Neck, RpnSpec
 from stages.sources.files import file_digest
 from stages.training.options import TrainingStage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
     import pyarrow as pa
 
@@ -46,16 +46,16 @@ _PUBLISHED: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class TrainRpn(TrainingStage):
-    """Train a class-agnostic region proposal network on drawn boxes, or import one.
+    """Train a class-agnostic region proposal network on ground truth, or import one.
 
     Images without a box, and crowds, are left out. With `--steps 0` nothing is trained and no
     images are read: the weights are imported as they are.
     """
 
-    backbone: str = option(
-        "small", "layers that see; small is ours, for training from nothing", choices=BACKBONES
+    backbone: Backbone = option(
+        "small", "layers that see; small is ours, for training from nothing"
     )
-    neck: str = option("fpn", "maps of several strides, or one of stride 16", choices=NECKS)
+    neck: Neck = option("fpn", "maps of several strides, or one of stride 16")
     width: int | None = option(
         None, "channels of an fpn; default: 64 with small, else 256", at_least=1
     )
@@ -76,7 +76,7 @@ class TrainRpn(TrainingStage):
     )
     resize: tuple[str, ...] | None = option(
         None,
-        "SHORTESTxLONGEST, pixels; of several one is drawn for each image; "
+        "SHORTESTxLONGEST, pixels; of several, one at random for each image; "
         "default: 320x533 with small, else 640x1333 to 800x1333",
     )
     flip: bool = option(True, "swap left and right half of the time")
@@ -89,11 +89,11 @@ class TrainRpn(TrainingStage):
     box_weight: float = option(1.0, "of the box loss beside that of objectness", at_least=0)
     epochs: int = option(12, "passes over the images", at_least=0)
     images_per_batch: int = option(8, "images a step", at_least=1)
-    optimiser: str = option("adamw", "how parameters move", choices=("sgd", "adamw"))
+    optimiser: Literal["sgd", "adamw"] = option("adamw", "how parameters move")
     learning_rate: float = option(2e-3, "largest of the run", above=0)
     weight_decay: float = option(0.01, "decay of parameters, times the rate", at_least=0)
-    schedule: str = option(
-        "cosine", "course of the learning rate", choices=("steps", "cosine", "constant")
+    schedule: Literal["steps", "cosine", "constant"] = option(
+        "cosine", "course of the learning rate"
     )
     warmup: int = option(100, "steps of linear warm-up; a tenth of the run at most", at_least=0)
 
@@ -159,8 +159,8 @@ class TrainRpn(TrainingStage):
         if self.weights:
             unused, complete = fill_rpn(rpn, self.weights)
             part.note("tensors_unused", unused)
-        if wanted := self._only():
-            part.note("categories", sorted(wanted))
+        if categories := self._only():
+            part.note("categories", sorted(categories))
         if self.imports_only and not complete:
             raise OptionError(
                 "--steps 0 imports a whole network, which --weights must name; "

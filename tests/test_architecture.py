@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from dataclasses import fields
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -19,9 +20,10 @@ import pytest
 from pipeline.cli.app import make_app
 from pipeline.cli.reference import commands_page, tables_page
 from pipeline.cli.shared import RUN_OPTIONS
-from pipeline.tables import all_tables
-from pipeline.verbs import VERBS, option_type
+from pipeline.store.tables import all_tables
+from pipeline.verbs import VERBS
 from stages.base import Reads
+from stages.option import option_types
 
 if TYPE_CHECKING:
     from pipeline.verbs import Verb
@@ -33,6 +35,11 @@ WORD_LISTS = {"stages/text/parser_training/words.py", "stages/text/parser_traini
 TRACKED = subprocess.run(
     ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
 ).stdout.split("\n")
+PAGES = [ROOT / name for name in TRACKED if name.endswith(".md")]
+# Words in names of modules that are neither in docs/glossary.md nor verbs of the pipeline.
+PLAIN_WORDS: set[str] = set()
+# Modules without a test file of their own, and where they are tested instead.
+WITHOUT_TESTS: dict[str, str] = {}
 VERB = pytest.mark.parametrize("verb", VERBS.values(), ids=lambda verb: verb.name)
 MODULE = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 
@@ -71,7 +78,7 @@ def test_options_are_declared_once_and_collide_with_nothing(verb: Verb) -> None:
     assert len(set(flags)) == len(flags)
     for field in fields(stage):
         assert field.metadata["doc"]
-        assert option_type(field) is not None
+        assert option_types(stage)[field.name] is not None
 
 
 @VERB
@@ -163,6 +170,65 @@ def _commands() -> str:
 def test_the_reference_pages_are_what_the_declarations_say(page: str, made) -> None:  # type: ignore[no-untyped-def]
     told = (ROOT / "docs" / f"{page}.md").read_text()
     assert told == made(), f"run: rc {page} > docs/{page}.md"
+
+
+def test_no_class_name_is_used_twice() -> None:
+    names = Counter(
+        node.name
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef)
+    )
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("floor", FLOORS)
+def test_no_two_modules_of_a_floor_share_a_name(floor: str) -> None:
+    names = Counter(path.stem for path in MODULES if path.parts[len(ROOT.parts)] == floor)
+    del names["__init__"]
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_every_module_is_named_in_words_of_the_field_or_plain_english() -> None:
+    glossary = (ROOT / "docs" / "glossary.md").read_text()
+    cells = re.findall(r"^\| ([^|]+) \|", glossary, re.MULTILINE)
+    known = set(re.findall(r"[a-z]+", " ".join(cells).lower())) | PLAIN_WORDS
+    known |= {word for verb in VERBS for word in verb.split("-")}
+    words = {word for path in MODULES for word in path.stem.strip("_").split("_")}
+    strange = sorted(w for w in words if not {w, w.removesuffix("s"), w.removesuffix("es")} & known)
+    assert strange == []
+
+
+def test_every_module_has_its_test_file_where_the_mirrored_path_says() -> None:
+    missing = set()
+    for path in MODULES:
+        place = path.relative_to(ROOT)
+        mirrored = ROOT / "tests" / place.parent / f"test_{path.stem}.py"
+        if path.stem != "__init__" and not mirrored.exists():
+            missing.add(str(place))
+    assert missing == set(WITHOUT_TESTS)
+    for reason in WITHOUT_TESTS.values():
+        tests = re.findall(r"tests/[\w/.]+\.py", reason)
+        assert tests
+        assert all((ROOT / test).exists() for test in tests), reason
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_file_that_a_page_names_is_there(page: Path) -> None:
+    text = page.read_text()
+    places = re.findall(
+        r"`((?:schemas|stages|pipeline|tests|benchmarks|data|docs)/[\w./-]+)`", text
+    )
+    missing = [p for p in places if not (ROOT / p).exists() and p not in text_made_by(page)]
+    assert missing == []
+    links = re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", text)
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def text_made_by(page: Path) -> set[str]:
+    """Files that a page tells its reader to make."""
+    made = re.findall(r"^`([\w./-]+)`$", page.read_text(), re.MULTILINE)
+    return set(made) if page.name == "CONTRIBUTING.md" else set()
 
 
 def test_no_file_names_a_place_on_somebodys_machine() -> None:

@@ -38,7 +38,7 @@ def demo(
     from pipeline.cli.recipes import recipe_path, run_recipe
 
     started = time.monotonic()
-    settings = world.draw_world(out, scenes, holdout, seed)
+    settings = world.render_demo_scenes(out, scenes, holdout, seed)
     store = out / "store"
     run = RunOptions(store=store, workers=workers, quiet=quiet)
     addresses = run_recipe(recipe_path("demo"), settings, run)
@@ -47,8 +47,8 @@ def demo(
     scores = world.scores(store, evaluations)
     compared = [(score.name, score.address) for score in (_teacher_score(scores), scores[-1])]
     pictures = [
-        world.picture_labels(store, labels, out / "pictures"),
-        world.picture_comparison(store, compared, out / "pictures"),
+        world.save_pseudo_label_sheet(store, labels, out / "pictures"),
+        world.save_comparison_sheet(store, compared, out / "pictures"),
     ]
     typer.echo(_accuracy_table(scores, holdout))
     for picture in pictures:
@@ -84,10 +84,10 @@ def draw(
     ] = "scenes",
 ) -> None:
     """Write synthetic pictures: web pictures with captions, or scenes with captions and boxes."""
-    from stages.synthetic.write import write_scenes, write_web
+    from stages.synthetic.dataset_writers import write_scenes, write_web_images
 
     if kind == "web":
-        write_web(out, count, seed)
+        write_web_images(out, count, seed)
     elif kind == "scenes":
         write_scenes(out, split, count, seed)
     else:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from typer.main import get_command
 
-from pipeline.tables import all_tables
+from pipeline.store.tables import all_tables
 from pipeline.verbs import VERBS
+from schemas.quarantine import Reason
 from schemas.table import VectorType
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import typer
+
+    from stages.base import Stage
 
 _RUN_OPTION_NAMES = [
     "store",
@@ -48,7 +50,13 @@ def tables_page() -> str:
             null = ", may be null" if column.nullable else ""
             lines.append(f"| {column.name} | {kind}{null} | {column.doc} |")
         lines.append("")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_reasons()])
+
+
+def _reasons() -> list[str]:
+    """Why records are refused, a row each."""
+    rows = [f"| `{reason}` | {reason.meaning} |" for reason in Reason]
+    return ["## Reasons in quarantine", "", "| reason | meaning |", "|---|---|", *rows, ""]
 
 
 def commands_page(app: typer.Typer) -> str:
@@ -63,7 +71,7 @@ def commands_page(app: typer.Typer) -> str:
     for name, command in group.commands.items():
         if not command.hidden:
             lines += _section(name, command)
-            lines += _presets(VERBS[name].load().presets) if name in VERBS else []
+            lines += _presets(VERBS[name].load()) if name in VERBS else []
     return "\n".join(lines)
 
 
@@ -80,10 +88,12 @@ def _section(name: str, command: Any) -> list[str]:
     return lines
 
 
-def _presets(presets: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _presets(stage: type[Stage]) -> list[str]:
     """A table of the presets, one row per option; no lines without presets."""
-    if not presets:
+    declared = [f.metadata["presets"] for f in fields(stage) if f.metadata["presets"]]
+    if not declared:
         return []
+    (presets,) = declared
     options = dict.fromkeys(name for values in presets.values() for name in values)
     rows = [
         f"| `{option}` | "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import types
 from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
@@ -12,8 +11,8 @@ import typer
 
 from pipeline.cli.progress_bar import TerminalReporter
 from pipeline.cli.run_options import RUN_OPTIONS, RunOptions, check_budget
-from pipeline.verbs import option_type
 from stages.base import Stage
+from stages.option import choices, option_types, value_type, with_presets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,10 +50,10 @@ def execute(
     None after a dry run, unless the artifact is already there. `values` are the options given:
     a preset among them fills in others, defaults the rest.
     """
-    from pipeline.execution import inputs, presets, runner
+    from pipeline.execution import inputs, runner
     from pipeline.store.artifact import open_artifact
 
-    stage = cls(**presets.fill(cls, {name: _frozen(value) for name, value in values.items()}))
+    stage = cls(**with_presets(cls, {name: _as_tuple(value) for name, value in values.items()}))
     terminal = TerminalReporter(quiet=run.quiet)
     chosen = inputs.resolve(stage, pinned, run.store)
     if run.dry_run:
@@ -66,8 +65,8 @@ def execute(
     )
     manifest = artifact.manifest
     if run.json:
-        told = {"address": artifact.address, "rows": manifest.rows, "dropped": manifest.dropped}
-        typer.echo(json.dumps({**told, "notes": manifest.notes}))
+        summary = {"address": artifact.address, "rows": manifest.rows, "dropped": manifest.dropped}
+        typer.echo(json.dumps({**summary, "notes": manifest.notes}))
     else:
         typer.echo(f"{artifact.address}  {manifest.rows} rows")
     for picture in sorted(artifact.path.glob("*.png")):
@@ -85,10 +84,9 @@ def execute(
 def option_fields(cls: type[Stage]) -> list[tuple[str, Any, Any, Any]]:
     """Name, type, default and metadata of each option of a stage."""
     common = {f.name for f in fields(Stage)}  # shown last
-    found = []
-    for f in sorted(fields(cls), key=lambda f: f.name in common):
-        found.append((f.name, option_type(f), f.default, f.metadata))
-    return found
+    kinds = option_types(cls)
+    ordered = sorted(fields(cls), key=lambda f: f.name in common)
+    return [(f.name, kinds[f.name], f.default, f.metadata) for f in ordered]
 
 
 def _given(context: typer.Context, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,7 +101,7 @@ def _given(context: typer.Context, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _arguments(cls: type[Stage]) -> list[inspect.Parameter]:
     return [
-        _parameter(name, _plain(kind), _argument(meta), _thawed(default))
+        _parameter(name, _accepted(kind), _argument(meta), _as_list(default))
         for name, kind, default, meta in option_fields(cls)
         if _positional(meta)
     ]
@@ -114,20 +112,20 @@ def _argument(meta: Any) -> Any:
 
 
 def _options(cls: type[Stage]) -> list[inspect.Parameter]:
-    found = []
+    parameters = []
     for name, kind, default, meta in option_fields(cls):
         if _positional(meta):
             continue
         flag = meta["flag"] or "--" + name.replace("_", "-")
         flags = [f"{flag}/--no-{flag[2:]}"] if kind is bool else [flag]
         variable = f"RC_{cls.name}_{name}".upper().replace("-", "_")
-        shown = typer.Option(*flags, help=_help(meta), envvar=variable, show_envvar=False)
-        found.append(_parameter(name, _plain(kind), shown, _thawed(default)))
-    return found
+        shown = typer.Option(*flags, help=_help(kind, meta), envvar=variable, show_envvar=False)
+        parameters.append(_parameter(name, _accepted(kind), shown, _as_list(default)))
+    return parameters
 
 
 def _inputs(cls: type[Stage]) -> list[inspect.Parameter]:
-    found = []
+    parameters = []
     for role, reads in cls.reads.items():
         tables = " or ".join(f"{table.name}@…" for table in (reads.table, *reads.also))
         shown = typer.Option(
@@ -136,8 +134,8 @@ def _inputs(cls: type[Stage]) -> list[inspect.Parameter]:
             metavar="ARTIFACT",
             rich_help_panel="Inputs",
         )
-        found.append(_parameter(f"input_{role}", str | None, shown, None))
-    return found
+        parameters.append(_parameter(f"input_{role}", str | None, shown, None))
+    return parameters
 
 
 def _spellings(role: str, reads: Reads) -> list[str]:
@@ -162,28 +160,29 @@ def _positional(meta: Any) -> bool:
     return bool(meta["flag"]) and not meta["flag"].startswith("--")
 
 
-def _plain(kind: Any) -> Any:
+def _accepted(kind: Any) -> Any:
     """The type as the command line takes it: a tuple becomes a repeatable list."""
+    kind = value_type(kind)
     if get_origin(kind) is tuple:
         return list[get_args(kind)[0]]  # type: ignore[misc]
-    if isinstance(kind, types.UnionType) and any(get_origin(k) is tuple for k in get_args(kind)):
-        return list[get_args(get_args(kind)[0])[0]] | None  # type: ignore[misc]
+    if type(None) in get_args(kind):
+        return _accepted(get_args(kind)[0]) | None
     return kind
 
 
-def _thawed(value: Any) -> Any:
+def _as_list(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _frozen(value: Any) -> Any:
+def _as_tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _help(meta: Any) -> str:
+def _help(kind: Any, meta: Any) -> str:
     words = {"above": ">", "at_least": "≥", "below": "<", "at_most": "≤"}
     limits = [f"{words[key]} {bound}" for key, bound in meta["limits"].items()]
-    choices = [" | ".join(meta["choices"])] if meta["choices"] else []
-    extra = ", ".join(choices + limits)
+    allowed = [" | ".join(choices(kind))] if choices(kind) else []
+    extra = ", ".join(allowed + limits)
     return f"{meta['doc']} ({extra})" if extra else str(meta["doc"])
 
 

@@ -28,14 +28,14 @@ def status(
     """List what is in the store: artifacts with rows and sizes, and unfinished runs."""
     from pipeline.store import catalog
 
-    found = catalog.everything(store)
-    for artifact in found:
+    artifacts = catalog.everything(store)
+    for artifact in artifacts:
         typer.echo(json.dumps(_facts(artifact)) if as_json else _line(artifact))
     unfinished = [p for p, why in catalog.sweepable(store).items() if why == "unfinished"]
     for path in unfinished:
-        told = "unfinished: run its command again, or rc gc removes it"
-        typer.echo(f"{path.parent.name}/{path.name}  {told}", err=True)
-    if not found and not unfinished:
+        advice = "unfinished: run its command again, or rc gc removes it"
+        typer.echo(f"{path.parent.name}/{path.name}  {advice}", err=True)
+    if not artifacts and not unfinished:
         typer.echo(f"nothing is in {store} yet; begin with 'rc ingest'", err=True)
 
 
@@ -51,13 +51,13 @@ def lineage(
     def show(current: Artifact, role: str, depth: int) -> None:
         options = {k: v for k, v in current.manifest.stage.options.items() if v is not None}
         again = current.address in shown
-        told = " (see above)" if again else f"  {json.dumps(options, ensure_ascii=False)}"
-        typer.echo(f"{'  ' * depth}{role + ': ' if role else ''}{current.address}{told}")
+        rest = " (see above)" if again else f"  {json.dumps(options, ensure_ascii=False)}"
+        typer.echo(f"{'  ' * depth}{role + ': ' if role else ''}{current.address}{rest}")
         shown.add(current.address)
         if not again:
-            for name, places in current.manifest.run.get("origins", {}).items():
-                for place in places:
-                    typer.echo(f"{'  ' * (depth + 1)}{name}: {place}")
+            for name, paths in current.manifest.run.get("origins", {}).items():
+                for path in paths:
+                    typer.echo(f"{'  ' * (depth + 1)}{name}: {path}")
             for name, parent in catalog.parents(current).items():
                 show(parent, name, depth + 1)
 
@@ -89,14 +89,14 @@ def gc(
     """List what nothing refers to (superseded artifacts, unfinished runs); delete with --yes."""
     from pipeline.store import catalog
 
-    found = catalog.sweepable(store)
-    for path, reason in found.items():
+    folders = catalog.sweepable(store)
+    for path, reason in folders.items():
         typer.echo(f"{path.parent.name}/{path.name}  {reason}")
     if not yes:
-        typer.echo(f"{len(found)} folders would be deleted; add --yes to do it", err=True)
+        typer.echo(f"{len(folders)} folders would be deleted; add --yes to do it", err=True)
         return
-    freed = catalog.sweep(store, found)
-    typer.echo(f"deleted {len(found)} folders, {freed:,} bytes", err=True)
+    freed = catalog.sweep(store, folders)
+    typer.echo(f"deleted {len(folders)} folders, {freed:,} bytes", err=True)
 
 
 def _broken(path: Path) -> list[str]:

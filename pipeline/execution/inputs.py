@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.store import catalog
+from pipeline.store.tables import models
 from schemas.errors import ArtifactError, ArtifactNotFoundError, OptionError
 
 if TYPE_CHECKING:
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
     from pipeline.store.artifact import Artifact
     from stages.base import Reads, Stage
 
-_MODELS = ("teachers", "students", "detectors")
-_TRAINED = (*_MODELS, "rpns")
+_WITH_VECTORS = ("features", "concept_embeddings", "pseudo_labels")
 # whose language encoder a trained model kept, by role; the first of these that it was made from
 _SPEAKS_AS = {"students": ("teacher",), "detectors": ("model", "embeddings")}
 
@@ -71,7 +71,7 @@ def language(artifact: Artifact) -> Artifact | None:
     One that was imported speaks for itself, unless its file had no encoder; of imported
     embeddings nobody knows the encoder.
     """
-    model = catalog.ancestor(artifact, _MODELS)
+    model = catalog.ancestor(artifact, models(with_language=True))
     while model is not None:
         made_from = model.manifest.inputs
         roles = _SPEAKS_AS.get(model.manifest.artifact, ())
@@ -79,7 +79,7 @@ def language(artifact: Artifact) -> Artifact | None:
         if role is None:
             return None if model.manifest.notes.get("language") == "none" else model
         parent = catalog.parents(model).get(role)
-        model = catalog.ancestor(parent, _MODELS) if parent else None
+        model = catalog.ancestor(parent, models(with_language=True)) if parent else None
     return None
 
 
@@ -105,7 +105,7 @@ def _open_role(
     tables = tuple(table.name for table in (reads.table, *reads.also))
     aligned = [a for other, a in found.items() if not required[other].whole]
     for other in [*found.values(), *_likely(stage, role, found, root)]:
-        if other.manifest.artifact in _TRAINED and not set(tables) & set(_TRAINED):
+        if other.manifest.artifact in models() and not set(tables) & set(models()):
             continue  # what a network was trained on is not what it is used on
         ancestor = catalog.ancestor(other, tables)
         if ancestor and ancestor.path != other.path and _fits(reads, ancestor, aligned):
@@ -173,20 +173,21 @@ def _check_parts(stage: Stage, inputs: Mapping[str, Artifact]) -> None:
 
 def _check_language(stage: Stage, inputs: Mapping[str, Artifact]) -> None:
     """Vectors are only ever compared within the space of one language encoder."""
-    models = {
+    encoders = {
         role: model
         for role, artifact in inputs.items()
-        if artifact.manifest.artifact in (*_MODELS, "features", "concept_embeddings")
-        or artifact.manifest.artifact == "pseudo_labels"
+        if artifact.manifest.artifact in {*models(with_language=True), *_WITH_VECTORS}
         if (model := language(artifact))
     }
-    encoders = {model.manifest.notes.get("language") or model.path for model in models.values()}
-    if len(encoders) > 1:  # a note is the digest of an imported encoder: equal ones are one
-        told = ", ".join(
-            f"{role} ({inputs[role].address}) by {model.address}" for role, model in models.items()
+    # a note is the digest of an imported encoder: equal ones are one
+    spaces = {model.manifest.notes.get("language") or model.path for model in encoders.values()}
+    if len(spaces) > 1:
+        roles = ", ".join(
+            f"{role} ({inputs[role].address}) by {model.address}"
+            for role, model in encoders.items()
         )
         raise ArtifactError(
-            f"rc {stage.name}: inputs were made with different language encoders: {told}. "
+            f"rc {stage.name}: inputs were made with different language encoders: {roles}. "
             "Make one of them again with the other's --teacher, or pin inputs that agree."
         )
 

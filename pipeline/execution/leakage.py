@@ -1,4 +1,4 @@
-"""Exposure: where the boxes of an evaluation come from, and whether novel objects taught them.
+"""Leakage: where the boxes of an evaluation come from, and whether novel objects taught them.
 
 A stage cannot look behind its inputs, and a number on "novel" categories means less if the
 localizer was trained on their boxes. So the manifest of what a stage makes is given, here, what
@@ -20,32 +20,30 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipeline.store.artifact import Artifact
-    from stages.base import Stage
 
 UNKNOWN: Final = "unknown"
 _SHOWN: Final = 5  # names in a warning before "and N more"
 
 
-def with_leakage(
-    stage: Stage, inputs: Mapping[str, Artifact], notes: Mapping[str, Any]
-) -> dict[str, Any]:
+def with_leakage(inputs: Mapping[str, Artifact], notes: Mapping[str, Any]) -> dict[str, Any]:
     """The notes of a run, with the localizer and embeddings in `protocol`, and more `warnings`.
 
-    Unchanged if it does not matter to the stage, see `Stage.unseen`.
+    Unchanged unless the stage noted `novel`: the categories on which no localizer among its
+    inputs should have been trained.
     """
-    unseen = stage.unseen()
-    if unseen is None:
+    if "novel" not in notes:
         return dict(notes)
+    unseen = tuple(notes["novel"])
     protocol, warnings = dict(notes.get("protocol", {})), list(notes.get("warnings", ()))
     published = protocol.pop("proposals_published", {})
     if "proposals" in inputs:
-        found = localizer(inputs["proposals"], unseen)
-        protocol["localizer"] = found
+        origin = localizer(inputs["proposals"], unseen)
+        protocol["localizer"] = origin
         protocol["deviations"] = {
             **protocol.get("deviations", {}),
-            **_deviations(published, found["selection"]),
+            **_deviations(published, origin["selection"]),
         }
-        warnings += _complaints(found, unseen)
+        warnings += _leakage_warnings(origin, unseen)
     if "embeddings" in inputs:
         protocol["embeddings_address"] = inputs["embeddings"].address
         if language(inputs["embeddings"]) is None:
@@ -61,20 +59,20 @@ def localizer(proposals: Artifact, unseen: tuple[str, ...]) -> dict[str, Any]:
 
     `novel_seen` is a list of names, or "unknown" where boxes or weights came from elsewhere.
     """
-    told = proposals.manifest
-    found: dict[str, Any] = {"proposals": proposals.address, "selection": told.stage.options}
+    manifest = proposals.manifest
+    origin: dict[str, Any] = {"proposals": proposals.address, "selection": manifest.stage.options}
     while "dump" in catalog.parents(proposals):  # selected anew: the boxes are those of the dump
         proposals = catalog.parents(proposals)["dump"]
-        found["dump"] = proposals.address
+        origin["dump"] = proposals.address
     made = proposals.manifest
     by_rule = [name for name in ("random", "grid") if made.stage.options.get(name)]
     if by_rule:
-        return {**found, "source": by_rule[0], "novel_seen": []}
+        return {**origin, "source": by_rule[0], "novel_seen": []}
     if "rpn" not in made.inputs:
-        return {**found, "source": "imported", "novel_seen": UNKNOWN}
+        return {**origin, "source": "imported", "novel_seen": UNKNOWN}
     rpn = catalog.parents(proposals).get("rpn")
-    found |= {"source": "rpn", "rpn": made.inputs["rpn"]}
-    return {**found, "novel_seen": UNKNOWN if rpn is None else _seen(rpn, unseen)}
+    origin |= {"source": "rpn", "rpn": made.inputs["rpn"]}
+    return {**origin, "novel_seen": UNKNOWN if rpn is None else _leaked_categories(rpn, unseen)}
 
 
 def _deviations(published: Mapping[str, Any], used: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,21 +84,21 @@ def _deviations(published: Mapping[str, Any], used: Mapping[str, Any]) -> dict[s
     }
 
 
-def _seen(rpn: Artifact, unseen: tuple[str, ...]) -> list[str] | str:
+def _leaked_categories(rpn: Artifact, unseen: tuple[str, ...]) -> list[str] | str:
     """Which of `unseen` an RPN was trained on; weights it began with may have seen anything."""
-    images, told = catalog.parents(rpn).get("images"), rpn.manifest
-    if images is None or "weights" in told.sources:
+    images, manifest = catalog.parents(rpn).get("images"), rpn.manifest
+    if images is None or "weights" in manifest.sources:
         return UNKNOWN
-    if "only_categories" in told.sources:
-        named = told.notes.get("categories")
+    if "only_categories" in manifest.sources:
+        named = manifest.notes.get("categories")
         if named is None:
             return UNKNOWN
         return sorted(set(unseen) & set(named))
-    return sorted(set(unseen) & _drawn(images)) if unseen else []
+    return sorted(set(unseen) & _annotated(images)) if unseen else []
 
 
-def _drawn(images: Artifact) -> set[str]:
-    """Categories of all objects that people drew on the images."""
+def _annotated(images: Artifact) -> set[str]:
+    """Categories of the ground truth of the images."""
     return {
         name
         for path in images.files()
@@ -114,15 +112,15 @@ def _objects(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Array]:
         yield batch.column("objects").flatten()
 
 
-def _complaints(found: Mapping[str, Any], unseen: tuple[str, ...]) -> list[str]:
-    seen, who = found["novel_seen"], found.get("rpn") or found["proposals"]
-    if not unseen or not seen:
+def _leakage_warnings(origin: Mapping[str, Any], unseen: tuple[str, ...]) -> list[str]:
+    leaked, who = origin["novel_seen"], origin.get("rpn") or origin["proposals"]
+    if not unseen or not leaked:
         return []
-    if seen == UNKNOWN:
+    if leaked == UNKNOWN:
         return [f"whether the localizer of {who} saw novel categories is unknown: it was imported"]
-    more = f" and {len(seen) - _SHOWN} more" if len(seen) > _SHOWN else ""
-    names = ", ".join(f"'{name}'" for name in seen[:_SHOWN]) + more
+    more = f" and {len(leaked) - _SHOWN} more" if len(leaked) > _SHOWN else ""
+    names = ", ".join(f"'{name}'" for name in leaked[:_SHOWN]) + more
     return [
-        f"{who} was trained on boxes of {len(seen)} novel categories ({names}): "
+        f"{who} was trained on boxes of {len(leaked)} novel categories ({names}): "
         f"its proposals know where novel objects are"
     ]

@@ -26,18 +26,18 @@ def circumstances() -> dict[str, Any]:
 
 
 def origins(stage: Stage) -> dict[str, list[str]]:
-    """Files and folders that a stage was told to read: where they lay, for people to find again.
+    """Files and folders that a stage read, with the paths they had, for people to find again.
 
     What decides the rows is their content, whose hash is in the fingerprint.
     """
-    found = {}
+    paths_by_option = {}
     for f in fields(stage):
         value = getattr(stage, f.name)
         several = value if isinstance(value, tuple) else (value,)
         paths = [str(Path(one).absolute()) for one in several if _is_path(one)]
         if paths and not f.metadata.get("recipe", True):
-            found[f.name] = paths
-    return found
+            paths_by_option[f.name] = paths
+    return paths_by_option
 
 
 def _is_path(value: object) -> bool:

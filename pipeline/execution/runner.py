@@ -10,15 +10,16 @@ import time
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pipeline import sql
 from pipeline.execution import engines, provenance
+from pipeline.execution.conditions import check_condition
 from pipeline.execution.inputs import check_cut
 from pipeline.execution.leakage import with_leakage
+from pipeline.execution.notes import joined
 from pipeline.execution.task import Task
 from pipeline.progress import Silent
-from pipeline.store import catalog, parts
+from pipeline.store import catalog, parts, recency
 from pipeline.store import manifest as manifests
 from pipeline.store.artifact import Artifact, open_artifact, stream
 from pipeline.store.atomic import exclusively
@@ -59,8 +60,8 @@ class Plan:
 
     def receipts(self) -> list[Receipt]:
         """Receipts of the parts that an earlier run finished and whose hashes hold."""
-        found = (parts.receipt(task.folder, task.number) for task in self.tasks)
-        return [receipt for receipt in found if receipt]
+        receipts = (parts.receipt(task.folder, task.number) for task in self.tasks)
+        return [receipt for receipt in receipts if receipt]
 
 
 def plan(stage: Stage, inputs: Mapping[str, Artifact], root: Path) -> Plan:
@@ -70,8 +71,8 @@ def plan(stage: Stage, inputs: Mapping[str, Artifact], root: Path) -> Plan:
         QueryError: If a condition on the rows of an input is none, or holds for no row.
     """
     for role, reads in stage.requires().items():
-        if reads.where and role in inputs and (predicate := getattr(stage, reads.where)):
-            sql.check_some_match(inputs[role], predicate)
+        if role in inputs:
+            check_condition(stage, reads, inputs[role])
     sources = dict(stage.digests())
     digest = fingerprint(stage, inputs, sources)
     table = stage.makes()
@@ -141,7 +142,7 @@ def _may_write(folder: Path) -> bool:
 
 def _found(folder: Path) -> Artifact:
     """A finished artifact: asked for last, it is now the newest of its table."""
-    os.utime(folder / manifests.NAME)
+    recency.record(folder)
     _tidy(folder)  # the run that finished it may have been killed before it could
     return open_artifact(folder)
 
@@ -181,6 +182,7 @@ def _compute(work: Plan, workers: int, reporter: Reporter) -> Artifact:
         "seconds": round(time.monotonic() - started, 3),
         "resumed_parts": len(done),
     }
+    recency.record(work.folder)
     manifests.write(work.folder, manifest.model_copy(update={"run": circumstances}))
     _tidy(work.folder)
     artifact = open_artifact(work.folder)
@@ -196,8 +198,8 @@ def _index(artifact: Artifact, reporter: Reporter) -> None:
     try:
         index.build(artifact)
     except (RCError, OSError, RuntimeError, ImportError) as error:
-        said = engines.describe(error)
-        reporter.say(f"{artifact.address} has no search index yet: {said} It is made when needed.")
+        why = engines.describe(error)
+        reporter.say(f"{artifact.address} has no search index yet: {why} It is made when needed.")
 
 
 def _merge(work: Plan, receipts: list[Receipt]) -> list[Receipt]:
@@ -216,10 +218,6 @@ def _manifest(work: Plan, receipts: list[Receipt], merged: list[Receipt]) -> Man
     dropped: Counter[str] = reduce(
         lambda total, receipt: total + Counter(receipt.dropped), receipts, Counter()
     )
-    notes: dict[str, Any] = {}
-    for receipt in receipts:
-        for key, value in receipt.notes.items():
-            notes[key] = add_up(notes[key], value) if key in notes else value
     options = json.loads(json.dumps(stage.recipe()))
     return Manifest(
         artifact=stage.makes().name,
@@ -232,26 +230,8 @@ def _manifest(work: Plan, receipts: list[Receipt], merged: list[Receipt]) -> Man
         drafts=tuple(receipt.part for receipt in receipts) if stage.drafts else (),
         rows=sum(receipt.part.rows for receipt in merged),
         dropped=dict(sorted(dropped.items())),
-        notes=with_leakage(stage, work.inputs, notes),
+        notes=with_leakage(work.inputs, joined(stage.name, receipts)),
     )
-
-
-def add_up(a: Any, b: Any) -> Any:
-    """One note from the notes of two parts: numbers add up, within lists and mappings too.
-
-    >>> add_up({"objects": 3, "hits": [1, 2]}, {"objects": 1, "hits": [0, 5]})
-    {'objects': 4, 'hits': [1, 7]}
-    """
-    if isinstance(a, dict) and isinstance(b, dict):
-        return {
-            key: add_up(a[key], b[key]) if key in a and key in b else {**a, **b}[key]
-            for key in {**a, **b}
-        }
-    if isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
-        return [add_up(x, y) for x, y in zip(a, b, strict=True)]
-    if isinstance(a, (int, float)) and isinstance(b, (int, float)) and not isinstance(a, bool):
-        return a + b
-    return b
 
 
 def _limited(stage: Stage, inputs: Mapping[str, Artifact]) -> dict[int, int]:
@@ -270,7 +250,7 @@ def _limited(stage: Stage, inputs: Mapping[str, Artifact]) -> dict[int, int]:
 def _streamed(
     stage: Stage, inputs: Mapping[str, Artifact], rows: Mapping[int, int]
 ) -> Sequence[int]:
-    """Parts that a gang stage streams over."""
+    """Parts that a single task streams over."""
     if rows or stage.first() not in inputs:
         return sorted(rows)
     return inputs[stage.first()].numbers

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from pipeline.execution.notes import Notes
 from pipeline.store import parts
 from pipeline.store.artifact import Artifact, open_artifact, stream
 from schemas.errors import ArtifactError
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from stages.base import Stage
+    from schemas.quarantine import Reason
+    from stages.base import Count, Reads, Stage
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,11 @@ class Task:
         table = self.stage.drafts or self.stage.makes()
         count = parts.write_rows(work / parts.part_name(self.number), table, self.stage.run(part))
         part.write_quarantine()
-        report = {"dropped": dict(sorted(part.dropped.items())), "notes": part.notes}
+        report = {
+            "dropped": dict(sorted(part.dropped.items())),
+            "notes": part.notes.facts,
+            "counts": part.notes.counts,
+        }
         return parts.finish(self.folder, work, self.number, count, report)
 
 
@@ -57,11 +63,11 @@ class StorePart:
     def __init__(self, task: Task, work: Path, advance: Callable[[int], None]) -> None:
         self._task = task
         self._work = work
-        self._slice: int | None = None  # set for one slice of a gang stage
+        self._slice: int | None = None  # set for one slice of a single task
         self.number = task.number
         self.advance_by = advance
         self.refused: list[tuple[str, str, str]] = []
-        self.notes: dict[str, Any] = {}
+        self.notes = Notes()
 
     @property
     def scratch(self) -> Path:
@@ -89,17 +95,9 @@ class StorePart:
 
     def batches(self, role: str) -> Iterator[pa.RecordBatch]:
         """See `stages.base.Part.batches`."""
-        stage = self._task.stage
-        reads = stage.requires()[role]
-        artifact = self._artifact(role)
-        predicate = getattr(stage, reads.where) if reads.where else None
+        reads, artifact = self._task.stage.requires()[role], self._artifact(role)
         for number in self._numbers(role, artifact):
-            if predicate:
-                from pipeline.sql import matching
-
-                rows = matching(artifact, number, predicate)
-            else:
-                rows = stream([artifact.part(number, drafts=reads.drafts is not None)])
+            rows = self._rows(reads, artifact, number)
             yield from self._within_limit(role, number, rows)
 
     def attachment(self, role: str, name: str) -> Path:
@@ -124,9 +122,9 @@ class StorePart:
         numbers = self._task.rows or self._artifact(self._first).numbers
         return [self._only(number) for number in sorted(numbers)]
 
-    def refuse(self, record: str, reason: str, detail: str) -> None:
+    def refuse(self, record: str, reason: Reason, detail: str) -> None:
         """See `stages.base.Part.refuse`."""
-        self.refused.append((record, reason, detail))
+        self.refused.append((record, str(reason), detail))
 
     def advance(self, count: int = 1) -> None:
         """See `stages.base.Part.advance`."""
@@ -134,7 +132,11 @@ class StorePart:
 
     def note(self, key: str, value: Any) -> None:
         """See `stages.base.Part.note`."""
-        self.notes[key] = value
+        self.notes.note(key, value)
+
+    def count(self, key: str, number: Count) -> None:
+        """See `stages.base.Part.count`."""
+        self.notes.count(key, number)
 
     def write_quarantine(self) -> None:
         """Write what was refused beside the rows; nothing if all was well."""
@@ -145,10 +147,17 @@ class StorePart:
             parts.write_rows(self.attach("quarantine.parquet"), QUARANTINE, [rows])
 
     def _only(self, number: int) -> StorePart:
-        """One part of a gang stage's inputs; what it refuses and notes counts for the whole."""
+        """One part of a single task's inputs; what it refuses and notes counts for the whole."""
         part = copy(self)
         part._slice = part.number = number
         return part
+
+    def _rows(self, reads: Reads, artifact: Artifact, number: int) -> Iterator[pa.RecordBatch]:
+        if not reads.where:
+            return stream([artifact.part(number, drafts=reads.drafts is not None)])
+        from pipeline.execution.conditions import rows_taking_part  # brings DuckDB along
+
+        return rows_taking_part(self._task.stage, reads, artifact, number)
 
     def _artifact(self, role: str) -> Artifact:
         return open_artifact(self._task.inputs[role])

@@ -22,13 +22,15 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pipeline.recipes.file import Placeholders, filled, read
 from pipeline.recipes.synthetic_data import SyntheticData, read_drawing
 from pipeline.recipes.table_spec import TableSpec, read_comparison
-from pipeline.verbs import VERBS, option_type
+from pipeline.verbs import VERBS
 from schemas.errors import SourceError
+from stages.option import option_types, value_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from pipeline.recipes.file import RecipeFile
+    from stages.base import Stage
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,8 @@ def _step(
         if word in stage.reads:
             inputs[word] = _pointed(str(value), at, depends)
         elif word in fields:
-            options[fields[word].name] = _typed(fields[word], value, f"{place}: {key}")
+            name_ = fields[word].name
+            options[name_] = _typed(stage, name_, value, f"{place}: {key}")
         else:
             allowed = ", ".join(sorted({*fields, *stage.reads}))
             raise SourceError(f"{place}: {verb} has no '{key}'; it has {allowed}")
@@ -183,18 +186,21 @@ def _check_comparisons(recipe: Recipe) -> None:
                 raise SourceError(f"table '{comparison.name}': no step is called '{name}'")
 
 
-def _typed(field_: Any, value: Any, place: str) -> Any:
+def _typed(stage: type[Stage], option: str, value: Any, place: str) -> Any:
     """`value` as the type of its option: 1 is 1.0 where a number may have a fraction.
 
     Raises:
         SourceError: If it cannot be one.
     """
-    adapter = TypeAdapter(option_type(field_), config=ConfigDict(coerce_numbers_to_str=True))
+    kind = value_type(option_types(stage)[option])
+    adapter = TypeAdapter(kind, config=ConfigDict(coerce_numbers_to_str=True))
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
         said = error.errors()[0]["msg"]
-        raise SourceError(f"{place} = {value!r} cannot be {field_.type}: {said}") from None
+        raise SourceError(
+            f"{place} = {value!r} cannot be {getattr(kind, '__name__', kind)}: {said}"
+        ) from None
 
 
 def _flag_name(field_: Any) -> str:

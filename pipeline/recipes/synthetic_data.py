@@ -81,13 +81,13 @@ def draw(drawing: SyntheticData) -> bool:
     if drawing.folder.exists():
         _check(drawing)
         return False
-    from stages.synthetic.write import write_scenes, write_web
+    from stages.synthetic.dataset_writers import write_scenes, write_web_images
 
     drawing.folder.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{drawing.folder.name}.", dir=drawing.folder.parent))
     beside.chmod(0o755)
     if drawing.kind == "web":
-        write_web(beside, drawing.count, drawing.seed)
+        write_web_images(beside, drawing.count, drawing.seed)
     else:
         write_scenes(beside, drawing.split, drawing.count, drawing.seed)
     (beside / NOTE).write_text(json.dumps(drawing.told(), indent=2) + "\n")

@@ -7,7 +7,13 @@ filters one part by a predicate; `write_database` writes the views for other cli
 from pipeline.sql.connection import connect, open_locked
 from pipeline.sql.database import write_database
 from pipeline.sql.limits import memory_limit, time_limit, timeout_message
-from pipeline.sql.predicate import check_columns, check_predicate, check_some_match, matching
+from pipeline.sql.predicate import (
+    check_columns,
+    check_predicate,
+    check_some_match,
+    matching,
+    means_kept,
+)
 from pipeline.sql.relations import Relations
 from pipeline.sql.spill import remove_spill_folders
 from pipeline.sql.statements import batches, create_table, pins_in, query, subject_tables
@@ -21,6 +27,7 @@ __all__ = [
     "connect",
     "create_table",
     "matching",
+    "means_kept",
     "memory_limit",
     "open_locked",
     "pins_in",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def matching(labels: Artifact, number: int, predicate: str) -> Iterator[pa.RecordBatch]:
-    """Rows of one part of pseudo_labels for which a SQL predicate holds, in their order.
+    """Rows of one part of pseudo_labels for which a SQL predicate holds, in their order, kept.
 
     The predicate may use every column of the view `pseudo_labels`, including the concept's name,
     the box and the objectness. Its subqueries see the rows of the same part only.
@@ -31,7 +32,9 @@ def matching(labels: Artifact, number: int, predicate: str) -> Iterator[pa.Recor
         QueryError: If it is not one expression, fails, or is not deterministic.
     """
     schema = parts.schema(labels.part(number))
-    columns = ", ".join(f"pseudo_labels.{name}" for name in schema.names)
+    columns = ", ".join(
+        "true AS kept" if name == "kept" else f"pseudo_labels.{name}" for name in schema.names
+    )
     with open_locked(part_relations(labels, number), threads=1) as connection:
         check_columns(connection, predicate)
         relation = query(
@@ -42,6 +45,26 @@ def matching(labels: Artifact, number: int, predicate: str) -> Iterator[pa.Recor
         )
         for batch in batches(relation):
             yield batch.cast(schema)
+
+
+@lru_cache(maxsize=16)
+def means_kept(predicate: str) -> bool:
+    """Whether a predicate holds for the rows that are kept, and follows from that alone.
+
+    >>> [means_kept(text) for text in ("kept", "kept = true", "NOT kept", "kept AND in_caption")]
+    [True, True, False, False]
+
+    Raises:
+        QueryError: If it is not one expression.
+    """
+    with duckdb.connect(config={"enable_external_access": "false"}) as connection:
+        check_predicate(connection, predicate)
+        cases = "(VALUES (true), (false)) AS cases (kept)"
+        statement = f"SELECT kept, coalesce((\n{predicate}\n)::BOOLEAN, false) FROM {cases}"
+        try:
+            return all(kept == holds for kept, holds in connection.execute(statement).fetchall())
+        except duckdb.Error:  # it is about other columns
+            return False
 
 
 def check_some_match(labels: Artifact, predicate: str) -> None:

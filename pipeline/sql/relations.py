@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from pipeline.sql.catalog_tables import catalog_tables
 from pipeline.store import catalog
-from pipeline.tables import all_tables
+from pipeline.store.tables import all_tables
 from schemas.errors import ArtifactNotFoundError
 
 if TYPE_CHECKING:

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 from pipeline.store import manifest as manifests
 from pipeline.store import parts
 from pipeline.store.artifact import Artifact, open_artifact
+from pipeline.store.recency import recency
+from pipeline.store.tables import models
 from schemas.errors import ArtifactError, ArtifactNotFoundError, OptionError, SchemaError
+from schemas.metrics import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,9 +22,6 @@ if TYPE_CHECKING:
     from schemas.table import Table
 
 _FOLDER = re.compile(r"v(\d+)-([0-9a-f]{12})")
-# Results that nothing else is made from, and models that cost hours: never swept by themselves;
-# nor is what the user gave a name.
-_KEPT_ALWAYS = ("teachers", "rpns", "students", "detectors", "metrics")
 
 
 def find(root: Path, name: str, version: int | None = None) -> Artifact:
@@ -29,7 +29,7 @@ def find(root: Path, name: str, version: int | None = None) -> Artifact:
 
     A selection may also be named as the user called it: `pseudo_labels@sure`; it is never what a
     table alone names, so that choosing some labels changes nothing that does not ask for them.
-    Newest is the one last committed, or last asked for by the command that makes it.
+    The newest is the one last made, or last asked for by the command that makes it.
 
     Raises:
         ArtifactNotFoundError: If nothing committed matches.
@@ -37,24 +37,24 @@ def find(root: Path, name: str, version: int | None = None) -> Artifact:
         SchemaError: If it was written with another version of its table than `version`.
     """
     table, version_prefix, prefix = _split(name)
-    found = [
+    matches = [
         path
         for path in committed(root, table)
         if path.name.startswith(version_prefix) and path.name.split("-")[1].startswith(prefix)
     ] or [path for path in committed(root, table) if prefix and _called(path) == prefix]
-    if not found:
+    if not matches:
         raise ArtifactNotFoundError(
             f"no artifact matches '{name}' in {root}. "
             "See what is there with 'rc status', or make it with its stage."
         )
-    if prefix and len(found) > 1 and not all(_called(path) == prefix for path in found):
-        several = ", ".join(f"{path.parent.name}/{path.name}" for path in found)
+    if prefix and len(matches) > 1 and not all(_called(path) == prefix for path in matches):
+        several = ", ".join(f"{path.parent.name}/{path.name}" for path in matches)
         raise ArtifactError(f"'{name}' could be any of {several}; write more of its name")
     if not prefix:
-        found = [path for path in found if not _called(path)] or found
-    newest = max(found, key=lambda path: ((path / manifests.NAME).stat().st_mtime_ns, path.name))
-    _refuse_other_version(newest, version)
-    return open_artifact(newest)
+        matches = [path for path in matches if not _called(path)] or matches
+    newest = max((open_artifact(path) for path in matches), key=_recency)
+    _refuse_other_version(newest.path, version)
+    return newest
 
 
 def of_table(root: Path, table: Table, name: str | None = None) -> Artifact:
@@ -96,8 +96,8 @@ def selected(artifact: Artifact) -> str:
 
 def unselected(artifact: Artifact) -> Artifact:
     """What a selection was chosen from in the end, as far as it is there; itself if it is none."""
-    while selected(artifact) and (found := parents(artifact).get(artifact.manifest.artifact)):
-        artifact = found
+    while selected(artifact) and (source := parents(artifact).get(artifact.manifest.artifact)):
+        artifact = source
     return artifact
 
 
@@ -112,29 +112,27 @@ def committed(root: Path, table: str = "*") -> list[Path]:
 
 def everything(root: Path) -> list[Artifact]:
     """All committed artifacts, oldest first."""
-    folders = committed(root)
-    folders.sort(key=lambda path: (path / manifests.NAME).stat().st_mtime_ns)
-    return [open_artifact(path) for path in folders]
+    return sorted((open_artifact(path) for path in committed(root)), key=_recency)
 
 
 def parents(artifact: Artifact) -> dict[str, Artifact]:
     """The inputs an artifact was made from, by role; those since deleted are left out."""
-    found = {}
+    inputs = {}
     for role, address in artifact.manifest.inputs.items():
         path = artifact.root / address
         if (path / manifests.NAME).is_file():
-            found[role] = open_artifact(path)
-    return found
+            inputs[role] = open_artifact(path)
+    return inputs
 
 
 def ancestry(artifact: Artifact) -> Iterator[Artifact]:
     """The artifact, then everything it was made from, nearest first, each once."""
-    waiting, seen = [artifact], set()
+    waiting, visited = [artifact], set()
     while waiting:
         current = waiting.pop(0)
-        if current.path in seen:
+        if current.path in visited:
             continue
-        seen.add(current.path)
+        visited.add(current.path)
         yield current
         waiting.extend(parents(current).values())
 
@@ -153,13 +151,13 @@ def made_from(artifact: Artifact, table: str) -> Artifact:
     Raises:
         ArtifactError: If it is not in the store any more.
     """
-    found = ancestor(artifact, (table,))
-    if found is None:
+    source = ancestor(artifact, (table,))
+    if source is None:
         raise ArtifactError(
             f"the {table} that {artifact.address} was made from are not in the store any more; "
             f"run 'rc {artifact.manifest.stage.name}' again on what is there"
         )
-    return found
+    return source
 
 
 def verify(artifact: Artifact) -> list[str]:
@@ -202,17 +200,18 @@ def sweepable(root: Path) -> dict[Path, str]:
     """Folders that nothing refers to, with the reason: unfinished runs and superseded artifacts."""
     finished = everything(root)
     newest = {(a.manifest.artifact, selected(a)): a for a in finished}
-    kept = [a for a in finished if a.manifest.artifact in _KEPT_ALWAYS]
+    # models cost hours, and nothing else is made from metrics: neither goes unasked
+    kept = [a for a in finished if a.manifest.artifact in {*models(), METRICS.name}]
     needed = {a.path for leaf in [*newest.values(), *kept] for a in ancestry(leaf)}
-    found = {a.path: "superseded, and nothing refers to it" for a in finished}
-    found = {path: reason for path, reason in found.items() if path not in needed}
+    folders = {a.path: "superseded, and nothing refers to it" for a in finished}
+    folders = {path: reason for path, reason in folders.items() if path not in needed}
     busy = set(under_way(root))
     for path in sorted(root.glob("*/v*-*")):
         ours = path.is_dir() and _FOLDER.fullmatch(path.name)
         idle = f"{path.parent.name}/{path.name}" not in busy
         if ours and idle and not (path / manifests.NAME).exists():
-            found[path] = "unfinished"
-    return found
+            folders[path] = "unfinished"
+    return folders
 
 
 def sweep(root: Path, folders: Iterable[Path]) -> int:
@@ -243,6 +242,10 @@ def _split(name: str) -> tuple[str, str, str]:
             "'rc status' prints"
         )
     return match[1], match[3] or "", match[2] or match[4] or ""
+
+
+def _recency(artifact: Artifact) -> tuple[int, str]:
+    return recency(artifact.path, artifact.manifest.run)
 
 
 def _called(path: Path) -> str:

@@ -38,13 +38,13 @@ class Best:
             worst = np.take_along_axis(scores, some, axis=1).min(axis=1)
             column = (scores >= worst[:, None]).any(axis=0)  # all that tie with the last one too
             scores, rows = scores[:, column], rows[column]
-        places = np.stack([np.full(len(rows), part), rows], axis=1)
+        positions = np.stack([np.full(len(rows), part), rows], axis=1)
         everything = np.concatenate([self.scores, scores], axis=1)
-        repeated = np.broadcast_to(places, (len(scores), *places.shape))
-        placed = np.concatenate([self.places, repeated], axis=1)
+        repeated = np.broadcast_to(positions, (len(scores), *positions.shape))
+        joined = np.concatenate([self.places, repeated], axis=1)
         order = np.argsort(-everything, axis=1, kind="stable")[:, : self._k]
         self.scores = np.take_along_axis(everything, order, axis=1)
-        self.places = np.take_along_axis(placed, order[:, :, None], axis=1)
+        self.places = np.take_along_axis(joined, order[:, :, None], axis=1)
 
 
 def search(

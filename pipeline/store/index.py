@@ -120,9 +120,9 @@ def searchers(artifact: Artifact, k: int, device: str = "cpu") -> Iterator[Searc
         ArtifactError: If the artifact has no vectors, or, when searched, of another width.
         SourceError: If the device is cuda and faiss was not made for it.
     """
-    place = best_device() if device == "auto" else device
+    chosen = best_device() if device == "auto" else device
     for record in artifact.manifest.parts:
-        yield _searcher(artifact, _load(artifact, record), k, place)
+        yield _searcher(artifact, _load(artifact, record), k, chosen)
 
 
 def _load(artifact: Artifact, record: PartRecord) -> Any:

@@ -38,13 +38,14 @@ _STEP_FILES = 32  # ... or of this, in a table whose rows may hold whole files
 
 
 class Receipt(BaseModel):
-    """What a finished part reports: its record, what it refused, what it noted."""
+    """What a finished part reports: its record, what it refused, what it noted and counted."""
 
     model_config = ConfigDict(frozen=True)
 
     part: PartRecord
     dropped: dict[str, int] = Field(default_factory=dict)
     notes: dict[str, Any] = Field(default_factory=dict)
+    counts: dict[str, Any] = Field(default_factory=dict)
 
 
 def part_name(number: int) -> str:
@@ -90,7 +91,7 @@ def finish(folder: Path, work: Path, number: int, rows: int, report: dict[str, A
         publish(path, folder / path.name)
     text = Receipt(part=part, **report).model_dump_json()
     (folder / ".receipts").mkdir(exist_ok=True)
-    with whole_or_absent(_receipt_path(folder, number)) as target:
+    with whole_or_absent(_recordedpath(folder, number)) as target:
         target.write_text(text)
     shutil.rmtree(work)
     return Receipt.model_validate_json(text)  # what a resumed run would find, tuples now lists
@@ -98,14 +99,14 @@ def finish(folder: Path, work: Path, number: int, rows: int, report: dict[str, A
 
 def receipt(folder: Path, number: int) -> Receipt | None:
     """The receipt of a part that an earlier run finished and whose files are still what it says."""
-    path = _receipt_path(folder, number)
+    path = _recordedpath(folder, number)
     if not path.exists():
         return None
     try:
-        found = Receipt.model_validate_json(path.read_bytes())
+        recorded = Receipt.model_validate_json(path.read_bytes())
     except ValidationError:  # damaged: as good as none
         return None
-    return found if not damaged(folder, found.part) else None
+    return recorded if not damaged(folder, recorded.part) else None
 
 
 def damaged(folder: Path, part: PartRecord) -> list[str]:
@@ -139,10 +140,10 @@ def take(path: Path, rows: NDArray[np.int64], columns: list[str] | None = None) 
         ends = np.cumsum(sizes, dtype=np.int64)
         group = np.searchsorted(ends, rows, side="right")  # of each row
         read, at = np.unique(group, return_inverse=True)
-        found = file.read_row_groups(read.tolist(), columns=columns)
+        rows_read = file.read_row_groups(read.tolist(), columns=columns)
         before = np.cumsum([0, *(sizes[n] for n in read)], dtype=np.int64)  # rows read
         starts = ends - np.array(sizes, np.int64)
-        return found.take(pa.array(rows - starts[group] + before[at]))
+        return rows_read.take(pa.array(rows - starts[group] + before[at]))
 
 
 def schema(path: Path) -> pa.Schema:
@@ -177,7 +178,7 @@ def _readable(path: Path) -> Iterator[None]:
         ) from None
 
 
-def _receipt_path(folder: Path, number: int) -> Path:
+def _recordedpath(folder: Path, number: int) -> Path:
     return folder / ".receipts" / f"part-{number:05d}.json"
 
 
@@ -227,7 +228,7 @@ def _encoding(schema: pa.Schema) -> dict[str, Any]:
     """Vectors as they are (noise does not compress, and decompression costs); the rest in zstd."""
     plain = {field.name for field in schema if vector_format(field) or field.name == "content"}
     leaves = {field.name: list(_leaves(field.name, field.type)) for field in schema}
-    packed = [leaf for name, found in leaves.items() if name not in plain for leaf in found]
+    packed = [leaf for name, paths in leaves.items() if name not in plain for leaf in paths]
     return {
         "compression": dict.fromkeys(packed, "ZSTD") | dict.fromkeys(plain, "NONE"),
         "use_dictionary": packed,

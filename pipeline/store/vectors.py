@@ -48,20 +48,20 @@ def vector_column(artifact: Artifact, path: Path) -> tuple[str, int]:
         ArtifactError: If there is none.
     """
     for field in parts.schema(path):
-        if found := vector_format(field):
-            return str(field.name), found[0]
+        if known := vector_format(field):
+            return str(field.name), known[0]
     raise ArtifactError(f"{artifact.address} has no vectors to search")
 
 
-def check_width(artifact: Artifact, width: int, asked: int) -> None:
+def check_width(artifact: Artifact, width: int, query_width: int) -> None:
     """Pass if queries are as wide as the vectors.
 
     Raises:
         ArtifactError: If not.
     """
-    if width != asked:
+    if width != query_width:
         raise ArtifactError(
-            f"{artifact.address} holds vectors of {width} numbers, the query has {asked}: "
+            f"{artifact.address} holds vectors of {width} numbers, the query has {query_width}: "
             "embed it with the model the artifact was made with"
         )
 
@@ -74,12 +74,12 @@ def own_columns(artifact: Artifact, hits: pa.Table) -> pa.Table:
     names = [field.name for field in own]
     empty = pa.schema([*hits.schema, pa.field("_order", pa.int64()), *own]).empty_table()
     hits = hits.append_column("_order", pa.array(np.arange(hits.num_rows)))
-    numbers, found = hits.column("part").to_numpy(), [empty]
+    numbers, tables = hits.column("part").to_numpy(), [empty]
     for number in np.unique(numbers).tolist():
         here = hits.filter(pa.array(numbers == number))
         rows = parts.take(artifact.part(number), here.column("row").to_numpy(), names)
         for name in names:
             here = here.append_column(name, rows.column(name))
-        found.append(here)
-    together = pa.concat_tables(found, promote_options="permissive")
+        tables.append(here)
+    together = pa.concat_tables(tables, promote_options="permissive")
     return together.sort_by("_order").drop_columns(["_order"])

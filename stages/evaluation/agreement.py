@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from schemas.errors import ArtifactError
 from schemas.table import as_matrix
-from stages.text.templates import clean
+from stages.text.templates import clean_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -30,7 +30,7 @@ def spoken(name: str) -> str:
     >>> spoken("bat_(animal)")
     'bat animal'
     """
-    return clean(name).replace("(", "").replace(")", "")
+    return clean_name(name).replace("(", "").replace(")", "")
 
 
 def concepts_of(table: pa.Table) -> tuple[list[str], NDArray[np.float32]]:

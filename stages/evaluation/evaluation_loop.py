@@ -12,6 +12,7 @@ import numpy as np
 
 from schemas.boxes import clip as clip_boxes
 from schemas.errors import SourceError
+from schemas.quarantine import Reason
 from stages.evaluation.recognise import region_features
 from stages.evaluation.scenes import objects_of
 from stages.pixels import load_image
@@ -58,7 +59,7 @@ class EvaluationLoop:
             if len(boxes):
                 features = region_features(self.model.clip, load_image(row), boxes, self.look)
         except SourceError as error:
-            part.refuse(str(row["image_id"]), "unreadable", str(error))
+            part.refuse(str(row["image_id"]), Reason.UNREADABLE, str(error))
             return
         evaluator.begin(row["image_id"], row["width"], row["height"], objects)
         if features is None:

@@ -13,7 +13,7 @@ so those keep class-wise NMS.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +48,19 @@ _RPN: Final = {"boxes": "proposals", "score": "sqrt-logit"}
 _SURE: Final = {"score": "probability", "score_threshold": 0.001}  # COCO's detectors
 _FUSED: Final = {"score": "sqrt-logit", "score_threshold": 0.02}  # LVIS's detectors
 
-PRESETS: Final[Mapping[str, Mapping[str, Any]]] = {
+Preset = Literal[
+    "coco-gt",
+    "coco-rpn",
+    "lvis-gt",
+    "lvis-rpn",
+    "coco-ovd",
+    "coco-ovd-novel",
+    "coco-ovd-base",
+    "lvis-ovd",
+    "coco-full",
+    "lvis-full",
+]
+PRESETS: Final[Mapping[Preset, Mapping[str, Any]]] = {
     "coco-gt": {**_STILL, **_65, **_DRAWN, "score_threshold": 0.001},
     "coco-rpn": {**_STILL, **_65, **_RPN, "score_threshold": 0.001},
     "lvis-gt": {**_STILL, **_LVIS, **_DRAWN, "score_threshold": 0.0001},
@@ -60,7 +72,7 @@ PRESETS: Final[Mapping[str, Mapping[str, Any]]] = {
     "coco-full": {**_MOVED, **_80, **_SURE},
     "lvis-full": {**_MOVED, **_LVIS, **_FUSED},
 }
-PROPOSED: Final[Mapping[str, Mapping[str, Any]]] = {  # the options of rc propose
+PROPOSED: Final[Mapping[Preset, Mapping[str, Any]]] = {  # the options of rc propose
     name: {"nms": 0.9 if name.endswith("-rpn") else 0.7, "top_k": 1000, "min_size": 0.0}
     for name, values in PRESETS.items()
     if values["boxes"] == "proposals"
@@ -68,7 +80,7 @@ PROPOSED: Final[Mapping[str, Mapping[str, Any]]] = {  # the options of rc propos
 FEDERATED: Final = tuple(name for name in PRESETS if name.startswith("lvis"))
 
 
-def deviations(preset: str | None, used: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+def deviations(preset: Preset | None, used: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     """Where the options used are not those of the preset: what it says, and what was used."""
     said = PRESETS[preset] if preset else {}
     return {

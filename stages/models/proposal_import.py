@@ -90,7 +90,7 @@ def _spec(state: State, architecture: str | None, norm_eps: float | None, source
     if architecture and architecture.endswith(".json"):
         return read_spec(Path(architecture))
     backbone = architecture or _backbone(state)
-    if backbone not in BACKBONES:
+    if backbone is None or backbone not in BACKBONES:
         raise SourceError(
             f"the backbone of {source} cannot be told from its tensors; give its name "
             f"({', '.join(BACKBONES)}) or a model.json with --architecture"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from schemas.errors import SourceError
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     Triple = tuple[float, float, float]
 
-BACKBONES: Final = (
+Backbone = Literal[
     "small",  # ours, 1 M parameters, made to be trained from nothing
     "resnet18",
     "resnet34",
@@ -22,8 +22,10 @@ BACKBONES: Final = (
     "mobilenet_v3_small",
     "mobilenet_v3_large",
     "clip_resnet50",  # CLIP's: three convolutions at the entry, pooling in front of strides
-)
-NECKS: Final = ("fpn", "c4")
+]
+Neck = Literal["fpn", "c4"]
+BACKBONES: Final[tuple[str, ...]] = get_args(Backbone)
+NECKS: Final[tuple[str, ...]] = get_args(Neck)
 ANCHOR_RULES: Final = ("torchvision", "detectron2")  # see stages.models.rpn_anchors
 STRIDED: Final = ("3x3", "1x1")  # convolutions of a bottleneck that may have its stride
 STRIDES: Final = (4, 8, 16, 32)  # pixels, of the maps a backbone gives

@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 
 from stages.models.text_encoding import encode_trimmed
-from stages.text.templates import clean, fill
+from stages.text.templates import clean_name, fill_template
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +48,7 @@ def embed_names(
     """
     rows: dict[str, int] = {}
     for name in names:
-        rows.setdefault(clean(name), len(rows))
+        rows.setdefault(clean_name(name), len(rows))
     distinct, step = list(rows), max(1, batch // len(templates))
     means = [
         average(_encode(clip, distinct[first : first + step], templates, long), averaging)
@@ -56,7 +56,7 @@ def embed_names(
     ]
     if not means:
         return torch.zeros(0, clip.width)
-    return torch.cat(means)[[rows[clean(name)] for name in names]]
+    return torch.cat(means)[[rows[clean_name(name)] for name in names]]
 
 
 def average(embeddings: torch.Tensor, averaging: str) -> torch.Tensor:
@@ -73,7 +73,7 @@ def average(embeddings: torch.Tensor, averaging: str) -> torch.Tensor:
 
 
 def _encode(clip: Clip, names: Sequence[str], templates: Sequence[str], long: str) -> torch.Tensor:
-    prompts = [fill(template, name) for name in names for template in templates]
+    prompts = [fill_template(template, name) for name in names for template in templates]
     tokens = clip.tokenize(prompts, long).to(clip.logit_scale.device)
     embeddings = encode_trimmed(clip, tokens).float().cpu()
     return embeddings.view(len(names), len(templates), -1)  # (C, T, D)

@@ -1,7 +1,7 @@
 """Where raw boxes come from: a network, another localizer, chance, a grid, or an earlier dump.
 
-A source gives, for a row of `images`, boxes (R, 4) in pixels of the original image and their
-scores (R,), before any selection; or None if it knows nothing of the image.
+For a row of `images` a source returns boxes (R, 4) in pixels of the original image and their
+scores (R,), before any selection; or None if it does not know the image.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from schemas.quarantine import Reason
 from stages.pixels import load_image
 from stages.seeds import generator
 from stages.sources.record import Refusal
@@ -24,21 +25,22 @@ if TYPE_CHECKING:
     from stages.base import Part
     from stages.models.preprocess import Prepared, Size
     from stages.models.rpn import Rpn
-    from stages.proposals.localizers import Localizer
+    from stages.proposals.localizers import LocalizerBoxes
     from stages.proposals.region_dump import DumpReader, Kind
 
     Row = Mapping[str, Any]
 
-LINES: Final = 8  # pixels between the lines that corners of random boxes lie on, as published
+GRID_STEP: Final = 8  # pixels between the lines on which corners of random boxes lie, as published
 
 
-class Boxes(NamedTuple):
+class RawBoxes(NamedTuple):
     """Raw boxes of an image.
 
     Attributes:
         boxes: (R, 4).
         scores: (R,).
-        levels: (R,) the map of a network each comes from, fine to coarse; None if from none.
+        levels: (R,) feature map of the network that each box comes from, fine to coarse; None if
+            the boxes come from no network.
     """
 
     boxes: NDArray[np.float32]
@@ -50,15 +52,15 @@ class BoxSource(ABC):
     """Gives the raw boxes of an image.
 
     Attributes:
-        kind: Whether scores are raw logits, or scores of the source's own making.
-        looks: Whether it needs to see images.
+        kind: Whether scores are raw logits, or scores of any other kind.
+        needs_pixels: Whether `prepare` reads the image.
     """
 
     kind: Kind = "score"
-    looks: bool = False
+    needs_pixels: bool = False
 
-    def look(self, row: Row) -> Prepared | None:
-        """The image as `boxes` wants to see it; called ahead, in threads.
+    def prepare(self, row: Row) -> Prepared | None:
+        """The image as `boxes` needs it; called in advance, in threads.
 
         Raises:
             SourceError: If the image cannot be read.
@@ -66,115 +68,116 @@ class BoxSource(ABC):
         return None
 
     @abstractmethod
-    def boxes(self, row: Row, seen: Prepared | None) -> Boxes | None:
-        """Boxes (R, 4) and scores (R,) of an image, given what `look` saw.
+    def boxes(self, row: Row, prepared: Prepared | None) -> RawBoxes | None:
+        """Boxes (R, 4) and scores (R,) of an image, given what `prepare` returned.
 
         Raises:
-            Refusal: If this image cannot be told from another.
+            Refusal: If it is not clear whose boxes they are.
         """
 
-    def report(self, part: Part) -> None:  # noqa: B027 - most have nothing to say
-        """Note what follows from all images of the part together."""
+    def report(self, part: Part) -> None:  # noqa: B027 - most sources have nothing to note
+        """Note facts about all images of the part together."""
 
 
-class FromRpn(BoxSource):
+class RpnBoxSource(BoxSource):
     """Boxes of a region proposal network; see `Rpn.raw_boxes`."""
 
     kind = "logit"
-    looks = True
+    needs_pixels = True
 
     def __init__(self, rpn: Rpn, size: Size, pre_nms: int) -> None:
         self._rpn, self._size, self._pre_nms = rpn, size, pre_nms
 
-    def look(self, row: Row) -> Prepared | None:
-        """See `BoxSource.look`: decoded, resized, normalised."""
+    def prepare(self, row: Row) -> Prepared | None:
+        """See `BoxSource.prepare`: decoded, resized, normalised."""
         return self._rpn.prepare(load_image(row), self._size)
 
-    def boxes(self, row: Row, seen: Prepared | None) -> Boxes | None:
+    def boxes(self, row: Row, prepared: Prepared | None) -> RawBoxes | None:
         """See `BoxSource.boxes`."""
+        if prepared is None:
+            return None
         size = (row["width"], row["height"])
-        return None if seen is None else Boxes(*self._rpn.raw_boxes(seen, size, self._pre_nms))
+        return RawBoxes(*self._rpn.raw_boxes(prepared, size, self._pre_nms))
 
 
-class FromLocalizer(BoxSource):
-    """Boxes of a foreign file; what was found for one image is not given to another."""
+class LocalizerBoxSource(BoxSource):
+    """Boxes of a foreign file; an entry of the file is used for one image only."""
 
-    def __init__(self, localizer: Localizer, kind: Kind | None = None) -> None:
+    def __init__(self, localizer: LocalizerBoxes, kind: Kind | None = None) -> None:
         self.kind = kind or localizer.kind
         self._localizer = localizer
         self._owners: dict[int, str] = {}
 
-    def boxes(self, row: Row, seen: Prepared | None) -> Boxes | None:
+    def boxes(self, row: Row, prepared: Prepared | None) -> RawBoxes | None:
         """See `BoxSource.boxes`."""
-        place = self._localizer.find(row["image_id"])
-        if place is None:
+        index = self._localizer.find(row["image_id"])
+        if index is None:
             return None
-        owner = self._owners.setdefault(place, row["image_id"])
+        owner = self._owners.setdefault(index, row["image_id"])
         if owner != row["image_id"]:
-            raise Refusal("ambiguous-id", f"its boxes were given to {owner}, of the same name")
-        return Boxes(*self._localizer.boxes(place))
+            raise Refusal(Reason.AMBIGUOUS_ID, f"its boxes were given to {owner}, of the same name")
+        return RawBoxes(*self._localizer.boxes(index))
 
     def report(self, part: Part) -> None:
-        """Note how many ids of the file were used, and, once, how many there are."""
-        part.note("ids_matched", len(self._owners))
-        if part.number == 0:  # notes of parts are added up
-            part.note("ids_in_file", len(self._localizer))
+        """Note how many ids of the file were used, and how many there are."""
+        part.count("ids_matched", len(self._owners))
+        part.note("ids_in_file", len(self._localizer))
 
 
-class FromDump(BoxSource):
+class DumpBoxSource(BoxSource):
     """Boxes of an earlier dump of ours."""
 
     def __init__(self, dump: DumpReader) -> None:
         self.kind = dump.kind
         self._dump = dump
-        self._places = {image_id: place for place, image_id in enumerate(dump.image_ids)}
+        self._index_of = {image_id: index for index, image_id in enumerate(dump.image_ids)}
 
-    def boxes(self, row: Row, seen: Prepared | None) -> Boxes | None:
+    def boxes(self, row: Row, prepared: Prepared | None) -> RawBoxes | None:
         """See `BoxSource.boxes`."""
-        place = self._places.get(row["image_id"])
-        if place is None:
+        index = self._index_of.get(row["image_id"])
+        if index is None:
             return None
-        return Boxes(*self._dump[place][1:], self._dump.levels(place))
+        return RawBoxes(*self._dump[index][1:], self._dump.levels(index))
 
 
-class AtRandom(BoxSource):
-    """Boxes drawn for each image by itself; all score 1."""
+class RandomBoxSource(BoxSource):
+    """Boxes sampled for each image independently; every score is 1."""
 
     def __init__(self, regions: int, seed: int) -> None:
         self._regions, self._seed = regions, seed
 
-    def boxes(self, row: Row, seen: Prepared | None) -> Boxes | None:
+    def boxes(self, row: Row, prepared: Prepared | None) -> RawBoxes | None:
         """See `BoxSource.boxes`."""
-        draw = generator(self._seed, "boxes", row["image_id"])
-        found = random_boxes(row["width"], row["height"], self._regions, draw)
-        return Boxes(found, np.ones(len(found), np.float32))
+        rng = generator(self._seed, "boxes", row["image_id"])
+        boxes = random_boxes(row["width"], row["height"], self._regions, rng)
+        return RawBoxes(boxes, np.ones(len(boxes), np.float32))
 
 
-class OnGrid(BoxSource):
-    """The whole image, its quarters, its ninths, and so on, at most `regions`; all score 1."""
+class GridBoxSource(BoxSource):
+    """The whole image, its quarters, its ninths, ..., at most `regions`; every score is 1."""
 
     def __init__(self, regions: int) -> None:
         self._regions = regions
 
-    def boxes(self, row: Row, seen: Prepared | None) -> Boxes | None:
+    def boxes(self, row: Row, prepared: Prepared | None) -> RawBoxes | None:
         """See `BoxSource.boxes`."""
-        found = grid_boxes(row["width"], row["height"], self._regions)
-        return Boxes(found, np.ones(len(found), np.float32))
+        boxes = grid_boxes(row["width"], row["height"], self._regions)
+        return RawBoxes(boxes, np.ones(len(boxes), np.float32))
 
 
 def random_boxes(
-    width: int, height: int, number: int, draw: np.random.Generator
+    width: int, height: int, number: int, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Boxes (number, 4) with corners on a grid of `LINES` pixels, all corner pairs as likely.
+    """Boxes (number, 4) with corners on a grid of `GRID_STEP` pixels; all boxes equally likely.
 
-    The image's far borders are lines too, so that boxes may reach them.
+    The right and the bottom border of the image are lines of the grid too.
     """
-    x, y = (_two_lines(side, number, draw) for side in (width, height))
+    x, y = (_two_lines(side, number, rng) for side in (width, height))
     return np.stack([x[:, 0], y[:, 0], x[:, 1], y[:, 1]], axis=1)
 
 
-def grid_boxes(width: int, height: int, most: int) -> NDArray[np.float32]:
-    """The cells of a 1 x 1, 2 x 2, 3 x 3, ... division, coarse to fine; at most `most`.
+def grid_boxes(width: int, height: int, max_boxes: int) -> NDArray[np.float32]:
+    """The cells of a 1 x 1, 2 x 2, 3 x 3, ... division, coarse to fine; only whole divisions.
 
     >>> grid_boxes(6, 2, 6)[:3].tolist()
     [[0.0, 0.0, 6.0, 2.0], [0.0, 0.0, 3.0, 1.0], [3.0, 0.0, 6.0, 1.0]]
@@ -183,7 +186,7 @@ def grid_boxes(width: int, height: int, most: int) -> NDArray[np.float32]:
     total = 0
     for n in count(1):
         total += n * n
-        if total > most:
+        if total > max_boxes:
             break
         x, y = np.linspace(0, width, n + 1), np.linspace(0, height, n + 1)
         rows, columns = np.divmod(np.arange(n * n), n)
@@ -191,10 +194,10 @@ def grid_boxes(width: int, height: int, most: int) -> NDArray[np.float32]:
     return np.concatenate(cells).astype(np.float32)
 
 
-def _two_lines(side: int, number: int, draw: np.random.Generator) -> NDArray[np.float32]:
-    """Two different lines across a side, the lower first. (number, 2)."""
-    lines = np.append(np.arange(0, side, LINES), side).astype(np.float32)
-    first = draw.integers(len(lines), size=number)
-    second = draw.integers(len(lines) - 1, size=number)
+def _two_lines(side: int, number: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Two different lines of the grid across a side, the lower first. (number, 2)."""
+    lines = np.append(np.arange(0, side, GRID_STEP), side).astype(np.float32)
+    first = rng.integers(len(lines), size=number)
+    second = rng.integers(len(lines) - 1, size=number)
     second += second >= first
     return np.sort(lines[np.stack([first, second], axis=1)], axis=1)

@@ -7,27 +7,27 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from schemas.errors import SourceError
-from stages.proposals.box_arrays import BoxArrays, Gathering
+from stages.proposals.box_arrays import BoxArrays, BoxCollector
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_PIECE: Final = 1 << 20  # characters; no record may be longer
-_GAP: Final = re.compile(r"[\s,]*")
+_CHUNK: Final = 1 << 20  # characters read at once; no record may be longer
+_SEPARATOR: Final = re.compile(r"[\s,]*")
 
 
 def read_json(path: Path) -> BoxArrays:
-    """All boxes of the file; read in pieces, so that only the arrays need memory.
+    """All boxes of the file; read in chunks, so that only the arrays need memory.
 
     Raises:
-        SourceError: If it is no such list, naming the first record that is wrong.
+        SourceError: If the file is not such a list; the message names the first wrong record.
     """
-    gathering = Gathering()
+    collector = BoxCollector()
     number = 0
     try:
         for number, record in enumerate(_records(path)):  # noqa: B007 - the message needs it
-            gathering.add(*_box(record))
+            collector.add(*_id_and_box(record))
     except UnicodeDecodeError as error:
         raise SourceError(f"{path}: not UTF-8 text ({error})") from error
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
@@ -35,7 +35,7 @@ def read_json(path: Path) -> BoxArrays:
             f"{path}: a list of {{image_id, bbox: [x, y, width, height], score}} is expected; "
             f"near record {number}: {type(error).__name__}: {error}"
         ) from error
-    return gathering.arrays()
+    return collector.arrays()
 
 
 def _records(path: Path) -> Iterator[Any]:
@@ -46,28 +46,28 @@ def _records(path: Path) -> Iterator[Any]:
     """
     decode = json.JSONDecoder().raw_decode
     with path.open(encoding="utf-8-sig") as file:
-        text = file.read(2 * _PIECE).lstrip()
+        text = file.read(2 * _CHUNK).lstrip()
         if not text.startswith("["):
             raise ValueError("the file does not begin with '['")
-        at, ended = 1, False
+        position, at_end = 1, False
         while True:
-            at = _after_gap(text, at)
-            if len(text) - at < _PIECE and not ended:
-                piece = file.read(_PIECE)
-                text, at, ended = text[at:] + piece, 0, not piece
-            elif text.startswith("]", at):
+            position = _skip_separator(text, position)
+            if len(text) - position < _CHUNK and not at_end:
+                chunk = file.read(_CHUNK)
+                text, position, at_end = text[position:] + chunk, 0, not chunk
+            elif text.startswith("]", position):
                 return
             else:
-                value, at = decode(text, at)
+                value, position = decode(text, position)
                 yield value
 
 
-def _after_gap(text: str, at: int) -> int:
-    gap = _GAP.match(text, at)
-    return gap.end() if gap else at
+def _skip_separator(text: str, position: int) -> int:
+    separator = _SEPARATOR.match(text, position)
+    return separator.end() if separator else position
 
 
-def _box(record: Any) -> tuple[str, tuple[float, ...]]:
+def _id_and_box(record: Any) -> tuple[str, tuple[float, ...]]:
     image_id = record["image_id"]
     if isinstance(image_id, bool) or not isinstance(image_id, (int, str)):
         raise TypeError(f"image_id is {image_id!r}, not a number or a text")

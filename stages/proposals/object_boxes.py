@@ -1,4 +1,4 @@
-"""Boxes that people drew, out of rows of `images`, without what they called them."""
+"""Ground-truth boxes from rows of `images`, without their categories."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 def object_boxes(
     images: pa.Table | pa.RecordBatch, only: Collection[str] | None = None
 ) -> list[NDArray[np.float32]]:
-    """Boxes (G, 4) of the objects of each image that are no crowds and not empty.
+    """Boxes (G, 4) of each image: all objects except crowds and empty boxes.
 
     Args:
         images: Rows of `images`.
-        only: Categories whose boxes are taken; None takes all, and no category is looked at.
+        only: Categories whose boxes are taken; None takes all boxes and ignores categories.
     """
     objects = images.column("objects")
     if isinstance(objects, pa.ChunkedArray):
@@ -33,8 +33,8 @@ def object_boxes(
     kept &= (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
     if only is not None:
         names = pa.array(sorted(only), pa.string())
-        chosen = pc.is_in(pc.struct_field(flat, "category"), value_set=names)
-        kept &= np.asarray(chosen.cast(pa.uint8())).astype(bool)
-    cuts = np.cumsum(np.asarray(pc.list_value_length(objects)))[:-1]
-    pairs = zip(np.split(boxes, cuts), np.split(kept, cuts), strict=True)
-    return [mine[good] for mine, good in pairs][: len(objects)]
+        selected = pc.is_in(pc.struct_field(flat, "category"), value_set=names)
+        kept &= np.asarray(selected.cast(pa.uint8())).astype(bool)
+    ends = np.cumsum(np.asarray(pc.list_value_length(objects)))[:-1]
+    pairs = zip(np.split(boxes, ends), np.split(kept, ends), strict=True)
+    return [image_boxes[image_kept] for image_boxes, image_kept in pairs][: len(objects)]

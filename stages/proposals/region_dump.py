@@ -1,15 +1,15 @@
-"""Raw region dumps: every box a localizer gave, image after image, in one HDF5 file.
+"""Raw region dumps: every box of a localizer, image after image, in one HDF5 file.
 
-The layout, ours to write and anyone's to make:
+The layout, which other programs may write too:
 
 * ``boxes``       (N, 4) float, x0, y0, x1, y1 in pixels of the original image
 * ``objectness``  (N,) float; the file's attribute ``objectness`` says ``logit`` or ``score``
 * ``offsets``     (I + 1,) integer; boxes offsets[i] to offsets[i + 1] are those of image i
 * ``image_id``    (I,) UTF-8
-* ``level``       (N,) unsigned 8 bits, if a network has several maps: which each box comes from
+* ``level``       (N,) unsigned 8 bits, optional: the feature map that each box comes from
 
-A file without the attribute holds scores. Equal appends make equal bytes: no times are kept,
-nothing is compressed, and the file format is pinned. Files from elsewhere are met with care:
+A file without the attribute holds scores. Equal appends make equal bytes: no times are stored,
+nothing is compressed, and the file format is pinned. Files of other programs are not trusted:
 links out of the file are not followed, and shapes, types and offsets are checked on opening.
 """
 
@@ -35,34 +35,40 @@ Kind = Literal["logit", "score"]
 
 _CHUNK: Final = 4096  # rows: 64 kB of boxes, what a disk reads in one go
 _FORMAT: Final = ("v110", "v110")  # of HDF5: read by every release since 2017
-_MOST_BOXES: Final = 1_000_000  # of one image; with more, offsets are taken for damaged
-_MOST_IMAGES: Final = 100_000_000  # of one file: their offsets are held in memory, 8 bytes each
-_MOST_BYTES: Final = 256 * 2**20  # of one chunk, which is read whole
-_RANKS: Final = {"boxes": 2, "objectness": 1, "offsets": 1, "image_id": 1, "level": 1}
-_TYPES: Final = {"boxes": "fiu", "objectness": "f", "offsets": "iu", "image_id": "OS", "level": "u"}
-_NEEDED: Final = ("boxes", "objectness", "offsets", "image_id")
+_MAX_BOXES: Final = 1_000_000  # of one image; with more, the offsets count as damaged
+_MAX_IMAGES: Final = 100_000_000  # of one file: their offsets are in memory, 8 bytes each
+_MAX_CHUNK_BYTES: Final = 256 * 2**20  # a chunk is read whole
+_DIMENSIONS: Final = {"boxes": 2, "objectness": 1, "offsets": 1, "image_id": 1, "level": 1}
+_DTYPES: Final = {
+    "boxes": "fiu",
+    "objectness": "f",
+    "offsets": "iu",
+    "image_id": "OS",
+    "level": "u",
+}
+_REQUIRED: Final = ("boxes", "objectness", "offsets", "image_id")
 
 
 class DumpWriter:
-    """Writes a dump image by image, in constant memory but for ids and offsets.
+    """Writes a dump image by image; only ids and offsets stay in memory.
 
-    A context manager. If it is left by an error the file has no offsets, so no reader takes it.
+    A context manager. After an error the file has no offsets, so that no reader accepts it.
 
     Args:
-        path: File to make; one that exists is replaced.
+        path: File to write; an existing one is replaced.
         kind: Whether objectness is a raw logit or a score.
     """
 
     def __init__(self, path: Path, kind: Kind) -> None:
         self._file = h5py.File(path, "w", libver=_FORMAT)
         self._file.attrs["objectness"] = kind
-        self._boxes = self._growing("boxes", (4,))
-        self._objectness = self._growing("objectness", ())
+        self._boxes = self._create_growing("boxes", (4,))
+        self._objectness = self._create_growing("objectness", ())
         self._ids: list[bytes] = []
         self._offsets = [0]
-        self._waiting: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
-        self._levels: list[NDArray[np.uint8]] = []
-        self._level: Any = None
+        self._pending: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
+        self._pending_levels: list[NDArray[np.uint8]] = []
+        self._level: Any = None  # the dataset; made when the first levels arrive
 
     def append(
         self,
@@ -73,15 +79,15 @@ class DumpWriter:
     ) -> None:
         """Add an image: (R, 4) boxes and their (R,) objectness; R may be 0.
 
-        Levels (R,) come with every image or with none.
+        Either every image has levels (R,), or none has.
         """
         if levels is not None:
-            self._levels.append(levels)
+            self._pending_levels.append(levels)
             if self._level is None:
-                self._level = self._growing("level", (), np.uint8)
+                self._level = self._create_growing("level", (), np.uint8)
         self._ids.append(image_id.encode())
         self._offsets.append(self._offsets[-1] + len(boxes))
-        self._waiting.append((boxes, objectness))
+        self._pending.append((boxes, objectness))
         if self._offsets[-1] - len(self._boxes) >= _CHUNK:
             self._flush()
 
@@ -98,10 +104,10 @@ class DumpWriter:
             if error is None:
                 self._flush()
                 text = h5py.string_dtype("utf-8", max(map(len, self._ids), default=0) or 1)
-                self._fixed("offsets", np.asarray(self._offsets, np.int64))
-                self._fixed("image_id", np.asarray(self._ids, text))
+                self._create_fixed("offsets", np.asarray(self._offsets, np.int64))
+                self._create_fixed("image_id", np.asarray(self._ids, text))
 
-    def _growing(self, name: str, width: tuple[int, ...], kind: Any = np.float32) -> Any:
+    def _create_growing(self, name: str, width: tuple[int, ...], kind: Any = np.float32) -> Any:
         return self._file.create_dataset(
             name,
             shape=(0, *width),
@@ -111,7 +117,7 @@ class DumpWriter:
             track_times=False,
         )
 
-    def _fixed(self, name: str, values: NDArray[Any]) -> None:
+    def _create_fixed(self, name: str, values: NDArray[Any]) -> None:
         self._file.create_dataset(name, data=values, track_times=False)
 
     def _flush(self) -> None:
@@ -119,27 +125,27 @@ class DumpWriter:
         if stop > start:
             self._boxes.resize(stop, axis=0)
             self._objectness.resize(stop, axis=0)
-            self._boxes[start:] = np.concatenate([boxes for boxes, _ in self._waiting])
-            self._objectness[start:] = np.concatenate([scores for _, scores in self._waiting])
+            self._boxes[start:] = np.concatenate([boxes for boxes, _ in self._pending])
+            self._objectness[start:] = np.concatenate([scores for _, scores in self._pending])
             if self._level is not None:
                 self._level.resize(stop, axis=0)
-                self._level[start:] = np.concatenate(self._levels)
-        self._waiting.clear()
-        self._levels.clear()
+                self._level[start:] = np.concatenate(self._pending_levels)
+        self._pending.clear()
+        self._pending_levels.clear()
 
 
 class DumpReader:
-    """Reads a dump image by image; boxes are fetched only when asked for.
+    """Reads a dump image by image; boxes are read from the file when they are needed.
 
     A context manager, and a sequence of (image_id, (R, 4) boxes, (R,) objectness). Values are
-    passed on as they are, NaN included; the selection deals with them.
+    returned as they are, NaN included; the selection drops those.
 
     Attributes:
         kind: Whether objectness is a raw logit or a score.
         image_ids: One per image, in the order of the file.
 
     Raises:
-        SourceError: If the file is not in this layout, naming what is wrong with it.
+        SourceError: If the file does not have this layout; the message says what is wrong.
     """
 
     kind: Kind
@@ -150,8 +156,8 @@ class DumpReader:
         with contextlib.ExitStack() as undo:
             try:
                 self._file = undo.enter_context(h5py.File(path, "r"))
-                self._boxes, self._objectness, offsets, ids = map(self._open, _NEEDED)
-                self._level = self._open("level") if "level" in self._file else None
+                self._boxes, self._objectness, offsets, ids = map(self._dataset, _REQUIRED)
+                self._level = self._dataset("level") if "level" in self._file else None
                 self.kind = self._checked_kind()
                 self._offsets = self._checked_offsets(offsets)
                 self.image_ids = self._checked_ids(ids)
@@ -171,7 +177,7 @@ class DumpReader:
         return self.image_ids[index], boxes.astype(np.float32), objectness.astype(np.float32)
 
     def levels(self, index: int) -> NDArray[np.uint8] | None:
-        """The map (R,) each box of an image comes from; None if the file does not say."""
+        """The feature map (R,) that each box of an image comes from; None if not in the file."""
         if self._level is None:
             return None
         rows = slice(self._offsets[index], self._offsets[index + 1])
@@ -190,22 +196,22 @@ class DumpReader:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._file.close()
 
     def _damaged(self, what: str) -> SourceError:
         return SourceError(f"{self._path}: not a region dump: {what}")
 
-    def _open(self, name: str) -> Any:
+    def _dataset(self, name: str) -> Any:
         link = self._file.get(name, getlink=True)
         if not isinstance(link, h5py.HardLink):
             raise self._damaged(f"'{name}' is {'missing' if link is None else 'a link elsewhere'}")
         data = self._file[name]
         if not isinstance(data, h5py.Dataset) or data.external or data.is_virtual:
             raise self._damaged(f"'{name}' is not a dataset kept in this file")
-        if len(data.shape or ()) != _RANKS[name] or data.dtype.kind not in _TYPES[name]:
+        if len(data.shape or ()) != _DIMENSIONS[name] or data.dtype.kind not in _DTYPES[name]:
             raise self._damaged(f"'{name}' has shape {data.shape} and type {data.dtype}")
-        if data.chunks and math.prod(data.chunks) * data.dtype.itemsize > _MOST_BYTES:
+        if data.chunks and math.prod(data.chunks) * data.dtype.itemsize > _MAX_CHUNK_BYTES:
             raise self._damaged(f"'{name}' has chunks of {data.chunks}, too large to read")
         return data
 
@@ -218,16 +224,16 @@ class DumpReader:
     def _checked_offsets(self, data: Any) -> NDArray[np.int64]:
         boxes, objectness = self._boxes.shape, self._objectness.shape
         if self._level is not None and self._level.shape != objectness:
-            raise self._damaged(f"'level' of shape {self._level.shape} fits not {objectness}")
+            raise self._damaged(f"'level' of shape {self._level.shape} does not fit {objectness}")
         if boxes[1] != 4 or objectness[0] != boxes[0]:
             raise self._damaged(f"boxes of shape {boxes} do not fit objectness of {objectness}")
-        if not 1 <= data.shape[0] <= _MOST_IMAGES:
+        if not 1 <= data.shape[0] <= _MAX_IMAGES:
             raise self._damaged(f"'offsets' has {data.shape[0]} entries")
         offsets = np.asarray(data[:]).astype(np.int64)
         sizes = np.diff(offsets)
         if offsets[0] != 0 or offsets[-1] != boxes[0] or (sizes < 0).any():
-            raise self._damaged(f"'offsets' must rise from 0 to the {boxes[0]} boxes")
-        if sizes.max(initial=0) > _MOST_BOXES:
+            raise self._damaged(f"'offsets' must rise from 0 to the number of boxes, {boxes[0]}")
+        if sizes.max(initial=0) > _MAX_BOXES:
             raise self._damaged(f"image {sizes.argmax()} has {sizes.max()} boxes")
         return offsets
 
@@ -239,5 +245,5 @@ class DumpReader:
             )
         ids = [value.decode() for value in data[:]]
         if len(set(ids)) != len(ids):
-            raise self._damaged("an image_id stands there twice")
+            raise self._damaged("an image_id occurs twice")
         return ids

@@ -1,1 +1,1 @@
-"""Foreign formats in: met once, at ingest, and never seen again."""
+"""Foreign formats of images, captions and boxes; only `rc ingest` reads them."""

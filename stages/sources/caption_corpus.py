@@ -1,8 +1,8 @@
 """Caption corpora without images: TSV, JSON lines or Parquet, also gzipped, read as a stream.
 
-A row of a corpus is one caption or several, with or without a key. Neighbouring rows of one key
-are one record, as the captions of one image are; a row without a key is a record of its own,
-named by its file and line. Nothing is held but the record at hand.
+A row of a corpus has one or several captions, with or without a key. Neighbouring rows with the
+same key, such as the captions of one image, are one record; a row without a key is a record of
+its own, named by its file and line. Only one record is in memory.
 """
 
 from __future__ import annotations
@@ -19,7 +19,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas.errors import SourceError
-from stages.sources.caption_fields import CAPTION_COLUMNS, captions_in, captions_of, column
+from stages.sources.caption_fields import (
+    CAPTION_COLUMNS,
+    captions_in_text,
+    captions_of,
+    find_column,
+)
 from stages.sources.files import digest_of, file_digest
 from stages.sources.record import Refusal
 
@@ -28,11 +33,11 @@ if TYPE_CHECKING:
 
 _USUAL_CAPTIONS = (*CAPTION_COLUMNS, "sentence", "sentences", "raw")
 _USUAL_KEYS = ("image_id", "key", "image", "file_name", "filename", "id")
-_PEEK = 100  # rows looked at to tell which column of a TSV without header is the caption
+_HEAD_ROWS = 100  # read first, to find the caption column of a TSV without header
 
 
 class CaptionRecord(NamedTuple):
-    """Captions of one key; or, if `problem` says why, a row that could not be read."""
+    """Captions of one key; or a row that could not be read, with the reason in `problem`."""
 
     key: str
     captions: tuple[str, ...]
@@ -46,8 +51,8 @@ class Corpus:
     Attributes:
         path: The file or folder.
         caption: Column of the captions: its name, or in a TSV also its number from 0. None: the
-            first column with a usual name; in a TSV without header, the wordiest column.
-        key: Column of the key, likewise. None: a usual name if there is one, else no key.
+            first column with a usual name; in a TSV without header, the column with most words.
+        key: Column of the key, likewise. None: a column with a usual name, else no key.
     """
 
     path: Path
@@ -58,11 +63,11 @@ class Corpus:
         """Yield the records in the order of the corpus.
 
         Raises:
-            SourceError: If a file is missing, of unknown form, damaged, or without captions.
+            SourceError: If a file is missing, of unknown format, damaged, or without captions.
         """
         for file in self.files():
             try:
-                yield from _grouped(_READERS[_form(file)](file, self))
+                yield from _grouped(_READERS[_format(file)](file, self))
             except (OSError, EOFError, zlib.error, pa.ArrowInvalid) as error:
                 raise SourceError(
                     f"captions {file} cannot be read to the end ({error}); fetch them again"
@@ -76,20 +81,20 @@ class Corpus:
         """The files of the corpus in order.
 
         Raises:
-            SourceError: If there is none, or its suffix is not known.
+            SourceError: If there is no file with a known suffix.
         """
-        within = sorted(self.path.iterdir()) if self.path.is_dir() else [self.path]
-        files = [file for file in within if _form(file) in _READERS and file.is_file()]
+        candidates = sorted(self.path.iterdir()) if self.path.is_dir() else [self.path]
+        files = [file for file in candidates if _format(file) in _READERS and file.is_file()]
         if not files:
-            known = ", ".join(_READERS)
+            suffixes = ", ".join(_READERS)
             raise SourceError(
-                f"no captions at {self.path}; give a file that ends in one of {known} "
+                f"no captions at {self.path}; give a file that ends in one of {suffixes} "
                 f"(also .gz), or a folder of such files"
             )
         return files
 
 
-def _form(file: Path) -> str:
+def _format(file: Path) -> str:
     return Path(file.stem).suffix.lower() if file.suffix == ".gz" else file.suffix.lower()
 
 
@@ -100,89 +105,91 @@ def _grouped(rows: Iterator[CaptionRecord]) -> Iterator[CaptionRecord]:
 
 def _lines(file: Path) -> Iterator[str]:
     with file.open("rb") as raw:
-        packed = raw.read(2) == b"\x1f\x8b"
+        is_gzip = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
-        with gzip.open(raw) if packed else raw as stream:
+        with gzip.open(raw) if is_gzip else raw as stream:
             for line in stream:
                 yield line.decode("utf-8", errors="replace").rstrip("\r\n")
 
 
 def _tsv(file: Path, corpus: Corpus) -> Iterator[CaptionRecord]:
     rows = (line.split("\t") for line in _lines(file))
-    head = list(islice(rows, _PEEK))
+    head = list(islice(rows, _HEAD_ROWS))
     if not head:
         return
-    names = dict(enumerate(head[0]))
-    known = {name.removeprefix("\ufeff").strip(): at for at, name in names.items()}
-    usual = column(known, _USUAL_CAPTIONS)
-    has_header = usual is not None or corpus.caption in known
-    if usual is None:
-        known["the wordiest"] = _wordiest(head)
-    caption = _position(file, known, corpus.caption, usual or "the wordiest")
-    usual_key = column(known, _USUAL_KEYS) if has_header else None
-    key = _position(file, known, corpus.key, usual_key)
+    columns = {name.removeprefix("\ufeff").strip(): index for index, name in enumerate(head[0])}
+    usual_caption = find_column(columns, _USUAL_CAPTIONS)
+    has_header = usual_caption is not None or corpus.caption in columns
+    default = _wordiest_column(head) if usual_caption is None else columns[usual_caption]
+    caption = _column_index(file, columns, corpus.caption, default)
+    usual_key = find_column(columns, _USUAL_KEYS) if has_header else None
+    key = _column_index(file, columns, corpus.key, columns[usual_key] if usual_key else None)
     for number, cells in enumerate(chain(head[has_header:], rows), start=1 + has_header):
         row = dict(enumerate(cells))
-        yield _captioned(f"{file.name}:{number}", row, caption, key)
+        yield _caption_record(f"{file.name}:{number}", row, caption, key)
 
 
-def _position(
-    file: Path, known: Mapping[str, int], wanted: str | None, usual: str | None
+def _column_index(
+    file: Path, columns: Mapping[str, int], requested: str | None, default: int | None
 ) -> int | None:
-    """Where a column of a TSV is: the wanted one by name or number, else the usual one."""
-    if wanted is None:
-        return None if usual is None else known[usual]
-    if wanted in known:
-        return known[wanted]
-    if wanted.isdecimal():
-        return int(wanted)
+    """Index of a column of a TSV: the requested one, by name or number, else the default."""
+    if requested is None:
+        return default
+    if requested in columns:
+        return columns[requested]
+    if requested.isdecimal():
+        return int(requested)
     raise SourceError(
-        f"captions {file} have no column {wanted!r}: the first line reads {list(known)}; "
-        f"a column can also be given by its number, the first being 0"
+        f"captions {file} have no column {requested!r}: the first line is {list(columns)}; "
+        f"a column can also be given by its number, counted from 0"
     )
 
 
-def _wordiest(rows: list[list[str]]) -> int:
-    words = [0] * max(len(cells) for cells in rows)
+def _wordiest_column(rows: list[list[str]]) -> int:
+    num_words = [0] * max(len(cells) for cells in rows)
     for cells in rows:
-        for at, cell in enumerate(cells):
-            words[at] += len(cell.split())
-    return words.index(max(words))
+        for index, cell in enumerate(cells):
+            num_words[index] += len(cell.split())
+    return num_words.index(max(num_words))
 
 
 def _json_lines(file: Path, corpus: Corpus) -> Iterator[CaptionRecord]:
     for number, line in enumerate(_lines(file), start=1):
-        name = f"{file.name}:{number}"
+        row_name = f"{file.name}:{number}"
         try:
             row = json.loads(line)
         except (ValueError, RecursionError):
             row = None
         if not isinstance(row, dict):
-            yield CaptionRecord(name, (), "the line is not a JSON object")
+            yield CaptionRecord(row_name, (), "the line is not a JSON object")
             continue
-        caption = corpus.caption or column(row, _USUAL_CAPTIONS)
-        yield _captioned(name, row, caption, corpus.key or column(row, _USUAL_KEYS))
+        caption = corpus.caption or find_column(row, _USUAL_CAPTIONS)
+        yield _caption_record(row_name, row, caption, corpus.key or find_column(row, _USUAL_KEYS))
 
 
 def _parquet(file: Path, corpus: Corpus) -> Iterator[CaptionRecord]:
     with pq.ParquetFile(file) as table:
         names = table.schema_arrow.names
-        caption = corpus.caption or column(names, _USUAL_CAPTIONS)
-        key = corpus.key or column(names, _USUAL_KEYS)
-        wanted = [name for name in (caption, key) if name is not None]
-        if caption is None or not set(wanted) <= set(names):
-            asked = " and ".join(wanted) or "of a usual name for captions"
-            raise SourceError(f"captions {file} have no column {asked}; there are {names}")
-        batches = table.iter_batches(batch_size=1000, columns=list(dict.fromkeys(wanted)))
+        caption = corpus.caption or find_column(names, _USUAL_CAPTIONS)
+        key = corpus.key or find_column(names, _USUAL_KEYS)
+        used = [name for name in (caption, key) if name is not None]
+        missing = [name for name in used if name not in names]
+        if caption is None:
+            missing = ["with a usual name for captions"]
+        if missing:
+            raise SourceError(
+                f"captions {file} have no column {' and '.join(missing)}; the columns are {names}"
+            )
+        batches = table.iter_batches(batch_size=1000, columns=list(dict.fromkeys(used)))
         rows = (row for batch in batches for row in batch.to_pylist())
         for number, row in enumerate(rows, start=1):
-            yield _captioned(f"{file.name}:{number}", row, caption, key)
+            yield _caption_record(f"{file.name}:{number}", row, caption, key)
 
 
-def _captioned(name: str, row: Mapping[Any, Any], caption: Any, key: Any) -> CaptionRecord:
+def _caption_record(name: str, row: Mapping[Any, Any], caption: Any, key: Any) -> CaptionRecord:
     value = row.get(caption)
     try:
-        texts = captions_in(value.encode()) if isinstance(value, str) else captions_of(value)
+        texts = captions_in_text(value.encode()) if isinstance(value, str) else captions_of(value)
     except (Refusal, UnicodeEncodeError) as error:
         return CaptionRecord(name, (), str(error))
     if not texts:

@@ -1,4 +1,4 @@
-"""Captions, however a source wraps them: a string, a list, a JSON object, a column of a table."""
+"""Captions in any form that sources use: a string, a list, a JSON object, a column of a table."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow.parquet as pq
 
 from schemas.errors import SourceError
+from schemas.quarantine import Reason
 from stages.sources.files import open_file
 from stages.sources.record import Refusal
 
@@ -23,10 +24,10 @@ _LONGEST_FIELD: Final = 1 << 26  # csv refuses fields over 131,072 characters by
 
 
 def captions_of(value: Any) -> list[str]:
-    """The captions inside a string, a list, or a JSON object; stripped, blank ones left out.
+    """The captions in a string, a list or a JSON object; stripped, without blank ones.
 
     Raises:
-        Refusal: bad-caption, if it is anything else or is not text that UTF-8 can hold.
+        Refusal: bad-caption, if the value is anything else, or text that UTF-8 cannot hold.
 
     >>> captions_of({"caption": " a dog ", "url": "x"}), captions_of(["a", None, ""])
     (['a dog'], ['a'])
@@ -34,26 +35,26 @@ def captions_of(value: Any) -> list[str]:
     if value is None:
         return []
     if isinstance(value, str):
-        return _one(value)
+        return _stripped_caption(value)
     if isinstance(value, dict):
         return captions_of(next((value[n] for n in CAPTION_COLUMNS if n in value), None))
     if isinstance(value, list):
         return [caption for item in value for caption in captions_of(item)]
-    raise Refusal("bad-caption", f"a caption must be text, not {type(value).__name__}")
+    raise Refusal(Reason.BAD_CAPTION, f"a caption must be text, not {type(value).__name__}")
 
 
-def captions_in(payload: bytes) -> list[str]:
-    """The captions in the bytes of a text file: JSON object or list, otherwise one caption.
+def captions_in_text(payload: bytes) -> list[str]:
+    """The captions in the bytes of a text: a JSON object or list, otherwise one caption.
 
     Raises:
         Refusal: bad-caption, if the bytes are not UTF-8.
     """
-    text = _text(payload).strip()
+    text = _decode_utf8(payload).strip()
     if text[:1] in ("{", "["):
         try:
             return captions_of(json.loads(text))
         except (ValueError, RecursionError):
-            pass  # a caption may begin with a bracket
+            pass  # not JSON: a caption that begins with a bracket
     return captions_of(text)
 
 
@@ -64,9 +65,9 @@ def captions_in_json(payload: bytes) -> list[str]:
         Refusal: bad-caption, if it is not JSON.
     """
     try:
-        return captions_of(json.loads(_text(payload)))
+        return captions_of(json.loads(_decode_utf8(payload)))
     except (ValueError, RecursionError) as error:
-        raise Refusal("bad-caption", f"not JSON: {error}") from error
+        raise Refusal(Reason.BAD_CAPTION, f"not JSON: {error}") from error
 
 
 def distinct(captions: Iterable[str]) -> tuple[str, ...]:
@@ -74,17 +75,17 @@ def distinct(captions: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(captions))
 
 
-def column(names: Iterable[str], wanted: Iterable[str]) -> str | None:
-    """The first of `wanted` among `names`, whatever its case; None if there is none."""
-    known = {name.strip().lower(): name for name in reversed(list(names))}
-    return next((known[name] for name in wanted if name in known), None)
+def find_column(names: Iterable[str], candidates: Iterable[str]) -> str | None:
+    """The first of `candidates` that is among `names`, ignoring case, as written there; or None."""
+    by_lower_case = {name.strip().lower(): name for name in reversed(list(names))}
+    return next((by_lower_case[name] for name in candidates if name in by_lower_case), None)
 
 
 def table_rows(uri: str) -> Iterator[Mapping[str, Any]]:
     """Rows of a CSV, TSV, JSONL or Parquet table, as mappings, streamed.
 
     Raises:
-        SourceError: If it cannot be read as what its suffix says.
+        SourceError: If the table cannot be read in the format of its suffix.
     """
     suffix = PurePosixPath(uri).suffix.lower()
     try:
@@ -101,9 +102,9 @@ def table_rows(uri: str) -> Iterator[Mapping[str, Any]]:
 def _parquet_rows(uri: str) -> Iterator[Mapping[str, Any]]:
     with open_file(uri) as file:
         table = pq.ParquetFile(file)
-        wanted = (*IMAGE_COLUMNS, *CAPTION_COLUMNS, "split")
-        names = [n for n in table.schema_arrow.names if n.lower() in wanted]
-        for batch in table.iter_batches(batch_size=1000, columns=names):
+        used = (*IMAGE_COLUMNS, *CAPTION_COLUMNS, "split")
+        columns = [name for name in table.schema_arrow.names if name.lower() in used]
+        for batch in table.iter_batches(batch_size=1000, columns=columns):
             yield from batch.to_pylist()
 
 
@@ -125,17 +126,17 @@ def _csv_rows(uri: str, delimiter: str) -> Iterator[Mapping[str, Any]]:
         yield from csv.DictReader(lines, delimiter=delimiter)
 
 
-def _one(text: str) -> list[str]:
+def _stripped_caption(text: str) -> list[str]:
     text = text.strip()
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise Refusal("bad-caption", "the caption has half a surrogate pair") from error
+        raise Refusal(Reason.BAD_CAPTION, "the caption has half a surrogate pair") from error
     return [text] if text else []
 
 
-def _text(payload: bytes) -> str:
+def _decode_utf8(payload: bytes) -> str:
     try:
         return payload.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise Refusal("bad-caption", f"the caption is not UTF-8: {error.reason}") from error
+        raise Refusal(Reason.BAD_CAPTION, f"the caption is not UTF-8: {error.reason}") from error

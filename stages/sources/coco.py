@@ -1,22 +1,22 @@
-"""COCO: `{captions,instances}_SPLIT.json` beside a folder of images; LVIS's JSON too.
+"""COCO: `{captions,instances}_SPLIT.json` and a folder of images; LVIS's JSON too.
 
-The images are those the JSON files list. Files of different JSONs that have the same name are
-the same image. A split whose image folder is absent is left out, unless it was asked for.
+The images are those that the JSON files list; equal file names in two JSON files are the same
+image. A split without an image folder is left out; it is an error if the user named that split.
 """
 
 from __future__ import annotations
 
-import json
-import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from schemas.errors import SourceError
-from stages.sources.caption_fields import captions_of, distinct
+from schemas.quarantine import Reason
+from stages.sources.caption_fields import distinct
+from stages.sources.coco_annotations import CocoImage, Split, read_images
 from stages.sources.files import digest_of, file_digest, load_image_file
 from stages.sources.record import (
     DEFAULTS,
@@ -24,44 +24,14 @@ from stages.sources.record import (
     Record,
     Refusal,
     Slice,
-    SourceObject,
     SourceOptions,
-    cut,
+    consecutive_ranges,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
 _NAME: Final = re.compile(r"(captions|instances)_(.+)\.json")
-_FIELDS: Final = frozenset(("image_id", "category_id", "bbox", "area", "iscrowd", "caption"))
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """One split: its JSON files, and the folder of its images."""
-
-    name: str
-    jsons: tuple[str, ...]
-    folder: str
-
-
-@dataclass(slots=True)
-class _CocoImage:
-    """What all JSON files together say about one image file."""
-
-    split: Split
-    file_name: str
-    size: int
-    repeated: bool = False
-    captions: list[str] = field(default_factory=list)
-    objects: list[SourceObject] = field(default_factory=list)
-    problems: list[tuple[str, str]] = field(default_factory=list)
-
-    @property
-    def image_id(self) -> str:
-        folder, _, file = self.file_name.rpartition("/")
-        stem = file.rpartition(".")[0] or file
-        return "/".join(filter(None, (self.split.name, folder, stem)))
 
 
 @dataclass(frozen=True)
@@ -80,22 +50,22 @@ class CocoSource:
         return digest_of(*lines, *(f"{i.image_id} {i.file_name} {i.size}" for i in self._images))
 
     def slices(self) -> Sequence[Slice]:
-        """Consecutive images of about `part_bytes`."""
+        """Consecutive images of about `part_bytes` together."""
         sizes = [max(image.size, 0) for image in self._images]
-        ranges = cut(sizes, self.options.part_bytes, self.options.part_images)
+        ranges = consecutive_ranges(sizes, self.options.part_bytes, self.options.part_images)
         return [Slice(0, first, last) for first, last in ranges]
 
-    def count(self, piece: Slice) -> int:
+    def count(self, part_slice: Slice) -> int:
         """Images of the slice."""
-        return piece.last - piece.first
+        return part_slice.last - part_slice.first
 
     def total(self) -> int | None:
         """Images of all splits."""
         return len(self._images)
 
-    def records(self, piece: Slice) -> Iterator[Record | Problem]:
-        """One record per image that the JSON files list, whether its file is there or not."""
-        for image in self._images[piece.first : piece.last]:
+    def records(self, part_slice: Slice) -> Iterator[Record | Problem]:
+        """One record per image that the JSON files list, even if its file is missing."""
+        for image in self._images[part_slice.first : part_slice.last]:
             yield Record(
                 image_id=image.image_id,
                 uri=str(Path(image.split.folder, image.file_name)),
@@ -107,37 +77,39 @@ class CocoSource:
             )
 
     @cached_property
-    def _images(self) -> list[_CocoImage]:
-        found = [image for split in self.splits for image in _images_of(split)]
-        found.sort(key=lambda image: (image.image_id, image.file_name))
-        for before, image in pairwise(found):
-            image.repeated = before.image_id == image.image_id
-        return found
+    def _images(self) -> list[CocoImage]:
+        images = [image for split in self.splits for image in read_images(split)]
+        images.sort(key=lambda image: (image.image_id, image.file_name))
+        for previous, image in pairwise(images):
+            image.is_duplicate = previous.image_id == image.image_id
+        return images
 
 
 @dataclass(frozen=True, slots=True)
 class _CocoLoader:
-    """Reads one image file, or says why not."""
+    """Reads one image file."""
 
-    image: _CocoImage
+    image: CocoImage
 
     def __call__(self) -> bytes:
-        if self.image.repeated:
-            raise Refusal("duplicate-id", f"{self.image.file_name} has an id that came before")
+        if self.image.is_duplicate:
+            raise Refusal(
+                Reason.DUPLICATE_ID, f"{self.image.file_name} has the id of an earlier image"
+            )
         return load_image_file(self.image.split.folder, self.image.file_name)
 
 
-def find_splits(root: str, wanted: Sequence[str]) -> tuple[Split, ...]:
-    """The splits of a COCO folder that have both JSON and images.
+def find_splits(root: str, names: Sequence[str]) -> tuple[Split, ...]:
+    """The splits of a COCO folder with both JSON and images; only those in `names`, if any.
 
     Raises:
-        SourceError: If there is none, or a wanted one is missing.
+        SourceError: If there is no such split, or one of `names` is missing.
     """
     jsons: dict[str, list[str]] = {}
     for path in sorted((Path(root) / "annotations").glob("*.json")):
-        found = _NAME.fullmatch(path.name)
-        if found:
-            jsons.setdefault(found[2], []).append(str(path))
+        match = _NAME.fullmatch(path.name)
+        if match:
+            jsons.setdefault(match[2], []).append(str(path))
     folders = {name: _image_folder(root, name) for name in jsons}
     splits = tuple(
         Split(name, tuple(paths), str(folders[name]))
@@ -148,17 +120,17 @@ def find_splits(root: str, wanted: Sequence[str]) -> tuple[Split, ...]:
         raise SourceError(
             f"no split of {root} has images in images/SPLIT or SPLIT: {sorted(jsons)}"
         )
-    return _wanted(splits, wanted)
+    return _select_splits(splits, names)
 
 
-def pair_splits(paths: Sequence[str], wanted: Sequence[str]) -> tuple[Split, ...]:
-    """Splits from JSON files and image folders named one by one.
+def pair_splits(paths: Sequence[str], names: Sequence[str]) -> tuple[Split, ...]:
+    """Splits from separate JSON files and image folders; only those in `names`, if any.
 
-    With one folder all files describe it; with several, the name of the file ends in the
-    folder's name.
+    With one folder, all files describe it. With several, the name of a file ends with the name of
+    its folder.
 
     Raises:
-        SourceError: If a file has no folder, or there is none.
+        SourceError: If a file has no folder, or one of `names` is missing.
     """
     folders = [path for path in paths if Path(path).is_dir()]
     jsons = [path for path in paths if path not in folders]
@@ -167,8 +139,9 @@ def pair_splits(paths: Sequence[str], wanted: Sequence[str]) -> tuple[Split, ...
     by_folder: dict[str, list[str]] = {}
     for path in jsons:
         by_folder.setdefault(_folder_of(path, folders), []).append(path)
-    splits = [Split(Path(f).name, tuple(sorted(j)), f) for f, j in sorted(by_folder.items())]
-    return _wanted(tuple(splits), wanted)
+    pairs = sorted(by_folder.items())
+    splits = [Split(Path(folder).name, tuple(sorted(files)), folder) for folder, files in pairs]
+    return _select_splits(tuple(splits), names)
 
 
 def is_coco(root: str) -> bool:
@@ -177,10 +150,10 @@ def is_coco(root: str) -> bool:
 
 
 def _folder_of(path: str, folders: Sequence[str]) -> str:
-    named = [f for f in folders if Path(path).stem.endswith(f"_{Path(f).name}")]
-    if len(folders) == 1 or len(named) == 1:
-        return (named or list(folders))[0]
-    raise SourceError(f"{path} could belong to several folders: end its name in _FOLDER.json")
+    matching = [f for f in folders if Path(path).stem.endswith(f"_{Path(f).name}")]
+    if len(folders) == 1 or len(matching) == 1:
+        return (matching or list(folders))[0]
+    raise SourceError(f"{path} could belong to several folders: let its name end with _FOLDER.json")
 
 
 def _image_folder(root: str, split: str) -> Path | None:
@@ -188,104 +161,9 @@ def _image_folder(root: str, split: str) -> Path | None:
     return next((folder for folder in candidates if folder.is_dir()), None)
 
 
-def _wanted(splits: tuple[Split, ...], wanted: Sequence[str]) -> tuple[Split, ...]:
-    names = [split.name for split in splits]
-    for name in wanted:
-        if name not in names:
-            raise SourceError(f"no split {name!r} with JSON and images; there are {names}")
-    return tuple(split for split in splits if not wanted or split.name in wanted)
-
-
-def _images_of(split: Split) -> list[_CocoImage]:
-    images: dict[str, _CocoImage] = {}
-    for path in split.jsons:
-        _add(images, split, path)
-    return list(images.values())
-
-
-def _add(images: dict[str, _CocoImage], split: Split, path: str) -> None:
-    """Add what one JSON file says to `images`, which is keyed by file name."""
-    content = _load(path)
-    by_id: dict[Any, _CocoImage] = {}
-    for entry in content["images"]:
-        name = _file_name(entry, path)
-        if name not in images:
-            images[name] = _CocoImage(split, name, _size(Path(split.folder, name)))
-        by_id[entry.get("id")] = images[name]
-    categories = {c.get("id"): str(c.get("name")) for c in content.get("categories", ())}
-    for number, entry in enumerate(content.get("annotations", ())):
-        image = by_id.get(entry.get("image_id"))
-        if image is not None:
-            _annotate(image, entry, categories, f"annotation {number} of {Path(path).name}")
-
-
-def _annotate(
-    image: _CocoImage, entry: Mapping[str, Any], categories: Mapping[Any, str], where: str
-) -> None:
-    """Add one annotation to its image: a caption, a box, or the reason why neither."""
-    if "bbox" in entry:
-        box = entry["bbox"]
-        if not _is_box(box):
-            image.problems.append(("bad-box", f"{where} is not four finite numbers"))
-        elif entry.get("category_id") not in categories:
-            image.problems.append(("unknown-category", f"{where} has an unlisted category"))
-        else:
-            image.objects.append(_drawn(entry, categories[entry["category_id"]]))
-    if "caption" in entry:
-        try:
-            image.captions += captions_of(entry["caption"])
-        except Refusal as refusal:
-            image.problems.append((refusal.reason, f"{where}: {refusal.detail}"))
-
-
-def _drawn(entry: Mapping[str, Any], category: str) -> SourceObject:
-    x, y, width, height = (float(value) for value in entry["bbox"])
-    area = entry.get("area")
-    known = isinstance(area, int | float) and math.isfinite(area)
-    return SourceObject(
-        category,
-        (x, y, x + width, y + height),
-        float(area) if known and area is not None else None,
-        bool(entry.get("iscrowd", 0)),
-    )
-
-
-def _is_box(box: Any) -> bool:
-    numbers = isinstance(box, list) and all(type(v) in (int, float) for v in box)
-    return numbers and len(box) == 4 and all(math.isfinite(value) for value in box)
-
-
-def _load(path: str) -> dict[str, Any]:
-    """The JSON without what is not needed: masks are dropped while parsing, they fill memory."""
-    try:
-        content = json.loads(Path(path).read_bytes(), object_hook=_slim)
-    except (OSError, ValueError, RecursionError) as error:
-        raise SourceError(f"cannot read {path} as JSON: {error}") from error
-    lists = isinstance(content, dict) and all(
-        isinstance(content.get(key, []), list)
-        and all(isinstance(e, dict) for e in content.get(key, []))
-        for key in ("images", "annotations", "categories")
-    )
-    if not lists or "images" not in content:
-        raise SourceError(f"{path} is not COCO's JSON: it needs a list of objects named 'images'")
-    return dict(content)
-
-
-def _slim(entry: dict[str, Any]) -> dict[str, Any]:
-    if "image_id" in entry:
-        return {key: value for key, value in entry.items() if key in _FIELDS}
-    return entry
-
-
-def _file_name(entry: Mapping[str, Any], path: str) -> str:
-    name = entry.get("file_name") or str(entry.get("coco_url", "")).rpartition("/")[2]
-    if not isinstance(name, str) or not name:
-        raise SourceError(f"{path} lists an image without file_name")
-    return name
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except (OSError, ValueError):
-        return -1  # recorded as absent; a file that appears later changes the digest
+def _select_splits(splits: tuple[Split, ...], names: Sequence[str]) -> tuple[Split, ...]:
+    known = [split.name for split in splits]
+    for name in names:
+        if name not in known:
+            raise SourceError(f"no split {name!r} with JSON and images; there are {known}")
+    return tuple(split for split in splits if not names or split.name in names)

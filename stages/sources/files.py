@@ -1,6 +1,6 @@
-"""Files, near or far: open, measure, hash, and find them by pattern.
+"""Local and remote files: open, measure, hash, and find them by pattern.
 
-Local paths go through plain file handles; anything with `://` goes through fsspec.
+Local paths are opened directly; anything with `://` is opened by fsspec.
 """
 
 from __future__ import annotations
@@ -15,28 +15,29 @@ from typing import Any, BinaryIO, Final, cast
 import fsspec
 
 from schemas.errors import SourceError
+from schemas.quarantine import Reason
 from stages.sources.record import Refusal
 
 IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp")
-WHOLE_BYTES: Final = 64 << 20  # files below are hashed whole
-END_BYTES: Final = 1 << 20  # of larger ones, this much of both ends
-LARGEST: Final = 256 << 20  # bytes of one encoded image; anything above is no photograph
+WHOLE_BYTES: Final = 64 << 20  # smaller files are hashed whole
+END_BYTES: Final = 1 << 20  # of larger files, this much of each end
+MAX_BYTES: Final = 256 << 20  # of one encoded image; a larger file is no photograph
 _BRACES: Final = re.compile(r"\{([^{}]+)\}")
 _RANGE: Final = re.compile(r"(\d+)\.\.(\d+)")
 
 
 def is_remote(uri: str) -> bool:
-    """Whether fsspec must open it."""
+    """Whether it is a URL, which fsspec opens."""
     return "://" in uri
 
 
 def absolute(uri: str) -> str:
-    """The path from the root of the file system; URLs as they are."""
+    """The absolute path; a URL stays as it is."""
     return uri if is_remote(uri) else os.path.abspath(Path(uri).expanduser())  # noqa: PTH100 - keeps links
 
 
 def is_image(name: str) -> bool:
-    """Whether the suffix is one of JPEG, PNG, WEBP."""
+    """Whether the suffix is that of a JPEG, PNG or WEBP."""
     return name.lower().endswith(IMAGE_SUFFIXES)
 
 
@@ -51,7 +52,7 @@ def open_file(uri: str) -> BinaryIO:
             return cast("BinaryIO", fsspec.open(uri, "rb").open())
         return Path(uri).open("rb")
     except (OSError, ValueError, ImportError) as error:
-        raise SourceError(f"cannot open {uri}: {_why(error)}") from error
+        raise SourceError(f"cannot open {uri}: {_error_text(error)}") from error
 
 
 def load_image_file(folder: str, name: str) -> bytes:
@@ -60,17 +61,19 @@ def load_image_file(folder: str, name: str) -> bytes:
     Raises:
         Refusal: unsafe-name, missing-image or too-large.
     """
-    if not safe_name(name):
-        raise Refusal("unsafe-name", "the name is absolute, holds '..', or is not UTF-8")
+    if not is_safe_name(name):
+        raise Refusal(Reason.UNSAFE_NAME, "the name is absolute, holds '..', or is not UTF-8")
     path = Path(folder, name)
     try:
         if not path.is_file():
-            raise Refusal("missing-image", f"no file {name} in {folder}")
-        if path.stat().st_size > LARGEST:
-            raise Refusal("too-large", f"{path.stat().st_size} bytes; at most {LARGEST} are read")
+            raise Refusal(Reason.MISSING_IMAGE, f"no file {name} in {folder}")
+        if path.stat().st_size > MAX_BYTES:
+            raise Refusal(
+                Reason.TOO_LARGE, f"{path.stat().st_size} bytes; at most {MAX_BYTES} are read"
+            )
         return path.read_bytes()
     except OSError as error:
-        raise Refusal("missing-image", f"{name} in {folder}: {_why(error)}") from error
+        raise Refusal(Reason.MISSING_IMAGE, f"{name} in {folder}: {_error_text(error)}") from error
 
 
 def size_of(uri: str) -> int:
@@ -85,22 +88,22 @@ def size_of(uri: str) -> int:
             return int(filesystem.size(path))
         return Path(uri).stat().st_size
     except (OSError, ValueError, ImportError) as error:
-        raise SourceError(f"cannot open {uri}: {_why(error)}") from error
+        raise SourceError(f"cannot open {uri}: {_error_text(error)}") from error
 
 
-def stamp(uri: str) -> tuple[int, int]:
-    """Size and time of change of a local file, to tell whether what was remembered of it holds."""
+def size_and_mtime(uri: str) -> tuple[int, int]:
+    """Size and modification time of a local file; a cache entry is valid while they are equal."""
     if is_remote(uri):
-        return 0, 0  # asking again for every image would cost a round trip each
+        return 0, 0  # a request for every image would be too slow
     try:
-        found = Path(uri).stat()
+        status = Path(uri).stat()
     except OSError:
         return -1, -1
-    return found.st_size, found.st_mtime_ns
+    return status.st_size, status.st_mtime_ns
 
 
 def file_digest(uri: str) -> str:
-    """SHA-256 of the content; of files of 64 MB and more, of the size and one MB at each end."""
+    """SHA-256 of the content; from 64 MB on, of the size and of one MB at each end."""
     size = size_of(uri)
     with open_file(uri) as file:
         if size < WHOLE_BYTES:
@@ -113,7 +116,7 @@ def file_digest(uri: str) -> str:
 
 
 def digest_of(*lines: object) -> str:
-    """SHA-256 over the texts of `lines`, each ended by a newline."""
+    """SHA-256 of the texts of `lines`, each with a newline at its end."""
     digest = hashlib.sha256()
     for line in lines:
         digest.update(f"{line}\n".encode(errors="surrogatepass"))
@@ -121,20 +124,20 @@ def digest_of(*lines: object) -> str:
 
 
 def expand(pattern: str) -> list[str]:
-    """Paths that a glob or brace pattern names, sorted; the pattern itself if it is neither.
+    """Paths that match a glob or brace pattern; the path itself if it is no pattern.
 
     >>> expand("/nowhere/{00..02}.tar")
     ['/nowhere/00.tar', '/nowhere/01.tar', '/nowhere/02.tar']
     """
     if not is_remote(pattern) and Path(pattern).exists():
         return [absolute(pattern)]
-    return [found for text in _unbrace(pattern) for found in _unglob(text)]
+    return [path for text in _expand_braces(pattern) for path in _expand_glob(text)]
 
 
-def safe_name(name: str) -> bool:
-    r"""Whether a name from inside a source stays inside it: relative, no `..`, printable UTF-8.
+def is_safe_name(name: str) -> bool:
+    r"""Whether a name in a source stays inside it: a relative path without `..`, in UTF-8.
 
-    >>> [safe_name(name) for name in ("a/b.jpg", "../b.jpg", "/b.jpg", "c:\\b.jpg", "")]
+    >>> [is_safe_name(name) for name in ("a/b.jpg", "../b.jpg", "/b.jpg", "c:\\b.jpg", "")]
     [True, False, False, False, False]
     """
     try:
@@ -146,54 +149,62 @@ def safe_name(name: str) -> bool:
     return bool(name) and "\0" not in name and ".." not in parts and not absolute_name
 
 
-def labels(paths: list[str]) -> list[str]:
-    """A name for each file: its stem, with as many of its folders as tell all of them apart.
+def unique_names(paths: list[str]) -> list[str]:
+    """A name for each file: its stem, after as few of its folders as make all names different.
 
-    >>> labels(["/x/a/00.tar", "/x/b/00.tar.gz"])
+    Raises:
+        SourceError: If a file is given twice, or two files differ only in their suffixes.
+
+    >>> unique_names(["/x/a/00.tar", "/x/b/00.tar.gz"])
     ['a/00', 'b/00']
     """
-    stems = [_without_suffix(path) for path in paths]
-    for depth in range(1, max((len(s) for s in stems), default=0) + 1):
-        names = ["/".join(stem[-depth:]) for stem in stems]
+    parts = [_parts_without_suffix(path) for path in paths]
+    for depth in range(1, max(map(len, parts), default=0) + 1):
+        names = ["/".join(names[-depth:]) for names in parts]
         if len(set(names)) == len(names):
             return names
-    raise SourceError(
-        f"the same file is given twice: {next(p for p in paths if paths.count(p) > 1)}"
-    )
+    for index, path in enumerate(paths):
+        first = parts.index(parts[index])
+        if path in paths[:index]:
+            raise SourceError(f"the same file is given twice: {path}")
+        if first < index:
+            raise SourceError(f"{paths[first]} and {path} have the same name; rename one of them")
+    return []
 
 
-def _without_suffix(path: str) -> list[str]:
+def _parts_without_suffix(path: str) -> list[str]:
+    """The folders of a path, and the name of the file without its suffix."""
     tail = PurePosixPath(path.split("://")[-1])
-    name = re.sub(r"(\.tar\.gz|\.[A-Za-z0-9]+)$", "", tail.name) or tail.name
-    return [part for part in tail.parts[:-1] if part != "/"] + [name]
+    stem = re.sub(r"(\.tar\.gz|\.[A-Za-z0-9]+)$", "", tail.name) or tail.name
+    return [part for part in tail.parts[:-1] if part != "/"] + [stem]
 
 
-def _unbrace(text: str) -> list[str]:
-    found = _BRACES.search(text)
-    if found is None:
+def _expand_braces(text: str) -> list[str]:
+    braces = _BRACES.search(text)
+    if braces is None:
         return [text]
-    inside = _RANGE.fullmatch(found[1])
-    if inside:
-        numbers = range(int(inside[1]), int(inside[2]) + 1)
-        choices = [str(n).zfill(len(inside[1])) for n in numbers]
+    ends = _RANGE.fullmatch(braces[1])
+    if ends:
+        numbers = range(int(ends[1]), int(ends[2]) + 1)
+        choices = [str(n).zfill(len(ends[1])) for n in numbers]
     else:
-        choices = found[1].split(",")
-    head, tail = text[: found.start()], text[found.end() :]
-    return [whole for choice in choices for whole in _unbrace(head + choice + tail)]
+        choices = braces[1].split(",")
+    head, tail = text[: braces.start()], text[braces.end() :]
+    return [path for choice in choices for path in _expand_braces(head + choice + tail)]
 
 
-def _unglob(text: str) -> list[str]:
+def _expand_glob(text: str) -> list[str]:
     if not glob.has_magic(text):
         return [absolute(text)]
     if is_remote(text):
         filesystem, path = fsspec.core.url_to_fs(text)
-        found = [filesystem.unstrip_protocol(p) for p in filesystem.glob(path)]
+        paths = [filesystem.unstrip_protocol(p) for p in filesystem.glob(path)]
     else:
-        found = glob.glob(absolute(text), recursive=True)  # noqa: PTH207 - the pattern may be absolute
-    if not found:
+        paths = glob.glob(absolute(text), recursive=True)  # noqa: PTH207 - the pattern may be absolute
+    if not paths:
         raise SourceError(f"nothing matches {text}; quote the pattern, or name the files")
-    return sorted(found)
+    return sorted(paths)
 
 
-def _why(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

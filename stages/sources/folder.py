@@ -1,7 +1,7 @@
-"""A folder of images, searched to the bottom, with or without a table of captions.
+"""A folder of images and its subfolders, with or without a table of captions.
 
-The table is CSV, TSV, JSONL or Parquet, one row per caption or with lists; its columns are found
-by name: image (or file_name, filename, file, path, filepath), caption (captions, text), split.
+The table is CSV, TSV, JSONL or Parquet; a row has one caption or a list. Its columns are found by
+name: image (or file_name, filename, file, path, filepath), caption (captions, text), split.
 """
 
 from __future__ import annotations
@@ -18,31 +18,41 @@ from stages.sources.caption_fields import (
     IMAGE_COLUMNS,
     TABLE_SUFFIXES,
     captions_of,
-    column,
     distinct,
+    find_column,
     table_rows,
 )
 from stages.sources.files import digest_of, file_digest, is_image, load_image_file
-from stages.sources.record import DEFAULTS, Problem, Record, Refusal, Slice, SourceOptions, cut
+from stages.sources.record import (
+    DEFAULTS,
+    Problem,
+    Record,
+    Refusal,
+    Slice,
+    SourceOptions,
+    consecutive_ranges,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from schemas.quarantine import Reason
+
 
 @dataclass(slots=True)
 class _FolderImage:
-    """One file, or the name of one that a table mentions and nobody has."""
+    """An image file; or a name in the table without a file, whose size is -1."""
 
     name: str
     size: int
     split: str | None = None
     captions: list[str] = field(default_factory=list)
-    problems: list[tuple[str, str]] = field(default_factory=list)
+    problems: list[tuple[Reason, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class FolderSource:
-    """Images below `root`, in order of their names; only `files` if some are given."""
+    """Images below `root`, in order of their names; only `files`, if there are any."""
 
     root: str
     table: str | None = None
@@ -51,28 +61,28 @@ class FolderSource:
     kind: str = "folder"
 
     def digest(self) -> str:
-        """Hash of the table, the folder's own name, and the names and sizes of the images."""
+        """Hash of the table, the name of the folder, and the names and sizes of the images."""
         table = file_digest(self.table) if self.table else "no table"
         name = Path(self.root).name
         return digest_of(table, name, *(f"{image.name} {image.size}" for image in self._images))
 
     def slices(self) -> Sequence[Slice]:
-        """Consecutive images of about `part_bytes`."""
+        """Consecutive images of about `part_bytes` together."""
         sizes = [max(image.size, 0) for image in self._images]
-        ranges = cut(sizes, self.options.part_bytes, self.options.part_images)
+        ranges = consecutive_ranges(sizes, self.options.part_bytes, self.options.part_images)
         return [Slice(0, first, last) for first, last in ranges]
 
-    def count(self, piece: Slice) -> int:
+    def count(self, part_slice: Slice) -> int:
         """Images of the slice."""
-        return piece.last - piece.first
+        return part_slice.last - part_slice.first
 
     def total(self) -> int | None:
-        """Images below the folder, and names in the table that are not there."""
+        """Images below the folder, and names in the table without a file."""
         return len(self._images)
 
-    def records(self, piece: Slice) -> Iterator[Record | Problem]:
-        """One record per image file, and per name in the table without one."""
-        for image in self._images[piece.first : piece.last]:
+    def records(self, part_slice: Slice) -> Iterator[Record | Problem]:
+        """One record per image file, and per name in the table without a file."""
+        for image in self._images[part_slice.first : part_slice.last]:
             image_id = f"{image.split or Path(self.root).name}/{image.name}"
             yield Record(
                 image_id=image_id,
@@ -85,10 +95,10 @@ class FolderSource:
 
     @cached_property
     def _images(self) -> list[_FolderImage]:
-        found = {name: _FolderImage(name, size) for name, size in self._walk()}
+        by_name = {name: _FolderImage(name, size) for name, size in self._image_files()}
         if self.table:
-            _caption(found, self.root, self.table)
-        images = [found[name] for name in sorted(found)]
+            _add_table(by_name, self.root, self.table)
+        images = [by_name[name] for name in sorted(by_name)]
         if not self.options.splits:
             return images
         known = sorted({image.split for image in images if image.split})
@@ -99,7 +109,7 @@ class FolderSource:
                 )
         return [image for image in images if image.split in self.options.splits]
 
-    def _walk(self) -> Iterator[tuple[str, int]]:
+    def _image_files(self) -> Iterator[tuple[str, int]]:
         if self.files:
             yield from ((Path(f).name, Path(f).stat().st_size) for f in self.files)
             return
@@ -111,7 +121,7 @@ class FolderSource:
 
 
 def find_table(root: str) -> str | None:
-    """The only table directly inside a folder; None if there is none.
+    """The table directly inside a folder; None if there is none.
 
     Raises:
         SourceError: If there are several.
@@ -123,49 +133,49 @@ def find_table(root: str) -> str | None:
     return str(tables[0]) if tables else None
 
 
-def _caption(images: dict[str, _FolderImage], root: str, table: str) -> None:
-    """Add the captions and splits of the table to `images`, which is keyed by name."""
-    resolve = _Resolver(root, table, images)
+def _add_table(images: dict[str, _FolderImage], root: str, table: str) -> None:
+    """Add the captions and splits of the table to `images`, whose keys are names."""
+    find_name = _NameResolver(root, table, images)
     for row in table_rows(table):
-        named = column(row, IMAGE_COLUMNS)
-        if named is None:
+        image_column = find_column(row, IMAGE_COLUMNS)
+        if image_column is None:
             columns = ", ".join(IMAGE_COLUMNS)
             raise SourceError(f"{table} names no images: one column must be one of {columns}")
-        if not isinstance(row[named], str) or not row[named].strip():
+        if not isinstance(row[image_column], str) or not row[image_column].strip():
             continue
-        name = resolve(row[named].strip())
-        _describe(images.setdefault(name, _FolderImage(name, -1)), row)
+        name = find_name(row[image_column].strip())
+        _add_row(images.setdefault(name, _FolderImage(name, -1)), row)
 
 
-def _describe(image: _FolderImage, row: Mapping[str, Any]) -> None:
-    split = column(row, ("split",))
+def _add_row(image: _FolderImage, row: Mapping[str, Any]) -> None:
+    split = find_column(row, ("split",))
     if split and row[split] and image.split is None:
         image.split = str(row[split])
-    captions = column(row, CAPTION_COLUMNS)
+    captions = find_column(row, CAPTION_COLUMNS)
     try:
         image.captions += captions_of(row[captions]) if captions else []
     except Refusal as refusal:
         image.problems.append((refusal.reason, refusal.detail))
 
 
-class _Resolver:
-    """From a name as a table writes it to a name below the root."""
+class _NameResolver:
+    """Finds the image for a name in the table: relative to root or table, or by file name."""
 
     def __init__(self, root: str, table: str, images: Mapping[str, _FolderImage]) -> None:
         self.root, self.images = Path(root), images
-        beside = Path(table).parent
-        inside = beside.is_relative_to(self.root)
-        self.prefix = beside.relative_to(self.root) if inside else PurePosixPath()
-        self.by_file: dict[str, list[str]] = {}
+        folder = Path(table).parent
+        is_inside = folder.is_relative_to(self.root)
+        self.table_folder = folder.relative_to(self.root) if is_inside else PurePosixPath()
+        self.names_of_file: dict[str, list[str]] = {}
         for name in images:
-            self.by_file.setdefault(PurePosixPath(name).name, []).append(name)
+            self.names_of_file.setdefault(PurePosixPath(name).name, []).append(name)
 
     def __call__(self, written: str) -> str:
         path = PurePosixPath(written)
         if path.is_absolute() and path.is_relative_to(self.root):
             path = path.relative_to(self.root)
-        for name in (str(path), str(PurePosixPath(self.prefix) / path)):
+        for name in (str(path), str(PurePosixPath(self.table_folder) / path)):
             if name in self.images:
                 return name
-        same = self.by_file.get(written, [])  # only a bare file name can be found this way
-        return same[0] if len(same) == 1 else str(path)
+        matching = self.names_of_file.get(written, [])  # only a file name without a folder matches
+        return matching[0] if len(matching) == 1 else str(path)

@@ -1,4 +1,4 @@
-"""Lists of names that a user writes: concepts, categories; one a line, in the user's order."""
+"""Lists of names that a user writes, such as concepts or categories: one a line, order kept."""
 
 from __future__ import annotations
 
@@ -12,25 +12,27 @@ if TYPE_CHECKING:
 
 
 def read_names(path: Path) -> list[str]:
-    """The names in a list, in order: one per line, or name,count as RegionCLIP's lists have it.
+    """The names in a list, in order: one per line, or `name,count` as in RegionCLIP's lists.
 
     Raises:
-        SourceError: If the file cannot be read, is empty, or has a name twice (in any case).
+        SourceError: If the file cannot be read, is empty, or has a name twice (ignoring case).
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(f"the list {path} cannot be read ({error}); give a text file") from error
     names = [without_count(line) for line in lines if line.strip()]
-    twice = [name for name, count in Counter(name.lower() for name in names).items() if count > 1]
-    if twice or not names:
-        found = f"has '{twice[0]}' more than once" if twice else "is empty"
-        raise SourceError(f"the list {path} {found}; give every name a line of its own")
+    duplicates = [
+        name for name, count in Counter(name.lower() for name in names).items() if count > 1
+    ]
+    if duplicates or not names:
+        fault = f"has '{duplicates[0]}' more than once" if duplicates else "is empty"
+        raise SourceError(f"the list {path} {fault}; give every name a line of its own")
     return names
 
 
 def without_count(line: str) -> str:
-    """The name in a line that may end with a count.
+    """The name in a line, without the count that may follow it.
 
     >>> without_count("traffic light,1190"), without_count("Paris, France")
     ('traffic light', 'Paris, France')

@@ -1,7 +1,7 @@
-"""What a source hands to `rc ingest`: records, problems, slices; and the protocol behind them.
+"""What a source gives to `rc ingest`: records, problems, slices; and the protocol of a source.
 
-A source is met once, at ingest. It cuts its images into slices, one per part, and yields the
-records of a slice one at a time; nothing of an image is read before `Record.load` is called.
+Only ingest reads a source. A source divides its images into slices, one per part, and yields the
+records of a slice one at a time; an image is not read before `Record.load` is called.
 """
 
 from __future__ import annotations
@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from schemas.quarantine import Reason
+
 
 class Refusal(Exception):  # noqa: N818 - a refused record is an outcome, not an error of the run
-    """One record cannot be used, while the run goes on; becomes a row of quarantine.
+    """One record cannot be used, but the run goes on; becomes a row of quarantine.
 
     Attributes:
-        reason: Reason code, such as truncated or too-many-pixels.
+        reason: Which kind of fault.
         detail: One sentence.
     """
 
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(reason, detail)
         self.reason = reason
         self.detail = detail
@@ -32,22 +34,22 @@ class Refusal(Exception):  # noqa: N818 - a refused record is an outcome, not an
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something refused that is not a whole image: a caption, a box, the rest of a tar."""
+    """Something refused that is less or more than an image: a caption, a box, the rest of a tar."""
 
     record: str
-    reason: str
+    reason: Reason
     detail: str
 
 
 @dataclass(frozen=True, slots=True)
 class SourceObject:
-    """An object as the source has it: any box, even an impossible one.
+    """An object as the source has it; its box may be impossible.
 
     Attributes:
         category: Name.
         box: x0, y0, x1, y1 in pixels of the original image, neither clipped nor checked.
-        area: Of the mask, square pixels; None if the source says nothing.
-        is_crowd: Whether the box surrounds a crowd that was not drawn one by one.
+        area: Of the mask, square pixels; None if the source has none.
+        is_crowd: Whether the box surrounds a crowd whose members have no boxes of their own.
     """
 
     category: str
@@ -63,14 +65,14 @@ class Record:
     Attributes:
         image_id: Source file or split, a slash, the source's own key.
         uri: File that holds the bytes.
-        load: Returns the encoded image, once; raises `Refusal` if that cannot be had.
-        split: Split named by the source.
+        load: Returns the encoded image; raises `Refusal` if that is impossible. Called once.
+        split: Name of the split, if the source has splits.
         member: Name or row of the image inside `uri`; None if `uri` is the image.
         offset: First byte of the image inside a tar, or of its row inside a TSV.
         captions: Texts about the whole image.
-        objects: Boxes drawn on it.
-        problems: What was refused about it, while the image itself stays.
-        referable: Whether the bytes can be found again later; if not, they must be packed.
+        objects: Ground-truth boxes.
+        problems: Captions and boxes that were refused, while the image itself is kept.
+        can_be_reread: Whether the bytes can be read again later; if not, they must be packed.
     """
 
     image_id: str
@@ -82,12 +84,12 @@ class Record:
     captions: Sequence[str] = ()
     objects: Sequence[SourceObject] = ()
     problems: Sequence[Problem] = ()
-    referable: bool = True
+    can_be_reread: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Images `first` to `last` (exclusive) of file number `file`: what becomes one part."""
+    """Images `first` to `last` (exclusive) of file number `file`: the content of one part."""
 
     file: int
     first: int
@@ -99,10 +101,10 @@ class SourceOptions:
     """How to open a source.
 
     Attributes:
-        kind: webdataset, coco, folder, parquet, tsv; auto looks.
-        splits: Take only these; empty takes all.
-        part_bytes: A part holds about this many bytes of encoded images.
-        part_images: A part holds at most this many images.
+        kind: webdataset, coco, folder, parquet, tsv; auto finds out.
+        splits: Splits to take; empty takes all.
+        part_bytes: Bytes of encoded images in a part, about.
+        part_images: Images in a part, at most.
     """
 
     kind: str = "auto"
@@ -115,7 +117,7 @@ DEFAULTS: Final = SourceOptions()
 
 
 class Source(Protocol):
-    """Images and what is said about them, wherever they come from."""
+    """Images with captions and boxes, in any format."""
 
     @property
     def kind(self) -> str:
@@ -123,42 +125,42 @@ class Source(Protocol):
         ...
 
     def digest(self) -> str:
-        """Hash of what decides the rows; folders above the source never enter it."""
+        """Hash of everything that decides the rows; the folders above the source do not."""
         ...
 
     def slices(self) -> Sequence[Slice]:
-        """What becomes part 0, part 1, ...; in order."""
+        """The contents of part 0, part 1, ..., in order."""
         ...
 
-    def count(self, piece: Slice) -> int:
-        """How many records a slice has."""
+    def count(self, part_slice: Slice) -> int:
+        """Number of records of a slice."""
         ...
 
     def total(self) -> int | None:
-        """How many records all slices have, perhaps estimated; for progress only."""
+        """Number of records of all slices, perhaps estimated; for progress only."""
         ...
 
-    def records(self, piece: Slice) -> Iterator[Record | Problem]:
+    def records(self, part_slice: Slice) -> Iterator[Record | Problem]:
         """The records of a slice in the source's order; as many as `count` says."""
         ...
 
 
 @dataclass(slots=True)
-class Repeats:
-    """Finds keys that came before, holding 16 bytes a key."""
+class DuplicateKeys:
+    """Finds records whose key an earlier record has; needs 16 bytes a key."""
 
     digests: bytearray = field(default_factory=bytearray)
 
     def add(self, key: str) -> None:
-        """Remember the key of the next record."""
+        """Add the key of the next record."""
         from hashlib import blake2b
 
         self.digests += blake2b(key.encode(errors="surrogatepass"), digest_size=16).digest()
 
     def positions(self) -> frozenset[int]:
-        """Positions of the records whose key an earlier record already has.
+        """Positions of the records whose key an earlier record has.
 
-        >>> keys = Repeats()
+        >>> keys = DuplicateKeys()
         >>> for key in "abca":
         ...     keys.add(key)
         >>> sorted(keys.positions())
@@ -172,22 +174,24 @@ class Repeats:
         _, first, counts = np.unique(pairs, axis=0, return_index=True, return_counts=True)
         if (counts == 1).all():
             return frozenset()
-        repeated = np.ones(len(pairs), dtype=bool)
-        repeated[first] = False  # np.unique returns the first place of each
-        return frozenset(np.flatnonzero(repeated).tolist())
+        is_duplicate = np.ones(len(pairs), dtype=bool)
+        is_duplicate[first] = False  # np.unique returns the first position of each key
+        return frozenset(np.flatnonzero(is_duplicate).tolist())
 
 
-def cut(sizes: Sequence[int], part_bytes: int, part_images: int) -> list[tuple[int, int]]:
+def consecutive_ranges(
+    sizes: Sequence[int], part_bytes: int, part_images: int
+) -> list[tuple[int, int]]:
     """Consecutive ranges (first, last exclusive) of about `part_bytes`, at most `part_images`.
 
-    >>> cut([4, 4, 4, 20, 1], part_bytes=10, part_images=3)
+    >>> consecutive_ranges([4, 4, 4, 20, 1], part_bytes=10, part_images=3)
     [(0, 2), (2, 3), (3, 4), (4, 5)]
     """
     ranges: list[tuple[int, int]] = []
     first, total = 0, 0
     for position, size in enumerate(sizes):
-        full = position - first >= part_images or total + size > part_bytes
-        if position > first and full:
+        is_full = position - first >= part_images or total + size > part_bytes
+        if position > first and is_full:
             ranges.append((first, position))
             first, total = position, 0
         total += size

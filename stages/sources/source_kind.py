@@ -1,9 +1,9 @@
-"""Which kind of source it is: looks at what is there, and opens it."""
+"""Finds out which kind of source files and folders are, and opens it."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from schemas.errors import SourceError
 from stages.sources.caption_fields import TABLE_SUFFIXES
@@ -11,7 +11,7 @@ from stages.sources.coco import CocoSource, find_splits, is_coco, pair_splits
 from stages.sources.files import expand, is_image, is_remote, size_of
 from stages.sources.folder import FolderSource, find_table
 from stages.sources.parquet import ParquetSource, has_image_bytes
-from stages.sources.tsv import TsvSource, is_image_tsv, pair_files
+from stages.sources.tsv import TsvSource, is_image_tsv, pair_captions
 from stages.sources.webdataset import TAR_SUFFIXES, WebDatasetSource
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from stages.sources.record import Source, SourceOptions
 
-KINDS: Final = ("auto", "webdataset", "coco", "folder", "parquet", "tsv")
+Kind = Literal["auto", "webdataset", "coco", "folder", "parquet", "tsv"]
+KINDS: Final = get_args(Kind)
 ACCEPTED: Final = (
     "WebDataset tars; a COCO folder with annotations/{captions,instances}_SPLIT.json, or its "
     "JSON files and image folder; a folder of images, with a CSV, TSV, JSONL or Parquet of "
@@ -28,19 +29,19 @@ ACCEPTED: Final = (
 
 
 def open_source(paths: Sequence[str], options: SourceOptions) -> Source:
-    """The source that files, folders, globs or brace patterns together are.
+    """The source made of these files, folders, globs or brace patterns.
 
     Raises:
-        SourceError: If something is missing, or it is no kind of source.
+        SourceError: If a file is missing, or the files are no known kind of source.
     """
     if not paths:
         raise SourceError(f"rc ingest needs a source: {ACCEPTED}")
-    found = [path for pattern in paths for path in expand(pattern)]
-    for path in found:
+    expanded = [path for pattern in paths for path in expand(pattern)]
+    for path in expanded:
         if not is_remote(path) and not Path(path).exists():
             raise SourceError(f"there is no file or folder {path}")
-    kind = _kind(found) if options.kind == "auto" else options.kind
-    source = _OPENERS[kind](found, options)
+    kind = _detect_kind(expanded) if options.kind == "auto" else options.kind
+    source = _OPENERS[kind](expanded, options)
     if options.splits and kind not in ("coco", "folder"):
         raise SourceError(f"--split: a {kind} source has no splits; name the files instead")
     if not source.slices():
@@ -48,12 +49,12 @@ def open_source(paths: Sequence[str], options: SourceOptions) -> Source:
     return source
 
 
-def _kind(paths: Sequence[str]) -> str:
+def _detect_kind(paths: Sequence[str]) -> str:
     folders = [path for path in paths if _is_folder(path)]
     files = [path for path in paths if path not in folders]
     kind = _kind_of_files(files, folders) if files else _kind_of_folder(paths)
     if kind is None:
-        raise SourceError(f"{paths[0]} is no source; rc ingest takes {ACCEPTED}")
+        raise SourceError(f"{paths[0]} is not a source; rc ingest reads {ACCEPTED}")
     return kind
 
 
@@ -90,7 +91,7 @@ def _kind_of_folder(folders: Sequence[str]) -> str | None:
 def _open_webdataset(paths: Sequence[str], _options: SourceOptions) -> Source:
     tars = _files(paths, *TAR_SUFFIXES)
     for tar in tars:
-        size_of(tar)  # a missing one is better told now than in its part
+        size_of(tar)  # a missing tar is reported now, not when its part runs
     return WebDatasetSource(tuple(tars))
 
 
@@ -110,7 +111,7 @@ def _open_folder(paths: Sequence[str], options: SourceOptions) -> Source:
         parents = {str(Path(path).parent) for path in images}
         if len(parents) > 1:
             raise SourceError(
-                "images named one by one must be in one folder; name the folder above"
+                "images named one by one must be in one folder; name the folder above them"
             )
         return FolderSource(parents.pop(), tables[0] if tables else None, tuple(images), options)
     root = folders[0] if folders else str(Path(tables[0]).parent)
@@ -126,7 +127,7 @@ def _open_parquet(paths: Sequence[str], options: SourceOptions) -> Source:
 
 
 def _open_tsv(paths: Sequence[str], options: SourceOptions) -> Source:
-    return TsvSource(pair_files(_files(paths, ".tsv")), options)
+    return TsvSource(pair_captions(_files(paths, ".tsv")), options)
 
 
 _OPENERS: Final = {
@@ -143,7 +144,7 @@ def _is_folder(path: str) -> bool:
 
 
 def _files(paths: Sequence[str], *suffixes: str) -> list[str]:
-    """The files given, and those inside the folders given."""
+    """Files among `paths`, and files with these suffixes inside folders among `paths`."""
     return [
         file
         for path in paths
@@ -153,6 +154,6 @@ def _files(paths: Sequence[str], *suffixes: str) -> list[str]:
 
 def _inside(folder: str, *suffixes: str) -> list[str]:
     """Files directly inside a folder, or one folder below it (`data/`, `images/`), sorted."""
-    found = [*Path(folder).glob("*"), *Path(folder).glob("*/*")]
-    names = [str(p) for p in found if p.name.lower().endswith(suffixes) and p.is_file()]
-    return sorted(names)
+    paths = [*Path(folder).glob("*"), *Path(folder).glob("*/*")]
+    files = [str(p) for p in paths if p.name.lower().endswith(suffixes) and p.is_file()]
+    return sorted(files)

@@ -1,6 +1,6 @@
 """RegionCLIP's TSV: key, tab, base64 of an image; captions in a second TSV with the same keys.
 
-A `.lineidx` beside the file (first byte of each row, one a line) spares a pass over it.
+A `.lineidx` beside the file (first byte of each row, one a line) saves a pass over the file.
 
 Source: RegionCLIP (arXiv:2112.09106), the published loader's `TSVFile`: row layout only.
 """
@@ -17,25 +17,26 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 import numpy as np
 
 from schemas.errors import SourceError
-from stages.sources.caption_fields import captions_in, distinct
+from schemas.quarantine import Reason
+from stages.sources.caption_fields import captions_in_text, distinct
 from stages.sources.files import (
     digest_of,
     file_digest,
     is_remote,
-    labels,
     open_file,
+    size_and_mtime,
     size_of,
-    stamp,
+    unique_names,
 )
 from stages.sources.record import (
     DEFAULTS,
+    DuplicateKeys,
     Problem,
     Record,
     Refusal,
-    Repeats,
     Slice,
     SourceOptions,
-    cut,
+    consecutive_ranges,
 )
 
 if TYPE_CHECKING:
@@ -44,9 +45,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MAGIC: Final = (b"/9j/", b"iVBORw0", b"UklGR")  # JPEG, PNG, WEBP in base64
-_LONGEST_KEY: Final = 4096
-_IMAGE_WORDS: Final = ("images", "image", "img")
-_TEXT_WORDS: Final = ("captions", "caption", "texts", "text")
+_MAX_KEY_BYTES: Final = 4096
+_IMAGE_NAMES: Final = ("images", "image", "img")
+_CAPTION_NAMES: Final = ("captions", "caption", "texts", "text")
 
 
 @dataclass(frozen=True)
@@ -65,72 +66,76 @@ class TsvSource:
         return digest_of(*lines)
 
     def slices(self) -> Sequence[Slice]:
-        """Consecutive rows of about `part_bytes`; a file ends a slice."""
-        found: list[Slice] = []
+        """Consecutive rows of about `part_bytes` together, of one file."""
+        slices: list[Slice] = []
         for number, (images, _) in enumerate(self.files):
-            starts, _ = _index(images)
+            starts, _ = _row_index(images)
             sizes = (np.diff(starts) * 3 // 4).tolist()  # base64 writes 3 bytes as 4
-            for first, last in cut(sizes, self.options.part_bytes, self.options.part_images):
-                found.append(Slice(number, first, last))
-        return found
+            for first, last in consecutive_ranges(
+                sizes, self.options.part_bytes, self.options.part_images
+            ):
+                slices.append(Slice(number, first, last))
+        return slices
 
-    def count(self, piece: Slice) -> int:
+    def count(self, part_slice: Slice) -> int:
         """Rows of the slice."""
-        return piece.last - piece.first
+        return part_slice.last - part_slice.first
 
     def total(self) -> int | None:
         """Rows of all files."""
-        return sum(len(_index(images)[0]) - 1 for images, _ in self.files)
+        return sum(len(_row_index(images)[0]) - 1 for images, _ in self.files)
 
-    def records(self, piece: Slice) -> Iterator[Record | Problem]:
+    def records(self, part_slice: Slice) -> Iterator[Record | Problem]:
         """One record per row."""
-        uri, texts = self.files[piece.file]
-        starts, repeated = _index(uri)
-        with open_file(uri) as file, _Captions(texts) as captions:
-            file.seek(int(starts[piece.first]))
-            for row in range(piece.first, piece.last):
+        uri, texts = self.files[part_slice.file]
+        starts, duplicates = _row_index(uri)
+        with open_file(uri) as file, _CaptionFile(texts) as caption_file:
+            file.seek(int(starts[part_slice.first]))
+            for row in range(part_slice.first, part_slice.last):
                 key, _, payload = file.readline().rstrip(b"\r\n").partition(b"\t")
-                image_id = f"{self._names[piece.file]}/{key.decode(errors='backslashreplace')}"
-                found, problems = captions(row, key, image_id)
+                image_id = f"{self._names[part_slice.file]}/{key.decode(errors='backslashreplace')}"
+                captions, problems = caption_file(row, key, image_id)
                 yield Record(
                     image_id=image_id,
                     uri=uri,
-                    load=_TsvLoader(payload, row in repeated),
+                    load=_TsvLoader(payload, row in duplicates),
                     member=str(row),
                     offset=int(starts[row]),
-                    captions=found,
+                    captions=captions,
                     problems=problems,
                 )
 
     @property
     def _names(self) -> list[str]:
-        return labels([images for images, _ in self.files])
+        return unique_names([images for images, _ in self.files])
 
 
 def is_image_tsv(uri: str) -> bool:
     """Whether the first row is a key and the base64 of a JPEG, PNG or WEBP."""
     with open_file(uri) as file:
-        first = file.read(_LONGEST_KEY + 16)
+        first = file.read(_MAX_KEY_BYTES + 16)
     return first.partition(b"\n")[0].partition(b"\t")[2].startswith(_MAGIC)
 
 
-def pair_files(paths: Sequence[str]) -> tuple[tuple[str, str | None], ...]:
-    """Image files, each with its captions: the file given with it, or the sibling by name.
+def pair_captions(paths: Sequence[str]) -> tuple[tuple[str, str | None], ...]:
+    """Image files, each with its caption file: one of `paths`, or a file beside it by its name.
 
     Raises:
-        SourceError: If caption files are given that no image file belongs to.
+        SourceError: If a caption file belongs to no image file.
     """
     images = [path for path in paths if is_image_tsv(path)]
     texts = [path for path in paths if path not in images]
     if texts and len(texts) == len(images):
         return tuple(zip(images, texts, strict=True))
     if texts:
-        pairs = [(path, next((t for t in _siblings(path) if t in texts), None)) for path in images]
-        lost = set(texts) - {text for _, text in pairs}
-        if lost:
-            raise SourceError(f"no TSV of images belongs to {sorted(lost)[0]}")
+        pairs = [
+            (path, next((t for t in _caption_paths(path) if t in texts), None)) for path in images
+        ]
+        unpaired = set(texts) - {text for _, text in pairs}
+        if unpaired:
+            raise SourceError(f"no TSV of images belongs to {sorted(unpaired)[0]}")
         return tuple(pairs)
-    return tuple((path, _sibling(path)) for path in images)
+    return tuple((path, _find_caption_file(path)) for path in images)
 
 
 def read_row(uri: str, offset: int) -> bytes:
@@ -143,7 +148,7 @@ def read_row(uri: str, offset: int) -> bytes:
         file.seek(offset)
         payload = file.readline().rstrip(b"\r\n").partition(b"\t")[2]
     try:
-        return _decoded(payload)
+        return _decode_image(payload)
     except Refusal as refusal:
         raise SourceError(
             f"{uri} changed since it was ingested ({refusal.detail}): run rc ingest --force"
@@ -152,25 +157,25 @@ def read_row(uri: str, offset: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _TsvLoader:
-    """The decoded image of one row, or why there is none."""
+    """Decodes the image of one row."""
 
     payload: bytes
-    repeated: bool
+    is_duplicate: bool
 
     def __call__(self) -> bytes:
-        if self.repeated:
-            raise Refusal("duplicate-id", "an earlier row has the same key")
-        return _decoded(self.payload)
+        if self.is_duplicate:
+            raise Refusal(Reason.DUPLICATE_ID, "an earlier row has the same key")
+        return _decode_image(self.payload)
 
 
-class _Captions:
-    """Captions by row; the key of the row must be that of the image. Without a file, none."""
+class _CaptionFile:
+    """Captions by row; the key of the row must be that of the image. No captions without a file."""
 
     def __init__(self, uri: str | None) -> None:
         self.file: BinaryIO | None = open_file(uri) if uri else None
-        self.starts = _index(uri)[0] if uri else np.zeros(1, np.int64)
+        self.starts = _row_index(uri)[0] if uri else np.zeros(1, np.int64)
 
-    def __enter__(self) -> _Captions:
+    def __enter__(self) -> _CaptionFile:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -183,54 +188,58 @@ class _Captions:
         if self.file is None:
             return (), ()
         if row >= len(self.starts) - 1:
-            return (), (Problem(image_id, "bad-caption", f"the caption TSV ends before row {row}"),)
+            return (), (
+                Problem(image_id, Reason.BAD_CAPTION, f"the caption TSV ends before row {row}"),
+            )
         self.file.seek(int(self.starts[row]))
-        found, _, payload = self.file.readline().rstrip(b"\r\n").partition(b"\t")
-        if found != key:
+        caption_key, _, payload = self.file.readline().rstrip(b"\r\n").partition(b"\t")
+        if caption_key != key:
             detail = f"row {row} of the caption TSV has another key; captions left out"
-            return (), (Problem(image_id, "bad-caption", detail),)
+            return (), (Problem(image_id, Reason.BAD_CAPTION, detail),)
         try:
-            return distinct(captions_in(payload)), ()
+            return distinct(captions_in_text(payload)), ()
         except Refusal as refusal:
             return (), (Problem(image_id, refusal.reason, refusal.detail),)
 
 
-def _decoded(payload: bytes) -> bytes:
+def _decode_image(payload: bytes) -> bytes:
     if not payload:
-        raise Refusal("missing-image", "the row has no second column")
+        raise Refusal(Reason.MISSING_IMAGE, "the row has no second column")
     try:
         return base64.b64decode(payload.partition(b"\t")[0], validate=True)
     except binascii.Error as error:
-        raise Refusal("unreadable", f"the row is not base64: {error}") from error
+        raise Refusal(Reason.UNREADABLE, f"the row is not base64: {error}") from error
 
 
-def _index(uri: str) -> tuple[NDArray[np.int64], frozenset[int]]:
-    """First byte of each row and the end; and the rows whose key came before."""
-    return _index_at(uri, stamp(uri))
+def _row_index(uri: str) -> tuple[NDArray[np.int64], frozenset[int]]:
+    """First byte of each row and the end; and the rows whose key an earlier row has."""
+    return _row_index_cached(uri, size_and_mtime(uri))
 
 
 @lru_cache(maxsize=64)
-def _index_at(uri: str, _stamp: tuple[int, int]) -> tuple[NDArray[np.int64], frozenset[int]]:
-    starts = _from_lineidx(uri)
-    keys, found = Repeats(), [0]
+def _row_index_cached(
+    uri: str, _version: tuple[int, int]
+) -> tuple[NDArray[np.int64], frozenset[int]]:
+    starts = _read_lineidx(uri)
+    keys, ends = DuplicateKeys(), [0]
     with open_file(uri) as file:
         if starts is None:
             for line in file:
                 keys.add(line.partition(b"\t")[0].decode(errors="backslashreplace"))
-                found.append(found[-1] + len(line))
-            starts = np.array(found, dtype=np.int64)
+                ends.append(ends[-1] + len(line))
+            starts = np.array(ends, dtype=np.int64)
         else:
             for start in starts[:-1].tolist():
                 file.seek(start)
                 keys.add(
-                    file.readline(_LONGEST_KEY)
+                    file.readline(_MAX_KEY_BYTES)
                     .partition(b"\t")[0]
                     .decode(errors="backslashreplace")
                 )
     return starts, keys.positions()
 
 
-def _from_lineidx(uri: str) -> NDArray[np.int64] | None:
+def _read_lineidx(uri: str) -> NDArray[np.int64] | None:
     path = Path(uri).with_suffix(".lineidx")
     if is_remote(uri) or not path.is_file():
         return None
@@ -238,28 +247,28 @@ def _from_lineidx(uri: str) -> NDArray[np.int64] | None:
         starts: NDArray[Any] = np.array(path.read_text().split(), dtype=np.int64)
     except ValueError as error:
         raise SourceError(
-            f"{path} is not one number a line; delete it to have rows counted"
+            f"{path} is not one number a line; delete it, then the rows are counted"
         ) from error
     starts = np.append(starts, size_of(uri))
     if starts[0] != 0 or (np.diff(starts) <= 0).any():
-        raise SourceError(f"{path} does not fit {uri}; delete it to have the rows counted")
+        raise SourceError(f"{path} does not fit {uri}; delete it, then the rows are counted")
     return starts
 
 
-def _sibling(uri: str) -> str | None:
+def _find_caption_file(uri: str) -> str | None:
     return next(
-        (path for path in _siblings(uri) if not is_remote(path) and Path(path).is_file()), None
+        (path for path in _caption_paths(uri) if not is_remote(path) and Path(path).is_file()), None
     )
 
 
-def _siblings(uri: str) -> Iterator[str]:
-    """Where the captions of an image TSV may be: `x_captions.tsv`, `texts/x.tsv`, and the like."""
+def _caption_paths(uri: str) -> Iterator[str]:
+    """Paths where the captions of an image TSV may be, such as `x_captions.tsv`, `texts/x.tsv`."""
     path = Path(uri)
-    for word in _TEXT_WORDS:
-        for joint in ("_", ".", "-"):
-            yield str(path.with_name(f"{path.stem}{joint}{word}.tsv"))
-        for image_word in _IMAGE_WORDS:
-            if image_word in path.stem:
-                yield str(path.with_name(f"{path.stem.replace(image_word, word)}.tsv"))
-            if path.parent.name == image_word:
-                yield str(path.parent.parent / word / path.name)
+    for name in _CAPTION_NAMES:
+        for separator in ("_", ".", "-"):
+            yield str(path.with_name(f"{path.stem}{separator}{name}.tsv"))
+        for image_name in _IMAGE_NAMES:
+            if image_name in path.stem:
+                yield str(path.with_name(f"{path.stem.replace(image_name, name)}.tsv"))
+            if path.parent.name == image_name:
+                yield str(path.parent.parent / name / path.name)

@@ -1,7 +1,7 @@
 """WebDataset tars, as img2dataset writes them: KEY.jpg beside KEY.txt and KEY.json.
 
-Each tar is a part. Members are read one by one, in order, never extracted; nothing is unpickled.
-The key is the member's name without its last suffix, so `x.1.jpg` and `x.2.jpg` stay apart.
+Each tar is a part. Members are read one by one, in order, and never extracted or unpickled.
+The key is the member's name without its last suffix, so `x.1.jpg` and `x.2.jpg` are two keys.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from functools import lru_cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
+from schemas.quarantine import Reason
 from stages.sources.caption_fields import captions_in_json, captions_of, distinct
 from stages.sources.files import (
-    LARGEST,
+    MAX_BYTES,
     digest_of,
     file_digest,
     is_image,
-    labels,
+    is_safe_name,
     open_file,
-    safe_name,
+    size_and_mtime,
     size_of,
-    stamp,
+    unique_names,
 )
 from stages.sources.record import Problem, Record, Refusal, Slice
 
@@ -47,40 +48,47 @@ class WebDatasetSource:
     def digest(self) -> str:
         """Hash of the name and content of each tar."""
         return digest_of(
-            *(f"{n} {file_digest(t)}" for n, t in zip(self._names, self.tars, strict=True))
+            *(
+                f"{name} {file_digest(tar)}"
+                for name, tar in zip(self._names, self.tars, strict=True)
+            )
         )
 
     def slices(self) -> Sequence[Slice]:
-        """One per tar; its images are not counted yet, so `last` is -1."""
+        """One slice per tar; its images are not counted, so `last` is -1."""
         return [Slice(number, 0, -1) for number in range(len(self.tars))]
 
-    def count(self, piece: Slice) -> int:
+    def count(self, part_slice: Slice) -> int:
         """Images of a tar, from its headers."""
-        return _count(self.tars[piece.file], stamp(self.tars[piece.file]))
+        return _count_images(self.tars[part_slice.file], size_and_mtime(self.tars[part_slice.file]))
 
     def total(self) -> int | None:
-        """Estimated from the first tar and the sizes of all."""
+        """Estimated from the number of images of the first tar and the sizes of all tars."""
         sizes = [size_of(tar) for tar in self.tars]
-        return round(_count(self.tars[0], stamp(self.tars[0])) * sum(sizes) / max(sizes[0], 1))
+        return round(
+            _count_images(self.tars[0], size_and_mtime(self.tars[0]))
+            * sum(sizes)
+            / max(sizes[0], 1)
+        )
 
-    def records(self, piece: Slice) -> Iterator[Record | Problem]:
-        """One record per image, with the captions found beside it; then what is wrong."""
-        uri, name = self.tars[piece.file], self._names[piece.file]
-        with _opened(uri) as walk:
-            for key, members in groupby(walk, key=lambda member: member.key):
-                yield from _group(name, uri, key, members)
-            for refused in walk.problems:
-                record = f"{name}/{refused.record}".rstrip("/")
-                yield Problem(record, refused.reason, refused.detail)
+    def records(self, part_slice: Slice) -> Iterator[Record | Problem]:
+        """One record per image, with the captions of its key; then the problems of the tar."""
+        uri, name = self.tars[part_slice.file], self._names[part_slice.file]
+        with _open_tar(uri) as tar:
+            for key, members in groupby(tar, key=lambda member: member.key):
+                yield from _records_of_key(name, uri, key, members)
+            for problem in tar.problems:
+                record = f"{name}/{problem.record}".rstrip("/")
+                yield Problem(record, problem.reason, problem.detail)
 
     @property
     def _names(self) -> list[str]:
-        return labels(list(self.tars))
+        return unique_names(list(self.tars))
 
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    """A regular file of a tar: its name, where it begins, its bytes or why there are none."""
+    """A regular file of a tar: its name, its offset, and its bytes or why they cannot be used."""
 
     name: str
     offset: int | None
@@ -102,111 +110,115 @@ class _Member:
         """The bytes.
 
         Raises:
-            Refusal: If they are damaged or too many.
+            Refusal: If the bytes are damaged or too many.
         """
         if isinstance(self.content, Refusal):
             raise self.content
         return self.content
 
 
-class _Bounded:
-    """A file that remembers the last block read, and refuses to read absurdly much at once."""
+class _LimitedReader:
+    """A file that keeps the last block read, and reads at most `MAX_BYTES` at once."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self.file, self.tell, self.last = file, file.tell, b""
+        self.file, self.tell, self.last_block = file, file.tell, b""
 
     def read(self, size: int = -1) -> bytes:
-        if not 0 <= size <= LARGEST:
+        if not 0 <= size <= MAX_BYTES:
             raise tarfile.ReadError(f"a header claims {size} bytes")
-        self.last = self.file.read(size)
-        return self.last
+        self.last_block = self.file.read(size)
+        return self.last_block
 
     def seek(self, offset: int, whence: int = 0) -> int:
         return self.file.seek(offset, whence)
 
 
-class _Walk:
-    """Iterates over the image and caption members of one tar; collects what is refused."""
+class _TarMembers:
+    """Iterates over the image and caption members of one tar; collects problems."""
 
-    def __init__(self, file: BinaryIO, *, referable: bool) -> None:
-        self.file = _Bounded(file)
-        self.referable = referable
+    def __init__(self, file: BinaryIO, *, can_be_reread: bool) -> None:
+        self.file = _LimitedReader(file)
+        self.can_be_reread = can_be_reread
         self.problems: list[Problem] = []
 
     def __iter__(self) -> Iterator[_Member]:
         for info in self.headers():
-            yield _Member(_plain(info.name), self._offset(info), self._content(info))
+            yield _Member(_without_dot_slash(info.name), self._offset(info), self._content(info))
 
     def headers(self) -> Iterator[tarfile.TarInfo]:
-        """Headers of the members that may be used, up to the end or the first damage."""
+        """Headers of the members that can be used, up to the end or the first damage."""
         try:
             with tarfile.open(fileobj=cast("Any", self.file), mode="r:") as tar:
-                for info in _each(tar):
-                    if not info.isdir() and self._welcome(info):
+                for info in _headers(tar):
+                    if not info.isdir() and self._is_accepted(info):
                         yield info
         except _DAMAGE as error:
-            self._damaged(str(error))
+            self._add_damage(str(error))
             return
-        if self.file.last != bytes(_BLOCK):
-            self._damaged("no end mark")
+        if self.file.last_block != bytes(_BLOCK):
+            self._add_damage("no end mark")
 
-    def _damaged(self, why: str) -> None:
+    def _add_damage(self, why: str) -> None:
         detail = f"the tar breaks off or is damaged ({why}); what came before is kept"
-        self.problems.append(Problem("", "truncated-tar", detail))
+        self.problems.append(Problem("", Reason.TRUNCATED_TAR, detail))
 
-    def _welcome(self, info: tarfile.TarInfo) -> bool:
-        if not safe_name(info.name):
+    def _is_accepted(self, info: tarfile.TarInfo) -> bool:
+        if not is_safe_name(info.name):
             why = "a member's name is absolute, holds '..', or is not UTF-8"
         elif not info.isreg() or info.issparse():
             why = "a member is a link, a device or a sparse file"
         else:
             return is_image(info.name) or info.name.lower().endswith((".txt", ".json"))
-        shown = info.name.encode(errors="backslashreplace").decode()
-        self.problems.append(Problem(shown, "unsafe-name", f"{why}; it was not read"))
+        printable = info.name.encode(errors="backslashreplace").decode()
+        self.problems.append(Problem(printable, Reason.UNSAFE_NAME, f"{why}; it was not read"))
         return False
 
     def _offset(self, info: tarfile.TarInfo) -> int | None:
-        return info.offset_data if self.referable else None
+        return info.offset_data if self.can_be_reread else None
 
     def _content(self, info: tarfile.TarInfo) -> bytes | Refusal:
-        if info.size > LARGEST:
-            return Refusal("too-large", f"{info.size} bytes; at most {LARGEST} are read")
+        if info.size > MAX_BYTES:
+            return Refusal(Reason.TOO_LARGE, f"{info.size} bytes; at most {MAX_BYTES} are read")
         try:
             self.file.seek(info.offset_data)
             content = self.file.read(info.size)
         except _DAMAGE as error:
-            return Refusal("truncated", f"the tar is damaged here: {error}")
+            return Refusal(Reason.TRUNCATED, f"the tar is damaged here: {error}")
         if len(content) < info.size:
-            return Refusal("truncated", f"the tar ends after {len(content)} of {info.size} bytes")
+            return Refusal(
+                Reason.TRUNCATED, f"the tar ends after {len(content)} of {info.size} bytes"
+            )
         return content
 
 
-def _each(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+def _headers(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     while (info := tar.next()) is not None:
-        tar.members = []  # type: ignore[attr-defined] # tarfile keeps every header otherwise
+        tar.members = []  # type: ignore[attr-defined] # otherwise tarfile keeps all headers
         yield info
 
 
 @contextmanager
-def _opened(uri: str) -> Iterator[_Walk]:
-    zipped = not uri.lower().endswith(".tar")
+def _open_tar(uri: str) -> Iterator[_TarMembers]:
+    is_gzip = not uri.lower().endswith(".tar")
     with open_file(uri) as file:
-        plain = cast("BinaryIO", gzip.GzipFile(fileobj=file)) if zipped else file
-        yield _Walk(plain, referable=not zipped)
+        stream = cast("BinaryIO", gzip.GzipFile(fileobj=file)) if is_gzip else file
+        yield _TarMembers(stream, can_be_reread=not is_gzip)
 
 
 @lru_cache(maxsize=4096)
-def _count(uri: str, _stamp: tuple[int, int]) -> int:
-    with _opened(uri) as walk:
-        return sum(is_image(info.name) for info in walk.headers())
+def _count_images(uri: str, _version: tuple[int, int]) -> int:
+    with _open_tar(uri) as tar:
+        return sum(is_image(info.name) for info in tar.headers())
 
 
-def _group(name: str, uri: str, key: str, members: Iterable[_Member]) -> Iterator[Record | Problem]:
-    """The images of one key, each with the captions beside it."""
-    found = list(members)
+def _records_of_key(
+    name: str, uri: str, key: str, members: Iterable[_Member]
+) -> Iterator[Record | Problem]:
+    """The images of one key, each with all captions of the key."""
+    all_members = list(members)
     record = f"{name}/{key}"
-    captions, problems = _captions(record, found)
-    images = [member for member in found if is_image(member.name)]
+    captions, problems = _captions_of_key(record, all_members)
+    images = [member for member in all_members if is_image(member.name)]
     for image in images:
         yield Record(
             image_id=record,
@@ -216,17 +228,21 @@ def _group(name: str, uri: str, key: str, members: Iterable[_Member]) -> Iterato
             offset=image.offset,
             captions=captions,
             problems=problems,
-            referable=image.offset is not None,
+            can_be_reread=image.offset is not None,
         )
     if not images:
-        yield Problem(record, "missing-image", "captions without an image directly beside them")
+        yield Problem(
+            record, Reason.MISSING_IMAGE, "captions without an image directly beside them"
+        )
 
 
-def _captions(record: str, members: list[_Member]) -> tuple[tuple[str, ...], tuple[Problem, ...]]:
+def _captions_of_key(
+    record: str, members: list[_Member]
+) -> tuple[tuple[str, ...], tuple[Problem, ...]]:
     captions: list[str] = []
     problems: list[Problem] = []
     readers: dict[str, Callable[[bytes], list[str]]] = {
-        "txt": _plain_text,
+        "txt": _text_captions,
         "json": captions_in_json,
     }
     for suffix, reader in readers.items():
@@ -236,16 +252,16 @@ def _captions(record: str, members: list[_Member]) -> tuple[tuple[str, ...], tup
             try:
                 captions += reader(member.read())
             except Refusal as refusal:
-                problems.append(Problem(f"{record}.{suffix}", "bad-caption", refusal.detail))
+                problems.append(Problem(f"{record}.{suffix}", Reason.BAD_CAPTION, refusal.detail))
     return distinct(captions), tuple(problems)
 
 
-def _plain_text(payload: bytes) -> list[str]:
+def _text_captions(payload: bytes) -> list[str]:
     try:
         return captions_of(payload.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise Refusal("bad-caption", f"the caption is not UTF-8: {error.reason}") from error
+        raise Refusal(Reason.BAD_CAPTION, f"the caption is not UTF-8: {error.reason}") from error
 
 
-def _plain(name: str) -> str:
+def _without_dot_slash(name: str) -> str:
     return name.removeprefix("./")

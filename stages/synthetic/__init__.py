@@ -1,1 +1,1 @@
-"""A drawn world: pictures, captions and exact boxes, any number of them from a seed."""
+"""Synthetic data: rendered images with captions and exact boxes, any number from a seed."""

@@ -1,8 +1,8 @@
-"""Captions: what people write about a picture, with what they leave out and add.
+"""Captions of synthetic images, with omissions and additions as in real captions.
 
-A grammar with noise as in life: other names, attributes, counts, things left
-out, words for nothing visible. It never says where anything is, so that only
-a whole picture and its whole caption can be matched.
+A grammar with noise: synonyms, attributes, counts, omitted objects, words for nothing
+visible. Captions never mention positions, so that only a whole image can be matched
+with its whole caption.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 QUALITIES = ("nice", "old", "new", "lovely", "shiny", "cute", "pretty", "funny", "little", "simple")
 
-WEB_FRAMES = (
+WEB_TEMPLATES = (
     "{}", "{}", "a photo of {}", "a picture of {}", "{} for sale", "a drawing of {}",
     "my favorite thing today: {}", "look at {}", "this is {}", "{}, what a great idea",
     "{} for a special day", "the best view of {}", "close up of {}", "{} stock image",
     "time for {}", "have a nice day with {}", "an illustration of {}", "{} design",
 )  # fmt: skip
-SCENE_FRAMES = (
+SCENE_TEMPLATES = (
     "{}", "{}", "there are {}", "a picture of {}", "a photo with {}", "we saw {} today",
     "a busy day with {}", "a view of {}", "{} at the same time", "a scene with {}",
     "this picture shows {}", "you can see {}", "a lot of fun with {}", "{}, all in one place",
 )  # fmt: skip
-PLACE_FRAMES = ("{} and {place}", "{place} and {}", "{} with {place}", "{}, {place}")
-PLACES = {
+PLACE_TEMPLATES = ("{} and {place}", "{place} and {}", "{} with {place}", "{}, {place}")
+PLACE_PHRASES = {
     "grass": "green grass", "sand": "sand", "water": "blue water", "sky": "a cloudy sky",
     "night": "a night sky", "brick": "a brick wall", "wood": "a wooden floor", "tiles": "tiles",
     "cloth": "a checked cloth", "stripes": "stripes", "dots": "dots", "gravel": "gravel",
@@ -45,13 +45,13 @@ PLACES = {
 
 
 @dataclass(frozen=True)
-class Thing:
-    """What a caption may say of one object: what it is, its colour, how large it is drawn.
+class ObjectDescription:
+    """What a caption may mention of one object: its category, colour and size.
 
     Attributes:
-        category: What it is.
+        category: Its category.
         colour: Name of its main colour.
-        share: Longer side of its box as a share of the picture's shorter side.
+        share: Longer side of its box as a share of the image's shorter side.
     """
 
     category: Category
@@ -59,16 +59,16 @@ class Thing:
     share: float
 
 
-def web_captions(things: Sequence[Thing], rng: np.random.Generator) -> tuple[str, ...]:
-    """One or two captions, nearly always naming every object of a web picture."""
-    return tuple(_web_caption(things, rng) for _ in range(int(rng.integers(1, 3))))
+def web_captions(objects: Sequence[ObjectDescription], rng: np.random.Generator) -> tuple[str, ...]:
+    """One or two captions, nearly always naming every object of a web image."""
+    return tuple(_web_caption(objects, rng) for _ in range(int(rng.integers(1, 3))))
 
 
 def scene_captions(
-    things: Sequence[Thing], place: str, rng: np.random.Generator
+    objects: Sequence[ObjectDescription], place: str, rng: np.random.Generator
 ) -> tuple[str, ...]:
     """Two or three captions, each naming 60 to 80 per cent of the objects of a scene."""
-    return tuple(_scene_caption(things, place, rng) for _ in range(int(rng.integers(2, 4))))
+    return tuple(_scene_caption(objects, place, rng) for _ in range(int(rng.integers(2, 4))))
 
 
 def plural(name: str) -> str:
@@ -87,53 +87,55 @@ def plural(name: str) -> str:
 _PLURALS = {c.name: c.plural for c in CATEGORIES if c.plural}
 
 
-def _web_caption(things: Sequence[Thing], rng: np.random.Generator) -> str:
-    named = list(things)
-    if len(named) > 1 and rng.random() < 0.15:
-        named.pop()
-    frame = WEB_FRAMES[int(rng.integers(len(WEB_FRAMES)))]
-    return frame.format(_listing(named, rng))
+def _web_caption(objects: Sequence[ObjectDescription], rng: np.random.Generator) -> str:
+    mentioned = list(objects)
+    if len(mentioned) > 1 and rng.random() < 0.15:
+        mentioned.pop()
+    template = WEB_TEMPLATES[int(rng.integers(len(WEB_TEMPLATES)))]
+    return template.format(_list_phrase(mentioned, rng))
 
 
-def _scene_caption(things: Sequence[Thing], place: str, rng: np.random.Generator) -> str:
-    count = max(1, round(len(things) * rng.uniform(0.6, 0.8)))
-    # large things are named more often, as people do
-    weights = [0.3 + thing.share for thing in things]
+def _scene_caption(
+    objects: Sequence[ObjectDescription], place: str, rng: np.random.Generator
+) -> str:
+    count = max(1, round(len(objects) * rng.uniform(0.6, 0.8)))
+    # large objects are mentioned more often, as in real captions
+    weights = [0.3 + described.share for described in objects]
     total = sum(weights)
-    chosen = rng.choice(len(things), count, replace=False, p=[w / total for w in weights])
-    listing = _listing([things[int(i)] for i in chosen], rng)
+    chosen = rng.choice(len(objects), count, replace=False, p=[w / total for w in weights])
+    listing = _list_phrase([objects[int(i)] for i in chosen], rng)
     if rng.random() < 0.3:
-        frame = PLACE_FRAMES[int(rng.integers(len(PLACE_FRAMES)))]
-        return frame.format(listing, place=PLACES[place])
-    return SCENE_FRAMES[int(rng.integers(len(SCENE_FRAMES)))].format(listing)
+        template = PLACE_TEMPLATES[int(rng.integers(len(PLACE_TEMPLATES)))]
+        return template.format(listing, place=PLACE_PHRASES[place])
+    return SCENE_TEMPLATES[int(rng.integers(len(SCENE_TEMPLATES)))].format(listing)
 
 
-def _listing(things: Sequence[Thing], rng: np.random.Generator) -> str:
-    """Noun phrases joined by commas and a last "and"; things of one category are counted."""
-    groups: dict[str, list[Thing]] = {}
-    for thing in things:
-        groups.setdefault(thing.category.name, []).append(thing)
-    phrases = [_phrase(group, rng) for group in groups.values()]
+def _list_phrase(objects: Sequence[ObjectDescription], rng: np.random.Generator) -> str:
+    """Noun phrases joined by commas and a last "and"; objects of one category are counted."""
+    groups: dict[str, list[ObjectDescription]] = {}
+    for described in objects:
+        groups.setdefault(described.category.name, []).append(described)
+    phrases = [_noun_phrase(group, rng) for group in groups.values()]
     if len(phrases) == 1:
         return phrases[0]
     last = " and " if rng.random() < 0.85 else ", "
     return ", ".join(phrases[:-1]) + last + phrases[-1]
 
 
-def _phrase(group: Sequence[Thing], rng: np.random.Generator) -> str:
+def _noun_phrase(group: Sequence[ObjectDescription], rng: np.random.Generator) -> str:
     category = group[0].category
-    names = category.synonyms
-    name = str(rng.choice(names)) if names and rng.random() < 0.15 else category.name
-    colours = {thing.colour for thing in group}
-    words = _attributes(name, group[0].share, colours.pop() if len(colours) == 1 else "", rng)
+    synonyms = category.synonyms
+    name = str(rng.choice(synonyms)) if synonyms and rng.random() < 0.15 else category.name
+    colours = {described.colour for described in group}
+    attributes = _attributes(name, group[0].share, colours.pop() if len(colours) == 1 else "", rng)
     number = NUMBERS[min(len(group), len(NUMBERS) - 1)]
     if name == "scissors":
         amount = "a pair of" if len(group) == 1 else f"{number} pairs of"
-        return " ".join([amount, *words, name])
+        return " ".join([amount, *attributes, name])
     if len(group) > 1:
         amount = "some" if rng.random() < 0.3 else number
-        return " ".join([amount, *words, plural(name)])
-    return " ".join([_article([*words, name][0], rng), *words, name])
+        return " ".join([amount, *attributes, plural(name)])
+    return " ".join([_article([*attributes, name][0], rng), *attributes, name])
 
 
 def _attributes(name: str, share: float, colour: str, rng: np.random.Generator) -> list[str]:

@@ -1,4 +1,4 @@
-"""Categories: what there is in the drawn world, how it is called and how it is drawn."""
+"""The categories of synthetic objects: their names, their colours, and how they are rendered."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from stages.synthetic import shapes_vehicles as vehicles
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stages.synthetic.pen import Colour, Pen
+    from stages.synthetic.shape_canvas import Colour, ShapeCanvas
 
 COLOURS: dict[str, Colour] = {
     "red": (206, 46, 44),
@@ -33,110 +33,116 @@ COLOURS: dict[str, Colour] = {
     "grey": (146, 148, 156),
     "turquoise": (56, 178, 176),
 }
-ANY = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "turquoise")
-FUR = ("brown", "black", "white", "grey", "orange")
-WOOD = ("brown", "white", "red", "blue", "grey")
+BRIGHT_COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "turquoise")
+FUR_COLOURS = ("brown", "black", "white", "grey", "orange")
+WOOD_COLOURS = ("brown", "white", "red", "blue", "grey")
 
 
 @dataclass(frozen=True)
 class Category:
-    """One kind of thing.
+    """One category of objects.
 
     Attributes:
         name: Its name in ground truth, singular, lower case.
-        theme: The wider kind it belongs to.
-        draw: Draws one of it with a pen.
-        colours: Names of the main colours it may have.
+        theme: Its supercategory.
+        render: Draws one object on a canvas.
+        colours: Names of its possible main colours.
         synonyms: Other names that captions use.
-        novel: True if kept from the training of detectors.
-        turn: Largest tilt in degrees; 180 for what lies around in any direction.
-        flips: Whether it may be mirrored; not what has letters on it.
-        plural: Plural of the name, where adding an s is not enough.
+        novel: Whether detectors are not trained on it.
+        max_tilt: Largest rotation in degrees; 180 for objects that lie in any direction.
+        can_flip: Whether it may be mirrored; False for objects with letters.
+        plural: Plural of the name, if it is irregular.
     """
 
     name: str
     theme: str
-    draw: Callable[[Pen], None]
-    colours: tuple[str, ...] = ANY
+    render: Callable[[ShapeCanvas], None]
+    colours: tuple[str, ...] = BRIGHT_COLOURS
     synonyms: tuple[str, ...] = ()
     novel: bool = False
-    turn: float = 12.0
-    flips: bool = True
+    max_tilt: float = 12.0
+    can_flip: bool = True
     plural: str = ""
 
 
 CATEGORIES: tuple[Category, ...] = (
-    Category("apple", "food", food.apple, ("red", "green", "yellow"), turn=35),
-    Category("orange", "food", food.orange, ("orange",), ("tangerine",), turn=60),
-    Category("pear", "food", food.pear, ("green", "yellow"), novel=True, turn=35),
-    Category("banana", "food", food.banana, ("yellow", "green"), turn=180),
-    Category("carrot", "food", food.carrot, ("orange",), turn=180),
-    Category("pizza", "food", food.pizza, ("yellow",), ("pizza slice",), turn=180),
+    Category("apple", "food", food.apple, ("red", "green", "yellow"), max_tilt=35),
+    Category("orange", "food", food.orange, ("orange",), ("tangerine",), max_tilt=60),
+    Category("pear", "food", food.pear, ("green", "yellow"), novel=True, max_tilt=35),
+    Category("banana", "food", food.banana, ("yellow", "green"), max_tilt=180),
+    Category("carrot", "food", food.carrot, ("orange",), max_tilt=180),
+    Category("pizza", "food", food.pizza, ("yellow",), ("pizza slice",), max_tilt=180),
     Category("cake", "food", food.cake, ("pink", "white", "brown", "blue"), ("birthday cake",),
-             turn=8),
+             max_tilt=8),
     Category("ice cream", "food", food.ice_cream, ("pink", "brown", "green", "yellow", "white"),
-             ("ice cream cone",), turn=30),
-    Category("mug", "kitchen", kitchen.mug, (*ANY, "white", "black"), ("cup",)),
-    Category("teapot", "kitchen", kitchen.teapot, (*ANY, "white"), ("kettle",), novel=True),
-    Category("bottle", "kitchen", kitchen.bottle, ("green", "blue", "brown", "red"), turn=40),
+             ("ice cream cone",), max_tilt=30),
+    Category("mug", "kitchen", kitchen.mug, (*BRIGHT_COLOURS, "white", "black"), ("cup",)),
+    Category("teapot", "kitchen", kitchen.teapot, (*BRIGHT_COLOURS, "white"), ("kettle",),
+             novel=True),
+    Category("bottle", "kitchen", kitchen.bottle, ("green", "blue", "brown", "red"), max_tilt=40),
     Category("wine glass", "kitchen", kitchen.wine_glass, ("red", "yellow", "pink"), ("goblet",),
              plural="wine glasses"),
-    Category("car", "vehicle", vehicles.car, (*ANY, "white", "black", "grey"), ("automobile",)),
-    Category("bus", "vehicle", vehicles.bus, (*ANY, "white"), ("coach",), novel=True,
+    Category("car", "vehicle", vehicles.car, (*BRIGHT_COLOURS, "white", "black", "grey"),
+             ("automobile",)),
+    Category("bus", "vehicle", vehicles.bus, (*BRIGHT_COLOURS, "white"), ("coach",), novel=True,
              plural="buses"),
-    Category("truck", "vehicle", vehicles.truck, (*ANY, "white", "grey"), ("lorry",)),
+    Category("truck", "vehicle", vehicles.truck, (*BRIGHT_COLOURS, "white", "grey"), ("lorry",)),
     Category("train", "vehicle", vehicles.train, ("red", "green", "blue", "black", "orange"),
-             ("locomotive",), turn=8),
-    Category("bicycle", "vehicle", vehicles.bicycle, (*ANY, "black"), ("bike",)),
+             ("locomotive",), max_tilt=8),
+    Category("bicycle", "vehicle", vehicles.bicycle, (*BRIGHT_COLOURS, "black"), ("bike",)),
     Category("airplane", "vehicle", vehicles.airplane, ("red", "blue", "green", "orange", "grey"),
-             ("plane",), novel=True, turn=35),
-    Category("sailboat", "vehicle", vehicles.sailboat, (*ANY, "brown"), ("boat",)),
-    Category("rocket", "vehicle", vehicles.rocket, ANY, ("spaceship",), turn=50),
-    Category("cat", "animal", animals.cat, FUR, ("kitten",)),
-    Category("dog", "animal", animals.dog, FUR, ("puppy",), plural="dogs"),
+             ("plane",), novel=True, max_tilt=35),
+    Category("sailboat", "vehicle", vehicles.sailboat, (*BRIGHT_COLOURS, "brown"), ("boat",)),
+    Category("rocket", "vehicle", vehicles.rocket, BRIGHT_COLOURS, ("spaceship",), max_tilt=50),
+    Category("cat", "animal", animals.cat, FUR_COLOURS, ("kitten",)),
+    Category("dog", "animal", animals.dog, FUR_COLOURS, ("puppy",), plural="dogs"),
     Category("rabbit", "animal", animals.rabbit, ("white", "grey", "brown"), ("bunny",),
              novel=True),
-    Category("fish", "animal", animals.fish, ANY, turn=30, plural="fish"),
-    Category("bird", "animal", animals.bird, (*ANY, "brown", "grey")),
-    Category("butterfly", "animal", animals.butterfly, ANY, novel=True, turn=60,
+    Category("fish", "animal", animals.fish, BRIGHT_COLOURS, max_tilt=30, plural="fish"),
+    Category("bird", "animal", animals.bird, (*BRIGHT_COLOURS, "brown", "grey")),
+    Category("butterfly", "animal", animals.butterfly, BRIGHT_COLOURS, novel=True, max_tilt=60,
              plural="butterflies"),
     Category("snail", "animal", animals.snail, ("brown", "orange", "pink", "purple", "green")),
     Category("turtle", "animal", animals.turtle, ("green", "brown", "turquoise"), ("tortoise",)),
-    Category("tree", "plant", plants.tree, ("green",), turn=6),
+    Category("tree", "plant", plants.tree, ("green",), max_tilt=6),
     Category("flower", "plant", plants.flower, ("red", "pink", "purple", "orange", "blue", "white"),
-             turn=25),
+             max_tilt=25),
     Category("cactus", "plant", plants.cactus, ("green",), novel=True, plural="cacti"),
     Category("mushroom", "plant", plants.mushroom, ("red", "brown", "orange", "purple"),
              ("toadstool",)),
-    Category("chair", "home", home.chair, WOOD, ("seat",)),
-    Category("table", "home", home.table, WOOD, ("desk",)),
-    Category("lamp", "home", home.lamp, (*ANY, "white"), ("table lamp",)),
-    Category("clock", "home", home.clock, (*ANY, "black"), ("alarm clock",), novel=True, turn=25),
-    Category("book", "home", home.book, (*ANY, "brown"), turn=60),
-    Category("key", "home", home.key, ("yellow", "grey", "orange"), turn=180),
-    Category("scissors", "home", home.scissors, (*ANY, "black"), turn=180, plural="scissors"),
-    Category("umbrella", "home", home.umbrella, ANY, ("parasol",), novel=True, turn=35),
-    Category("ball", "play", play.ball, (*ANY, "black"), ("toy ball",), turn=180),
-    Category("balloon", "play", play.balloon, ANY, turn=25),
-    Category("kite", "play", play.kite, ANY, novel=True, turn=40),
+    Category("chair", "home", home.chair, WOOD_COLOURS, ("seat",)),
+    Category("table", "home", home.table, WOOD_COLOURS, ("desk",)),
+    Category("lamp", "home", home.lamp, (*BRIGHT_COLOURS, "white"), ("table lamp",)),
+    Category("clock", "home", home.clock, (*BRIGHT_COLOURS, "black"), ("alarm clock",), novel=True,
+             max_tilt=25),
+    Category("book", "home", home.book, (*BRIGHT_COLOURS, "brown"), max_tilt=60),
+    Category("key", "home", home.key, ("yellow", "grey", "orange"), max_tilt=180),
+    Category("scissors", "home", home.scissors, (*BRIGHT_COLOURS, "black"), max_tilt=180,
+             plural="scissors"),
+    Category("umbrella", "home", home.umbrella, BRIGHT_COLOURS, ("parasol",), novel=True,
+             max_tilt=35),
+    Category("ball", "play", play.ball, (*BRIGHT_COLOURS, "black"), ("toy ball",), max_tilt=180),
+    Category("balloon", "play", play.balloon, BRIGHT_COLOURS, max_tilt=25),
+    Category("kite", "play", play.kite, BRIGHT_COLOURS, novel=True, max_tilt=40),
     Category("guitar", "play", play.guitar, ("brown", "orange", "red", "black", "blue"),
-             novel=True, turn=180),
-    Category("tennis racket", "play", play.tennis_racket, (*ANY, "black"), ("racquet",),
-             novel=True, turn=180),
+             novel=True, max_tilt=180),
+    Category("tennis racket", "play", play.tennis_racket, (*BRIGHT_COLOURS, "black"), ("racquet",),
+             novel=True, max_tilt=180),
     Category("drum", "play", play.drum, ("red", "blue", "green", "purple", "orange")),
     Category("teddy bear", "play", play.teddy_bear, ("brown", "pink", "grey", "orange"),
              ("stuffed bear",)),
     Category("snowman", "play", play.snowman, ("red", "green", "blue", "purple"), novel=True,
              plural="snowmen"),
-    Category("hat", "clothes", play.hat, (*ANY, "black", "brown"), turn=20),
-    Category("shoe", "clothes", play.shoe, (*ANY, "black", "grey"), ("sneaker",), turn=25),
+    Category("hat", "clothes", play.hat, (*BRIGHT_COLOURS, "black", "brown"), max_tilt=20),
+    Category("shoe", "clothes", play.shoe, (*BRIGHT_COLOURS, "black", "grey"), ("sneaker",),
+             max_tilt=25),
     Category("house", "street", street.house, ("red", "brown", "blue", "green", "grey"), ("home",),
-             turn=5),
+             max_tilt=5),
     Category("traffic light", "street", street.traffic_light, ("black",), ("stoplight",)),
     Category("fire hydrant", "street", street.fire_hydrant, ("red", "yellow", "blue", "orange"),
              ("hydrant",)),
     Category("stop sign", "street", street.stop_sign, ("red",), ("road sign",), novel=True,
-             flips=False),
+             can_flip=False),
 )  # fmt: skip
 
 BASE: tuple[str, ...] = tuple(c.name for c in CATEGORIES if not c.novel)

@@ -1,4 +1,4 @@
-"""Sprites: one drawn object each, cut out of its surroundings by an alpha channel."""
+"""Sprites: rendered objects, one each, with an alpha channel."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from schemas.errors import OptionError
-from stages.synthetic.categories import ANY, COLOURS
-from stages.synthetic.pen import Pen, tone
+from stages.synthetic.categories import BRIGHT_COLOURS, COLOURS
+from stages.synthetic.shape_canvas import ShapeCanvas, tone
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stages.synthetic.categories import Category
-    from stages.synthetic.pen import Colour
+    from stages.synthetic.shape_canvas import Colour
 
-VISIBLE = 96  # alpha from which a pixel counts as part of the object
+VISIBLE_ALPHA = 96  # alpha from which a pixel counts as part of the object
 
 
 @dataclass(frozen=True)
 class Sprite:
-    """One object as drawn.
+    """One rendered object.
 
     Attributes:
-        category: What it is.
+        category: Its category.
         colour: Name of its main colour.
-        pixels: (h, w, 4) uint8, colour and alpha; no row or column is wholly transparent.
+        pixels: (h, w, 4) uint8, colour and alpha; no border row or column is wholly transparent.
     """
 
     category: Category
@@ -37,77 +37,88 @@ class Sprite:
     pixels: NDArray[np.uint8]
 
 
-def sprite(category: Category, side: float, rng: np.random.Generator) -> Sprite:
-    """Draw one object whose longer side is about `side` pixels.
+def render_sprite(category: Category, side: float, rng: np.random.Generator) -> Sprite:
+    """Render one object whose longer side is about `side` pixels.
 
     Args:
-        category: What to draw.
-        side: Wanted length of the longer side of its box, in pixels.
+        category: Category of the object.
+        side: Approximate length of the longer side of its box, in pixels.
         rng: Decides colour, proportions, tilt, flip, light and details.
 
     Raises:
-        OptionError: Nothing of the drawing is visible.
+        OptionError: If no pixel of the object is visible.
     """
     colour = str(rng.choice(category.colours))
-    accent = str(rng.choice([c for c in ANY if c != colour]))
-    fine = 3 if side < 64 else 2  # thin lines of small objects need the finer sheet
-    radius = side * fine / 2
-    half = math.ceil(radius * 1.55)  # room for a turned, stretched unit square
+    accent = str(rng.choice([c for c in BRIGHT_COLOURS if c != colour]))
+    oversampling = 3 if side < 64 else 2  # thin lines of small objects need more pixels
+    radius = side * oversampling / 2
+    half = math.ceil(radius * 1.55)  # room for a rotated, stretched unit square
     sheet = Image.new("RGBA", (2 * half, 2 * half), (0, 0, 0, 0))
-    matrix = _placement(category, radius, half, rng)
-    pen = Pen(sheet, matrix, rng, _shift(COLOURS[colour], rng), _shift(COLOURS[accent], rng))
-    category.draw(pen)
+    matrix = _affine_matrix(category, radius, half, rng)
+    canvas = ShapeCanvas(
+        sheet,
+        matrix,
+        rng,
+        _jitter_colour(COLOURS[colour], rng),
+        _jitter_colour(COLOURS[accent], rng),
+    )
+    category.render(canvas)
     box = sheet.getbbox() or (0, 0, 1, 1)
-    sheet = _outline(sheet.crop(_grown(box, fine, 2 * half)), pen.main, fine, rng)
-    pixels = _trim(_shade(np.asarray(sheet.reduce(fine)), rng))
+    sheet = sheet.crop(_expand_box(box, 2 * oversampling, 2 * half))
+    sheet = _add_outline(sheet, canvas.main, oversampling, rng)
+    pixels = _trim_transparent(_add_shading(np.asarray(sheet.reduce(oversampling)), rng))
     if pixels.size == 0:
         raise OptionError(
-            f"sprite: {category.name} at {side} pixels shows nothing; ask for a longer side."
+            f"render_sprite: {category.name} at {side} pixels has no visible pixel; "
+            "give a longer side."
         )
     return Sprite(category, colour, pixels)
 
 
-def _placement(
+def _affine_matrix(
     category: Category, radius: float, half: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Affine map (2, 3) from unit coordinates to the sheet: stretch, flip, tilt, centre."""
-    angle = math.radians(rng.uniform(-category.turn, category.turn))
+    """Affine map (2, 3) from unit coordinates to the sheet: stretch, flip, rotate, centre."""
+    angle = math.radians(rng.uniform(-category.max_tilt, category.max_tilt))
     stretch = math.exp(rng.uniform(-0.12, 0.12))
-    flip = -1.0 if category.flips and rng.random() < 0.5 else 1.0
+    flip = -1.0 if category.can_flip and rng.random() < 0.5 else 1.0
     c, s = math.cos(angle), math.sin(angle)
-    turned = np.array([[c, -s], [s, c]]) @ np.diag([flip * radius * stretch, radius / stretch])
-    return np.concatenate([turned, [[half], [half]]], axis=1)
+    linear = np.array([[c, -s], [s, c]]) @ np.diag([flip * radius * stretch, radius / stretch])
+    return np.concatenate([linear, [[half], [half]]], axis=1)
 
 
-def _shift(colour: Colour, rng: np.random.Generator) -> Colour:
-    """The colour, slightly lighter or darker and off in hue, so that no two reds are equal."""
-    moved = np.array(colour) * rng.uniform(0.86, 1.1) + rng.uniform(-14, 14, 3)
-    r, g, b = np.clip(moved, 12, 250).round().astype(int).tolist()
+def _jitter_colour(colour: Colour, rng: np.random.Generator) -> Colour:
+    """The colour with random changes of brightness and hue, so that no two reds are equal."""
+    jittered = np.array(colour) * rng.uniform(0.86, 1.1) + rng.uniform(-14, 14, 3)
+    r, g, b = np.clip(jittered, 12, 250).round().astype(int).tolist()
     return r, g, b
 
 
-def _grown(box: tuple[int, int, int, int], by: int, limit: int) -> tuple[int, int, int, int]:
-    by *= 2
+def _expand_box(
+    box: tuple[int, int, int, int], margin: int, limit: int
+) -> tuple[int, int, int, int]:
     return (
-        max(0, box[0] - by),
-        max(0, box[1] - by),
-        min(limit, box[2] + by),
-        min(limit, box[3] + by),
+        max(0, box[0] - margin),
+        max(0, box[1] - margin),
+        min(limit, box[2] + margin),
+        min(limit, box[3] + margin),
     )
 
 
-def _outline(sheet: Image.Image, main: Colour, fine: int, rng: np.random.Generator) -> Image.Image:
-    """Put a thin dark rim under the object, in most drawings."""
+def _add_outline(
+    sheet: Image.Image, main: Colour, oversampling: int, rng: np.random.Generator
+) -> Image.Image:
+    """Put a thin dark outline under most objects."""
     if rng.random() < 0.3:
         return sheet
-    alpha = sheet.getchannel("A").filter(ImageFilter.MaxFilter(2 * (fine // 2) + 1))
-    rim = Image.new("RGBA", sheet.size, (*tone(main, 0.42), 255))
-    rim.putalpha(alpha)
-    return Image.alpha_composite(rim, sheet)
+    alpha = sheet.getchannel("A").filter(ImageFilter.MaxFilter(2 * (oversampling // 2) + 1))
+    outline = Image.new("RGBA", sheet.size, (*tone(main, 0.42), 255))
+    outline.putalpha(alpha)
+    return Image.alpha_composite(outline, sheet)
 
 
-def _shade(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Light from one side: a linear ramp over the colours; alpha untouched."""
+def _add_shading(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Light from one side: a linear ramp over the colours; alpha stays the same."""
     h, w = pixels.shape[:2]
     strength, tilt = rng.uniform(0.05, 0.2), rng.uniform(-0.7, 0.7)
     down = np.linspace(strength, -strength, h, dtype=np.float32)[:, None]
@@ -117,9 +128,9 @@ def _shade(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.ui
     return np.clip(shaded, 0, 255).astype(np.uint8)
 
 
-def _trim(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Cut off the rows and columns that hold nothing visible."""
-    visible = pixels[..., 3] >= VISIBLE
+def _trim_transparent(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Cut off border rows and columns without visible pixels."""
+    visible = pixels[..., 3] >= VISIBLE_ALPHA
     rows, columns = np.flatnonzero(visible.any(axis=1)), np.flatnonzero(visible.any(axis=0))
     if len(rows) == 0:
         return pixels[:0, :0]

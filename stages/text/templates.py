@@ -1,4 +1,4 @@
-"""Prompt templates: sentences with a hole, and names made fit to fill it.
+"""Prompt templates: sentences with a placeholder, and the cleaning of names that fill it.
 
 Source: RegionCLIP (arXiv:2112.09106) takes the bare name and the 80 templates that CLIP's
 authors wrote for ImageNet; these come from open_clip.
@@ -12,8 +12,8 @@ from typing import Final
 from schemas.errors import SourceError
 
 PLAIN: Final = ("a photo of a {}.",)
-HOLE: Final = "{}"
-_CLEAN: Final = str.maketrans({",": None, "+": " ", "_": " "})
+PLACEHOLDER: Final = "{}"
+_CLEANING: Final = str.maketrans({",": None, "+": " ", "_": " "})
 
 
 def read_templates(name: str) -> tuple[str, ...]:
@@ -25,28 +25,28 @@ def read_templates(name: str) -> tuple[str, ...]:
         SourceError: If the file cannot be read, is empty, or has a line without exactly one {}.
     """
     if name == "paper":
-        from open_clip import OPENAI_IMAGENET_TEMPLATES  # brings torch, so only when asked for
+        from open_clip import OPENAI_IMAGENET_TEMPLATES  # imports torch, so only if needed
 
-        return ("{}.", *(write(HOLE) for write in OPENAI_IMAGENET_TEMPLATES))
+        return ("{}.", *(template(PLACEHOLDER) for template in OPENAI_IMAGENET_TEMPLATES))
     return PLAIN if name == "plain" else _read_file(Path(name))
 
 
-def fill(template: str, concept: str) -> str:
-    """The prompt of a concept: its cleaned name in the hole of a template.
+def fill_template(template: str, concept: str) -> str:
+    """The prompt of a concept: its cleaned name in place of the placeholder.
 
-    >>> fill("a photo of a {}.", "flower_pot,large")
+    >>> fill_template("a photo of a {}.", "flower_pot,large")
     'a photo of a flower potlarge.'
     """
-    return template.replace(HOLE, clean(concept))
+    return template.replace(PLACEHOLDER, clean_name(concept))
 
 
-def clean(concept: str) -> str:
+def clean_name(concept: str) -> str:
     """A name without commas, and with spaces for plus signs and underscores.
 
-    >>> clean("salt+pepper, ground")
+    >>> clean_name("salt+pepper, ground")
     'salt pepper ground'
     """
-    return concept.translate(_CLEAN)
+    return concept.translate(_CLEANING)
 
 
 def _read_file(path: Path) -> tuple[str, ...]:
@@ -58,8 +58,8 @@ def _read_file(path: Path) -> tuple[str, ...]:
             f"template per line, such as 'a photo of a {{}}.'"
         ) from error
     templates = tuple(line.strip() for line in lines if line.strip())
-    bad = [line for line in templates if line.count(HOLE) != 1]
-    if bad or not templates:
-        problem = f"'{bad[0]}' does not have exactly one {{}}" if bad else "it has no line"
-        raise SourceError(f"{path} is no file of prompt templates: {problem}")
+    invalid = [line for line in templates if line.count(PLACEHOLDER) != 1]
+    if invalid or not templates:
+        problem = f"'{invalid[0]}' does not have exactly one {{}}" if invalid else "it has no line"
+        raise SourceError(f"{path} is not a file of prompt templates: {problem}")
     return templates

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from stages.base import Stage, option
 
@@ -28,25 +28,25 @@ class TrainingStage(Stage):
     epochs: int = option(1, "passes over the images", at_least=0)
     steps: int | None = option(None, "optimiser steps, instead of --epochs", at_least=0)
     images_per_batch: int = option(96, "images a step", at_least=1)
-    optimiser: str = option("sgd", "how parameters move", choices=("sgd", "adamw"))
+    optimiser: Literal["sgd", "adamw"] = option("sgd", "how parameters move")
     learning_rate: float = option(0.002, "largest of the run", above=0)
     weight_decay: float = option(1e-4, "decay of parameters, times the rate", at_least=0)
     momentum: float = option(0.9, "of sgd", at_least=0, below=1)
-    schedule: str = option(
-        "steps", "course of the learning rate", choices=("steps", "cosine", "constant")
+    schedule: Literal["steps", "cosine", "constant"] = option(
+        "steps", "course of the learning rate"
     )
     milestones: tuple[float, ...] = option(
         (0.5, 0.875), "shares of the run after which 'steps' drops to a tenth"
     )
     warmup: int = option(1000, "steps of linear warm-up; a tenth of the run at most", at_least=0)
     clip: float = option(0.0, "largest norm of a gradient; 0 is no limit", at_least=0)
-    clip_by: str = option(
-        "parameter", "whose norm is limited: each tensor's, or all", choices=("parameter", "total")
+    clip_by: Literal["parameter", "total"] = option(
+        "parameter", "whose norm is limited: each tensor's, or all"
     )
-    precision: str = option("float32", "numbers of the networks", choices=("float32", "bfloat16"))
+    precision: Literal["float32", "bfloat16"] = option("float32", "numbers of the networks")
     seed: int = option(0, "of every random draw", at_least=0, below=1 << 31)
     shuffle_buffer: int = option(512, "images of several parts that are mixed", at_least=1)
-    save_dtype: str = option("float32", "weights are saved in", choices=("float32", "float16"))
+    save_dtype: Literal["float32", "float16"] = option("float32", "weights are saved in")
     log_every: int = option(50, "steps a row of the journal stands for", at_least=1)
     checkpoint_every: int = option(
         200, "steps between checkpoints, from which a killed run goes on", recipe=False, at_least=1

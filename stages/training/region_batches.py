@@ -13,7 +13,7 @@ import torch
 
 from stages.models.preprocess import pad_batch
 from stages.seeds import generator
-from stages.text.mirroring import mirrored
+from stages.text.mirroring import mirror_caption
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -88,7 +88,7 @@ class RegionTransform:
         view = self.augment(self.pixels(sample.image), draw)
         caption = one_caption(sample.image, draw)
         if caption and self.mirror and view.flipped:
-            caption = mirrored(caption)
+            caption = mirror_caption(caption)
         return RegionView(view.pixels, view.place(regions.boxes), regions, caption)
 
 
@@ -119,10 +119,8 @@ def collate(seen: Sequence[RegionView]) -> RegionBatch:
 
 
 def _certain(seen: RegionView) -> RegionView:
-    kept = seen.regions.kept
-    if kept is None:
-        return seen
-    return replace(seen, boxes=seen.boxes[torch.from_numpy(kept)], regions=seen.regions.certain())
+    kept = torch.from_numpy(seen.regions.kept)
+    return replace(seen, boxes=seen.boxes[kept], regions=seen.regions.certain())
 
 
 def _joined(arrays: Sequence[NDArray[Any]]) -> torch.Tensor:

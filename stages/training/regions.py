@@ -35,7 +35,7 @@ class Regions:
         top_ids: (L, K) int32.
         top_probabilities: (L, K) float32.
         residual: (L,) float32, probability of all other concepts.
-        kept: (L,) which take part if any of a batch does; None where all do.
+        kept: (L,) which take part if any of a batch does.
     """
 
     boxes: NDArray[np.float32]
@@ -44,7 +44,7 @@ class Regions:
     top_ids: NDArray[np.int32]
     top_probabilities: NDArray[np.float32]
     residual: NDArray[np.float32]
-    kept: NDArray[np.bool_] | None = None
+    kept: NDArray[np.bool_]
 
     def drawn(self, count: int, among: str, draw: np.random.Generator) -> Regions:
         """At most `count` regions that have a pseudo-label, each with its own box (P = L).
@@ -65,8 +65,8 @@ class Regions:
         return self._own(picked)
 
     def certain(self) -> Regions:
-        """Those that were kept, each with its own box; all where that is not told."""
-        return self if self.kept is None else self._own(np.flatnonzero(self.kept))
+        """Those that are kept, each with its own box."""
+        return self._own(np.flatnonzero(self.kept))
 
     def _own(self, picked: NDArray[np.int64]) -> Regions:
         """Some pseudo-labels (P = L), by their places."""
@@ -77,11 +77,11 @@ class Regions:
             self.top_ids[picked],
             self.top_probabilities[picked],
             self.residual[picked],
-            None if self.kept is None else self.kept[picked],
+            self.kept[picked],
         )
 
     def _preferred(self) -> NDArray[np.int64]:
-        if self.kept is None or not self.kept.any():
+        if not self.kept.any():
             return np.arange(len(self.labelled))
         return np.flatnonzero(self.kept)
 
@@ -89,13 +89,12 @@ class Regions:
 class Labels:
     """Proposals and pseudo-labels of a part as arrays, with the rows of each image."""
 
-    def __init__(self, part: Part, num_concepts: int, *, unsure: bool = False) -> None:
+    def __init__(self, part: Part, num_concepts: int) -> None:
         """Read `proposals` and `pseudo_labels` of a part.
 
         Args:
             part: The part.
             num_concepts: How many are embedded.
-            unsure: Whether pseudo-labels that were not kept are among the rows.
 
         Raises:
             ArtifactError: If a pseudo-label names a concept beyond the first `num_concepts`.
@@ -112,7 +111,7 @@ class Labels:
         self.top_ids = _matrix(labels["top_ids"])
         self.top_probabilities = _matrix(labels["top_probabilities"])
         self.residual = labels["residual"].to_numpy()
-        self.kept = labels["kept"].to_numpy() if unsure else None
+        self.kept = labels["kept"].to_numpy()
         if self.top_ids.size and self.top_ids.max() >= num_concepts:
             raise ArtifactError(
                 f"pseudo-labels name concept {self.top_ids.max()}, but only {num_concepts} "
@@ -135,7 +134,7 @@ class Labels:
             self.top_ids[rows],
             self.top_probabilities[rows],
             self.residual[rows],
-            None if self.kept is None else self.kept[rows],
+            self.kept[rows],
         )
 
     def _places(

@@ -67,15 +67,11 @@ class LabelledImages(Sequence[Sample]):
         *,
         regions: bool,
         captions: bool,
-        unsure: bool = False,
     ) -> None:
-        """Read `images`, `proposals` and `pseudo_labels` of a part, and join them by image.
-
-        `unsure` says that pseudo-labels which were not kept are among them, see `Regions.kept`.
-        """
+        """Read `images`, `proposals` and `pseudo_labels` of a part, and join them by image."""
         self._number = part.number
         self._images = _images(part)
-        self._labels = Labels(part, num_concepts, unsure=unsure)
+        self._labels = Labels(part, num_concepts)
         ids = self._images["image_id"].to_pylist()
         useful = np.zeros(len(ids), dtype=bool)
         if regions:

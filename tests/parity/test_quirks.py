@@ -14,7 +14,7 @@ from stages.evaluate import Evaluate
 from stages.label import Label
 from stages.models.preprocess import Size, prepare
 from stages.propose import Propose
-from stages.text.mirroring import mirrored
+from stages.text.mirroring import mirror_caption
 from stages.train import Train
 from stages.training.augment import MultiScale
 from stages.training.region_batches import RegionTransform
@@ -68,6 +68,7 @@ def test_item_29_a_caption_says_left_of_what_was_flipped_to_the_right(tmp_path) 
         np.zeros((0, 1), np.int32),
         np.zeros((0, 1), np.float32),
         np.zeros(0, np.float32),
+        np.zeros(0, np.bool_),
     )
     image = {"image_id": "a", "captions": ["a dog on the left"]}
     picture = drawn(40, 50)
@@ -99,4 +100,4 @@ def test_item_29_a_caption_says_left_of_what_was_flipped_to_the_right(tmp_path) 
     ],
 )
 def test_item_29_only_words_are_mirrored(caption: str, wanted: str) -> None:
-    assert mirrored(caption) == wanted
+    assert mirror_caption(caption) == wanted

@@ -182,7 +182,13 @@ def proposed(count: int, labelled: Sequence[int]) -> Regions:
     boxes = np.arange(4.0 * count, dtype=np.float32).reshape(count, 4)
     tops = np.zeros((len(places), 1))
     return Regions(
-        boxes, places, places, tops.astype(np.int32), tops.astype(np.float32), tops[:, 0]
+        boxes,
+        places,
+        places,
+        tops.astype(np.int32),
+        tops.astype(np.float32),
+        tops[:, 0],
+        np.ones(len(places), np.bool_),
     )
 
 
@@ -238,9 +244,8 @@ def test_item_10_all_regions_of_a_batch_take_part_where_none_is_sure() -> None:
 
 
 def test_item_10_that_fallback_is_the_default_and_leaves_the_draws_as_they_are() -> None:
-    assert Train().unsure_too
-    assert not Train(if_none_kept="none").unsure_too
-    assert not Train(where="probability > 0.5").unsure_too
+    assert Train().requires()["pseudo_labels"].fallback
+    assert not Train(if_none_kept="none").requires()["pseudo_labels"].fallback
     some = proposed(60, range(0, 60, 2))
     flags = np.arange(30) % 3 == 0
     told = replace(some, kept=flags)

@@ -15,7 +15,7 @@ from stages.embed_concepts import EmbedConcepts
 from stages.models.clip import save_clip
 from stages.models.text_embeddings import embed_names
 from stages.pretrain import Pretrain
-from stages.text.templates import clean, fill, read_templates
+from stages.text.templates import clean_name, fill_template, read_templates
 from stages.train import Train
 from tests.in_memory import InMemory
 from tests.parity import nets
@@ -56,8 +56,9 @@ def test_item_08_there_are_81_templates_and_the_first_is_the_bare_name() -> None
 
 
 def test_item_08_a_name_loses_its_commas_and_its_plus_signs_become_spaces() -> None:
-    assert fill("a photo of a {}.", "salt, pepper+mill") == "a photo of a salt pepper mill."
-    assert clean("tv+monitor,flat") == "tv monitorflat"
+    prompt = fill_template("a photo of a {}.", "salt, pepper+mill")
+    assert prompt == "a photo of a salt pepper mill."
+    assert clean_name("tv+monitor,flat") == "tv monitorflat"
 
 
 def test_item_08_an_embedding_is_the_mean_over_prompts_as_they_are(clip: Clip) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from pipeline.execution import inputs, runner
+from pipeline.store import recency
 from pipeline.store.artifact import stream
 from tests.pipeline import toys
 
@@ -44,7 +45,7 @@ def contents(folder: Path) -> dict[str, bytes | dict[str, Any]]:
     """Every file of an artifact but caches; of the manifest, what follows from the recipe."""
     found: dict[str, bytes | dict[str, Any]] = {}
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.suffix != ".faiss":
+        if path.is_file() and path.suffix != ".faiss" and path.name != recency.NAME:
             found[str(path.relative_to(folder))] = path.read_bytes()
     manifest = json.loads((folder / "manifest.json").read_bytes())
     del manifest["run"]

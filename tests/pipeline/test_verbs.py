@@ -1,13 +1,11 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from pipeline.verbs import VERBS, option_type
-from tests.pipeline.toys import Ingest
+from pipeline.verbs import VERBS
 
 STAGES = Path(__file__).parents[2] / "stages"
 WRITTEN = [v for v in VERBS.values() if (STAGES / f"{v.name.replace('-', '_')}.py").exists()]
@@ -18,10 +16,3 @@ def test_a_verb_loads_the_stage_of_its_name_and_says_what_it_says(verb) -> None:
     stage = verb.load()
     assert stage.name == verb.name
     assert inspect.getdoc(stage).splitlines()[0] == verb.help
-
-
-def test_the_types_of_options_are_found_behind_their_annotations() -> None:
-    found = {field.name: option_type(field) for field in fields(Ingest)}
-    assert found["count"] is int
-    assert found["sources"] == tuple[str, ...]
-    assert found["limit"] == int | None

@@ -13,7 +13,7 @@ import os
 import signal
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -108,7 +108,7 @@ class Ingest(Toy):
                 part.refuse(f"toy/{number:06d}", "told-to", "The toy was told to refuse it.")
                 numbers.remove(number)
         part.advance(len(numbers))
-        part.note("images", len(numbers))
+        part.count("images", len(numbers))
         yield from self.batches(IMAGES, image_columns(numbers, self.seed))
 
 
@@ -294,7 +294,7 @@ class Featurize(Toy):
     """Pool the teacher's features over each proposed region."""
 
     width: int = option(6, "numbers per vector", at_least=6)
-    precision: str = option("float16", "of the features", choices=("float16", "float32"))
+    precision: Literal["float16", "float32"] = option("float16", "of the features")
 
     name: ClassVar[str] = "featurize"
     version: ClassVar[int] = 1
@@ -338,7 +338,7 @@ class Label(Toy):
         self.trouble(part)
         concepts = part.table("embeddings")
         said = part.table("mentions").num_rows if part.has("mentions") else None
-        part.note("mentions", said or 0)
+        part.count("mentions", said or 0)
         boxes = RegionBoxes(part.table("proposals"))
         for rows in part.batches("features"):
             part.advance(rows.num_rows)
@@ -394,7 +394,6 @@ class Train(Toy):
             if not rows.num_rows:
                 one.refuse(f"part {one.number}", "no-regions", "No region met the predicate.")
             by_part[one.number] = rows.num_rows
-            one.note("last_slice", one.number)
         part.note("regions_by_part", by_part)
         part.attach("weights.json").write_text(json.dumps([regions, images]))
         yield STUDENTS.batch(

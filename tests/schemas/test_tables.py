@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipeline.tables import all_tables
+from pipeline.store.tables import all_tables
 from schemas import errors
 from schemas.table import VectorType
 

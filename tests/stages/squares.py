@@ -39,7 +39,7 @@ def images(numbers: range, draw: Callable[[int], list[Object]] = objects) -> pa.
 
 
 def parts(folder: Path, draw: Callable[[int], list[Object]] = objects, count: int = 12) -> InMemory:
-    """Images in two parts, as a gang sees them; `folder` is made."""
+    """Images in two parts, as a single task reads them; `folder` is made."""
     folder.mkdir(parents=True, exist_ok=True)
     half = count // 2
     slices = [

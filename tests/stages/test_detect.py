@@ -38,7 +38,7 @@ def run(part: InMemory, **options: Any) -> pa.Table:
 
 
 def whole(folder: Path, **changes: Any) -> InMemory:
-    """One part; what a gang reads in slices, a stage by parts reads one by one."""
+    """One part; what a single task reads in slices, a stage by parts reads one by one."""
     part = tiny_scenes.part(folder, **changes)
     for one in part.slices():
         one.files.update(part.files)

@@ -13,7 +13,6 @@ import pytest
 import torch
 from PIL import Image
 
-from pipeline.execution.presets import fill
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.errors import ArtifactError, SourceError
 from schemas.proposals import PROPOSALS
@@ -23,6 +22,7 @@ from stages.models.clip import load_clip, save_clip
 from stages.models.detector import Detector, Head, save_detector
 from stages.models.text_embeddings import embed_names
 from stages.models.weights import read_state, write_state
+from stages.option import with_presets
 from tests.stages.models.tiny import tiny_clip, tiny_files
 from tests.stages.test_evaluate import NAMES, detections, picture, proposal, scene, thing
 
@@ -57,7 +57,7 @@ def part(tmp_path: Path, model: Files) -> InMemory:
 
 def run(part: InMemory, **options: Any) -> dict[tuple[str, str, str], tuple[float, int]]:
     given = {"templates": "plain", "resize": "none", "device": "cpu", **options}
-    (batch,) = Evaluate(**fill(Evaluate, given)).run(part)
+    (batch,) = Evaluate(**with_presets(Evaluate, given)).run(part)
     rows = batch.to_pylist()
     return {(r["metric"], r["split"], r["category"]): (r["value"], r["count"]) for r in rows}
 

@@ -20,16 +20,16 @@ from tests.in_memory import InMemory
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-rng = np.random.default_rng()  # fresh every run: what is asserted holds for any captions
+rng = np.random.default_rng(7)
 CORPUS = Path(__file__).parents[3] / "shared" / "data" / "captions" / "captions.tsv.gz"
 
 
 def captioned(captions: dict[str, list[str]], number: int = 0) -> InMemory:
-    """A part whose images have only what this stage looks at."""
-    nothing = dict.fromkeys(("split", "member", "offset", "content"))
+    """A part whose images have only the columns that this stage reads."""
+    empty = dict.fromkeys(("split", "member", "offset", "content"))
     filled = {
         "source": "folder", "uri": "", "num_bytes": 0, "sha256": "", "format": "PNG", "width": 9,
-        "height": 9, "orientation": 1, "objects": [], **nothing,
+        "height": 9, "orientation": 1, "objects": [], **empty,
     }  # fmt: skip
     rows = [{**filled, "image_id": key, "captions": texts} for key, texts in captions.items()]
     images = pa.Table.from_pylist(rows, schema=IMAGES.arrow)
@@ -37,17 +37,17 @@ def captioned(captions: dict[str, list[str]], number: int = 0) -> InMemory:
 
 
 def drafts(stage: ExtractConcepts, *parts: InMemory) -> list[pa.RecordBatch]:
-    found = [batch for part in parts for batch in stage.run(part)]
-    for batch in found:
+    batches = [batch for part in parts for batch in stage.run(part)]
+    for batch in batches:
         MENTIONS.check(batch)
-    return found
+    return batches
 
 
 def fold(stage: ExtractConcepts, batches: Sequence[pa.RecordBatch]) -> list[dict[str, Any]]:
-    (rows,) = stage.merge(batches)
-    CONCEPTS.check(rows)
-    found: list[dict[str, Any]] = rows.to_pylist()
-    return found
+    (batch,) = stage.merge(batches)
+    CONCEPTS.check(batch)
+    rows: list[dict[str, Any]] = batch.to_pylist()
+    return rows
 
 
 def extract(*parts: InMemory, **options: Any) -> list[dict[str, Any]]:
@@ -63,7 +63,7 @@ def names(rows: list[dict[str, Any]]) -> list[str]:
 PETS = {"a": ["dog dog cat", "dog"], "b": ["the dog"], "c": []}
 
 
-def test_mentions_captions_and_images_are_counted_apart() -> None:
+def test_mentions_captions_and_images_are_counted_separately() -> None:
     dog, cat = extract(captioned(PETS))
     assert dog["concept"] == "dog"
     assert (dog["mentions"], dog["captions"], dog["images"]) == (4, 3, 2)
@@ -71,13 +71,18 @@ def test_mentions_captions_and_images_are_counted_apart() -> None:
     assert dog["examples"] == ["dog dog cat", "dog", "the dog"]
 
 
-def test_mentions_say_which_caption() -> None:
+def test_a_mention_records_the_number_of_its_caption() -> None:
     rows = pa.Table.from_batches(drafts(ExtractConcepts(engine="ngram:1"), captioned(PETS)))
-    found = [tuple(row.values())[:4] for row in rows.to_pylist()]
-    assert found == [("a", 0, "cat", 1), ("a", 0, "dog", 2), ("a", 1, "dog", 1), ("b", 0, "dog", 1)]
+    mentions = [tuple(row.values())[:4] for row in rows.to_pylist()]
+    assert mentions == [
+        ("a", 0, "cat", 1),
+        ("a", 0, "dog", 2),
+        ("a", 1, "dog", 1),
+        ("b", 0, "dog", 1),
+    ]
 
 
-def test_counts_over_parts_equal_a_plain_count_of_everything() -> None:
+def test_counts_over_parts_equal_a_simple_count_of_all_captions() -> None:
     words = [f"w{n}" for n in range(30)]
     captions = {
         f"i{n:03}": [
@@ -85,8 +90,8 @@ def test_counts_over_parts_equal_a_plain_count_of_everything() -> None:
         ]
         for n in range(200)
     }
-    cut = list(captions.items())
-    parts = [captioned(dict(cut[at : at + 70]), at // 70) for at in range(0, 200, 70)]
+    items = list(captions.items())
+    parts = [captioned(dict(items[start : start + 70]), start // 70) for start in range(0, 200, 70)]
     mentions, in_captions, in_images = Counter[str](), Counter[str](), Counter[str]()
     for texts in captions.values():
         mentions.update(word for text in texts for word in text.split())
@@ -106,38 +111,38 @@ def test_counts_over_parts_equal_a_plain_count_of_everything() -> None:
     )
 
 
-def test_equal_counts_are_in_order_of_the_alphabet() -> None:
+def test_concepts_with_equal_counts_are_in_alphabetical_order() -> None:
     assert names(extract(captioned({"a": ["cat bee ant"]}))) == ["ant", "bee", "cat"]
 
 
-def test_only_the_most_frequent_can_be_kept() -> None:
+def test_max_concepts_keeps_the_most_frequent() -> None:
     assert names(extract(captioned(PETS), max_concepts=1)) == ["dog"]
 
 
-def test_a_pool_of_one_is_a_pool() -> None:
+def test_a_pool_can_have_one_concept() -> None:
     assert names(extract(captioned({"a": ["dog"]}))) == ["dog"]
 
 
-def test_an_empty_pool_is_refused_with_the_way_out() -> None:
+def test_an_empty_pool_is_refused_with_advice() -> None:
     with pytest.raises(StageError, match=r"none of 2 phrases .*'dog', 4\); lower --min-frequency"):
         extract(captioned(PETS), min_frequency=5)
     with pytest.raises(StageError, match="no caption names anything"):
         extract(captioned({"a": [], "b": ["the and of"]}))
 
 
-def test_a_part_carries_three_examples_of_a_concept_and_no_more_text() -> None:
+def test_a_part_stores_at_most_three_example_captions_of_a_concept() -> None:
     part = captioned({str(n): [f"dog {n}"] for n in range(9)})
     rows = pa.Table.from_batches(drafts(ExtractConcepts(engine="ngram:1"), part)).to_pylist()
     assert sum(row["text"] is not None for row in rows if row["concept"] == "dog") == 3
 
 
-def test_a_caption_of_a_hundred_thousand_characters_is_cut_in_the_examples() -> None:
+def test_a_very_long_example_caption_is_cut() -> None:
     (dog,) = extract(captioned({"a": ["dog " * 25_000]}), max_concepts=1)
     assert dog["concept"] == "dog"
     assert len(dog["examples"][0]) == 1000
 
 
-def test_a_list_keeps_its_order_and_its_names_even_unmentioned(tmp_path: Path) -> None:
+def test_a_list_keeps_its_order_and_its_unmentioned_names(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("unicorn\nSkis\nhot dog\n")
     captions = {"a": ["two dogs eat a hot dog"], "b": ["a man on skis", "skis and skis"]}
     rows = extract(captioned(captions), engine="bundled", from_file=tmp_path / "list.txt")
@@ -147,19 +152,19 @@ def test_a_list_keeps_its_order_and_its_names_even_unmentioned(tmp_path: Path) -
     assert rows[0]["examples"] == []
 
 
-def test_a_list_survives_images_without_captions(tmp_path: Path) -> None:
+def test_a_list_is_kept_for_images_without_captions(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("unicorn")
     assert names(extract(captioned({"a": []}), from_file=tmp_path / "list.txt")) == ["unicorn"]
 
 
-def test_the_lexicon_looks_for_the_names_of_the_list(tmp_path: Path) -> None:
+def test_the_lexicon_engine_finds_the_names_of_the_list(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("traffic light\nlight\n")
     captions = {"a": ["traffic lights and a light"]}
     rows = extract(captioned(captions), engine="lexicon", from_file=tmp_path / "list.txt")
     assert [row["mentions"] for row in rows] == [1, 1]
 
 
-def test_a_pool_from_elsewhere_keeps_its_ids_in_every_part() -> None:
+def test_a_given_pool_keeps_its_ids_in_every_part() -> None:
     pool = extract(captioned({"x": ["eel cat cat dog dog dog"]}))
     parts = [captioned({"a": ["dog eel ant"]}), captioned({"b": ["eel"]}, 1)]
     for part in parts:
@@ -169,7 +174,7 @@ def test_a_pool_from_elsewhere_keeps_its_ids_in_every_part() -> None:
     assert [row["mentions"] for row in rows] == [1, 0, 2]
 
 
-def test_a_list_and_a_pool_are_one_too_many(tmp_path: Path) -> None:
+def test_a_list_together_with_a_pool_is_refused(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("dog")
     part = captioned(PETS)
     part.tables["pool"] = CONCEPTS.arrow.empty_table()
@@ -181,7 +186,7 @@ def corpus_parts(stage: ExtractConcepts) -> list[InMemory]:
     return [InMemory({}, number=number) for number in stage.plan({})]
 
 
-def test_a_caption_file_is_cut_into_parts_that_together_are_the_whole(
+def test_the_parts_of_a_caption_file_together_hold_all_its_captions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     captions = {f"k{n}": ["dog"] * (n % 3 + 1) for n in range(10)}
@@ -218,15 +223,15 @@ def test_an_empty_caption_file_has_no_concepts(tmp_path: Path) -> None:
         fold(stage, drafts(stage, *corpus_parts(stage)))
 
 
-def test_digests_speak_for_parser_list_and_captions(tmp_path: Path) -> None:
+def test_digests_depend_on_parser_list_and_captions(tmp_path: Path) -> None:
     for name in ("a.txt", "b.txt"):
         (tmp_path / name).write_text("dog\n")
-    a = ExtractConcepts(from_file=tmp_path / "a.txt", captions=tmp_path / "a.txt")
-    b = ExtractConcepts(from_file=tmp_path / "b.txt", captions=tmp_path / "b.txt")
-    assert a.digests() == b.digests()
-    assert a.recipe() == b.recipe()
+    first = ExtractConcepts(from_file=tmp_path / "a.txt", captions=tmp_path / "a.txt")
+    second = ExtractConcepts(from_file=tmp_path / "b.txt", captions=tmp_path / "b.txt")
+    assert first.digests() == second.digests()
+    assert first.recipe() == second.recipe()
     (tmp_path / "b.txt").write_text("cat\n")
-    changed = [key for key, digest in a.digests().items() if b.digests()[key] != digest]
+    changed = [key for key, digest in first.digests().items() if second.digests()[key] != digest]
     assert changed == ["from", "captions"]
     assert ExtractConcepts(style="paper").digests() != ExtractConcepts().digests()
     assert (
@@ -234,14 +239,14 @@ def test_digests_speak_for_parser_list_and_captions(tmp_path: Path) -> None:
     )
 
 
-def test_the_bundled_parser_finds_what_one_could_point_at() -> None:
+def test_the_bundled_parser_finds_visible_objects() -> None:
     captions = {"a": ["A group of people near a traffic light", "two tennis rackets and a dog"]}
     rows = extract(captioned(captions), engine="bundled")
     assert sorted(names(rows)) == ["dog", "people", "tennis racket", "traffic light"]
 
 
 @pytest.mark.skipif(not CORPUS.exists(), reason="the real captions are not beside the project")
-def test_real_captions_are_read_from_a_packed_file_without_header() -> None:
+def test_real_captions_are_read_from_a_gzipped_file_without_header() -> None:
     stage = ExtractConcepts(captions=CORPUS, limit=400, min_frequency=10)
     (part,) = corpus_parts(stage)
     rows = fold(stage, drafts(stage, part))
@@ -249,4 +254,4 @@ def test_real_captions_are_read_from_a_packed_file_without_header() -> None:
     parser = load_parser()
     for row in rows:
         assert len(row["examples"]) == 3
-        assert all(row["concept"] in found for found in parser.concepts(row["examples"]))
+        assert all(row["concept"] in concepts for concepts in parser.concepts(row["examples"]))

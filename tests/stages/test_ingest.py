@@ -41,7 +41,7 @@ def stage(*sources: Path, **options: Any) -> Ingest:
     return Ingest(sources=tuple(map(str, sources)), **options)
 
 
-def test_a_row_says_where_the_bytes_are_and_what_they_are(photos: Path, tmp_path: Path) -> None:
+def test_a_row_names_file_and_content_of_its_image(photos: Path, tmp_path: Path) -> None:
     rows, _ = ingest(tmp_path / "s", photos)
     content = (photos / "00.jpg").read_bytes()
     assert rows[0] == {
@@ -68,9 +68,9 @@ def test_packed_and_referenced_images_have_equal_pixels(photos: Path, tmp_path: 
     for source in (photos, tar):
         by_reference, _ = ingest(tmp_path / "s", source)
         packed, _ = ingest(tmp_path / "s", source, pack=True)
-        for one, other in zip(by_reference, packed, strict=True):
-            assert {**other, "content": None} == one
-            np.testing.assert_array_equal(load_image(other), load_image(one))
+        for referenced_row, packed_row in zip(by_reference, packed, strict=True):
+            assert {**packed_row, "content": None} == referenced_row
+            np.testing.assert_array_equal(load_image(packed_row), load_image(referenced_row))
 
 
 def test_packed_rows_are_sorted_with_their_own_content(tmp_path: Path) -> None:
@@ -124,11 +124,11 @@ def test_a_truncated_image_passes_only_without_verify(tmp_path: Path) -> None:
     assert ids(ingest(tmp_path / "s", tmp_path / "p", verify=False)[0]) == ["p/cut.jpg"]
 
 
-def test_unusual_but_whole_pictures_are_kept(tmp_path: Path) -> None:
+def test_unusual_but_undamaged_images_are_kept(tmp_path: Path) -> None:
     (tmp_path / "p").mkdir()
-    random = np.random.default_rng()
-    deep = Image.fromarray(random.integers(0, 1 << 16, (6, 5), dtype=np.uint16))
-    ink = Image.fromarray(random.integers(0, 256, (5, 5, 4), np.uint8), "CMYK")
+    rng = np.random.default_rng(0)
+    deep = Image.fromarray(rng.integers(0, 1 << 16, (6, 5), dtype=np.uint16))
+    ink = Image.fromarray(rng.integers(0, 256, (5, 5, 4), np.uint8), "CMYK")
     (tmp_path / "p/deep.png").write_bytes(saved(deep, "PNG"))
     (tmp_path / "p/ink.jpg").write_bytes(saved(ink, "JPEG"))
     (tmp_path / "p/wrong_suffix.jpg").write_bytes(encoded(kind="PNG"))
@@ -153,7 +153,7 @@ def test_parts_are_cut_by_count_and_by_bytes(photos: Path) -> None:
     assert list(stage(photos, part_bytes=1).plan({})) == list(range(7))
 
 
-def test_parts_together_are_the_whole(photos: Path, tmp_path: Path) -> None:
+def test_all_parts_together_have_all_rows(photos: Path, tmp_path: Path) -> None:
     whole, _ = ingest(tmp_path / "s", photos)
     assert ingest(tmp_path / "s", photos, part_images=2)[0] == whole
 
@@ -176,7 +176,7 @@ def test_progress_counts_every_record_refused_or_not(photos: Path, tmp_path: Pat
     assert (part.advanced, len(part.refused)) == (7, 1)
 
 
-def test_the_digest_ignores_where_the_source_lies_and_sees_what_changed(
+def test_the_digest_ignores_the_folder_of_the_source_and_notices_changes(
     photos: Path, tmp_path: Path
 ) -> None:
     before = stage(photos).digests()
@@ -189,25 +189,25 @@ def test_the_digest_ignores_where_the_source_lies_and_sees_what_changed(
     assert len(ingest(tmp_path / "s", moved)[0]) == 8
 
 
-def test_paths_and_speed_stay_out_of_the_recipe(photos: Path) -> None:
+def test_paths_are_not_part_of_the_recipe(photos: Path) -> None:
     recipe = stage(photos).recipe()
     assert "sources" not in recipe
     assert {"kind", "pack", "max_pixels", "min_side", "require_captions", "verify"} <= set(recipe)
 
 
-def test_a_relative_source_means_the_folder_it_was_typed_in(
+def test_a_relative_source_is_relative_to_the_current_folder(
     photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(photos.parent)
     assert Ingest(sources=("photos",)).sources == (str(photos),)
 
 
-def test_a_stage_survives_the_way_to_a_worker(photos: Path, tmp_path: Path) -> None:
+def test_a_pickled_stage_makes_the_same_rows(photos: Path, tmp_path: Path) -> None:
     sent = pickle.loads(pickle.dumps(stage(photos)))
     assert run_part(sent, tmp_path / "s", 0) == run_part(stage(photos), tmp_path / "s", 0)
 
 
-def test_the_same_part_twice_is_the_same(photos: Path, tmp_path: Path) -> None:
+def test_two_runs_make_the_same_rows(photos: Path, tmp_path: Path) -> None:
     assert ingest(tmp_path / "s", photos, pack=True) == ingest(tmp_path / "s", photos, pack=True)
 
 
@@ -216,7 +216,7 @@ def test_nothing_is_left_in_scratch(photos: Path, tmp_path: Path) -> None:
     assert [path for path in (tmp_path / "s").rglob("*") if path.is_file()] == []
 
 
-def test_batches_are_small_whatever_is_packed(
+def test_batches_are_limited_by_rows_and_by_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stages.ingest, "_BATCH_ROWS", 3)
@@ -229,7 +229,7 @@ def test_batches_are_small_whatever_is_packed(
     IMAGES.check(batches[0])
 
 
-def test_memory_does_not_hold_the_pictures_of_a_part(tmp_path: Path) -> None:
+def test_images_of_a_part_are_not_held_in_memory(tmp_path: Path) -> None:
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8))
     content = saved(noise, "PNG")  # 270 kB: noise does not compress
     peaks = []
@@ -250,7 +250,7 @@ def test_options_out_of_range_are_refused(options: dict[str, Any]) -> None:
         Ingest(sources=("x",), **options)
 
 
-def test_importing_the_stage_does_not_pay_for_torch() -> None:
+def test_importing_the_stage_does_not_import_torch() -> None:
     code = "import sys, stages.ingest; sys.exit('torch' in sys.modules)"
     root = Path(__file__).parents[2]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0

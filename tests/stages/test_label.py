@@ -37,22 +37,22 @@ def pool(vectors: Any = (DOG, CAT, CAR), names: list[str] = NAMES, first: int = 
 
 
 def proposals(rows: pa.Table) -> pa.Table:
-    """A box for every region, told apart by its numbers."""
-    found = [row for row in rows.to_pylist() if row["region"] >= 0]
-    ranks = np.arange(len(found), dtype=np.float32)
+    """A different box for every region."""
+    regions = [row for row in rows.to_pylist() if row["region"] >= 0]
+    ranks = np.arange(len(regions), dtype=np.float32)
     columns = {
-        "image_id": [row["image_id"] for row in found],
-        "region": [row["region"] for row in found],
-        **{side: ranks + step for step, side in enumerate(("x0", "y0", "x1", "y1"))},
+        "image_id": [row["image_id"] for row in regions],
+        "region": [row["region"] for row in regions],
+        **{edge: ranks + step for step, edge in enumerate(("x0", "y0", "x1", "y1"))},
         "objectness": ranks / 10,
-        "objectness_logit": [None] * len(found),
+        "objectness_logit": [None] * len(regions),
     }
     return pa.Table.from_batches([PROPOSALS.batch(columns)])
 
 
-def mentions(*said: tuple[str, str]) -> pa.Table:
-    images, concepts = zip(*said, strict=True)
-    ones, empty = [1] * len(said), [None] * len(said)
+def mentions(*pairs: tuple[str, str]) -> pa.Table:
+    images, concepts = zip(*pairs, strict=True)
+    ones, empty = [1] * len(pairs), [None] * len(pairs)
     rows = {"image_id": images, "concept": concepts, "caption": ones, "mentions": ones}
     return pa.Table.from_batches([MENTIONS.batch(rows | {"text": empty})])
 
@@ -62,8 +62,8 @@ def label(
 ) -> list[dict[str, Any]]:
     tables = {"features": rows, "embeddings": pool() if embeddings is None else embeddings}
     tables["proposals"] = proposals(rows)
-    if "said" in options:
-        tables["mentions"] = options.pop("said")
+    if "mentioned" in options:
+        tables["mentions"] = options.pop("mentioned")
     batches = list(Label(device="cpu", **options).run(InMemory(tables)))
     for batch in batches:
         Label.writes.check(batch)
@@ -96,7 +96,7 @@ def test_kept_means_strictly_above_the_threshold() -> None:
     assert half[0]["probability"] == 0.5
 
 
-def test_an_image_without_any_kept_region_keeps_all_if_asked() -> None:
+def test_keep_all_if_none_keeps_every_region_of_an_image_without_kept_ones() -> None:
     rows = features([("a", 0, [1, 1, 0]), ("a", 1, [1, 0, 0]), ("b", 0, [1, 1, 1])])
     kept = [row["kept"] for row in label(rows, min_probability=0.9, keep_all_if_none=True)]
     assert kept == [False, True, True]
@@ -107,44 +107,49 @@ def test_a_whole_image_gets_no_pseudo_label() -> None:
     assert [row["region"] for row in rows] == [0]
 
 
-def test_ids_are_those_of_the_pool_whatever_their_order() -> None:
+def test_ids_are_those_of_the_pool_in_any_order() -> None:
     shuffled = pool(first=40).take([2, 0, 1])
     rows = label(features([("a", 0, CAT)]), shuffled)
     assert rows[0]["concept_id"] == 41
     assert rows[0]["top_ids"][0] == 41
 
 
-def test_embeddings_need_not_be_unit_rows() -> None:
+def test_embeddings_of_any_length_are_normalised() -> None:
     long = pool(vectors=[DOG, [0, 100, 0], [0, 0, 0.01]])
     assert [r["concept_id"] for r in label(features([("a", 0, [2, 1, 0])]), long)] == [0]
 
 
-def test_a_pool_of_one_is_certain() -> None:
+def test_with_one_concept_the_probability_is_one() -> None:
     (row,) = label(features([("a", 0, [1, 2, 3])]), pool([DOG], ["dog"]))
     assert (row["probability"], row["margin"], row["residual"]) == (1, 1, 0)
     assert row["top_ids"] == [0]
 
 
-def test_in_caption_says_whether_the_images_own_captions_mention_the_concept() -> None:
+def test_in_caption_is_whether_captions_of_the_image_mention_the_concept() -> None:
     rows = features([("a", 0, DOG), ("a", 1, CAT), ("b", 0, DOG), ("c", 0, DOG)])
-    said = mentions(("", "dog"), ("a", "dog"), ("b", "cat"), ("b", "car"))
-    assert [r["in_caption"] for r in label(rows, said=said)] == [True, False, False, False]
+    mentioned = mentions(("", "dog"), ("a", "dog"), ("b", "cat"), ("b", "car"))
+    assert [r["in_caption"] for r in label(rows, mentioned=mentioned)] == [
+        True,
+        False,
+        False,
+        False,
+    ]
     assert [r["in_caption"] for r in label(rows)] == [None] * 4
 
 
-def test_a_region_among_captions_gets_the_best_of_what_they_mention() -> None:
+def test_among_captions_a_region_gets_the_best_concept_they_mention() -> None:
     rows = features([("a", 0, DOG), ("a", 1, [1, 3, 2]), ("b", 0, DOG), ("c", 0, DOG)])
-    said = mentions(("a", "cat"), ("a", "car"), ("b", "dog"), ("c", "zebra"))
-    found = label(rows, said=said, among="captions", temperature=1.0, top_k=2)
-    assert [(r["image_id"], r["concept_id"]) for r in found] == [("a", 1), ("a", 1), ("b", 0)]
+    mentioned = mentions(("a", "cat"), ("a", "car"), ("b", "dog"), ("c", "zebra"))
+    labels = label(rows, mentioned=mentioned, among="captions", temperature=1.0, top_k=2)
+    assert [(r["image_id"], r["concept_id"]) for r in labels] == [("a", 1), ("a", 1), ("b", 0)]
     odds = math.exp((3 - 2) / math.sqrt(14))
-    assert found[1]["probability"] == pytest.approx(odds / (1 + odds), abs=1e-4)
-    assert found[2]["probability"] == 1.0
-    assert [len(r["top_ids"]) for r in found] == [2, 2, 2]
-    assert all(r["in_caption"] for r in found)
+    assert labels[1]["probability"] == pytest.approx(odds / (1 + odds), abs=1e-4)
+    assert labels[2]["probability"] == 1.0
+    assert [len(r["top_ids"]) for r in labels] == [2, 2, 2]
+    assert all(r["in_caption"] for r in labels)
 
 
-def test_only_regions_of_images_that_mention_nothing_count_as_unmentioned() -> None:
+def test_regions_of_images_whose_captions_mention_nothing_count_as_unmentioned() -> None:
     rows = features([("a", -1, DOG), ("a", 0, [0, 0, 0]), ("a", 1, DOG), ("b", 0, DOG)])
     tables = {
         "features": rows,
@@ -171,7 +176,9 @@ def test_among_captions_needs_mentions() -> None:
         ([0, 0, 0], "zero-feature"),
     ],
 )
-def test_a_feature_that_is_none_goes_to_quarantine_and_the_run_goes_on(vector, reason) -> None:
+def test_an_invalid_feature_goes_to_quarantine_and_the_run_continues(
+    vector: list[float], reason: str
+) -> None:
     rows = features([("a", 0, DOG), ("a", 1, vector)])
     part = InMemory({"features": rows, "embeddings": pool(), "proposals": proposals(rows)})
     (batch,) = Label(device="cpu").run(part)
@@ -183,25 +190,27 @@ def test_a_feature_that_is_none_goes_to_quarantine_and_the_run_goes_on(vector, r
     assert part.notes == {"regions": {"regions": 1, "kept": 1, "unmentioned": 0}}
 
 
-def test_a_part_of_nothing_usable_yields_no_rows() -> None:
+def test_a_part_without_usable_features_yields_no_rows() -> None:
     assert label(features([("a", -1, DOG), ("b", 0, [0, 0, 0])])) == []
     rows = pa.Table.from_batches([FEATURES.empty()])
     part = InMemory({"features": rows, "embeddings": pool(), "proposals": proposals(rows)})
     assert list(Label(device="cpu").run(part)) == []
 
 
-def test_rows_do_not_depend_on_the_size_of_blocks() -> None:
-    random = np.random.default_rng()
-    rows = [(f"i{n // 7}", n % 7, list(random.normal(size=16))) for n in range(100)]
-    embeddings = pool(random.normal(size=(50, 16)), [f"c{n}" for n in range(50)])
+def test_rows_do_not_depend_on_block_sizes() -> None:
+    rng = np.random.default_rng(3)
+    rows = [(f"i{n // 7}", n % 7, list(rng.normal(size=16))) for n in range(100)]
+    embeddings = pool(rng.normal(size=(50, 16)), [f"c{n}" for n in range(50)])
     table = features(rows, "float32")
     whole = label(table, embeddings, temperature=0.1)
-    pieces = pa.Table.from_batches(table.to_batches(max_chunksize=9))
-    cut = label(pieces, embeddings, temperature=0.1, block_regions=10, block_concepts=7)
-    assert [r["top_ids"] for r in cut] == [r["top_ids"] for r in whole]
+    small_batches = pa.Table.from_batches(table.to_batches(max_chunksize=9))
+    in_blocks = label(
+        small_batches, embeddings, temperature=0.1, block_regions=10, block_concepts=7
+    )
+    assert [r["top_ids"] for r in in_blocks] == [r["top_ids"] for r in whole]
     for name in ("cosine", "probability", "margin", "entropy", "residual"):
         np.testing.assert_allclose(
-            [r[name] for r in cut], [r[name] for r in whole], rtol=1e-4, atol=1e-6
+            [r[name] for r in in_blocks], [r[name] for r in whole], rtol=1e-4, atol=1e-6
         )
 
 
@@ -227,7 +236,7 @@ def test_blocks_never_end_inside_an_image() -> None:
         (pool(np.eye(5)[:3]), "features have width 3, concept embeddings 5"),
     ],
 )
-def test_embeddings_that_cannot_be_used_are_a_sentence(embeddings, message) -> None:
+def test_invalid_embeddings_are_refused(embeddings: pa.Table, message: str) -> None:
     with pytest.raises(ArtifactError, match=message):
         label(features([("a", 0, DOG)]), embeddings)
 
@@ -240,44 +249,44 @@ def test_embeddings_that_cannot_be_used_are_a_sentence(embeddings, message) -> N
         ({"min_probability": 1.1}, "--min-probability must be at most 1"),
     ],
 )
-def test_options_have_their_range(options, message) -> None:
+def test_options_out_of_range_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(OptionError, match=f"rc label: {message}"):
         Label(**options)
 
 
-def test_speed_is_no_part_of_the_recipe() -> None:
+def test_options_of_speed_are_not_in_the_recipe() -> None:
     assert set(Label().recipe()) == {
         *("limit", "temperature", "top_k", "min_probability", "keep_all_if_none", "among")
     }
 
 
 @pytest.mark.gpu
-def test_cuda_labels_like_the_cpu() -> None:
-    random = np.random.default_rng(0)
-    table = features([(f"i{n // 9}", n % 9, list(random.normal(size=64))) for n in range(900)])
+def test_cuda_gives_the_same_labels_as_the_cpu() -> None:
+    rng = np.random.default_rng(0)
+    table = features([(f"i{n // 9}", n % 9, list(rng.normal(size=64))) for n in range(900)])
     tables = {
         "features": table,
-        "embeddings": pool(random.normal(size=(400, 64)), [f"c{n}" for n in range(400)]),
+        "embeddings": pool(rng.normal(size=(400, 64)), [f"c{n}" for n in range(400)]),
     }
-    here, there = (
+    on_cpu, on_cuda = (
         pa.Table.from_batches(Label(device=device).run(InMemory(dict(tables)))).to_pydict()
         for device in ("cpu", "cuda")
     )
-    assert there["concept_id"] == here["concept_id"]
+    assert on_cuda["concept_id"] == on_cpu["concept_id"]
     for name in ("cosine", "probability", "margin", "entropy", "residual"):
-        np.testing.assert_allclose(there[name], here[name], rtol=2e-3, atol=1e-5)
+        np.testing.assert_allclose(on_cuda[name], on_cpu[name], rtol=2e-3, atol=1e-5)
 
 
 def test_a_label_carries_the_box_of_its_region() -> None:
     rows = features([("a", -1, DOG), ("a", 0, DOG), ("a", 3, CAT), ("b", 0, CAR)])
-    found = label(rows)
-    assert [(r["x0"], r["y0"], r["x1"], r["y1"]) for r in found] == [
+    labels = label(rows)
+    assert [(r["x0"], r["y0"], r["x1"], r["y1"]) for r in labels] == [
         (n, n + 1, n + 2, n + 3) for n in range(3)
     ]
-    assert [r["objectness"] for r in found] == pytest.approx([0, 0.1, 0.2])
+    assert [r["objectness"] for r in labels] == pytest.approx([0, 0.1, 0.2])
 
 
-def test_a_feature_of_no_proposal_is_refused() -> None:
+def test_a_feature_without_proposal_is_refused() -> None:
     rows = features([("a", 0, DOG), ("a", 1, CAT)])
     tables = {"features": rows, "embeddings": pool(), "proposals": proposals(rows.slice(0, 1))}
     with pytest.raises(ArtifactError, match="region 1 of image a was not proposed"):

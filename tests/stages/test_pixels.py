@@ -11,15 +11,24 @@ import pytest
 from PIL import Image, ImageOps
 
 from schemas.errors import SourceError
-from stages.pixels import Limits, Probe, Refusal, decode, load_image, probe, read_content, upright
+from stages.pixels import (
+    ImageHeader,
+    Limits,
+    Refusal,
+    decode,
+    load_image,
+    probe,
+    read_content,
+    upright,
+)
 from tests.stages.sources.samples import encoded, ingest, saved, write_images
 
 
 def with_orientation(orientation: int, kind: str) -> bytes:
     exif = Image.Exif()
     exif[0x0112] = orientation
-    how: dict[str, Any] = {"lossless": True} if kind == "WEBP" else {}
-    return encoded(3, (13, 7), kind, exif=exif, **how)
+    options: dict[str, Any] = {"lossless": True} if kind == "WEBP" else {}
+    return encoded(3, (13, 7), kind, exif=exif, **options)
 
 
 def forged_png(width: int, height: int) -> bytes:
@@ -39,26 +48,26 @@ def forged_png(width: int, height: int) -> bytes:
 def test_orientation_is_applied_once_as_pillow_does(orientation: int, kind: str) -> None:
     content = with_orientation(orientation, kind)
     expected = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(content))).convert("RGB"))
-    found = probe(content, Limits())
-    pixels = decode(content, found.orientation)
-    assert found == Probe(kind, expected.shape[1], expected.shape[0], orientation)
+    header = probe(content, Limits())
+    pixels = decode(content, header.orientation)
+    assert header == ImageHeader(kind, expected.shape[1], expected.shape[0], orientation)
     np.testing.assert_array_equal(pixels, expected)
     assert pixels.flags.c_contiguous
 
 
-def test_the_eight_orientations_undo_the_eight_arrangements() -> None:
-    scene = np.random.default_rng().integers(0, 256, (5, 4, 3), dtype=np.uint8)
-    turned = {upright(scene, o).tobytes() for o in range(1, 9)}
+def test_the_eight_orientations_are_eight_different_images() -> None:
+    scene = np.random.default_rng(0).integers(0, 256, (5, 4, 3), dtype=np.uint8)
+    turned = {upright(scene, orientation).tobytes() for orientation in range(1, 9)}
     assert len(turned) == 8
     np.testing.assert_array_equal(upright(upright(scene, 6), 8), scene)
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 65535])
-def test_an_impossible_orientation_is_none(orientation: int) -> None:
+def test_an_impossible_orientation_counts_as_upright(orientation: int) -> None:
     assert probe(with_orientation(orientation, "JPEG"), Limits()).orientation == 1
 
 
-def test_damaged_exif_is_no_reason_to_refuse() -> None:
+def test_damaged_exif_counts_as_upright() -> None:
     content = encoded(exif=b"Exif\0\0MM\0*\0\0\xff\xff\xff\xff")
     assert probe(content, Limits()).orientation == 1
 
@@ -72,8 +81,8 @@ def test_a_huge_header_is_refused_before_its_pixels_are_decoded() -> None:
 
 
 def test_the_pixel_limit_may_be_raised_above_that_of_pillow() -> None:
-    found = probe(forged_png(20_000, 20_000), Limits(max_pixels=400_000_000))
-    assert (found.width, found.height) == (20_000, 20_000)
+    header = probe(forged_png(20_000, 20_000), Limits(max_pixels=400_000_000))
+    assert (header.width, header.height) == (20_000, 20_000)
 
 
 def test_the_pixel_limit_itself_is_allowed() -> None:
@@ -89,10 +98,10 @@ def test_a_side_of_one_pixel_is_too_small(size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"GIF89a rest", b"<svg/>", bytes(100), b"\xff\xd8\xff"])
-def test_what_is_no_picture_is_unreadable(content: bytes) -> None:
-    for look in (lambda: probe(content, Limits()), lambda: decode(content, 1)):
+def test_content_that_is_not_an_image_is_unreadable(content: bytes) -> None:
+    for read in (lambda: probe(content, Limits()), lambda: decode(content, 1)):
         with pytest.raises(Refusal) as caught:
-            look()
+            read()
         assert caught.value.reason == "unreadable"
 
 
@@ -104,34 +113,34 @@ def test_only_jpeg_png_and_webp_are_opened(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 @pytest.mark.parametrize("share", [0.5, 0.9])
-def test_a_picture_cut_short_is_truncated(kind: str, share: float) -> None:
+def test_an_image_without_its_end_is_truncated(kind: str, share: float) -> None:
     whole = encoded(size=(120, 90), kind=kind)
-    cut = whole[: int(len(whole) * share)]
-    probe(cut, Limits())
+    truncated = whole[: int(len(whole) * share)]
+    probe(truncated, Limits())
     with pytest.raises(Refusal) as caught:
-        decode(cut, 1)
+        decode(truncated, 1)
     assert caught.value.reason == "truncated"
 
 
 @pytest.mark.parametrize("seed", range(40))
 def test_random_damage_gives_pixels_or_a_refusal(seed: int) -> None:
-    random = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     kind = ("JPEG", "PNG", "WEBP")[seed % 3]
     content = bytearray(encoded(seed, (40, 30), kind))
-    for place in random.integers(0, len(content), 12):
-        content[place] = random.integers(256)
+    for position in rng.integers(0, len(content), 12):
+        content[position] = rng.integers(256)
     outcome = None
     try:
-        found = probe(bytes(content), Limits())
-        pixels = decode(bytes(content), found.orientation)
+        header = probe(bytes(content), Limits())
+        pixels = decode(bytes(content), header.orientation)
     except Refusal as refusal:
         outcome = refusal.reason
     else:
-        assert pixels.shape == (found.height, found.width, 3)
+        assert pixels.shape == (header.height, header.width, 3)
     assert outcome in {None, "unreadable", "truncated", "too-many-pixels", "too-small"}
 
 
-def test_cmyk_comes_out_as_pillow_sees_it() -> None:
+def test_cmyk_is_decoded_as_pillow_does() -> None:
     ink = Image.fromarray(np.random.default_rng(1).integers(0, 256, (9, 9, 4), np.uint8), "CMYK")
     content = saved(ink, "JPEG", quality=95)
     expected = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
@@ -147,7 +156,7 @@ def test_grey_has_three_equal_channels() -> None:
 
 
 def test_sixteen_bit_grey_keeps_its_upper_half() -> None:
-    deep = np.random.default_rng().integers(0, 1 << 16, (6, 5), dtype=np.uint16)
+    deep = np.random.default_rng(0).integers(0, 1 << 16, (6, 5), dtype=np.uint16)
     pixels = decode(saved(Image.fromarray(deep), "PNG"), 1)
     np.testing.assert_array_equal(pixels[:, :, 0], deep >> 8)
 
@@ -157,12 +166,12 @@ def test_transparent_pixels_are_white_and_half_ones_are_blended(kind: str) -> No
     clear = np.zeros((4, 4, 4), np.uint8)  # black
     clear[2:, :, 3] = 255
     clear[1, :, 3] = 102  # 0.4
-    how = {"lossless": True} if kind == "WEBP" else {}
-    pixels = decode(saved(Image.fromarray(clear), kind, **how), 1)
+    options = {"lossless": True} if kind == "WEBP" else {}
+    pixels = decode(saved(Image.fromarray(clear), kind, **options), 1)
     assert pixels[:, 0, 0].tolist() == [255, 153, 0, 0]
 
 
-def test_a_palette_with_a_transparent_colour_is_composited_too() -> None:
+def test_a_transparent_colour_of_a_palette_becomes_white() -> None:
     picture = Image.new("P", (4, 4), 0)
     picture.putpalette([255, 0, 0, 0, 0, 255])
     picture.putpixel((0, 0), 1)
@@ -184,16 +193,16 @@ def row(tmp_path: Path) -> dict[str, Any]:
     return rows[0]
 
 
-def test_a_row_leads_to_its_pixels(row: dict[str, Any]) -> None:
+def test_the_image_of_a_row_has_the_size_of_the_row(row: dict[str, Any]) -> None:
     assert load_image(row).shape == (row["height"], row["width"], 3)
 
 
-def test_a_packed_row_needs_no_file(row: dict[str, Any]) -> None:
+def test_a_packed_row_is_read_without_a_file(row: dict[str, Any]) -> None:
     packed = {**row, "content": read_content(row), "uri": "/nowhere"}
     np.testing.assert_array_equal(load_image(packed), load_image(row))
 
 
-def test_a_file_that_is_gone_is_named(row: dict[str, Any]) -> None:
+def test_a_missing_file_is_named(row: dict[str, Any]) -> None:
     Path(row["uri"]).unlink()
     with pytest.raises(SourceError, match=r"was in .*a\.jpg, which is gone: put it back"):
         read_content(row)
@@ -207,11 +216,42 @@ def test_a_file_of_another_size_is_refused(row: dict[str, Any], change: Any) -> 
         read_content(row)
 
 
-def test_a_row_that_disagrees_with_its_picture_is_refused(row: dict[str, Any]) -> None:
+def test_an_image_of_another_size_than_its_row_is_refused(row: dict[str, Any]) -> None:
     with pytest.raises(SourceError, match=r"is 12 x 8, 13 x 8 at ingest"):
         load_image({**row, "width": 13})
 
 
-def test_content_that_no_longer_decodes_is_a_sentence(row: dict[str, Any]) -> None:
+def test_content_that_does_not_decode_is_refused_with_its_place(row: dict[str, Any]) -> None:
     with pytest.raises(SourceError, match=r"photos/a\.jpg in .* is unreadable"):
         load_image({**row, "content": bytes(row["num_bytes"])})
+
+
+def test_an_image_of_a_gzipped_tar_cannot_be_read_without_packing(row: dict[str, Any]) -> None:
+    with pytest.raises(SourceError, match=r"cannot be found again in .*: ingest with --pack"):
+        read_content({**row, "member": "x.jpg"})
+
+
+def test_an_offset_is_where_reading_begins(row: dict[str, Any]) -> None:
+    path = Path(row["uri"])
+    content = path.read_bytes()
+    path.write_bytes(b"before" + content + b"after")
+    assert read_content({**row, "offset": 6, "member": "x.jpg"}) == content
+
+
+def test_a_refused_header_says_size_and_limit() -> None:
+    with pytest.raises(Refusal) as caught:
+        probe(encoded(size=(10, 12)), Limits(max_pixels=119))
+    assert caught.value.detail == "10 x 12 is more than 119 pixels"
+    with pytest.raises(Refusal) as caught:
+        probe(encoded(size=(10, 12)), Limits(min_side=11))
+    assert caught.value.detail == "10 x 12; sides of 11 at least"
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [(b"", "it is empty"), (b"GIF89a rest", "it begins with 4749463839612072")],
+)
+def test_unreadable_content_is_described_by_its_first_bytes(content: bytes, sentence: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        probe(content, Limits())
+    assert caught.value.detail == f"no JPEG, PNG or WEBP: {sentence}"

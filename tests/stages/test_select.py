@@ -10,31 +10,27 @@ from tests.in_memory import InMemory
 from tests.stages.training.tiny import pseudo_labels
 
 
-def test_rows_are_passed_on_and_count_as_kept() -> None:
-    kept = pseudo_labels(range(4))
-    place = kept.schema.get_field_index("kept")
-    some = pa.array([number % 2 == 0 for number in range(kept.num_rows)])
-    rows = kept.set_column(place, kept.schema.field(place), some)
-    kept = kept.set_column(place, kept.schema.field(place), pa.array([True] * kept.num_rows))
+def test_rows_are_passed_on_as_they_are_read() -> None:
+    rows = pseudo_labels(range(4))
     part = InMemory({"pseudo_labels": rows})
-    chosen = list(Select(called="all").run(part))
-    assert pa.Table.from_batches(chosen).equals(kept)
+    selected = list(Select(called="all").run(part))
+    assert pa.Table.from_batches(selected).equals(rows)
     assert part.notes == {"regions": {"regions": rows.num_rows, "kept": rows.num_rows}}
     assert part.advanced == rows.num_rows
 
 
-def test_nothing_selected_is_no_row() -> None:
+def test_an_empty_selection_has_no_rows() -> None:
     part = InMemory({"pseudo_labels": pa.Table.from_batches([PSEUDO_LABELS.empty()])})
     assert sum(batch.num_rows for batch in Select(called="none").run(part)) == 0
     assert part.notes == {"regions": {"regions": 0, "kept": 0}}
 
 
 @pytest.mark.parametrize("name", ["", "Sure", "a b", "../up", "1st", "cafe", "x@y", "a'b"])
-def test_a_name_that_could_be_taken_for_something_else_is_refused(name: str) -> None:
+def test_an_ambiguous_name_is_refused(name: str) -> None:
     with pytest.raises(OptionError, match="is no name for a selection"):
         Select(called=name)
 
 
 @pytest.mark.parametrize("name", ["sure", "sure-ones_2", "g"])
-def test_a_plain_name_is_fine(name: str) -> None:
+def test_a_name_of_small_letters_digits_and_marks_is_accepted(name: str) -> None:
     assert Select(called=name).recipe()["called"] == name

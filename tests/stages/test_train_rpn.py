@@ -12,7 +12,7 @@ from schemas.errors import OptionError, SourceError, StageError
 from schemas.rpns import RPNS
 from stages.models.rpn import load_rpn
 from stages.pixels import load_image
-from stages.proposals.recall import RecallCounts, shares
+from stages.proposals.recall import RecallCounts, recall_and_ar100
 from stages.proposals.selection import Selection
 from stages.train_rpn import TrainRpn
 from tests.stages import squares
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
     from tests.in_memory import InMemory
 
-LOOKS = {"width": 8, "stride": 8, "anchor_sizes": (12, 24, 48, 96), "resize": ("48x64",)}
+NETWORK = {"width": 8, "stride": 8, "anchor_sizes": (12, 24, 48, 96), "resize": ("48x64",)}
 
 
 def quick(**changes: Any) -> TrainRpn:
     options = {
-        **LOOKS,
+        **NETWORK,
         "steps": 4,
         "images_per_batch": 2,
         "log_every": 2,
@@ -43,8 +43,8 @@ def quick(**changes: Any) -> TrainRpn:
 def run(part: InMemory, **changes: Any) -> list[dict[str, Any]]:
     (rows,) = quick(**changes).run(part)
     RPNS.check(rows)
-    found: list[dict[str, Any]] = rows.to_pylist()
-    return found
+    curve: list[dict[str, Any]] = rows.to_pylist()
+    return curve
 
 
 def weights(part: InMemory) -> bytes:
@@ -52,23 +52,23 @@ def weights(part: InMemory) -> bytes:
 
 
 def recall(part: InMemory, images: range) -> float:
-    """At IoU 0.5 with ten proposals, in pictures never trained on."""
+    """At IoU 0.5 with ten proposals, in `images`."""
     rpn = load_rpn(part.folder / "model.json", part.folder / "weights.safetensors", "cpu")
     counts = RecallCounts()
     for row in squares.images(images).to_pylist():
         ((boxes, logits),) = rpn.raw([load_image(row)])
         kept, _ = Selection(nms=0.5, top_k=10)(boxes, logits, (60, 48))
-        truth = [[o[side] for side in ("x0", "y0", "x1", "y1")] for o in row["objects"]]
-        counts.add(kept, np.float32(truth))
-    return shares(counts.note())[0]
+        ground_truth = [[o[side] for side in ("x0", "y0", "x1", "y1")] for o in row["objects"]]
+        counts.add(kept, np.float32(ground_truth))
+    return recall_and_ar100(counts.to_json())[0]
 
 
-def test_a_network_learns_where_things_are(tmp_path: Path) -> None:
+def test_training_raises_recall_on_images_not_trained_on(tmp_path: Path) -> None:
     part = squares.parts(tmp_path, count=24)
-    run(part, steps=0, weights=saved(tiny_rpn(anchor_sizes=LOOKS["anchor_sizes"]), tmp_path)[1])
+    run(part, steps=0, weights=saved(tiny_rpn(anchor_sizes=NETWORK["anchor_sizes"]), tmp_path)[1])
     untrained = recall(part, range(100, 120))
-    seen = {"resize": ("96x120",), "anchor_sizes": (26, 48, 96, 160)}
-    rows = run(part, steps=60, images_per_batch=4, log_every=20, learning_rate=0.005, **seen)
+    larger = {"resize": ("96x120",), "anchor_sizes": (26, 48, 96, 160)}
+    rows = run(part, steps=60, images_per_batch=4, log_every=20, learning_rate=0.005, **larger)
     assert recall(part, range(100, 120)) > 0.9 > untrained + 0.4
     assert rows[-1]["loss"] < rows[0]["loss"] / 2
 
@@ -81,29 +81,29 @@ def test_the_curve_counts_steps_and_images_and_adds_up(tmp_path: Path) -> None:
         assert row["loss"] == pytest.approx(row["objectness_loss"] + 3 * row["box_loss"], rel=1e-5)
 
 
-def test_what_boxes_are_called_does_not_change_a_byte(tmp_path: Path) -> None:
-    def scrambled(number: int) -> list[squares.Object]:
-        draw = np.random.default_rng(number)
-        return [{**o, "category": f"no {draw.integers(99)}"} for o in squares.objects(number)]
+def test_categories_do_not_change_a_byte(tmp_path: Path) -> None:
+    def renamed(number: int) -> list[squares.Object]:
+        rng = np.random.default_rng(number)
+        return [{**o, "category": f"no {rng.integers(99)}"} for o in squares.objects(number)]
 
     named = squares.parts(tmp_path / "named")
-    other = squares.parts(tmp_path / "other", scrambled)
+    other = squares.parts(tmp_path / "other", renamed)
     assert run(named) == run(other)
     assert weights(named) == weights(other)
 
 
 def test_only_the_named_categories_take_part(tmp_path: Path) -> None:
-    def reds(number: int) -> list[squares.Object]:
+    def only_red(number: int) -> list[squares.Object]:
         return [o for o in squares.objects(number) if o["category"] == "red square"]
 
     names = tmp_path / "base.txt"
     names.write_text("\n  red square \n\n")
-    filtered, removed = squares.parts(tmp_path / "a"), squares.parts(tmp_path / "b", reds)
+    filtered, removed = squares.parts(tmp_path / "a"), squares.parts(tmp_path / "b", only_red)
     assert run(filtered, only_categories=names) == run(removed)
     assert weights(filtered) == weights(removed)
-    everything = squares.parts(tmp_path / "c")
-    run(everything)
-    assert weights(everything) != weights(filtered)
+    unfiltered = squares.parts(tmp_path / "c")
+    run(unfiltered)
+    assert weights(unfiltered) != weights(filtered)
 
 
 def test_crowds_and_images_without_a_box_are_left_out(tmp_path: Path) -> None:
@@ -114,14 +114,15 @@ def test_crowds_and_images_without_a_box_are_left_out(tmp_path: Path) -> None:
     def absent(number: int) -> list[squares.Object]:
         return [] if number % 3 == 0 else squares.objects(number)
 
-    one, other = squares.parts(tmp_path / "a", crowded), squares.parts(tmp_path / "b", absent)
-    assert run(one) == run(other)
-    assert weights(one) == weights(other)
+    with_crowds = squares.parts(tmp_path / "a", crowded)
+    without = squares.parts(tmp_path / "b", absent)
+    assert run(with_crowds) == run(without)
+    assert weights(with_crowds) == weights(without)
     rows = run(squares.parts(tmp_path / "c", absent), steps=None, epochs=1, images_per_batch=4)
     assert rows[-1]["images"] == 8
 
 
-def test_without_any_box_there_is_nothing_to_learn(tmp_path: Path) -> None:
+def test_without_any_box_training_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StageError, match="no image is left"):
         run(squares.parts(tmp_path, lambda number: []))
 
@@ -151,13 +152,13 @@ def test_a_killed_run_ends_in_the_same_bytes(tmp_path: Path, changes: dict[str, 
 
 
 def test_threads_do_not_change_a_byte(tmp_path: Path) -> None:
-    one, other = squares.parts(tmp_path / "a"), squares.parts(tmp_path / "b")
-    assert run(one, loaders=0) == run(other, loaders=3, cache_mb=5)
-    assert weights(one) == weights(other)
+    serial, threaded = squares.parts(tmp_path / "a"), squares.parts(tmp_path / "b")
+    assert run(serial, loaders=0) == run(threaded, loaders=3, cache_mb=5)
+    assert weights(serial) == weights(threaded)
 
 
-def test_zero_steps_import_a_network_as_it_is(tmp_path: Path) -> None:
-    rpn = tiny_rpn(anchor_sizes=LOOKS["anchor_sizes"])
+def test_zero_steps_import_a_network_unchanged(tmp_path: Path) -> None:
+    rpn = tiny_rpn(anchor_sizes=NETWORK["anchor_sizes"])
     _, path = saved(rpn, tmp_path)
     part = squares.parts(tmp_path / "out")
     assert quick(steps=0, weights=path).requires() == {}
@@ -167,32 +168,32 @@ def test_zero_steps_import_a_network_as_it_is(tmp_path: Path) -> None:
     assert part.notes == {"tensors_unused": 0}
 
 
-@pytest.mark.parametrize("given", ["nothing", "backbone"])
-def test_zero_steps_need_a_whole_network(tmp_path: Path, given: str) -> None:
+@pytest.mark.parametrize("weights_of", ["nothing", "backbone"])
+def test_zero_steps_need_a_whole_network(tmp_path: Path, weights_of: str) -> None:
     path = None
-    if given == "backbone":
+    if weights_of == "backbone":
         path = tmp_path / "body.pth"
         torch.save(tiny_rpn().backbone.body.state_dict(), path)
     with pytest.raises(OptionError, match="imports a whole network"):
         run(squares.parts(tmp_path), steps=0, weights=path)
 
 
-def test_norms_of_given_weights_are_held_and_those_of_new_ones_trained(tmp_path: Path) -> None:
-    _, path = saved(tiny_rpn(anchor_sizes=LOOKS["anchor_sizes"]), tmp_path)
+def test_norms_of_loaded_weights_are_frozen_and_those_of_new_ones_trained(tmp_path: Path) -> None:
+    _, path = saved(tiny_rpn(anchor_sizes=NETWORK["anchor_sizes"]), tmp_path)
     before = load_file(path)
-    held, free = squares.parts(tmp_path / "a"), squares.parts(tmp_path / "b")
-    run(held, weights=path)
-    run(free)
+    frozen, trained = squares.parts(tmp_path / "a"), squares.parts(tmp_path / "b")
+    run(frozen, weights=path)
+    run(trained)
     norm = "backbone.body.0.1."
     for name in ("weight", "running_mean", "running_var"):
         assert torch.equal(
-            load_file(held.folder / "weights.safetensors")[norm + name], before[norm + name]
+            load_file(frozen.folder / "weights.safetensors")[norm + name], before[norm + name]
         )
     assert not torch.equal(
-        load_file(held.folder / "weights.safetensors")["backbone.body.0.0.weight"],
+        load_file(frozen.folder / "weights.safetensors")["backbone.body.0.0.weight"],
         before["backbone.body.0.0.weight"],
     )
-    assert load_file(free.folder / "weights.safetensors")[norm + "running_mean"].abs().sum() > 0
+    assert load_file(trained.folder / "weights.safetensors")[norm + "running_mean"].abs().sum() > 0
 
 
 def test_half_precision_halves_the_file_and_can_be_loaded(tmp_path: Path) -> None:
@@ -203,15 +204,15 @@ def test_half_precision_halves_the_file_and_can_be_loaded(tmp_path: Path) -> Non
     assert 0 <= recall(half, range(2)) <= 1
 
 
-def test_files_count_by_their_content_not_their_name(tmp_path: Path) -> None:
+def test_files_are_identified_by_content_not_by_name(tmp_path: Path) -> None:
     names, other = tmp_path / "a.txt", tmp_path / "b.txt"
     names.write_text("dog")
     other.write_text("dog")
-    one, two = quick(only_categories=names), quick(only_categories=other)
-    assert one.recipe() == two.recipe()
-    assert one.digests() == two.digests()
+    first, second = quick(only_categories=names), quick(only_categories=other)
+    assert first.recipe() == second.recipe()
+    assert first.digests() == second.digests()
     other.write_text("cat")
-    assert one.digests() != two.digests()
+    assert first.digests() != second.digests()
     assert quick().digests() == {}
 
 
@@ -225,7 +226,7 @@ def test_a_list_of_categories_must_name_some(tmp_path: Path, content: bytes | No
 
 
 @pytest.mark.parametrize(
-    ("options", "complaint"),
+    ("options", "sentence"),
     [
         ({"resize": ("320",)}, "--resize is SHORTESTxLONGEST"),
         ({"resize": ("native",)}, "--resize is SHORTESTxLONGEST"),
@@ -237,8 +238,10 @@ def test_a_list_of_categories_must_name_some(tmp_path: Path, content: bytes | No
         ({"positive": 0.0}, "--positive must be above 0"),
     ],
 )
-def test_nonsense_is_refused_with_a_sentence(options: dict[str, Any], complaint: str) -> None:
-    with pytest.raises(OptionError, match=f"rc train-rpn: .*{complaint}"):
+def test_impossible_options_are_refused_with_a_sentence(
+    options: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(OptionError, match=f"rc train-rpn: .*{sentence}"):
         quick(**options)
 
 

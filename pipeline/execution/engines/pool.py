@@ -54,12 +54,12 @@ class Pool:
         with _reporting(counts, advance), _ending(pool):
             futures = {pool.submit(_run, i, task): task.number for i, task in enumerate(tasks)}
             for future in as_completed(futures):
-                receipt, said, trace = _answer(future)
+                receipt, problem, trace = _answer(future)
                 if receipt:
                     receipts.append(receipt)
                 else:
                     log.debug("part %d failed: %s", futures[future], trace)
-                    failures[futures[future]] = said
+                    failures[futures[future]] = problem
         return receipts, failures
 
 
@@ -83,13 +83,13 @@ def _reporting(counts: Sequence[int], advance: Callable[[int], None]) -> Iterato
     over = threading.Event()
 
     def watch() -> None:
-        told = 0
+        reported = 0
         while True:
             last = over.wait(_EVERY_S)
-            seen = sum(counts)
-            if seen > told:
-                advance(seen - told)
-                told = seen
+            total = sum(counts)
+            if total > reported:
+                advance(total - reported)
+                reported = total
             if last:
                 return
 

@@ -1,4 +1,4 @@
-"""How the bundled caption parser is made: a treebank, a caption grammar, and self-training.
+"""Training of the bundled caption parser: a treebank, a caption grammar, and self-training.
 
-Run `python -m stages.text.parser_training --help`. Nothing here is needed to use the parser.
+Run `python -m stages.text.parser_training --help`. The parser does not need this package.
 """

@@ -1,4 +1,4 @@
-"""Everyday English nouns by kind, commonest first: what the caption grammar talks about."""
+"""Common English nouns by kind, most frequent first, for the caption grammar."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""An averaged perceptron tagger: the second opinion that self-training asks for.
+"""An averaged perceptron tagger: the second tagger of self-training.
 
-It errs differently from the network (greedy, left to right, exact words instead of hashed ones), so
-what both say is nearly always right.
+It makes other errors than the network (greedy, left to right, exact words instead of hashed ones),
+so the tags that both agree on are nearly always right.
 
 Source: M. Collins, Discriminative training methods for hidden Markov models (EMNLP 2002).
 """
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _EDGE = "<edge>"
 
 
-class Perceptron:
-    """Tags words from a sparse linear score of their surroundings."""
+class PerceptronTagger:
+    """Tags words by a sparse linear score of their context."""
 
     def __init__(self) -> None:
         self._weights: dict[str, dict[str, float]] = {}
@@ -34,7 +34,7 @@ class Perceptron:
         for i in range(len(words)):
             before = tags[-1] if tags else _EDGE
             features = _features(padded, i + 2, before, tags[-2] if i > 1 else _EDGE)
-            tags.append(self._best(features))
+            tags.append(self._best_tag(features))
         return tags
 
     def train(self, sentences: Sequence[Sentence], passes: int, seed: int) -> None:
@@ -53,27 +53,27 @@ class Perceptron:
                 weights[tag] -= totals[feature][tag] / max(step, 1)
 
     def _learn(self, sentence: Sentence, totals: dict[str, dict[str, float]], step: int) -> int:
-        """Update on one sentence, following the tagger's own guesses; return the step reached.
+        """Update on one sentence, with the predicted tags as context; return the next step.
 
-        `totals` sums each change times the step it happened at: subtracting its mean from the
-        last weights gives their average over time.
+        `totals` sums each change times its step: the last weights minus the mean of `totals`
+        are the weights averaged over time.
         """
         padded = _pad(sentence.words)
         before = earlier = _EDGE
         for i, gold in enumerate(sentence.tags):
             features = _features(padded, i + 2, before, earlier)
-            guess = self._best(features)
-            if guess != gold:
+            predicted = self._best_tag(features)
+            if predicted != gold:
                 for feature in features:
                     weights = self._weights.setdefault(feature, {})
-                    for tag, change in ((gold, 1.0), (guess, -1.0)):
+                    for tag, change in ((gold, 1.0), (predicted, -1.0)):
                         weights[tag] = weights.get(tag, 0.0) + change
                         totals[feature][tag] += change * step
-            before, earlier = guess, before
+            before, earlier = predicted, before
             step += 1
         return step
 
-    def _best(self, features: Sequence[str]) -> str:
+    def _best_tag(self, features: Sequence[str]) -> str:
         scores: dict[str, float] = dict.fromkeys(self._tags, 0.0)
         for feature in features:
             for tag, weight in self._weights.get(feature, {}).items():
@@ -87,7 +87,7 @@ def _pad(words: Sequence[str]) -> list[str]:
 
 
 def _features(padded: Sequence[str], i: int, before: str, earlier: str) -> list[str]:
-    """Names of what is true at place `i`; the number in front keeps kinds apart."""
+    """Names of the active features at position `i`; the first character is their kind."""
     word, left, right = padded[i], padded[i - 1], padded[i + 1]
     return [
         "0",

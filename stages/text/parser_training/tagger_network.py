@@ -1,4 +1,4 @@
-"""The bundled network: hashed word features, a small convolution, one tag per token.
+"""The network of the bundled parser: hashed word features, a small convolution, one tag per token.
 
 The sizes were chosen for speed first (thousands of captions a second on one core) and for a folder
 under 4 MB; see the measurements in `data/parser/README.md`.
@@ -61,14 +61,14 @@ _META = {
         {"name": "COCO captions", "license": "CC BY 4.0"},
     ],
 }
-_LOWER_CASED = 0.3  # share of sentences shown without capitals, as captions often are
+_LOWER_CASED = 0.3  # share of sentences in lower case, like many captions
 
 
-class Network:
-    """The tagger in training: one optimiser through all phases, weights averaged over time."""
+class TaggerNetwork:
+    """The tagger during training: one optimiser for all phases, weights averaged over time."""
 
     def __init__(self, sentences: Sequence[Sentence], seed: int) -> None:
-        """Fresh weights; `sentences` fix the tag set."""
+        """Initialise the weights; the tag set is that of `sentences`."""
         import spacy
         from thinc.api import fix_random_seed
 
@@ -81,7 +81,7 @@ class Network:
         self._step = 0
 
     def train(self, sentences: Sequence[Sentence], steps: int) -> None:
-        """Take `steps` updates on sentences in random order, as often round as needed."""
+        """Make `steps` updates on shuffled sentences, with as many passes as needed."""
         batches = self._batches(sentences)
         losses: dict[str, float] = {}
         for done in range(1, steps + 1):
@@ -98,14 +98,14 @@ class Network:
             return [[token.tag_ for token in doc] for doc in self._nlp.pipe(docs, batch_size=256)]
 
     def tokenise(self, captions: Sequence[str]) -> list[tuple[str, ...]]:
-        """Tokens of raw captions, cut as they will be when the parser is used."""
+        """Tokens of raw captions, as the parser will split them."""
         return [tuple(token.text for token in self._nlp.tokenizer(text)) for text in captions]
 
     def save(self, folder: Path) -> None:
         """Write the averaged weights as a spaCy pipeline, without the words seen in training.
 
-        The tokenizer's exceptions and the label names are all the strings that a pipeline needs;
-        leaving the rest out keeps the treebank's vocabulary out of the published files.
+        A pipeline only needs the strings of tokenizer exceptions and labels; without the others,
+        the published files do not contain the vocabulary of the treebank.
         """
         import spacy
 
@@ -129,17 +129,17 @@ class Network:
         ]
 
     def _batches(self, sentences: Sequence[Sentence]) -> Iterator[list[Example]]:
-        """Endless batches of a slowly growing number of words."""
-        stream = self._stream(sentences)
+        """Yield batches without end; their number of words grows slowly."""
+        shuffled = self._shuffled(sentences)
         for _ in count():
             size = min(_FIRST_BATCH * _GROWTH**self._step, _LAST_BATCH)
             self._step += 1
             batch: list[Sentence] = []
             while sum(len(sentence.words) for sentence in batch) < size:
-                batch.append(next(stream))
+                batch.append(next(shuffled))
             yield self._examples(batch)
 
-    def _stream(self, sentences: Sequence[Sentence]) -> Iterator[Sentence]:
+    def _shuffled(self, sentences: Sequence[Sentence]) -> Iterator[Sentence]:
         order = list(sentences)
         while True:
             self._rng.shuffle(order)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import gzip
 from typing import TYPE_CHECKING, NamedTuple
 
-from stages.text.parsing.tags import NOUNS, compose
+from stages.text.parsing.tags import NOUNS, compose_tag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ class Sentence(NamedTuple):
 
 
 class _Row(NamedTuple):
-    """The columns of one CoNLL-U word that the tags depend on."""
+    """The columns of a CoNLL-U word that decide its tag."""
 
     word: str
     pos: str
@@ -50,7 +50,7 @@ def read_treebank(path: Path) -> Iterator[Sentence]:
 
 
 def _parse(line: str) -> list[_Row]:
-    """The word on a line, if it holds one: comments, ranges and empty nodes do not."""
+    """The word of a line; nothing for comments, ranges and empty nodes."""
     columns = line.rstrip("\n").split("\t")
     if line.startswith("#") or not columns[0].isdigit():
         return []
@@ -60,7 +60,7 @@ def _parse(line: str) -> list[_Row]:
 
 def _sentence(rows: Sequence[_Row]) -> Sentence:
     tags = tuple(
-        compose(row.pos, "p" if _is_plural(row) else "s", _modifies_right(rows, i))
+        compose_tag(row.pos, "p" if _is_plural(row) else "s", _modifies_right(rows, i))
         for i, row in enumerate(rows)
     )
     return Sentence(tuple(row.word for row in rows), tags)
@@ -71,10 +71,10 @@ def _is_plural(row: _Row) -> bool:
 
 
 def _modifies_right(rows: Sequence[_Row], index: int) -> bool:
-    """Whether a noun is part of a name whose head noun stands further right.
+    """Whether a noun modifies a head noun further right.
 
-    A compound points right to its head. A flat name points left to its first word; each of its
-    words but the last counts as a modifier, so that a name stays in one piece.
+    The head of a compound is to its right. The head of a flat name is its first word; each of its
+    words except the last counts as a modifier, so that the name stays whole.
     """
     row = rows[index]
     if row.pos not in NOUNS:
@@ -84,6 +84,6 @@ def _modifies_right(rows: Sequence[_Row], index: int) -> bool:
     first = row.head if row.relation in _FLAT else index + 1
     following = rows[index + 1 : index + 2]
     return any(
-        other.relation in _FLAT and other.head == first and other.pos in NOUNS
-        for other in following
+        next_row.relation in _FLAT and next_row.head == first and next_row.pos in NOUNS
+        for next_row in following
     )

@@ -1,8 +1,8 @@
-"""One thread for NumPy's matrix products, where the library behind them can be told so.
+"""One thread for NumPy's matrix products, if NumPy's BLAS library can set its threads.
 
 The parser multiplies many small matrices. NumPy's OpenBLAS does that about twice as fast as the
-library that spaCy brings along, but only on one thread: on several it spends its time waiting, all
-the more if other processes work beside it.
+library that comes with spaCy, but only on one thread: with several threads it mostly waits, even
+more if other processes run at the same time.
 """
 
 from __future__ import annotations
@@ -21,37 +21,38 @@ _PREFIXES = ("scipy_openblas", "openblas")
 _SUFFIXES = ("64_", "")
 
 
-def can_be_single() -> bool:
+def can_set_threads() -> bool:
     """Whether the number of threads can be set: true for NumPy as installed from its wheels."""
-    return _switch() is not None
+    return _thread_functions() is not None
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Multiply on one thread inside the block, on as many as before after it."""
-    switch = _switch()
-    if switch is None:
+    """Multiply on one thread inside the block; afterwards restore the number of threads."""
+    functions = _thread_functions()
+    if functions is None:
         yield
         return
-    threads = switch[0]()
-    switch[1](1)
+    get_threads, set_threads = functions
+    threads = get_threads()
+    set_threads(1)
     try:
         yield
     finally:
-        switch[1](threads)
+        set_threads(threads)
 
 
 @cache
-def _switch() -> tuple[Any, Any] | None:
-    """How to read and to set the number of threads, or None if this build has no such thing."""
+def _thread_functions() -> tuple[Any, Any] | None:
+    """Functions that get and set the number of threads; None if this build has none."""
     try:
         library = ctypes.CDLL(np.linalg._umath_linalg.__file__)
     except (AttributeError, OSError):
         return None
     for prefix in _PREFIXES:
         for suffix in _SUFFIXES:
-            read = getattr(library, f"{prefix}_get_num_threads{suffix}", None)
-            write = getattr(library, f"{prefix}_set_num_threads{suffix}", None)
-            if read and write:
-                return read, write
+            get_threads = getattr(library, f"{prefix}_get_num_threads{suffix}", None)
+            set_threads = getattr(library, f"{prefix}_set_num_threads{suffix}", None)
+            if get_threads and set_threads:
+                return get_threads, set_threads
     return None

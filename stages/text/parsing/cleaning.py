@@ -1,23 +1,23 @@
-"""Captions as a parser can take them: of bounded length, without characters that break it."""
+"""Captions made fit for a parser: limited length, no characters that break it."""
 
 from __future__ import annotations
 
 import re
 
-MAX_CHARACTERS = 2000  # of a caption that are read; the rest is rarely about the picture
+MAX_CHARACTERS = 2000  # read of a caption; the rest is rarely about the image
 
 # "in a case.next to it": a full stop without its space, but not in "e.g." or "site.com"
 _LOST_SPACE = re.compile(r"(?<=[a-z]{3})\.(?=[A-Z][a-z]|[a-z]{4})")
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 
 
-def clean(caption: str) -> str:
+def clean_caption(caption: str) -> str:
     r"""The first `MAX_CHARACTERS` of a caption, unprintable characters turned into spaces.
 
-    A caption in capitals only is lowered: taggers would take each of its words for a name. A full
-    stop between two words gets the space it lacks.
+    A caption in capitals only becomes lower case, because taggers would tag each of its words as
+    a name. A full stop between two words gets the missing space.
 
-    >>> clean("A DOG\x00\nBARKS"), clean("A dog.It barks")
+    >>> clean_caption("A DOG\x00\nBARKS"), clean_caption("A dog.It barks")
     ('a dog  barks', 'A dog. It barks')
     """
     text = caption
@@ -36,4 +36,4 @@ def words_of(caption: str) -> list[str]:
     >>> words_of("The dog's hot-dog, 2 buns!")
     ['the', "dog's", 'hot', 'dog', '2', 'buns']
     """
-    return _WORD.findall(clean(caption).lower())
+    return _WORD.findall(clean_caption(caption).lower())

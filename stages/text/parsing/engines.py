@@ -4,7 +4,7 @@
 |---|---|
 | `bundled` | the small spaCy pipeline that comes with the project |
 | `spacy:NAME` | any spaCy pipeline with parts of speech, by package name or folder |
-| `lexicon` | the names of a list, wherever they occur |
+| `lexicon` | the names of a list, anywhere in a caption |
 | `ngram`, `ngram:N` | all word N-grams, up to 10 words or N |
 """
 
@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, get_args
 
 from schemas.errors import OptionError, SourceError
-from stages.text.parsing.rule import RULE_VERSION, ConceptRule, Style
-from stages.text.parsing.spacy_engine import SpacyParser, pipeline_digest
-from stages.text.parsing.word_engines import (
+from stages.text.parsing.concept_rule import RULE_VERSION, ConceptRule, Style
+from stages.text.parsing.model_free_parsers import (
     LexiconParser,
     NgramParser,
     lexicon_identity,
     names_digest,
 )
+from stages.text.parsing.spacy_parser import SpacyParser, pipeline_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -31,17 +31,17 @@ _LONGEST_NGRAM = 10  # words, as in OWL-ST
 
 
 class CaptionParser(Protocol):
-    """What a stage needs of a parser.
+    """The interface of a parser, as stages use it.
 
-    Any caption is taken: empty ones and such as hold no words have no concepts, and of very long
-    ones the first `cleaning.MAX_CHARACTERS` characters are read.
+    Any caption is accepted: an empty one and one without words have no concepts, and of a very
+    long one only the first `cleaning.MAX_CHARACTERS` characters are read.
     """
 
     identity: str
     """Changes whenever the same captions would give other concepts; part of a fingerprint."""
 
     def concepts(self, captions: Iterable[str]) -> Iterator[list[str]]:
-        """Yield one list per caption, in order; a concept is repeated as often as mentioned."""
+        """Yield one list per caption, in order; a concept is repeated for every mention."""
         ...
 
 
@@ -52,16 +52,16 @@ def load_parser(
 
     Args:
         engine: As in the table above.
-        style: `visual` drops what cannot be pointed at; `paper` keeps every noun. Of no effect
-            on `lexicon` and `ngram`.
-        names: What `lexicon` looks for; for `bundled` and `spacy:`, names of several words to be
-            kept in one piece, beside those known anyway ("hot dog").
+        style: `visual` drops nouns that name nothing visible; `paper` keeps every noun. Without
+            effect on `lexicon` and `ngram`.
+        names: The names that `lexicon` looks for; for `bundled` and `spacy:`, names of several
+            words that are kept whole, in addition to the known ones ("hot dog").
 
     Raises:
         OptionError: If engine or style is unknown, or a lexicon has no names.
-        SourceError: If the pipeline is missing or unfit.
+        SourceError: If the pipeline is missing or cannot be used.
     """
-    kind, detail = _split(engine, style)
+    kind, detail = _split_engine(engine, style)
     if kind == "lexicon":
         return LexiconParser(names)
     if kind == "ngram":
@@ -75,22 +75,22 @@ def parser_identity(
 ) -> str:
     """The `identity` of the parser that `load_parser` would return, without loading it.
 
-    Weights count by content, wherever they lie and whatever they are called.
+    Weights are identified by their content, not by their folder or name.
     """
-    kind, detail = _split(engine, style)
+    kind, detail = _split_engine(engine, style)
     if kind == "lexicon":
         return lexicon_identity(names)
     if kind == "ngram":
         return NgramParser(int(detail)).identity
-    known_names = f"-{names_digest(sorted(names))}" if names else ""
-    return f"spacy-{pipeline_digest(detail)}-rule{RULE_VERSION}-{style}{known_names}"
+    names_part = f"-{names_digest(sorted(names))}" if names else ""
+    return f"spacy-{pipeline_digest(detail)}-rule{RULE_VERSION}-{style}{names_part}"
 
 
 def bundled_parser_path() -> Path:
-    """Folder of the pipeline that comes with the project: of a checkout, or of an installation.
+    """Folder of the bundled pipeline, in a checkout or in an installation.
 
     Raises:
-        SourceError: If neither is there.
+        SourceError: If neither exists.
     """
     for folder in (_STAGES.parent / "data" / "parser", _STAGES / "data" / "parser"):
         if (folder / "config.cfg").exists():
@@ -101,8 +101,8 @@ def bundled_parser_path() -> Path:
     )
 
 
-def _split(engine: str, style: str) -> tuple[str, str]:
-    """Kind of engine, and what tells it apart: a pipeline's name or folder, or a length."""
+def _split_engine(engine: str, style: str) -> tuple[str, str]:
+    """Kind of engine, and its detail: the name or folder of a pipeline, or a length."""
     if style not in get_args(Style):
         raise OptionError(f"unknown style '{style}' of concepts: choose visual or paper")
     kind, _, detail = engine.partition(":")

@@ -1,6 +1,6 @@
 """Singular and plural of English nouns, by rule and short lists of exceptions.
 
-Names that are plural in use keep their form ("jeans", "scissors"): nobody points at a jean.
+Names that are only used in the plural keep their form ("jeans", "scissors").
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ women/woman
 """)
 _PLURALS = {singular: plural for plural, singular in _IRREGULAR.items()}
 _VARIANTS = {"busses": "bus", "gasses": "gas", "octopi": "octopus"}
-_IN_CHE = _words("""
+_PLURALS_IN_CHES = _words("""
 aches avalanches caches creches headaches moustaches mustaches niches pastiches psyches quiches
 toothaches
 """)
-_ENDS_IN_IE = _words("""
+_PLURALS_OF_IE = _words("""
 cookies brownies movies zombies hoodies selfies smoothies hippies birdies veggies collies genies
 rookies calories pixies prairies cowries eyries aeries goalies caddies foodies roadies walkies
 talkies walkie-talkies magpies neckties bowties potpies budgies yuppies newbies junkies groupies
@@ -56,11 +56,11 @@ indies undies onesies townies techies menageries lingeries coteries eeries boogi
 beanies weenies bikies quickies hankies doggies kiddies sweeties cuties veggies barbies aussies
 rabies scabies laddies lassies girlies dearies toughies oldies goodies freebies
 """)
-_HOUSE_LIKE = (
+_PLURALS_IN_USES = (
     "houses", "blouses", "mouses", "spouses", "causes", "pauses", "clauses", "excuses", "abuses",
 )  # fmt: skip
 _SIBILANTS = ("ches", "shes", "xes", "sses", "zzes")
-_FOREIGN = _words("""
+_PLURALS_IN_VOWEL_S = _words("""
 taxis kiwis bikinis saris zucchinis safaris alibis minis jacuzzis khakis martinis paninis salamis
 tsunamis raviolis yetis rabbis tutus menus emus gnus gurus haikus bayous caribous chapatis samosas
 kimonos zebus okapis corgis yogis genies tiramisus tvs cds pcs
@@ -68,7 +68,7 @@ kimonos zebus okapis corgis yogis genies tiramisus tvs cds pcs
 
 
 def singularise(word: str) -> str:
-    """The singular of a lower-case noun; unchanged if it is singular, or plural in use only.
+    """The singular of a lower-case noun; unchanged if it is singular or only used in the plural.
 
     >>> [singularise(w) for w in ("dogs", "women", "jeans", "buses", "vases", "cherries", "glass")]
     ['dog', 'woman', 'jeans', 'bus', 'vase', 'cherry', 'glass']
@@ -79,7 +79,7 @@ def singularise(word: str) -> str:
         return _IRREGULAR.get(word) or _VARIANTS[word]
     if word.endswith("men") and len(word) > 5:
         return word[:-3] + "man" if word not in ("specimen", "abdomen", "regimen") else word
-    if word in _FOREIGN or word in _IN_CHE:
+    if word in _PLURALS_IN_VOWEL_S or word in _PLURALS_IN_CHES:
         return word[:-1]
     if not word.endswith("s") or word.endswith(("ss", "us", "'s", "is")) or len(word) < 4:
         return word
@@ -87,16 +87,16 @@ def singularise(word: str) -> str:
 
 
 def _strip_plural(word: str) -> str:
-    """A regular plural, without its ending."""
+    """A regular plural without its plural ending."""
     if word.endswith("ies"):
-        keeps_ie = word in _ENDS_IN_IE or len(word) == 4
+        keeps_ie = word in _PLURALS_OF_IE or len(word) == 4
         return word[:-1] if keeps_ie else word[:-3] + "y"
     if word.endswith(_SIBILANTS):
         return word[:-2]
     if word.endswith("oes"):
         return word[:-2]
     if word.endswith("uses"):
-        return word[:-1] if word == "uses" or word.endswith(_HOUSE_LIKE) else word[:-2]
+        return word[:-1] if word == "uses" or word.endswith(_PLURALS_IN_USES) else word[:-2]
     return word[:-1]
 
 

@@ -1,8 +1,8 @@
-"""The tag set of the bundled parser: a universal part of speech, number and compound flag in one.
+"""The tag set of the bundled parser: universal part of speech, number and compound flag in one.
 
-A tag is `UPOS[.s|.p][.c]`: `.s` singular and `.p` plural are given to NOUN and PROPN only, and `.c`
-says that the noun modifies a noun to its right ("tennis" in "tennis racket" is `NOUN.s.c`). One
-tagger so yields all that the concept rule needs, and no dependency parser runs.
+A tag is `UPOS[.s|.p][.c]`: only NOUN and PROPN have `.s` (singular) or `.p` (plural), and `.c`
+means that the noun modifies a noun to its right ("tennis" in "tennis racket" is `NOUN.s.c`). So
+one tagger gives everything that the concept rule needs, without a dependency parser.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from typing import NamedTuple
 NOUNS = frozenset({"NOUN", "PROPN"})
 
 
-class Reading(NamedTuple):
-    """What a tag says of its token; None where it says nothing."""
+class ParsedTag(NamedTuple):
+    """The parts of a tag; None for parts that the tag does not have."""
 
     pos: str
     number: str | None
     compound: bool | None
 
 
-def compose(pos: str, number: str | None = None, compound: bool = False) -> str:
-    """The tag of a reading; number and compound are kept for nouns only.
+def compose_tag(pos: str, number: str | None = None, compound: bool = False) -> str:
+    """The tag with these parts; number and compound are kept for nouns only.
 
-    >>> compose("NOUN", "p"), compose("PROPN", None, True), compose("VERB", "s")
+    >>> compose_tag("NOUN", "p"), compose_tag("PROPN", None, True), compose_tag("VERB", "s")
     ('NOUN.p', 'PROPN.s.c', 'VERB')
     """
     if pos not in NOUNS:
@@ -31,14 +31,14 @@ def compose(pos: str, number: str | None = None, compound: bool = False) -> str:
     return f"{pos}.{number or 's'}{'.c' if compound else ''}"
 
 
-def read(tag: str) -> Reading:
-    """The reading of a tag, of ours or a bare part of speech.
+def parse_tag(tag: str) -> ParsedTag:
+    """The parts of a tag of this tag set, or of a bare part of speech.
 
-    >>> read("NOUN.p.c")
-    Reading(pos='NOUN', number='p', compound=True)
+    >>> parse_tag("NOUN.p.c")
+    ParsedTag(pos='NOUN', number='p', compound=True)
     """
     pos, *marks = tag.split(".")
     if pos not in NOUNS:
-        return Reading(pos, None, None)
+        return ParsedTag(pos, None, None)
     number = next((mark for mark in marks if mark in ("s", "p")), None)
-    return Reading(pos, number, "c" in marks)
+    return ParsedTag(pos, number, "c" in marks)

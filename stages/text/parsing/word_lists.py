@@ -1,8 +1,8 @@
 """Reviewed English word lists of the concept rule; all lower case, nouns in the singular.
 
-They were written kind by kind (times, measures, feelings, ...), not by adding what some caption
-lacked, so that they serve any English captions. A noun that may be a thing as well as a notion
-("light", "stage", "band", "award") is kept: the frequency threshold and the teacher will judge it.
+They were written by topic (times, measures, feelings, ...), not from the errors on some captions,
+so that they suit any English captions. A noun that may be an object or an abstract idea ("light",
+"stage", "band", "award") is kept: the frequency threshold and the teacher decide.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ get gets got etc ok okay yes please hello wow oh ah hey hi also just only very t
 already ever never onstage overhead opposite aloud always often two three four five six seven
 eight nine ten eleven twelve twenty sometimes maybe perhaps mid mr mrs ms dr vs aka eg ie th nd rd
 """)
-"""Never nouns, whatever a tagger says."""
+"""Never nouns, whatever their tag."""
 
 COLORS = _set("""
 red blue green yellow orange purple pink brown black white gray grey tan beige gold silver maroon
@@ -37,7 +37,7 @@ turquoise teal navy lime khaki cream burgundy violet lavender crimson scarlet aq
 indigo mauve fuchsia auburn blond blonde ivory amber multicolor multicolored
 """)
 COLORED_THINGS = _set("orange lime gold silver cream violet lavender blond blonde amber")
-"""Colours that name a thing as well: oranges on a table, but not a man in orange."""
+"""Colours that also name an object: oranges on a table, but not a man in orange."""
 
 ADJECTIVAL = _set("""
 male female adult teen teenage giant mini front back rear side top bottom middle left right main
@@ -46,7 +46,7 @@ biological olympic musical fictional noble digital electronic visual geographica
 religious public western christian american african asian european english british french german
 italian spanish indian chinese japanese russian mexican canadian australian
 """)
-"""Dropped where they lead a name: a "male model" is a model. Taggers often call these nouns."""
+"""Dropped at the start of a name: a "male model" is a model. Taggers often tag them as nouns."""
 
 QUANTITIES = _set("""
 group couple pair bunch lot number set variety collection array assortment selection series row
@@ -57,12 +57,12 @@ photo photograph picture image pic close-up closeup shot snapshot portrait illus
 rendering depiction representation display scene sketch silhouette version example sample glimpse
 look detail footage selfie
 """)
-"""Heads that give way to what follows their "of": "a group of people" names people."""
+"""Heads replaced by the noun after their "of": "a group of people" names people."""
 
 IDIOMS = frozenset(
     (("of", "course"), ("out", "doors"), ("in", "doors"), ("on", "foot"), ("by", "hand"))
 )
-"""A word and a noun behind it that together name nothing."""
+"""A word and the noun after it that together name nothing."""
 
 KEPT_IN_NAMES = _set("""
 case area center centre piece stop spot space place site set top lot display number zone part work
@@ -165,7 +165,7 @@ NON_VISUAL = _set(
     _PICTURE_PLACES, _PICTURES, _AMOUNTS, _TIMES, _MEASURES, _QUALITIES, _FEELINGS, _THOUGHTS,
     _SOCIETY, _ACTS, _PLACE_NAMES,
 )  # fmt: skip
-"""Heads that name nothing one could draw a box around."""
+"""Heads that name nothing visible: no box can be drawn around them."""
 
 ABSTRACT_ENDINGS = ("ness", "ity", "ism", "ship", "hood", "ance", "ence")
 CONCRETE = _set("""
@@ -175,7 +175,7 @@ airship flagship steamship dealership township neighborhood neighbourhood hood a
 appliance ordnance dance fence audience residence conference substance vacancy ambiance conveyance
 lance
 """)
-"""Things, though they end as notions do."""
+"""Objects, although they have an abstract ending."""
 
 GERUND_MODIFIERS = _set("""
 living dining parking swimming washing sewing shopping waiting changing cutting ironing frying
@@ -187,7 +187,7 @@ firing diving driving camping carrying packing loading operating meeting sitting
 filming lighting filling flying hanging clothing roofing sailing rowing jumping teaching
 conditioning gardening
 """)
-"""With a thing behind them they make a name: "swimming pool", and not "smiling man"."""
+"""Before one of `GERUND_HEADS` they form a name: "swimming pool", but not "smiling man"."""
 GERUND_HEADS = _set("""
 room table lot meter garage space spot pool trunk trunks machine cart bag mall center centre board
 pan bowl sheet dish stick chair trail boot boots wall alley car helmet boat pole rod net dog rink
@@ -207,7 +207,7 @@ offering stocking legging marking writing packaging wrapping furnishing housing 
 bling sterling starling gosling yearling nestling fledgling hatchling stuffing shoestring
 drawstring bowstring hamstring handwriting moulding molding paneling panelling plumbing swing
 """)
-"""Nouns in -ing that are things, not doings."""
+"""Nouns in -ing that are objects, not actions."""
 
 LEXICAL_NAMES: tuple[str, ...] = (
     "hot dog", "potted plant", "teddy bear", "fire hydrant", "stop sign", "sports ball",

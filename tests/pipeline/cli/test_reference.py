@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pipeline.tables import all_tables
+
 from pipeline.cli.app import make_app
 from pipeline.cli.reference import commands_page, tables_page
-from pipeline.tables import all_tables
 from pipeline.verbs import VERBS
 from tests.pipeline.cli.toy_presets import VerbWithPresets
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Literal
 
 from pipeline.verbs import Verb
-from stages.base import option
+from stages.option import option
 from tests.pipeline.toys import Ingest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from stages.base import Stage
 
 
@@ -19,9 +17,9 @@ if TYPE_CHECKING:
 class WithPresets(Ingest):
     """Invent images, few or many."""
 
-    preset: str | None = option(None, "options at once", choices=("small",))
-
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"small": {"count": 6, "per_part": 2}}
+    preset: Literal["small"] | None = option(
+        None, "options at once", presets={"small": {"count": 6, "per_part": 2}}
+    )
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,6 @@ class Import(Toy):
     version: ClassVar[int] = 1
     reads: ClassVar[Mapping[str, Reads]] = {}
     writes: ClassVar[Table] = TEACHERS
-    also_writes: ClassVar[tuple[Table, ...]] = tuple(TABLES.values())
     single_task: ClassVar[bool] = True
 
     def makes(self) -> Table:

@@ -101,13 +101,12 @@ class Evaluate(Toy):
     writes: ClassVar[Table] = METRICS
     single_task: ClassVar[bool] = True
 
-    def unseen(self) -> tuple[str, ...] | None:
-        return self.novel
-
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         published = {"proposals_published": {"nms": 0.9}} if self.published else {}
         part.note("protocol", {"nms": 0.5, "deviations": {"score": "other"}, **published})
         part.note("warnings", ["one of its own"])
+        if self.novel is not None:
+            part.note("novel", list(self.novel))
         yield METRICS.empty()
 
 

@@ -193,7 +193,7 @@ def test_the_manifest_keeps_the_recipe_apart_from_the_circumstances(root: Path) 
     assert catalog.find(root, "images").manifest.sources.keys() == {"here"}
 
 
-def test_notes_of_all_parts_add_up(root: Path) -> None:
+def test_counts_of_all_parts_add_up(root: Path) -> None:
     assert make(Ingest(count=17), root).manifest.notes == {"images": 17}
 
 
@@ -202,30 +202,17 @@ def test_notes_are_the_same_whether_a_part_was_computed_now_or_earlier(
 ) -> None:
     class Noting(Ingest):
         def run(self, part):  # type: ignore[no-untyped-def]
-            part.note("pair", (part.number, 1))
-            part.note("by_part", {part.number: 0.5})
+            part.count("pair", (part.number, 1))
+            part.count("by_part", {part.number: 0.5})
+            part.note("sizes", (1, 2))
             yield from super().run(part)
 
     with pytest.raises(StageError):
         make(Noting(break_part=3), root)
     resumed = make(Noting(), root).manifest
     assert resumed.notes["pair"] == [6, 4]
+    assert resumed.notes["sizes"] == [1, 2]
     assert resumed.recipe() == make(Noting(), tmp_path / "peace").manifest.recipe()
-
-
-@pytest.mark.parametrize(
-    ("a", "b", "both"),
-    [
-        (1, 2.5, 3.5),
-        ([1, [2]], [3, [4]], [4, [6]]),
-        ([1], [1, 2], [1, 2]),
-        ({"a": 1}, {"b": 2}, {"a": 1, "b": 2}),
-        ("first", "second", "second"),
-        (True, True, True),
-    ],
-)
-def test_only_numbers_are_added(a: object, b: object, both: object) -> None:
-    assert runner.add_up(a, b) == both
 
 
 def test_what_was_refused_is_counted_by_reason_and_kept_beside_the_rows(root: Path) -> None:
@@ -236,11 +223,10 @@ def test_what_was_refused_is_counted_by_reason_and_kept_beside_the_rows(root: Pa
     assert names == [f"part-0000{number}.quarantine.parquet" for number in range(4)]
 
 
-def test_a_gang_stage_counts_what_its_slices_refuse_and_note(root: Path) -> None:
+def test_a_single_task_counts_what_its_slices_refuse(root: Path) -> None:
     make_all(root)
     manifest = make(Train(where="kept AND image_id = 'toy/000017'"), root).manifest
     assert manifest.dropped == {"no-regions": 3}
-    assert manifest.notes["last_slice"] == 3
     assert manifest.notes["regions_by_part"] == {"0": 0, "1": 0, "2": 0, "3": 2}
 
 
@@ -262,7 +248,7 @@ def test_a_condition_that_leaves_nothing_is_refused_before_anything_is_made(
     assert sorted(root.rglob("*")) == before
 
 
-def test_a_gang_stage_goes_on_from_its_checkpoint(root: Path, tmp_path: Path) -> None:
+def test_a_single_task_goes_on_from_its_checkpoint(root: Path, tmp_path: Path) -> None:
     images = {"images": make(Ingest(), root)}
     peace = runner.materialize(Pretrain(steps=9), images, root)
     begun = runner.plan(Pretrain(steps=9), images, tmp_path)
@@ -291,7 +277,7 @@ def test_a_limit_takes_the_first_rows_of_the_first_input(root: Path, limit: int)
     assert ids == [f"toy/{number:06d}" for number in range(min(limit, 20))]
 
 
-def test_a_limit_holds_for_an_input_read_whole_and_for_a_gang(root: Path) -> None:
+def test_a_limit_holds_for_an_input_read_whole_and_for_a_single_task(root: Path) -> None:
     make_all(root)
     said = make(Pretrain(limit=6, steps=2), root)
     assert rows_of(said).column("images").to_pylist() == [6]

@@ -119,7 +119,9 @@ def test_an_optional_input_is_there_only_if_given(store, tmp_path: Path) -> None
     assert not StorePart(task, tmp_path, lambda count: None).has("mentions")
 
 
-def test_the_slices_of_a_gang_are_the_parts_of_its_first_input(store, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_slices_of_a_single_task_are_the_parts_of_its_first_input(
+    store, tmp_path: Path
+) -> None:  # type: ignore[no-untyped-def]
     part = part_of(Train(), store, tmp_path)
     slices = part.slices()
     assert [one.number for one in slices] == [0, 1, 2, 3]
@@ -130,7 +132,7 @@ def test_the_slices_of_a_gang_are_the_parts_of_its_first_input(store, tmp_path: 
     assert part.dropped == Counter({"why": 1})
 
 
-def test_a_limited_gang_has_only_the_slices_within_its_limit(store, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_limited_single_task_has_only_the_slices_within_its_limit(store, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     part = part_of(Pretrain(limit=6), store, tmp_path)
     assert [one.number for one in part.slices()] == [0, 1]
     assert [one.table("images").num_rows for one in part.slices()] == [4, 2]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline import api
-from stages.synthetic.write import write_scenes
+from stages.synthetic.dataset_writers import write_scenes
 from tests.pipeline.exporting.labelled_store import HOSTILE
 from tests.pipeline.helpers import ROOT
 

@@ -13,7 +13,7 @@ import uvicorn
 from starlette.testclient import TestClient
 
 from pipeline.gallery.server import make_app
-from stages.synthetic.write import write_scenes
+from stages.synthetic.dataset_writers import write_scenes
 from tests.pipeline.gallery.browser import CHROMIUM, Browser
 
 if TYPE_CHECKING:

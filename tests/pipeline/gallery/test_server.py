@@ -15,7 +15,7 @@ from pipeline.gallery.connection_pool import ConnectionPool
 from pipeline.gallery.guard import POLICY
 from pipeline.gallery.models import thinned
 from pipeline.gallery.server import STATIC, make_app
-from stages.synthetic.write import write_scenes
+from stages.synthetic.dataset_writers import write_scenes
 from tests.pipeline.gallery.conftest import HOST
 
 if TYPE_CHECKING:

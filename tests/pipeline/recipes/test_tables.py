@@ -164,10 +164,10 @@ def test_every_recipe_we_ship_can_be_loaded_and_its_stages_made(path: Path, tmp_
     loaded = recipe.load(path, given)
     assert loaded.steps
     for step in loaded.steps:
-        from pipeline.execution.presets import fill
+        from stages.option import with_presets
 
         stage = VERBS[step.verb].load()
-        stage(**fill(stage, step.options))
+        stage(**with_presets(stage, step.options))
 
 
 def test_the_report_of_a_recipe_has_every_row(tmp_path: Path) -> None:

@@ -70,13 +70,13 @@ def photographs(base: Path) -> Photographs:
 
 
 def _take(folder: Path) -> None:
-    from stages.synthetic.world import scene
+    from stages.synthetic.rendering import render_scene
 
     folder.mkdir(parents=True)
     for number, name in enumerate(NAMES[:3]):
-        Image.fromarray(scene(3, number).image).save(folder / name)
+        Image.fromarray(render_scene(3, number).image).save(folder / name)
     exif = Image.Exif()
     exif[_ORIENTATION] = 6
-    on_its_side = Image.fromarray(scene(3, 3).image).transpose(Image.Transpose.ROTATE_90)
+    on_its_side = Image.fromarray(render_scene(3, 3).image).transpose(Image.Transpose.ROTATE_90)
     on_its_side.save(folder / "turned.jpg", exif=exif, quality=95)
     shutil.copy(folder / "plain.png", folder / "twin.png")

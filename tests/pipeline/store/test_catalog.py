@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import os
 import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.store import catalog
+from pipeline.store import catalog, recency
 from pipeline.store.atomic import exclusively
 from pipeline.store.manifest import NAME
 from schemas.errors import ArtifactError, ArtifactNotFoundError, SchemaError, StageError
@@ -120,9 +119,9 @@ def test_only_what_nothing_refers_to_can_be_swept(root: Path) -> None:
     assert catalog.sweepable(root) == {}  # the older proposals still carry the features
     make(Featurize(), root, {"proposals": newer.address})
     assert made["features"].path not in catalog.sweepable(root)  # the labels need them
-    older = make(ExtractConcepts(min_frequency=2), root)
-    os.utime(older.path / NAME, (1, 1))
-    assert set(catalog.sweepable(root)) == {older.path}
+    superseded = make(ExtractConcepts(min_frequency=2), root)
+    recency.record(made["concepts"].path)
+    assert set(catalog.sweepable(root)) == {superseded.path}
 
 
 def test_models_and_metrics_are_never_superseded(root: Path) -> None:

@@ -1,29 +1,36 @@
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
+from stages.models.preprocess import Size
+from stages.pixels import load_image
 from stages.proposals.box_sources import (
-    LINES,
-    AtRandom,
-    FromLocalizer,
-    OnGrid,
+    GRID_STEP,
+    DumpBoxSource,
+    GridBoxSource,
+    LocalizerBoxSource,
+    RandomBoxSource,
+    RpnBoxSource,
     grid_boxes,
     random_boxes,
 )
 from stages.proposals.localizers import open_localizer
+from stages.proposals.region_dump import DumpReader, DumpWriter
 from stages.sources.record import Refusal
 from tests.in_memory import InMemory
+from tests.stages import squares
+from tests.stages.models.tiny_rpn import tiny_rpn
+from tests.stages.proposals.box_files import write_ids
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 @pytest.mark.parametrize(("width", "height"), [(640, 480), (100, 7), (1, 1), (8, 8), (9, 17)])
-def test_random_boxes_lie_in_the_image_on_the_lines(width: int, height: int) -> None:
+def test_random_boxes_are_in_the_image_with_corners_on_the_grid(width: int, height: int) -> None:
     boxes = random_boxes(width, height, 500, np.random.default_rng(0))
     assert boxes.shape == (500, 4)
     assert boxes.dtype == np.float32
@@ -31,29 +38,29 @@ def test_random_boxes_lie_in_the_image_on_the_lines(width: int, height: int) -> 
         assert (boxes[:, near] < boxes[:, far]).all()
         for edge in (near, far):
             values = boxes[:, edge]
-            assert ((values % LINES == 0) | (values == side)).all()
+            assert ((values % GRID_STEP == 0) | (values == side)).all()
             assert ((values >= 0) & (values <= side)).all()
 
 
-def test_every_pair_of_lines_is_as_likely() -> None:
+def test_every_pair_of_lines_is_equally_likely() -> None:
     boxes = random_boxes(24, 8, 60_000, np.random.default_rng(1))
     pairs, counts = np.unique(boxes[:, [0, 2]], axis=0, return_counts=True)
     assert pairs.tolist() == [[0, 8], [0, 16], [0, 24], [8, 16], [8, 24], [16, 24]]
     np.testing.assert_allclose(counts / 60_000, 1 / 6, atol=0.01)
 
 
-def test_random_boxes_follow_from_seed_and_image_alone() -> None:
+def test_random_boxes_depend_on_seed_and_image_id_only() -> None:
     row: dict[str, Any] = {"image_id": "a/1", "width": 300, "height": 200}
 
-    def drawn(seed: int, **changes: Any) -> Any:
-        found = AtRandom(9, seed).boxes({**row, **changes}, None)
-        assert found is not None
-        assert (found[1] == 1).all()
-        return found[0].tolist()
+    def sampled(seed: int, **changes: Any) -> Any:
+        raw = RandomBoxSource(9, seed).boxes({**row, **changes}, None)
+        assert raw is not None
+        assert (raw.scores == 1).all()
+        return raw.boxes.tolist()
 
-    assert drawn(0) == drawn(0)
-    assert drawn(0) != drawn(1)
-    assert drawn(0) != drawn(0, image_id="a/2")
+    assert sampled(0) == sampled(0)
+    assert sampled(0) != sampled(1)
+    assert sampled(0) != sampled(0, image_id="a/2")
 
 
 @pytest.mark.parametrize(("most", "count"), [(1, 1), (4, 1), (5, 5), (13, 5), (14, 14), (300, 285)])
@@ -68,16 +75,13 @@ def test_each_division_covers_the_image_once() -> None:
         areas = (cells[:, 2] - cells[:, 0]) * (cells[:, 3] - cells[:, 1])
         np.testing.assert_allclose(areas, 35 / n**2, rtol=1e-6)
         assert cells[-1, 2:].tolist() == [7, 5]
-    found = OnGrid(14).boxes({"image_id": "a", "width": 7, "height": 5}, None)
-    assert found is not None
-    np.testing.assert_array_equal(found[0], boxes)
+    raw = GridBoxSource(14).boxes({"image_id": "a", "width": 7, "height": 5}, None)
+    assert raw is not None
+    np.testing.assert_array_equal(raw.boxes, boxes)
 
 
-def test_boxes_of_one_name_are_not_given_to_two_images(tmp_path: Path) -> None:
-    path = tmp_path / "boxes.json"
-    records = [{"image_id": n, "bbox": [0, 0, 1, 1], "score": 1} for n in (7, 8)]
-    path.write_text(json.dumps(records))
-    source = FromLocalizer(open_localizer(path))
+def test_one_entry_of_a_file_is_not_used_for_two_images(tmp_path: Path) -> None:
+    source = LocalizerBoxSource(open_localizer(write_ids(tmp_path / "boxes.json", [7, 8])))
     assert source.boxes({"image_id": "train/007"}, None) is not None
     with pytest.raises(Refusal, match=r"ambiguous-id: .* given to train/007"):
         source.boxes({"image_id": "val/007"}, None)
@@ -85,3 +89,49 @@ def test_boxes_of_one_name_are_not_given_to_two_images(tmp_path: Path) -> None:
     part = InMemory({})
     source.report(part)
     assert part.notes == {"ids_matched": 1, "ids_in_file": 2}
+
+
+def test_a_kind_of_scores_given_by_the_user_replaces_that_of_the_file(tmp_path: Path) -> None:
+    localizer = open_localizer(write_ids(tmp_path / "boxes.json", [7]))
+    assert LocalizerBoxSource(localizer).kind == "score"
+    assert LocalizerBoxSource(localizer, "logit").kind == "logit"
+
+
+def test_a_dump_gives_the_boxes_scores_and_levels_of_an_image(tmp_path: Path) -> None:
+    boxes = np.float32([[0, 0, 1, 1], [0, 0, 2, 2]])
+    levels = np.uint8([3, 1])
+    with DumpWriter(tmp_path / "h5", "logit") as writer:
+        writer.append("empty", boxes[:0], np.zeros(0, np.float32), levels[:0])
+        writer.append("a", boxes, np.float32([0.5, -2]), levels)
+    with DumpReader(tmp_path / "h5") as reader:
+        source = DumpBoxSource(reader)
+        assert (source.kind, source.needs_pixels) == ("logit", False)
+        raw = source.boxes({"image_id": "a"}, None)
+        assert raw is not None
+        assert raw.levels is not None
+        assert (raw.boxes.tolist(), raw.scores.tolist()) == (boxes.tolist(), [0.5, -2])
+        assert raw.levels.tolist() == [3, 1]
+        assert source.boxes({"image_id": "unknown"}, None) is None
+
+
+def test_a_network_reads_pixels_in_advance_and_gives_its_raw_boxes() -> None:
+    rpn = tiny_rpn()
+    source = RpnBoxSource(rpn, Size(64, 96), pre_nms=11)
+    (row,) = squares.images(range(1)).to_pylist()
+    assert (source.kind, source.needs_pixels) == ("logit", True)
+    raw = source.boxes(row, source.prepare(row))
+    assert raw is not None
+    assert raw.levels is not None
+    ((boxes, logits),) = rpn.raw([load_image(row)], pre_nms=11)
+    np.testing.assert_array_equal(raw.boxes, boxes)
+    np.testing.assert_array_equal(raw.scores, logits)
+    assert raw.levels.shape == logits.shape
+    assert source.boxes(row, None) is None
+
+
+def test_a_source_without_pixels_prepares_nothing(tmp_path: Path) -> None:
+    part = InMemory({})
+    source = GridBoxSource(1)
+    assert source.prepare({"image_id": "a", "uri": "/nowhere"}) is None
+    source.report(part)
+    assert part.notes == {}

@@ -28,16 +28,16 @@ def write(path: Path, counts: list[int]) -> None:
 
 
 @pytest.mark.parametrize("counts", [[], [0], [3], [2, 0, 5], [4096, 1], [3000, 3000, 9000, 0]])
-def test_what_is_written_is_read_back(tmp_path: Path, counts: list[int]) -> None:
+def test_a_dump_is_read_back_as_it_was_written(tmp_path: Path, counts: list[int]) -> None:
     write(tmp_path / "a.h5", counts)
     with DumpReader(tmp_path / "a.h5") as dump:
         assert dump.kind == "logit"
         assert len(dump) == len(counts)
-        for k, (image_id, found, objectness) in enumerate(dump):
+        for k, (image_id, read_boxes, objectness) in enumerate(dump):
             assert image_id == f"bücher/{k}"
-            np.testing.assert_array_equal(found, boxes(counts[k], k))
+            np.testing.assert_array_equal(read_boxes, boxes(counts[k], k))
             np.testing.assert_array_equal(objectness, np.arange(counts[k]))
-            assert found.dtype == objectness.dtype == np.float32
+            assert read_boxes.dtype == objectness.dtype == np.float32
 
 
 def test_equal_appends_make_equal_bytes_in_another_process_too(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_equal_appends_make_equal_bytes_in_another_process_too(tmp_path: Path) -
     assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
 
 
-def test_a_writer_left_by_an_error_leaves_nothing_a_reader_takes(tmp_path: Path) -> None:
+def test_a_dump_after_an_error_is_not_accepted_by_a_reader(tmp_path: Path) -> None:
     def fail() -> None:
         with DumpWriter(tmp_path / "a.h5", "score") as dump:
             dump.append("x", boxes(2), np.zeros(2, np.float32))
@@ -62,14 +62,14 @@ def test_a_writer_left_by_an_error_leaves_nothing_a_reader_takes(tmp_path: Path)
         DumpReader(tmp_path / "a.h5")
 
 
-def foreign(path: Path, **other: Any) -> Path:
-    """A dump as someone else would make it: plain datasets, variable-length ids, no attribute."""
+def foreign(path: Path, **changes: Any) -> Path:
+    """A dump as another program may write it: plain datasets, variable-length ids, no attribute."""
     values = {
         "boxes": np.float64([[0, 0, 5, 5], [1, 1, 4, 4]]),
         "objectness": np.float64([0.5, 0.25]),
         "offsets": np.int32([0, 2, 2]),
         "image_id": ["a", "b"],
-    } | other
+    } | changes
     with h5py.File(path, "w") as file:
         for name, value in values.items():
             if value is not None:
@@ -77,14 +77,15 @@ def foreign(path: Path, **other: Any) -> Path:
     return path
 
 
-def test_a_plain_file_from_elsewhere_is_read_as_scores(tmp_path: Path) -> None:
+def test_a_plain_file_of_another_program_is_read_as_scores(tmp_path: Path) -> None:
     with DumpReader(foreign(tmp_path / "a.h5")) as dump:
         assert dump.kind == "score"
-        assert [(image_id, len(found)) for image_id, found, _ in dump] == [("a", 2), ("b", 0)]
+        assert dump.image_ids == ["a", "b"]
+        assert [len(read_boxes) for _, read_boxes, _ in dump] == [2, 0]
 
 
 @pytest.mark.parametrize(
-    ("other", "complaint"),
+    ("changes", "sentence"),
     [
         ({"boxes": None}, "'boxes' is missing"),
         ({"boxes": np.zeros((2, 5))}, "boxes of shape"),
@@ -93,7 +94,7 @@ def test_a_plain_file_from_elsewhere_is_read_as_scores(tmp_path: Path) -> None:
         ({"boxes": h5py.Empty("f")}, "'boxes' has shape"),
         ({"boxes": np.zeros((2, 4), "S3")}, "'boxes' has shape"),
         ({"objectness": np.zeros(3)}, "do not fit objectness"),
-        ({"offsets": np.int64([0, 3, 2])}, "'offsets' must rise from 0 to the 2 boxes"),
+        ({"offsets": np.int64([0, 3, 2])}, "'offsets' must rise from 0 to the number of boxes, 2"),
         ({"offsets": np.int64([0, -5, 2])}, "must rise"),
         ({"offsets": np.int64([0, 1, 9])}, "must rise"),
         ({"offsets": np.int64([1, 1, 2])}, "must rise"),
@@ -107,11 +108,11 @@ def test_a_plain_file_from_elsewhere_is_read_as_scores(tmp_path: Path) -> None:
         ({"boxes": h5py.ExternalLink("other.h5", "/boxes")}, "'boxes' is a link elsewhere"),
     ],
 )
-def test_a_damaged_or_hostile_file_is_refused_with_a_sentence(
-    tmp_path: Path, other: dict[str, Any], complaint: str
+def test_a_damaged_or_hostile_file_is_refused(
+    tmp_path: Path, changes: dict[str, Any], sentence: str
 ) -> None:
-    path = foreign(tmp_path / "a.h5", **other)
-    with pytest.raises(SourceError, match=complaint):
+    path = foreign(tmp_path / "a.h5", **changes)
+    with pytest.raises(SourceError, match=sentence):
         DumpReader(path)
 
 
@@ -128,7 +129,7 @@ def _huge_chunks(file: h5py.File) -> None:
 
 
 @pytest.mark.parametrize("make", [_group, _external, _huge_chunks])
-def test_boxes_kept_in_no_plain_dataset_are_refused(
+def test_boxes_outside_a_plain_dataset_are_refused(
     tmp_path: Path, make: Callable[[h5py.File], None]
 ) -> None:
     path = foreign(tmp_path / "a.h5", boxes=None)
@@ -146,7 +147,7 @@ def test_an_unknown_kind_of_objectness_is_refused(tmp_path: Path) -> None:
         DumpReader(path)
 
 
-def test_offsets_that_promise_a_billion_boxes_of_one_image_are_refused(tmp_path: Path) -> None:
+def test_offsets_that_claim_a_billion_boxes_of_one_image_are_refused(tmp_path: Path) -> None:
     path = foreign(tmp_path / "a.h5", boxes=None, objectness=None, offsets=None)
     with h5py.File(path, "a") as file:
         file.create_dataset("boxes", (10**9, 4), "f4", chunks=(4096, 4))
@@ -157,7 +158,7 @@ def test_offsets_that_promise_a_billion_boxes_of_one_image_are_refused(tmp_path:
 
 
 @pytest.mark.parametrize("content", [b"", b"not hdf5", b"\x89HDF\r\n\x1a\n" + bytes(100)])
-def test_what_is_not_hdf5_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_hdf5_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.h5").write_bytes(content)
     with pytest.raises(SourceError, match="not a readable HDF5"):
         DumpReader(tmp_path / "a.h5")
@@ -171,28 +172,28 @@ def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
         DumpReader(tmp_path / "a.h5")
 
 
-def test_the_map_a_box_comes_from_is_kept(tmp_path: Path) -> None:
-    draw = np.random.default_rng()
+def test_the_feature_map_of_each_box_is_kept(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
     sizes = [3, 0, 5000]
-    made = [
-        (draw.random((n, 4), np.float32), draw.random(n, np.float32), draw.integers(0, 5, n, "u1"))
+    images = [
+        (rng.random((n, 4), np.float32), rng.random(n, np.float32), rng.integers(0, 5, n, "u1"))
         for n in sizes
     ]
     with DumpWriter(tmp_path / "d.h5", "logit") as dump:
-        for number, (boxes, scores, levels) in enumerate(made):
+        for number, (boxes, scores, levels) in enumerate(images):
             dump.append(str(number), boxes, scores, levels)
-    with DumpReader(tmp_path / "d.h5") as read:
-        for number, (boxes, scores, levels) in enumerate(made):
-            assert (read[number][1] == boxes).all()
-            assert (read[number][2] == scores).all()
-            assert (read.levels(number) == levels).all()
+    with DumpReader(tmp_path / "d.h5") as reader:
+        for number, (boxes, scores, levels) in enumerate(images):
+            assert (reader[number][1] == boxes).all()
+            assert (reader[number][2] == scores).all()
+            assert (reader.levels(number) == levels).all()
 
 
-def test_a_dump_need_not_say_which_map(tmp_path: Path) -> None:
+def test_a_dump_may_have_no_levels(tmp_path: Path) -> None:
     with DumpWriter(tmp_path / "d.h5", "score") as dump:
         dump.append("a", np.zeros((2, 4), np.float32), np.zeros(2, np.float32))
-    with DumpReader(tmp_path / "d.h5") as read:
-        assert read.levels(0) is None
+    with DumpReader(tmp_path / "d.h5") as reader:
+        assert reader.levels(0) is None
 
 
 def test_levels_that_do_not_fit_are_refused(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import torch
 
 from stages.proposals.selection import Selection, finite, suppress
 
-KEEP = Selection(nms=1, top_k=1000)
+KEEP_ALL = Selection(nms=1, top_k=1000)
 WHOLE = (1000, 1000)
 
 
@@ -16,15 +16,15 @@ def boxes(count: int, seed: int, whole: bool = True) -> Any:
     """Crowded boxes; whole numbers make ties and IoUs of exactly one half."""
     rng = np.random.default_rng(seed)
     corners = rng.uniform(0, 12, (count, 2))
-    both = np.concatenate([corners, corners + rng.uniform(2, 9, (count, 2))], axis=1)
-    return (np.floor(both) if whole else both).astype(np.float32)
+    sides = np.concatenate([corners, corners + rng.uniform(2, 9, (count, 2))], axis=1)
+    return (np.floor(sides) if whole else sides).astype(np.float32)
 
 
 def plain_nms(boxes: Any, scores: Any, threshold: float) -> list[int]:
     """In float64, box by box; of equal scores the first wins."""
-    left = sorted(range(len(boxes)), key=lambda i: (-float(scores[i]), i))
+    ranked = sorted(range(len(boxes)), key=lambda i: (-float(scores[i]), i))
     kept: list[int] = []
-    for i in left:
+    for i in ranked:
         if all(plain_iou(boxes[i], boxes[j]) <= threshold for j in kept):
             kept.append(i)
     return kept
@@ -41,53 +41,53 @@ def plain_iou(a: Any, b: Any) -> float:
 @pytest.mark.parametrize("threshold", [0.25, 0.5, 0.75])  # float32 holds these exactly
 @pytest.mark.parametrize("seed", range(8))
 def test_suppression_equals_a_plain_loop_with_ties(seed: int, threshold: float) -> None:
-    mine = boxes(80, seed)
+    raw = boxes(80, seed)
     scores = np.random.default_rng(seed).integers(0, 4, 80).astype(np.float32)
-    found, places = Selection(nms=threshold, top_k=1000)(mine, scores, WHOLE)
-    assert places.tolist() == plain_nms(mine, scores, threshold)
-    np.testing.assert_array_equal(found, mine[places])
+    kept, indices = Selection(nms=threshold, top_k=1000)(raw, scores, WHOLE)
+    assert indices.tolist() == plain_nms(raw, scores, threshold)
+    np.testing.assert_array_equal(kept, raw[indices])
 
 
 @pytest.mark.parametrize("threshold", [0.3, 0.5, 0.7, 0.9])
 @pytest.mark.parametrize("seed", range(8))
 def test_suppression_equals_a_plain_loop_without_ties(seed: int, threshold: float) -> None:
-    mine = boxes(80, seed, whole=False)
+    raw = boxes(80, seed, whole=False)
     scores = np.random.default_rng(seed).normal(size=80).astype(np.float32)
-    _, places = Selection(nms=threshold, top_k=1000)(mine, scores, WHOLE)
-    assert places.tolist() == plain_nms(mine, scores, threshold)
+    _, indices = Selection(nms=threshold, top_k=1000)(raw, scores, WHOLE)
+    assert indices.tolist() == plain_nms(raw, scores, threshold)
 
 
 def test_overlap_of_exactly_the_threshold_is_kept() -> None:
-    mine = np.float32([[0, 0, 4, 4], [0, 0, 4, 2]])
-    assert suppress(mine, 0.5, 9).tolist() == [0, 1]
-    assert suppress(mine, 0.49, 9).tolist() == [0]
+    raw = np.float32([[0, 0, 4, 4], [0, 0, 4, 2]])
+    assert suppress(raw, 0.5, 9).tolist() == [0, 1]
+    assert suppress(raw, 0.49, 9).tolist() == [0]
 
 
-@pytest.mark.parametrize("most", [1, 3, 7, 60])
-def test_trying_the_first_boxes_first_changes_nothing(most: int) -> None:
-    mine = np.concatenate([np.float32([[0, 0, 9, 9]] * 200), boxes(100, 0)])
+@pytest.mark.parametrize("top_k", [1, 3, 7, 60])
+def test_trying_only_the_first_boxes_changes_nothing(top_k: int) -> None:
+    raw = np.concatenate([np.float32([[0, 0, 9, 9]] * 200), boxes(100, 0)])
     scores = np.arange(300, 0, -1).astype(np.float32)
-    assert suppress(mine, 0.5, most).tolist() == plain_nms(mine, scores, 0.5)[:most]
+    assert suppress(raw, 0.5, top_k).tolist() == plain_nms(raw, scores, 0.5)[:top_k]
 
 
 @pytest.mark.gpu
 def test_suppression_on_cuda_equals_that_on_the_cpu() -> None:
     if not torch.cuda.is_available():
         pytest.skip("needs a CUDA device")
-    mine = boxes(2000, 0)
+    raw = boxes(2000, 0)
     assert (
-        suppress(mine, 0.5, 300, torch.device("cuda")).tolist() == suppress(mine, 0.5, 300).tolist()
+        suppress(raw, 0.5, 300, torch.device("cuda")).tolist() == suppress(raw, 0.5, 300).tolist()
     )
 
 
 def test_threshold_one_keeps_even_equal_boxes() -> None:
-    _, places = KEEP(np.float32([[0, 0, 4, 4]] * 3), np.float32([1, 2, 2]), WHOLE)
-    assert places.tolist() == [1, 2, 0]
+    _, indices = KEEP_ALL(np.float32([[0, 0, 4, 4]] * 3), np.float32([1, 2, 2]), WHOLE)
+    assert indices.tolist() == [1, 2, 0]
 
 
-def test_the_best_come_first_and_no_more_than_asked_for() -> None:
-    _, places = Selection(nms=1, top_k=2)(boxes(4, 0), np.float32([0.1, 0.4, 0.3, 0.2]), WHOLE)
-    assert places.tolist() == [1, 2]
+def test_at_most_top_k_boxes_are_kept_and_the_best_come_first() -> None:
+    _, indices = Selection(nms=1, top_k=2)(boxes(4, 0), np.float32([0.1, 0.4, 0.3, 0.2]), WHOLE)
+    assert indices.tolist() == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -102,73 +102,71 @@ def test_the_best_come_first_and_no_more_than_asked_for() -> None:
         [-5, -5, -1, -1],
     ],
 )
-def test_boxes_that_are_not_finite_or_empty_in_the_image_are_dropped(bad: list[float]) -> None:
-    mine = np.float32([bad, [0, 0, 3, 3]])
-    _, places = KEEP(mine, np.float32([1, 0]), (20, 10))
-    assert places.tolist() == [1]
+def test_boxes_that_are_not_finite_or_empty_after_clipping_are_dropped(bad: list[float]) -> None:
+    raw = np.float32([bad, [0, 0, 3, 3]])
+    _, indices = KEEP_ALL(raw, np.float32([1, 0]), (20, 10))
+    assert indices.tolist() == [1]
 
 
 @pytest.mark.parametrize("score", [np.nan, np.inf, -np.inf])
 def test_scores_that_are_not_finite_are_dropped(score: float) -> None:
-    mine = np.float32([[0, 0, 3, 3]])
-    assert KEEP(mine, np.float32([score]), WHOLE)[1].tolist() == []
-    assert finite(mine, np.float32([score])).tolist() == [False]
+    raw = np.float32([[0, 0, 3, 3]])
+    assert KEEP_ALL(raw, np.float32([score]), WHOLE)[1].tolist() == []
+    assert finite(raw, np.float32([score])).tolist() == [False]
 
 
-def test_boxes_are_cut_before_they_are_measured_and_compared() -> None:
-    mine = np.float32([[0, 0, 8, 8], [0, 0, 80, 8], [6, 6, 90, 90]])
-    how = Selection(nms=0.5, top_k=9, min_size=3)
-    found, places = how(mine, np.float32([2, 3, 1]), (8, 8))
-    assert places.tolist() == [1]
-    assert found.tolist() == [[0, 0, 8, 8]]
+def test_boxes_are_clipped_before_size_and_overlap_are_computed() -> None:
+    raw = np.float32([[0, 0, 8, 8], [0, 0, 80, 8], [6, 6, 90, 90]])
+    select = Selection(nms=0.5, top_k=9, min_size=3)
+    kept, indices = select(raw, np.float32([2, 3, 1]), (8, 8))
+    assert indices.tolist() == [1]
+    assert kept.tolist() == [[0, 0, 8, 8]]
 
 
-def test_the_least_size_holds_for_both_sides_and_is_allowed() -> None:
-    mine = np.float32([[0, 0, 5, 5], [0, 0, 50, 4.9], [0, 0, 4.9, 50]])
-    _, places = Selection(nms=1, top_k=9, min_size=5)(mine, np.float32([1, 2, 3]), WHOLE)
-    assert places.tolist() == [0]
+def test_both_sides_must_reach_the_smallest_size() -> None:
+    raw = np.float32([[0, 0, 5, 5], [0, 0, 50, 4.9], [0, 0, 4.9, 50]])
+    _, indices = Selection(nms=1, top_k=9, min_size=5)(raw, np.float32([1, 2, 3]), WHOLE)
+    assert indices.tolist() == [0]
 
 
-def test_the_least_score_is_allowed() -> None:
-    how = Selection(nms=1, top_k=9, min_score=0.5)
-    _, places = how(boxes(3, 0), np.float32([0.5, 0.49, 0.6]), WHOLE)
-    assert places.tolist() == [2, 0]
+def test_a_box_with_exactly_the_lowest_score_is_kept() -> None:
+    select = Selection(nms=1, top_k=9, min_score=0.5)
+    _, indices = select(boxes(3, 0), np.float32([0.5, 0.49, 0.6]), WHOLE)
+    assert indices.tolist() == [2, 0]
 
 
-def test_of_nothing_nothing_is_selected() -> None:
-    found, places = Selection(nms=0.5, top_k=9)(
+def test_no_boxes_give_no_proposals() -> None:
+    kept, indices = Selection(nms=0.5, top_k=9)(
         np.zeros((0, 4), np.float32), np.zeros(0, np.float32), WHOLE
     )
-    assert found.shape == (0, 4)
-    assert places.shape == (0,)
+    assert kept.shape == (0, 4)
+    assert indices.shape == (0,)
 
 
-def plain_levels(boxes: Any, scores: Any, levels: Any, threshold: float, most: int) -> list[int]:
+def plain_levels(boxes: Any, scores: Any, levels: Any, threshold: float, top_k: int) -> list[int]:
     """Suppression within levels, box by box, then the best of all levels."""
-    alive: list[int] = []
-    for place in np.argsort(-scores, kind="stable"):
-        rivals = [k for k in alive if levels[k] == levels[place]]
-        if all(iou(boxes[place], boxes[k]) <= threshold for k in rivals):
-            alive.append(int(place))
-    return alive[:most]
+    survivors: list[int] = []
+    for index in np.argsort(-scores, kind="stable"):
+        same_level = [k for k in survivors if levels[k] == levels[index]]
+        if all(plain_iou(boxes[index], boxes[k]) <= threshold for k in same_level):
+            survivors.append(int(index))
+    return survivors[:top_k]
 
 
-def iou(a: Any, b: Any) -> float:
-    shared = np.clip(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0, None).prod()
-    areas = (a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod()
-    return float(shared / (areas - shared))
+@pytest.mark.parametrize("top_k", [5, 40, 1000])
+def test_boxes_suppress_only_boxes_of_their_own_level(top_k: int) -> None:
+    rng = np.random.default_rng(0)
+    corner = rng.uniform(0, 60, (200, 2))
+    boxes = np.concatenate([corner, corner + rng.uniform(5, 30, (200, 2))], 1).astype("f4")
+    scores = np.round(rng.normal(size=200), 2).astype("f4")  # with ties, negative too
+    levels = rng.integers(0, 4, 200).astype(np.uint8)
+    kept, indices = Selection(nms=0.5, top_k=top_k)(boxes, scores, (100, 100), levels=levels)
+    assert indices.tolist() == plain_levels(boxes, scores, levels, 0.5, top_k)
+    assert (kept == boxes[indices]).all()
 
 
-@pytest.mark.parametrize("most", [5, 40, 1000])
-def test_item_16_boxes_give_way_only_to_better_ones_of_their_own_map(most: int) -> None:
-    draw = np.random.default_rng()
-    corner = draw.uniform(0, 60, (200, 2))
-    boxes = np.concatenate([corner, corner + draw.uniform(5, 30, (200, 2))], 1).astype("f4")
-    scores = np.round(draw.normal(size=200), 2).astype("f4")  # with ties, negative too
-    levels = draw.integers(0, 4, 200).astype(np.uint8)
-    kept, places = Selection(nms=0.5, top_k=most)(boxes, scores, (100, 100), levels=levels)
-    assert places.tolist() == plain_levels(boxes, scores, levels, 0.5, most)
-    assert (kept == boxes[places]).all()
-    together = Selection(nms=0.5, top_k=most)(boxes, scores, (100, 100))[1]
-    alone = Selection(nms=0.5, top_k=most)(boxes, scores, (100, 100), levels=np.zeros(200, "u1"))[1]
-    assert together.tolist() == alone.tolist()
+def test_one_level_for_all_boxes_equals_no_levels() -> None:
+    raw, scores = boxes(80, 3), np.random.default_rng(3).normal(size=80).astype(np.float32)
+    select = Selection(nms=0.5, top_k=50)
+    one_level = select(raw, scores, WHOLE, levels=np.zeros(80, np.uint8))[1]
+    assert one_level.tolist() == select(raw, scores, WHOLE)[1].tolist()

@@ -1,4 +1,4 @@
-"""Small sources made on the spot: photographs of noise, tars, tables; and how to ingest them."""
+"""Small sources: images of smooth noise, tars, tables; and a function that ingests them."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ Refused = list[tuple[str, str, str]]
 
 
 def encoded(
-    seed: int = 0, size: tuple[int, int] = (12, 8), kind: str = "JPEG", **how: Any
+    seed: int = 0, size: tuple[int, int] = (12, 8), kind: str = "JPEG", **options: Any
 ) -> bytes:
     """An encoded picture of smooth noise; `size` is width, height."""
     coarse = np.random.default_rng(seed).integers(0, 256, (3, 4, 3), dtype=np.uint8)
     picture = Image.fromarray(coarse).resize(size, Image.Resampling.BILINEAR)
-    return saved(picture, kind, **how)
+    return saved(picture, kind, **options)
 
 
-def saved(picture: Image.Image, kind: str, **how: Any) -> bytes:
+def saved(picture: Image.Image, kind: str, **options: Any) -> bytes:
     """A picture as the bytes of a file."""
     out = io.BytesIO()
-    picture.save(out, kind, **how)
+    picture.save(out, kind, **options)
     return out.getvalue()
 
 
@@ -68,7 +68,7 @@ def write_json(path: Path, content: Any) -> Path:
 def ingest(
     scratch: Path, *sources: Path | str, **options: Any
 ) -> tuple[list[dict[str, Any]], Refused]:
-    """All rows and refusals of all parts; every batch honours the table."""
+    """All rows and refusals of all parts; every batch is checked against the table."""
     stage = Ingest(sources=tuple(map(str, sources)), **options)
     stage.digests()
     parts = [run_part(stage, scratch, number) for number in stage.plan({})]
@@ -96,10 +96,10 @@ def reasons(refused: Refused) -> list[tuple[str, str]]:
     return [(record, reason) for record, reason, _ in refused]
 
 
-def shared_data(*inside: str) -> Path:
+def shared_data(*names: str) -> Path:
     """A file or folder of the real data; skips the test if it is not there."""
-    beside = Path(__file__).parents[4] / "shared" / "data"
-    path = Path(os.environ.get("RC_SHARED_DATA", beside), *inside)
+    default = Path(__file__).parents[4] / "shared" / "data"
+    path = Path(os.environ.get("RC_SHARED_DATA", default), *names)
     if not path.exists():
         pytest.skip(f"the real data is not at {path}; set RC_SHARED_DATA")
     return path

@@ -24,7 +24,7 @@ def read(path: Path, caption: str | None = None, key: str | None = None) -> list
     return list(Corpus(path, caption, key).records())
 
 
-def test_neighbours_of_one_key_are_one_record(tmp_path: Path) -> None:
+def test_neighbouring_rows_of_one_key_are_one_record(tmp_path: Path) -> None:
     path = write(tmp_path / "a.tsv", "image_id\tcaption", "7\ta dog", "7\ta brown dog", "8\ta cat")
     assert read(path) == [
         CaptionRecord("7", ("a dog", "a brown dog")),
@@ -58,13 +58,13 @@ def test_columns_can_be_named_or_numbered(tmp_path: Path) -> None:
         read(path, caption="fr")
 
 
-def test_a_payload_in_json_is_opened(tmp_path: Path) -> None:
+def test_captions_are_read_from_json_in_a_cell(tmp_path: Path) -> None:
     payload = json.dumps({"captions": ["a dog", "a cat"]})
     path = write(tmp_path / "a.tsv", f"k1\t{payload}", "k2\t[not json")
     assert [r.captions for r in read(path, key="0")] == [("a dog", "a cat"), ("[not json",)]
 
 
-def test_json_lines_hold_captions_under_usual_names(tmp_path: Path) -> None:
+def test_captions_in_json_lines_are_found_under_usual_names(tmp_path: Path) -> None:
     path = write(
         tmp_path / "a.jsonl",
         '{"id": 1, "Caption": "a dog"}',
@@ -94,14 +94,14 @@ def test_parquet_takes_strings_and_lists(tmp_path: Path) -> None:
         "other": [1, 2, 3],
     }
     pq.write_table(pa.table(rows), tmp_path / "a.parquet", row_group_size=1)
-    found = read(tmp_path / "a.parquet")
-    assert found[:2] == [CaptionRecord("a", ("a dog", "dogs")), CaptionRecord("b", ("a cat",))]
-    assert found[2].problem == "no key in column 'key'"
+    records = read(tmp_path / "a.parquet")
+    assert records[:2] == [CaptionRecord("a", ("a dog", "dogs")), CaptionRecord("b", ("a cat",))]
+    assert records[2].problem == "no key in column 'key'"
     with pytest.raises(SourceError, match="no column caption"):
         read(tmp_path / "a.parquet", caption="caption")
 
 
-def test_gzip_is_known_by_its_bytes(tmp_path: Path) -> None:
+def test_gzip_is_recognised_by_its_bytes(tmp_path: Path) -> None:
     for name in ("a.tsv.gz", "b.tsv"):
         (tmp_path / name).write_bytes(gzip.compress(b"image_id\tcaption\n7\ta dog\n"))
     assert (
@@ -116,7 +116,7 @@ def test_a_folder_is_read_file_by_file_in_order(tmp_path: Path) -> None:
     assert [r.key for r in read(tmp_path)] == ["a.txt:1", "b.txt:1"]
 
 
-def test_what_is_cut_short_or_missing_or_unknown_is_said(tmp_path: Path) -> None:
+def test_a_truncated_missing_or_unknown_file_is_refused(tmp_path: Path) -> None:
     whole = gzip.compress(b"".join(b"a dog and %d cats\n" % n for n in range(5000)))
     (tmp_path / "cut.txt.gz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(SourceError, match=r"cut\.txt\.gz cannot be read to the end"):
@@ -134,16 +134,43 @@ def test_an_empty_file_has_no_records(tmp_path: Path) -> None:
     assert read(write(tmp_path / "a.tsv")) == read(write(tmp_path / "b.jsonl")) == []
 
 
-def test_hostile_text_stays_text(tmp_path: Path) -> None:
+def test_hostile_text_is_kept_as_text(tmp_path: Path) -> None:
     long = "dog " * 25_000
     (tmp_path / "a.txt").write_bytes(long.encode() + b"\r\n\xff\xfe broken\n\xe2\x80\xa8line\n")
-    found = [r.captions for r in read(tmp_path / "a.txt")]
-    assert found[0] == (long.strip(),)
-    assert found[1] == ("\ufffd\ufffd broken",)
-    assert len(found) == 3
+    captions = [record.captions for record in read(tmp_path / "a.txt")]
+    assert captions[0] == (long.strip(),)
+    assert captions[1] == ("\ufffd\ufffd broken",)
+    assert len(captions) == 3
 
 
-def test_the_digest_follows_the_bytes(tmp_path: Path) -> None:
+def test_the_digest_depends_on_content_not_on_names(tmp_path: Path) -> None:
     a, b = write(tmp_path / "a.txt", "a dog"), write(tmp_path / "b.txt", "a dog")
     assert Corpus(a).digest() == Corpus(b).digest()
     assert Corpus(a).digest() != Corpus(write(tmp_path / "c.txt", "a cat")).digest()
+
+
+def test_a_missing_column_of_parquet_is_the_one_in_the_message(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"key": ["a"], "words": ["a dog"]}), tmp_path / "a.parquet")
+    usual = r"no column with a usual name for captions; the columns are \['key', 'words'\]"
+    with pytest.raises(SourceError, match=usual):
+        read(tmp_path / "a.parquet")
+    with pytest.raises(SourceError, match="no column id; the columns are"):
+        read(tmp_path / "a.parquet", caption="words", key="id")
+    assert read(tmp_path / "a.parquet", caption="words") == [CaptionRecord("a", ("a dog",))]
+
+
+def test_a_missing_column_of_tsv_is_named_with_the_columns_of_the_first_line(
+    tmp_path: Path,
+) -> None:
+    path = write(tmp_path / "a.tsv", "x\ta dog")
+    sentence = r"no column 'fr': the first line is \['x', 'a dog'\]; a column can also be given"
+    with pytest.raises(SourceError, match=sentence):
+        read(path, caption="fr")
+
+
+def test_a_row_shorter_than_its_columns_is_a_problem(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tsv", "image_id\tcaption", "7", "8\ta dog")
+    assert read(path) == [
+        CaptionRecord("a.tsv:2", (), "no text in column 1"),
+        CaptionRecord("8", ("a dog",)),
+    ]

@@ -43,7 +43,7 @@ def photos(tmp_path: Path) -> Path:
     return tmp_path / "photos"
 
 
-def test_a_folder_is_searched_to_the_bottom(photos: Path, tmp_path: Path) -> None:
+def test_subfolders_are_read_too(photos: Path, tmp_path: Path) -> None:
     (photos / "notes.md").write_text("no picture")
     rows, refused = ingest(tmp_path / "s", photos)
     assert ids(rows) == ["photos/a.jpg", "photos/deep/b.png", "photos/deep/er/c.webp"]
@@ -68,7 +68,7 @@ def test_captions_come_from_any_kind_of_table(
     assert refused == []
 
 
-def test_a_table_alone_speaks_for_its_folder(photos: Path, tmp_path: Path) -> None:
+def test_a_table_alone_means_the_folder_that_holds_it(photos: Path, tmp_path: Path) -> None:
     rows, _ = ingest(tmp_path / "s", write_table(photos / "x.csv", ROWS))
     assert len(rows) == 3
 
@@ -81,13 +81,13 @@ def test_columns_are_found_by_name(photos: Path, tmp_path: Path, image: str, cap
     assert rows[0]["captions"] == ["a dog"]
 
 
-def test_lists_of_captions_are_taken_apart(photos: Path, tmp_path: Path) -> None:
+def test_a_list_of_captions_gives_several_captions(photos: Path, tmp_path: Path) -> None:
     (photos / "t.jsonl").write_text('{"image": "a.jpg", "captions": ["one", "two", "one"]}')
     rows, _ = ingest(tmp_path / "s", photos)
     assert rows[0]["captions"] == ["one", "two"]
 
 
-def test_splits_named_by_the_table_are_kept_and_can_be_chosen(photos: Path, tmp_path: Path) -> None:
+def test_splits_of_the_table_are_kept_and_can_be_selected(photos: Path, tmp_path: Path) -> None:
     table = [{"image": "a.jpg", "split": "test"}, {"image": "deep/b.png", "split": "train"}]
     write_table(photos / "t.csv", table)
     rows, _ = ingest(tmp_path / "s", photos)
@@ -98,7 +98,7 @@ def test_splits_named_by_the_table_are_kept_and_can_be_chosen(photos: Path, tmp_
         ingest(tmp_path / "s", photos, split=("val",))
 
 
-def test_names_are_found_from_the_table_the_root_or_the_file_alone(
+def test_a_name_is_relative_to_root_or_table_or_a_file_name_alone(
     photos: Path, tmp_path: Path
 ) -> None:
     table = [
@@ -155,7 +155,7 @@ def test_several_tables_must_be_named(photos: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "match"),
+    ("name", "content", "sentence"),
     [
         ("t.csv", "who,what\n1,2\n", "names no images"),
         ("t.jsonl", "{broken", "cannot read the captions table"),
@@ -164,11 +164,11 @@ def test_several_tables_must_be_named(photos: Path, tmp_path: Path) -> None:
         ("t.parquet", "no parquet", "cannot read"),
     ],
 )
-def test_a_table_that_cannot_be_used_is_one_sentence(
-    photos: Path, tmp_path: Path, name: str, content: str | bytes, match: str
+def test_an_unusable_table_is_refused_with_a_sentence(
+    photos: Path, tmp_path: Path, name: str, content: str | bytes, sentence: str
 ) -> None:
     (photos / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(SourceError, match=match):
+    with pytest.raises(SourceError, match=sentence):
         ingest(tmp_path / "s", photos)
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from schemas.errors import SourceError
-from stages.sources.names import read_names
+from stages.sources.names import read_names, without_count
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 
 def test_names_keep_their_order_and_lose_their_counts(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("traffic light,1190\r\n\n  dog \nParis, France\n7,8\n")
-    found = read_names(tmp_path / "a.txt")
-    assert found == ["traffic light", "dog", "Paris, France", "7"]
+    assert read_names(tmp_path / "a.txt") == ["traffic light", "dog", "Paris, France", "7"]
 
 
 def test_a_single_name_without_newline_is_a_list(tmp_path: Path) -> None:
@@ -23,15 +22,32 @@ def test_a_single_name_without_newline_is_a_list(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "sentence"),
     [(b"", "is empty"), (b"dog\nDog", "has 'dog' more than once"), (b"\xff", "cannot be read")],
 )
-def test_what_is_no_list_is_said(tmp_path: Path, content: bytes, said: str) -> None:
+def test_an_unusable_list_is_refused_with_its_fault(
+    tmp_path: Path, content: bytes, sentence: str
+) -> None:
     (tmp_path / "a.txt").write_bytes(content)
-    with pytest.raises(SourceError, match=said):
+    with pytest.raises(SourceError, match=sentence):
         read_names(tmp_path / "a.txt")
 
 
-def test_a_missing_list_is_said(tmp_path: Path) -> None:
+def test_a_missing_list_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="cannot be read"):
         read_names(tmp_path / "gone.txt")
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("dog,7", "dog"),
+        (" dog , 7 ", "dog"),
+        ("dog,", "dog,"),
+        (",7", ",7"),
+        ("a,b,7", "a,b"),
+        ("dog,-7", "dog,-7"),
+    ],
+)
+def test_only_a_whole_number_after_the_last_comma_is_a_count(line: str, name: str) -> None:
+    assert without_count(line) == name

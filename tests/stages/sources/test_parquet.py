@@ -2,12 +2,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from schemas.errors import SourceError
 from stages.pixels import load_image, read_content
+from stages.sources.parquet import ParquetSource, image_column, read_row
+from stages.sources.record import SourceOptions
 from tests.stages.sources.samples import encoded, ids, ingest, reasons
 
 if TYPE_CHECKING:
@@ -41,7 +44,7 @@ def test_a_plain_column_of_bytes_is_an_image(tmp_path: Path, name: str) -> None:
     assert rows[0]["captions"] == ["a", "b"]
 
 
-def test_a_row_leads_back_to_its_bytes_in_any_order(tmp_path: Path) -> None:
+def test_the_bytes_of_rows_can_be_read_again_in_any_order(tmp_path: Path) -> None:
     rows, _ = ingest(tmp_path / "s", write_parquet(tmp_path / "a.parquet", structs(7)))
     for n in (6, 0, 3, 1, 5):
         assert read_content(rows[n]) == encoded(n)
@@ -50,13 +53,10 @@ def test_a_row_leads_back_to_its_bytes_in_any_order(tmp_path: Path) -> None:
 
 def test_parts_end_at_row_groups(tmp_path: Path) -> None:
     path = write_parquet(tmp_path / "a.parquet", structs(7), group=2)
-    from stages.sources.parquet import ParquetSource
-    from stages.sources.record import SourceOptions
-
     source = ParquetSource((str(path),), SourceOptions(part_images=4))
-    assert [(piece.first, piece.last) for piece in source.slices()] == [(0, 4), (4, 7)]
+    assert [(part.first, part.last) for part in source.slices()] == [(0, 4), (4, 7)]
     source = ParquetSource((str(path),), SourceOptions(part_bytes=1))
-    assert [source.count(piece) for piece in source.slices()] == [2, 2, 2, 1]
+    assert [source.count(part) for part in source.slices()] == [2, 2, 2, 1]
     rows, _ = ingest(tmp_path / "s", path, part_images=4)
     assert ids(rows) == [f"a/{n:09d}" for n in range(7)]
 
@@ -76,7 +76,7 @@ def test_a_row_without_bytes_is_reported(tmp_path: Path) -> None:
     assert reasons(refused) == [("a/000000000", "missing-image")]
 
 
-def test_damaged_pages_lose_their_rows_and_no_others(tmp_path: Path) -> None:
+def test_damaged_pages_lose_only_their_own_rows(tmp_path: Path) -> None:
     path = write_parquet(tmp_path / "a.parquet", structs(4), group=2)
     second = pq.ParquetFile(path).metadata.row_group(1).column(0)
     content = bytearray(path.read_bytes())
@@ -87,7 +87,7 @@ def test_damaged_pages_lose_their_rows_and_no_others(tmp_path: Path) -> None:
     assert refused
 
 
-def test_a_file_that_changed_is_noticed(tmp_path: Path) -> None:
+def test_a_changed_file_is_noticed(tmp_path: Path) -> None:
     path = write_parquet(tmp_path / "a.parquet", structs(3))
     rows, _ = ingest(tmp_path / "s", path)
     write_parquet(path, structs(2))
@@ -98,7 +98,60 @@ def test_a_file_that_changed_is_noticed(tmp_path: Path) -> None:
         read_content(rows[1])
 
 
-def test_what_is_no_parquet_is_one_sentence(tmp_path: Path) -> None:
+def test_a_file_that_is_not_parquet_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_bytes(b"PAR1 not really")
     with pytest.raises(SourceError, match=r"cannot read .*a\.parquet as Parquet"):
         ingest(tmp_path / "s", tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_image"),
+    [
+        (pa.binary(), True),
+        (pa.large_binary(), True),
+        (pa.struct([("path", pa.string()), ("bytes", pa.binary())]), True),
+        (pa.struct([("bytes", pa.string())]), False),
+        (pa.struct([("path", pa.string())]), False),
+        (pa.string(), False),
+        (pa.list_(pa.uint8()), False),
+    ],
+)
+def test_an_image_column_holds_bytes_or_a_struct_with_bytes(kind: Any, is_image: bool) -> None:
+    schema = pa.schema([("Image", kind), ("url", pa.string())])
+    assert image_column(schema) == ("Image" if is_image else None)
+    assert image_column(schema.remove(0)) is None
+
+
+def test_row_groups_are_joined_up_to_the_limits_as_in_a_plain_loop(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    groups = rng.integers(1, 6, 12).tolist()
+    with pq.ParquetWriter(tmp_path / "a.parquet", pa.schema([("image", pa.binary())])) as writer:
+        for size in groups:
+            writer.write_table(pa.table({"image": [b"x"] * size}))
+    expected, start, row = [], 0, 0
+    for size in groups:
+        if row + size - start > 7 and row > start:
+            expected.append((start, row))
+            start = row
+        row += size
+    expected.append((start, row))
+    source = ParquetSource((str(tmp_path / "a.parquet"),), SourceOptions(part_images=7))
+    assert [(part.first, part.last) for part in source.slices()] == expected
+    assert source.total() == sum(groups)
+
+
+def test_a_row_that_lost_its_image_is_an_error(tmp_path: Path) -> None:
+    table = pa.table({"image": pa.array([encoded(0), None], pa.binary())})
+    pq.write_table(table, tmp_path / "a.parquet")
+    assert read_row(str(tmp_path / "a.parquet"), 0) == encoded(0)
+    with pytest.raises(SourceError, match=r"row 1 of .* has no image: it changed since"):
+        read_row(str(tmp_path / "a.parquet"), 1)
+    with pytest.raises(SourceError, match="has no row -1"):
+        read_row(str(tmp_path / "a.parquet"), -1)
+
+
+def test_a_bad_caption_is_refused_and_the_image_stays(tmp_path: Path) -> None:
+    table = [{"image": encoded(0), "text": 7}]
+    rows, refused = ingest(tmp_path / "s", write_parquet(tmp_path / "a.parquet", table))
+    assert [row["captions"] for row in rows] == [[]]
+    assert reasons(refused) == [("a/000000000", "bad-caption")]

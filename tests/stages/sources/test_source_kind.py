@@ -1,48 +1,47 @@
 from __future__ import annotations
 
-import hashlib
+import base64
 from typing import TYPE_CHECKING
 
 import fsspec
-import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from schemas.errors import SourceError
-from stages.sources import files
-from stages.sources.files import expand, file_digest, labels
-from stages.sources.record import Repeats, SourceOptions, cut
+from stages.sources.record import SourceOptions
 from stages.sources.source_kind import open_source
-from tests.stages.sources.samples import encoded, ids, ingest, write_images, write_tar
+from tests.stages.sources.samples import encoded, ids, ingest, write_images, write_json, write_tar
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def opened(*paths: Path | str, kind: str = "auto") -> str:
+def kind_of(*paths: Path | str, kind: str = "auto") -> str:
     return open_source([str(path) for path in paths], SourceOptions(kind)).kind
 
 
-def test_no_source_says_what_is_accepted() -> None:
+def test_without_paths_the_error_lists_the_accepted_sources() -> None:
     with pytest.raises(SourceError, match=r"needs a source: WebDataset tars; a COCO folder"):
-        opened()
+        kind_of()
 
 
-def test_an_unknown_source_says_what_is_accepted(tmp_path: Path) -> None:
+def test_an_unknown_source_is_named_with_the_accepted_ones(tmp_path: Path) -> None:
     (tmp_path / "a.docx").write_bytes(b"x")
-    with pytest.raises(SourceError, match=r"a\.docx is no source; rc ingest takes WebDataset"):
-        opened(tmp_path / "a.docx")
+    with pytest.raises(SourceError, match=r"a\.docx is not a source; rc ingest reads WebDataset"):
+        kind_of(tmp_path / "a.docx")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"there is no file or folder .*gone\.tar"):
-        opened(tmp_path / "gone.tar")
+        kind_of(tmp_path / "gone.tar")
     with pytest.raises(SourceError, match=r"nothing matches .*\*\.tar"):
-        opened(tmp_path / "*.tar")
+        kind_of(tmp_path / "*.tar")
 
 
 def test_an_empty_folder_holds_no_images(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="holds no images"):
-        opened(tmp_path)
+        kind_of(tmp_path)
 
 
 def test_the_same_tar_twice_is_refused(tmp_path: Path) -> None:
@@ -51,11 +50,11 @@ def test_the_same_tar_twice_is_refused(tmp_path: Path) -> None:
         ingest(tmp_path / "s", tar, tar)
 
 
-def test_the_kind_may_be_said(tmp_path: Path) -> None:
+def test_a_kind_given_by_the_user_replaces_the_detected_one(tmp_path: Path) -> None:
     write_images(tmp_path, ["a.jpg"])
     write_tar(tmp_path / "a.tar", {"x.jpg": encoded()})
-    assert opened(tmp_path) == "webdataset"
-    assert opened(tmp_path, kind="folder") == "folder"
+    assert kind_of(tmp_path) == "webdataset"
+    assert kind_of(tmp_path, kind="folder") == "folder"
 
 
 def test_a_kind_without_splits_refuses_them(tmp_path: Path) -> None:
@@ -75,51 +74,73 @@ def test_remote_tars_are_read_through_fsspec(tmp_path: Path) -> None:
     assert rows[0]["uri"] == "memory://shards/0.tar" or rows[0]["uri"].endswith("/shards/0.tar")
 
 
-def test_braces_may_be_nested_in_one_name(tmp_path: Path) -> None:
-    found = expand(f"{tmp_path}/{{a,b}}-{{09..11}}.tar")
-    assert [path.rsplit("/", 1)[1] for path in found] == [
-        f"{letter}-{number}.tar" for letter in "ab" for number in ("09", "10", "11")
-    ]
+def write_kinds(root: Path) -> None:
+    """One source of each kind in a folder of its own."""
+    write_images(root / "folder/deep", ["a.jpg"])
+    write_images(root / "coco/images/val", ["a.jpg"])
+    listed = {"images": [{"id": 0, "file_name": "a.jpg"}]}
+    write_json(root / "coco/annotations/captions_val.json", listed)
+    for name in ("webdataset", "parquet/data", "tsv"):
+        (root / name).mkdir(parents=True)
+    write_tar(root / "webdataset/a.tar.gz", {"x.jpg": encoded()}, "w:gz")
+    pq.write_table(pa.table({"jpg": [encoded()]}), root / "parquet/data/a.parquet")
+    (root / "tsv/a.tsv").write_bytes(b"k\t" + base64.b64encode(encoded()) + b"\n")
 
 
-def test_a_small_file_is_hashed_whole_and_a_large_one_at_both_ends(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_kind_is_detected_from_a_folder_or_its_files(tmp_path: Path) -> None:
+    write_kinds(tmp_path)
+    for kind in ("folder", "coco", "webdataset", "parquet", "tsv"):
+        assert kind_of(tmp_path / kind) == kind
+    assert kind_of(tmp_path / "webdataset/a.tar.gz") == "webdataset"
+    assert kind_of(tmp_path / "parquet/data/*.parquet") == "parquet"
+    assert kind_of(tmp_path / "tsv/a.tsv") == "tsv"
+    assert kind_of(tmp_path / "folder/deep/a.jpg") == "folder"
+    json_file = tmp_path / "coco/annotations/captions_val.json"
+    assert kind_of(json_file, tmp_path / "coco/images/val") == "coco"
+
+
+def test_parquet_and_tsv_without_images_are_tables_of_captions(tmp_path: Path) -> None:
+    write_images(tmp_path, ["a.jpg"])
+    pq.write_table(pa.table({"image": ["a.jpg"], "caption": ["a dog"]}), tmp_path / "t.parquet")
+    assert kind_of(tmp_path) == kind_of(tmp_path / "t.parquet") == "folder"
+    (tmp_path / "t.parquet").rename(tmp_path / "t.bin")
+    (tmp_path / "t.tsv").write_text("image\tcaption\na.jpg\ta dog\n")
+    assert kind_of(tmp_path / "t.tsv") == "folder"
+
+
+def test_files_of_two_kinds_are_not_a_source(tmp_path: Path) -> None:
+    write_kinds(tmp_path)
+    with pytest.raises(SourceError, match=r"a\.tar\.gz is not a source"):
+        kind_of(tmp_path / "webdataset/a.tar.gz", tmp_path / "tsv/a.tsv")
+
+
+@pytest.mark.parametrize(
+    ("kind", "names", "sentence"),
+    [
+        ("folder", ["folder", "coco"], "one local folder, and at most one table of captions"),
+        ("folder", ["memory://x"], "one local folder, and at most one table of captions"),
+        (
+            "parquet",
+            ["t.parquet"],
+            r"t\.parquet has no column of image bytes, such as",
+        ),
+        ("tsv", ["webdataset"], "holds no images"),
+        ("coco", ["folder"], "has images in images/SPLIT or SPLIT"),
+        ("webdataset", ["memory://gone.tar"], "cannot open memory://gone.tar"),
+    ],
+)
+def test_a_wrong_kind_is_refused_with_a_sentence(
+    tmp_path: Path, kind: str, names: list[str], sentence: str
 ) -> None:
-    path = tmp_path / "f"
-    path.write_bytes(b"abcdef")
-    assert file_digest(str(path)) == hashlib.sha256(b"abcdef").hexdigest()
-    monkeypatch.setattr(files, "WHOLE_BYTES", 6)
-    monkeypatch.setattr(files, "END_BYTES", 2)
-    large = file_digest(str(path))
-    assert large == hashlib.sha256(b"6:abef").hexdigest()
-    path.write_bytes(b"abXXef")
-    assert file_digest(str(path)) == large
-    path.write_bytes(b"abcdeX")
-    assert file_digest(str(path)) != large
+    write_kinds(tmp_path)
+    pq.write_table(pa.table({"image": ["a.jpg"]}), tmp_path / "t.parquet")
+    paths = [name if "://" in name else tmp_path / name for name in names]
+    with pytest.raises(SourceError, match=sentence):
+        kind_of(*paths, kind=kind)
 
 
-def test_labels_take_no_more_folders_than_needed() -> None:
-    assert labels(["/x/00.tar", "/x/01.tar"]) == ["00", "01"]
-    assert labels(["/p/a/0.tar", "/q/a/0.tar"]) == ["p/a/0", "q/a/0"]
-
-
-def test_ranges_cover_everything_once_and_keep_their_limits() -> None:
-    random = np.random.default_rng()
-    for _ in range(50):
-        sizes = random.integers(0, 20, random.integers(0, 30)).tolist()
-        ranges = cut(sizes, part_bytes=25, part_images=4)
-        assert [n for first, last in ranges for n in range(first, last)] == list(range(len(sizes)))
-        for first, last in ranges:
-            assert last - first <= 4
-            assert sum(sizes[first:last]) <= 25 or last - first == 1
-
-
-def test_repeats_are_those_a_plain_set_finds() -> None:
-    keys = [str(n) for n in np.random.default_rng().integers(0, 40, 100)]
-    repeats, seen, expected = Repeats(), set[str](), set[int]()
-    for position, key in enumerate(keys):
-        repeats.add(key)
-        expected |= {position} if key in seen else set()
-        seen.add(key)
-    assert repeats.positions() == expected
-    assert Repeats().positions() == frozenset()
+def test_only_the_folder_and_one_level_below_it_are_read_for_tars(tmp_path: Path) -> None:
+    (tmp_path / "a/b").mkdir(parents=True)
+    for name in ("0.tar", "a/1.tar", "a/b/2.tar"):
+        write_tar(tmp_path / name, {"x.jpg": encoded()})
+    assert ids(ingest(tmp_path / "s", tmp_path)[0]) == ["0/x", "1/x"]

@@ -42,7 +42,7 @@ def add(tar: tarfile.TarFile, name: str, content: bytes = b"", **fields: object)
     tar.addfile(info, io.BytesIO(content))
 
 
-def test_pictures_and_captions_of_one_key_are_one_image(tmp_path: Path) -> None:
+def test_image_and_captions_of_one_key_are_one_row(tmp_path: Path) -> None:
     tar = write_tar(tmp_path / "00000.tar", {**pair("000", 1), **pair("001", 2, "two cats")})
     rows, refused = ingest(tmp_path / "s", tar)
     assert ids(rows) == ["00000/000", "00000/001"]
@@ -51,7 +51,7 @@ def test_pictures_and_captions_of_one_key_are_one_image(tmp_path: Path) -> None:
     assert refused == []
 
 
-def test_the_offset_leads_to_the_bytes_inside_the_tar(tmp_path: Path) -> None:
+def test_the_offset_is_where_the_image_begins_in_the_tar(tmp_path: Path) -> None:
     tar = write_tar(tmp_path / "a.tar", {**pair("x", 1), **pair("y", 2)})
     rows, _ = ingest(tmp_path / "s", tar)
     for seed, row in enumerate(rows, 1):
@@ -68,7 +68,7 @@ def test_each_tar_is_a_part(tmp_path: Path) -> None:
         assert ids(rows) == ["00/k", "01/k", "02/k"]
 
 
-def test_tars_of_the_same_name_are_told_apart_by_their_folder(tmp_path: Path) -> None:
+def test_tars_of_the_same_name_get_the_names_of_their_folders(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         write_tar(tmp_path / folder / "0.tar", pair("k"))
@@ -76,7 +76,7 @@ def test_tars_of_the_same_name_are_told_apart_by_their_folder(tmp_path: Path) ->
     assert ids(rows) == ["a/0/k", "b/0/k"]
 
 
-def test_two_dots_in_a_name_do_not_make_one_key_of_two_images(tmp_path: Path) -> None:
+def test_only_the_last_suffix_of_a_name_is_not_part_of_the_key(tmp_path: Path) -> None:
     members = {"x.1.jpg": encoded(1), "x.1.txt": b"one", "x.2.jpg": encoded(2), "x.2.txt": b"two"}
     rows, _ = ingest(tmp_path / "s", write_tar(tmp_path / "a.tar", members))
     assert [(row["image_id"], row["captions"]) for row in rows] == [
@@ -85,7 +85,7 @@ def test_two_dots_in_a_name_do_not_make_one_key_of_two_images(tmp_path: Path) ->
     ]
 
 
-def test_a_gzipped_tar_is_packed_because_its_bytes_cannot_be_found_again(tmp_path: Path) -> None:
+def test_images_of_a_gis_gzip_tar_are_packed(tmp_path: Path) -> None:
     tar = write_tar(tmp_path / "a.tar.gz", {**pair("x", 1), **pair("y", 2)}, "w:gz")
     rows, refused = ingest(tmp_path / "s", tar)
     assert [row["offset"] for row in rows] == [None, None]
@@ -123,27 +123,26 @@ def test_a_name_that_is_not_utf8_is_refused_in_printable_form(tmp_path: Path) ->
     refused[0][0].encode()
 
 
-def test_pickles_are_never_looked_at(tmp_path: Path) -> None:
+def test_pickles_are_ignored(tmp_path: Path) -> None:
     boom = b"cos\nsystem\n(S'touch pwned'\ntR."
     members = {"x.jpg": encoded(), "x.pkl": boom, "x.pth": boom, "x.pyd": boom}
     rows, refused = ingest(tmp_path / "s", write_tar(tmp_path / "a.tar", members))
     assert (ids(rows), refused) == (["a/x"], [])
 
 
-@pytest.mark.parametrize("zipped", [False, True])
-@pytest.mark.parametrize("lost", [1, 300, 700, 1500])
+@pytest.mark.parametrize("is_gzip", [False, True])
+@pytest.mark.parametrize("missing", [1, 300, 700, 1500])
 def test_a_truncated_tar_keeps_what_came_before_the_damage(
-    tmp_path: Path, lost: int, zipped: bool
+    tmp_path: Path, missing: int, is_gzip: bool
 ) -> None:
     members = {f"{n}.jpg": encoded(n) for n in range(4)}
     whole = write_tar(tmp_path / "whole.tar", members).read_bytes()
     with tarfile.open(tmp_path / "whole.tar") as tar:
         last = tar.getmembers()[-1]
         end = last.offset_data + last.size
-    path = tmp_path / ("a.tar.gz" if zipped else "a.tar")
-    path.write_bytes(gzip.compress(whole)[:-20] if zipped else whole[: end - lost])
-    if zipped:
-        path.write_bytes(gzip.compress(whole[: end - lost]))
+    path = tmp_path / ("a.tar.gz" if is_gzip else "a.tar")
+    truncated = whole[: end - missing]
+    path.write_bytes(gzip.compress(truncated) if is_gzip else truncated)
     rows, refused = ingest(tmp_path / "s", path)
     assert 2 <= len(rows) <= 3
     assert ids(rows) == [f"a/{n}" for n in range(len(rows))]
@@ -151,8 +150,8 @@ def test_a_truncated_tar_keeps_what_came_before_the_damage(
 
 
 def test_a_gzip_stream_cut_short_keeps_what_came_before(tmp_path: Path) -> None:
-    noise = np.random.default_rng(0)
-    members = {f"{n}.txt": noise.bytes(5000).hex().encode() for n in range(4)}
+    rng = np.random.default_rng(0)
+    members = {f"{n}.txt": rng.bytes(5000).hex().encode() for n in range(4)}
     members = {"a.jpg": encoded(), **members}
     path = write_tar(tmp_path / "a.tar.gz", members, "w:gz")
     path.write_bytes(path.read_bytes()[:-9000])
@@ -172,7 +171,7 @@ def test_a_tar_without_its_end_mark_is_reported(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"not a tar at all" * 100, bytes(100)])
-def test_what_is_no_tar_is_one_refusal(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_tar_is_one_refusal(tmp_path: Path, content: bytes) -> None:
     good = write_tar(tmp_path / "a.tar", {"x.jpg": encoded()})
     (tmp_path / "b.tar").write_bytes(content)
     rows, refused = ingest(tmp_path / "s", good, tmp_path / "b.tar")
@@ -180,7 +179,7 @@ def test_what_is_no_tar_is_one_refusal(tmp_path: Path, content: bytes) -> None:
     assert reasons(refused) == [("b", "truncated-tar")]
 
 
-def test_a_header_that_claims_terabytes_reads_none(tmp_path: Path) -> None:
+def test_a_member_that_claims_terabytes_is_refused(tmp_path: Path) -> None:
     info = tarfile.TarInfo("x.jpg")
     info.size = 1 << 42
     path = tmp_path / "a.tar"
@@ -190,14 +189,14 @@ def test_a_header_that_claims_terabytes_reads_none(tmp_path: Path) -> None:
     assert ("a/x", "too-large") in reasons(refused)
 
 
-def test_captions_without_a_picture_are_reported(tmp_path: Path) -> None:
-    members = {"x.txt": b"lost", **pair("y")}
+def test_captions_without_an_image_are_refused(tmp_path: Path) -> None:
+    members = {"x.txt": b"no image", **pair("y")}
     rows, refused = ingest(tmp_path / "s", write_tar(tmp_path / "a.tar", members))
     assert ids(rows) == ["a/y"]
     assert reasons(refused) == [("a/x", "missing-image")]
 
 
-def test_a_second_picture_of_one_key_is_a_duplicate(tmp_path: Path) -> None:
+def test_a_second_image_of_one_key_is_a_duplicate(tmp_path: Path) -> None:
     members = {"x.jpg": encoded(1), "x.png": encoded(2, kind="PNG")}
     rows, refused = ingest(tmp_path / "s", write_tar(tmp_path / "a.tar", members))
     assert [row["format"] for row in rows] == ["JPEG"]
@@ -237,16 +236,16 @@ def test_a_limit_counts_images_across_tars(tmp_path: Path) -> None:
     assert ids(rows) == ["0/a", "0/b", "1/b"]  # the first of the second tar is b
 
 
-def test_the_count_is_that_of_the_records_even_in_a_damaged_tar(tmp_path: Path) -> None:
+def test_the_count_equals_the_number_of_records_even_in_a_damaged_tar(tmp_path: Path) -> None:
     path = write_tar(tmp_path / "a.tar", {**pair("x"), **pair("y"), "z.jpg": encoded()})
     path.write_bytes(path.read_bytes()[: -10240 + 300])
     source = WebDatasetSource((str(path),))
-    (piece,) = source.slices()
-    records = [item for item in source.records(piece) if isinstance(item, Record)]
-    assert source.count(piece) == len(records) == source.total()
+    (part_slice,) = source.slices()
+    records = [item for item in source.records(part_slice) if isinstance(item, Record)]
+    assert source.count(part_slice) == len(records) == source.total()
 
 
-def test_the_digest_follows_content_and_name_but_not_the_folder(tmp_path: Path) -> None:
+def test_the_digest_depends_on_content_and_name_not_on_the_folder(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     here = write_tar(tmp_path / "a.tar", pair("x"))
     there = write_tar(tmp_path / "deep/a.tar", pair("x"))

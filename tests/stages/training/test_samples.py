@@ -113,6 +113,7 @@ def regions(proposals: int, labelled: list[int]) -> Regions:
         top_ids=np.array(labelled)[:, None],
         top_probabilities=np.full((count, 1), 0.9, np.float32),
         residual=np.full(count, 0.1, np.float32),
+        kept=np.ones(count, np.bool_),
     )
 
 

@@ -19,7 +19,7 @@ from pipeline.gallery.folder import FolderRequest, write_folder
 from pipeline.gallery.server import STATIC
 from pipeline.progress import Silent
 from schemas.errors import ArtifactError, ArtifactNotFoundError, OptionError
-from stages.synthetic.write import write_scenes
+from stages.synthetic.dataset_writers import write_scenes
 from tests.pipeline.gallery.test_pages import sides
 
 if TYPE_CHECKING:

@@ -62,3 +62,37 @@ def test_a_compound_of_something_else_than_a_noun_is_no_modifier(tmp_path: Path)
 def test_gzipped_files_read_the_same(tmp_path: Path) -> None:
     plain, packed = write(tmp_path / "a.conllu"), write(tmp_path / "b.conllu.gz")
     assert list(read_treebank(plain)) == list(read_treebank(packed))
+
+
+def conllu(path: Path, *rows: str) -> Path:
+    """Write one sentence; a row is "word pos features head relation"."""
+    lines = []
+    for index, row in enumerate(rows, start=1):
+        word, pos, features, head, relation = row.split(" ")
+        cells = [str(index), word, word, pos, "_", features, head, relation, "_", "_"]
+        lines.append("\t".join(cells))
+    path.write_text("\n".join(lines))
+    return path
+
+
+def test_all_words_of_a_flat_name_but_the_last_modify(tmp_path: Path) -> None:
+    rows = ("Martin PROPN _ 0 root", "Luther PROPN _ 1 flat", "King PROPN _ 1 flat:name")
+    (sentence,) = read_treebank(conllu(tmp_path / "a.conllu", *rows))
+    assert sentence.tags == ("PROPN.s.c", "PROPN.s.c", "PROPN.s")
+
+
+def test_a_flat_word_that_is_no_noun_ends_the_name(tmp_path: Path) -> None:
+    rows = ("Henry PROPN _ 0 root", "the DET _ 1 flat", "Eighth ADJ _ 1 flat")
+    (sentence,) = read_treebank(conllu(tmp_path / "a.conllu", *rows))
+    assert sentence.tags == ("PROPN.s", "DET", "ADJ")
+
+
+def test_a_compound_whose_head_is_to_the_left_is_no_modifier(tmp_path: Path) -> None:
+    rows = ("boats NOUN Number=Plur 0 root", "sail NOUN Number=Sing 1 compound")
+    (sentence,) = read_treebank(conllu(tmp_path / "a.conllu", *rows))
+    assert sentence.tags == ("NOUN.p", "NOUN.s")
+
+
+def test_an_empty_treebank_has_no_sentences(tmp_path: Path) -> None:
+    (tmp_path / "a.conllu").write_text("\n\n# nothing\n\n")
+    assert list(read_treebank(tmp_path / "a.conllu")) == []

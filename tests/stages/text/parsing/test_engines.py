@@ -48,8 +48,8 @@ def bundled() -> CaptionParser:
 
 
 def parse(parser: CaptionParser, caption: str) -> list[str]:
-    (found,) = parser.concepts([caption])
-    return found
+    (concepts,) = parser.concepts([caption])
+    return concepts
 
 
 @pytest.mark.parametrize(
@@ -76,12 +76,12 @@ def test_every_coco_category_is_found_under_its_own_name(bundled: CaptionParser,
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_no_caption_is_too_strange(engine: str, bundled: CaptionParser) -> None:
+def test_any_caption_is_accepted(engine: str, bundled: CaptionParser) -> None:
     parser = bundled if engine == "bundled" else load_parser(engine, names=["dog"])
-    found = list(parser.concepts(HOSTILE))
-    assert len(found) == len(HOSTILE)
-    assert found[0] == found[1] == found[7] == found[10] == []
-    assert all(len(name.split()) <= 3 for name in found[2])
+    concepts = list(parser.concepts(HOSTILE))
+    assert len(concepts) == len(HOSTILE)
+    assert concepts[0] == concepts[1] == concepts[7] == concepts[10] == []
+    assert all(len(name.split()) <= 3 for name in concepts[2])
 
 
 def test_concepts_come_in_the_order_of_any_number_of_captions(bundled: CaptionParser) -> None:
@@ -91,26 +91,26 @@ def test_concepts_come_in_the_order_of_any_number_of_captions(bundled: CaptionPa
     assert list(bundled.concepts([])) == []
 
 
-def test_captions_are_taken_as_a_stream(bundled: CaptionParser) -> None:
-    taken = 0
+def test_captions_are_read_as_a_stream(bundled: CaptionParser) -> None:
+    num_read = 0
 
     def endless() -> Iterator[str]:
-        nonlocal taken
+        nonlocal num_read
         while True:
-            taken += 1
-            yield "a dog" if taken == 1 else ""
+            num_read += 1
+            yield "a dog" if num_read == 1 else ""
 
     assert next(iter(bundled.concepts(endless()))) == ["dog"]
-    assert taken <= 10_000
+    assert num_read <= 10_000
 
 
-def test_words_of_past_captions_are_forgotten(bundled: CaptionParser) -> None:
+def test_words_of_past_captions_leave_the_vocabulary(bundled: CaptionParser) -> None:
     list(bundled.concepts(f"a dog and a zq{i}x" for i in range(300)))
     strings = bundled._nlp.vocab.strings  # type: ignore[attr-defined]
     assert not any(f"zq{i}x" in strings for i in range(300))
 
 
-def test_style_paper_keeps_what_cannot_be_seen() -> None:
+def test_style_paper_keeps_nouns_that_name_nothing_visible() -> None:
     caption = "A group of dogs in the background"
     assert parse(load_parser(style="paper"), caption) == ["group", "dog", "background"]
 
@@ -128,7 +128,7 @@ def test_identity_is_known_without_loading(engine: str, style: str) -> None:
     assert parser.identity == parser_identity(engine, style, names)
 
 
-def test_identity_needs_no_spacy() -> None:
+def test_identity_does_not_import_spacy() -> None:
     code = (
         "import sys; from stages.text.parsing.engines import parser_identity; parser_identity(); "
         "sys.exit('spacy' in sys.modules)"
@@ -137,7 +137,7 @@ def test_identity_needs_no_spacy() -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
 
 
-def test_identity_changes_with_all_that_changes_concepts() -> None:
+def test_identity_changes_with_everything_that_changes_concepts() -> None:
     identities = [
         parser_identity(),
         parser_identity(style="paper"),
@@ -150,7 +150,7 @@ def test_identity_changes_with_all_that_changes_concepts() -> None:
     assert len(set(identities)) == len(identities)
 
 
-def test_identity_follows_the_weights_and_not_where_they_lie(tmp_path: Path) -> None:
+def test_identity_depends_on_the_weights_and_not_on_their_folder(tmp_path: Path) -> None:
     copy = tmp_path / "elsewhere"
     shutil.copytree(bundled_parser_path(), copy)
     (copy / "README.md").write_text("other words")
@@ -160,13 +160,13 @@ def test_identity_follows_the_weights_and_not_where_they_lie(tmp_path: Path) -> 
     assert parser_identity(f"spacy:{copy}") != parser_identity()
 
 
-def test_a_pipeline_named_by_folder_reads_like_the_bundled_one(bundled: CaptionParser) -> None:
+def test_the_bundled_pipeline_can_be_named_by_its_folder(bundled: CaptionParser) -> None:
     parser = load_parser(f"spacy:{bundled_parser_path()}")
     assert parse(parser, "a tennis racket") == parse(bundled, "a tennis racket")
 
 
 @pytest.mark.parametrize("name", ["no_such_pipeline", "no/such/folder", "..", "stages"])
-def test_a_missing_pipeline_is_named_in_one_sentence(name: str) -> None:
+def test_a_missing_pipeline_is_refused(name: str) -> None:
     with pytest.raises(SourceError, match=r"there is no spaCy pipeline|cannot be loaded"):
         load_parser(f"spacy:{name}")
 
@@ -196,7 +196,7 @@ def test_an_unknown_style_is_refused() -> None:
         load_parser(style="poem")
 
 
-def test_the_bundled_pipeline_is_small_and_says_whose_it_is() -> None:
+def test_the_bundled_pipeline_is_small_and_names_its_licence() -> None:
     folder = bundled_parser_path()
     assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 4_000_000
     assert "CC BY-SA 4.0" in (folder / "README.md").read_text(encoding="utf-8")

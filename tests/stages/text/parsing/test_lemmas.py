@@ -26,12 +26,12 @@ def test_plurals_become_singular(plural: str, singular: str) -> None:
     "word",
     ["bus", "grass", "tennis", "cactus", "dress", "gas", "specimen", "men's", "as", "", "s"],
 )
-def test_singulars_stay(word: str) -> None:
+def test_singular_words_stay(word: str) -> None:
     assert singularise(word) == word
 
 
 @pytest.mark.parametrize("word", sorted(PLURAL_ONLY))
-def test_names_that_are_plural_in_use_stay(word: str) -> None:
+def test_names_only_used_in_the_plural_stay(word: str) -> None:
     assert singularise(word) == word
     assert pluralise(word) == word
 
@@ -39,6 +39,6 @@ def test_names_that_are_plural_in_use_stay(word: str) -> None:
 @pytest.mark.parametrize(
     "word", ["dog", "woman", "bus", "box", "knife", "leaf", "gas", "key", "city", "tomato", "tooth"]
 )
-def test_singular_undoes_plural(word: str) -> None:
+def test_singularise_undoes_pluralise(word: str) -> None:
     assert pluralise(word) != word
     assert singularise(pluralise(word)) == word

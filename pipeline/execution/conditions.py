@@ -1,0 +1,63 @@
+"""Which rows of an input take part: the one place where a stage's `--where` is decided.
+
+Of what a stage reads under a condition, the column `kept` says one thing: whether the condition
+holds. It decides by what it means, not by how it is written, so `kept` and `kept = true` are one.
+
+* Rows for which the condition holds are read, and `kept` is true of each. No condition holds for
+  every row.
+* A stage may fall back on the other rows where none takes part (`Reads.fallback`; the published
+  code does, in a batch without a sure region). They are read too, `kept` being false of each, but
+  only if the condition means `kept` itself: who asks for other rows gets no others.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from pipeline import sql
+from pipeline.store.artifact import stream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipeline.store.artifact import Artifact
+    from stages.base import Reads, Stage
+
+
+def check_condition(stage: Stage, reads: Reads, artifact: Artifact) -> None:
+    """Pass if a stage reads an input without a condition, or with one that leaves some rows.
+
+    Raises:
+        QueryError: If the condition is not one, or holds for no row.
+    """
+    condition = _condition(stage, reads)
+    if condition and not _falls_back(reads, condition):
+        sql.check_some_match(artifact, condition)
+
+
+def rows_taking_part(
+    stage: Stage, reads: Reads, artifact: Artifact, number: int
+) -> Iterator[pa.RecordBatch]:
+    """Rows of one part of an input, as the rules of this module have it."""
+    condition = _condition(stage, reads)
+    if condition and not _falls_back(reads, condition):
+        yield from sql.matching(artifact, number, condition)
+        return
+    for rows in stream([artifact.part(number, drafts=reads.drafts is not None)]):
+        yield _all_kept(rows) if reads.where and not condition else rows
+
+
+def _condition(stage: Stage, reads: Reads) -> str | None:
+    return getattr(stage, reads.where) if reads.where else None
+
+
+def _falls_back(reads: Reads, condition: str) -> bool:
+    return reads.fallback and sql.means_kept(condition)
+
+
+def _all_kept(rows: pa.RecordBatch) -> pa.RecordBatch:
+    index = rows.schema.get_field_index("kept")
+    kept = pa.array([True] * rows.num_rows, pa.bool_())
+    return rows.set_column(index, rows.schema.field(index), kept)

@@ -1,0 +1,99 @@
+"""Notes: facts about a run, in its manifest. A fact must agree between parts, a count adds up.
+
+What a stage records with `Part.note` must be the same in every part, else the run fails and names
+the parts. What it records with `Part.count` adds up, number by number, within lists and mappings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from schemas.errors import StageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pipeline.store.parts import Receipt
+    from stages.base import Count
+
+
+@dataclass
+class Notes:
+    """The notes of one part, or of several joined."""
+
+    facts: dict[str, Any] = field(default_factory=dict)
+    counts: dict[str, Any] = field(default_factory=dict)
+
+    def note(self, key: str, value: Any) -> None:
+        """Record a fact.
+
+        Raises:
+            StageError: If something else was recorded under this key.
+        """
+        if key in self.counts or self.facts.get(key, value) != value:
+            known = self.counts[key] if key in self.counts else self.facts[key]
+            raise StageError(f"the note '{key}' was {known!r} and is now {value!r}")
+        self.facts[key] = value
+
+    def count(self, key: str, number: Count) -> None:
+        """Add to a number, or to the numbers of a list or mapping.
+
+        Raises:
+            StageError: If a fact was recorded under this key.
+        """
+        if key in self.facts:
+            raise StageError(f"the note '{key}' is a fact, so nothing can be added to it")
+        self.counts[key] = add_up(self.counts[key], number) if key in self.counts else number
+
+
+def joined(verb: str, receipts: Iterable[Receipt]) -> dict[str, Any]:
+    """The notes of all parts, as the manifest has them.
+
+    Args:
+        verb: Of the stage, for the message.
+        receipts: Of all parts, in their order.
+
+    Raises:
+        StageError: If parts disagree on a fact; it names two of them.
+    """
+    notes, first = Notes(), dict[str, int]()
+    for receipt in receipts:
+        number = receipt.part.number
+        for key, value in receipt.notes.items():
+            if key in notes.facts and notes.facts[key] != value:
+                raise StageError(
+                    f"rc {verb}: parts {first[key]} and {number} disagree on the note '{key}': "
+                    f"{notes.facts[key]!r} and {value!r}. This is a fault of the stage: a fact "
+                    "must follow from the options, and a number of things belongs in a count."
+                )
+            first.setdefault(key, number)
+            notes.note(key, value)
+        for key, number_of_things in receipt.counts.items():
+            notes.count(key, number_of_things)
+    return {**notes.facts, **notes.counts}
+
+
+def add_up(a: Any, b: Any) -> Any:
+    """The sum of two counts of one shape: numbers, or lists or mappings of them.
+
+    >>> add_up({"objects": 3, "hits": [1, 2]}, {"objects": 1, "hits": [0, 5]})
+    {'objects': 4, 'hits': [1, 7]}
+
+    Raises:
+        StageError: If the shapes differ, or something is not a number.
+    """
+    if isinstance(a, dict) and isinstance(b, dict):
+        return {
+            key: add_up(a[key], b[key]) if key in a and key in b else {**a, **b}[key]
+            for key in {**a, **b}
+        }
+    if isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+        return [add_up(x, y) for x, y in zip(a, b, strict=True)]
+    if not (_is_number(a) and _is_number(b)):
+        raise StageError(f"counts of different shapes cannot be added up: {a!r} and {b!r}")
+    return a + b
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,36 @@
+"""The tables by name; and which of them are of models."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+from schemas.table import Table
+
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+
+
+def models(*, with_language: bool = False) -> tuple[str, ...]:
+    """Names of the tables of models: weights lie beside their rows.
+
+    Args:
+        with_language: Only those that compare regions with texts.
+    """
+    return tuple(
+        table.name
+        for table in all_tables()
+        if (table.has_language if with_language else table.is_model)
+    )
+
+
+@cache
+def all_tables() -> tuple[Table, ...]:
+    """Every table that a schema module declares, by name."""
+    tables = {}
+    for path in sorted(SCHEMAS.glob("*.py")):
+        module = import_module(f"schemas.{path.stem}")
+        for value in vars(module).values():
+            if isinstance(value, Table):
+                tables[value.name] = value
+    return tuple(tables[name] for name in sorted(tables))

@@ -1,0 +1,119 @@
+"""Parsers without a model: a lexicon looked up in captions, and all word N-grams of captions.
+
+Source of the N-grams: OWL-ST (arXiv:2306.09683), which takes every N-gram of a caption as a query,
+up to 10 words, except those of stop words only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+from schemas.errors import OptionError
+from stages.text.parsing.cleaning import words_of
+from stages.text.parsing.noun_compounds import singular
+from stages.text.parsing.word_lists import CLOSED_CLASS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+_LEXICON_VERSION = 1
+# Pairs whose plural is a word of its own elsewhere ("glasses" to wear), but a plural here.
+_PLURAL_PAIRS = {"glass": "glasses", "ski": "skis", "goggle": "goggles", "headphone": "headphones"}
+_PLURAL_PAIRS |= {plural: singular for singular, plural in _PLURAL_PAIRS.items()}
+_NGRAM_VERSION = 1
+
+
+class LexiconParser:
+    """Finds the names of a list in captions, in singular or plural, the longest first."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        """Of names that differ only in number or case, the first is reported.
+
+        Raises:
+            OptionError: If no name contains a word.
+        """
+        self.identity = lexicon_identity(names)
+        self._names: dict[tuple[str, ...], str] = {}
+        for name in names:
+            for key in _match_keys(name):
+                self._names.setdefault(key, name)
+        if not self._names:
+            raise OptionError(
+                "the parser 'lexicon' needs names to look for: give it a list of them"
+            )
+        lengths: dict[str, set[int]] = {}
+        for key in self._names:
+            lengths.setdefault(key[0], set()).add(len(key))
+        self._lengths = {
+            first_word: sorted(of_word, reverse=True) for first_word, of_word in lengths.items()
+        }
+
+    def concepts(self, captions: Iterable[str]) -> Iterator[list[str]]:
+        """Yield the names in each caption from left to right; they never overlap."""
+        for caption in captions:
+            yield list(self._matches(_singular_words(caption)))
+
+    def _matches(self, words: tuple[str, ...]) -> Iterator[str]:
+        start = 0
+        while start < len(words):
+            length = self._match_length(words, start)
+            if length:
+                yield self._names[words[start : start + length]]
+            start += length or 1
+
+    def _match_length(self, words: tuple[str, ...], start: int) -> int:
+        """Number of words of the longest name that begins at `start`; 0 if there is none."""
+        for length in self._lengths.get(words[start], ()):
+            if words[start : start + length] in self._names:
+                return length
+        return 0
+
+
+class NgramParser:
+    """Takes every run of up to `longest` words, except runs of stop words only."""
+
+    def __init__(self, longest: int) -> None:
+        """`longest` is in words, at least 1."""
+        if longest < 1:
+            raise OptionError(f"the parser 'ngram' needs at least 1 word, got {longest}")
+        self.identity = f"ngram{longest}-v{_NGRAM_VERSION}"
+        self._longest = longest
+
+    def concepts(self, captions: Iterable[str]) -> Iterator[list[str]]:
+        """Yield the N-grams of each caption by start position, short before long."""
+        for caption in captions:
+            yield list(self._ngrams(words_of(caption)))
+
+    def _ngrams(self, words: Sequence[str]) -> Iterator[str]:
+        has_content = [word not in CLOSED_CLASS for word in words]
+        for start in range(len(words)):
+            for end in range(start + 1, min(start + self._longest, len(words)) + 1):
+                if any(has_content[start:end]):
+                    yield " ".join(words[start:end])
+
+
+def lexicon_identity(names: Sequence[str]) -> str:
+    """Identity of a lexicon over `names`: their order decides which spelling is reported."""
+    return f"lexicon-{names_digest(names)}-v{_LEXICON_VERSION}"
+
+
+def names_digest(names: Iterable[str]) -> str:
+    """Twelve hex digits that change with any name or with their order."""
+    text = json.dumps(list(names))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _match_keys(name: str) -> Iterator[tuple[str, ...]]:
+    """The word sequences that match a name; empty for a name without words."""
+    key = _singular_words(name)
+    if key:
+        yield key
+        counterpart = _PLURAL_PAIRS.get(key[-1])
+        if counterpart and (len(key) > 1 or "glass" not in key[-1]):
+            yield (*key[:-1], counterpart)
+
+
+def _singular_words(text: str) -> tuple[str, ...]:
+    return tuple(singular(word) for word in words_of(text))
