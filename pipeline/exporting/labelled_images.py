@@ -109,7 +109,7 @@ class LabelledImage:
         return buffer.getvalue()
 
 
-class LabelledImages:
+class LabelledImageReader:
     """The labelled images of a store, streamed part by part.
 
     Args:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from pipeline.exporting.coco_formats import CocoFormat, FiftyOneFormat, LvisFormat
 from pipeline.exporting.label_writer import IMAGE_MODES
-from pipeline.exporting.labelled_images import LabelledImages
+from pipeline.exporting.labelled_images import LabelledImageReader
 from pipeline.exporting.parquet_format import ParquetFormat
 from pipeline.exporting.webdataset_format import WebDatasetFormat
 from pipeline.exporting.yolo_format import YoloFormat
@@ -70,7 +70,7 @@ def export_labels(
         SourceError: If an image cannot be read.
         QueryError: If the predicate is invalid.
     """
-    labelled = LabelledImages(root, request)
+    labelled = LabelledImageReader(root, request)
     counts = Counter({"images": 0, "labels": 0})
     with new_folder(out) as draft:
         writer = FORMATS[form](draft, labelled.names, images)

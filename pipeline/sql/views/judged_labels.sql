@@ -1,4 +1,4 @@
--- Pseudo-labels with captions and the object of highest IoU; its category is given from IoU 0.5.
+-- Pseudo-labels with captions and the object of highest IoU, with its category from IoU 0.5 on.
 -- Reads: _pseudo_labels, __labelled_concepts, __labelled_images.
 CREATE VIEW judged_labels AS
 SELECT

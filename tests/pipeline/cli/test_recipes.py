@@ -94,7 +94,7 @@ def test_a_failing_step_ends_the_recipe(rc, root, chain) -> None:  # type: ignor
 def test_a_dry_run_ends_at_the_first_step_that_would_work(rc, root, chain) -> None:  # type: ignore[no-untyped-def]
     first = run_chain(rc, chain, "--dry-run")
     assert first.out.count("would compute 2 of 2 parts") == 1
-    assert "a dry run ends here" in first.err
+    assert "the dry run ends here" in first.err
     rc("ingest", "here", "--count", "8")
     second = run_chain(rc, chain, "--dry-run")
     assert "finished already" in second.out

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pipeline.tables import all_tables
-
 from pipeline.cli.app import make_app
 from pipeline.cli.reference import commands_page, tables_page
+from pipeline.store.tables import all_tables
 from pipeline.verbs import VERBS
 from tests.pipeline.cli.toy_presets import VerbWithPresets
 
@@ -28,9 +27,10 @@ def test_the_page_of_commands_shows_every_value_of_a_preset(toy_verbs: None) -> 
 
 def test_the_page_of_tables_has_every_column_once_in_its_table() -> None:
     sections = tables_page().split("\n## ")[1:]
-    assert len(sections) == len(all_tables())
-    for table, section in zip(all_tables(), sections, strict=True):
-        assert section.startswith(f"{table.name} (version {table.version})\n")
+    by_title = {section.splitlines()[0]: section for section in sections}
+    assert len(by_title) == len(sections) >= len(all_tables())
+    for table in all_tables():
+        section = by_title[f"{table.name} (version {table.version})"]
         rows = [line.split(" | ") for line in section.splitlines() if line.startswith("| ")][1:]
         assert [row[0].removeprefix("| ") for row in rows] == [c.name for c in table.columns]
         nullable = [c.name for c in table.columns if c.nullable]

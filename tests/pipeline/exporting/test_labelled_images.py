@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from pipeline import api
-from pipeline.exporting.labelled_images import ExportRequest, LabelledImage, LabelledImages
+from pipeline.exporting.labelled_images import ExportRequest, LabelledImage, LabelledImageReader
 from schemas.errors import ArtifactError, SourceError
 from tests.pipeline.exporting.labelled_store import image_with_labels, labels
 
@@ -59,15 +59,15 @@ def test_a_link_needs_its_source_file(tmp_path: Path) -> None:
 def test_labels_of_an_image_that_the_store_lacks_are_refused(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(LabelledImages, "_labels_by_image", lambda *_: {"nowhere": [{}]})
+    monkeypatch.setattr(LabelledImageReader, "_labels_by_image", lambda *_: {"nowhere": [{}]})
     with pytest.raises(ArtifactError, match="has labels of 1 images, such as 'nowhere'"):
-        list(LabelledImages(root, ExportRequest()))
+        list(LabelledImageReader(root, ExportRequest()))
 
 
 def test_images_come_in_the_order_of_the_store_with_the_index_of_their_category(
     root: Path,
 ) -> None:
-    labelled = LabelledImages(root, ExportRequest(where="true", names=("tree", "dog")))
+    labelled = LabelledImageReader(root, ExportRequest(where="true", names=("tree", "dog")))
     images = list(labelled)
     assert [image.number for image in images] == sorted(image.number for image in images)
     rows = [row for row in labels(root, "true") if row["concept"] in ("tree", "dog")]

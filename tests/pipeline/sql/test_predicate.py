@@ -166,3 +166,28 @@ def test_an_unknown_column_is_answered_with_the_columns(store: Path) -> None:
         pytest.raises(QueryError, match=r"The columns for --where are image_id, region, .*concept"),
     ):
         sql.check_columns(connection, "confidence > 0.5")
+
+
+@pytest.mark.parametrize(
+    ("predicate", "expected"),
+    [
+        ("kept", True),
+        ("kept OR false -- all", True),
+        ("NOT (NOT kept)", True),
+        ("true", False),
+        ("NOT kept", False),
+        ("kept AND region = 0", False),
+        ("kept AND NULL", False),
+    ],
+)
+def test_a_predicate_means_kept_if_it_is_equal_to_that_column(
+    predicate: str, *, expected: bool
+) -> None:
+    assert sql.means_kept(predicate) == expected
+
+
+def test_the_rows_that_a_predicate_chooses_are_kept(artifacts: dict[str, Artifact]) -> None:
+    labels = artifacts["pseudo_labels"]
+    rows = pa.Table.from_batches(list(sql.matching(labels, 0, "NOT kept")))
+    assert rows.num_rows > 0
+    assert set(rows["kept"].to_pylist()) == {True}
