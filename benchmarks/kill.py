@@ -28,7 +28,7 @@ from typing import Any
 
 from pipeline.cli.recipes import recipe_path
 from pipeline.recipes import recipe
-from pipeline.store import catalog
+from pipeline.store import catalog, recency
 from pipeline.verbs import VERBS
 
 _POLL_S = 0.01  # seconds between two checks whether a run holds its lock
@@ -142,8 +142,9 @@ def differences(undisturbed: Path, attacked: Path) -> list[str]:
 
 
 def _files(folder: Path) -> list[Path]:
-    """All files of an artifact but caches."""
-    return [p for p in folder.rglob("*") if p.is_file() and p.suffix != ".faiss"]
+    """All files of an artifact but caches and the time of its last use."""
+    files = (p for p in folder.rglob("*") if p.is_file())
+    return [p for p in files if p.suffix != ".faiss" and p.name != recency.NAME]
 
 
 def _content(path: Path) -> Any:
