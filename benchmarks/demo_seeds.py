@@ -2,9 +2,9 @@
 
     python -m benchmarks.demo_seeds --out demo-seeds
 
-Prints top-1 in per cent on held-out scenes, a model a line and a seed a column, and exits with 1
-unless the best student beats its teacher in every seed and by five points in the mean. Scenes of
-these seeds are never used for tuning.
+Prints top-1 in per cent on held-out scenes, one line per model and one column per
+seed. Exits with 1 unless the best student is better than its teacher for every seed, and by five
+points in the mean. Scenes of these seeds are never used for tuning.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.cli.recipes import recipe_path, run_recipe
-from pipeline.cli.shared import Run
+from pipeline.cli.run_options import RunOptions
 from pipeline.demo import render_demo_scenes, scores
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ LEAST_GAIN = 5.0  # points in the mean
 
 def main() -> int:
     """Run every seed, print the table; 0 if the student learned enough."""
-    given = _arguments()
-    columns = [_one(given.out / str(seed), seed, given) for seed in given.seeds]
-    print(table(given.seeds, columns))
+    arguments = _parse_arguments()
+    columns = [_run_seed(arguments.out / str(seed), seed, arguments) for seed in arguments.seeds]
+    print(table(arguments.seeds, columns))
     gains = [column[STUDENT] - column[TEACHER] for column in columns]
     mean = sum(gains) / len(gains)
     print(f"gain of the best student over its teacher: mean {mean:.1f}, least {min(gains):.1f}")
@@ -38,32 +38,33 @@ def main() -> int:
 
 
 def table(seeds: Sequence[int], columns: Sequence[Mapping[str, float]]) -> str:
-    """A model a line, a seed a column, the mean last."""
+    """A table with one line per model, one column per seed, and the mean as last column."""
     head = "".join(f"{f'seed {seed}':>9}" for seed in seeds)
     lines = [f"{'top-1, per cent':<40}{head}{'mean':>9}"]
     for name in columns[0]:
         values = [column[name] for column in columns]
-        shown = "".join(f"{value:9.1f}" for value in [*values, sum(values) / len(values)])
-        lines.append(f"{name:<40}{shown}")
+        cells = "".join(f"{value:9.1f}" for value in [*values, sum(values) / len(values)])
+        lines.append(f"{name:<40}{cells}")
     return "\n".join(lines)
 
 
-def _one(out: Path, seed: int, given: argparse.Namespace) -> dict[str, float]:
+def _run_seed(out: Path, seed: int, arguments: argparse.Namespace) -> dict[str, float]:
     started = time.monotonic()
-    settings = render_demo_scenes(out, given.scenes, given.holdout, seed)
-    addresses = run_recipe(recipe_path("demo"), settings, Run(store=out / "store", quiet=True))
-    evaluated = {name: at for name, at in addresses.items() if at.startswith("metrics/")}
-    found = {score.name: 100 * score.top1 for score in scores(out / "store", evaluated)}
+    settings = render_demo_scenes(out, arguments.scenes, arguments.holdout, seed)
+    options = RunOptions(store=out / "store", quiet=True)
+    addresses = run_recipe(recipe_path("demo"), settings, options)
+    evaluations = {name: a for name, a in addresses.items() if a.startswith("metrics/")}
+    top1 = {score.name: 100 * score.top1 for score in scores(out / "store", evaluations)}
     print(f"seed {seed}: {time.monotonic() - started:.0f} s", file=sys.stderr)
-    return found
+    return top1
 
 
-def _arguments() -> argparse.Namespace:
+def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("demo-seeds"), help="folder of the runs")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--scenes", type=int, default=800, help="scenes to learn from")
-    parser.add_argument("--holdout", type=int, default=200, help="scenes to be examined on")
+    parser.add_argument("--scenes", type=int, default=800, help="training scenes")
+    parser.add_argument("--holdout", type=int, default=200, help="test scenes")
     return parser.parse_args()
 
 

@@ -1,8 +1,9 @@
-"""How much `rc featurize` adds to the bare network: one run, the same images, one number.
+"""The time of `rc featurize` relative to the network alone, for the same images.
 
-Bare is trunk, RoIAlign and pooling over images already decoded, resized and normalised; the
-stage does all of it from JPEG files, and stores rows. Run as `python -m benchmarks.featurize`.
-With --memory, the peak resident size for N and 8 N images is printed instead.
+The network alone is trunk, RoIAlign and pooling over images that are already decoded, resized and
+normalised; the stage also does these steps from JPEG files, and makes rows. Run as
+`python -m benchmarks.featurize`. With --memory, the peak resident size for N and 8 N images is
+printed instead.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from tests.in_memory import InMemory
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-WIDE, HIGH = 640, 480  # what photographs on the web often have
+WIDE, HIGH = 640, 480  # a frequent size of photographs on the web
 
 
 @dataclass
@@ -52,10 +53,10 @@ class OnDisk(InMemory):
 
 def make_part(folder: Path, images: int, regions: int, model: str) -> OnDisk:
     """Random JPEGs with random boxes, and a random teacher."""
-    random = np.random.default_rng(0)
-    rows = [_image(folder, number, random) for number in range(images)]
+    rng = np.random.default_rng(0)
+    rows = [_image(folder, number, rng) for number in range(images)]
     columns = {column.name: [row[column.name] for row in rows] for column in IMAGES.columns}
-    corners = np.sort(random.uniform(0, 1, (images * regions, 2, 2)), axis=1).reshape(-1, 4)
+    corners = np.sort(rng.uniform(0, 1, (images * regions, 2, 2)), axis=1).reshape(-1, 4)
     boxes = dict(zip(("x0", "y0", "x1", "y1"), (corners * [WIDE, HIGH, WIDE, HIGH]).T, strict=True))
     boxes |= {
         "image_id": np.repeat([row["image_id"] for row in rows], regions).tolist(),
@@ -73,30 +74,30 @@ def make_part(folder: Path, images: int, regions: int, model: str) -> OnDisk:
     return part
 
 
-def bare(part: OnDisk, stage: Featurize, regions: int) -> float:
+def network_seconds(part: OnDisk, stage: Featurize, regions: int) -> float:
     """Seconds of trunk and pooling alone, image by image."""
     clip = load_clip(*part.files.values(), stage.device)
-    place = clip.logit_scale.device
+    target = clip.logit_scale.device
     size, spec = Size.parse(stage.resize, clip.spec.image_size), clip.spec
     ready, boxes = [], []
     proposals = pq.read_table(part.parquet["proposals"])
     corners = np.stack([proposals.column(c).to_numpy() for c in ("x0", "y0", "x1", "y1")], axis=1)
     for index, row in enumerate(pq.read_table(part.parquet["images"]).to_pylist()):
-        one = prepare(load_image(row), size, stage.interpolation, spec.mean, spec.std)
-        mine = one.scale_boxes(corners[index * regions : (index + 1) * regions])
-        ready.append(one.pixels[None].to(place))
-        boxes.append(torch.cat([one.whole_box(), mine]).to(place))
+        prepared = prepare(load_image(row), size, stage.interpolation, spec.mean, spec.std)
+        regions_of_image = prepared.scale_boxes(corners[index * regions : (index + 1) * regions])
+        ready.append(prepared.pixels[None].to(target))
+        boxes.append(torch.cat([prepared.whole_box(), regions_of_image]).to(target))
     started = clock(stage.device)
     with torch.inference_mode():
         for pixels, of_image in zip(ready, boxes, strict=True):
             feature_map = clip.trunk(pixels)
-            for some in torch.split(of_image, stage.batch_regions):
-                clip.pool_regions(feature_map, [some]).cpu()
+            for batch in torch.split(of_image, stage.batch_regions):
+                clip.pool_regions(feature_map, [batch]).cpu()
     return clock(stage.device) - started
 
 
-def staged(part: OnDisk, stage: Featurize) -> float:
-    """Seconds of the whole stage, rows thrown away."""
+def stage_seconds(part: OnDisk, stage: Featurize) -> float:
+    """Seconds of the whole stage; its rows are discarded."""
     started = clock(stage.device)
     for _ in stage.run(part):
         pass
@@ -104,7 +105,7 @@ def staged(part: OnDisk, stage: Featurize) -> float:
 
 
 def main() -> None:
-    """Print the ratio, or the memory."""
+    """Print the ratio of the times, or the peak memory."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=16)
     parser.add_argument("--regions", type=int, default=32, help="per image")
@@ -114,35 +115,39 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--memory", action="store_true", help="peak memory at N and 8 N images")
-    given = parser.parse_args()
-    stage = Featurize(resize=given.resize, device=given.device, threads=given.threads)
-    if given.memory:
-        _memory(given)
+    args = parser.parse_args()
+    stage = Featurize(resize=args.resize, device=args.device, threads=args.threads)
+    if args.memory:
+        _memory(args)
         return
     with tempfile.TemporaryDirectory() as folder:
-        part = make_part(Path(folder), given.images, given.regions, given.model)
-        device.set_threads(given.threads)
+        part = make_part(Path(folder), args.images, args.regions, args.model)
+        device.set_threads(args.threads)
         device.deterministic()
-        bare(part, stage, given.regions)  # warms the caches of both
+        network_seconds(part, stage, args.regions)  # warm-up
         rounds = [
-            (bare(part, stage, given.regions), staged(part, stage)) for _ in range(given.rounds)
+            (network_seconds(part, stage, args.regions), stage_seconds(part, stage))
+            for _ in range(args.rounds)
         ]
-    alone, whole = (min(times) for times in zip(*rounds, strict=True))
-    print(f"{given.model} {given.resize} {stage.device}, {given.images} images x {given.regions}")
-    print(f"bare {alone:.2f} s, rc featurize {whole:.2f} s, ratio {whole / alone:.3f}")
+    network, stage_time = (min(times) for times in zip(*rounds, strict=True))
+    print(f"{args.model} {args.resize} {stage.device}, {args.images} images x {args.regions}")
+    ratio = stage_time / network
+    print(f"network {network:.2f} s, rc featurize {stage_time:.2f} s, ratio {ratio:.3f}")
     print(
-        f"{given.images / whole:.2f} images/s, {given.images * given.regions / whole:.1f} regions/s"
+        f"{args.images / stage_time:.2f} images/s, "
+        f"{args.images * args.regions / stage_time:.1f} regions/s"
     )
 
 
-def _memory(given: argparse.Namespace) -> None:
-    for count in (given.images, given.images * 8):
+def _memory(args: argparse.Namespace) -> None:
+    for count in (args.images, args.images * 8):
         code = (
             "import sys, tempfile; from pathlib import Path; from benchmarks.featurize import *;"
-            f"given = ({count}, {given.regions}, {given.model!r});"
+            f"given = ({count}, {args.regions}, {args.model!r});"
             "folder = tempfile.TemporaryDirectory();"
             "part = make_part(Path(folder.name), *given); before = peak();"
-            f"staged(part, Featurize(resize={given.resize!r}, device={given.device!r}, threads=1));"
+            f"stage = Featurize(resize={args.resize!r}, device={args.device!r}, threads=1);"
+            "stage_seconds(part, stage);"
             "print(before, peak())"
         )
         out = subprocess.run(
@@ -152,9 +157,11 @@ def _memory(given: argparse.Namespace) -> None:
         print(f"{count} images: peak {after} MB, {before} MB of it before the stage")
 
 
-def clock(place: str) -> float:
-    """Seconds on a GPU; of the CPU's own work otherwise, which a busy machine does not stretch."""
-    return time.perf_counter() if device.resolve(place).type == "cuda" else time.process_time()
+def clock(device_name: str) -> float:
+    """Wall time on a GPU, else processor time, because other processes do not change it."""
+    return (
+        time.perf_counter() if device.resolve(device_name).type == "cuda" else time.process_time()
+    )
 
 
 def peak() -> int:
@@ -162,8 +169,8 @@ def peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
-def _image(folder: Path, number: int, random: np.random.Generator) -> dict[str, Any]:
-    coarse = random.integers(0, 256, (HIGH // 16, WIDE // 16, 3), dtype=np.uint8)
+def _image(folder: Path, number: int, rng: np.random.Generator) -> dict[str, Any]:
+    coarse = rng.integers(0, 256, (HIGH // 16, WIDE // 16, 3), dtype=np.uint8)
     pixels = np.ascontiguousarray(coarse.repeat(16, axis=0).repeat(16, axis=1))
     content = simplejpeg.encode_jpeg(pixels, quality=85)
     path = folder / f"{number:06d}.jpg"

@@ -1,11 +1,11 @@
-"""How long the gallery's answers take over many images.
+"""How long the requests of the gallery take with many images.
 
     python -m benchmarks.gallery [--images 100000] [--regions 30] [--store FOLDER]
 
-Invents images (rows; their pixels are a few drawn scenes), mentions, a concept pool, proposals and
-pseudo-labels, then asks what the pages ask, through the application, JSON and all: each question
-when the gallery has just been opened and once more, and every page of images to the last. A store
-that is named is kept and found again.
+Makes random rows of images (their pixels are a few synthetic scenes), mentions, a concept pool,
+proposals and pseudo-labels. Then it sends the requests of the pages to the application: each one to
+a new application and once more, and all pages of images. A store given by --store is kept, and used
+again by the next run.
 """
 
 from __future__ import annotations
@@ -27,36 +27,36 @@ from pipeline.gallery.server import make_app
 from stages.synthetic.dataset_writers import write_scenes
 
 HOST = "gallery.invalid"
-SCENES = 32  # drawn
+SCENES = 32  # synthetic images behind the rows
 
 
 def main(words: list[str] | None = None) -> int:
-    """Invent, ask, and print how long each answer took."""
-    parser = argparse.ArgumentParser(description="Time of the gallery's answers.")
+    """Make the store, send the requests, and print how long each took."""
+    parser = argparse.ArgumentParser(description="Time of the requests of the gallery.")
     parser.add_argument("--images", type=int, default=100_000)
     parser.add_argument("--regions", type=int, default=30, help="of an image")
     parser.add_argument("--concepts", type=int, default=4764)
-    parser.add_argument("--store", type=Path, help="folder to keep; default: a deleted one")
-    asked = parser.parse_args(words)
+    parser.add_argument("--store", type=Path, help="folder to keep; default: a temporary one")
+    arguments = parser.parse_args(words)
     with tempfile.TemporaryDirectory(prefix="rc-gallery-") as folder:
-        root = asked.store or Path(folder)
-        invent(root, asked)
+        root = arguments.store or Path(folder)
+        make_store(root, arguments)
         print(f"{'':<34} {'first':>8} {'again':>8}  s")
-        for name, path in questions(asked.images).items():
+        for name, path in requests(arguments.images).items():
             client = TestClient(make_app(root, [HOST]), base_url=f"http://{HOST}")
-            print(f"{name:<34} {took(client, path):>8.3f} {took(client, path):>8.3f}")
-        for name, given in {
+            print(f"{name:<34} {seconds(client, path):>8.3f} {seconds(client, path):>8.3f}")
+        for name, parameters in {
             "all pages": "",
             "all pages of a concept": "concept=concept 7&",
         }.items():
-            scroll(root, name, given)
-    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{'peak resident':<34} {held:>8.0f} MB")
+            read_all_pages(root, name, parameters)
+    resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{'peak resident':<34} {resident:>8.0f} MB")
     return 0
 
 
-def questions(images: int) -> dict[str, str]:
-    """Addresses, by what they show."""
+def requests(images: int) -> dict[str, str]:
+    """The requested paths, by a description."""
     middle, last = f"invented/{images // 2:08d}", f"invented/{images - 70:08d}"
     return {
         "overview": "api/overview",
@@ -80,24 +80,27 @@ def questions(images: int) -> dict[str, str]:
     }
 
 
-def invent(root: Path, asked: Any) -> None:
-    """Fill a store, or find it filled."""
+def make_store(root: Path, arguments: Any) -> None:
+    """Fill a store, or use one that is already filled."""
     started = time.perf_counter()
     scenes = root / "scenes"
     if not scenes.exists():
         write_scenes(scenes, "scenes", SCENES, 0)
-    numbers = {"images": asked.images, "regions": asked.regions, "concepts": asked.concepts}
+    numbers = {
+        "images": arguments.images,
+        "regions": arguments.regions,
+        "concepts": arguments.concepts,
+    }
     for kind in (Images, Concepts, Embeddings, Proposals, Labels):
         stage = kind(**numbers, scenes=scenes)
         artifact = runner.materialize(stage, inputs.resolve(stage, {}, root), root)
     spent = time.perf_counter() - started
-    print(
-        f"{asked.images:,} images, {artifact.manifest.rows:,} pseudo-labels, made in {spent:.0f} s"
-    )
+    rows = artifact.manifest.rows
+    print(f"{arguments.images:,} images, {rows:,} pseudo-labels, made in {spent:.0f} s")
 
 
-def took(client: TestClient, path: str) -> float:
-    """Seconds until an answer is there, whole."""
+def seconds(client: TestClient, path: str) -> float:
+    """Seconds until the complete answer has arrived."""
     started = time.perf_counter()
     answer = client.get(f"/{path}")
     spent = time.perf_counter() - started
@@ -106,21 +109,21 @@ def took(client: TestClient, path: str) -> float:
     return spent
 
 
-def scroll(root: Path, name: str, given: str) -> None:
-    """Read every page of images, as one who scrolls to the end."""
+def read_all_pages(root: Path, name: str, parameters: str) -> None:
+    """Read every page of images, as in scrolling to the end; print the times."""
     client = TestClient(make_app(root, [HOST]), base_url=f"http://{HOST}")
-    after, seconds, seen, more = "", [], 0, True
+    after, times, images, more = "", [], 0, True
     while more:
         started = time.perf_counter()
-        answer = client.get(f"/api/images?{given}after={after}").json()
-        seconds.append(time.perf_counter() - started)
-        seen, more = seen + len(answer["images"]), answer["more"]
+        answer = client.get(f"/api/images?{parameters}after={after}").json()
+        times.append(time.perf_counter() - started)
+        images, more = images + len(answer["images"]), answer["more"]
         after = answer["images"][-1]["image_id"] if answer["images"] else after
-    slow = sorted(seconds)[int(0.99 * len(seconds))]
+    slow = sorted(times)[int(0.99 * len(times))]
     print(
-        f"{name:<34} {seen:,} images in {len(seconds):,} pages: first {seconds[0]:.3f}, "
-        f"median {statistics.median(seconds):.3f}, 99 of 100 within {slow:.3f}, "
-        f"last {seconds[-1]:.3f} s"
+        f"{name:<34} {images:,} images in {len(times):,} pages: first {times[0]:.3f}, "
+        f"median {statistics.median(times):.3f}, 99 of 100 within {slow:.3f}, "
+        f"last {times[-1]:.3f} s"
     )
 
 

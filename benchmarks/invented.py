@@ -1,4 +1,4 @@
-"""Rows that nobody found: images, concepts, proposals and pseudo-labels to measure with."""
+"""Random images, concepts, proposals and pseudo-labels for measurements."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ KEPT, AT_ONCE = 8, 500  # concepts kept of a region, images of a batch
 
 @dataclass(frozen=True, kw_only=True)
 class Invented(Stage):
-    """Rows that look like real ones; consecutive images in each part, as ingest cuts them."""
+    """Random rows; each part has consecutive images, as ingest makes them."""
 
     images: int = option(100_000, "images in all")
     regions: int = option(30, "of an image")
     concepts: int = option(4764, "in the pool")
     width: int = option(512, "numbers of an embedding")
     parts: int = option(8, "parts")
-    scenes: Path = option(Path(), "folder of drawn scenes", recipe=False)
+    scenes: Path = option(Path(), "folder of synthetic scenes", recipe=False)
 
     version: ClassVar[int] = 1
     reads: ClassVar[Mapping[str, Reads]] = {}
@@ -47,7 +47,7 @@ class Invented(Stage):
         return range(self.parts)
 
     def chunks(self, part: Part) -> Iterator[tuple[list[str], np.random.Generator]]:
-        """Ids of some images at a time, and where their chance comes from."""
+        """The ids of a part in chunks, each with the random generator of the part."""
         rng = np.random.default_rng(part.number)
         edges = [self.images * n // self.parts for n in range(self.parts + 1)]
         for start in range(edges[part.number], edges[part.number + 1], AT_ONCE):
@@ -55,7 +55,7 @@ class Invented(Stage):
             yield [f"invented/{number:08d}" for number in range(start, stop)], rng
 
     def common(self, count: int, rng: np.random.Generator) -> np.ndarray:
-        """Concept ids, few of them frequent: the product of two even draws is not even."""
+        """Random concept ids, few of them frequent: a product of two uniform numbers."""
         return (rng.random(count) * rng.random(count) * self.concepts).astype(np.int32)
 
     def keys(self, ids: list[str]) -> dict[str, Any]:
@@ -66,7 +66,7 @@ class Invented(Stage):
 
 @dataclass(frozen=True, kw_only=True)
 class Images(Invented):
-    """Images that nobody took, each with four things drawn around and two captions."""
+    """Random images, each with four ground-truth boxes and two captions."""
 
     name: ClassVar[str] = "ingest"
     writes: ClassVar[Table] = IMAGES
@@ -74,13 +74,13 @@ class Images(Invented):
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """See `stages.base.Stage.run`."""
         files = sorted(map(str, self.scenes.rglob("*.jpg")))
-        looks = {file: (Path(file).stat().st_size, *Image.open(file).size) for file in files}
+        sizes_of = {file: (Path(file).stat().st_size, *Image.open(file).size) for file in files}
         for ids, rng in self.chunks(part):
             n = len(ids)
             uris = [files[int(i[-8:]) % len(files)] for i in ids]
-            things = self.common(4 * n, rng).reshape(n, 4).tolist()
+            categories = self.common(4 * n, rng).reshape(n, 4).tolist()
             same = {"source": "folder", "sha256": "0" * 64, "format": "JPEG"}
-            sizes = [looks[uri] for uri in uris]
+            sizes = [sizes_of[uri] for uri in uris]
             absent = dict.fromkeys(("member", "offset", "content"))
             constant = {k: [v] * n for k, v in {**same, "orientation": 1, **absent}.items()}
             yield IMAGES.batch(
@@ -94,16 +94,16 @@ class Images(Invented):
                     "height": [height for _, _, height in sizes],
                     "captions": [
                         [f"a concept {a} and a concept {b}", f"a concept {c} on the left"]
-                        for a, b, c, _ in things
+                        for a, b, c, _ in categories
                     ],
-                    "objects": [[_object(t) for t in row] for row in things],
+                    "objects": [[_object(c) for c in row] for row in categories],
                 }
             )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Concepts(Invented):
-    """A pool in which every caption mentions what was drawn."""
+    """A concept pool, with two random mentions in each image."""
 
     name: ClassVar[str] = "extract-concepts"
     reads: ClassVar[Mapping[str, Reads]] = {"images": each(IMAGES)}
@@ -113,15 +113,15 @@ class Concepts(Invented):
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """See `stages.base.Stage.run`."""
         for ids, rng in self.chunks(part):
-            said = self.common(2 * len(ids), rng)
-            ones = np.ones(len(said), np.int32)
+            mentioned = self.common(2 * len(ids), rng)
+            ones = np.ones(len(mentioned), np.int32)
             yield MENTIONS.batch(
                 {
                     "image_id": [i for i in ids for _ in range(2)],
                     "caption": np.tile(np.arange(2, dtype=np.int32), len(ids)),
-                    "concept": [f"concept {c}" for c in said],
+                    "concept": [f"concept {c}" for c in mentioned],
                     "mentions": ones,
-                    "text": [None] * len(said),
+                    "text": [None] * len(mentioned),
                 }
             )
 
@@ -144,7 +144,7 @@ class Concepts(Invented):
 
 @dataclass(frozen=True, kw_only=True)
 class Embeddings(Invented):
-    """Concepts that mean nothing."""
+    """Random embeddings of the concepts."""
 
     name: ClassVar[str] = "embed-concepts"
     reads: ClassVar[Mapping[str, Reads]] = {"concepts": whole(CONCEPTS)}
@@ -170,7 +170,7 @@ class Embeddings(Invented):
 
 @dataclass(frozen=True, kw_only=True)
 class Proposals(Invented):
-    """Boxes around nothing."""
+    """Random boxes."""
 
     name: ClassVar[str] = "propose"
     reads: ClassVar[Mapping[str, Reads]] = {"images": each(IMAGES)}
@@ -192,7 +192,7 @@ class Proposals(Invented):
 
 @dataclass(frozen=True, kw_only=True)
 class Labels(Invented):
-    """Guesses about nothing."""
+    """Random pseudo-labels."""
 
     name: ClassVar[str] = "label"
     reads: ClassVar[Mapping[str, Reads]] = {
@@ -206,27 +206,27 @@ class Labels(Invented):
         for ids, rng in self.chunks(part):
             n = len(ids) * self.regions
             top = self.common(n * KEPT, rng).reshape(n, KEPT)
-            shares = rng.random((5, n), np.float32)
+            fractions = rng.random((5, n), np.float32)
             names = ("cosine", "probability", "margin", "entropy", "residual")
             yield PSEUDO_LABELS.batch(
                 {
                     **self.keys(ids),
                     "concept_id": top[:, 0],
-                    **dict(zip(names, shares, strict=True)),
-                    "kept": shares[1] > 0.1,
-                    "in_caption": shares[4] > 0.5,
+                    **dict(zip(names, fractions, strict=True)),
+                    "kept": fractions[1] > 0.1,
+                    "in_caption": fractions[4] > 0.5,
                     "top_ids": top,
                     "top_probabilities": rng.random((n, KEPT), np.float32),
                     **_boxes(n, rng),
-                    "objectness": shares[0],
+                    "objectness": fractions[0],
                 }
             )
 
 
 def _boxes(count: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
     left, top = rng.uniform(0, 200, (2, count)).astype(np.float32)
-    wide, high = rng.uniform(10, 120, (2, count)).astype(np.float32)
-    return {"x0": left, "y0": top, "x1": left + wide, "y1": top + high}
+    width, height = rng.uniform(10, 120, (2, count)).astype(np.float32)
+    return {"x0": left, "y0": top, "x1": left + width, "y1": top + height}
 
 
 def _object(concept: int) -> dict[str, Any]:

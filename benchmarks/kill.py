@@ -1,12 +1,12 @@
-"""Kill every stage of a recipe at random moments; its artifacts must not differ by a byte.
+"""Kill every stage of a recipe at random moments; its artifacts must not change by a byte.
 
     python benchmarks/kill.py RECIPE [--set name=value ...] [--times 10] [--only label]
 
-Each step runs twice: in peace, in one store; and in another, where `kill -9` strikes its whole
-process group `--times` times at random moments while it works, before the same command may run to
-its end. Then every file of the two artifacts and both manifests, but for the circumstances of
-their runs, are compared byte for byte. A run that ends before the blow falls is compared at
-once, deleted, and begun anew. Leaves with code 1 if anything differs or is left behind.
+Each step runs in two stores. In one it is never killed. In the other, `kill -9` ends its process
+group `--times` times at random moments while it works; then the same command runs to its end. The
+files of the two artifacts are compared byte for byte, the manifests without the entry "run". A run
+that ends before it is killed is compared at once, deleted, and started again. The exit code is 1 if
+anything differs or is left behind.
 """
 
 from __future__ import annotations
@@ -28,122 +28,123 @@ from typing import Any
 
 from pipeline.cli.recipes import recipe_path
 from pipeline.recipes import recipe
-from pipeline.store import catalog
+from pipeline.store import catalog, recency
 from pipeline.verbs import VERBS
 
-_POLL_S = 0.01  # seconds between two looks at whether a run is at work
+_POLL_S = 0.01  # seconds between two checks whether a run holds its lock
 
 
 @dataclass
-class Duel:
-    """One step against its killer."""
+class StepTrial:
+    """A step that is killed, and the results."""
 
     label: str
     words: list[str]
     address: str = ""
-    seconds: float = 0.0  # of work in peace, from the moment the run holds its lock
+    seconds: float = 0.0  # of the run without kills, from the moment it holds its lock
     kills: int = 0
-    kept: int = 0  # kills after which at least one finished part was there
-    ends: int = 0  # runs that ended before the blow
+    kept: int = 0  # kills after which at least one finished part existed
+    ends: int = 0  # runs that ended before they were killed
     differences: list[str] = field(default_factory=list)
 
 
 def main(words: list[str] | None = None) -> int:
-    """Run all duels; 1 if an artifact differs."""
-    asked = _arguments(words)
-    given = dict(pair.split("=", 1) for pair in asked.set)
-    steps = recipe.load(recipe_path(asked.recipe), given).steps
-    rng = random.Random(asked.seed)
-    base = Path(asked.stores or tempfile.mkdtemp(prefix="rc-kill-")).absolute()
-    rc = [*shlex.split(asked.rc), "--workers", str(asked.workers)]
+    """Test every step; 1 if an artifact differs."""
+    arguments = _parse_arguments(words)
+    settings = dict(pair.split("=", 1) for pair in arguments.set)
+    steps = recipe.load(recipe_path(arguments.recipe), settings).steps
+    rng = random.Random(arguments.seed)
+    base = Path(arguments.stores or tempfile.mkdtemp(prefix="rc-kill-")).absolute()
+    rc = [*shlex.split(arguments.rc), "--workers", str(arguments.workers)]
     addresses: dict[str, str] = {}
     bad = 0
     print(f"{'step':<24} {'peace s':>8} {'kills':>6} {'kept':>5} {'ends':>5}  result")
     for step in steps:
-        duel = Duel(step.label, command_line(step, addresses))
-        calm, attacked = base / "peace", base / "attacked"
-        duel.address = addresses[step.label] = run_in_peace(duel, rc, calm)
-        times = asked.times if asked.only in (None, step.label) else 0
-        attack(duel, rc, base, times, rng)
-        run_in_peace(duel, rc, attacked)
-        duel.differences += differences(calm / duel.address, attacked / duel.address)
-        bad += bool(duel.differences)
-        print(_line(duel), flush=True)
-    if not asked.stores:
+        trial = StepTrial(step.label, command_line(step, addresses))
+        undisturbed, attacked = base / "peace", base / "attacked"
+        trial.address = addresses[step.label] = run_to_end(trial, rc, undisturbed)
+        times = arguments.times if arguments.only in (None, step.label) else 0
+        attack(trial, rc, base, times, rng)
+        run_to_end(trial, rc, attacked)
+        trial.differences += differences(undisturbed / trial.address, attacked / trial.address)
+        bad += bool(trial.differences)
+        print(_line(trial), flush=True)
+    if not arguments.stores:
         shutil.rmtree(base)
     return int(bad > 0)
 
 
 def command_line(step: recipe.Step, addresses: dict[str, str]) -> list[str]:
-    """The words after `rc` that do what a step of a recipe says."""
+    """The words after `rc` that run a step of a recipe."""
     stage = VERBS[step.verb].load()
     flags: list[str] = []
-    places: list[str] = []
+    positional: list[str] = []
     for option in stage.__dataclass_fields__.values():
         if option.name not in step.options or step.options[option.name] is None:
             continue
         flag = option.metadata["flag"] or "--" + option.name.replace("_", "-")
         value = step.options[option.name]
         if not flag.startswith("--"):
-            places += [str(one) for one in value]
+            positional += [str(v) for v in value]
         elif isinstance(value, bool):
             flags.append(flag if value else f"--no-{flag[2:]}")
         else:
             values = value if isinstance(value, (list, tuple)) else [value]
-            flags += [f"{flag}={one}" for one in values]
+            flags += [f"{flag}={v}" for v in values]
     for role, name in step.inputs.items():
         address = addresses[name[1:]] if name.startswith("@") else name
         flags.append(f"--{role.replace('_', '-')}={address}")
-    return [step.verb, *flags, "--", *places] if places else [step.verb, *flags]
+    return [step.verb, *flags, "--", *positional] if positional else [step.verb, *flags]
 
 
-def run_in_peace(duel: Duel, rc: list[str], store: Path) -> str:
-    """Run a step to its end; its address."""
-    run = _start(duel, rc, store)
-    began = _at_work(run, store)
+def run_to_end(trial: StepTrial, rc: list[str], store: Path) -> str:
+    """Run a step to its end; return the address of its artifact."""
+    run = _start(trial, rc, store)
+    started = _wait_for_lock(run, store)
     out, errors = run.communicate()
     if run.returncode:
-        raise SystemExit(f"{duel.label} fails without being killed:\n{errors}")
-    if not duel.address:
-        duel.seconds = max(time.monotonic() - began, 0.05)
+        raise SystemExit(f"{trial.label} fails without being killed:\n{errors}")
+    if not trial.address:
+        trial.seconds = max(time.monotonic() - started, 0.05)
     return out.split()[0]
 
 
-def attack(duel: Duel, rc: list[str], base: Path, times: int, rng: random.Random) -> None:
+def attack(trial: StepTrial, rc: list[str], base: Path, times: int, rng: random.Random) -> None:
     """Start a step and kill it, again and again."""
-    folder = base / "attacked" / duel.address
-    while duel.kills < times:
-        run = _start(duel, rc, base / "attacked")
-        _at_work(run, base / "attacked")
+    folder = base / "attacked" / trial.address
+    while trial.kills < times:
+        run = _start(trial, rc, base / "attacked")
+        _wait_for_lock(run, base / "attacked")
         try:
-            run.wait(rng.uniform(0, duel.seconds))
+            run.wait(rng.uniform(0, trial.seconds))
         except subprocess.TimeoutExpired:
             os.killpg(run.pid, signal.SIGKILL)
             run.wait()
         if run.returncode == 0:
-            duel.ends += 1
-            duel.differences += differences(base / "peace" / duel.address, folder)
+            trial.ends += 1
+            trial.differences += differences(base / "peace" / trial.address, folder)
             shutil.rmtree(folder)
         elif run.returncode == -signal.SIGKILL:
-            duel.kills += 1
-            duel.kept += any(folder.glob("**/.receipts/part-*.json"))
+            trial.kills += 1
+            trial.kept += any(folder.glob("**/.receipts/part-*.json"))
         else:
-            duel.differences.append(f"exit code {run.returncode} of a resumed run")
+            trial.differences.append(f"exit code {run.returncode} of a resumed run")
             return
 
 
-def differences(calm: Path, attacked: Path) -> list[str]:
-    """Names of files that differ, that only one has, or that should have been swept."""
-    here, there = ({str(p.relative_to(f)): p for p in _files(f)} for f in (calm, attacked))
-    found = sorted(set(here) ^ set(there))
-    found += [n for n in sorted(set(here) & set(there)) if _content(here[n]) != _content(there[n])]
+def differences(undisturbed: Path, attacked: Path) -> list[str]:
+    """Names of files that differ, that only one has, or that should have been removed."""
+    here, there = ({str(p.relative_to(f)): p for p in _files(f)} for f in (undisturbed, attacked))
+    names = sorted(set(here) ^ set(there))
+    names += [n for n in sorted(set(here) & set(there)) if _content(here[n]) != _content(there[n])]
     hidden = [str(p.relative_to(attacked)) for p in attacked.rglob(".*")]
-    return [f"{attacked.name}/{name}" for name in [*found, *hidden]]
+    return [f"{attacked.name}/{name}" for name in [*names, *hidden]]
 
 
 def _files(folder: Path) -> list[Path]:
-    """All files of an artifact but caches."""
-    return [p for p in folder.rglob("*") if p.is_file() and p.suffix != ".faiss"]
+    """All files of an artifact but caches and the time of its last use."""
+    files = (p for p in folder.rglob("*") if p.is_file())
+    return [p for p in files if p.suffix != ".faiss" and p.name != recency.NAME]
 
 
 def _content(path: Path) -> Any:
@@ -154,8 +155,8 @@ def _content(path: Path) -> Any:
     return json.dumps(manifest)  # the order of keys counts too
 
 
-def _start(duel: Duel, rc: list[str], store: Path) -> subprocess.Popen[str]:
-    verb, *rest = duel.words
+def _start(trial: StepTrial, rc: list[str], store: Path) -> subprocess.Popen[str]:
+    verb, *rest = trial.words
     program, running = rc[:-2], rc[-2:]
     return subprocess.Popen(
         [*program, verb, "--store", str(store), *running, *rest],
@@ -166,32 +167,35 @@ def _start(duel: Duel, rc: list[str], store: Path) -> subprocess.Popen[str]:
     )
 
 
-def _at_work(run: subprocess.Popen[str], store: Path) -> float:
-    """When the run took its lock, or ended without."""
+def _wait_for_lock(run: subprocess.Popen[str], store: Path) -> float:
+    """Wait until the run holds its lock, or has ended; return the time."""
     while run.poll() is None and not catalog.under_way(store):
         time.sleep(_POLL_S)
     return time.monotonic()
 
 
-def _line(duel: Duel) -> str:
-    told = "; ".join(duel.differences[:3]) or "identical"
+def _line(trial: StepTrial) -> str:
+    result = "; ".join(trial.differences[:3]) or "identical"
     return (
-        f"{duel.label:<24} {duel.seconds:>8.1f} {duel.kills:>6} {duel.kept:>5} {duel.ends:>5}  "
-        f"{'DIFFERS: ' if duel.differences else ''}{told}"
+        f"{trial.label:<24} {trial.seconds:>8.1f} {trial.kills:>6} {trial.kept:>5} "
+        f"{trial.ends:>5}  "
+        f"{'DIFFERS: ' if trial.differences else ''}{result}"
     )
 
 
-def _arguments(words: list[str] | None) -> argparse.Namespace:
+def _parse_arguments(words: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Kill stages; compare artifacts.")
-    parser.add_argument("recipe", help="a TOML file, or the name of one that is shipped")
+    parser.add_argument("recipe", help="a TOML file, or the name of a bundled recipe")
     parser.add_argument("--set", action="append", default=[], help="name=value for the recipe")
     parser.add_argument("--times", type=int, default=10, help="kills per step")
-    parser.add_argument("--only", help="attack this step alone; run the others in peace")
+    parser.add_argument("--only", help="kill only this step")
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=None, help="of the moments")
-    parser.add_argument("--stores", help="folder for the two stores, kept; default: a deleted one")
-    beside = str(Path(sys.executable).with_name("rc"))  # of the same environment
-    parser.add_argument("--rc", default=beside, help="the command to run")
+    parser.add_argument("--seed", type=int, default=None, help="of the random moments")
+    parser.add_argument(
+        "--stores", help="folder for the two stores, kept; default: a temporary one"
+    )
+    rc = str(Path(sys.executable).with_name("rc"))  # of the same environment
+    parser.add_argument("--rc", default=rc, help="the command to run")
     return parser.parse_args(words)
 
 

@@ -1,7 +1,7 @@
-"""How much `rc label` adds to the bare product of features and embeddings, in one run.
+"""The time of `rc label` relative to the product of features and embeddings alone.
 
-Bare is the (R, C) matrix of cosines, computed block by block into the same memory and thrown
-away; the stage also takes softmax, entropy and top K, and makes rows. Run as
+The product is the (R, C) matrix of cosines, computed block by block into the same memory and
+discarded; the stage also computes softmax, entropy and top K, and makes rows. Run as
 `python -m benchmarks.label`. With --memory, the peak resident size for N and 8 N regions is
 printed instead.
 """
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PER_IMAGE = 100  # regions
-ROWS = 1024  # of the bare product at a time; more is no faster
+ROWS = 1024  # of the product at a time; more is not faster
 
 
 @dataclass
@@ -51,7 +51,7 @@ class OnDisk(InMemory):
 
 def make_part(folder: Path, regions: int, concepts: int, width: int) -> OnDisk:
     """Random features in images of `PER_IMAGE` regions, and a random pool."""
-    random = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     path = folder / "features.parquet"
     schema = FEATURES.schema({"feature": (width, "float16")})
     with pq.ParquetWriter(path, schema) as writer:
@@ -60,14 +60,14 @@ def make_part(folder: Path, regions: int, concepts: int, width: int) -> OnDisk:
             rows = {
                 "image_id": [f"{number // PER_IMAGE:08d}" for number in numbers],
                 "region": (numbers % PER_IMAGE).astype(np.int32),
-                "feature": random.normal(size=(len(numbers), width)).astype(np.float16),
+                "feature": rng.normal(size=(len(numbers), width)).astype(np.float16),
             }
             writer.write_batch(FEATURES.batch(rows))
     pool = {
         "concept_id": np.arange(concepts, dtype=np.int32),
         "concept": [f"concept {number}" for number in range(concepts)],
         "prompts": np.ones(concepts, np.int32),
-        "embedding": random.normal(size=(concepts, width)).astype(np.float32),
+        "embedding": rng.normal(size=(concepts, width)).astype(np.float32),
     }
     numbers = np.arange(regions)
     boxes = {
@@ -83,22 +83,22 @@ def make_part(folder: Path, regions: int, concepts: int, width: int) -> OnDisk:
     return OnDisk(tables, folder, features=path)
 
 
-def bare(part: OnDisk, stage: Label) -> float:
+def product_seconds(part: OnDisk, stage: Label) -> float:
     """Seconds of the product alone."""
-    place = device.resolve(stage.device)
-    embeddings = _units(as_matrix(part.table("embeddings"), "embedding"), place)
-    features = _units(as_matrix(pq.read_table(part.features), "feature"), place)
-    block = torch.empty(ROWS, len(embeddings), device=place)
+    target = device.resolve(stage.device)
+    embeddings = _units(as_matrix(part.table("embeddings"), "embedding"), target)
+    features = _units(as_matrix(pq.read_table(part.features), "feature"), target)
+    block = torch.empty(ROWS, len(embeddings), device=target)
     started = clock(stage.device)
-    for some in torch.split(features, ROWS):
-        torch.mm(some, embeddings.T, out=block[: len(some)])
-    if place.type == "cuda":
+    for batch in torch.split(features, ROWS):
+        torch.mm(batch, embeddings.T, out=block[: len(batch)])
+    if target.type == "cuda":
         torch.cuda.synchronize()
     return clock(stage.device) - started
 
 
-def staged(part: OnDisk, stage: Label) -> float:
-    """Seconds of the whole stage, rows thrown away."""
+def stage_seconds(part: OnDisk, stage: Label) -> float:
+    """Seconds of the whole stage; its rows are discarded."""
     started = clock(stage.device)
     for _ in stage.run(part):
         pass
@@ -106,7 +106,7 @@ def staged(part: OnDisk, stage: Label) -> float:
 
 
 def main() -> None:
-    """Print the ratio, or the memory."""
+    """Print the ratio of the times, or the peak memory."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--regions", type=int, default=8_000)
     parser.add_argument("--concepts", type=int, default=4764)
@@ -115,26 +115,30 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--memory", action="store_true", help="peak memory at N and 8 N regions")
-    given = parser.parse_args()
-    if given.memory:
-        _memory(given)
+    args = parser.parse_args()
+    if args.memory:
+        _memory(args)
         return
-    stage = Label(device=given.device, threads=given.threads)
+    stage = Label(device=args.device, threads=args.threads)
     with tempfile.TemporaryDirectory() as folder:
-        part = make_part(Path(folder), given.regions, given.concepts, given.width)
-        device.set_threads(given.threads)
+        part = make_part(Path(folder), args.regions, args.concepts, args.width)
+        device.set_threads(args.threads)
         device.deterministic()
-        bare(part, stage)  # warms the caches of both
-        rounds = [(bare(part, stage), staged(part, stage)) for _ in range(given.rounds)]
-    alone, whole = (min(times) for times in zip(*rounds, strict=True))
-    print(f"{given.regions} regions x {given.concepts} concepts, width {given.width}")
-    print(f"bare {alone:.2f} s, rc label {whole:.2f} s, ratio {whole / alone:.3f}")
-    print(f"{given.regions / whole:.0f} regions/s")
+        product_seconds(part, stage)  # warm-up
+        rounds = [
+            (product_seconds(part, stage), stage_seconds(part, stage)) for _ in range(args.rounds)
+        ]
+    product, stage_time = (min(times) for times in zip(*rounds, strict=True))
+    print(f"{args.regions} regions x {args.concepts} concepts, width {args.width}")
+    print(f"product {product:.2f} s, rc label {stage_time:.2f} s, ratio {stage_time / product:.3f}")
+    print(f"{args.regions / stage_time:.0f} regions/s")
 
 
-def clock(place: str) -> float:
-    """Seconds on a GPU; of the CPU's own work otherwise, which a busy machine does not stretch."""
-    return time.perf_counter() if device.resolve(place).type == "cuda" else time.process_time()
+def clock(device_name: str) -> float:
+    """Wall time on a GPU, else processor time, because other processes do not change it."""
+    return (
+        time.perf_counter() if device.resolve(device_name).type == "cuda" else time.process_time()
+    )
 
 
 def peak() -> int:
@@ -142,18 +146,18 @@ def peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
-def _units(matrix: np.ndarray, place: torch.device) -> torch.Tensor:
-    rows = torch.from_numpy(matrix.astype(np.float32)).to(place)
+def _units(matrix: np.ndarray, target: torch.device) -> torch.Tensor:
+    rows = torch.from_numpy(matrix.astype(np.float32)).to(target)
     return torch.nn.functional.normalize(rows, dim=1)
 
 
-def _memory(given: argparse.Namespace) -> None:
-    for count in (given.regions, given.regions * 8):
+def _memory(args: argparse.Namespace) -> None:
+    for count in (args.regions, args.regions * 8):
         code = (
             "import tempfile; from pathlib import Path; from benchmarks.label import *;"
             "folder = tempfile.TemporaryDirectory();"
-            f"part = make_part(Path(folder.name), {count}, {given.concepts}, {given.width});"
-            f"before = peak(); staged(part, Label(device={given.device!r}, threads=1));"
+            f"part = make_part(Path(folder.name), {count}, {args.concepts}, {args.width});"
+            f"before = peak(); stage_seconds(part, Label(device={args.device!r}, threads=1));"
             "print(before, peak())"
         )
         out = subprocess.run(

@@ -1,11 +1,11 @@
 """How well and how fast captions become concepts: `python benchmarks/parser.py --help`.
 
 Concept F1 on captions annotated by hand. A gold concept is the text of a [bracket] in lower case,
-hyphens as spaces, its last word in the singular, at most two words before it. Per caption, the sets
-of gold and of found concepts are compared, repeats counting once; hits, false finds and misses are
-summed over captions (micro average). A find made of words of an <ambiguous> span counts neither
-way; one in {curly brackets} is a false find. The token figure looks at words instead: a word is a
-hit if it is in a gold concept of its caption and in a found one.
+hyphens as spaces, its last word in the singular, at most two words before it. For each caption the
+sets of gold and of predicted concepts are compared; true positives, false positives and misses are
+summed over captions (micro average). A prediction made of words of an <ambiguous> span is ignored;
+one in {curly brackets} is a false positive. The word figure compares words instead: a word is a
+true positive if it is in a gold concept of its caption and in a predicted one.
 
 Speed is captions per second of processor time of one process, cleaning, tokens, tags and rule
 included, loading not.
@@ -34,7 +34,7 @@ _BRACKETS = re.compile(r"[\[\]{}<>]")
 
 
 class Annotated(NamedTuple):
-    """A caption with what a person found in it."""
+    """A caption with the concepts that a person annotated."""
 
     caption: str
     gold: frozenset[str]
@@ -42,17 +42,17 @@ class Annotated(NamedTuple):
 
 
 class Score(NamedTuple):
-    """Counts, from which precision, recall and F1 follow."""
+    """Counts for precision, recall and F1."""
 
     hits: int = 0
     false: int = 0
     missed: int = 0
 
-    def plus(self, found: set[str], gold: set[str]) -> Score:
+    def plus(self, predicted: set[str], gold: set[str]) -> Score:
         """These counts and those of one caption."""
-        hits = len(found & gold)
+        hits = len(predicted & gold)
         return Score(
-            self.hits + hits, self.false + len(found) - hits, self.missed + len(gold) - hits
+            self.hits + hits, self.false + len(predicted) - hits, self.missed + len(gold) - hits
         )
 
     def __str__(self) -> str:
@@ -69,7 +69,7 @@ def read_annotated(path: Path) -> list[Annotated]:
 
 
 def annotated(text: str) -> Annotated:
-    """A bracketed caption, taken apart."""
+    """A bracketed caption, parsed."""
     spans = list(_SPAN.finditer(text))
     gold = frozenset(normal(span["gold"]) for span in spans if span["gold"])
     neutral = " ".join(span["neutral"] for span in spans if span["neutral"]).lower().split()
@@ -78,23 +78,23 @@ def annotated(text: str) -> Annotated:
 
 
 def normal(name: str) -> str:
-    """A gold concept in the form of a found one.
+    """A gold concept in the form of a predicted one.
 
     >>> normal("Street vendors"), normal("train-station")
     ('street vendor', 'train station')
     """
     *before, last = name.lower().replace("-", " ").split()
     if last == "glasses" and before:
-        last = "glass"  # wine glasses; alone they are worn
+        last = "glass"  # wine glasses; without a word before, it means spectacles
     return " ".join((*before[-2:], singularise(last)))
 
 
 def score(parser: CaptionParser, rows: Sequence[Annotated], verbose: bool) -> tuple[Score, Score]:
     """Counts of concepts and of words over all rows; errors are printed if `verbose`."""
     concepts, words = Score(), Score()
-    found_in = parser.concepts(row.caption for row in rows)
-    for row, found in zip(rows, found_in, strict=True):
-        kept = {name for name in found if name in row.gold or not _is_neutral(name, row)}
+    predictions = parser.concepts(row.caption for row in rows)
+    for row, predicted in zip(rows, predictions, strict=True):
+        kept = {name for name in predicted if name in row.gold or not _is_neutral(name, row)}
         gold = set(row.gold)
         concepts = concepts.plus(kept, gold)
         words = words.plus(_words(kept), _words(gold))
@@ -144,7 +144,7 @@ def main() -> None:
     captions = read_captions(options.captions, "coco", options.count)
     names = sorted({name for row in rows for name in row.gold})
     for engine in options.engines:
-        # a lexicon of the gold names is an upper bound: it knows what there is to find
+        # a lexicon of the gold names is an upper bound
         parser = load_parser(engine, options.style, names if engine == "lexicon" else ())
         concepts, words = score(parser, rows, options.verbose)
         print(f"{engine}: concepts {concepts}\n{engine}: words    {words}")

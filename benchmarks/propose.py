@@ -1,12 +1,12 @@
-"""What `rc propose` costs, part by part; run as `python -m benchmarks.propose`.
+"""The time of `rc propose`, step by step; run as `python -m benchmarks.propose`.
 
-* the stage against the bare network (images already decoded and resized), images/s of both
+* the stage and the network alone (images already decoded and resized), images/s of both
 * selection from the raw boxes of a pyramid, ms an image
-* the raw dump, written and read back, MB/s
+* the raw dump, written and read, MB/s
 * boxes of another localizer from COCO-results JSON and Parquet, boxes/s
 
 With --memory, the peak resident size of an import for N and 8 N images is printed instead, from
-Parquet (which streams) and from JSON (which is kept as arrays).
+Parquet (which is streamed) and from JSON (which is kept as arrays).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from tests.in_memory import InMemory
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-WIDE, HIGH = 640, 480  # what photographs on the web often have
+WIDE, HIGH = 640, 480  # a frequent size of photographs on the web
 
 
 @dataclass
@@ -57,7 +57,7 @@ class OnDisk(InMemory):
 
 def image_rows(count: int, content: bytes | None) -> pa.Table:
     """Rows of `images`, without objects."""
-    alike: dict[str, Any] = {
+    constant: dict[str, Any] = {
         "source": "folder",
         "split": None,
         "uri": "none.jpg",
@@ -73,21 +73,21 @@ def image_rows(count: int, content: bytes | None) -> pa.Table:
         "objects": [],
         "content": content,
     }
-    columns = {name: [value] * count for name, value in alike.items()}
+    columns = {name: [value] * count for name, value in constant.items()}
     columns["image_id"] = [f"made/{number:08d}" for number in range(count)]
     return pa.Table.from_batches([IMAGES.batch(columns)])
 
 
 def random_boxes(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Boxes (R, 4) of all sizes, and scores (R,)."""
-    draw = np.random.default_rng(seed)
-    corners = np.sort(draw.uniform(0, 1, (count, 2, 2)), axis=1).reshape(-1, 4)
+    rng = np.random.default_rng(seed)
+    corners = np.sort(rng.uniform(0, 1, (count, 2, 2)), axis=1).reshape(-1, 4)
     boxes = (corners * [WIDE, HIGH, WIDE, HIGH]).astype(np.float32)
-    return boxes, draw.normal(size=count).astype(np.float32)
+    return boxes, rng.normal(size=count).astype(np.float32)
 
 
 def seconds(work: Callable[[], Any], rounds: int) -> float:
-    """The shortest of several times."""
+    """Seconds of the work, the minimum of several runs."""
     times = []
     for _ in range(rounds):
         start = time.perf_counter()
@@ -96,39 +96,41 @@ def seconds(work: Callable[[], Any], rounds: int) -> float:
     return min(times)
 
 
-def network(folder: Path, images: int, rounds: int, place: str) -> None:
-    """Images/s of the stage and of the bare network."""
+def network(folder: Path, images: int, rounds: int, device: str) -> None:
+    """Images/s of the stage and of the network alone."""
     torch.manual_seed(0)
     pixels = np.random.default_rng(0).integers(0, 256, (HIGH, WIDE, 3), dtype=np.uint8)
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=90)
     rpn = create_rpn(TrainRpn().spec())
     with torch.no_grad():
-        rpn.train()(torch.randn(2, 3, 64, 64))  # batch norms that have seen nothing are refused
+        rpn.train()(torch.randn(2, 3, 64, 64))  # an RPN with untrained batch norms is refused
     files = {("rpn", name): folder / name for name in ("model.json", "weights.safetensors")}
     save_rpn(rpn, *files.values())
     part = InMemory({"images": image_rows(images, file.getvalue())}, folder, files=files)
-    rpn.eval().to(place)
-    ready = rpn.pad(rpn.prepare(pixels, rpn.size).pixels)[None].to(place)
+    rpn.eval().to(device)
+    ready = rpn.pad(rpn.prepare(pixels, rpn.size).pixels)[None].to(device)
 
-    def bare() -> None:
+    def run_network() -> None:
         with torch.inference_mode():
             for _ in range(images):
                 levels = rpn(ready)
         levels[0].logits.cpu()
 
-    bare_s = seconds(bare, rounds)
-    stage_s = seconds(lambda: list(Propose(device=place).run(part)), rounds)
-    print(f"network alone   {images / bare_s:8.1f} images/s on {place}")
-    print(f"stage           {images / stage_s:8.1f} images/s, {stage_s / bare_s:.2f} times as long")
+    network_s = seconds(run_network, rounds)
+    stage_s = seconds(lambda: list(Propose(device=device).run(part)), rounds)
+    print(f"network alone   {images / network_s:8.1f} images/s on {device}")
+    print(
+        f"stage           {images / stage_s:8.1f} images/s, {stage_s / network_s:.2f} times as long"
+    )
 
 
 def selection(rounds: int) -> None:
     """Milliseconds an image, from 1000 boxes of each of five maps."""
     boxes, scores = random_boxes(5000)
     select = Selection(nms=0.5, top_k=300)
-    took = seconds(lambda: select(boxes, scores, (WIDE, HIGH)), 5 * rounds)
-    print(f"selection       {1000 * took:8.1f} ms an image of 5,000 boxes")
+    duration = seconds(lambda: select(boxes, scores, (WIDE, HIGH)), 5 * rounds)
+    print(f"selection       {1000 * duration:8.1f} ms an image of 5,000 boxes")
 
 
 def dump(folder: Path, rounds: int) -> None:
@@ -142,8 +144,8 @@ def dump(folder: Path, rounds: int) -> None:
                 out.append(f"made/{number:08d}", boxes, scores)
 
     def read() -> None:
-        with DumpReader(path) as found:
-            assert sum(len(b) for _, b, _ in found) == 400 * 5000
+        with DumpReader(path) as regions:
+            assert sum(len(b) for _, b, _ in regions) == 400 * 5000
 
     write_s, read_s = seconds(write, rounds), seconds(read, rounds)
     size = path.stat().st_size / 1e6
@@ -164,10 +166,10 @@ def write_boxes(folder: Path, images: int, each: int) -> tuple[Path, Path]:
     schema = pa.schema([("image_id", pa.string()), *((c, pa.float32()) for c in _COLUMNS)])
     with pq.ParquetWriter(as_parquet, schema) as out:
         for first in range(0, images, 1000):
-            some = ids[first : first + 1000]
-            values = np.tile(np.column_stack([boxes, scores]), (len(some), 1))
+            chunk = ids[first : first + 1000]
+            values = np.tile(np.column_stack([boxes, scores]), (len(chunk), 1))
             columns = {name: values[:, k] for k, name in enumerate(_COLUMNS)}
-            out.write_table(pa.table({"image_id": np.repeat(some, each), **columns}, schema))
+            out.write_table(pa.table({"image_id": np.repeat(chunk, each), **columns}, schema))
     return as_json, as_parquet
 
 
@@ -175,18 +177,18 @@ _COLUMNS = ("x0", "y0", "x1", "y1", "score")
 
 
 def imports(folder: Path, rounds: int) -> None:
-    """Boxes/s from both formats; every image is asked for."""
+    """Boxes/s from both formats; the boxes of every image are read."""
     paths = write_boxes(folder, 2000, 100)
-    for name, path, opened in zip(
+    for name, path, open_boxes in zip(
         ("JSON", "Parquet"), paths, (read_json, open_parquet), strict=True
     ):
 
-        def work(path: Path = path, opened: Callable[[Path], Any] = opened) -> None:
-            found = opened(path)
-            assert sum(len(found.boxes(k)[1]) for k in range(len(found.ids))) == 200_000
+        def work(path: Path = path, open_boxes: Callable[[Path], Any] = open_boxes) -> None:
+            source = open_boxes(path)
+            assert sum(len(source.boxes(k)[1]) for k in range(len(source.ids))) == 200_000
 
-        took = seconds(work, rounds)
-        print(f"import {name:8} {200_000 / took:8.0f} boxes/s")
+        duration = seconds(work, rounds)
+        print(f"import {name:8} {200_000 / duration:8.0f} boxes/s")
 
 
 def import_once(folder: Path, images: int, suffix: str) -> None:
@@ -195,7 +197,7 @@ def import_once(folder: Path, images: int, suffix: str) -> None:
     path = folder / f"boxes.{suffix}"
     rows = sum(batch.num_rows for batch in Propose(from_file=path, nms=1.0, device="cpu").run(part))
     assert rows > images
-    status = Path("/proc/self/status").read_text()  # getrusage would tell of the parent's peak
+    status = Path("/proc/self/status").read_text()  # getrusage would include the parent's peak
     print(int(status.split("VmHWM:")[1].split()[0]) // 1024)
 
 
@@ -220,17 +222,17 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--once", nargs=3, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.once:
-        import_once(Path(given.once[0]), int(given.once[2]), given.once[1])
-    elif given.memory:
-        memory(given.images * 50)
+    arguments = parser.parse_args()
+    if arguments.once:
+        import_once(Path(arguments.once[0]), int(arguments.once[2]), arguments.once[1])
+    elif arguments.memory:
+        memory(arguments.images * 50)
     else:
         with tempfile.TemporaryDirectory() as name:
-            network(Path(name), given.images, given.rounds, given.device)
-            selection(given.rounds)
-            dump(Path(name), given.rounds)
-            imports(Path(name), given.rounds)
+            network(Path(name), arguments.images, arguments.rounds, arguments.device)
+            selection(arguments.rounds)
+            dump(Path(name), arguments.rounds)
+            imports(Path(name), arguments.rounds)
 
 
 if __name__ == "__main__":

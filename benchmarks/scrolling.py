@@ -2,9 +2,9 @@
 
     python -m benchmarks.scrolling STORE [--seconds 10] [--speed 3000]
 
-Scrolls at a steady speed from the first image on, then once more in the middle of all that were
-loaded by going to the end again and again for some seconds. A store of 100,000 images is made by
-`python -m benchmarks.gallery --store STORE`. Needs Chromium.
+Scrolls at a constant speed from the first image on. Then it loads more images by jumping to the end
+for some seconds, and scrolls again in the middle of the loaded images. A store of
+100,000 images is made by `python -m benchmarks.gallery --store STORE`. Needs Chromium.
 """
 
 from __future__ import annotations
@@ -66,17 +66,17 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("store", type=Path)
     parser.add_argument("--seconds", type=float, default=10, help="of each of the three legs")
     parser.add_argument("--speed", type=int, default=3000, help="pixels a second")
-    asked = parser.parse_args(words)
-    steady = STEADY % (1000 * asked.seconds, asked.speed)
+    arguments = parser.parse_args(words)
+    steady = STEADY % (1000 * arguments.seconds, arguments.speed)
     browser = Browser()
     try:
-        with serving(asked.store) as address:
+        with serving(arguments.store) as address:
             browser.open(f"{address}/#images")
             time.sleep(1)
-            tell("from the first image", browser.evaluate(steady))
-            browser.evaluate(TO_THE_END % (1000 * asked.seconds))
+            print_leg("from the first image", browser.evaluate(steady))
+            browser.evaluate(TO_THE_END % (1000 * arguments.seconds))
             time.sleep(2)
-            tell("in the middle of all", browser.evaluate(steady))
+            print_leg("in the middle of all", browser.evaluate(steady))
     finally:
         browser.close()
     return 0
@@ -84,7 +84,7 @@ def main(words: list[str] | None = None) -> int:
 
 @contextmanager
 def serving(store: Path) -> Iterator[str]:
-    """Address of a gallery that ends with the block."""
+    """The address of a gallery server that stops with the block."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     host = f"127.0.0.1:{listening.getsockname()[1]}"
@@ -100,12 +100,13 @@ def serving(store: Path) -> Iterator[str]:
         thread.join(10)
 
 
-def tell(where: str, found: dict[str, Any]) -> None:
-    """One line about a leg; frames in milliseconds."""
+def print_leg(name: str, frames: dict[str, Any]) -> None:
+    """Print one line about a leg; times of frames in milliseconds."""
     print(
-        f"{where:<22} {found['images']:>7,} images loaded, {found['cards']} cards, "
-        f"{found['elements']:,} elements; frames: median {found['median']:.1f}, 99 of 100 within "
-        f"{found['late']:.1f}, worst {found['worst']:.1f} ms; {found['missing']} pictures missing"
+        f"{name:<22} {frames['images']:>7,} images loaded, {frames['cards']} cards, "
+        f"{frames['elements']:,} elements; frames: median {frames['median']:.1f}, 99 of 100 within "
+        f"{frames['late']:.1f}, worst {frames['worst']:.1f} ms; "
+        f"{frames['missing']} pictures missing"
     )
 
 

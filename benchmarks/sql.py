@@ -1,9 +1,10 @@
-"""How long a question waits for its first row, over millions of pseudo-labels.
+"""How long a query needs until its first row, over millions of pseudo-labels.
 
     python benchmarks/sql.py [--millions 5] [--parts 20] [--store FOLDER]
 
-Invents images, proposals, concepts and pseudo-labels (half a million regions a part), then asks
-through the same door as `rc sql`. A store that is named is kept and found again.
+Makes random images, proposals, concepts and pseudo-labels (250,000 regions per part), then runs
+queries through the same functions as `rc sql`. A store given by --store is kept, and used again by
+the next run.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from schemas.table import Table
 
 REGIONS, CONCEPTS, WIDTH, KEPT = 100, 4764, 64, 8  # of an image, in the pool, numbers, of a region
-QUESTIONS = {
+QUERIES = {
     "first row, joined": "FROM pseudo_labels",
     "first row, chosen": "FROM pseudo_labels WHERE concept = 'concept 7' AND probability > 0.99",
     "count": "SELECT count(*) FROM pseudo_labels",
@@ -53,7 +54,7 @@ QUESTIONS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Invented(Stage):
-    """Rows that look like real ones."""
+    """Random rows."""
 
     images: int = option(50_000, "images in all")
     parts: int = option(20, "parts")
@@ -67,22 +68,22 @@ class Invented(Stage):
 
     def ids(self, part: Part) -> list[str]:
         """The images of a part."""
-        mine = range(part.number, self.images, self.parts)
-        return [f"invented/{number:08d}" for number in mine]
+        numbers = range(part.number, self.images, self.parts)
+        return [f"invented/{number:08d}" for number in numbers]
 
     def keys(self, part: Part) -> Iterator[tuple[list[str], np.ndarray, np.random.Generator]]:
-        """Image and region of some regions at a time, and where their chance comes from."""
+        """Keys of the regions in chunks, each with the random generator of the part."""
         rng = np.random.default_rng(part.number)
         ids = self.ids(part)
         for start in range(0, len(ids), 500):
-            some = ids[start : start + 500]
-            regions = np.tile(np.arange(REGIONS, dtype=np.int32), len(some))
-            yield [image_id for image_id in some for _ in range(REGIONS)], regions, rng
+            chunk = ids[start : start + 500]
+            regions = np.tile(np.arange(REGIONS, dtype=np.int32), len(chunk))
+            yield [image_id for image_id in chunk for _ in range(REGIONS)], regions, rng
 
 
 @dataclass(frozen=True, kw_only=True)
 class Images(Invented):
-    """Images nobody took."""
+    """Random images."""
 
     name: ClassVar[str] = "ingest"
     writes: ClassVar[Table] = IMAGES
@@ -100,7 +101,7 @@ class Images(Invented):
 
 @dataclass(frozen=True, kw_only=True)
 class Proposals(Invented):
-    """Boxes around nothing."""
+    """Random boxes."""
 
     name: ClassVar[str] = "propose"
     reads: ClassVar[Mapping[str, Reads]] = {"images": each(IMAGES)}
@@ -126,7 +127,7 @@ class Proposals(Invented):
 
 @dataclass(frozen=True, kw_only=True)
 class Embeddings(Invented):
-    """Concepts that mean nothing."""
+    """Random embeddings of the concepts."""
 
     name: ClassVar[str] = "embed-concepts"
     writes: ClassVar[Table] = CONCEPT_EMBEDDINGS
@@ -150,7 +151,7 @@ class Embeddings(Invented):
 
 @dataclass(frozen=True, kw_only=True)
 class Labels(Invented):
-    """Guesses about nothing."""
+    """Random pseudo-labels."""
 
     name: ClassVar[str] = "label"
     reads: ClassVar[Mapping[str, Reads]] = {
@@ -164,63 +165,63 @@ class Labels(Invented):
         for ids, regions, rng in self.keys(part):
             n = len(ids)
             top = rng.integers(0, CONCEPTS, (n, KEPT)).astype(np.int32)
-            shares = rng.random((n, 5), np.float32)
+            fractions = rng.random((n, 5), np.float32)
             yield PSEUDO_LABELS.batch(
                 {
                     "image_id": ids,
                     "region": regions,
                     "concept_id": top[:, 0],
-                    **dict(zip(("cosine", "probability", "margin"), shares.T, strict=False)),
-                    "entropy": shares[:, 3],
-                    "kept": shares[:, 1] > 0.1,
-                    "in_caption": shares[:, 4] > 0.5,
+                    **dict(zip(("cosine", "probability", "margin"), fractions.T, strict=False)),
+                    "entropy": fractions[:, 3],
+                    "kept": fractions[:, 1] > 0.1,
+                    "in_caption": fractions[:, 4] > 0.5,
                     "top_ids": top,
                     "top_probabilities": rng.random((n, KEPT), np.float32),
-                    "residual": shares[:, 4],
-                    **dict(zip(("x0", "y0"), shares.T * 300, strict=False)),
-                    **dict(zip(("x1", "y1"), shares.T * 300 + 50, strict=False)),
-                    "objectness": shares[:, 1],
+                    "residual": fractions[:, 4],
+                    **dict(zip(("x0", "y0"), fractions.T * 300, strict=False)),
+                    **dict(zip(("x1", "y1"), fractions.T * 300 + 50, strict=False)),
+                    "objectness": fractions[:, 1],
                 }
             )
 
 
 def main(words: list[str] | None = None) -> int:
-    """Invent, ask, and print how long each answer took."""
-    parser = argparse.ArgumentParser(description="Time from question to first row.")
+    """Make the store, run the queries, and print how long each took."""
+    parser = argparse.ArgumentParser(description="Time from a query to its first row.")
     parser.add_argument("--millions", type=float, default=5, help="of pseudo-labels")
     parser.add_argument("--parts", type=int, default=20)
-    parser.add_argument("--store", type=Path, help="folder to keep; default: a deleted one")
-    asked = parser.parse_args(words)
+    parser.add_argument("--store", type=Path, help="folder to keep; default: a temporary one")
+    arguments = parser.parse_args(words)
     with tempfile.TemporaryDirectory(prefix="rc-sql-") as folder:
-        root = asked.store or Path(folder)
-        invent(root, round(asked.millions * 1e6 / REGIONS), asked.parts)
+        root = arguments.store or Path(folder)
+        make_store(root, round(arguments.millions * 1e6 / REGIONS), arguments.parts)
         started = time.perf_counter()
         with sql.connect(root):
             pass
         print(f"{'connect':<22} {time.perf_counter() - started:>8.3f} s")
-        for name, question in QUESTIONS.items():
-            print(f"{name:<22} {first_row(root, question):>8.3f} s")
-    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{'peak resident':<22} {held:>8.0f} MB")
+        for name, statement in QUERIES.items():
+            print(f"{name:<22} {first_row(root, statement):>8.3f} s")
+    resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{'peak resident':<22} {resident:>8.0f} MB")
     return 0
 
 
-def invent(root: Path, images: int, parts: int) -> None:
-    """Fill a store, or find it filled."""
+def make_store(root: Path, images: int, parts: int) -> None:
+    """Fill a store, or use one that is already filled."""
     started = time.perf_counter()
     for kind in (Images, Proposals, Embeddings, Labels):
         stage = kind(images=images, parts=parts)
         artifact = runner.materialize(stage, inputs.resolve(stage, {}, root), root)
-    took = time.perf_counter() - started
+    duration = time.perf_counter() - started
     size = artifact.manifest.bytes() / 1e6
-    print(f"{artifact.manifest.rows:,} pseudo-labels, {size:,.0f} MB, made in {took:.0f} s")
+    print(f"{artifact.manifest.rows:,} pseudo-labels, {size:,.0f} MB, made in {duration:.0f} s")
 
 
-def first_row(root: Path, question: str) -> float:
-    """Seconds from opening the store to the first row of the answer."""
+def first_row(root: Path, statement: str) -> float:
+    """Seconds from opening the store to the first row."""
     started = time.perf_counter()
     with sql.connect(root) as connection:
-        reader = sql.batches(sql.query(connection, question))
+        reader = sql.batches(sql.query(connection, statement))
         while (batch := next(iter(reader), None)) is not None and not batch.num_rows:
             pass
         return time.perf_counter() - started

@@ -1,12 +1,12 @@
-"""How many concepts a target must keep for distillation to learn what the full one teaches.
+"""How many concepts a distillation target must keep to act like the full distribution.
 
     python -m benchmarks.topk --out topk
 
-Draws scenes, takes the bundled teacher's features of their proposals, and compares loss and
-gradient of `distillation` (K concepts and a residual) with `full_distillation`, for two students:
-the teacher itself at another size of image, as at the first step, and one trained a little.
-Every distribution is computed in float64 from stored features; what storing K costs beside is not
-looked at.
+Makes synthetic scenes, computes the bundled teacher's features of their proposals, and compares
+loss and gradient of `distillation` (K concepts and a residual) with `full_distillation`, for
+two students: the teacher itself with another image size, as at the first step, and a
+student after a few steps. Every distribution is computed in float64 from stored features; the error
+of storing K probabilities in float32 is not measured.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=100)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--steps", type=int, default=40, help="of the student")
-    given = parser.parse_args()
-    world = render_demo_scenes(given.out, given.scenes, 10, given.seed)
-    store = given.out / "store"
-    addresses = make(store, world, given.steps)
+    arguments = parser.parse_args()
+    world = render_demo_scenes(arguments.out, arguments.scenes, 10, arguments.seed)
+    store = arguments.out / "store"
+    addresses = make(store, world, arguments.steps)
     concepts = matrix(store, addresses["embeddings"], "embedding", "concept_id")
     teacher, *students = (
         matrix(store, addresses[name], "feature", "image_id, region")
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def make(store: Path, world: dict[str, str], steps: int) -> dict[str, str]:
-    """Addresses of what is compared, made with the demo's options."""
+    """Make the artifacts to compare with the demo's options; return their addresses."""
     program = Path(sys.executable).with_name("rc")
 
     def rc(verb: str, *options: str) -> str:
@@ -67,20 +67,20 @@ def make(store: Path, world: dict[str, str], steps: int) -> dict[str, str]:
     rc("extract-concepts", "--min-frequency", "3")
     model, weights = f"{world['data']}/teacher_model.json", f"{world['data']}/teacher.safetensors"
     rc("pretrain", "--model", model, "--pretrained", weights, "--steps", "0")
-    found = {"embeddings": rc("embed-concepts")}
+    addresses = {"embeddings": rc("embed-concepts")}
     sizes = [option for side in (24, 40, 64, 112) for option in ("--anchor-sizes", str(side))]
     resized = ["--resize", "256x320", "--weights", f"{world['data']}/rpn.safetensors"]
     rc("train-rpn", *resized, *sizes, "--steps", "0")
     rc("propose", "--top-k", "50", "--min-size", "12")
-    still = ["--no-whole-image", "--dtype", "float32"]
-    found["teacher"] = rc("featurize", *still, "--resize", "192x400")
-    found["another size"] = rc("featurize", *still, "--resize", "224x400")
-    rc("label", "--features", found["teacher"])
+    features = ["--no-whole-image", "--dtype", "float32"]
+    addresses["teacher"] = rc("featurize", *features, "--resize", "192x400")
+    addresses["another size"] = rc("featurize", *features, "--resize", "224x400")
+    rc("label", "--features", addresses["teacher"])
     train = ["--freeze", "none", "--optimiser", "adamw", "--learning-rate", "0.0005"]
     train += ["--resize", "192x400", "--images-per-batch", "8", "--steps", str(steps)]
     student = rc("train", *train, "--temperature", "0.05", "--schedule", "cosine")
-    found["a student"] = rc("featurize", *still, "--resize", "192x400", "--teacher", student)
-    return found
+    addresses["a student"] = rc("featurize", *features, "--resize", "192x400", "--teacher", student)
+    return addresses
 
 
 def matrix(store: Path, address: str, column: str, order: str) -> torch.Tensor:
@@ -104,13 +104,13 @@ def full_distillation(
 def table(
     teacher: torch.Tensor, student: torch.Tensor, concepts: torch.Tensor, temperature: float
 ) -> str:
-    """A line for each K: loss, its share of the full one, and how far gradients are off.
+    """One line for each K: the loss relative to the full loss, and the error of the gradient.
 
-    The mean error is over regions, as a share of the mean length of a gradient: where a region is
-    sure and right its own gradient is nothing, and any error is large beside it.
+    The mean error over regions is relative to the mean length of a gradient: a region with a
+    certain and correct target has a gradient near zero, so its own relative error is large.
     """
     targets = (teacher @ concepts.T / temperature).softmax(dim=1)
-    full, wanted = gradient(
+    full, expected = gradient(
         student, lambda rows: full_distillation(rows, concepts, targets, temperature)
     )
     lines = [
@@ -121,13 +121,13 @@ def table(
         top = targets.topk(k, dim=1)
         mass = top.values.sum(dim=1)
         stored = (top.indices, top.values, (1 - mass).clamp(min=0))
-        loss, found = gradient(
+        loss, actual = gradient(
             student, lambda rows, stored=stored: distillation(rows, concepts, stored, temperature)
         )
-        off, length = (found - wanted).norm(dim=1), wanted.norm(dim=1)
+        error, length = (actual - expected).norm(dim=1), expected.norm(dim=1)
         lines.append(
-            f"| {k} | {mass.mean():.4f} | {loss / full:.4f} | {off.mean() / length.mean():.1e} "
-            f"| {(off / length).median():.1e} |"
+            f"| {k} | {mass.mean():.4f} | {loss / full:.4f} | {error.mean() / length.mean():.1e} "
+            f"| {(error / length).median():.1e} |"
         )
     return "\n".join(lines)
 

@@ -1,10 +1,10 @@
-"""How much `rc train` adds to the bare network: one process, the same images, one number.
+"""The time of `rc train` relative to the network alone, for the same images.
 
-Bare is trunk, RoIAlign, layer4 and pooling, forward and backward, over tensors that are already
-there. The stage does all of it from encoded images: decode, resize, augment, join with
-pseudo-labels, caption embeddings, three losses, clipping, optimiser, journal. Both take turns,
-so that a busy machine slows both; processor time is printed beside wall time for the same reason.
-Run as `python -m benchmarks.train`; with --channels-last, bare is timed in that layout too.
+The network alone is trunk, RoIAlign, layer4 and pooling, forward and backward, over prepared
+tensors. The stage starts from encoded images: decode, resize, augment, join with pseudo-labels,
+caption embeddings, three losses, clipping, optimiser, journal. The two alternate, so that other
+processes slow both; processor time is printed next to wall time for the same reason.
+Run as `python -m benchmarks.train`; --channels-last also measures that layout.
 """
 
 from __future__ import annotations
@@ -54,11 +54,11 @@ NETWORK = {
 
 def make_part(folder: Path, images: int, regions: int) -> InMemory:
     """Random JPEGs with random boxes, pseudo-labels and captions, and a random teacher."""
-    draw = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     (folder / "net.json").write_text(json.dumps(NETWORK))
     files = {("teacher", n): folder / f"t-{n}" for n in ("model.json", "weights.safetensors")}
     save_clip(create_clip(str(folder / "net.json")), *files.values())
-    vectors = draw.standard_normal((CONCEPTS, NETWORK["embed_dim"])).astype(np.float32)
+    vectors = rng.standard_normal((CONCEPTS, NETWORK["embed_dim"])).astype(np.float32)
     concepts = {
         "concept_id": np.arange(CONCEPTS, dtype=np.int32),
         "concept": [str(c) for c in range(CONCEPTS)],
@@ -66,19 +66,19 @@ def make_part(folder: Path, images: int, regions: int) -> InMemory:
         "embedding": vectors,
     }
     tables = {
-        "images": IMAGES.batch(_images(images, draw)),
-        "proposals": PROPOSALS.batch(_proposals(images, regions, draw)),
-        "pseudo_labels": PSEUDO_LABELS.batch(_labels(images, regions, draw)),
+        "images": IMAGES.batch(_images(images, rng)),
+        "proposals": PROPOSALS.batch(_proposals(images, regions, rng)),
+        "pseudo_labels": PSEUDO_LABELS.batch(_labels(images, regions, rng)),
         "embeddings": CONCEPT_EMBEDDINGS.batch(concepts),
     }
     rows = {name: pa.Table.from_batches([batch]) for name, batch in tables.items()}
     return InMemory(rows, folder, files=files)
 
 
-def _images(count: int, draw: np.random.Generator) -> dict[str, Any]:
+def _images(count: int, rng: np.random.Generator) -> dict[str, Any]:
     contents = []
     for _ in range(count):
-        small = draw.integers(0, 255, (HIGH // 16, WIDE // 16, 3), dtype=np.uint8)
+        small = rng.integers(0, 255, (HIGH // 16, WIDE // 16, 3), dtype=np.uint8)
         file = io.BytesIO()
         Image.fromarray(small).resize((WIDE, HIGH)).save(file, "JPEG", quality=92)
         contents.append(file.getvalue())
@@ -108,10 +108,10 @@ def _keys(images: int, regions: int) -> dict[str, Any]:
     }
 
 
-def _proposals(images: int, regions: int, draw: np.random.Generator) -> dict[str, Any]:
+def _proposals(images: int, regions: int, rng: np.random.Generator) -> dict[str, Any]:
     count = images * regions
-    size = draw.uniform(24, 100, (count, 2))
-    corner = draw.uniform(0, 1, (count, 2)) * ([WIDE, HIGH] - size)
+    size = rng.uniform(24, 100, (count, 2))
+    corner = rng.uniform(0, 1, (count, 2)) * ([WIDE, HIGH] - size)
     boxes = np.concatenate([corner, corner + size], axis=1).astype(np.float32)
     return {
         **_keys(images, regions),
@@ -121,9 +121,9 @@ def _proposals(images: int, regions: int, draw: np.random.Generator) -> dict[str
     }
 
 
-def _labels(images: int, regions: int, draw: np.random.Generator) -> dict[str, Any]:
+def _labels(images: int, regions: int, rng: np.random.Generator) -> dict[str, Any]:
     count = images * regions
-    top = np.argsort(draw.random((count, CONCEPTS)), axis=1)[:, :KEPT].astype(np.int32)
+    top = np.argsort(rng.random((count, CONCEPTS)), axis=1)[:, :KEPT].astype(np.int32)
     half = np.full(count, 0.5, np.float32)
     return {
         **_keys(images, regions),
@@ -148,14 +148,14 @@ class Timer:
         self.wall = self.processor = 0.0
 
     def __call__(self, work: Callable[[], object]) -> None:
-        """Do `work`, and add what it took."""
+        """Do `work`, and add its time."""
         wall, processor = time.perf_counter(), time.process_time()
         work()
         self.wall += time.perf_counter() - wall
         self.processor += time.process_time() - processor
 
 
-def bare(clip: Clip, pixels: torch.Tensor, boxes: list[torch.Tensor]) -> None:
+def run_network(clip: Clip, pixels: torch.Tensor, boxes: list[torch.Tensor]) -> None:
     """One forward and backward pass of the network alone."""
     clip.zero_grad()
     features = clip.pool_regions(clip.trunk(pixels), boxes)
@@ -163,7 +163,7 @@ def bare(clip: Clip, pixels: torch.Tensor, boxes: list[torch.Tensor]) -> None:
 
 
 def compare(stage: Train, part: InMemory, rounds: int, layout: torch.memory_format) -> None:
-    """Print milliseconds a step of the stage and of the bare network, and their ratios."""
+    """Print milliseconds a step of the stage and of the network alone, and their ratios."""
     clip = create_clip(str(part.folder / "net.json"))
     make_trainable(clip, stage.freeze)
     clip.to(memory_format=layout)
@@ -174,20 +174,20 @@ def compare(stage: Train, part: InMemory, rounds: int, layout: torch.memory_form
     boxes = [torch.cat([b, canvas]) for b in batch.boxes]
     pixels = batch.pixels.contiguous(memory_format=layout)
     learner = StudentTraining(clip, embeddings, stage.objective(), stage.precision)
-    ours, theirs = Timer(), Timer()
+    stage_timer, network_timer = Timer(), Timer()
     for turn in range(rounds + 1):
         if turn == 1:  # the first turn only warms up
-            ours, theirs = Timer(), Timer()
-        ours(lambda: fit(learner, loader, stage.config(stage.steps or 1)))
-        theirs(lambda: [bare(clip, pixels, boxes) for _ in range(stage.steps or 1)])
+            stage_timer, network_timer = Timer(), Timer()
+        stage_timer(lambda: fit(learner, loader, stage.config(stage.steps or 1)))
+        network_timer(lambda: [run_network(clip, pixels, boxes) for _ in range(stage.steps or 1)])
     steps = rounds * (stage.steps or 1) / 1000
     for name in ("wall", "processor"):
-        a, b = getattr(ours, name) / steps, getattr(theirs, name) / steps
-        print(f"{name:9s}  step {a:7.1f} ms   bare {b:7.1f} ms   ratio {a / b:.2f}")
+        a, b = getattr(stage_timer, name) / steps, getattr(network_timer, name) / steps
+        print(f"{name:9s}  step {a:7.1f} ms   network {b:7.1f} ms   ratio {a / b:.2f}")
 
 
 def main() -> None:
-    """Measure, once for each layout asked for."""
+    """Measure each layout."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=64)
     parser.add_argument("--regions", type=int, default=12)
@@ -198,21 +198,21 @@ def main() -> None:
     parser.add_argument("--loaders", type=int, default=1)
     parser.add_argument("--cache-mb", type=int, default=0)
     parser.add_argument("--channels-last", action="store_true")
-    given = parser.parse_args()
-    torch.set_num_threads(given.threads)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
     stage = Train(
-        steps=given.steps,
-        images_per_batch=given.batch,
+        steps=arguments.steps,
+        images_per_batch=arguments.batch,
         resize=("none",),
-        loaders=given.loaders,
-        cache_mb=given.cache_mb,
+        loaders=arguments.loaders,
+        cache_mb=arguments.cache_mb,
     )
     with tempfile.TemporaryDirectory() as folder:
-        part = make_part(Path(folder), given.images, given.regions)
-        compare(stage, part, given.rounds, torch.contiguous_format)
-        if given.channels_last:
+        part = make_part(Path(folder), arguments.images, arguments.regions)
+        compare(stage, part, arguments.rounds, torch.contiguous_format)
+        if arguments.channels_last:
             print("channels last")
-            compare(stage, part, given.rounds, torch.channels_last)
+            compare(stage, part, arguments.rounds, torch.channels_last)
 
 
 if __name__ == "__main__":

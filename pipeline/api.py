@@ -1,7 +1,6 @@
-"""The store from Python: its tables as data frames, questions in SQL, stages to run.
+"""The store from Python: tables as data frames, SQL queries, and stages to run.
 
-Everything the command line does goes through the same functions, so an artifact made here is a
-cache hit there.
+The command line uses the same functions, so an artifact made here is not computed again there.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ class Store:
     """A folder of artifacts.
 
     Args:
-        root: Where they lie.
+        root: The folder.
     """
 
     def __init__(self, root: str | PathLike[str]) -> None:
@@ -49,29 +48,31 @@ class Store:
         """The newest artifact of a table, or the one that `table@prefix` names.
 
         Raises:
-            ArtifactNotFoundError: If there is none.
+            ArtifactNotFoundError: If there is no such artifact.
         """
         return catalog.find(self.root, name)
 
-    def table(self, name: str, use: Sequence[str] = ()) -> Rows:
+    def table(self, name: str, use: Sequence[str] = ()) -> QueryResult:
         """All rows of a view: images, captions, objects, pseudo_labels, pseudo_labels@3f9c, ...
 
-        Nothing is read before the rows are asked for.
+        Nothing is read until the rows are used.
 
         Args:
             name: A view; `rc sql` lists them with `.tables`.
-            use: Artifacts to prefer to the newest, with all they were made from.
+            use: Artifacts to use instead of the newest, with all their inputs.
 
         Raises:
-            OptionError: If it is not a name.
+            OptionError: If `name` is not a name.
         """
         if not _NAME.fullmatch(name):
-            raise OptionError(f"'{name}' is no table: write pseudo_labels or pseudo_labels@3f9c")
+            raise OptionError(
+                f"'{name}' is not a table name: write pseudo_labels or pseudo_labels@3f9c"
+            )
         return self.sql(f'FROM "{name}"', use)
 
-    def sql(self, statement: str, use: Sequence[str] = ()) -> Rows:
-        """The answer to one SELECT over the views, as `rc sql` gives it; read when asked for."""
-        return Rows(self.root, statement, tuple(use))
+    def sql(self, statement: str, use: Sequence[str] = ()) -> QueryResult:
+        """The result of one SELECT over the views, as in `rc sql`; read when it is used."""
+        return QueryResult(self.root, statement, tuple(use))
 
     def run(
         self,
@@ -82,18 +83,18 @@ class Store:
         reporter: Reporter | None = None,
         **options: Any,
     ) -> Artifact:
-        """Run a stage, or find its work done: what `rc VERB` does.
+        """Run a stage as `rc VERB` does; a finished artifact is returned at once.
 
         Args:
             verb: "label", "train-rpn", ...
-            inputs: Artifacts by role, to use rather than the newest that fit together.
-            workers: Processes, a part each.
-            reporter: Told of progress.
-            **options: Fields of the stage; a list stands for a tuple.
+            inputs: Artifacts by role, instead of the newest that fit together.
+            workers: Number of processes; each works on one part.
+            reporter: Receives the progress.
+            **options: Fields of the stage; a list is taken as a tuple.
 
         Raises:
             OptionError: If there is no such verb or option, or a value is out of range.
-            RCError: Whatever the stage refuses, with a sentence.
+            RCError: If the stage fails.
         """
         from pipeline.execution import runner
         from pipeline.execution.inputs import resolve
@@ -108,38 +109,38 @@ class Store:
             raise OptionError(
                 f"rc {verb} has no option {', '.join(unknown)}; it has {', '.join(sorted(known))}"
             )
-        given = {name: tuple(v) if isinstance(v, list) else v for name, v in options.items()}
-        stage = cls(**with_presets(cls, given))
+        values = {name: tuple(v) if isinstance(v, list) else v for name, v in options.items()}
+        stage = cls(**with_presets(cls, values))
         pinned = {role: _address(value) for role, value in (inputs or {}).items()}
-        if strangers := sorted(set(pinned) - set(cls.reads)):
+        if unknown := sorted(set(pinned) - set(cls.reads)):
             roles = ", ".join(cls.reads) or "nothing"
-            raise OptionError(f"rc {verb} reads {roles}, not {', '.join(strangers)}")
+            raise OptionError(f"rc {verb} reads {roles}, not {', '.join(unknown)}")
         chosen = resolve(stage, pinned, self.root)
         return runner.materialize(stage, chosen, self.root, workers=workers, reporter=reporter)
 
 
-class Rows:
-    """Rows that are read when they are asked for, each time anew.
+class QueryResult:
+    """The rows of a query; each method runs the query again.
 
-    `to_arrow`, `to_pandas` and `to_polars` hold all of them in memory; `batches` does not.
+    `to_arrow`, `to_pandas` and `to_polars` keep all rows in memory; `batches` does not.
     """
 
     def __init__(self, root: Path, statement: str, use: tuple[str, ...]) -> None:
         self._root, self._statement, self._use = root, statement, use
 
     def __repr__(self) -> str:
-        return f"<rows of {self._statement!r}>"
+        return f"<result of {self._statement!r}>"
 
     def __len__(self) -> int:
         with self._connection() as connection:
-            counted = sql.query(connection, f"SELECT count(*) FROM (\n{self._statement}\n)")
-            return int(sql.batches(counted).read_all().column(0)[0].as_py())
+            count = sql.query(connection, f"SELECT count(*) FROM (\n{self._statement}\n)")
+            return int(sql.batches(count).read_all().column(0)[0].as_py())
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Rows as Arrow record batches, a few at a time.
 
         Raises:
-            QueryError: If the statement does anything but read, or fails.
+            QueryError: If the statement does more than read, or fails.
         """
         with self._connection() as connection:
             yield from sql.batches(sql.query(connection, self._statement))
@@ -156,7 +157,7 @@ class Rows:
             SourceError: If pandas is not installed.
         """
         try:
-            import pandas  # noqa: F401  # pyarrow would say less
+            import pandas  # noqa: F401  # the error of pyarrow is less clear
         except ImportError:
             raise SourceError("pandas is not installed: pip install pandas") from None
         return self.to_arrow().to_pandas()
@@ -176,8 +177,8 @@ class Rows:
     @contextmanager
     def _connection(self) -> Iterator[Any]:
         pins = sql.pins_in(self._statement)
-        leads = sql.leads_of(self._statement)
-        with sql.connect(self._root, self._use, pins, leads) as connection:
+        subjects = sql.subject_tables(self._statement)
+        with sql.connect(self._root, self._use, pins, subjects) as connection:
             yield connection
 
 

@@ -19,7 +19,7 @@ import pytest
 
 from pipeline.cli.app import make_app
 from pipeline.cli.reference import commands_page, tables_page
-from pipeline.cli.shared import RUN_OPTIONS
+from pipeline.cli.run_options import RUN_OPTIONS
 from pipeline.store.tables import all_tables
 from pipeline.verbs import VERBS
 from stages.base import Reads

@@ -1,4 +1,4 @@
-"""What the user types: `rc`, its verbs, and how errors reach people."""
+"""The command line: `rc`, its verbs, and how errors are shown."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 from schemas.errors import RCError
 
-# Threads that wait for each other by spinning waste the cores of everybody else: on a busy machine
-# a training step took three times as long. Read by the OpenMP runtime when torch is first loaded.
+# Threads that spin while they wait take cores from other processes: on a busy machine a training
+# step took three times as long. The OpenMP runtime reads this when torch is first loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if TYPE_CHECKING:
@@ -20,39 +20,40 @@ if TYPE_CHECKING:
 
 
 class _Interrupted(BaseException):
-    """Ctrl-C or a polite kill; not a KeyboardInterrupt, which Typer would keep to itself."""
+    """Ctrl-C or SIGTERM; not a KeyboardInterrupt, because Typer would catch that."""
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run `rc`; the one place where an error becomes a sentence and an exit code."""
     words = sys.argv[1:] if arguments is None else arguments
-    for asked in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(asked, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     if "--debug" in words:
-        _tell_more()
+        _enable_logging()
     try:
         from pipeline.cli.app import make_app
 
         make_app(words)(args=words, prog_name="rc")
     except (_Interrupted, RCError, RuntimeError, OSError) as error:
-        _tell(error, words)
+        _report(error, words)
 
 
-def _tell(error: BaseException, words: list[str]) -> NoReturn:
-    """End with a sentence about an error that was caught; what has none goes on its way."""
+def _report(error: BaseException, words: list[str]) -> NoReturn:
+    """Exit with a sentence about the error; unexpected errors are raised again."""
     debug = "--debug" in words
-    by_duckdb = isinstance(error, RuntimeError) and "Query interrupted" in str(error)
-    if isinstance(error, _Interrupted) or by_duckdb:  # which is what DuckDB makes of a signal
-        _stopped(words)
+    in_duckdb = isinstance(error, RuntimeError) and "Query interrupted" in str(error)
+    if isinstance(error, _Interrupted) or in_duckdb:  # DuckDB turns a signal into this error
+        _exit_interrupted(words)
     if isinstance(error, RCError):
         _fail(str(error), 1, debug=debug)
     if isinstance(error, OSError) and error.errno is not None and not debug:
-        place = f" ({error.filename})" if error.filename else ""
-        _fail(f"{error.strerror}{place}. Finished parts are kept: mend it and run again.", 1)
+        path = f" ({error.filename})" if error.filename else ""
+        advice = "Finished parts are kept: fix the problem and run the command again."
+        _fail(f"{error.strerror}{path}. {advice}", 1)
     raise error
 
 
-def _stopped(words: list[str]) -> NoReturn:
+def _exit_interrupted(words: list[str]) -> NoReturn:
     from pipeline.verbs import VERBS
 
     if words and words[0] in (*VERBS, "run", "demo"):
@@ -61,8 +62,8 @@ def _stopped(words: list[str]) -> NoReturn:
     _fail("interrupted", 130)
 
 
-def _tell_more() -> None:
-    """Show what the pipeline logs, such as where in a part an error arose."""
+def _enable_logging() -> None:
+    """Show the log of the pipeline, for example the part and the traceback of an error."""
     import logging
 
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
@@ -80,13 +81,13 @@ def _fail(sentence: str, code: int, *, debug: bool = False) -> NoReturn:
     sys.stderr.write(f"error: {sentence}\n" if code != 130 else f"{sentence}\n")
     sys.stderr.flush()
     if code == 130:
-        _leave_soon(code)
+        _exit_soon(code)
     raise SystemExit(code)
 
 
-def _leave_soon(code: int) -> None:
-    """Make sure that the process ends: at a second Ctrl-C, or when some thread will not."""
+def _exit_soon(code: int) -> None:
+    """Make sure that the process ends: at a second Ctrl-C, or after 5 s if a thread hangs."""
     signal.signal(signal.SIGINT, lambda *_: os._exit(code))
-    late = threading.Timer(5, os._exit, [code])
-    late.daemon = True
-    late.start()
+    timer = threading.Timer(5, os._exit, [code])
+    timer.daemon = True
+    timer.start()

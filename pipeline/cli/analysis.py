@@ -1,4 +1,4 @@
-"""Verbs that judge what was made: what-if, diff, compare, report."""
+"""Verbs that evaluate and compare artifacts: what-if, diff, compare, report."""
 
 from __future__ import annotations
 
@@ -9,83 +9,85 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.shared import STORE, Store
+from pipeline.cli.run_options import STORE, Store
 from schemas.errors import OptionError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Listed = str | None
+Thresholds = str | None  # numbers with commas between them
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Put these verbs on the application."""
+    """Add these verbs to the application."""
     app.command("what-if")(what_if)
     app.command("diff")(diff)
     app.command("compare")(compare)
     app.command("report")(report)
 
 
-def what_if(  # noqa: PLR0913  # each is a flag
+def what_if(  # noqa: PLR0913  # each is an option
     store: Store = STORE,
     probability: Annotated[
-        Listed, typer.Option("--min-probability", help="thresholds, as 0.05,0.1,0.2")
+        Thresholds, typer.Option("--min-probability", help="thresholds, such as 0.05,0.1,0.2")
     ] = None,
-    margin: Annotated[Listed, typer.Option("--min-margin", help="likewise")] = None,
-    objectness: Annotated[Listed, typer.Option("--min-objectness", help="likewise")] = None,
-    cosine: Annotated[Listed, typer.Option("--min-cosine", help="likewise")] = None,
+    margin: Annotated[Thresholds, typer.Option("--min-margin", help="likewise")] = None,
+    objectness: Annotated[Thresholds, typer.Option("--min-objectness", help="likewise")] = None,
+    cosine: Annotated[Thresholds, typer.Option("--min-cosine", help="likewise")] = None,
     where: Annotated[
-        str | None, typer.Option("--where", help="SQL condition that holds beside all of them")
+        str | None,
+        typer.Option("--where", help="further SQL condition for every row of the result"),
     ] = None,
     labels: Annotated[
         str | None, typer.Option("--pseudo-labels", help="pseudo_labels@…; default: the newest")
     ] = None,
     output: Annotated[
-        str, typer.Option("--format", help="table, csv, json (a row a line), parquet or markdown")
+        str,
+        typer.Option("--format", help="table, csv, json (one row per line), parquet or markdown"),
     ] = "table",
 ) -> None:
-    """Show what thresholds would keep of the pseudo-labels, before anything is kept.
+    """Show which pseudo-labels thresholds would keep; nothing is written.
 
-    Labels, images and concepts left, how often captions agree, and against ground truth, where
-    there is any, precision and recall. The first column is what --where takes.
+    The columns are the remaining labels, images and concepts, how often captions agree, and, where
+    there is ground truth, precision and recall. The first column can be used as --where.
     """
     import pyarrow as pa
 
     from pipeline.analysis.what_if import forecast, grid
-    from pipeline.cli.answers import writer
+    from pipeline.cli.row_formats import row_writer
 
-    given = {"probability": probability, "margin": margin}
-    given |= {"objectness": objectness, "cosine": cosine}
-    values = {name: _numbers(name, words) for name, words in given.items() if words}
-    asked = grid(values or {"probability": [0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9]})
-    write = writer(output)
-    rows = list(forecast(store, asked, where, labels))
+    options = {"probability": probability, "margin": margin}
+    options |= {"objectness": objectness, "cosine": cosine}
+    values = {name: _numbers(name, words) for name, words in options.items() if words}
+    thresholds = grid(values or {"probability": [0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9]})
+    write = row_writer(output)
+    rows = list(forecast(store, thresholds, where, labels))
     write(pa.RecordBatchReader.from_batches(rows[0].schema, rows))
 
 
 def diff(
     first: Annotated[str, typer.Argument(help="pseudo_labels@… or a selection's name")],
-    second: Annotated[str, typer.Argument(help="the same, to compare with")],
+    second: Annotated[str, typer.Argument(help="likewise, to compare with the first")],
     store: Store = STORE,
     as_json: Annotated[bool, typer.Option("--json", help="print everything as JSON")] = False,
 ) -> None:
-    """Compare two sets of pseudo-labels region by region: agreement, what moved, examples."""
+    """Compare two sets of pseudo-labels region by region: agreement, changes, examples."""
     from pipeline.analysis import diff
 
-    found = diff.difference(store, first, second)
+    difference = diff.difference(store, first, second)
     if as_json:
-        typer.echo(json.dumps(diff.as_json(found), ensure_ascii=False))
+        typer.echo(json.dumps(diff.as_json(difference), ensure_ascii=False))
         return
-    typer.echo(f"first   {found.first}\nsecond  {found.second}\n")
-    _show("", found.summary)
-    _show("moved most often", found.moved)
-    _show("moved although both were sure", found.examples)
-    _show("concepts that gained or lost most regions", found.concepts)
+    typer.echo(f"first   {difference.first}\nsecond  {difference.second}\n")
+    _print_table("", difference.summary)
+    _print_table("most frequent changes", difference.moved)
+    _print_table("changes although both were sure", difference.examples)
+    _print_table("concepts that gained or lost most regions", difference.concepts)
 
 
 def compare(
-    first: Annotated[str, typer.Argument(help="metrics@…, or the beginning of its fingerprint")],
-    second: Annotated[str, typer.Argument(help="the same, to compare with")],
+    first: Annotated[str, typer.Argument(help="metrics@…, or the start of its fingerprint")],
+    second: Annotated[str, typer.Argument(help="likewise, to compare with the first")],
     store: Store = STORE,
     as_json: Annotated[bool, typer.Option("--json", help="print everything as JSON")] = False,
 ) -> None:
@@ -100,16 +102,18 @@ def compare(
     for row in rows:
         typer.echo(
             f"{row.metric + ', ' + row.split:<24} "
-            f"{_span(row.first, row.first_low, row.first_high):>22} "
-            f"{_span(row.second, row.second_low, row.second_high):>22} "
-            f"{_span(row.difference, row.low, row.high, sign='+'):>22} "
+            f"{_with_interval(row.first, row.first_low, row.first_high):>22} "
+            f"{_with_interval(row.second, row.second_low, row.second_high):>22} "
+            f"{_with_interval(row.difference, row.low, row.high, sign='+'):>22} "
             f"{'*' if row.apart else ' '}"
         )
-    typer.echo("[95 % of 1000 resamples of the images]; * keeps its sign in them", err=True)
+    typer.echo(
+        "[interval of 95 % of 1000 resamples of the images]; * = all of it has one sign", err=True
+    )
 
 
 def report(
-    what: Annotated[str, typer.Argument(help="labels: the pseudo-labels")],
+    subject: Annotated[str, typer.Argument(help="labels: the pseudo-labels")],
     store: Store = STORE,
     out: Annotated[Path, typer.Option("--out", help="folder for the page and its pictures")] = Path(
         "report"
@@ -121,41 +125,41 @@ def report(
         str | None, typer.Option("--where", help="SQL predicate over judged_labels")
     ] = None,
 ) -> None:
-    """Write a page about pseudo-labels: counts, sureness, captions, concepts, boxes, truth.
+    """Write a page about pseudo-labels: counts, scores, captions, concepts, boxes, ground truth.
 
-    index.html opens anywhere without a network; each of its pictures lies beside it as PNG.
-    Precision, recall, calibration, confusions and sizes are there where people drew objects.
+    index.html opens without a network; each of its pictures is also a PNG in the same folder.
+    Precision, recall, calibration, confusions and sizes need images with ground-truth boxes.
     """
     from pipeline.analysis.report import report_labels
 
-    if what != "labels":
-        raise OptionError(f"rc report writes about labels, not '{what}'")
+    if subject != "labels":
+        raise OptionError(f"rc report writes about labels, not '{subject}'")
     typer.echo(str(report_labels(store, out, labels, where)))
 
 
-def _show(title: str, rows: pa.Table) -> None:
-    from pipeline.cli.answers import writer
+def _print_table(title: str, rows: pa.Table) -> None:
+    from pipeline.cli.row_formats import row_writer
 
     if title:
         typer.echo(f"\n{title}" if rows.num_rows else f"\n{title}: none")
     if rows.num_rows:
-        writer("table")(rows.to_reader())
+        row_writer("table")(rows.to_reader())
 
 
 def _numbers(name: str, words: str) -> list[float]:
     try:
-        found = [float(word) for word in words.split(",")]
+        numbers = [float(word) for word in words.split(",")]
     except ValueError:
-        found = [math.nan]
-    if not all(map(math.isfinite, found)):
+        numbers = [math.nan]
+    if not all(map(math.isfinite, numbers)):
         raise OptionError(
-            f"rc what-if: --min-{name} takes numbers with commas between them, as 0.05,0.1, "
+            f"rc what-if: --min-{name} takes numbers with commas between them, such as 0.05,0.1, "
             f"not {words!r}"
         )
-    return found
+    return numbers
 
 
-def _span(value: float, low: float | None, high: float | None, sign: str = "") -> str:
+def _with_interval(value: float, low: float | None, high: float | None, sign: str = "") -> str:
     middle = f"{100 * value:{sign}.1f}"
     if low is None or high is None:
         return middle

@@ -1,4 +1,4 @@
-"""The application: every verb has its place; only the one that is used is loaded."""
+"""The application `rc` with all verbs; only the verb that is used is loaded."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 _HELP = """RegionCLIP as a staged, offline data pipeline.
 
-Verbs are listed in the order data meets them. Each reads artifacts of the store and writes one;
-run it again and it resumes, or finds its work already done.
+Verbs are listed in the order of the pipeline. Each reads artifacts of the store and writes one.
+If you run it again, it resumes, or finds that the artifact is complete.
 """
 
 
 def make_app(words: Sequence[str], *, load_all: bool = False) -> typer.Typer:
-    """The `rc` application for a command line; stages that it does not use stay unloaded."""
+    """The `rc` application for a command line; stages that it does not use are not loaded."""
     app = typer.Typer(
         help=_HELP,
         no_args_is_help=True,
@@ -43,7 +43,7 @@ def make_app(words: Sequence[str], *, load_all: bool = False) -> typer.Typer:
         if load_all or verb.name in words:
             add_stage(app, verb)
         else:
-            app.command(verb.name, help=verb.help)(_unloaded)
+            app.command(verb.name, help=verb.help)(_not_loaded)
     for group in (
         recipes,
         query,
@@ -75,5 +75,5 @@ def commands() -> None:
     typer.echo(commands_page(make_app([], load_all=True)), nl=False)
 
 
-def _unloaded() -> None:
-    raise AssertionError("a verb that is used is loaded first")
+def _not_loaded() -> None:
+    raise AssertionError("the verb on the command line must be loaded")

@@ -1,4 +1,4 @@
-"""`rc doctor` and `rc config`."""
+"""`rc doctor` checks the installation and the store; `rc config` shows the options of a stage."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.shared import STORE, Store
+from pipeline.cli.run_options import STORE, Store
 from pipeline.verbs import VERBS
 from schemas.errors import OptionError
 
@@ -30,7 +30,7 @@ _LIBRARIES = {
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Put these verbs on the application."""
+    """Add these verbs to the application."""
     app.command("doctor")(doctor)
     app.command("config")(config)
 
@@ -41,8 +41,8 @@ def doctor(store: Store = STORE) -> None:
     for name, module in _LIBRARIES.items():
         problem = _import_problem(module)
         bad += bool(problem)
-        found = _version(name, module)
-        typer.echo(f"{'bad' if problem else 'ok ':<4} {name} {found} {problem}".rstrip())
+        status = "bad" if problem else "ok"
+        typer.echo(f"{status:<4} {name} {_version(name, module)} {problem}".rstrip())
     typer.echo(f"ok   device: {_device()}; search: {_search_device()}")
     free = shutil.disk_usage(store if store.exists() else ".").free
     typer.echo(f"ok   disk: {free / 1e9:.1f} GB free for {store}")
@@ -54,11 +54,11 @@ def doctor(store: Store = STORE) -> None:
 def config(
     verb: Annotated[str, typer.Argument(help="a stage, such as label")],
 ) -> None:
-    """Show every option of a stage: its value here, and whether that is a default or from RC_*."""
+    """Show every option of a stage: its value, and whether it is a default or from RC_*."""
     from pipeline.cli.stage import option_fields
 
     if verb not in VERBS:
-        raise OptionError(f"rc config: '{verb}' is no stage; there are {', '.join(VERBS)}")
+        raise OptionError(f"rc config: '{verb}' is not a stage; the stages are {', '.join(VERBS)}")
     for name, _, default, meta in option_fields(VERBS[verb].load()):
         variable = f"RC_{verb}_{name}".upper().replace("-", "_")
         value = os.environ.get(variable)
@@ -72,13 +72,13 @@ def config(
 def _import_problem(module: str) -> str:
     try:
         import_module(module)
-    except Exception as error:  # a broken binary may raise anything; it is what we report
+    except Exception as error:  # a broken binary may raise anything; we report it
         return f"cannot be imported: {' '.join(str(error).split())}"
     return ""
 
 
 def _version(name: str, module: str) -> str:
-    """Of the package, or of another one that brings the same module, as faiss-gpu does."""
+    """Version of the package, or of the module if another package brings it, as faiss-gpu."""
     try:
         return version(name)
     except PackageNotFoundError:
@@ -94,7 +94,7 @@ def _device() -> str:
 
 
 def _search_device() -> str:
-    """Where FAISS searches: cuda only with a faiss made for it and a device that it sees."""
+    """Where FAISS searches: cuda needs a FAISS build with CUDA and a device."""
     try:
         return str(import_module("pipeline.store.index").best_device())
     except ImportError:

@@ -1,4 +1,4 @@
-"""`rc sql`: questions to the store; `rc db`: the store as a database for other clients."""
+"""`rc sql` queries the store; `rc db` writes the store as a database for other clients."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.shared import STORE, Store
+from pipeline.cli.run_options import STORE, Store
 from schemas.errors import OptionError, QueryError
 
 Use = Annotated[
@@ -18,44 +18,46 @@ Use = Annotated[
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Put these verbs on the application."""
+    """Add these verbs to the application."""
     app.command("sql")(sql)
     app.command("db")(db)
     app.command("queries", hidden=True)(queries)
 
 
-def sql(  # noqa: PLR0913  # each is a flag
+def sql(  # noqa: PLR0913  # each is an option
     statement: Annotated[
-        str | None, typer.Argument(help="one SELECT; see 'FROM artifacts'; none opens a prompt")
+        str | None,
+        typer.Argument(help="one SELECT, such as 'FROM artifacts'; without it, a prompt opens"),
     ] = None,
     store: Store = STORE,
     use: Use = None,
     file: Annotated[
-        Path | None, typer.Option("--file", help="statements from a file; - is standard input")
+        Path | None, typer.Option("--file", help="read statements from a file; - is standard input")
     ] = None,
     query: Annotated[
-        str | None, typer.Option("--query", help="a question by name; see docs/queries.md")
+        str | None, typer.Option("--query", help="run a named query; see docs/queries.md")
     ] = None,
     output: Annotated[
-        str, typer.Option("--format", help="table, csv, json (a row a line), parquet or markdown")
+        str,
+        typer.Option("--format", help="table, csv, json (one row per line), parquet or markdown"),
     ] = "table",
     timeout: Annotated[
-        float, typer.Option("--timeout", min=0, help="seconds one answer may take; 0: no limit")
+        float, typer.Option("--timeout", min=0, help="seconds for one statement; 0: no limit")
     ] = 3600,
     memory_mb: Annotated[
-        int, typer.Option("--memory-mb", min=64, help="the rest of a large answer goes to disk")
+        int, typer.Option("--memory-mb", min=64, help="memory of a query; more goes to disk")
     ] = 2048,
 ) -> None:
-    """Ask the store in SQL: images, captions, objects, concepts, pseudo_labels, lineage, ...
+    """Query the store in SQL: images, captions, objects, concepts, pseudo_labels, lineage, ...
 
-    Read-only: no files outside the store, no settings, no statement that writes. A table's older
-    artifacts are there under their names: FROM pseudo_labels@3f9c.
+    Read-only: no files outside the store, no settings, no statement that writes. Older artifacts of
+    a table can be named: FROM pseudo_labels@3f9c.
     """
-    from pipeline.cli.session import Session
+    from pipeline.cli.sql_session import SqlSession
 
-    session = Session(store, use or [], output, timeout, memory_mb)
-    asked = {"STATEMENT": statement, "--file": file, "--query": query}
-    given = [name for name, value in asked.items() if value is not None]
+    session = SqlSession(store, use or [], output, timeout, memory_mb)
+    sources = {"STATEMENT": statement, "--file": file, "--query": query}
+    given = [name for name, value in sources.items() if value is not None]
     if len(given) > 1:
         raise OptionError(f"rc sql: give one of {' and '.join(given)}, not both")
     if not given and sys.stdin.isatty():
@@ -64,13 +66,13 @@ def sql(  # noqa: PLR0913  # each is a flag
         prompt(session)
         return
     if query is not None:
-        from pipeline.sql.named import named_query
+        from pipeline.sql.named_queries import named_query
 
-        found = named_query(query)
-        session.answer(found.statement, found.leads)
+        named = named_query(query)
+        session.answer(named.statement, named.subjects)
         return
-    for question in [statement] if statement is not None else _questions(file, output):
-        session.answer(question)
+    for text in [statement] if statement is not None else _read_statements(file, output):
+        session.answer(text)
 
 
 def db(
@@ -78,7 +80,10 @@ def db(
     store: Store = STORE,
     use: Use = None,
     materialize: Annotated[
-        bool, typer.Option("--materialize", help="copy the rows instead of pointing at them")
+        bool,
+        typer.Option(
+            "--materialize", help="copy the rows instead of referring to the files of the store"
+        ),
     ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="replace a DuckDB file that exists")
@@ -86,8 +91,8 @@ def db(
 ) -> None:
     """Write a DuckDB file with all views of the store, for any DuckDB client.
 
-    Without --materialize the views read the store's Parquet files where they lie, and vectors are
-    BLOBs, the bytes they are stored in; with it they are FLOAT arrays.
+    Without --materialize the views read the Parquet files of the store, and vectors are BLOBs of
+    the stored bytes; with it vectors are FLOAT arrays.
     """
     from pipeline.sql import write_database
 
@@ -96,36 +101,36 @@ def db(
 
 
 def queries(store: Store = STORE) -> None:
-    """Print docs/queries.md: every named query, and what it answers about a store."""
-    from pipeline.cli.session import Session
-    from pipeline.sql.named import named_queries
+    """Print docs/queries.md: every named query, and its result on a store."""
+    from pipeline.cli.sql_session import SqlSession
+    from pipeline.sql.named_queries import named_queries
 
     typer.echo("# Named queries\n\nMade by `rc queries` on the store of `rc demo`; do not edit.")
-    session = Session(store, [], "markdown")
+    session = SqlSession(store, [], "markdown")
     for query in named_queries().values():
         typer.echo(f"\n## {query.name}\n\n{query.doc} {query.needs}\n")
         typer.echo(f"```sql\n{query.statement}\n```\n\n`rc sql --query {query.name}`\n")
-        session.answer(query.statement, query.leads)
+        session.answer(query.statement, query.subjects)
 
 
-def _questions(file: Path | None, output: str) -> list[str]:
+def _read_statements(file: Path | None, output: str) -> list[str]:
     """The statements of a file, or of standard input.
 
     Raises:
-        QueryError: If it cannot be read, or is no SQL.
-        OptionError: If they are several, and the output is a file of one answer.
+        QueryError: If it cannot be read, or is not SQL.
+        OptionError: If there are several, and the format holds one result only.
     """
-    from pipeline.cli.answers import ONE_ANSWER
+    from pipeline.cli.row_formats import SINGLE_RESULT_FORMATS
     from pipeline.sql.statements import split
 
     try:
         text = sys.stdin.read() if file in (None, Path("-")) else Path(str(file)).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise QueryError(f"{file} cannot be read: {error}") from error
-    found = split(text)
-    if len(found) > 1 and output in ONE_ANSWER:
+    statements = split(text)
+    if len(statements) > 1 and output in SINGLE_RESULT_FORMATS:
         raise OptionError(
-            f"rc sql: --format {output} writes the answer to one statement, got {len(found)}; "
-            "ask them one at a time, or with --format json"
+            f"rc sql: --format {output} writes the result of one statement, got {len(statements)}; "
+            "run them one at a time, or with --format json"
         )
-    return found
+    return statements

@@ -1,4 +1,4 @@
-"""docs/tables.md and docs/commands.md, made from the declarations they describe."""
+"""docs/tables.md and docs/commands.md, generated from the declarations of tables and options."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from stages.base import Stage
 
-_RUNNING = [
+_RUN_OPTION_NAMES = [
     "store",
     "workers",
     "dry_run",
@@ -60,7 +60,7 @@ def _reasons() -> list[str]:
 
 
 def commands_page(app: typer.Typer) -> str:
-    """The page of an application, all of whose verbs are loaded, as Markdown."""
+    """docs/commands.md, from an application with all verbs loaded."""
     group: Any = get_command(app)
     lines = ["# Commands", "", "Made by `rc commands` from the stages; do not edit.", ""]
     lines += [
@@ -77,9 +77,9 @@ def commands_page(app: typer.Typer) -> str:
 
 def _section(name: str, command: Any) -> list[str]:
     lines = [f"## rc {name}", "", " ".join((command.help or "").split("\n\n")[0].split()), ""]
-    hidden = [*(_RUNNING if name in VERBS else []), "help"]
+    hidden = [*(_RUN_OPTION_NAMES if name in VERBS else []), "help"]
     rows = [
-        f"| `{' '.join(parameter.opts)}` | {_default(parameter)} | {_text(parameter)} |"
+        f"| `{' '.join(parameter.opts)}` | {_default(parameter)} | {_help_text(parameter)} |"
         for parameter in command.params
         if parameter.name not in hidden
     ]
@@ -89,7 +89,7 @@ def _section(name: str, command: Any) -> list[str]:
 
 
 def _presets(stage: type[Stage]) -> list[str]:
-    """A table of what each preset sets, an option a row; nothing without presets."""
+    """A table of the presets, one row per option; no lines without presets."""
     declared = [f.metadata["presets"] for f in fields(stage) if f.metadata["presets"]]
     if not declared:
         return []
@@ -110,5 +110,5 @@ def _default(parameter: Any) -> str:
     return "" if value is None or callable(value) or value == [] else f"`{value}`"
 
 
-def _text(parameter: Any) -> str:
+def _help_text(parameter: Any) -> str:
     return " ".join(str(getattr(parameter, "help", "") or "").replace("|", "\\|").split())

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 import typer
 
-from pipeline.cli.output import Terminal
-from pipeline.cli.shared import RUN_OPTIONS, Run, check_budget
+from pipeline.cli.progress_bar import TerminalReporter
+from pipeline.cli.run_options import RUN_OPTIONS, RunOptions, check_budget
 from stages.base import Stage
 from stages.option import choices, option_types, value_type, with_presets
 
@@ -32,7 +32,7 @@ def add_stage(app: typer.Typer, verb: Verb) -> None:
     stage = verb.load()
 
     def command(*, context: typer.Context, **values: Any) -> None:
-        run = Run.take_from(values)
+        run = RunOptions.take_from(values)
         pinned = {role: values.pop(f"input_{role}") for role in stage.reads}
         execute(stage, _given(context, values), pinned, run)
 
@@ -43,7 +43,7 @@ def add_stage(app: typer.Typer, verb: Verb) -> None:
 
 
 def execute(
-    cls: type[Stage], values: dict[str, Any], pinned: Mapping[str, str | None], run: Run
+    cls: type[Stage], values: dict[str, Any], pinned: Mapping[str, str | None], run: RunOptions
 ) -> Artifact | None:
     """Run one stage as the command line asks; print its one line.
 
@@ -54,7 +54,7 @@ def execute(
     from pipeline.store.artifact import open_artifact
 
     stage = cls(**with_presets(cls, {name: _as_tuple(value) for name, value in values.items()}))
-    terminal = Terminal(quiet=run.quiet)
+    terminal = TerminalReporter(quiet=run.quiet)
     chosen = inputs.resolve(stage, pinned, run.store)
     if run.dry_run:
         plan = runner.plan(stage, chosen, run.store)

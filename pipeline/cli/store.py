@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.shared import STORE, Store
+from pipeline.cli.run_options import STORE, Store
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,4 +1,4 @@
-"""`rc view`: the gallery."""
+"""`rc view`: the gallery, served or written to a folder."""
 
 from __future__ import annotations
 
@@ -7,58 +7,64 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.shared import STORE, Store
+from pipeline.cli.run_options import STORE, Store
 from schemas.errors import ArtifactNotFoundError, OptionError
 
 if TYPE_CHECKING:
     import socket
 
-_ANYWHERE = ("0.0.0.0", "::")  # all addresses of the machine
+_ALL_ADDRESSES = ("0.0.0.0", "::")  # every network address of the machine
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Put this verb on the application."""
+    """Add this verb to the application."""
     app.command("view")(view)
 
 
-def view(  # noqa: PLR0913 - one a flag
+def view(  # noqa: PLR0913  # each is an option
     store: Store = STORE,
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any free one")] = 8000,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="port; 0: any free port")
+    ] = 8000,
     host: Annotated[
         str,
-        typer.Option("--host", help="address to listen on; beware of others than this machine"),
+        typer.Option(
+            "--host", help="address to listen on; other machines can read the store through others"
+        ),
     ] = "127.0.0.1",
     static: Annotated[
-        Path | None, typer.Option("--static", help="folder to write that opens from disk")
+        Path | None, typer.Option("--static", help="write the gallery to this folder instead")
     ] = None,
     limit: Annotated[
-        int, typer.Option("--limit", min=1, help="images of the folder, evenly spread over all")
+        int, typer.Option("--limit", min=1, help="number of images in the folder, evenly chosen")
     ] = 500,
     use: Annotated[
         str | None,
-        typer.Option("--use", help="what the folder is about: pseudo_labels@… or images@…"),
+        typer.Option("--use", help="artifact of the folder: pseudo_labels@… or images@…"),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no progress")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="show no progress")] = False,
 ) -> None:
-    """Look at the store in a browser: images with labels, concepts, what-if, training, scores.
+    """Show the store in a browser: images with labels, concepts, what-if, training, scores.
 
-    Only this machine can reach it unless --host says otherwise. Ctrl-C ends it. --static writes the
-    same pages as a folder that needs no server: open its index.html.
+    Only this machine can connect, unless --host is changed. Ctrl-C ends the server. --static writes
+    the same pages to a folder that needs no server: open its index.html.
     """
     if static is not None:
-        _write(store, static, use, limit, quiet=quiet)
+        _write_folder(store, static, use, limit, quiet=quiet)
         return
     if use is not None:
-        raise OptionError("rc view: --use goes with --static; a page chooses for itself")
+        raise OptionError(
+            "rc view: --use needs --static; the pages of the server have their own choice"
+        )
     _serve(store, host, port)
 
 
-def _write(store: Path, out: Path, use: str | None, limit: int, *, quiet: bool) -> None:
-    from pipeline.cli.output import Terminal
+def _write_folder(store: Path, out: Path, use: str | None, limit: int, *, quiet: bool) -> None:
+    from pipeline.cli.progress_bar import TerminalReporter
     from pipeline.gallery.folder import FolderRequest, write_folder
 
-    count = write_folder(store, out, FolderRequest(use, limit), Terminal(quiet=quiet))
+    count = write_folder(store, out, FolderRequest(use, limit), TerminalReporter(quiet=quiet))
     typer.echo(f"{out / 'index.html'}  {count} images")
 
 
@@ -71,40 +77,40 @@ def _serve(store: Path, host: str, port: int) -> None:
     from pipeline.store import catalog
 
     if not host:
-        raise OptionError("rc view: --host is empty; 127.0.0.1 is this machine alone")
+        raise OptionError("rc view: --host is empty; use 127.0.0.1 for this machine only")
     if not catalog.committed(store):
         raise ArtifactNotFoundError(f"nothing is in {store} yet; begin with 'rc ingest'")
-    with _listening(host, port) as listening:
-        found = listening.getsockname()[1]
-        anywhere = host in _ANYWHERE
+    with _open_socket(host, port) as listening:
+        open_port = listening.getsockname()[1]
+        anywhere = host in _ALL_ADDRESSES
         names = [host, *(_LOOPBACK if anywhere or host in _LOOPBACK else ())]
         if anywhere:
             names.append(socket.gethostname())
         if host not in _LOOPBACK:
-            typer.echo(f"warning: everyone who can reach {host} can look at this store", err=True)
-        typer.echo(f"http://{_bracketed('127.0.0.1' if host == '0.0.0.0' else host)}:{found}/")
-        hosts = [f"{_bracketed(name)}:{found}" for name in names]
+            typer.echo(f"warning: everyone who can connect to {host} can read this store", err=True)
+        typer.echo(f"http://{_bracketed('127.0.0.1' if host == '0.0.0.0' else host)}:{open_port}/")
+        hosts = [f"{_bracketed(name)}:{open_port}" for name in names]
         app = make_app(store, hosts, anywhere=anywhere)
         config = uvicorn.Config(app, log_level="warning", server_header=False)
         uvicorn.Server(config).run([listening])
 
 
-def _listening(host: str, port: int) -> socket.socket:
-    """A socket that takes connections from now on, so that the address printed is true."""
+def _open_socket(host: str, port: int) -> socket.socket:
+    """A socket that already listens, so that the printed address works at once."""
     import socket
 
-    opened = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        opened.bind((host, port))
-        opened.listen()
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen()
     except OSError as error:
-        opened.close()
+        listening.close()
         raise OptionError(
             f"rc view: cannot listen on {host} port {port} ({error.strerror}); "
-            "--port 0 takes any free one"
+            "--port 0 takes any free port"
         ) from None
-    return opened
+    return listening
 
 
 def _bracketed(host: str) -> str:

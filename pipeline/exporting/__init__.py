@@ -1,1 +1,1 @@
-"""What leaves the store: weights, features and pseudo-labels in formats that others read."""
+"""Exports: weights, features, detections and pseudo-labels in formats of other programs."""

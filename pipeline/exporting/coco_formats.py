@@ -1,4 +1,4 @@
-"""Labelled images as COCO, and as what grew out of it: LVIS and FiftyOne."""
+"""Labelled images as COCO, and as the formats derived from it: LVIS and FiftyOne."""
 
 from __future__ import annotations
 
@@ -7,172 +7,173 @@ import shutil
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from pipeline.exporting.writer import Writer, xywh
+from pipeline.exporting.label_writer import LabelWriter, xywh
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from pipeline.exporting.labelled import LabelledImage
+    from pipeline.exporting.labelled_images import LabelledImage
 
 
-class CocoFormat(Writer):
+class CocoFormat(LabelWriter):
     """images/SPLIT/*.jpg and annotations/{instances,captions}_SPLIT.json, as `rc ingest` reads."""
 
     with_captions = True
 
     def __init__(self, folder: Path, names: Sequence[str], images: str) -> None:
         super().__init__(folder, names, images)
-        self._open: dict[str, _Lines] = {}
+        self._open: dict[str, _JsonLists] = {}
         self._count: Counter[str] = Counter()
         self._instances: Counter[int] = Counter()
         self._images_with: Counter[int] = Counter()
 
-    def add(self, one: LabelledImage) -> None:
-        """See `Writer.add`."""
-        one.write(self.picture(one), self.images)
-        lines = self._lines(one.split)
-        lines.add("images", {**self.image(one), "original_id": one.row["image_id"]})
-        for label in one.labels:
-            self._numbered(lines, "instances", one, _annotation(label))
-        for caption in one.row["captions"] if self.with_captions else ():
-            self._numbered(lines, "captions", one, {"caption": caption})
-        self._instances.update(label["category"] for label in one.labels)
-        self._images_with.update({label["category"] for label in one.labels})
+    def add(self, image: LabelledImage) -> None:
+        """See `LabelWriter.add`."""
+        image.write(self.image_path(image), self.images)
+        lists = self._lists_of(image.split)
+        lists.add("images", {**self.image_entry(image), "original_id": image.row["image_id"]})
+        for label in image.labels:
+            self._add_annotation(lists, "instances", image, _annotation(label))
+        for caption in image.row["captions"] if self.with_captions else ():
+            self._add_annotation(lists, "captions", image, {"caption": caption})
+        self._instances.update(label["category"] for label in image.labels)
+        self._images_with.update({label["category"] for label in image.labels})
 
     def close(self) -> None:
-        """See `Writer.close`."""
-        categories = [self.category(k) for k in range(len(self.names))]
-        for split, lines in self._open.items():
-            path = self.path(split)
+        """See `LabelWriter.close`."""
+        categories = [self.category_entry(index) for index in range(len(self.names))]
+        for split, lists in self._open.items():
+            path = self.json_path(split)
             path.parent.mkdir(parents=True, exist_ok=True)
-            lines.write(path, "instances", {"categories": categories})
+            lists.write(path, "instances", {"categories": categories})
             if self.with_captions:
-                lines.write(path.with_name(f"captions_{split}.json"), "captions", {})
-            lines.close()
+                lists.write(path.with_name(f"captions_{split}.json"), "captions", {})
+            lists.close()
         shutil.rmtree(self.folder / ".lines", ignore_errors=True)
 
-    def picture(self, one: LabelledImage) -> Path:
-        """Where the pixels go."""
-        return self.folder / "images" / one.split / one.file_name
+    def image_path(self, image: LabelledImage) -> Path:
+        """The file for the pixels of an image."""
+        return self.folder / "images" / image.split / image.file_name
 
-    def path(self, split: str) -> Path:
-        """Where the JSON of a split goes."""
+    def json_path(self, split: str) -> Path:
+        """The JSON file of a split."""
         return self.folder / "annotations" / f"instances_{split}.json"
 
-    def image(self, one: LabelledImage) -> dict[str, Any]:
+    def image_entry(self, image: LabelledImage) -> dict[str, Any]:
         """An entry of "images"."""
-        size = {side: one.row[side] for side in ("width", "height")}
-        return {"id": one.number, "file_name": one.file_name, **size}
+        size = {side: image.row[side] for side in ("width", "height")}
+        return {"id": image.number, "file_name": image.file_name, **size}
 
-    def category(self, place: int) -> dict[str, Any]:
+    def category_entry(self, index: int) -> dict[str, Any]:
         """An entry of "categories"."""
-        return {"id": place + 1, "name": self.names[place]}
+        return {"id": index + 1, "name": self.names[index]}
 
-    def _lines(self, split: str) -> _Lines:
+    def _lists_of(self, split: str) -> _JsonLists:
         if split not in self._open:
-            self._open[split] = _Lines(self.folder / ".lines" / str(len(self._open)))
+            self._open[split] = _JsonLists(self.folder / ".lines" / str(len(self._open)))
         return self._open[split]
 
-    def _numbered(
-        self, lines: _Lines, kind: str, one: LabelledImage, content: dict[str, Any]
+    def _add_annotation(
+        self, lists: _JsonLists, kind: str, image: LabelledImage, content: dict[str, Any]
     ) -> None:
         self._count[kind] += 1
-        lines.add(kind, {"id": self._count[kind], "image_id": one.number, **content})
+        lists.add(kind, {"id": self._count[kind], "image_id": image.number, **content})
 
 
 class FiftyOneFormat(CocoFormat):
-    """data/ and labels.json, as FiftyOne imports COCO detections; all splits in one."""
+    """data/ and labels.json, as FiftyOne imports COCO detections; one file for all splits."""
 
     with_captions = False
 
-    def picture(self, one: LabelledImage) -> Path:
-        """See `CocoFormat.picture`."""
-        return self.folder / "data" / one.file_name
+    def image_path(self, image: LabelledImage) -> Path:
+        """See `CocoFormat.image_path`."""
+        return self.folder / "data" / image.file_name
 
-    def path(self, split: str) -> Path:
-        """See `CocoFormat.path`."""
+    def json_path(self, split: str) -> Path:
+        """See `CocoFormat.json_path`."""
         del split
         return self.folder / "labels.json"
 
-    def _lines(self, split: str) -> _Lines:
+    def _lists_of(self, split: str) -> _JsonLists:
         del split
-        return super()._lines("all")
+        return super()._lists_of("all")
 
 
 class LvisFormat(CocoFormat):
-    """lvis_SPLIT.json with LVIS's fields; nobody looked for more, so nothing is negative."""
+    """lvis_SPLIT.json with the fields of LVIS.
+
+    No category was verified to be absent from an image, so `neg_category_ids` is empty.
+    """
 
     with_captions = False
 
-    def path(self, split: str) -> Path:
-        """See `CocoFormat.path`."""
+    def json_path(self, split: str) -> Path:
+        """See `CocoFormat.json_path`."""
         return self.folder / f"lvis_{split}.json"
 
-    def image(self, one: LabelledImage) -> dict[str, Any]:
-        """See `CocoFormat.image`."""
-        there = sorted({label["category"] + 1 for label in one.labels})
-        where = f"{one.split}/{one.file_name}"
+    def image_entry(self, image: LabelledImage) -> dict[str, Any]:
+        """See `CocoFormat.image_entry`."""
         return {
-            **super().image(one),
-            "coco_url": where,
+            **super().image_entry(image),
+            "coco_url": f"{image.split}/{image.file_name}",
             "neg_category_ids": [],
-            "not_exhaustive_category_ids": there,
+            "not_exhaustive_category_ids": sorted({k["category"] + 1 for k in image.labels}),
         }
 
-    def category(self, place: int) -> dict[str, Any]:
-        """See `CocoFormat.category`."""
-        images = self._images_with[place]
+    def category_entry(self, index: int) -> dict[str, Any]:
+        """See `CocoFormat.category_entry`."""
+        images = self._images_with[index]
         frequency = "r" if images <= 10 else "c" if images <= 100 else "f"
         return {
-            **super().category(place),
-            "synonyms": [self.names[place]],
+            **super().category_entry(index),
+            "synonyms": [self.names[index]],
             "frequency": frequency,
             "image_count": images,
-            "instance_count": self._instances[place],
+            "instance_count": self._instances[index],
         }
 
 
-class _Lines:
-    """The lists of a JSON file while they grow: on disk, an element a line."""
+class _JsonLists:
+    """The growing lists of a JSON file, kept on disk, one element per line."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True)
         kinds = ("images", "instances", "captions")
         self._files = {kind: (folder / kind).open("w+", encoding="utf-8") for kind in kinds}
-        self._between = dict.fromkeys(kinds, "")
+        self._separators = dict.fromkeys(kinds, "")
 
     def add(self, kind: str, content: dict[str, Any]) -> None:
-        """Another element of a list."""
+        """Append an element to a list."""
         file = self._files[kind]
-        file.write(self._between[kind] + json.dumps(content, ensure_ascii=False))
-        self._between[kind] = ",\n"
+        file.write(self._separators[kind] + json.dumps(content, ensure_ascii=False))
+        self._separators[kind] = ",\n"
 
-    def write(self, path: Path, kind: str, rest: dict[str, Any]) -> None:
-        """A file of the images and the annotations of a kind, and the rest."""
+    def write(self, path: Path, kind: str, further: dict[str, Any]) -> None:
+        """Write a JSON file of the images, the annotations of a kind, and further entries."""
         with path.open("w", encoding="utf-8") as out:
-            for before, name, of in (("{", "images", "images"), (", ", "annotations", kind)):
-                self._files[of].seek(0)
+            for before, name, file in (("{", "images", "images"), (", ", "annotations", kind)):
+                self._files[file].seek(0)
                 out.write(f'{before}"{name}": [')
-                shutil.copyfileobj(self._files[of], out)
+                shutil.copyfileobj(self._files[file], out)
                 out.write("]")
-            for name, content in rest.items():
+            for name, content in further.items():
                 out.write(f', "{name}": ')
                 json.dump(content, out, ensure_ascii=False)
             out.write("}\n")
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         for file in self._files.values():
             file.close()
 
 
 def _annotation(label: dict[str, Any]) -> dict[str, Any]:
-    x, y, wide, high = xywh(label)
+    x, y, width, height = xywh(label)
     return {
         "category_id": label["category"] + 1,
-        "bbox": [x, y, wide, high],
-        "area": wide * high,
+        "bbox": [x, y, width, height],
+        "area": width * height,
         "iscrowd": 0,
         "score": label["score"],
         "segmentation": [],

@@ -1,13 +1,13 @@
-"""Feature files: what regions look like, for programs that read NumPy, HDF5 or Parquet.
+"""Feature files: features of regions as NumPy, HDF5 or Parquet.
 
-* npy: the features (N, D) in one array; the keys, row for row, in a Parquet file of its own.
-* h5: what vision-language code reads of "bottom-up" features, all images in one file:
+* npy: the features (N, D) in one array; the keys in a second file, Parquet, row for row.
+* h5: the arrays that vision-language code reads as "bottom-up" features, all images in one file:
   ``features`` (N, D), ``boxes`` (N, 4), ``region`` (N,), and for image i of I ``image_id``,
   ``width``, ``height`` and the rows ``offsets[i]`` to ``offsets[i + 1]``.
 * parquet: keys and features in one table.
 
 Features are float32 and not normalised; boxes are x0, y0, x1, y1 in pixels of the original image.
-Every writer holds one batch of rows, and of an HDF5 file the ids.
+Every writer keeps one batch of rows in memory; the HDF5 writer also keeps the image ids.
 """
 
 from __future__ import annotations
@@ -37,22 +37,22 @@ KEYS: Final = pa.schema(
     ]
 )
 _CHUNK: Final = 256  # rows of an HDF5 chunk: 1 MB at a width of 1024
-_FORMAT: Final = ("v110", "v110")  # of HDF5: read by every release since 2017
+_FORMAT: Final = ("v110", "v110")  # of HDF5; every release since 2017 reads it
 
 
 class FeatureFile(ABC):
-    """Takes regions batch by batch; those of an image must stand together.
+    """Writes regions batch by batch; the regions of an image must be consecutive.
 
-    A context manager; the files are complete when it is left without an error.
+    A context manager; after an exit without an error the files are complete.
     """
 
     @abstractmethod
     def append(self, keys: pa.RecordBatch, features: NDArray[np.float32]) -> None:
-        """Add N regions: their `KEYS`, and features (N, D)."""
+        """Append N regions: their `KEYS`, and features (N, D)."""
 
     @abstractmethod
-    def close(self, *, whole: bool) -> None:
-        """Let go of the files; `whole` says that nothing more was to come."""
+    def close(self, *, complete: bool) -> None:
+        """Close the files; `complete` is False after an error."""
 
     def __enter__(self) -> Self:
         return self
@@ -63,15 +63,15 @@ class FeatureFile(ABC):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close(whole=error is None)
+        self.close(complete=error is None)
 
 
 class NpyFile(FeatureFile):
-    """A .npy of features (N, D), beside a Parquet of keys.
+    """A .npy file of features (N, D), and a Parquet file of keys.
 
     Args:
-        path: The array.
-        keys: The Parquet.
+        path: The .npy file.
+        keys: The Parquet file.
         width: D.
     """
 
@@ -87,19 +87,19 @@ class NpyFile(FeatureFile):
         self._file.write(np.ascontiguousarray(features, "<f4").tobytes())
         self._rows += len(features)
 
-    def close(self, *, whole: bool) -> None:
-        """See `FeatureFile.close`: the header says how many rows there were."""
+    def close(self, *, complete: bool) -> None:
+        """See `FeatureFile.close`; the header gets the number of rows."""
         self._keys.close()
         with self._file:
-            if whole:
+            if complete:
                 self._file.seek(0)
-                if self._write_header() != self._header:  # NumPy leaves room for 21 digits
-                    raise AssertionError("the header of the array grew into its rows")
+                if self._write_header() != self._header:  # NumPy reserves 21 digits
+                    raise AssertionError("the longer header of the array would overwrite its rows")
 
     def _write_header(self) -> int:
         shape = (self._rows, self._width)
-        described = {"descr": "<f4", "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(self._file, described)
+        header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(self._file, header)
         return self._file.tell()
 
 
@@ -123,20 +123,20 @@ class ParquetFile(FeatureFile):
         columns = [*keys.columns, vectors]
         self._writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=self._schema))
 
-    def close(self, *, whole: bool) -> None:
+    def close(self, *, complete: bool) -> None:
         """See `FeatureFile.close`."""
-        del whole  # a table is always as whole as its footer says
+        del complete  # readers see from the footer whether a Parquet file is complete
         self._writer.close()
 
 
 class Hdf5File(FeatureFile):
-    """One HDF5 file of all images; if left by an error without `offsets`, so no reader takes it."""
+    """One HDF5 file of all images; without `offsets` after an error, so that readers reject it."""
 
     def __init__(self, path: Path, width: int) -> None:
         self._file = h5py.File(path, "w", libver=_FORMAT)
-        self._features = self._growing("features", (width or 1,), np.float32)
-        self._boxes = self._growing("boxes", (4,), np.float32)
-        self._region = self._growing("region", (), np.int32)
+        self._features = self._resizable("features", (width or 1,), np.float32)
+        self._boxes = self._resizable("boxes", (4,), np.float32)
+        self._region = self._resizable("region", (), np.int32)
         self._ids: list[str] = []
         self._sizes: list[tuple[int, int]] = []
         self._offsets = [0]
@@ -162,19 +162,19 @@ class Hdf5File(FeatureFile):
                 self._offsets.append(self._offsets[-1])
             self._offsets[-1] += 1
 
-    def close(self, *, whole: bool) -> None:
+    def close(self, *, complete: bool) -> None:
         """See `FeatureFile.close`."""
         with self._file:
-            if whole:
+            if complete:
                 encoded = [name.encode() for name in self._ids]
                 text = h5py.string_dtype("utf-8", max(map(len, encoded), default=0) or 1)
                 width, height = np.array(self._sizes, np.int32).reshape(-1, 2).T
-                self._fixed("image_id", np.asarray(encoded, text))
-                self._fixed("width", width)
-                self._fixed("height", height)
-                self._fixed("offsets", np.asarray(self._offsets, np.int64))
+                self._write("image_id", np.asarray(encoded, text))
+                self._write("width", width)
+                self._write("height", height)
+                self._write("offsets", np.asarray(self._offsets, np.int64))
 
-    def _growing(self, name: str, width: tuple[int, ...], kind: Any) -> Any:
+    def _resizable(self, name: str, width: tuple[int, ...], kind: Any) -> Any:
         return self._file.create_dataset(
             name,
             shape=(0, *width),
@@ -184,5 +184,5 @@ class Hdf5File(FeatureFile):
             track_times=False,
         )
 
-    def _fixed(self, name: str, values: NDArray[Any]) -> None:
+    def _write(self, name: str, values: NDArray[Any]) -> None:
         self._file.create_dataset(name, data=values, track_times=False)

@@ -1,4 +1,4 @@
-"""Features of an artifact with the boxes they were pooled from, written for another program."""
+"""Features of an artifact with the boxes they were pooled from, as files for other programs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline import sql
 from pipeline.exporting import feature_file
-from pipeline.exporting.target import drafts, with_suffix
+from pipeline.exporting.output_files import draft_paths, with_suffix
 from pipeline.store import catalog, parts
 from schemas.errors import ArtifactError
 from schemas.table import as_matrix, vector_format
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 FORMATS: Final = {"npy": ".npy", "h5": ".h5", "parquet": ".parquet"}
 _VERB: Final = "export-features"
-_WANTED: Final = """
+_CHOSEN_ROWS: Final = """
 SELECT rank, {keys} FROM (
     SELECT
         rank, image_id, region, width, height, split, objectness, feature,
@@ -46,52 +46,52 @@ WHERE (
 def export_features(
     root: Path, address: str, out: Path, form: str, where: str | None, *, force: bool
 ) -> tuple[Path, int]:
-    """Write the features of an artifact; where, and how many rows.
+    """Write the features of an artifact; return the path and the number of rows.
 
     Args:
         root: The store.
         address: As table, table@prefix or address.
-        out: File to make; the suffix of the format is added if it has none.
+        out: File to write; the suffix of the format is added if it has none.
         form: One of `FORMATS`.
         where: SQL predicate over image_id, region, x0, y0, x1, y1, objectness, width, height,
-            split and feature; what it says of other rows, it says of those in the same part.
+            split and feature; its subqueries see the rows of the same part only.
         force: Whether to replace files that exist.
 
     Raises:
-        ArtifactError: If the artifact holds no features, or the boxes are gone.
+        ArtifactError: If the artifact holds no features, or its images or boxes were deleted.
         OptionError: If a file exists.
         QueryError: If the predicate is refused.
     """
     features = catalog.find(root, address)
     if features.manifest.artifact != "features":
         raise ArtifactError(f"rc {_VERB}: {features.address} holds no features; give features@…")
-    beside = {role: _beside(features, role) for role in ("images", "proposals")}
+    joined = {role: _input(features, role) for role in ("images", "proposals")}
     target = with_suffix(_VERB, out, FORMATS[form])
     targets = [target, target.with_suffix(".parquet")] if form == "npy" else [target]
     count = 0
     with (
-        drafts(_VERB, targets, force=force) as paths,
-        _file(form, paths, _width(features)) as file,
+        draft_paths(_VERB, targets, force=force) as paths,
+        _feature_file(form, paths, _width(features)) as file,
     ):
         for number in features.numbers:
-            chosen = _chosen(features, beside, number, where)
-            for keys, vectors in _rows(features.part(number), chosen):
+            chosen = _chosen_rows(features, joined, number, where)
+            for keys, vectors in _keys_and_features(features.part(number), chosen):
                 file.append(keys, vectors)
                 count += len(vectors)
     return target, count
 
 
-def _beside(features: Artifact, role: str) -> Artifact:
-    found = catalog.parents(features).get(role)
-    if found is None:
+def _input(features: Artifact, role: str) -> Artifact:
+    artifact = catalog.parents(features).get(role)
+    if artifact is None:
         raise ArtifactError(
             f"{features.address} was made from {features.manifest.inputs.get(role, role)}, which "
-            f"is gone, and with it its boxes; make it again and run rc featurize"
+            f"was deleted; make it again and run rc featurize"
         )
-    return found
+    return artifact
 
 
-def _file(form: str, paths: Sequence[Path], width: int) -> FeatureFile:
+def _feature_file(form: str, paths: Sequence[Path], width: int) -> FeatureFile:
     if form == "npy":
         return feature_file.NpyFile(paths[0], paths[1], width)
     if form == "h5":
@@ -100,30 +100,31 @@ def _file(form: str, paths: Sequence[Path], width: int) -> FeatureFile:
 
 
 def _width(features: Artifact) -> int:
-    """Width D; 0 if there are no rows, for then nothing says it."""
+    """Width D; 0 if there are no rows, because then it is unknown."""
     for path in features.files():
-        found = vector_format(parts.schema(path).field("feature")) if parts.count(path) else None
-        if found:
-            return found[0]
+        vector = vector_format(parts.schema(path).field("feature")) if parts.count(path) else None
+        if vector:
+            return vector[0]
     return 0
 
 
-def _chosen(
-    features: Artifact, beside: dict[str, Artifact], number: int, where: str | None
+def _chosen_rows(
+    features: Artifact, joined: dict[str, Artifact], number: int, where: str | None
 ) -> pa.Table:
-    """Place in the part, and keys, of the rows that are wanted, in their order."""
+    """Position in the part, and keys, of the rows that `where` chooses, in their order."""
     files = {"features": [features.part(number)]}
-    files |= {role: [artifact.part(number)] for role, artifact in beside.items()}
-    wanted = ", ".join(feature_file.KEYS.names)
+    files |= {role: [artifact.part(number)] for role, artifact in joined.items()}
+    keys = ", ".join(feature_file.KEYS.names)
     with sql.open_locked(sql.Relations(files), threads=1) as connection:
         if where is not None:
             sql.check_predicate(connection, where)
-        asked = _WANTED.format(keys=wanted, where=where or "true")
-        reader = sql.batches(sql.query(connection, asked))
-        return reader.read_all()
+        statement = _CHOSEN_ROWS.format(keys=keys, where=where or "true")
+        return sql.batches(sql.query(connection, statement)).read_all()
 
 
-def _rows(path: Path, chosen: pa.Table) -> Iterator[tuple[pa.RecordBatch, NDArray[np.float32]]]:
+def _keys_and_features(
+    path: Path, chosen: pa.Table
+) -> Iterator[tuple[pa.RecordBatch, NDArray[np.float32]]]:
     """Keys and features of the chosen rows of a part, about a thousand at a time."""
     ranks = chosen.column("rank").to_numpy()
     keys = chosen.drop_columns(["rank"]).cast(feature_file.KEYS)
@@ -131,7 +132,7 @@ def _rows(path: Path, chosen: pa.Table) -> Iterator[tuple[pa.RecordBatch, NDArra
     for batch in parts.batches(path, ["feature"]):
         first, last = np.searchsorted(ranks, [start, start + batch.num_rows])
         if last > first:
-            taken = as_matrix(batch, "feature")[ranks[first:last] - start]
+            vectors = as_matrix(batch, "feature")[ranks[first:last] - start]
             (rows,) = keys.slice(first, last - first).combine_chunks().to_batches()
-            yield rows, taken.astype(np.float32)
+            yield rows, vectors.astype(np.float32)
         start += batch.num_rows

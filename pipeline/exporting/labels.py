@@ -1,7 +1,7 @@
-"""Pseudo-labels as training data of other programs.
+"""Pseudo-labels as training data for other programs.
 
-Everything is written image by image, into a draft that takes its name at the end. Ids are those of
-the store's order and do not depend on what is left out; scores are kept.
+Images are written one by one into a draft folder, which is renamed at the end. Ids follow the order
+of the store and do not depend on what is left out; scores are kept.
 """
 
 from __future__ import annotations
@@ -11,21 +11,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pipeline.exporting.coco_formats import CocoFormat, FiftyOneFormat, LvisFormat
-from pipeline.exporting.flat_formats import ParquetFormat, WebDatasetFormat, YoloFormat
-from pipeline.exporting.labelled import Export
-from pipeline.exporting.writer import IMAGES
+from pipeline.exporting.label_writer import IMAGE_MODES
+from pipeline.exporting.labelled_images import LabelledImageReader
+from pipeline.exporting.parquet_format import ParquetFormat
+from pipeline.exporting.webdataset_format import WebDatasetFormat
+from pipeline.exporting.yolo_format import YoloFormat
 from pipeline.store.atomic import new_folder
 from schemas.errors import OptionError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.exporting.labelled import ExportRequest
-    from pipeline.exporting.writer import Writer
+    from pipeline.exporting.label_writer import LabelWriter
+    from pipeline.exporting.labelled_images import ExportRequest
 
-__all__ = ["FORMATS", "IMAGES", "export_labels"]
+__all__ = ["FORMATS", "IMAGE_MODES", "export_labels"]
 
-FORMATS: Final[dict[str, type[Writer]]] = {
+FORMATS: Final[dict[str, type[LabelWriter]]] = {
     "coco": CocoFormat,
     "lvis": LvisFormat,
     "yolo": YoloFormat,
@@ -36,49 +38,49 @@ FORMATS: Final[dict[str, type[Writer]]] = {
 
 
 @dataclass(frozen=True)
-class Exported:
+class ExportSummary:
     """What was written.
 
     Attributes:
-        images: How many, each with at least one label.
-        labels: How many.
-        strangers: Categories asked for that the concept pool does not have.
+        images: Number of images, each with at least one label.
+        labels: Number of labels.
+        unknown_categories: Categories of the request that the concept pool does not have.
     """
 
     images: int
     labels: int
-    strangers: list[str]
+    unknown_categories: list[str]
 
 
 def export_labels(
-    root: Path, out: Path, form: str, wanted: ExportRequest, images: str = "link"
-) -> Exported:
+    root: Path, out: Path, form: str, request: ExportRequest, images: str = "link"
+) -> ExportSummary:
     """Write pseudo-labels for another program.
 
     Args:
         root: The store.
-        out: Folder to make.
+        out: Folder to write.
         form: One of `FORMATS`.
-        wanted: Which labels.
-        images: One of `IMAGES`.
+        request: Which labels.
+        images: One of `IMAGE_MODES`.
 
     Raises:
-        OptionError: If the folder exists, or no label is left to write.
-        ArtifactError: If what the labels were made from is gone.
+        OptionError: If the folder exists, or no label remains.
+        ArtifactError: If the inputs of the labels were deleted.
         SourceError: If an image cannot be read.
-        QueryError: If the predicate is none.
+        QueryError: If the predicate is invalid.
     """
-    export = Export(root, wanted)
-    found = Counter({"images": 0, "labels": 0})
+    labelled = LabelledImageReader(root, request)
+    counts = Counter({"images": 0, "labels": 0})
     with new_folder(out) as draft:
-        writer = FORMATS[form](draft, export.names, images)
-        for one in export:
-            writer.add(one)
-            found.update(images=1, labels=len(one.labels))
-        if not found["labels"]:
+        writer = FORMATS[form](draft, labelled.names, images)
+        for image in labelled:
+            writer.add(image)
+            counts.update(images=1, labels=len(image.labels))
+        if not counts["labels"]:
             raise OptionError(
-                f"rc export: of {export.address} no label is left to export: see what --where and "
-                "--categories leave with rc what-if and rc sql"
+                f"rc export: no label of {labelled.address} is left to export; see with rc what-if "
+                "and rc sql which labels --where and --categories leave"
             )
         writer.close()
-    return Exported(found["images"], found["labels"], export.strangers)
+    return ExportSummary(counts["images"], counts["labels"], labelled.unknown_categories)

@@ -82,8 +82,8 @@ class ConnectionPool:
         with lock:
             exists = "SELECT 1 AS one FROM duckdb_tables() WHERE table_name = ?"
             if not _execute(connection, nullcontext(), exists, [name], self._seconds):
-                with sql.within(connection, _TABLE_TIMEOUT_S):
-                    sql.keep(connection, name, definition)
+                with sql.time_limit(connection, _TABLE_TIMEOUT_S):
+                    sql.create_table(connection, name, definition)
         return _execute(connection, lock, statement, [], self._seconds)
 
     def has_view(self, view: str, labels: str = "") -> bool:
@@ -186,7 +186,7 @@ def _execute(
     seconds: float,
 ) -> list[Row]:
     try:
-        with lock, sql.within(connection, seconds):
+        with lock, sql.time_limit(connection, seconds):
             cursor = connection.execute(statement, list(values))
             names = [column[0] for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -1,12 +1,12 @@
 """SQL over the store: DuckDB views of the artifacts, locked to reading.
 
-`connect` opens the views, `query` checks a statement, `batches` reads its answer; `matching`
-filters one part by a predicate; `write_database` hands the views on to other clients.
+`connect` opens the views, `query` checks a statement, `batches` reads its result; `matching`
+filters one part by a predicate; `write_database` writes the views for other clients.
 """
 
 from pipeline.sql.connection import connect, open_locked
 from pipeline.sql.database import write_database
-from pipeline.sql.limits import holding, too_late, within
+from pipeline.sql.limits import memory_limit, time_limit, timeout_message
 from pipeline.sql.predicate import (
     check_columns,
     check_predicate,
@@ -15,8 +15,8 @@ from pipeline.sql.predicate import (
     means_kept,
 )
 from pipeline.sql.relations import Relations
-from pipeline.sql.spill import forget_spilled
-from pipeline.sql.statements import batches, keep, leads_of, pins_in, query
+from pipeline.sql.spill import remove_spill_folders
+from pipeline.sql.statements import batches, create_table, pins_in, query, subject_tables
 
 __all__ = [
     "Relations",
@@ -25,16 +25,16 @@ __all__ = [
     "check_predicate",
     "check_some_match",
     "connect",
-    "forget_spilled",
-    "holding",
-    "keep",
-    "leads_of",
+    "create_table",
     "matching",
     "means_kept",
+    "memory_limit",
     "open_locked",
     "pins_in",
     "query",
-    "too_late",
-    "within",
+    "remove_spill_folders",
+    "subject_tables",
+    "time_limit",
+    "timeout_message",
     "write_database",
 ]

@@ -1,4 +1,4 @@
-"""Connections: the views of a store in a DuckDB that can do nothing but read them."""
+"""Connections to DuckDB that show the views of a store and can only read them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
-from pipeline.sql import relations as named
-from pipeline.sql.spill import new_spill
-from pipeline.sql.views import add_rows, add_views
+from pipeline.sql.relations import empty_table, store_relations
+from pipeline.sql.spill import new_spill_folder
+from pipeline.sql.views import add_parquet_view, add_views
 from schemas.errors import ArtifactNotFoundError
 
 if TYPE_CHECKING:
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
     from pipeline.sql.relations import Relations
 
-MEMORY_MB: Final = 2048  # of a connection; what needs more goes to disk while it runs
-_LOCKED: Final[dict[str, Any]] = {
-    "autoinstall_known_extensions": False,  # nothing is downloaded because a question needs it
+MEMORY_MB: Final = 2048  # per connection; a larger query uses the disk while it runs
+_LOCKED_SETTINGS: Final[dict[str, Any]] = {
+    "autoinstall_known_extensions": False,  # a query never downloads anything
     "autoload_known_extensions": False,
-    "python_enable_replacements": False,  # names of Python variables are not names of tables
+    "python_enable_replacements": False,  # a Python variable is not a table
 }
 
 
@@ -30,80 +30,81 @@ def connect(
     root: Path,
     prefer: Sequence[str] = (),
     names: Sequence[str] = (),
-    leads: Sequence[str] = (),
+    subjects: Sequence[str] = (),
     memory_mb: int = MEMORY_MB,
 ) -> duckdb.DuckDBPyConnection:
     """A locked connection with a view for each table in the store.
 
-    It shows what is preferred with all it was made from, then the newest artifact of each leading
-    table likewise, and of the tables still missing the newest. So the rows of what a question is
-    about belong together. Pseudo-labels always come with the names they were made from.
+    The views show the preferred artifacts and their inputs; then, for each subject table, its
+    newest artifact and the inputs of that; then the newest artifact of every other table. So the
+    tables of one query fit together. Pseudo-labels always have the concept names of their own pool.
 
     Args:
         root: The store.
-        prefer: Artifacts to prefer, with all they were made from, as `table@prefix`.
-        names: Views of other artifacts to have besides, called what they are asked for by:
-            `pseudo_labels@3f9c`. See `statements.pins_in`.
-        leads: Tables the question is about, see `statements.leads_of`; none: pseudo_labels.
-        memory_mb: Megabytes DuckDB may hold.
+        prefer: Artifacts to prefer, with all their inputs, as `table@prefix`.
+        names: Additional views of other artifacts, such as `pseudo_labels@3f9c`; see
+            `statements.pins_in`.
+        subjects: Tables that the query is about, see `statements.subject_tables`; if empty,
+            pseudo_labels.
+        memory_mb: Megabytes that DuckDB may use.
 
     Raises:
-        ArtifactNotFoundError: If a pin matches nothing, or the store holds nothing.
+        ArtifactNotFoundError: If a pin matches nothing, or the store is empty.
         ArtifactError: If a part is damaged.
     """
-    return open_locked(named.of_store(root, prefer, names, leads), memory_mb=memory_mb)
+    return open_locked(store_relations(root, prefer, names, subjects), memory_mb=memory_mb)
 
 
 def open_locked(
     relations: Relations, threads: int | None = None, memory_mb: int = MEMORY_MB
 ) -> duckdb.DuckDBPyConnection:
     """An in-memory connection that can read the given files and nothing else."""
-    spill = new_spill()  # statements may read it: it is DuckDB's alone
-    half = shutil.disk_usage(spill.parent).free // 2  # of the disk is left to everybody else
+    spill = new_spill_folder()  # statements can read it, so only DuckDB writes there
+    half_free = shutil.disk_usage(spill.parent).free // 2  # other programs keep the other half
     config = {
-        **_LOCKED,
+        **_LOCKED_SETTINGS,
         "temp_directory": str(spill),
-        "max_temp_directory_size": f"{half // 2**20}MiB",
+        "max_temp_directory_size": f"{half_free // 2**20}MiB",
         "memory_limit": f"{memory_mb}MB",
     }
     connection = duckdb.connect(":memory:", config=config)
     if threads:
         connection.execute(f"SET threads = {threads}")
-    fill(connection, relations)
-    allowed = ", ".join(quoted(str(path)) for path in relations.paths())
+    add_relations(connection, relations)
+    allowed = ", ".join(sql_literal(str(path)) for path in relations.paths())
     connection.execute(f"SET allowed_paths = [{allowed}]")
     for setting in ("enable_external_access = false", "lock_configuration = true"):
         connection.execute(f"SET {setting}")
     return connection
 
 
-def fill(
-    connection: duckdb.DuckDBPyConnection, relations: Relations, *, lasting: bool = False
+def add_relations(
+    connection: duckdb.DuckDBPyConnection, relations: Relations, *, persistent: bool = False
 ) -> None:
-    """Make the views of `relations`.
+    """Create the views of `relations`.
 
     Args:
-        connection: Where.
-        relations: What is there.
-        lasting: Make only what outlives this process: copies of what is in memory, and vectors as
-            the bytes they are stored in, not as FLOAT arrays.
+        connection: Where to create them.
+        relations: Files and in-memory tables behind the views.
+        persistent: Create only what outlives this process: copies of the in-memory tables, and
+            vectors as stored bytes, not as FLOAT arrays.
     """
-    empty = {name: named.empty(name) for name, files in relations.files.items() if not files}
+    empty = {name: empty_table(name) for name, files in relations.files.items() if not files}
     for name, table in {**relations.tables, **empty}.items():
-        connection.register(f"__made_{name}" if lasting else f"_{name}", table)
-        if lasting:
+        connection.register(f"__made_{name}" if persistent else f"_{name}", table)
+        if persistent:
             connection.execute(f"CREATE TABLE __{name} AS FROM __made_{name}")
             connection.execute(f"CREATE VIEW _{name} AS FROM __{name}")
             connection.unregister(f"__made_{name}")
     for name, files in relations.files.items():
         if files:
-            add_rows(connection, name, files, decode=not lasting)
+            add_parquet_view(connection, name, files, decode=not persistent)
     add_views(connection)
     for number, (name, pinned) in enumerate(relations.pinned.items()):
         _add_pinned(connection, f"_pin{number}", name, pinned)
 
 
-def quoted(text: str) -> str:
+def sql_literal(text: str) -> str:
     """A text as a SQL literal."""
     return "'" + text.replace("'", "''") + "'"
 
@@ -111,15 +112,15 @@ def quoted(text: str) -> str:
 def _add_pinned(
     connection: duckdb.DuckDBPyConnection, schema: str, name: str, relations: Relations
 ) -> None:
-    """The view `name`, made in a schema of its own from the rows of older artifacts."""
+    """Create the view `name` over older artifacts, in a separate schema."""
     connection.execute(f"CREATE SCHEMA {schema}")
     connection.execute(f"SET search_path = '{schema}'")
-    fill(connection, relations)
+    add_relations(connection, relations)
     connection.execute("SET search_path = 'main'")
     view = name.partition("@")[0]
     try:
         connection.execute(f'CREATE VIEW main."{name}" AS FROM {schema}."{view}"')
     except duckdb.CatalogException:
         raise ArtifactNotFoundError(
-            f"'{name}' is not there: that artifact, or what it was made from, has no {view}"
+            f"'{name}' does not exist: neither that artifact nor its inputs have {view}"
         ) from None

@@ -1,4 +1,4 @@
-"""A database file for other clients: the store's views, or copies of their rows."""
+"""A DuckDB file for other clients: the views of the store, or copies of their rows."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import duckdb
 
-from pipeline.sql.connection import fill, quoted
-from pipeline.sql.relations import of_store
+from pipeline.sql.connection import add_relations, sql_literal
+from pipeline.sql.relations import store_relations
 from pipeline.sql.statements import first_line
 from pipeline.store.atomic import whole_or_absent
 from schemas.errors import OptionError, QueryError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pipeline.sql.relations import Relations
 
-_MAGIC: Final = b"DUCK"  # of every DuckDB file, behind a checksum of eight bytes
+_MAGIC: Final = b"DUCK"  # in every DuckDB file, after a checksum of eight bytes
 
 
 def write_database(
@@ -29,41 +29,43 @@ def write_database(
     materialize: bool = False,
     force: bool = False,
 ) -> list[str]:
-    """Write a DuckDB file that any client opens; the names of what is in it.
+    """Write a DuckDB file that any client opens; return the names of its views or tables.
 
-    Views read the Parquet files where they lie, so the file is small and the store must stay; in
-    them vectors are bytes, for turning those into numbers takes this program. Materialized rows
-    are copies that need nothing, vectors as FLOAT arrays.
+    Views read the Parquet files of the store, so the file is small and the store must stay where
+    it is. Their vectors are bytes, because decoding needs this program. Materialized tables are
+    copies that do not need the store; their vectors are FLOAT arrays.
 
     Args:
         root: The store.
-        path: File to make.
-        prefer: Artifacts to show rather than the newest, as `table@prefix`.
-        materialize: Copy rows instead of pointing at them.
+        path: File to write.
+        prefer: Artifacts to show instead of the newest, as `table@prefix`.
+        materialize: Copy the rows instead of referring to their files.
         force: Replace a DuckDB file that exists.
 
     Raises:
-        OptionError: If something is there that is not to be replaced.
-        ArtifactNotFoundError: If the store holds nothing, or a pin matches nothing.
+        OptionError: If `path` exists and must not be replaced.
+        ArtifactNotFoundError: If the store is empty, or a pin matches nothing.
         QueryError: If DuckDB cannot write.
     """
-    _refuse_to_replace(path, force=force)
-    found = of_store(root.absolute(), prefer, ())
+    _check_replaceable(path, force=force)
+    relations = store_relations(root.absolute(), prefer, ())
     with whole_or_absent(path) as draft:
         draft.unlink(missing_ok=True)
         try:
-            return _copies(found, draft) if materialize else _pointers(found, draft)
+            return (
+                _write_tables(relations, draft) if materialize else _write_views(relations, draft)
+            )
         except duckdb.Error as error:
             raise QueryError(f"{path} was not written: {first_line(error)}") from error
 
 
-def _refuse_to_replace(path: Path, *, force: bool) -> None:
+def _check_replaceable(path: Path, *, force: bool) -> None:
     if not path.name:
-        raise OptionError(f"rc db: '{path}' is no name for a file")
+        raise OptionError(f"rc db: '{path}' is not a file name")
     if not path.exists() and not path.is_symlink():
         return
     if not _is_database(path):
-        raise OptionError(f"rc db: {path} exists and is no DuckDB file; give another name")
+        raise OptionError(f"rc db: {path} exists and is not a DuckDB file; give another name")
     if not force:
         raise OptionError(f"rc db: {path} exists; give another name, or --force to replace it")
 
@@ -75,26 +77,26 @@ def _is_database(path: Path) -> bool:
         return file.read(12)[8:] == _MAGIC
 
 
-def _pointers(relations: Relations, path: Path) -> list[str]:
+def _write_views(relations: Relations, path: Path) -> list[str]:
     with duckdb.connect(path) as connection:
-        fill(connection, relations, lasting=True)
-        return _shown(connection)
+        add_relations(connection, relations, persistent=True)
+        return _public_views(connection)
 
 
-def _copies(relations: Relations, path: Path) -> list[str]:
+def _write_tables(relations: Relations, path: Path) -> list[str]:
     with duckdb.connect(":memory:") as connection:
-        fill(connection, relations)
-        names = _shown(connection)
-        connection.execute(f"ATTACH {quoted(str(path))} AS out")
+        add_relations(connection, relations)
+        names = _public_views(connection)
+        connection.execute(f"ATTACH {sql_literal(str(path))} AS out")
         for name in names:
             connection.execute(f'CREATE TABLE out."{name}" AS FROM main."{name}"')
         connection.execute("DETACH out")
         return names
 
 
-def _shown(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    found = connection.execute(
+def _public_views(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    rows = connection.execute(
         "SELECT view_name FROM duckdb_views() WHERE NOT internal "
         "AND schema_name = 'main' AND NOT starts_with(view_name, '_') ORDER BY 1"
     ).fetchall()
-    return [name for (name,) in found]
+    return [name for (name,) in rows]

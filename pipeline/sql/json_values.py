@@ -1,4 +1,4 @@
-"""Values as JSON has them."""
+"""Conversion of values to JSON types."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pyarrow as pa
 
 
 def json_value(value: Any) -> Any:
-    """A value of nothing but dicts, lists, texts, numbers, booleans and null.
+    """The value as dicts, lists, strings, numbers, booleans and None only.
 
-    Numbers that are none become null; what JSON has no word for becomes text: days and times as
-    ISO 8601 writes them, bytes as hexadecimal digits, intervals as SQL writes them.
+    NaN and infinity become None. Types that JSON lacks become strings: dates and times in
+    ISO 8601, bytes in hexadecimal digits, intervals as SQL writes them.
     """
     if isinstance(value, dict):
         return {str(name): json_value(inner) for name, inner in value.items()}
@@ -26,7 +26,7 @@ def json_value(value: Any) -> Any:
         return value
     if isinstance(value, Decimal) and value.is_finite():
         return int(value) if value == value.to_integral_value() else float(value)
-    return _text(value)
+    return _as_string(value)
 
 
 def _interval(value: pa.MonthDayNano) -> str:
@@ -39,11 +39,11 @@ def _interval(value: pa.MonthDayNano) -> str:
     counts = {"year": years, "month": value.months - 12 * years, "day": value.days}
     words = [f"{n} {unit}{'s' * (abs(n) != 1)}" for unit, n in counts.items() if n]
     if value.nanoseconds or not words:
-        words.append("-" * (value.nanoseconds < 0) + _clock(abs(value.nanoseconds) // 1000))
+        words.append("-" * (value.nanoseconds < 0) + _time_of_day(abs(value.nanoseconds) // 1000))
     return " ".join(words)
 
 
-def _text(value: Any) -> str:
+def _as_string(value: Any) -> str:
     if isinstance(value, pa.MonthDayNano):
         return _interval(value)
     if isinstance(value, bytes):
@@ -51,7 +51,7 @@ def _text(value: Any) -> str:
     return value.isoformat() if isinstance(value, date | time) else str(value)
 
 
-def _clock(microseconds: int) -> str:
+def _time_of_day(microseconds: int) -> str:
     seconds, rest = divmod(microseconds, 1_000_000)
     fraction = f".{rest:06}".rstrip("0") if rest else ""
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{fraction}"

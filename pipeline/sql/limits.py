@@ -1,4 +1,4 @@
-"""Limits: how long a statement may take, and how much memory the process may take for it."""
+"""Limits on the time of a statement and on the memory of the process."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from schemas.errors import QueryError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_STATUS: Final = Path("/proc/self/status")  # of Linux; elsewhere DuckDB's own limit holds alone
+_STATUS: Final = Path("/proc/self/status")  # Linux only; other systems have DuckDB's own limit
 
 
 @contextmanager
-def within(connection: duckdb.DuckDBPyConnection, seconds: float | None) -> Iterator[None]:
-    """Interrupt what the connection does inside after some seconds; never, if None.
+def time_limit(connection: duckdb.DuckDBPyConnection, seconds: float | None) -> Iterator[None]:
+    """Interrupt the statements of the block after some seconds; None means no limit.
 
-    DuckDB looks for interruptions between the rows it works on, not within one: a function that
-    takes long for a single row is waited for.
+    DuckDB checks for interruptions between rows, not within a row: a function that takes long for
+    a single row runs to its end.
 
     Raises:
-        QueryError: If it took longer.
+        QueryError: If the block took longer.
     """
     if seconds is None:
         yield
         return
-    late = threading.Event()
+    expired = threading.Event()
 
     def stop() -> None:
-        late.set()
+        expired.set()
         connection.interrupt()
 
     timer = threading.Timer(seconds, stop)
@@ -41,43 +41,43 @@ def within(connection: duckdb.DuckDBPyConnection, seconds: float | None) -> Iter
     try:
         yield
     except (QueryError, duckdb.Error) as error:
-        if not late.is_set():
+        if not expired.is_set():
             raise
-        raise QueryError(too_late(seconds)) from error
+        raise QueryError(timeout_message(seconds)) from error
     finally:
         timer.cancel()
 
 
-def too_late(seconds: float) -> str:
-    """What to say of a statement that took longer."""
+def timeout_message(seconds: float) -> str:
+    """The error message for a statement that took longer."""
     return f"no answer within {seconds:g} s: ask for less, with LIMIT or WHERE, or allow more"
 
 
 @contextmanager
-def holding(megabytes: int) -> Iterator[None]:
-    """Let the process take so much memory besides what it has now, and no more.
+def memory_limit(megabytes: int) -> Iterator[None]:
+    """Limit the memory that the process may allocate within the block, beyond what it has now.
 
-    DuckDB counts what sorting, joining and grouping hold, not what functions do: len(range(1e9))
-    or lpad('', 4e9, 'x') would take all there is.
+    DuckDB counts the memory of sorts, joins and groups, but not of functions: len(range(1e9)) or
+    lpad('', 4e9, 'x') would take all memory.
     """
-    held = _held_bytes()
-    if held is None:
+    allocated = _allocated_bytes()
+    if allocated is None:
         yield
         return
     import resource
 
-    before, most = resource.getrlimit(resource.RLIMIT_DATA)
-    wanted = held + (megabytes << 20)
-    lowest = min([wanted, *(limit for limit in (before, most) if limit >= 0)])
-    resource.setrlimit(resource.RLIMIT_DATA, (lowest, most))
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    target = allocated + (megabytes << 20)
+    lowest = min([target, *(limit for limit in (soft, hard) if limit >= 0)])
+    resource.setrlimit(resource.RLIMIT_DATA, (lowest, hard))
     try:
         yield
     finally:
-        resource.setrlimit(resource.RLIMIT_DATA, (before, most))
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
-def _held_bytes() -> int | None:
-    """Bytes of data the process has asked for; None where the system does not tell."""
+def _allocated_bytes() -> int | None:
+    """Bytes of data that the process has allocated; None if the system does not report it."""
     try:
         lines = _STATUS.read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Predicates: the rows of pseudo_labels that a stage asks for with --where."""
+"""Predicates: the condition of --where over the rows of pseudo_labels."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import duckdb
 
 from pipeline.sql import syntax
 from pipeline.sql.connection import open_locked
-from pipeline.sql.relations import of_part
-from pipeline.sql.statements import batches, first_line, query, text
+from pipeline.sql.relations import part_relations
+from pipeline.sql.statements import batches, check_encoding, first_line, query
 from pipeline.store import parts
 from schemas.errors import QueryError
 
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 def matching(labels: Artifact, number: int, predicate: str) -> Iterator[pa.RecordBatch]:
     """Rows of one part of pseudo_labels for which a SQL predicate holds, in their order, kept.
 
-    The predicate may use every column of the view `pseudo_labels`: also the concept's name, the
-    box, and the objectness. What it says of other rows, it says of those in the same part.
+    The predicate may use every column of the view `pseudo_labels`, including the concept's name,
+    the box and the objectness. Its subqueries see the rows of the same part only.
 
     Raises:
-        QueryError: If it is not one expression, fails, or could say otherwise tomorrow.
+        QueryError: If it is not one expression, fails, or is not deterministic.
     """
     schema = parts.schema(labels.part(number))
     columns = ", ".join(
         "true AS kept" if name == "kept" else f"pseudo_labels.{name}" for name in schema.names
     )
-    with open_locked(of_part(labels, number), threads=1) as connection:
+    with open_locked(part_relations(labels, number), threads=1) as connection:
         check_columns(connection, predicate)
         relation = query(
             connection,
@@ -68,59 +68,61 @@ def means_kept(predicate: str) -> bool:
 
 
 def check_some_match(labels: Artifact, predicate: str) -> None:
-    """Pass if a predicate is one of the rows of pseudo_labels, and holds for any of them.
+    """Check a predicate over pseudo_labels, and that it holds for at least one row.
+
+    A stage calls it before it runs, because without rows it would have nothing to do.
 
     Raises:
-        QueryError: If not: before a stage is run that would have nothing to do.
+        QueryError: If the predicate is invalid, or holds for no row.
     """
     for number in labels.numbers:
-        with open_locked(of_part(labels, number), threads=1) as connection:
+        with open_locked(part_relations(labels, number), threads=1) as connection:
             check_predicate(connection, predicate)
-            if _holds(connection, predicate, 1):
+            if _count_matches(connection, predicate, 1):
                 return
-    raise QueryError(f"no row of {labels.address} is one for which --where holds: {predicate}")
+    raise QueryError(f"--where holds for no row of {labels.address}: {predicate}")
 
 
 def check_columns(connection: duckdb.DuckDBPyConnection, predicate: str) -> None:
-    """Pass if a predicate is one of the rows of pseudo_labels.
+    """Check that a predicate is valid over the columns of pseudo_labels.
 
     Raises:
-        QueryError: If not; it names the columns there are.
+        QueryError: If it is invalid; the message lists the columns.
     """
     check_predicate(connection, predicate)
-    _holds(connection, predicate, 0)
+    _count_matches(connection, predicate, 0)
 
 
-def _holds(connection: duckdb.DuckDBPyConnection, predicate: str, most: int) -> int:
-    """For how many rows of pseudo_labels a predicate holds, `most` at most."""
-    asked = f"SELECT 1 FROM pseudo_labels WHERE (\n{predicate}\n) LIMIT {most}"
+def _count_matches(connection: duckdb.DuckDBPyConnection, predicate: str, limit: int) -> int:
+    """How many rows of pseudo_labels a predicate holds for; the count stops at `limit`."""
+    statement = f"SELECT 1 FROM pseudo_labels WHERE (\n{predicate}\n) LIMIT {limit}"
     try:
-        return sum(batch.num_rows for batch in batches(query(connection, asked)))
+        return sum(batch.num_rows for batch in batches(query(connection, statement)))
     except QueryError as error:
         if "Referenced column" not in str(error):
             raise
         columns = ", ".join(connection.sql("FROM pseudo_labels LIMIT 0").columns)
-        said = str(error).rstrip(".!")
-        raise QueryError(f"{said}. The columns for --where are {columns}") from None
+        message = str(error).rstrip(".!")
+        raise QueryError(f"{message}. The columns for --where are {columns}") from None
 
 
 def check_predicate(connection: duckdb.DuckDBPyConnection, predicate: str) -> None:
-    """Pass if it is one expression and follows from the rows alone.
+    """Check that a predicate is one expression that depends on the rows alone.
 
     Raises:
-        QueryError: If not.
+        QueryError: If it is not.
     """
     try:
-        duckdb.SQLExpression(text(predicate))
+        duckdb.SQLExpression(check_encoding(predicate))
     except duckdb.Error as error:
         raise QueryError(
             f"--where takes one SQL predicate, such as 'probability > 0.5': {first_line(error)}"
         ) from None
-    nodes = syntax.tree(connection, f"SELECT (\n{predicate}\n)")
+    nodes = syntax.syntax_nodes(connection, f"SELECT (\n{predicate}\n)")
     if not syntax.only_selects(nodes):
         raise QueryError("--where takes one SQL predicate, and a predicate changes nothing")
-    if found := syntax.fickle(connection, nodes):
+    if name := syntax.first_nondeterministic(connection, nodes):
         raise QueryError(
-            f"--where must choose the same regions every time, so it may not use {found}; "
-            "choose by columns of the rows"
+            f"--where must choose the same regions every time, so it may not use {name}; "
+            "use columns of the rows"
         )

@@ -1,7 +1,8 @@
-"""Where DuckDB puts what does not fit in memory: folders of this process, gone when it ends.
+"""Spill folders: where DuckDB writes rows that do not fit in memory.
 
-A process that is killed leaves its folders behind; the next one that asks removes them. A lock that
-the kernel drops with the process tells who is alive.
+They belong to one process and are removed when it ends. If it is killed, the next process removes
+them. Each process holds a file lock; the kernel releases it when the process ends, so a lock that
+is held means that its process is alive.
 """
 
 from __future__ import annotations
@@ -19,34 +20,34 @@ from uuid import uuid4
 _PREFIX = "rc-sql-"
 
 
-def new_spill() -> Path:
-    """A path for DuckDB's own use, which makes the folder when it needs one."""
-    lock, _ = _lock()
+def new_spill_folder() -> Path:
+    """An unused path; DuckDB creates the folder when it needs it."""
+    lock, _ = _process_lock()
     return lock.with_name(f"{lock.stem}-{uuid4().hex}")
 
 
-def forget_spilled() -> None:
-    """Remove all that this process spilled; no connection of it can be used any more."""
-    _remove(_lock()[0])
+def remove_spill_folders() -> None:
+    """Remove the spill folders of this process; its connections cannot be used after that."""
+    _remove(_process_lock()[0])
 
 
-def sweep(folder: Path) -> None:
-    """Remove what dead processes left in a folder."""
+def remove_stale(folder: Path) -> None:
+    """Remove the spill folders that dead processes left in `folder`."""
     for lock in folder.glob(f"{_PREFIX}*.lock"):
-        with suppress(OSError), lock.open("r+") as file:  # held, or somebody else's
+        with suppress(OSError), lock.open("r+") as file:  # in use, or of another user
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _remove(lock)
 
 
 @cache
-def _lock() -> tuple[Path, IO[str]]:
-    """The lock of this process, and the file that holds it as long as it is open."""
+def _process_lock() -> tuple[Path, IO[str]]:
+    """The lock file of this process: its path, and the open file that holds the lock."""
     folder = Path(tempfile.gettempdir())
-    sweep(folder)
+    remove_stale(folder)
     lock = folder / f"{_PREFIX}{uuid4().hex}.lock"
     file = lock.open("w")
     fcntl.flock(file, fcntl.LOCK_EX)
-    atexit.register(forget_spilled)
+    atexit.register(remove_spill_folders)
     return lock, file
 
 

@@ -1,4 +1,4 @@
-"""Statements: what may be asked, and the answer as it is read."""
+"""Statements: which are allowed, which artifacts they name, and how results are read."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import duckdb
 import pyarrow as pa
 
 from pipeline.sql import syntax
-from pipeline.sql.relations import IN_ORDER, VIEWED
+from pipeline.sql.relations import TABLE_ORDER, VIEW_SOURCES
 from schemas.errors import QueryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_LONGEST: Final = 400  # characters of what DuckDB says
+_MAX_MESSAGE: Final = 400  # characters of an error message of DuckDB
 _EXPLAIN: Final = re.compile(r"\s*EXPLAIN\s+(?:ANALYZE\s+)?", re.IGNORECASE)
-_QUOTED: Final = (  # where an @ is no name
+_QUOTED: Final = (  # strings and comments, where @ is not part of a name
     r"\b[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$|--[^\n]*"
     r"|/\*(?:[^/*]|/(?!\*)|\*(?!/)|/\*.*?\*/)*\*/"
 )
@@ -28,51 +28,51 @@ _PIN: Final = re.compile(
 
 
 def pins_in(statement: str) -> list[str]:
-    """Artifacts that a statement names by prefix, as in FROM pseudo_labels@3f9c, each once.
+    """Artifacts that a statement names, as in FROM pseudo_labels@3f9c, each once.
 
     >>> pins_in("FROM pseudo_labels@3f9c WHERE concept = 'a@b'")
     ['pseudo_labels@3f9c']
     """
-    found = (match["inner"] or match["bare"] for match in _PIN.finditer(statement))
-    return list(dict.fromkeys(name for name in found if name))
+    names = (match["inner"] or match["bare"] for match in _PIN.finditer(statement))
+    return list(dict.fromkeys(name for name in names if name))
 
 
-def leads_of(statement: str) -> list[str]:
-    """The tables that a statement is about, the one made last first; none if it is no SELECT.
+def subject_tables(statement: str) -> list[str]:
+    """The tables that a statement is about, latest in `TABLE_ORDER` first; [] without a SELECT.
 
-    Their newest artifacts, with all that the first was made from, are what it should see.
+    The statement should see their newest artifacts and the inputs of these.
     """
     try:
         with duckdb.connect(":memory:") as connection:
-            nodes = syntax.tree(connection, _with_pins_quoted(statement))
+            nodes = syntax.syntax_nodes(connection, _with_pins_quoted(statement))
     except (duckdb.Error, QueryError, UnicodeError):
         return []
     names = [str(node["table_name"]).lower() for node in nodes if node.get("type") == "BASE_TABLE"]
-    found = {VIEWED.get(name, name) for name in names}
-    return [table for table in reversed(IN_ORDER) if table in found]
+    tables = {VIEW_SOURCES.get(name, name) for name in names}
+    return [table for table in reversed(TABLE_ORDER) if table in tables]
 
 
 def split(script: str) -> list[str]:
-    """The statements of a text, in order.
+    """The statements of a script, in order.
 
     Raises:
-        QueryError: If it is no SQL.
+        QueryError: If the script is not valid SQL.
     """
     try:
         with duckdb.connect(":memory:") as connection:
-            quoted = connection.extract_statements(_with_pins_quoted(script))
-            return [found.query.strip() for found in quoted]
+            statements = connection.extract_statements(_with_pins_quoted(script))
+            return [statement.query.strip() for statement in statements]
     except (duckdb.Error, ValueError) as error:
         raise QueryError(first_line(error)) from None
 
 
 def query(connection: duckdb.DuckDBPyConnection, statement: str) -> duckdb.DuckDBPyRelation:
-    """The result of one reading statement, lazily.
+    """The result of one read-only statement, evaluated lazily.
 
     Raises:
-        QueryError: If the statement does anything but read, or fails.
+        QueryError: If the statement does more than read, or fails.
     """
-    statement = _with_pins_quoted(text(statement))
+    statement = _with_pins_quoted(check_encoding(statement))
     try:
         if not _only_reads(connection, statement):
             raise QueryError("rc sql answers one SELECT at a time and changes nothing")
@@ -82,10 +82,10 @@ def query(connection: duckdb.DuckDBPyConnection, statement: str) -> duckdb.DuckD
 
 
 def batches(relation: duckdb.DuckDBPyRelation) -> pa.RecordBatchReader:
-    """The rows of an answer, computed as they are read.
+    """The rows of a result, computed while they are read.
 
     Raises:
-        QueryError: If the statement fails, at once or while it is read.
+        QueryError: If the statement fails, at once or while rows are read.
     """
     read = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
     try:
@@ -95,11 +95,11 @@ def batches(relation: duckdb.DuckDBPyRelation) -> pa.RecordBatchReader:
     return pa.RecordBatchReader.from_batches(reader.schema, _read(reader))
 
 
-def keep(connection: duckdb.DuckDBPyConnection, name: str, statement: str) -> None:
-    """Make a table of an answer that lasts as long as the connection, for questions about it.
+def create_table(connection: duckdb.DuckDBPyConnection, name: str, statement: str) -> None:
+    """Store the result of a statement as a table of the connection, for further queries.
 
     Raises:
-        QueryError: If the statement does anything but read, or fails.
+        QueryError: If the statement does more than read, or fails.
     """
     relation = query(connection, statement)
     try:
@@ -108,29 +108,29 @@ def keep(connection: duckdb.DuckDBPyConnection, name: str, statement: str) -> No
         raise QueryError(first_line(error)) from None
 
 
-def text(statement: str) -> str:
-    """The statement, if it is text at all: bytes of a command line need not be.
+def check_encoding(statement: str) -> str:
+    """The statement itself; a command line can hold bytes that are not UTF-8.
 
     Raises:
-        QueryError: If not.
+        QueryError: If it holds such bytes.
     """
     try:
         statement.encode()
     except UnicodeEncodeError:
-        raise QueryError("the statement holds bytes that are no UTF-8 text") from None
+        raise QueryError("the statement holds bytes that are not UTF-8") from None
     return statement
 
 
 def first_line(error: object) -> str:
-    """What DuckDB says is wrong, without the statement it repeats below.
+    """The first line of an error of DuckDB; the lines below repeat the statement.
 
-    It may quote what is in the store, so nothing in it is left that a terminal would obey.
+    The line may quote data of the store, so control characters are replaced.
     """
-    line = (str(error).splitlines() or [type(error).__name__])[0][:_LONGEST]
-    said = "".join(sign if sign.isprintable() else "�" for sign in line)
+    line = (str(error).splitlines() or [type(error).__name__])[0][:_MAX_MESSAGE]
+    message = "".join(c if c.isprintable() else "�" for c in line)
     if isinstance(error, duckdb.OutOfMemoryException | MemoryError):
-        said += "; ask for less, with LIMIT or WHERE, or allow more memory"
-    return said
+        message += "; ask for less, with LIMIT or WHERE, or allow more memory"
+    return message
 
 
 def _with_pins_quoted(statement: str) -> str:
@@ -138,15 +138,15 @@ def _with_pins_quoted(statement: str) -> str:
 
 
 def _only_reads(connection: duckdb.DuckDBPyConnection, statement: str) -> bool:
-    """Whether it is one SELECT, or the EXPLAIN of one: EXPLAIN ANALYZE runs what it explains."""
+    """Whether it is one SELECT or its EXPLAIN; EXPLAIN ANALYZE runs the statement."""
     try:
-        kinds = [found.type.name for found in connection.extract_statements(statement)]
-    except ValueError:  # a kind of statement that the Python client has no word for
+        kinds = [part.type.name for part in connection.extract_statements(statement)]
+    except ValueError:  # a kind of statement that the Python client does not know
         return False
     explained = _EXPLAIN.match(statement)
     if kinds == ["EXPLAIN"] and explained:
         return _only_reads(connection, statement[explained.end() :])
-    return kinds == ["SELECT"] and syntax.only_selects(syntax.tree(connection, statement))
+    return kinds == ["SELECT"] and syntax.only_selects(syntax.syntax_nodes(connection, statement))
 
 
 def _read(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:

@@ -1,4 +1,4 @@
-"""Views: Parquet files as tables with vectors one can compute with, and what is made of those."""
+"""Views over Parquet files with vectors as FLOAT arrays, and the views of `views/` over those."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _NAME: Final = re.compile(r"CREATE VIEW (\w+)")
 _READS: Final = re.compile(r"^-- Reads: ([\w, ]+)\.$", re.MULTILINE)
 
 
-def add_rows(
+def add_parquet_view(
     connection: duckdb.DuckDBPyConnection, name: str, files: Sequence[Path], *, decode: bool
 ) -> None:
-    """The view `_name` of the Parquet files as they are; vectors as FLOAT arrays if decoded."""
+    """Create the view `_name` over Parquet files; with `decode`, vectors are FLOAT arrays."""
     columns = []
     for field in _schema(files):
-        if decode and (found := vector_format(field)):
-            function = _as_floats(connection, *found)
+        if decode and (vector := vector_format(field)):
+            function = _decoding_function(connection, *vector)
             columns.append(f'{function}("{field.name}") AS "{field.name}"')
         else:
             columns.append(f'"{field.name}"')
@@ -40,35 +40,35 @@ def add_rows(
 
 
 def add_views(connection: duckdb.DuckDBPyConnection) -> None:
-    """The views of `views/` whose tables are there, then a plain view for every other table."""
+    """Create the views of `views/` whose tables exist, and a plain view for every other table."""
     for _name, reads, statement in view_files():
         if all(_exists(connection, table) for table in reads):
             connection.execute(statement)
     for name in _names(connection):
-        shown = name.startswith("_") and not name.startswith("__")
-        if shown and not _exists(connection, name[1:]):
+        has_plain_view = name.startswith("_") and not name.startswith("__")
+        if has_plain_view and not _exists(connection, name[1:]):
             connection.execute(f"CREATE VIEW {name[1:]} AS SELECT * FROM {name}")
 
 
 @cache
 def view_files() -> list[tuple[str, list[str], str]]:
-    """Name, tables needed and statement of each view."""
-    found = []
+    """Name, tables read and statement of each view."""
+    views = []
     for path in sorted(FOLDER.glob("*.sql")):
         text = path.read_text()
         name, reads = _NAME.search(text), _READS.search(text)
         if not name or not reads:
-            raise QueryError(f"{path.name} lacks 'CREATE VIEW' or its '-- Reads:' line")
-        found.append((name[1], reads[1].split(", "), text))
-    return found
+            raise QueryError(f"{path.name} lacks 'CREATE VIEW' or the '-- Reads:' line")
+        views.append((name[1], reads[1].split(", "), text))
+    return views
 
 
 def _names(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    found = connection.execute(
+    rows = connection.execute(
         "SELECT view_name FROM duckdb_views() WHERE NOT internal "
         "AND schema_name = current_schema() ORDER BY 1"
     ).fetchall()
-    return [name for (name,) in found]
+    return [name for (name,) in rows]
 
 
 def _exists(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
@@ -76,12 +76,12 @@ def _exists(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
 
 
 def _schema(files: Sequence[Path]) -> pa.Schema:
-    """Columns of the first part that has rows; of an artifact without rows, of its first part."""
+    """Columns of the first part that has rows; if none has, of the first part."""
     return parts.schema(next((path for path in files if parts.count(path)), files[0]))
 
 
-def _as_floats(connection: Any, width: int, number_format: str) -> str:
-    """Name of a SQL function that turns stored vectors into FLOAT[width]."""
+def _decoding_function(connection: Any, width: int, number_format: str) -> str:
+    """Name of the SQL function that turns stored vectors into FLOAT[width]."""
     name = f"_{number_format}_{width}"
     item = np.dtype(number_format).itemsize
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pytest
 
 
-def test_every_question_is_answered_and_timed(
+def test_every_request_is_answered_and_timed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gallery, "SCENES", 2)
@@ -20,8 +20,8 @@ def test_every_question_is_answered_and_timed(
     assert gallery.main(words) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("150 images, 450 pseudo-labels")
-    told = [line.split("  ")[0] for line in lines[2:]]
-    assert told[:-3] == list(gallery.questions(150))
+    names = [line.split("  ")[0] for line in lines[2:]]
+    assert names[:-3] == list(gallery.requests(150))
     assert "150 images in 3 pages" in lines[-3]
 
     if CHROMIUM is not None:

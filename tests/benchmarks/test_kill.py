@@ -1,4 +1,4 @@
-"""The killer itself: it must strike, and it must notice."""
+"""The kill benchmark itself: it must kill runs, and it must see differences."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def chain(tmp_path: Path) -> Path:
     return path
 
 
-def test_stages_survive_being_killed_and_the_table_says_so(chain, capsys) -> None:  # type: ignore[no-untyped-def]
+def test_killed_stages_end_with_identical_artifacts(chain, capsys) -> None:  # type: ignore[no-untyped-def]
     stores = chain.parent / "stores"
     words = [str(chain), "--times", "2", "--rc", shlex.join(command()), "--stores", str(stores)]
     assert kill.main([*words, "--seed", "1"]) == 0
@@ -56,27 +56,27 @@ def test_stages_survive_being_killed_and_the_table_says_so(chain, capsys) -> Non
     assert [line.split()[-4] for line in lines[1:]] == ["2", "2", "2"]
 
 
-def test_a_difference_is_seen_in_any_file_and_in_the_recipe_of_the_manifest(
+def test_a_difference_in_any_file_or_in_the_manifest_is_reported(
     root: Path, tmp_path: Path
 ) -> None:
-    calm = make_all(root)["concepts"].path
+    undisturbed = make_all(root)["concepts"].path
     other = make_all(tmp_path / "other")["concepts"].path
-    assert kill.differences(calm, other) == []
+    assert kill.differences(undisturbed, other) == []
     (other / "index-00000.faiss").write_text("a cache")
-    assert kill.differences(calm, other) == []
+    assert kill.differences(undisturbed, other) == []
     draft = other / "drafts" / "part-00001.parquet"
     content = draft.read_bytes()
     draft.write_bytes(content[:-1] + b"x")
-    assert kill.differences(calm, other) == [f"{other.name}/drafts/part-00001.parquet"]
+    assert kill.differences(undisturbed, other) == [f"{other.name}/drafts/part-00001.parquet"]
     draft.unlink()
-    assert kill.differences(calm, other) == [f"{other.name}/drafts/part-00001.parquet"]
+    assert kill.differences(undisturbed, other) == [f"{other.name}/drafts/part-00001.parquet"]
     draft.write_bytes(content)
     manifest = json.loads((other / "manifest.json").read_text())
     (other / "manifest.json").write_text(json.dumps({**manifest, "rows": 0}))
-    assert kill.differences(calm, other) == [f"{other.name}/manifest.json"]
+    assert kill.differences(undisturbed, other) == [f"{other.name}/manifest.json"]
     (other / "manifest.json").write_text(json.dumps(manifest))
     (other / ".work").mkdir()
-    assert kill.differences(calm, other) == [f"{other.name}/.work"]
+    assert kill.differences(undisturbed, other) == [f"{other.name}/.work"]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from benchmarks import memory
 
 
-def test_the_peak_is_what_a_process_held_at_most() -> None:
+def test_the_peak_is_the_largest_memory_of_a_process() -> None:
     def holding(megabytes: int) -> float:
         code = f"b = bytearray({megabytes} << 20); b[::4096] = b'x' * len(b[::4096]); del b"
         return memory.peak([sys.executable, "-c", code])
@@ -16,16 +16,16 @@ def test_the_peak_is_what_a_process_held_at_most() -> None:
 
 
 def test_a_command_that_fails_ends_the_measurement() -> None:
-    with pytest.raises(SystemExit, match="left with code 3"):
+    with pytest.raises(SystemExit, match="ended with code 3"):
         memory.peak([sys.executable, "-c", "raise SystemExit(3)"])
 
 
 @pytest.mark.parametrize(("needed", "code"), [(140, 0), (141, 1)])
-def test_growth_beyond_what_is_forgiven_is_code_1(monkeypatch, capsys, needed, code) -> None:  # type: ignore[no-untyped-def]
+def test_growth_above_the_allowed_is_code_1(monkeypatch, capsys, needed, code) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr(
         memory,
         "measure",
-        lambda folder, images, asked: dict.fromkeys(
+        lambda folder, images, arguments: dict.fromkeys(
             memory.MEASURED, 100 if images == 5 else needed
         ),
     )

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pytest
 
 
-def test_every_question_is_answered_and_timed(
+def test_every_query_is_answered_and_timed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sql, "CONCEPTS", 20)
@@ -20,6 +20,6 @@ def test_every_question_is_answered_and_timed(
     assert lines[0].startswith("6,000 pseudo-labels")
     assert [line.split("  ")[0] for line in lines[1:]] == [
         "connect",
-        *sql.QUESTIONS,
+        *sql.QUERIES,
         "peak resident",
     ]

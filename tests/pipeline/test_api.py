@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pandas
@@ -9,7 +10,7 @@ import polars
 import pytest
 
 import pipeline
-from schemas.errors import ArtifactNotFoundError, OptionError, QueryError
+from schemas.errors import ArtifactNotFoundError, OptionError, QueryError, SourceError
 from tests.pipeline.helpers import make, make_all
 from tests.pipeline.toys import Ingest
 
@@ -29,7 +30,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     return pipeline.open(root)
 
 
-def test_a_table_is_read_when_it_is_asked_for(store: Store) -> None:
+def test_the_rows_of_a_table_are_read_when_they_are_used(store: Store) -> None:
     rows = store.table("pseudo_labels")
     arrow = rows.to_arrow()
     assert len(rows) == arrow.num_rows > 0
@@ -37,14 +38,14 @@ def test_a_table_is_read_when_it_is_asked_for(store: Store) -> None:
     assert sum(batch.num_rows for batch in rows.batches()) == arrow.num_rows
 
 
-def test_an_older_artifact_is_a_table_of_its_own(tmp_path: Path) -> None:
-    old = make(Ingest(count=5), tmp_path)
+def test_an_older_artifact_has_its_own_table_name(tmp_path: Path) -> None:
+    older = make(Ingest(count=5), tmp_path)
     make(Ingest(count=3), tmp_path)
     store = pipeline.open(tmp_path)
-    pin = f"images@{old.manifest.fingerprint[:6]}"
+    pin = f"images@{older.manifest.fingerprint[:6]}"
     assert (len(store.table("images")), len(store.table(pin))) == (3, 5)
     assert len(store.table("images", use=[pin])) == 5
-    assert store.artifact(pin) == old
+    assert store.artifact(pin) == older
     assert len(store.artifacts()) == 2
 
 
@@ -61,11 +62,11 @@ def test_a_statement_only_reads(store: Store) -> None:
         store.sql("DROP VIEW images").to_arrow()
     with pytest.raises(QueryError, match="changes nothing"):
         len(store.sql("SELECT 1) ; DROP VIEW images; SELECT (1"))
-    with pytest.raises(OptionError, match="is no table"):
+    with pytest.raises(OptionError, match="is not a table name"):
         store.table("images; DROP VIEW images")
 
 
-def test_a_stage_that_ran_is_found_again(tmp_path: Path) -> None:
+def test_a_finished_stage_is_not_run_again(tmp_path: Path) -> None:
     store = pipeline.open(tmp_path / "new")
     images = store.run("ingest", count=4)
     assert images.manifest.rows > 0
@@ -75,7 +76,7 @@ def test_a_stage_that_ran_is_found_again(tmp_path: Path) -> None:
     }
 
 
-def test_what_a_stage_does_not_know_is_a_sentence(store: Store) -> None:
+def test_unknown_verbs_options_and_inputs_are_refused(store: Store) -> None:
     with pytest.raises(OptionError, match="there is no stage 'lable'"):
         store.run("lable")
     with pytest.raises(OptionError, match=r"has no option temprature; it has .*temperature"):
@@ -86,6 +87,42 @@ def test_what_a_stage_does_not_know_is_a_sentence(store: Store) -> None:
         store.artifact("students@00")
 
 
-def test_a_store_says_where_it_is(store: Store) -> None:
+def test_the_text_of_a_store_and_of_a_result_say_what_they_are(store: Store) -> None:
     assert repr(store) == f"pipeline.open({str(store.root)!r})"
     assert 'FROM "images"' in repr(store.table("images"))
+
+
+def test_the_number_of_rows_ignores_a_comment_at_the_end(store: Store) -> None:
+    assert len(store.sql("FROM images -- all")) == len(store.table("images")) > 0
+
+
+def test_an_artifact_can_be_preferred_by_an_older_result(tmp_path: Path) -> None:
+    older = make(Ingest(count=5), tmp_path)
+    make(Ingest(count=3), tmp_path)
+    rows = pipeline.open(tmp_path).sql("FROM images", use=[older.address])
+    assert sum(batch.num_rows for batch in rows.batches()) == len(rows) == 5
+    assert rows.to_arrow().num_rows == 5
+
+
+def test_a_list_is_taken_as_a_tuple_and_an_address_as_an_input(tmp_path: Path) -> None:
+    store = pipeline.open(tmp_path / "new")
+    images = store.run("ingest", sources=["a", "b"], count=4)
+    assert set(images.manifest.sources) == {"a", "b"}
+    store.run("ingest", sources=["c"], count=2)
+    proposals = store.run("propose", {"images": images.address}, regions=2)
+    assert proposals.manifest.rows == 8
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_a_missing_library_is_named(
+    store: Store, monkeypatch: pytest.MonkeyPatch, library: str
+) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(SourceError, match=f"{library} is not installed: pip install {library}"):
+        getattr(store.table("images"), f"to_{library}")()
+
+
+@pytest.mark.parametrize("name", ["", "images;", "images@", "a b", 'x"y', "images@3f9c@0"])
+def test_only_a_name_is_accepted_as_a_table(store: Store, name: str) -> None:
+    with pytest.raises(OptionError, match="is not a table name: write pseudo_labels or"):
+        store.table(name)

@@ -90,9 +90,9 @@ def collect_statistics(
             condition = where
         queries = read_queries()
         judged = f"{queries.pop(_LABELS)} WHERE (\n{condition}\n)"
-        sql.keep(connection, _LABELS, judged)
-        sql.keep(connection, "ground_truth", _GROUND_TRUTH)
-        sql.keep(connection, "pool", "SELECT concept FROM __labelled_concepts")
+        sql.create_table(connection, _LABELS, judged)
+        sql.create_table(connection, "ground_truth", _GROUND_TRUTH)
+        sql.create_table(connection, "pool", "SELECT concept FROM __labelled_concepts")
         results = {
             name: sql.batches(sql.query(connection, statement)).read_all().to_pylist()
             for name, statement in queries.items()

@@ -52,7 +52,7 @@ def threshold_grid(connection: Any) -> dict[str, Any]:
         the object), images, concepts, found (objects with a right label). See
         `pipeline.analysis.what_if.forecast`.
     """
-    sql.keep(connection, "judged", JUDGED_LABELS)
+    sql.create_table(connection, "judged", JUDGED_LABELS)
     levels = ", ".join(f"{_level(name)} AS {name}" for name in QUANTITIES)
     sums = ", ".join(f"{aggregate} AS {name}" for name, aggregate in _SUMS.items())
     counted = _read(connection, f"SELECT {levels}, {sums} FROM judged GROUP BY ALL")

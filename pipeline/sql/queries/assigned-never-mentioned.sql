@@ -1,4 +1,4 @@
--- Concepts given to regions of images whose captions never mention them, most frequent first.
+-- Concepts assigned to regions of images whose captions never mention them, most frequent first.
 -- Needs pseudo_labels made with mentions.
 SELECT concept, count(*) AS regions, avg(probability) AS mean_probability
 FROM pseudo_labels

@@ -1,4 +1,4 @@
--- What regions on objects of one category were called instead, most frequent first.
+-- Wrong concepts of regions that overlap an object of another category, most frequent first.
 -- Needs pseudo_labels and ground-truth objects.
 SELECT truth, concept AS called, count(*) AS regions, avg(probability) AS mean_probability
 FROM judged_labels

@@ -1,4 +1,4 @@
--- The 20 most frequent pseudo-labels, how sure the teacher was, and how often captions agree.
+-- The 20 most frequent pseudo-labels, their mean probability, and how often captions agree.
 -- Needs pseudo_labels.
 SELECT concept, count(*) AS regions, avg(probability) AS mean_probability,
        avg(in_caption::INT) AS in_caption

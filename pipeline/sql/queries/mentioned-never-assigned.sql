@@ -1,4 +1,4 @@
--- Concepts that captions mention and no region was given, most mentioned first.
+-- Concepts that captions mention but no region has, most mentioned first.
 -- Needs pseudo_labels made with mentions.
 SELECT m.concept, count(DISTINCT m.image_id) AS images
 FROM mentions AS m

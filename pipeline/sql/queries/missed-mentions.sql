@@ -1,4 +1,4 @@
--- Images whose captions mention a concept that none of their regions was given.
+-- Images whose captions mention a concept that none of their regions has.
 -- Needs pseudo_labels made with mentions.
 SELECT m.image_id, m.concept, any_value(c.text) AS caption
 FROM mentions AS m

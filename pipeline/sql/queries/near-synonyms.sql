@@ -1,4 +1,4 @@
--- Pairs of concepts whose embeddings almost coincide: the teacher can hardly tell them apart.
+-- Pairs of concepts whose embeddings are almost equal: the teacher can hardly separate them.
 -- Needs concept_embeddings.
 SELECT a.concept, b.concept AS near, array_cosine_similarity(a.embedding, b.embedding) AS cosine
 FROM concept_embeddings AS a

@@ -1,5 +1,5 @@
--- How often a region that overlaps an object by IoU 0.5 was given its category, by probability.
--- Needs pseudo_labels and ground-truth objects; names must agree to count.
+-- How often a region with IoU >= 0.5 to an object has the object's category, by probability.
+-- Needs pseudo_labels and ground-truth objects; only equal names count as correct.
 SELECT floor(probability * 10) / 10 AS probability_from, count(*) AS regions,
        count(truth) AS on_objects,
        avg((concept = truth)::INT) FILTER (truth IS NOT NULL) AS precision_on_objects

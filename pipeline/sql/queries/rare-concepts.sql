@@ -1,4 +1,4 @@
--- Concepts that few regions were given: the long tail, rarest first.
+-- Concepts with the fewest regions: the long tail, rarest first.
 -- Needs pseudo_labels.
 SELECT concept, count(*) AS regions, count(DISTINCT image_id) AS images,
        avg(probability) AS mean_probability

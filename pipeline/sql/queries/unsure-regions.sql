@@ -1,4 +1,4 @@
--- Kept regions for which a second concept was almost as probable: the ones to look at.
+-- Kept regions whose second concept was almost as probable: review these first.
 -- Needs pseudo_labels, concept_embeddings.
 SELECT image_id, region, p.concept, second.concept AS runner_up, probability, margin
 FROM pseudo_labels AS p

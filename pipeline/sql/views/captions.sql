@@ -1,4 +1,4 @@
--- What people wrote about each image, one caption a row.
+-- The captions of each image, one row per caption.
 -- Reads: _images.
 CREATE VIEW captions AS
 SELECT

@@ -1,4 +1,4 @@
--- Pseudo-labels, their captions, and the object each overlaps most: its category from IoU 0.5 on.
+-- Pseudo-labels with captions and the object of highest IoU, with its category from IoU 0.5 on.
 -- Reads: _pseudo_labels, __labelled_concepts, __labelled_images.
 CREATE VIEW judged_labels AS
 SELECT

@@ -1,4 +1,4 @@
--- What people drew on each image, one ground-truth object a row.
+-- The ground-truth objects of each image, one row per object.
 -- Reads: _images.
 CREATE VIEW objects AS
 SELECT

@@ -1,4 +1,4 @@
--- What the teacher calls each region, with the concept's name and the region's box.
+-- The teacher's label of each region, with the concept's name and the region's box.
 -- Reads: _pseudo_labels, __labelled_concepts.
 CREATE VIEW pseudo_labels AS
 SELECT

@@ -133,7 +133,7 @@ def test_the_statement_gives_the_same_row_over_the_short_table_of_labels(
     address = made["pseudo_labels"].address
     condition = Thresholds(probability=0.3).predicate()
     with sql.connect(made["images"].root, [address]) as connection:
-        sql.keep(connection, "short", JUDGED_LABELS)
+        sql.create_table(connection, "short", JUDGED_LABELS)
         rows = [
             sql.batches(sql.query(connection, statement(condition, 9, table))).read_all()
             for table in ("judged_labels", "short")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class ScoredPredictions:
+class CommandResult:
     """What a command answered."""
 
     code: int
@@ -28,16 +28,16 @@ class ScoredPredictions:
 @pytest.fixture
 def rc(
     toy_verbs: None, root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[..., ScoredPredictions]]:
+) -> Iterator[Callable[..., CommandResult]]:
     """Run one command on the store of the test."""
     monkeypatch.setenv("RC_STORE", str(root))
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
-    def run(*words: object) -> ScoredPredictions:
+    def run(*words: object) -> CommandResult:
         with pytest.raises(SystemExit) as left:
             main([str(word) for word in words])
         out, err = capsys.readouterr()
-        return ScoredPredictions(int(left.value.code or 0), out, err)
+        return CommandResult(int(left.value.code or 0), out, err)
 
     yield run
     for number, handler in handlers.items():

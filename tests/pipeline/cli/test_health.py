@@ -1,4 +1,4 @@
-"""`rc doctor`, `rc config`, and the pages made from declarations."""
+"""`rc doctor` and `rc config`."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ def few_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_healthy_place_is_all_ok(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     make(Ingest(), root)
-    said = rc("doctor")
-    assert said.code == 0
-    assert all(line.startswith("ok ") for line in said.out.splitlines())
-    assert "ok   store: 1 artifacts, 0 unfinished" in said.out
+    result = rc("doctor")
+    assert result.code == 0
+    assert all(line.startswith("ok ") for line in result.out.splitlines())
+    assert "ok   store: 1 artifacts, 0 unfinished" in result.out
 
 
 def test_a_library_that_does_not_import_is_bad_and_code_1(rc, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr(health, "_LIBRARIES", {"no-such": "no_such_module"})
-    said = rc("doctor")
-    assert said.code == 1
-    assert "bad  no-such not installed cannot be imported: No module named" in said.out
+    result = rc("doctor")
+    assert result.code == 1
+    assert "bad  no-such not installed cannot be imported: No module named" in result.out
 
 
 def test_a_damaged_manifest_is_bad_and_code_1(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     artifact = make(Ingest(), root)
     (artifact.path / NAME).write_text("{}")
-    said = rc("doctor")
-    assert said.code == 1
-    assert f"bad  {artifact.path / NAME} cannot be read" in said.out
+    result = rc("doctor")
+    assert result.code == 1
+    assert f"bad  {artifact.path / NAME} cannot be read" in result.out
 
 
 def test_config_shows_values_where_they_come_from_and_what_they_decide(rc, monkeypatch) -> None:  # type: ignore[no-untyped-def]
@@ -50,12 +50,3 @@ def test_config_shows_values_where_they_come_from_and_what_they_decide(rc, monke
     assert "0.5" in lines["temperature"]
     assert lines["temperature"].endswith("environment RC_LABEL_TEMPERATURE; rows")
     assert lines["device"].endswith("default; speed")
-
-
-def test_the_page_of_commands_has_every_verb_and_flag(rc) -> None:  # type: ignore[no-untyped-def]
-    page = rc("commands").out
-    for verb in ("ingest", "label", "sql", "gc", "run"):
-        assert f"\n## rc {verb}\n" in page
-    assert "| `--temperature` | `0.01` | divides cosine similarity (> 0) |" in page
-    assert "## rc tables" not in page
-    assert rc("tables").out.startswith("# Tables\n")

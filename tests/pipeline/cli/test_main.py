@@ -39,10 +39,10 @@ def at_work(root: Path, *words: str) -> subprocess.Popen[str]:
     return run
 
 
-@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_an_interrupted_run_prints_how_to_go_on_and_leaves_nobody_behind(
-    root: Path, tmp_path: Path, asked: signal.Signals, workers: str
+def test_an_interrupted_run_prints_how_to_resume_and_leaves_no_process(
+    root: Path, tmp_path: Path, number: signal.Signals, workers: str
 ) -> None:
     words = [
         "--workers",
@@ -56,18 +56,18 @@ def test_an_interrupted_run_prints_how_to_go_on_and_leaves_nobody_behind(
     ]
     run = at_work(root, *words)
     started = time.monotonic()
-    if asked == signal.SIGINT:
-        os.killpg(run.pid, asked)  # as a terminal does
+    if number == signal.SIGINT:
+        os.killpg(run.pid, number)  # as a terminal does
     else:
-        run.send_signal(asked)
+        run.send_signal(number)
     out, errors = run.communicate(timeout=30)
     assert (run.returncode, out) == (130, "")
     resume = (
         f"ingest --store {root} --workers {workers} --count 40 --sleep 0.2 --mark '{tmp_path}/l g'"
     )
-    said = f"interrupted; finished parts are kept. To resume: rc {resume}"
+    message = f"interrupted; finished parts are kept. To resume: rc {resume}"
     progress = re.compile(r"ingest: [\d,]+ of 40 images, .*")
-    assert [line for line in errors.splitlines() if not progress.fullmatch(line)] == [said]
+    assert [line for line in errors.splitlines() if not progress.fullmatch(line)] == [message]
     assert time.monotonic() - started < 20
     workers_seen = {int(line.split()[2]) for line in (tmp_path / "l g").read_text().splitlines()}
     deadline = time.monotonic() + 10
@@ -99,45 +99,43 @@ def test_workers_of_a_killed_run_die_with_it(root: Path, tmp_path: Path) -> None
     assert not any(alive(pid) for pid in workers)
 
 
-def test_a_quota_that_is_used_up_is_a_sentence_and_leaves_no_half_part(
-    root: Path, tmp_path: Path
-) -> None:
+def test_an_exceeded_quota_gives_a_sentence_and_leaves_no_part(root: Path, tmp_path: Path) -> None:
     make(Ingest(), root)
 
     def little() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (2500, 2500))
 
-    said = rc("propose", "--store", root, "--regions", "200", "--quiet", preexec_fn=little)
-    assert (said.returncode, said.stdout) == (1, "")
-    assert said.stderr.startswith(
+    result = rc("propose", "--store", root, "--regions", "200", "--quiet", preexec_fn=little)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith(
         "error: rc propose: 4 of 4 parts failed; part 0 said: the disk or"
     )
-    assert "Traceback" not in said.stderr
+    assert "Traceback" not in result.stderr
     assert catalog.committed(root, "proposals") == []
     assert not list(root.glob("proposals/v*/*.parquet"))
     made = make(Propose(regions=200), root)
-    assert contents(made.path) == contents(peaceful(tmp_path).path)
+    assert contents(made.path) == contents(undisturbed(tmp_path).path)
 
 
-def peaceful(tmp_path: Path):  # type: ignore[no-untyped-def]
+def undisturbed(tmp_path: Path):  # type: ignore[no-untyped-def]
     make(Ingest(), tmp_path / "peace")
     return make(Propose(regions=200), tmp_path / "peace")
 
 
-def test_a_reader_that_goes_away_is_no_error_with_a_traceback(root: Path) -> None:
+def test_a_closed_output_causes_no_traceback(root: Path) -> None:
     make(Ingest(count=3000, per_part=3000, batch=3000), root)
-    asked = subprocess.Popen(
+    with subprocess.Popen(
         command("sql", "FROM images", "--store", root, "--format", "json"),
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    assert asked.stdout is not None
-    assert asked.stdout.readline().startswith('{"image_id"')
-    asked.stdout.close()
-    assert "Traceback" not in (asked.stderr.read() if asked.stderr else "")
-    asked.wait(timeout=30)
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith('{"image_id"')
+        process.stdout.close()
+        assert "Traceback" not in (process.stderr.read() if process.stderr else "")
+        process.wait(timeout=30)
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -1,4 +1,4 @@
-"""`rc sql` without a statement: what is typed, and what comes back."""
+"""`rc sql` without a statement: the prompt, its commands and its history."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.cli.answers import WRITERS
 from pipeline.cli.prompt import prompt
-from pipeline.cli.session import Session
+from pipeline.cli.row_formats import ROW_WRITERS
+from pipeline.cli.sql_session import SqlSession
 from schemas.errors import OptionError
 from tests.pipeline.helpers import ROOT, command, make, make_all
 from tests.pipeline.toys import Ingest
@@ -31,30 +31,30 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
-def typed(root: Path, *lines: str) -> None:
-    left = iter(lines)
+def type_lines(root: Path, *lines: str) -> None:
+    remaining = iter(lines)
 
     def read(_mark: str) -> str:
-        for line in left:
+        for line in remaining:
             return line
         raise EOFError
 
-    prompt(Session(root, [], "csv"), read)
+    prompt(SqlSession(root, [], "csv"), read)
 
 
 def test_lines_are_one_statement_up_to_a_semicolon(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make(Ingest(count=3), root)
-    typed(root, "SELECT count(*) AS n", "FROM images;", "SELECT 2 AS two", "")
+    type_lines(root, "SELECT count(*) AS n", "FROM images;", "SELECT 2 AS two", "")
     assert capsys.readouterr().out.split() == ["n", "3", "two", "2"]
 
 
-def test_a_mistake_is_a_sentence_and_the_prompt_goes_on(
+def test_an_error_is_one_sentence_and_the_prompt_continues(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make(Ingest(count=3), root)
-    typed(
+    type_lines(
         root,
         "FROM nowhere;",
         "DROP VIEW images;",
@@ -67,46 +67,48 @@ def test_a_mistake_is_a_sentence_and_the_prompt_goes_on(
     assert err.count("error: ") == 4
 
 
-def test_dots_list_tables_columns_and_queries(
+def test_dot_commands_list_tables_columns_and_queries(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make_all(root)
-    typed(root, ".tables", ".schema pseudo_labels", ".schema nowhere", ".queries", ".help")
+    type_lines(root, ".tables", ".schema pseudo_labels", ".schema nowhere", ".queries", ".help")
     out = capsys.readouterr().out
     assert "judged_labels\n" in out
     assert "probability FLOAT" in out
     assert "there is no view 'nowhere'" in out
     assert "rare-concepts" in out
     assert "Ctrl-D leaves" in out
-    assert all(name in out.partition(".format NAME")[2] for name in WRITERS)
+    assert all(name in out.partition(".format NAME")[2] for name in ROW_WRITERS)
 
 
-def test_a_dot_without_the_name_it_takes_says_which_there_are(
+def test_a_dot_command_without_its_name_lists_the_names(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make(Ingest(count=3), root)
-    typed(root, ".schema", ".schema ")
+    type_lines(root, ".schema", ".schema ")
     first, second = capsys.readouterr().out.splitlines()
     assert first == second
     assert re.fullmatch(r".schema takes the name of a view: artifacts, .*\bimages\b.*", first)
 
 
 @pytest.mark.parametrize("word", [".quit", ".exit", "exit", "QUIT;", " Exit ; ", "quit"])
-def test_quit_leaves_at_once(root: Path, capsys: pytest.CaptureFixture[str], word: str) -> None:
+def test_quit_ends_the_prompt_at_once(
+    root: Path, capsys: pytest.CaptureFixture[str], word: str
+) -> None:
     make(Ingest(count=3), root)
     with pytest.raises(SystemExit) as left:
-        typed(root, word, "SELECT 1;")
+        type_lines(root, word, "SELECT 1;")
     assert left.value.code == 0
     assert capsys.readouterr().out == ""
 
 
-def test_an_older_artifact_may_be_named_at_any_time(
+def test_an_older_artifact_can_be_named_at_any_time(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     old = make(Ingest(count=5), root)
     make(Ingest(count=3), root)
     pin = f"images@{old.manifest.fingerprint[:6]}"
-    typed(
+    type_lines(
         root,
         "SELECT count(*) AS n FROM images;",
         f"SELECT count(*) AS n FROM {pin};",
@@ -119,7 +121,7 @@ def test_an_older_artifact_may_be_named_at_any_time(
 
 def test_the_history_is_kept_for_its_owner_alone(root: Path, tmp_path: Path) -> None:
     make(Ingest(count=3), root)
-    typed(root, "SELECT 1;")
+    type_lines(root, "SELECT 1;")
     kept = tmp_path / "state" / "rc" / "sql_history"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
 
@@ -127,15 +129,15 @@ def test_the_history_is_kept_for_its_owner_alone(root: Path, tmp_path: Path) -> 
 def test_a_finished_statement_is_one_entry_of_the_history(root: Path, tmp_path: Path) -> None:
     make(Ingest(count=3), root)
     lines = ("SELECT 1,", "2;", "SELECT 3 -- three", ", 4;", ".help", ".help", "SELECT 5", "")
-    typed(root, *lines, "SELECT 'never finished'")
+    type_lines(root, *lines, "SELECT 'never finished'")
     kept = tmp_path / "state" / "rc" / "sql_history"
     entries = ["SELECT 1, 2;", "SELECT 3 -- three", ", 4;", ".help", "SELECT 5"]
     assert kept.read_text().splitlines() == entries
 
 
-def test_a_session_knows_its_formats(root: Path) -> None:
+def test_an_unknown_format_is_refused(root: Path) -> None:
     with pytest.raises(OptionError, match="--format must be one of"):
-        Session(root, [], "xml")
+        SqlSession(root, [], "xml")
 
 
 def test_a_file_of_statements_is_answered_in_order(rc, root: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -162,7 +164,7 @@ def test_a_database_is_written_and_told(rc, root: Path, tmp_path: Path) -> None:
     assert (tmp_path / "out.duckdb").stat().st_size > 0
 
 
-def test_ctrl_c_drops_what_is_typed_or_asked_and_the_prompt_goes_on(root: Path) -> None:
+def test_ctrl_c_cancels_a_line_or_a_query_and_the_prompt_continues(root: Path) -> None:
     make(Ingest(count=3), root)
     on_a_terminal(root, leave_and_come_back)
 
@@ -226,7 +228,7 @@ def leave_and_come_back(process: subprocess.Popen[bytes], ours: int) -> None:
 
 
 def wait_for(terminal: int, text: str) -> None:
-    found = b""
-    while text.encode() not in found:
-        assert select.select([terminal], [], [], 20)[0], found.decode(errors="replace")
-        found += os.read(terminal, 4096)
+    output = b""
+    while text.encode() not in output:
+        assert select.select([terminal], [], [], 20)[0], output.decode(errors="replace")
+        output += os.read(terminal, 4096)

@@ -1,13 +1,17 @@
-"""`rc run`: steps in order, finished ones skipped, names handed on."""
+"""`rc run`: the steps of a recipe in order, finished steps skipped, and the tables at the end."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pipeline.recipes.recipe import load
 from pipeline.store import catalog
-from tests.pipeline.helpers import make
+from tests.pipeline.helpers import ROOT, make
 from tests.pipeline.toys import Ingest
 
 if TYPE_CHECKING:
@@ -42,13 +46,13 @@ def run_chain(rc, chain: Path, *words: object):  # type: ignore[no-untyped-def]
 
 
 def test_every_step_prints_its_line_and_finished_steps_are_skipped(rc, root, chain) -> None:  # type: ignore[no-untyped-def]
-    said = run_chain(rc, chain)
+    result = run_chain(rc, chain)
     images, proposals = (catalog.find(root, name) for name in ("images", "proposals"))
-    assert said.code == 0
-    assert said.out == f"{images.address}  8 rows\n{proposals.address}  24 rows\n"
-    assert said.err == "== pictures\n== 2 propose\n"
+    assert result.code == 0
+    assert result.out == f"{images.address}  8 rows\n{proposals.address}  24 rows\n"
+    assert result.err == "== pictures\n== 2 propose\n"
     again = run_chain(rc, chain)
-    assert again.out == said.out
+    assert again.out == result.out
     assert len((chain.parent / "log").read_text().splitlines()) == 2
 
 
@@ -68,29 +72,29 @@ def test_a_step_reads_what_it_names_even_if_there_is_something_newer(rc, root, c
 
 def test_a_name_no_earlier_step_bears_is_a_sentence(rc, root, chain) -> None:  # type: ignore[no-untyped-def]
     chain.write_text(CHAIN.replace("@pictures", "@paintings"))
-    said = run_chain(rc, chain)
-    assert said.code == 1
-    assert "error: step '2 propose': no earlier step is called 'paintings'" in said.err
+    result = run_chain(rc, chain)
+    assert result.code == 1
+    assert "error: step '2 propose': no earlier step has the name 'paintings'" in result.err
 
 
 def test_a_wrong_setting_is_a_sentence(rc, chain) -> None:  # type: ignore[no-untyped-def]
-    said = run_chain(rc, chain, "--set", "count")
-    assert said.err == "error: rc run: --set takes name=value, got 'count'\n"
+    result = run_chain(rc, chain, "--set", "count")
+    assert result.err == "error: rc run: --set takes name=value, got 'count'\n"
     assert "has no value; give one with --set place=" in rc("run", chain).err
 
 
 def test_a_failing_step_ends_the_recipe(rc, root, chain) -> None:  # type: ignore[no-untyped-def]
     chain.write_text(CHAIN.replace('mark = "{log}"', "break_part = 1"))
-    said = run_chain(rc, chain)
-    assert said.code == 1
-    assert "error: rc propose: 1 of 2 parts failed; part 1 said: " in said.err
+    result = run_chain(rc, chain)
+    assert result.code == 1
+    assert "error: rc propose: 1 of 2 parts failed; part 1 said: " in result.err
     assert catalog.committed(root, "proposals") == []
 
 
 def test_a_dry_run_ends_at_the_first_step_that_would_work(rc, root, chain) -> None:  # type: ignore[no-untyped-def]
     first = run_chain(rc, chain, "--dry-run")
     assert first.out.count("would compute 2 of 2 parts") == 1
-    assert "a dry run ends here" in first.err
+    assert "the dry run ends here" in first.err
     rc("ingest", "here", "--count", "8")
     second = run_chain(rc, chain, "--dry-run")
     assert "finished already" in second.out
@@ -100,3 +104,38 @@ def test_a_dry_run_ends_at_the_first_step_that_would_work(rc, root, chain) -> No
 
 def test_an_unknown_recipe_is_a_sentence(rc) -> None:  # type: ignore[no-untyped-def]
     assert rc("run", "no-such").err.startswith("error: no recipe 'no-such': give a TOML file, or")
+
+
+SMALLER = {
+    "min_frequency": 1,
+    "scenes": 16,
+    "web": 160,
+    "teacher_steps": 2,
+    "holdout": 8,
+    "student_steps": 2,
+    "paper_steps": 1,
+    "ablation_steps": 1,
+    "detector_steps": 2,
+}
+
+
+def test_the_tables_of_the_paper_are_made_by_one_command(tmp_path: Path) -> None:
+    settings_of_data = {"data": str(ROOT / "data" / "demo"), "world": str(tmp_path / "world")}
+    settings = [f"--set={name}={value}" for name, value in {**settings_of_data, **SMALLER}.items()]
+    report = tmp_path / "results.md"
+    words = ["run", "recipes/tables.toml", "--quick", "--store", tmp_path / "store", "-q"]
+    program = "from pipeline.cli import main; main()"
+    subprocess.run(
+        [sys.executable, "-c", program, *map(str, words), "--report", str(report), *settings],
+        cwd=ROOT, check=True, stdout=subprocess.DEVNULL, timeout=500,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    page = report.read_text()
+    recipe = load(ROOT / "pipeline" / "recipes" / "tables.toml", settings_of_data, quick=True)
+    assert len(recipe.tables) == 5
+    for table in recipe.tables:
+        assert f"## {table.title}" in page
+        for row in table.rows:
+            assert f"| {row.name} |" in page
+        name = table.name.replace("-", "_")
+        assert (tmp_path / "pictures" / f"results_{name}.png").stat().st_size > 5000

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.cli import output
+from pipeline.cli import progress_bar
 from pipeline.searching import (
     DuplicateCriteria,
     FeatureCorpus,
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.pipeline.cli.conftest import ScoredPredictions
+    from tests.pipeline.cli.conftest import CommandResult
 
-    Rc = Callable[..., ScoredPredictions]
+    Rc = Callable[..., CommandResult]
 
 QUICK = ("--templates", "plain", "--device", "cpu")
 
@@ -47,13 +47,13 @@ def seen(photos: Photographs) -> FeatureCorpus:
 def ask(photos: Photographs, rc: Rc) -> Rc:
     """Run a verb on the store of photographs."""
 
-    def run(verb: str, *words: object) -> ScoredPredictions:
+    def run(verb: str, *words: object) -> CommandResult:
         return rc(verb, "--store", photos.root, *words)
 
     return run
 
 
-def told(answer: ScoredPredictions) -> list[dict[str, Any]]:
+def told(answer: CommandResult) -> list[dict[str, Any]]:
     """Rows of an answer in JSON."""
     assert (answer.code, answer.err) == (0, "")
     return [json.loads(line) for line in answer.out.splitlines()]
@@ -63,7 +63,7 @@ def names(rows: list[dict[str, Any]]) -> list[tuple[str, int]]:
     return [(row["image_id"], row["region"]) for row in rows]
 
 
-def refused(answer: ScoredPredictions) -> str:
+def refused(answer: CommandResult) -> str:
     """The one sentence of an answer that was refused."""
     assert answer.code == 1
     assert answer.err.startswith("error: ")
@@ -177,7 +177,7 @@ def test_there_is_exactly_one_question(ask: Rc, words: tuple[object, ...], sente
 
 
 WRONG: list[tuple[tuple[object, ...], str]] = [
-    (("search", "cup", "--box", "1,2,3,4"), "--box is a part of --image; name the photograph too"),
+    (("search", "cup", "--box", "1,2,3,4"), "--box is a part of --image; give the photograph too"),
     (("search", "--check", "--box", "1,2,3,4"), "--box is a part of --image"),
     (("search", "--image", "a.png", "--box", "1,2,3"), "--box takes x0,y0,x1,y1 in pixels, such"),
     (("search", "--image", "a.png", "--box", "1,2,3,wide"), "got '1,2,3,wide'"),
@@ -298,7 +298,7 @@ def test_a_sheet_of_the_groups_is_written_too(ask: Rc, tmp_path: Path) -> None:
 def test_progress_goes_beside_the_answer_and_can_be_silenced(
     ask: Rc, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(output, "_EVERY_S", -1)
+    monkeypatch.setattr(progress_bar, "_INTERVAL_S", -1)
     words = ("duplicates", "--min-cosine", 0.999, "--format", "json")
     loud, quiet = ask(*words), ask(*words, "--quiet")
     assert loud.err.startswith("duplicates: 12 of 12 pairs")

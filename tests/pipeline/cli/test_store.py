@@ -23,22 +23,22 @@ if TYPE_CHECKING:
 def test_status_lists_artifacts_and_unfinished_runs(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     images = make(Ingest(), root)
     rc("propose", "--break-part", 1)
-    said = rc("status")
-    assert said.code == 0
-    (line,) = said.out.splitlines()
+    result = rc("status")
+    assert result.code == 0
+    (line,) = result.out.splitlines()
     assert line.startswith(images.address)
     assert "20 rows" in line
     assert "4 parts" in line
-    assert said.err.startswith("proposals/v1-")
-    assert "unfinished: run its command again" in said.err
+    assert result.err.startswith("proposals/v1-")
+    assert "unfinished: run its command again" in result.err
     (facts,) = map(json.loads, rc("status", "--json").out.splitlines())
     assert (facts["address"], facts["rows"], facts["stage"]) == (images.address, 20, "ingest")
 
 
 def test_status_of_nothing_says_where_to_begin(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
-    said = rc("status")
-    assert (said.code, said.out) == (0, "")
-    assert said.err == f"nothing is in {root} yet; begin with 'rc ingest'\n"
+    result = rc("status")
+    assert (result.code, result.out) == (0, "")
+    assert result.err == f"nothing is in {root} yet; begin with 'rc ingest'\n"
 
 
 def test_lineage_goes_back_to_the_source_and_names_each_artifact_fully_once(rc, root) -> None:  # type: ignore[no-untyped-def]
@@ -83,8 +83,8 @@ def test_a_selection_is_found_by_its_name_alone_and_never_swept(rc, root: Path) 
 
 def test_verify_is_content_with_what_is_whole(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     make_all(root)
-    said = rc("verify")
-    assert (said.code, said.out) == (0, "8 artifacts verified: every hash holds\n")
+    result = rc("verify")
+    assert (result.code, result.out) == (0, "8 artifacts verified: every hash holds\n")
 
 
 def test_verify_names_every_file_that_differs_over_all_artifacts(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
@@ -92,15 +92,15 @@ def test_verify_names_every_file_that_differs_over_all_artifacts(rc, root: Path)
     made["images"].part(2).write_bytes(b"x")
     made["proposals"].path.joinpath("part-00001.dump.txt").unlink()
     made["features"].path.joinpath(NAME).write_text("{}")
-    said = rc("verify")
-    assert (said.code, said.out) == (1, "")
-    assert said.err.startswith("error: 3 files differ from their manifests or are missing: ")
+    result = rc("verify")
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith("error: 3 files differ from their manifests or are missing: ")
     for place in (
         f"{made['images'].address}/part-00002.parquet",
         f"{made['proposals'].address}/part-00001.dump.txt",
         f"{made['features'].address}/{NAME}",
     ):
-        assert place in said.err
+        assert place in result.err
     assert rc("verify", made["teachers"].address).code == 0
     assert rc("verify", "images").code == 1
 
@@ -108,15 +108,15 @@ def test_verify_names_every_file_that_differs_over_all_artifacts(rc, root: Path)
 def test_gc_lists_first_and_deletes_when_told(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     older, newer = make(Ingest(), root), make(Ingest(count=3), root)
     rc("propose", "--break-part", 0)
-    said = rc("gc")
-    lines = said.out.splitlines()
+    result = rc("gc")
+    lines = result.out.splitlines()
     assert lines[0] == f"{older.address}  superseded, and nothing refers to it"
     assert lines[1].startswith("proposals/v1-")
     assert lines[1].endswith("  unfinished")
-    assert said.err == "2 folders would be deleted; add --yes to do it\n"
+    assert result.err == "2 folders would be deleted; add --yes to do it\n"
     assert older.path.exists()
     told = rc("gc", "--yes")
-    assert told.out == said.out
+    assert told.out == result.out
     assert told.err.startswith("deleted 2 folders, ")
     assert [a.path for a in catalog.everything(root)] == [newer.path]
     assert not list(root.glob("proposals/v*"))
@@ -126,9 +126,9 @@ def test_gc_deletes_nothing_while_a_run_is_under_way(rc, root: Path) -> None:  #
     older = make(Ingest(), root)
     make(Ingest(count=3), root)
     with exclusively(catalog.lock(root / "proposals" / "v1-0123456789ab"), lambda: None):
-        said = rc("gc", "--yes")
-    assert said.code == 1
-    assert "nothing was deleted: proposals/v1-0123456789ab is being made" in said.err
+        result = rc("gc", "--yes")
+    assert result.code == 1
+    assert "nothing was deleted: proposals/v1-0123456789ab is being made" in result.err
     assert older.path.exists()
 
 

@@ -61,4 +61,4 @@ def test_a_folder_is_written_and_told(rc, root: Path, tmp_path: Path) -> None:  
 
 def test_what_a_folder_is_about_is_no_question_of_the_server(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     make(Ingest(count=3), root)
-    assert "--use goes with --static" in rc("view", "--use", "images").err
+    assert "--use needs --static" in rc("view", "--use", "images").err

@@ -1,4 +1,4 @@
-"""Folders for what does not fit in memory: they are gone with the process that needed them."""
+"""Spill folders are removed with the process that made them, or by the next process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.sql.spill import new_spill, sweep
+from pipeline.sql import spill as spill_module
+from pipeline.sql.spill import new_spill_folder, remove_stale
 from tests.pipeline.helpers import ROOT, command, make
 from tests.pipeline.toys import Ingest
 
@@ -24,21 +25,21 @@ LARGE = (
 )
 
 
-def test_every_connection_has_a_path_of_its_own() -> None:
-    assert new_spill() != new_spill()
+def test_every_connection_gets_another_path() -> None:
+    assert new_spill_folder() != new_spill_folder()
 
 
-def test_what_the_dead_left_is_swept_and_what_the_living_use_stays(tmp_path: Path) -> None:
+def test_folders_of_dead_processes_are_removed_and_those_in_use_stay(tmp_path: Path) -> None:
     for name in ("dead", "living"):
         (tmp_path / f"rc-sql-{name}.lock").touch()
         (tmp_path / f"rc-sql-{name}-1").mkdir()
         (tmp_path / f"rc-sql-{name}-1" / "duckdb_temp").write_bytes(b"x")
-    (tmp_path / "rc-sql-of-somebody-else").mkdir()
-    with (tmp_path / "rc-sql-living.lock").open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        sweep(tmp_path)
-    left = {path.name for path in tmp_path.iterdir()}
-    assert left == {"rc-sql-living.lock", "rc-sql-living-1", "rc-sql-of-somebody-else"}
+    (tmp_path / "rc-sql-of-another-program").mkdir()
+    with (tmp_path / "rc-sql-living.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        remove_stale(tmp_path)
+    remaining = {path.name for path in tmp_path.iterdir()}
+    assert remaining == {"rc-sql-living.lock", "rc-sql-living-1", "rc-sql-of-another-program"}
 
 
 @pytest.fixture
@@ -48,15 +49,15 @@ def spill(tmp_path: Path) -> Path:
     return folder
 
 
-def ask(root: Path, spill: Path, statement: str) -> subprocess.Popen[bytes]:
+def start_query(root: Path, spill: Path, statement: str) -> subprocess.Popen[bytes]:
     words = command("sql", statement, "--store", root, "--memory-mb", "64", "--format", "csv")
-    places = {**os.environ, "TMPDIR": str(spill)}
-    return subprocess.Popen(words, cwd=ROOT, env=places, stdout=subprocess.PIPE)
+    environment = {**os.environ, "TMPDIR": str(spill)}
+    return subprocess.Popen(words, cwd=ROOT, env=environment, stdout=subprocess.PIPE)
 
 
-def test_nothing_is_left_when_the_reader_of_an_answer_goes_away(root: Path, spill: Path) -> None:
+def test_nothing_is_left_when_the_reader_of_the_output_ends(root: Path, spill: Path) -> None:
     make(Ingest(count=2), root)
-    with ask(root, spill, LARGE) as process:
+    with start_query(root, spill, LARGE) as process:
         assert process.stdout
         process.stdout.readline()
         process.stdout.close()  # as head -1 does
@@ -64,19 +65,31 @@ def test_nothing_is_left_when_the_reader_of_an_answer_goes_away(root: Path, spil
     assert list(spill.iterdir()) == []
 
 
-@pytest.mark.parametrize("asked", [signal.SIGKILL, signal.SIGHUP])
-def test_what_a_killed_process_left_is_gone_with_the_next(
-    root: Path, spill: Path, asked: signal.Signals
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP])
+def test_the_next_process_removes_the_folders_of_a_killed_one(
+    root: Path, spill: Path, number: signal.Signals
 ) -> None:
     make(Ingest(count=2), root)
-    with ask(root, spill, LARGE) as process:
+    with start_query(root, spill, LARGE) as process:
         deadline = time.monotonic() + 60
         while not list(spill.glob("rc-sql-*-*/*")) and process.poll() is None:
-            assert time.monotonic() < deadline, "nothing was ever spilled"
+            assert time.monotonic() < deadline, "nothing was spilled"
             time.sleep(0.02)
-        process.send_signal(asked)
+        process.send_signal(number)
         process.wait(20)
     assert list(spill.iterdir())
-    with ask(root, spill, "SELECT 1 AS one") as process:
+    with start_query(root, spill, "SELECT 1 AS one") as process:
         process.communicate(timeout=60)
     assert list(spill.iterdir()) == []
+
+
+def test_a_process_removes_its_own_folders_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = tmp_path / "rc-sql-own.lock"
+    for name in ("rc-sql-own-1", "rc-sql-own-2", "rc-sql-other-1"):
+        (tmp_path / name).mkdir()
+    with lock.open("w") as file:
+        monkeypatch.setattr(spill_module, "_process_lock", lambda: (lock, file))
+        spill_module.remove_spill_folders()
+    assert [path.name for path in tmp_path.iterdir()] == ["rc-sql-other-1"]

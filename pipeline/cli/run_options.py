@@ -1,4 +1,4 @@
-"""What every verb takes besides its own options."""
+"""Options that every verb takes in addition to its own."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ STORE = Path("store")
 
 
 @dataclass(frozen=True)
-class Run:
-    """How to run: decides where and how fast, never which rows."""
+class RunOptions:
+    """How to run a stage: where, how fast and with which output; never which rows."""
 
     store: Path = STORE
     workers: int = 1
@@ -31,8 +31,8 @@ class Run:
     debug: bool = False
 
     @classmethod
-    def take_from(cls, values: dict[str, Any]) -> Run:
-        """Move what belongs here out of the values of a command line."""
+    def take_from(cls, values: dict[str, Any]) -> RunOptions:
+        """Take these options out of the values of a command line."""
         return cls(**{f.name: values.pop(f.name) for f in fields(cls)})
 
 
@@ -40,17 +40,23 @@ _DECLARED: dict[str, tuple[Any, Any]] = {
     "store": (Path, typer.Option("--store", envvar="RC_STORE", help="folder of artifacts")),
     "workers": (
         int,
-        typer.Option("--workers", envvar="RC_WORKERS", min=1, help="processes, a part each"),
+        typer.Option(
+            "--workers", envvar="RC_WORKERS", min=1, help="processes; each works on one part"
+        ),
     ),
-    "dry_run": (bool, typer.Option("--dry-run", help="say what would run; change nothing")),
-    "force": (bool, typer.Option("--force", help="recompute even what is finished")),
+    "dry_run": (bool, typer.Option("--dry-run", help="print what would run; change nothing")),
+    "force": (bool, typer.Option("--force", help="compute again even if finished")),
     "max_errors": (
         float | None,
-        typer.Option("--max-errors", min=0, help="exit 3 if more are refused: count, or share < 1"),
+        typer.Option(
+            "--max-errors",
+            min=0,
+            help="exit code 3 if more records are refused: a number, or a fraction < 1",
+        ),
     ),
     "json": (bool, typer.Option("--json", help="print the result as JSON")),
-    "quiet": (bool, typer.Option("--quiet", "-q", help="no progress")),
-    "debug": (bool, typer.Option("--debug", help="show where an error arose")),
+    "quiet": (bool, typer.Option("--quiet", "-q", help="show no progress")),
+    "debug": (bool, typer.Option("--debug", help="show the traceback of an error")),
 }
 RUN_OPTIONS = [
     inspect.Parameter(
@@ -59,20 +65,20 @@ RUN_OPTIONS = [
         default=f.default,
         annotation=Annotated[_DECLARED[f.name][0], _DECLARED[f.name][1]],
     )
-    for f in fields(Run)
+    for f in fields(RunOptions)
 ]
 
 
 def check_budget(artifact: Artifact, budget: float | None) -> None:
-    """Leave with code 3 if a finished stage refused more records than it may."""
+    """Exit with code 3 if a finished stage refused more records than `budget` allows."""
     if budget is None:
         return
     dropped = sum(artifact.manifest.dropped.values())
-    seen = dropped + artifact.manifest.rows
-    if dropped > (budget * seen if budget < 1 else budget):
+    total = dropped + artifact.manifest.rows
+    if dropped > (budget * total if budget < 1 else budget):
         typer.secho(
-            f"done, but {dropped} of {seen} records were refused, over --max-errors {budget:g}; "
-            "see them with rc sql 'FROM quarantine'",
+            f"done, but {dropped} of {total} records were refused, more than --max-errors "
+            f"{budget:g} allows; see them with rc sql 'FROM quarantine'",
             err=True,
         )
         raise typer.Exit(3)

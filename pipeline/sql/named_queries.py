@@ -1,4 +1,4 @@
-"""Named queries: questions people ask again and again, shipped as files of SQL."""
+"""Named queries: frequent questions, each in a .sql file of `queries/`."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ FOLDER: Final = Path(__file__).parent / "queries"
 
 @dataclass(frozen=True)
 class NamedQuery:
-    """A question with a name.
+    """A query that users call by name.
 
     Attributes:
         name: As `rc sql --query` takes it.
-        doc: What it answers, one sentence.
-        needs: What must be in the store.
+        doc: What it answers, in one sentence.
+        needs: The sentence that says which tables must be in the store.
         statement: The SELECT.
     """
 
@@ -29,28 +29,28 @@ class NamedQuery:
     statement: str
 
     @property
-    def leads(self) -> list[str]:
-        """The table whose newest artifact, with all it was made from, the question is about."""
+    def subjects(self) -> list[str]:
+        """The table that the query is about; see `connection.connect`."""
         first = self.needs.removeprefix("Needs ").split()[0].strip(".,")
         return [] if first == "nothing" else [first]
 
 
 @cache
 def named_queries() -> dict[str, NamedQuery]:
-    """All that are shipped, by name, in alphabetical order."""
-    found = {}
+    """All named queries by name, in alphabetical order."""
+    queries = {}
     for path in sorted(FOLDER.glob("*.sql")):
         lines = path.read_text(encoding="utf-8").splitlines()
         doc, needs = (line.removeprefix("-- ") for line in lines[:2])
-        found[path.stem] = NamedQuery(path.stem, doc, needs, "\n".join(lines[2:]))
-    return found
+        queries[path.stem] = NamedQuery(path.stem, doc, needs, "\n".join(lines[2:]))
+    return queries
 
 
 def named_query(name: str) -> NamedQuery:
-    """The query of a name.
+    """The query with this name.
 
     Raises:
-        QueryError: If there is none.
+        QueryError: If no query has it.
     """
     known = named_queries()
     if name not in known:

@@ -1,4 +1,4 @@
-"""Progress on standard error: a bar on a terminal, a plain line every few seconds elsewhere."""
+"""Progress on standard error: a bar on a terminal, otherwise a line every few seconds."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.progress import Progress, Task, TaskID
 
-_EVERY_S = 5.0  # seconds between plain lines
+_INTERVAL_S = 5.0  # seconds between plain lines
 
 
-class Terminal:
-    """A reporter for people: rate and remaining time, never on standard output."""
+class TerminalReporter:
+    """Shows progress with rate and remaining time; never writes to standard output."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._verb, self._unit, self._total = "", "", 0
-        self._count, self._started, self._said = 0, 0.0, 0.0
+        self._count, self._started, self._last_line = 0, 0.0, 0.0
 
     def start(self, verb: str, total: int | None, unit: str) -> None:
         """See `pipeline.progress.Reporter`."""
         self._verb, self._unit, self._total = verb, unit, total or 0
         self._count, self._started = 0, time.monotonic()
-        self._said = self._started
+        self._last_line = self._started
         if sys.stderr.isatty() and not self._quiet:
-            self._bar = _bar(unit)
+            self._bar = _progress_bar(unit)
             self._task = self._bar.add_task(verb, total=total)
             self._bar.start()
 
@@ -37,8 +37,8 @@ class Terminal:
         self._count += count
         if self._bar is not None and self._task is not None:
             self._bar.advance(self._task, count)
-        elif time.monotonic() - self._said > _EVERY_S:
-            self._said = time.monotonic()
+        elif time.monotonic() - self._last_line > _INTERVAL_S:
+            self._last_line = time.monotonic()
             self.say(self._line())
 
     def say(self, sentence: str) -> None:
@@ -61,15 +61,15 @@ class Terminal:
 
     def _line(self) -> str:
         rate = self._count / max(time.monotonic() - self._started, 1e-9)
-        told = f"{self._verb}: {self._count:,}"
+        line = f"{self._verb}: {self._count:,}"
         if self._total:
             left = max(self._total - self._count, 0) / max(rate, 1e-9)
-            told += f" of {self._total:,} {self._unit}, {rate:,.1f}/s, {left:,.0f} s left"
-            return told
-        return f"{told} {self._unit}, {rate:,.1f}/s"
+            line += f" of {self._total:,} {self._unit}, {rate:,.1f}/s, {left:,.0f} s left"
+            return line
+        return f"{line} {self._unit}, {rate:,.1f}/s"
 
 
-def _bar(unit: str) -> Progress:
+def _progress_bar(unit: str) -> Progress:
     from rich.console import Console
     from rich.progress import (
         BarColumn,

@@ -1,4 +1,4 @@
-"""What every format of labelled images has in common: images one by one, then the end."""
+"""The interface of every export format: images are added one by one, then it is closed."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from pipeline.exporting.labelled import LabelledImage
+    from pipeline.exporting.labelled_images import LabelledImage
 
-IMAGES: Final = ("link", "copy", "none")
+IMAGE_MODES: Final = ("link", "copy", "none")
 
 
-class Writer(ABC):
-    """Takes labelled images one by one, and finishes a folder.
+class LabelWriter(ABC):
+    """Writes labelled images to a folder, one image at a time.
 
     Args:
-        folder: Draft to write into.
+        folder: Draft folder to write into.
         names: Categories, in order.
-        images: One of `IMAGES`.
+        images: How pixels are written, one of `IMAGE_MODES`.
     """
 
     def __init__(self, folder: Path, names: Sequence[str], images: str) -> None:
         self.folder, self.names, self.images = folder, names, images
 
     @abstractmethod
-    def add(self, one: LabelledImage) -> None:
+    def add(self, image: LabelledImage) -> None:
         """Write an image and its labels."""
 
     @abstractmethod
     def close(self) -> None:
-        """Write what is only known at the end."""
+        """Write what is known only after the last image."""
 
 
 def xywh(box: dict[str, Any]) -> list[float]:

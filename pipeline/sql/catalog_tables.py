@@ -1,4 +1,4 @@
-"""Tables about the artifacts themselves: what is there, what it was made from, what was refused."""
+"""Tables about the artifacts themselves: which exist, their inputs, and the refused records."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ _QUARANTINE = pa.schema(
 )
 
 
-def catalogs(found: Sequence[Artifact], shown: Collection[Path]) -> dict[str, pa.Table]:
+def catalog_tables(artifacts: Sequence[Artifact], shown: Collection[Path]) -> dict[str, pa.Table]:
     """The tables `artifacts`, `lineage` and `quarantine`.
 
     Args:
-        found: All artifacts of the store.
-        shown: Folders of those whose rows the other tables show.
+        artifacts: All artifacts of the store.
+        shown: Folders of the artifacts whose rows the views show.
     """
-    artifacts = [
+    rows = [
         {
             "artifact": a.address,
             "table": a.manifest.artifact,
@@ -54,24 +54,24 @@ def catalogs(found: Sequence[Artifact], shown: Collection[Path]) -> dict[str, pa
             "created": str(a.manifest.run.get("created", "")),
             "shown": a.path in shown,
         }
-        for a in found
+        for a in artifacts
     ]
     edges = [
         {"artifact": a.address, "role": role, "made_from": address}
-        for a in found
+        for a in artifacts
         for role, address in a.manifest.inputs.items()
     ]
     return {
-        "artifacts": pa.Table.from_pylist(artifacts, _ARTIFACTS),
+        "artifacts": pa.Table.from_pylist(rows, _ARTIFACTS),
         "lineage": pa.Table.from_pylist(edges, _LINEAGE),
-        "quarantine": _quarantine(found),
+        "quarantine": _quarantine(artifacts),
     }
 
 
-def _quarantine(found: Sequence[Artifact]) -> pa.Table:
-    """What all stages refused, with the artifact it was refused for."""
+def _quarantine(artifacts: Sequence[Artifact]) -> pa.Table:
+    """The records that stages refused, each with the artifact that lacks it."""
     tables = [_QUARANTINE.empty_table()]
-    for artifact in found:
+    for artifact in artifacts:
         for path in artifact.attachments("quarantine.parquet"):
             for batch in parts.batches(path):
                 rows = pa.Table.from_batches([batch])

@@ -1,4 +1,4 @@
-"""Where an export goes: never over something by accident, and whole or not at all."""
+"""Output files of an export: complete or absent, and never replaced by accident."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
 
 
 def with_suffix(verb: str, out: Path, suffix: str) -> Path:
-    """`out`, given `suffix` if it has none.
+    """`out` with `suffix`, which is added if `out` has none.
 
     Raises:
-        OptionError: If it has another.
+        OptionError: If `out` has another suffix, or is not a file name.
     """
     if not out.name.strip("."):
-        raise OptionError(f"rc {verb}: '{out}' is no name for a file")
+        raise OptionError(f"rc {verb}: '{out}' is not a file name")
     if out.suffix in ("", suffix):
         return out.with_suffix(suffix)
     raise OptionError(f"rc {verb}: this format is written to a {suffix} file, got '{out.name}'")
 
 
 @contextmanager
-def drafts(verb: str, targets: Sequence[Path], *, force: bool) -> Iterator[list[Path]]:
-    """Draft paths that become `targets` if the block succeeds, and vanish if not.
+def draft_paths(verb: str, targets: Sequence[Path], *, force: bool) -> Iterator[list[Path]]:
+    """Draft paths; on success they are renamed to `targets`, on an error they are deleted.
 
-    The first target appears last, so that whoever finds it finds the others. A draft that the
-    block did not write has no target.
+    The first target is renamed last, so that a reader who finds it also finds the others. A draft
+    that the block did not write is skipped.
 
     Raises:
         OptionError: If a target exists and `force` is not set.
@@ -43,12 +43,12 @@ def drafts(verb: str, targets: Sequence[Path], *, force: bool) -> Iterator[list[
                 f"rc {verb}: {target} exists; give another name, or --force to replace it"
             )
         target.parent.mkdir(parents=True, exist_ok=True)
-    made = [target.with_name(f".{uuid4().hex}.{target.name}") for target in targets]
+    drafts = [target.with_name(f".{uuid4().hex}.{target.name}") for target in targets]
     try:
-        yield made
-        for draft, target in reversed(list(zip(made, targets, strict=True))):
+        yield drafts
+        for draft, target in reversed(list(zip(drafts, targets, strict=True))):
             if draft.exists():
                 publish(draft, target)
     finally:
-        for draft in made:
+        for draft in drafts:
             draft.unlink(missing_ok=True)

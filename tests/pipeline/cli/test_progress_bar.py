@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.cli import output
-from pipeline.cli.output import Terminal
+from pipeline.cli import progress_bar
+from pipeline.cli.progress_bar import TerminalReporter
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [0.0]
-    monkeypatch.setattr(output.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(progress_bar.time, "monotonic", lambda: now[0])
     return now
 
 
 def test_a_plain_line_comes_every_few_seconds_with_rate_and_time_left(clock, capsys) -> None:  # type: ignore[no-untyped-def]
-    terminal = Terminal()
+    terminal = TerminalReporter()
     terminal.start("label", 1000, "images")
     for second in range(1, 13):
         clock[0] = float(second)
@@ -31,7 +31,7 @@ def test_a_plain_line_comes_every_few_seconds_with_rate_and_time_left(clock, cap
 
 
 def test_an_unknown_total_tells_no_time_left(clock, capsys) -> None:  # type: ignore[no-untyped-def]
-    terminal = Terminal()
+    terminal = TerminalReporter()
     terminal.start("ingest", None, "images")
     clock[0] = 6.0
     terminal.advance(12)
@@ -39,7 +39,7 @@ def test_an_unknown_total_tells_no_time_left(clock, capsys) -> None:  # type: ig
 
 
 def test_quiet_is_silent(clock, capsys) -> None:  # type: ignore[no-untyped-def]
-    terminal = Terminal(quiet=True)
+    terminal = TerminalReporter(quiet=True)
     terminal.start("ingest", 10, "images")
     clock[0] = 60.0
     terminal.advance(10)
@@ -49,9 +49,9 @@ def test_quiet_is_silent(clock, capsys) -> None:  # type: ignore[no-untyped-def]
 
 
 def test_on_a_terminal_there_is_a_bar_with_count_and_unit(monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setattr(output.sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(progress_bar.sys.stderr, "isatty", lambda: True, raising=False)
     monkeypatch.setenv("FORCE_COLOR", "1")
-    terminal = Terminal()
+    terminal = TerminalReporter()
     terminal.start("label", 10, "images")
     terminal.advance(4)
     terminal.say("something [bold]to know")

@@ -1,0 +1,71 @@
+"""`rc draw` writes synthetic pictures; `rc demo` prints a table of accuracies."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline.cli.demo_and_draw import _accuracy_table, _teacher_score
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass
+class ToyScore:
+    """As `pipeline.demo.Score`."""
+
+    name: str
+    top1: float
+    top5: float
+    base: float | None
+    novel: float | None
+    address: str = "metrics/v1-0"
+
+
+SCORES: list[Any] = [
+    ToyScore("student, plain", 0.2, 0.4, None, 0.05),
+    ToyScore("teacher", 0.256, 0.5, 0.3, 0.1),
+    ToyScore("student, the best recipe", 1.0, 1.0, 0.999, 0.0),
+]
+
+
+def test_scenes_are_written_as_a_coco_folder(rc, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    out = tmp_path / "scenes"
+    result = rc("draw", "scenes", out, "--count", 2, "--split", "toy")
+    assert (result.code, result.out) == (0, f"{out}  2 pictures\n")
+    instances = json.loads((out / "annotations" / "instances_toy.json").read_text())
+    assert len(instances["images"]) == 2
+    assert len(list((out / "images" / "toy").iterdir())) == 2
+
+
+def test_equal_seeds_make_equal_pictures(rc, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        rc("draw", "web", tmp_path / name, "--count", 1, "--seed", seed)
+    tars = {name: next((tmp_path / name).rglob("*.tar")).read_bytes() for name in "abc"}
+    assert tars["a"] == tars["b"] != tars["c"]
+
+
+def test_an_unknown_kind_of_picture_is_refused(rc, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    result = rc("draw", "photographs", tmp_path / "out")
+    assert result.code == 1
+    assert result.err == "error: rc draw: kind must be web or scenes, got 'photographs'\n"
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_table_has_one_line_per_model_in_per_cent() -> None:
+    title, header, *lines = _accuracy_table(SCORES, 200).splitlines()
+    assert "200 held-out scenes, per cent" in title
+    assert header.split() == ["top-1", "top-5", "base", "novel"]
+    assert [line[40:].split() for line in lines] == [
+        ["20.0", "40.0", "-", "5.0"],
+        ["25.6", "50.0", "30.0", "10.0"],
+        ["100.0", "100.0", "99.9", "0.0"],
+    ]
+    assert len({len(line) for line in lines}) == 1
+
+
+def test_the_teacher_is_compared_or_else_the_first_model() -> None:
+    assert _teacher_score(SCORES).name == "teacher"
+    assert _teacher_score(SCORES[2:]).name == "student, the best recipe"

@@ -1,0 +1,63 @@
+"""Limits on the time and the memory of statements."""
+
+from __future__ import annotations
+
+import resource
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline import sql
+from pipeline.sql import limits
+from schemas.errors import QueryError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.store.artifact import Artifact
+
+
+def test_a_statement_that_takes_too_long_is_interrupted(artifacts: dict[str, Artifact]) -> None:
+    started = time.monotonic()
+    endless = (
+        "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range * b.range < 0"
+    )
+    with (
+        sql.connect(artifacts["images"].root) as connection,
+        pytest.raises(QueryError, match=r"no answer within 0.2 s"),
+        sql.time_limit(connection, 0.2),
+    ):
+        list(sql.batches(sql.query(connection, endless)))
+    assert time.monotonic() - started < 10
+
+
+def test_an_error_within_the_time_limit_is_unchanged(artifacts: dict[str, Artifact]) -> None:
+    with (
+        sql.connect(artifacts["images"].root) as connection,
+        pytest.raises(QueryError, match="nowhere"),
+        sql.time_limit(connection, 60),
+    ):
+        sql.query(connection, "FROM nowhere")
+
+
+def test_without_a_time_limit_nothing_is_interrupted(store: Path) -> None:
+    with sql.connect(store) as connection, sql.time_limit(connection, None):
+        assert sql.query(connection, "SELECT 1").fetchall() == [(1,)]
+
+
+def test_memory_beyond_the_limit_is_refused_and_the_old_limit_is_restored() -> None:
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    with sql.memory_limit(64), pytest.raises(MemoryError):
+        bytearray(1 << 30)
+    assert resource.getrlimit(resource.RLIMIT_DATA) == before
+    assert len(bytearray(1 << 27)) == 1 << 27
+
+
+def test_a_system_that_reports_no_memory_has_no_memory_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "_STATUS", tmp_path / "absent")
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    with sql.memory_limit(1):
+        assert resource.getrlimit(resource.RLIMIT_DATA) == before

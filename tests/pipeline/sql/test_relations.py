@@ -1,0 +1,152 @@
+"""Which artifacts the views of a connection show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline import sql
+from pipeline.sql.relations import TABLE_ORDER, empty_table, part_relations, store_relations
+from pipeline.verbs import VERBS
+from schemas.errors import ArtifactNotFoundError, QueryError, SchemaError
+from tests.pipeline.helpers import make, make_all
+from tests.pipeline.sql.query_rows import query_rows
+from tests.pipeline.toys import WORDS, EmbedConcepts, ExtractConcepts, Ingest, Label, Propose
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.store.artifact import Artifact
+
+
+def test_an_empty_store_is_refused(root: Path) -> None:
+    with pytest.raises(ArtifactNotFoundError, match=r"nothing is in .* begin with 'rc ingest'"):
+        sql.connect(root)
+
+
+def test_a_store_with_only_some_tables_has_only_their_views(root: Path) -> None:
+    make(Ingest(), root)
+    names = {
+        row["name"] for row in query_rows(root, "SHOW TABLES") if not row["name"].startswith("_")
+    }
+    assert names == {"images", "captions", "objects", "artifacts", "lineage", "quarantine"}
+    with pytest.raises(QueryError, match="Table with name features does not exist"):
+        query_rows(root, "FROM features")
+
+
+def test_a_statement_sees_the_newest_artifact_of_its_subject_and_the_inputs_of_that(
+    root: Path,
+) -> None:
+    made = make_all(root)
+    make(Ingest(count=3), root)
+    assert query_rows(root, "SELECT count(*) AS n FROM images")[0]["n"] == 3
+    joined = "SELECT count(DISTINCT image_id) AS n FROM {} JOIN {} USING (image_id)"
+    assert query_rows(root, joined.format("images", "pseudo_labels"))[0]["n"] > 3
+    assert query_rows(root, joined.format("pseudo_labels", "captions"))[0]["n"] > 3
+    shown = {row["artifact"] for row in query_rows(root, "FROM artifacts WHERE shown")}
+    assert shown == {artifact.address for artifact in made.values()}
+
+
+def test_a_preferred_artifact_is_shown_with_its_inputs(root: Path) -> None:
+    made = make_all(root)
+    make_all(root, count=5)
+    assert query_rows(root, "SELECT count(*) AS n FROM images")[0]["n"] == 4
+    pin = f"pseudo_labels@{made['pseudo_labels'].manifest.fingerprint[:8]}"
+    assert query_rows(root, "SELECT count(*) AS n FROM images", pin)[0]["n"] == 17
+    assert query_rows(root, "SELECT count(*) AS n FROM proposals", pin)[0]["n"] == 51
+    with pytest.raises(ArtifactNotFoundError):
+        query_rows(root, "FROM images", "images@00000000")
+
+
+def test_an_older_artifact_can_be_queried_by_its_name(tmp_path: Path) -> None:
+    older = make(Ingest(count=5), tmp_path)
+    make(Ingest(count=3), tmp_path)
+    pin = f"images@{older.manifest.fingerprint[:6]}"
+    (row,) = query_rows(
+        tmp_path, f"SELECT (SELECT count(*) FROM {pin}) AS old, count(*) AS new FROM images"
+    )
+    assert row == {"old": 5, "new": 3}
+    captions = f"captions@{older.manifest.fingerprint[:6]}"
+    assert len(query_rows(tmp_path, f"SELECT DISTINCT image_id FROM {captions}")) == 5
+
+
+def test_older_labels_have_the_concept_names_of_their_own_pool(tmp_path: Path) -> None:
+    first = make_all(tmp_path, count=4)["pseudo_labels"]
+    again = make(Label(temperature=0.5), tmp_path)
+    pin = f"pseudo_labels@{first.manifest.fingerprint[:8]}"
+    rows = query_rows(tmp_path, f"SELECT concept, x0 FROM {pin}")
+    assert len(rows) == first.manifest.rows == again.manifest.rows
+    assert all(row["concept"] for row in rows)
+
+
+def test_labels_keep_their_own_names_and_boxes_when_newer_ones_exist(root: Path) -> None:
+    made = make_all(root)
+    before = query_rows(root, "FROM pseudo_labels ORDER BY ALL")
+    pool = make(ExtractConcepts(min_frequency=9), root)  # a smaller pool: other ids
+    teacher = made["teachers"].address
+    make(EmbedConcepts(), root, {"concepts": pool.address, "teacher": teacher})
+    make(Propose(regions=1), root)
+    assert query_rows(root, "FROM pseudo_labels ORDER BY ALL") == before
+    assert len(query_rows(root, "FROM concept_embeddings")) == pool.manifest.rows < len(WORDS)
+
+
+def test_labels_whose_embeddings_were_deleted_are_shown_without_names(root: Path) -> None:
+    made = make_all(root)
+    (made["concept_embeddings"].path / "manifest.json").unlink()
+    (row,) = query_rows(root, "FROM pseudo_labels LIMIT 1")
+    assert "concept" not in row
+    assert row["region"] == 0
+
+
+def test_a_pin_that_matches_nothing_is_refused(store: Path) -> None:
+    with pytest.raises(ArtifactNotFoundError, match="no artifact matches 'images@000000'"):
+        query_rows(store, "FROM images@000000")
+
+
+def test_artifacts_of_another_table_version_have_no_view(tmp_path: Path) -> None:
+    labels = make_all(tmp_path, count=4)["pseudo_labels"]
+    manifest = labels.path / "manifest.json"
+    text = manifest.read_text().replace('"version": 2', '"version": 1', 1)
+    old = labels.path.with_name(labels.path.name.replace("v2-", "v1-"))
+    labels.path.rename(old)
+    (old / "manifest.json").write_text(text)
+    assert query_rows(tmp_path, "SELECT count(*) AS n FROM images") == [{"n": 3}]
+    with pytest.raises(QueryError, match="pseudo_labels does not exist"):
+        query_rows(tmp_path, "FROM pseudo_labels")
+    with pytest.raises(SchemaError, match="older version"):
+        query_rows(tmp_path, f"FROM pseudo_labels@{labels.manifest.fingerprint[:6]}")
+
+
+def test_the_table_order_has_the_table_of_every_stage() -> None:
+    assert set(TABLE_ORDER) == {verb.load().writes.name for verb in VERBS.values()}
+
+
+def test_a_part_brings_only_its_own_files(artifacts: dict[str, Artifact]) -> None:
+    labels = artifacts["pseudo_labels"]
+    files = part_relations(labels, 2).files
+    assert files["pseudo_labels"] == files["_all_labels"] == [labels.part(2)]
+    assert files["_labelled_images"] == [artifacts["images"].part(2)]
+    assert files["_labelled_concepts"] == artifacts["concept_embeddings"].files()
+
+
+def test_the_allowed_files_include_those_of_pins(root: Path) -> None:
+    older = make(Ingest(count=5), root)
+    newer = make(Ingest(count=3), root)
+    pin = f"images@{older.manifest.fingerprint[:6]}"
+    allowed = store_relations(root, (), [pin]).paths()
+    assert set(allowed) == {*older.files(), *newer.files()}
+
+
+@pytest.mark.parametrize(
+    ("name", "table"),
+    [
+        ("images", "images"),
+        ("_labelled_images", "images"),
+        ("_labelled_concepts", "concept_embeddings"),
+        ("_all_labels", "pseudo_labels"),
+    ],
+)
+def test_an_empty_table_has_the_columns_of_its_source(name: str, table: str) -> None:
+    assert empty_table(name).schema.names == empty_table(table).schema.names
+    assert empty_table(name).num_rows == 0
