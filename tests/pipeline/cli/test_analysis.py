@@ -14,7 +14,7 @@ from pipeline.cli import main
 from pipeline.store import catalog
 from schemas.errors import ArtifactNotFoundError
 from stages.select import Select
-from tests.pipeline.analysis.test_compare import Judge, prefix
+from tests.pipeline.analysis.test_compare import ToyEvaluate, prefix
 from tests.pipeline.helpers import make, make_all
 from tests.pipeline.toys import Ingest
 
@@ -84,7 +84,7 @@ def test_an_interrupted_query_prints_one_word(monkeypatch, capsys) -> None:  # t
 
 def test_two_evaluations_are_printed_metric_by_metric(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     make(Ingest(count=40), root)
-    poor, good = prefix(make(Judge(wrong=2), root)), prefix(make(Judge(wrong=10), root))
+    poor, good = prefix(make(ToyEvaluate(wrong=2), root)), prefix(make(ToyEvaluate(wrong=10), root))
     result = rc("compare", poor, f"metrics@{good}")
     assert result.code == 0
     header, *lines = result.out.splitlines()
@@ -105,7 +105,7 @@ def test_two_evaluations_are_printed_metric_by_metric(rc, root: Path) -> None:  
 
 def test_two_evaluations_as_json_have_the_same_values(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     make(Ingest(count=20), root)
-    pair = prefix(make(Judge(), root)), prefix(make(Judge(wrong=3), root))
+    pair = prefix(make(ToyEvaluate(), root)), prefix(make(ToyEvaluate(wrong=3), root))
     result = rc("compare", *pair, "--json")
     assert (result.code, result.err) == (0, "")
     assert json.loads(result.out) == as_json(compare(root, *pair))
@@ -113,7 +113,10 @@ def test_two_evaluations_as_json_have_the_same_values(rc, root: Path) -> None:  
 
 def test_evaluations_that_cannot_be_compared_are_one_sentence(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     make(Ingest(count=20), root)
-    pair = prefix(make(Judge(), root)), prefix(make(Judge(names=("hund", "katze")), root))
+    pair = (
+        prefix(make(ToyEvaluate(), root)),
+        prefix(make(ToyEvaluate(names=("hund", "katze")), root)),
+    )
     result = rc("compare", *pair)
     assert (result.code, result.out) == (1, "")
     assert result.err.startswith("error: ")

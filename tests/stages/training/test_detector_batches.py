@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from stages.models.spec import Spec
 
+from stages.models.clip_spec import ClipSpec
 from stages.models.preprocess import Size
 from stages.pixels import load_image
 from stages.training.augment import MultiScale
@@ -120,7 +120,7 @@ def test_every_region_is_sampled_equally_often() -> None:
     assert ((counts > 60) & (counts < 140)).all()
 
 
-SPEC = Spec(
+SPEC = ClipSpec(
     architecture=None, config={}, image_size=64, mean=(0.5,) * 3, std=(0.5,) * 3, origin="none"
 )
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
-from stages.models.spec import Spec
 
+from stages.models.clip_spec import ClipSpec
 from stages.training.augment import ZoomedCrop
 from stages.training.pretraining import PairBatch, PairTransform, Pretraining, collate_pairs
 from stages.training.samples import Sample
@@ -17,7 +17,7 @@ from tests.stages.training import tiny
 if TYPE_CHECKING:
     from pathlib import Path
 
-SPEC = Spec(
+SPEC = ClipSpec(
     architecture=None, config={}, image_size=16, mean=(0.5,) * 3, std=(0.5,) * 3, origin="none"
 )
 

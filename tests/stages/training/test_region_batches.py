@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from stages.models.spec import Spec
 
+from stages.models.clip_spec import ClipSpec
 from stages.models.preprocess import Size
 from stages.seeds import generator
 from stages.training.augment import MultiScale
@@ -22,7 +22,7 @@ from stages.training.region_batches import (
 from stages.training.regions import Regions
 from stages.training.samples import Sample
 
-SPEC = Spec(
+SPEC = ClipSpec(
     architecture=None, config={}, image_size=32, mean=(0.5,) * 3, std=(0.5,) * 3, origin="none"
 )
 SIZES = tuple(Size(side) for side in range(20, 60))

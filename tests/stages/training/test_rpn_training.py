@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from stages.models.preprocess import Size
-from stages.models.rpn_targets import AnchorTargets
+from stages.models.rpn_targets import AnchorTargetConfig
 from stages.training.rpn_training import (
     BoxBatch,
     BoxedImages,
@@ -118,7 +118,9 @@ BATCH = BoxBatch(
 
 @pytest.mark.parametrize("weight", [0.0, 1.0, 3.0])
 def test_the_loss_is_objectness_plus_the_weighted_box_loss(weight: float) -> None:
-    learner = RpnTraining(tiny_rpn(), AnchorTargets(box_weight=weight), "float32", hold_norms=True)
+    learner = RpnTraining(
+        tiny_rpn(), AnchorTargetConfig(box_weight=weight), "float32", hold_norms=True
+    )
     torch.manual_seed(0)
     terms = learner.losses(BATCH)
     expected = terms["objectness_loss"] + weight * terms["box_loss"]
@@ -132,7 +134,7 @@ def test_the_loss_is_objectness_plus_the_weighted_box_loss(weight: float) -> Non
 def test_statistics_of_batch_norms_move_only_if_norms_are_trained(hold_norms: bool) -> None:
     rpn = tiny_rpn()
     before = {name: value.clone() for name, value in rpn.named_buffers() if "running" in name}
-    learner = RpnTraining(rpn, AnchorTargets(), "float32", hold_norms=hold_norms)
+    learner = RpnTraining(rpn, AnchorTargetConfig(), "float32", hold_norms=hold_norms)
     learner.losses(BATCH)
     after = dict(rpn.named_buffers())
     moved = [name for name, value in before.items() if not torch.equal(value, after[name])]
