@@ -31,15 +31,51 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 FLOORS = ("schemas", "stages", "pipeline")
 MODULES = sorted(path for floor in FLOORS for path in (ROOT / floor).rglob("*.py"))
-WORD_LISTS = {"stages/text/parser_training/words.py", "stages/text/parser_training/grammar.py"}
 TRACKED = subprocess.run(
     ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
 ).stdout.split("\n")
 PAGES = [ROOT / name for name in TRACKED if name.endswith(".md")]
 # Words in names of modules that are neither in docs/glossary.md nor verbs of the pipeline.
-PLAIN_WORDS: set[str] = set()
+PLAIN_WORDS = set(
+    re.findall(
+        r"\w+",
+        """
+        analysis anchor anchors and animals annotations api app architectures arrays atomic
+        augment average backbones backgrounds bar blas bootstrap box building bundle cache
+        calibration canvas catalog categories checkpoints checks cleaning clip coco compare
+        comparison compounds conditions config confusions connection contact convnext corpus
+        creation curves data database deltas demo detectron2 device diff distributed draw dump
+        duplicates encoding engines errors evaluated evaluation exact expectations export fields
+        figures file files find folder food format formats free geometry grammar grid guard
+        health home if in index init inputs json key keys kind kitchen labelled layout lemmas
+        limits lists loop lvis main manifest matches matching metadata metrics mirroring model
+        named names neighbours network noun nouns onnx optimisers option options other output
+        page pages pairs parquet parser parsers perceptron phrases pictures pixel pixels plants
+        play plot plots precision predicate prefetching preprocess pretraining process progress
+        protocols provenance queries query recall record records reference relations rendering
+        report resizing resnet result results row rule run runner samples schedule search seeds
+        self server session shape shapes sheets sides similar source sources spacy spec spill
+        sprite sql stage statements statistics store street suppression synonyms syntax tagger
+        tags targets task tensorboard terminal threshold tokens tower training treebank tsv
+        union values vectors vehicles verbs vit webdataset what writer writers yolo
+        """,
+    )
+)
 # Modules without a test file of their own, and where they are tested instead.
-WITHOUT_TESTS: dict[str, str] = {}
+WITHOUT_TESTS = {
+    **dict.fromkeys(
+        (
+            "stages/text/parser_training/nouns.py",
+            "stages/text/parser_training/other_words.py",
+        ),
+        "lists of words: tests/stages/text/parser_training/test_vocabulary.py",
+    ),
+    **{
+        f"stages/synthetic/shapes_{kind}.py": "one gallery: tests/stages/synthetic/test_shapes.py"
+        for kind in ["animals", "food", "home", "kitchen", "plants", "play", "street", "vehicles"]
+    },
+    "stages/training/config.py": "fields alone: tests/stages/training/test_options.py fills them",
+}
 VERB = pytest.mark.parametrize("verb", VERBS.values(), ids=lambda verb: verb.name)
 MODULE = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 
@@ -137,7 +173,7 @@ def test_a_module_says_what_it_is_for_and_stays_small(path: Path) -> None:
     tree = ast.parse(text)
     assert ast.get_docstring(tree)
     name = str(path.relative_to(ROOT))
-    assert len(text.splitlines()) <= 300 or name in WORD_LISTS
+    assert len(text.splitlines()) <= 300
     assert path.name not in ("utils.py", "helpers.py", "common.py", "misc.py")
     if any(isinstance(node, (ast.FunctionDef, ast.ClassDef)) for node in tree.body):
         assert "from __future__ import annotations" in text
@@ -204,7 +240,8 @@ def test_every_module_has_its_test_file_where_the_mirrored_path_says() -> None:
     for path in MODULES:
         place = path.relative_to(ROOT)
         mirrored = ROOT / "tests" / place.parent / f"test_{path.stem}.py"
-        if path.stem != "__init__" and not mirrored.exists():
+        tested = place.parts[0] == "schemas"  # tables are tested by rule, in tests/schemas
+        if path.stem != "__init__" and not tested and not mirrored.exists():
             missing.add(str(place))
     assert missing == set(WITHOUT_TESTS)
     for reason in WITHOUT_TESTS.values():
