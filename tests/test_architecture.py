@@ -172,7 +172,6 @@ def test_a_module_says_what_it_is_for_and_stays_small(path: Path) -> None:
     text = path.read_text()
     tree = ast.parse(text)
     assert ast.get_docstring(tree)
-    name = str(path.relative_to(ROOT))
     assert len(text.splitlines()) <= 300
     assert path.name not in ("utils.py", "helpers.py", "common.py", "misc.py")
     if any(isinstance(node, (ast.FunctionDef, ast.ClassDef)) for node in tree.body):
