@@ -53,14 +53,14 @@ class Reads:
     named: bool = False
 
 
-def each(table: Table, **how: Any) -> Reads:
+def each(table: Table, **options: Any) -> Reads:
     """Read part by part: part k of the output is made from part k of this input."""
-    return Reads(table, whole=False, **how)
+    return Reads(table, whole=False, **options)
 
 
-def whole(table: Table, **how: Any) -> Reads:
+def whole(table: Table, **options: Any) -> Reads:
     """Read entirely by every task; for inputs that fit in memory."""
-    return Reads(table, whole=True, **how)
+    return Reads(table, whole=True, **options)
 
 
 class Part(Protocol):

@@ -248,8 +248,8 @@ def _mentions(
     """Rows of some records; `texts_given` counts the examples of each phrase in this part."""
     captions = [(r.key, rank, text) for r in records for rank, text in enumerate(r.captions)]
     rows: list[tuple[str, int, str, int, str | None]] = []
-    found = parser.concepts([text for _, _, text in captions])
-    for (key, rank, text), phrases in zip(captions, found, strict=True):
+    phrases_of_captions = parser.concepts([text for _, _, text in captions])
+    for (key, rank, text), phrases in zip(captions, phrases_of_captions, strict=True):
         if aliases is not None:
             phrases = [aliases[phrase] for phrase in phrases if phrase in aliases]
         for phrase, count in sorted(Counter(phrases).items()):

@@ -99,11 +99,11 @@ class Ingest(Stage):
 
     def _rows(self, part: Part, spool: _Spool) -> Iterator[dict[str, Any]]:
         piece, most = self._slices()[part.number]
-        seen: set[str] = set()
+        known_ids: set[str] = set()
         for record in islice(self._records(part, piece), most):
             part.advance()
             try:
-                yield self._row(part, record, seen, spool)
+                yield self._row(part, record, known_ids, spool)
             except Refusal as refusal:
                 _refuse(part, Problem(record.image_id, refusal.reason, refusal.detail))
 
@@ -156,13 +156,13 @@ class Ingest(Stage):
         source = self._source()
         if self.limit is None:
             return [(piece, None) for piece in source.slices()]
-        found: list[tuple[Slice, int | None]] = []
+        slices: list[tuple[Slice, int | None]] = []
         left = self.limit
         for piece in source.slices():
             if left > 0:
-                found.append((piece, left))
+                slices.append((piece, left))
                 left -= source.count(piece)
-        return found
+        return slices
 
 
 @lru_cache(maxsize=8)

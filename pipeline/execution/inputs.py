@@ -31,15 +31,15 @@ def resolve(stage: Stage, pinned: Mapping[str, str | None], root: Path) -> dict[
         ArtifactError: If the artifacts do not belong together.
     """
     required = stage.requires()
-    found = {
+    chosen = {
         role: _pinned(stage, role, required[role], name, root)
         for role, name in pinned.items()
         if name and role in required
     }
-    for role in sorted(set(required) - set(found), key=list(required).index):
-        if artifact := _open_role(stage, role, found, root):
-            found[role] = artifact
-    ordered = {role: found[role] for role in required if role in found}
+    for role in sorted(set(required) - set(chosen), key=list(required).index):
+        if artifact := _open_role(stage, role, chosen, root):
+            chosen[role] = artifact
+    ordered = {role: chosen[role] for role in required if role in chosen}
     _check_parts(stage, ordered)
     _check_language(stage, ordered)
     return ordered
@@ -95,7 +95,7 @@ def _pinned(stage: Stage, role: str, reads: Reads, name: str, root: Path) -> Art
 
 
 def _open_role(
-    stage: Stage, role: str, found: Mapping[str, Artifact], root: Path
+    stage: Stage, role: str, chosen: Mapping[str, Artifact], root: Path
 ) -> Artifact | None:
     """The artifact for a role nobody pinned."""
     required = stage.requires()
@@ -103,8 +103,8 @@ def _open_role(
     if reads.named:
         return None
     tables = tuple(table.name for table in (reads.table, *reads.also))
-    aligned = [a for other, a in found.items() if not required[other].whole]
-    for other in [*found.values(), *_likely(stage, role, found, root)]:
+    aligned = [a for other, a in chosen.items() if not required[other].whole]
+    for other in [*chosen.values(), *_likely(stage, role, chosen, root)]:
         if other.manifest.artifact in models() and not set(tables) & set(models()):
             continue  # what a network was trained on is not what it is used on
         ancestor = catalog.ancestor(other, tables)
@@ -124,11 +124,11 @@ def _open_role(
         ) from None
 
 
-def _likely(stage: Stage, role: str, found: Mapping[str, Artifact], root: Path) -> list[Artifact]:
+def _likely(stage: Stage, role: str, chosen: Mapping[str, Artifact], root: Path) -> list[Artifact]:
     """The newest artifacts of the other open roles: what this role should fit."""
     newest = []
     for other, reads in stage.requires().items():
-        if other == role or other in found or reads.optional:
+        if other == role or other in chosen or reads.optional:
             continue
         try:
             newest.append(catalog.find(root, reads.table.name, reads.table.version))
@@ -141,9 +141,9 @@ def _fits(reads: Reads, artifact: Artifact, aligned: Sequence[Artifact]) -> bool
     """Whether an artifact, if read part by part, is about the images of those already chosen."""
     if reads.whole:
         return True
-    mine = catalog.ancestor(artifact, ("images",))
-    theirs = {a.path for b in aligned if (a := catalog.ancestor(b, ("images",)))}
-    if mine is None or (theirs and mine.path not in theirs):
+    images = catalog.ancestor(artifact, ("images",))
+    other_images = {a.path for b in aligned if (a := catalog.ancestor(b, ("images",)))}
+    if images is None or (other_images and images.path not in other_images):
         return False
     fewest = min((set(a.numbers) for a in aligned), key=len, default=set())  # what is computed
     return not reads.optional or _parts(reads, artifact) >= fewest
@@ -164,9 +164,11 @@ def _check_parts(stage: Stage, inputs: Mapping[str, Artifact]) -> None:
     images = {role: catalog.ancestor(a, ("images",)) for role, a in aligned.items()}
     origins = {role: a.address if a else "a source without images" for role, a in images.items()}
     if len(set(origins.values())) > 1:
-        told = ", ".join(f"{role} ({aligned[role].address}) {o}" for role, o in origins.items())
+        described = ", ".join(
+            f"{role} ({aligned[role].address}) {o}" for role, o in origins.items()
+        )
         raise ArtifactError(
-            f"rc {stage.name}: inputs are about different images: {told}. "
+            f"rc {stage.name}: inputs are about different images: {described}. "
             "Pin inputs made from the same images; see 'rc lineage'."
         )
 

@@ -63,8 +63,8 @@ def first_nondeterministic(
     names |= {name for name, _, macro in functions if macro and macros.search(macro)}
     views = connection.execute("SELECT view_name FROM duckdb_views() WHERE internal").fetchall()
     internal_views = {name for (name,) in views}
-    found = (_nondeterministic_name(node, names, internal_views) for node in nodes)
-    return next(filter(None, found), None)
+    nondeterministic = (_nondeterministic_name(node, names, internal_views) for node in nodes)
+    return next(filter(None, nondeterministic), None)
 
 
 def _nondeterministic_name(

@@ -69,12 +69,12 @@ def search(
         if not record.rows:
             continue
         check_width(artifact, width, queries.shape[1])
-        wanted = None if allowed is None else allowed(record.number)
-        if wanted is not None and not wanted.any():
+        mask = None if allowed is None else allowed(record.number)
+        if mask is not None and not mask.any():
             continue
         for ids, rows in directions(path, column):
-            if wanted is not None:
-                ids, rows = ids[wanted[ids]], rows[wanted[ids]]
+            if mask is not None:
+                ids, rows = ids[mask[ids]], rows[mask[ids]]
             if len(ids):
                 best.show(queries @ rows.T, record.number, ids)
     return best

@@ -73,17 +73,17 @@ def search(artifact: Artifact, vectors: NDArray[Any], k: int, device: str = "cpu
     Raises:
         ArtifactError: If the artifact has no vectors, or of another width.
     """
-    queries, asked = unit(np.asarray(vectors))
-    found = [find(queries) for find in searchers(artifact, k, device)]
-    scores = np.concatenate([np.zeros((len(queries), 0), np.float32), *(f[0] for f in found)], 1)
-    rows = np.concatenate([np.zeros((len(queries), 0), np.int64), *(f[1] for f in found)], 1)
-    numbers = np.repeat(artifact.numbers, [f[0].shape[1] for f in found]).astype(np.int32)
+    queries, directed = unit(np.asarray(vectors))
+    results = [find(queries) for find in searchers(artifact, k, device)]
+    scores = np.concatenate([np.zeros((len(queries), 0), np.float32), *(f[0] for f in results)], 1)
+    rows = np.concatenate([np.zeros((len(queries), 0), np.int64), *(f[1] for f in results)], 1)
+    numbers = np.repeat(artifact.numbers, [f[0].shape[1] for f in results]).astype(np.int32)
     order = np.argsort(-scores, axis=1, kind="stable")[:, :k]  # (Q, K)
     best_rows = np.take_along_axis(rows, order, axis=1)
     best_scores = np.take_along_axis(scores, order, axis=1)
     hit = best_rows >= 0  # FAISS pads with -1
     rank = np.broadcast_to(np.arange(order.shape[1], dtype=np.int32), order.shape)
-    query = np.broadcast_to(np.flatnonzero(asked).astype(np.int32)[:, None], order.shape)
+    query = np.broadcast_to(np.flatnonzero(directed).astype(np.int32)[:, None], order.shape)
     columns = {
         "query": query[hit],
         "rank": rank[hit],

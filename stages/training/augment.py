@@ -37,15 +37,15 @@ class View:
     scale: tuple[float, float]
     flipped: bool
 
-    def place(self, boxes: NDArray[np.float32]) -> torch.Tensor:
+    def transform_boxes(self, boxes: NDArray[np.float32]) -> torch.Tensor:
         """Boxes (R, 4) of the original image in pixels of this view; float32."""
-        placed = boxes * np.array(self.scale * 2, dtype=np.float32)
+        moved = boxes * np.array(self.scale * 2, dtype=np.float32)
         if self.flipped:
             width = np.float32(self.pixels.shape[2])
-            placed = np.stack(
-                [width - placed[:, 2], placed[:, 1], width - placed[:, 0], placed[:, 3]], axis=1
+            moved = np.stack(
+                [width - moved[:, 2], moved[:, 1], width - moved[:, 0], moved[:, 3]], axis=1
             )
-        return torch.from_numpy(placed)
+        return torch.from_numpy(moved)
 
 
 @dataclass(frozen=True)

@@ -139,7 +139,7 @@ class DetectorTransform:
         height, width = view.pixels.shape[1:]
         limits = torch.tensor([width, height, width, height], dtype=torch.float32)
         proposals, objects = (
-            view.place(boxes).clamp(min=0).minimum(limits)
+            view.transform_boxes(boxes).clamp(min=0).minimum(limits)
             for boxes in (sample.proposals, sample.boxes)
         )
         visible = (objects[:, 2:] > objects[:, :2]).all(dim=1)

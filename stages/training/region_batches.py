@@ -89,7 +89,7 @@ class RegionTransform:
         caption = sample_caption(sample.image, rng)
         if caption and self.mirror and view.flipped:
             caption = mirror_caption(caption)
-        return RegionView(view.pixels, view.place(regions.boxes), regions, caption)
+        return RegionView(view.pixels, view.transform_boxes(regions.boxes), regions, caption)
 
 
 def sample_caption(image: Mapping[str, Any], rng: np.random.Generator) -> str | None:

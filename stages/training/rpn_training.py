@@ -101,7 +101,7 @@ class BoxTransform:
         prepared = self.rpn.prepare(self.pixels(sample.image), size)
         pixels = prepared.pixels.flip(2) if flipped else prepared.pixels
         view = View(pixels, prepared.scale, flipped)
-        return view.pixels, view.place(sample.boxes)
+        return view.pixels, view.transform_boxes(sample.boxes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,4 +153,6 @@ def test_item_07_a_flipped_view_is_the_mirror_image_and_its_boxes_with_it(tmp_pa
     for view in views:
         assert np.array_equal(view.pixels.numpy(), plain[:, :, ::-1] if view.flipped else plain)
         left, right = (size[1] - 21 * x, size[1] - 7 * x) if view.flipped else (7 * x, 21 * x)
-        np.testing.assert_allclose(view.place(box), [[left, 5 * y, right, 30 * y]], rtol=1e-6)
+        np.testing.assert_allclose(
+            view.transform_boxes(box), [[left, 5 * y, right, 30 * y]], rtol=1e-6
+        )

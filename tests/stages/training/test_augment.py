@@ -41,19 +41,19 @@ def square_box(pixels: torch.Tensor) -> list[int]:
 
 def test_a_flipped_box_has_its_distance_to_the_left_edge_now_to_the_right_edge() -> None:
     view = View(torch.zeros(3, 10, 40), (2.0, 0.5), flipped=True)
-    placed = view.place(np.float32([[1, 2, 4, 8], [0, 0, 20, 20]]))
+    placed = view.transform_boxes(np.float32([[1, 2, 4, 8], [0, 0, 20, 20]]))
     assert placed.tolist() == [[32, 1, 38, 4], [0, 0, 40, 10]]
 
 
 def test_an_unflipped_box_is_only_scaled() -> None:
     view = View(torch.zeros(3, 10, 40), (2.0, 0.5), flipped=False)
-    assert view.place(np.float32([[1, 2, 4, 8]])).tolist() == [[2, 1, 8, 4]]
+    assert view.transform_boxes(np.float32([[1, 2, 4, 8]])).tolist() == [[2, 1, 8, 4]]
 
 
 def test_an_empty_set_of_boxes_stays_empty() -> None:
     for flipped in (False, True):
         view = View(torch.zeros(3, 10, 40), (2.0, 0.5), flipped=flipped)
-        assert view.place(np.zeros((0, 4), np.float32)).shape == (0, 4)
+        assert view.transform_boxes(np.zeros((0, 4), np.float32)).shape == (0, 4)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -64,7 +64,7 @@ def test_in_every_view_the_box_still_surrounds_its_square(seed: int) -> None:
     sizes = (Size(50), Size(90, 120), Size(None))
     augment = MultiScale(sizes, flip=True, interpolation="bicubic", spec=spec())
     view = augment(image(80, 100, box), rng)
-    (placed,) = view.place(np.float32([box])).tolist()
+    (placed,) = view.transform_boxes(np.float32([box])).tolist()
     assert square_box(view.pixels) == pytest.approx(placed, abs=1)
 
 
