@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _OUTPUT_MB: Final = 512  # for rows that are written, in addition to the memory of DuckDB
+_AGAIN_S: Final = 0.1  # between two interruptions
 _GRACE_S: Final = 3.0  # until an interrupted statement must have ended
 
 
@@ -135,8 +136,10 @@ def _stop(connection: Any, future: Future[None], message: str, code: int) -> Non
     """Interrupt the work; if it does not end, as in one endless row, end the process."""
     from pipeline import sql
 
-    connection.interrupt()
-    if not wait([future], _GRACE_S).done:
-        sql.remove_spill_folders()  # the process ends without its exit handlers
-        os.write(2, f"{message}\n".encode())
-        os._exit(code)
+    for _ in range(round(_GRACE_S / _AGAIN_S)):
+        connection.interrupt()  # again: it has no effect before the statement has begun
+        if wait([future], _AGAIN_S).done:
+            return
+    sql.remove_spill_folders()  # the process ends without its exit handlers
+    os.write(2, f"{message}\n".encode())
+    os._exit(code)

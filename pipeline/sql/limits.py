@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _STATUS: Final = Path("/proc/self/status")  # Linux only; other systems have DuckDB's own limit
+_AGAIN_S: Final = 0.1  # between two interruptions: one that comes between statements is forgotten
 
 
 @contextmanager
@@ -30,14 +31,15 @@ def time_limit(connection: duckdb.DuckDBPyConnection, seconds: float | None) -> 
     if seconds is None:
         yield
         return
-    expired = threading.Event()
+    over, expired = threading.Event(), threading.Event()
 
-    def stop() -> None:
-        expired.set()
-        connection.interrupt()
+    def watch() -> None:
+        while not over.wait(_AGAIN_S if expired.is_set() else seconds):
+            expired.set()
+            connection.interrupt()
 
-    timer = threading.Timer(seconds, stop)
-    timer.start()
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
     try:
         yield
     except (QueryError, duckdb.Error) as error:
@@ -45,7 +47,8 @@ def time_limit(connection: duckdb.DuckDBPyConnection, seconds: float | None) -> 
             raise
         raise QueryError(timeout_message(seconds)) from error
     finally:
-        timer.cancel()
+        over.set()
+        watcher.join()
 
 
 def timeout_message(seconds: float) -> str:
