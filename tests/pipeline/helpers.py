@@ -14,6 +14,7 @@ from pipeline.execution import inputs, runner
 from pipeline.store import recency
 from pipeline.store.artifact import stream
 from tests.pipeline import toys
+from tests.waiting import HANG_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,7 +61,13 @@ def command(*words: str | Path) -> list[str]:
 def rc(*words: str | Path, **how: Any) -> subprocess.CompletedProcess[str]:
     """Run `rc` with toys for stages in its own process."""
     return subprocess.run(
-        command(*words), cwd=ROOT, capture_output=True, text=True, timeout=120, check=False, **how
+        command(*words),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=HANG_S,
+        check=False,
+        **how,
     )
 
 

@@ -13,6 +13,7 @@ import os
 import signal
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -30,6 +31,7 @@ from schemas.table import as_matrix
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, each, option, whole
 from stages.labelling.region_boxes import RegionBoxes
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -49,6 +51,7 @@ class Toy(Stage):
     full_part: int | None = option(None, "part that finds the disk full", recipe=False)
     sleep: float = option(0.0, "seconds to dawdle per batch", recipe=False)
     mark: str = option("", "file that gets one line per computed part", recipe=False)
+    gate: str = option("", "file that parts after the first wait for", recipe=False)
     batch: int = option(4, "rows per batch", recipe=False, at_least=1)
 
     def trouble(self, part: Part) -> None:
@@ -56,6 +59,8 @@ class Toy(Stage):
             with open(self.mark, "a") as file:  # noqa: PTH123
                 file.write(f"{self.name} {part.number} {os.getpid()}\n")
         self.rest()
+        if self.gate and part.number:
+            until(Path(self.gate).exists, "nobody opened the gate")
         if part.number == self.break_part:
             raise ZeroDivisionError("a part was told to fail")
         if part.number == self.kill_part:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stages.prefetching import map_in_order
+from tests.waiting import HANG_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +25,7 @@ def test_a_slow_first_item_is_still_the_first_result() -> None:
 
     def work(item: int) -> int:
         if item == 0:
-            assert second_is_done.wait(timeout=10)
+            assert second_is_done.wait(timeout=HANG_S)
         if item == 1:
             second_is_done.set()
         return item
@@ -81,7 +82,7 @@ def test_items_that_were_not_started_are_cancelled_when_the_caller_stops(
 
     def work(item: int) -> int:
         started.append(item)
-        assert item == 0 or release.wait(timeout=10)
+        assert item == 0 or release.wait(timeout=HANG_S)
         return item
 
     monkeypatch.setattr(Future, "cancel", spy)

@@ -8,7 +8,6 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +15,7 @@ import pytest
 from pipeline.store import catalog
 from tests.pipeline.helpers import ROOT, command, contents, make, rc
 from tests.pipeline.toys import Ingest, Propose
+from tests.waiting import HANG_S, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,11 +31,12 @@ def at_work(root: Path, *words: str) -> subprocess.Popen[str]:
         text=True,
         start_new_session=True,
     )
-    deadline = time.monotonic() + 60
-    while not list(root.glob("images/v*/part-00000.parquet")):
+
+    def finished_a_part() -> bool:
         assert run.poll() is None, run.communicate()[1]
-        assert time.monotonic() < deadline, "no part was ever finished"
-        time.sleep(0.02)
+        return bool(list(root.glob("images/v*/part-00000.parquet")))
+
+    until(finished_a_part, "no part was ever finished")
     return run
 
 
@@ -44,38 +45,27 @@ def at_work(root: Path, *words: str) -> subprocess.Popen[str]:
 def test_an_interrupted_run_prints_how_to_resume_and_leaves_no_process(
     root: Path, tmp_path: Path, number: signal.Signals, workers: str
 ) -> None:
-    words = [
-        "--workers",
-        workers,
-        "--count",
-        "40",
-        "--sleep",
-        "0.2",
-        "--mark",
-        str(tmp_path / "l g"),
-    ]
+    log, never = tmp_path / "l g", tmp_path / "never"
+    words = ["--workers", workers, "--count", "40", "--gate", str(never), "--mark", str(log)]
     run = at_work(root, *words)
-    started = time.monotonic()
     if number == signal.SIGINT:
         os.killpg(run.pid, number)  # as a terminal does
     else:
         run.send_signal(number)
-    out, errors = run.communicate(timeout=30)
+    out, errors = run.communicate(timeout=HANG_S)
     assert (run.returncode, out) == (130, "")
-    resume = (
-        f"ingest --store {root} --workers {workers} --count 40 --sleep 0.2 --mark '{tmp_path}/l g'"
-    )
+    resume = f"ingest --store {root} --workers {workers} --count 40 --gate {never} --mark '{log}'"
     message = f"interrupted; finished parts are kept. To resume: rc {resume}"
     progress = re.compile(r"ingest: [\d,]+ of 40 images, .*")
     assert [line for line in errors.splitlines() if not progress.fullmatch(line)] == [message]
-    assert time.monotonic() - started < 20
-    workers_seen = {int(line.split()[2]) for line in (tmp_path / "l g").read_text().splitlines()}
-    deadline = time.monotonic() + 10
-    while any(alive(pid) for pid in workers_seen) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not any(alive(pid) for pid in workers_seen)
+    until(lambda: not any(alive(pid) for pid in seen_in(log)), "a worker lives on")
     made = make(Ingest(count=40), root)
     assert contents(made.path) == contents(make(Ingest(count=40), tmp_path / "peace").path)
+
+
+def seen_in(log: Path) -> set[int]:
+    """Processes that have computed parts."""
+    return {int(line.split()[2]) for line in log.read_text().splitlines()}
 
 
 def alive(pid: int) -> bool:
@@ -87,16 +77,14 @@ def alive(pid: int) -> bool:
 
 
 def test_workers_of_a_killed_run_die_with_it(root: Path, tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    run = at_work(root, "--workers", "2", "--count", "60", "--sleep", "0.2", "--mark", str(log))
-    workers = {int(line.split()[2]) for line in log.read_text().splitlines()}
-    assert workers
+    log, never = tmp_path / "log", tmp_path / "never"
+    words = ["--workers", "2", "--count", "60", "--gate", str(never), "--mark", str(log)]
+    run = at_work(root, *words)
+    until(lambda: len(seen_in(log)) == 2, "a worker never began")
     run.kill()
     run.communicate()
-    deadline = time.monotonic() + 20
-    while any(alive(pid) for pid in workers) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not any(alive(pid) for pid in workers)
+    until(lambda: not any(alive(pid) for pid in seen_in(log)), "a worker lives on")
+    assert run.returncode == -signal.SIGKILL
 
 
 def test_an_exceeded_quota_gives_a_sentence_and_leaves_no_part(root: Path, tmp_path: Path) -> None:
@@ -135,7 +123,7 @@ def test_a_closed_output_causes_no_traceback(root: Path) -> None:
         assert process.stdout.readline().startswith('{"image_id"')
         process.stdout.close()
         assert "Traceback" not in (process.stderr.read() if process.stderr else "")
-        process.wait(timeout=30)
+        process.wait(timeout=HANG_S)
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -9,7 +9,6 @@ import select
 import signal
 import stat
 import subprocess
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +19,7 @@ from pipeline.cli.sql_session import SqlSession
 from schemas.errors import OptionError
 from tests.pipeline.helpers import ROOT, command, make, make_all
 from tests.pipeline.toys import Ingest
+from tests.waiting import HANG_S, until_asleep, until_busy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -166,24 +166,26 @@ def test_a_database_is_written_and_told(rc, root: Path, tmp_path: Path) -> None:
 
 def test_ctrl_c_cancels_a_line_or_a_query_and_the_prompt_continues(root: Path) -> None:
     make(Ingest(count=3), root)
-    on_a_terminal(root, leave_and_come_back)
+    assert on_a_terminal(root, leave_and_come_back) == 0
 
 
 def test_tab_completes_and_up_recalls(root: Path) -> None:
     make(Ingest(count=3), root)
-    on_a_terminal(root, complete_and_recall)
+    assert on_a_terminal(root, complete_and_recall) == 0
 
 
-def on_a_terminal(root: Path, act: Callable[[subprocess.Popen[bytes], int], None]) -> None:
+def on_a_terminal(root: Path, act: Callable[[subprocess.Popen[bytes], int], None]) -> int:
+    """Act on a prompt until it is told to leave; the code it leaves with."""
     ours, theirs = pty.openpty()
     words = command("sql", "--store", root, "--format", "csv")
     with subprocess.Popen(words, cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs) as process:
         os.close(theirs)
         try:
             act(process, ours)
+            return process.wait(HANG_S)
         finally:
             process.kill()
-    os.close(ours)
+            os.close(ours)
 
 
 def complete_and_recall(process: subprocess.Popen[bytes], ours: int) -> None:
@@ -197,38 +199,40 @@ def complete_and_recall(process: subprocess.Popen[bytes], ours: int) -> None:
     ):
         os.write(ours, begun)
         wait_for(ours, finished)
-        process.send_signal(signal.SIGINT)
-        wait_for(ours, "rc> ")
+        drop(process, ours)
     os.write(ours, b"SELECT 40 +\n2 AS n;\n")
     wait_for(ours, "n\r\n42\r\n")
     os.write(ours, b"\x1b[A")
     wait_for(ours, "SELECT 40 + 2 AS n;")
     os.write(ours, b"\nexit\n")
     wait_for(ours, "n\r\n42\r\n")
-    assert process.wait(20) == 0
 
 
 def leave_and_come_back(process: subprocess.Popen[bytes], ours: int) -> None:
     wait_for(ours, "rc> ")
     os.write(ours, b"SELECT half\n")
     wait_for(ours, "... ")
-    process.send_signal(signal.SIGINT)
-    wait_for(ours, "rc> ")
+    drop(process, ours)
     os.write(ours, b"SELECT count(*) FROM range(1000000000000);\n")
     wait_for(ours, ";\r\n")
-    time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
-    wait_for(ours, "rc> ")
+    until_busy(process.pid)
+    drop(process, ours)
     os.write(ours, b"\xff\xfe;\n\n")
     wait_for(ours, "rc> ")
     os.write(ours, b"SELECT 40 + 2 AS n;\n")
     wait_for(ours, "n\r\n42\r\n")
     os.write(ours, b".quit\n")
-    assert process.wait(20) == 0
+
+
+def drop(process: subprocess.Popen[bytes], ours: int) -> None:
+    """Ctrl-C, and a new prompt; readline would not hear of it while it draws a line."""
+    until_asleep(process.pid)
+    process.send_signal(signal.SIGINT)
+    wait_for(ours, "rc> ")
 
 
 def wait_for(terminal: int, text: str) -> None:
     output = b""
     while text.encode() not in output:
-        assert select.select([terminal], [], [], 20)[0], output.decode(errors="replace")
+        assert select.select([terminal], [], [], HANG_S)[0], output.decode(errors="replace")
         output += os.read(terminal, 4096)

@@ -13,6 +13,7 @@ from pipeline.recipes.recipe import load
 from pipeline.store import catalog
 from tests.pipeline.helpers import ROOT, make
 from tests.pipeline.toys import Ingest
+from tests.waiting import HANG_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,7 +128,7 @@ def test_the_tables_of_the_paper_are_made_by_one_command(tmp_path: Path) -> None
     program = "from pipeline.cli import main; main()"
     subprocess.run(
         [sys.executable, "-c", program, *map(str, words), "--report", str(report), *settings],
-        cwd=ROOT, check=True, stdout=subprocess.DEVNULL, timeout=500,
+        cwd=ROOT, check=True, stdout=subprocess.DEVNULL, timeout=HANG_S,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     page = report.read_text()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +15,7 @@ from pipeline.cli.sql_session import SqlSession
 from schemas.errors import QueryError
 from tests.pipeline.helpers import ROOT, command, make
 from tests.pipeline.toys import Ingest
+from tests.waiting import HANG_S, until_asleep, until_busy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,20 +31,28 @@ ONE_ENDLESS_ROW = "SELECT levenshtein(repeat('a', 400000), repeat('b', 400000))"
 def test_a_statement_ends_after_its_timeout(root: Path, statement: str) -> None:
     make(Ingest(count=2), root)
     words = command("sql", statement, "--store", root, "--timeout", "0.5")
-    answer = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=30)
+    answer = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=HANG_S)
     assert answer.returncode == 1
     assert answer.stderr.startswith("error: no answer within 0.5 s")
 
 
 @pytest.mark.parametrize("statement", [ENDLESS, ONE_ENDLESS_ROW])
-def test_ctrl_c_ends_a_statement(root: Path, statement: str) -> None:
+def test_ctrl_c_ends_a_statement(root: Path, tmp_path: Path, statement: str) -> None:
     make(Ingest(count=2), root)
-    words = command("sql", statement, "--store", root)
-    with subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
-        time.sleep(3)
-        process.send_signal(signal.SIGINT)
+    file = tmp_path / "statements.sql"
+    file.write_text(f"SELECT 1 AS one;\n{statement};\n")
+    words = command("sql", "--file", file, "--store", root, "--format", "json")
+    with subprocess.Popen(
+        words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    ) as process:  # fmt: skip
         try:
-            _, errors = process.communicate(timeout=20)
+            assert process.stdout
+            assert process.stdout.readline() == '{"one": 1}\n'
+            until_busy(process.pid)  # with the second statement
+            until_asleep(process.pid)  # while one of its threads computes
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=HANG_S)
         finally:
             process.kill()
     assert process.returncode == 130

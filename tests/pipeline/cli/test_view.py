@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tests.pipeline.helpers import ROOT, command, make
 from tests.pipeline.toys import Ingest
+from tests.waiting import HANG_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +22,7 @@ def test_it_prints_where_it_is_and_answers_there(root: Path) -> None:
         try:
             address = process.stdout.readline().strip() if process.stdout else ""
             assert address.startswith("http://127.0.0.1:")
-            with urllib.request.urlopen(address, timeout=20) as answer:
+            with urllib.request.urlopen(address, timeout=HANG_S) as answer:
                 assert b"<title>Gallery</title>" in answer.read()
         finally:
             process.kill()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -25,6 +25,7 @@ from tests.pipeline.toys import (
     Propose,
     Train,
 )
+from tests.waiting import HANG_S, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -331,27 +332,39 @@ def start(root: Path, *words: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
-    deadline = time.monotonic() + 60
-    while not catalog.under_way(root):
+
+    def at_work() -> bool:
         assert run.poll() is None, run.communicate()[1]
-        assert time.monotonic() < deadline, "the run never began"
-        time.sleep(0.02)
+        return bool(catalog.under_way(root))
+
+    until(at_work, "the run never began")
     return run
 
 
 def test_of_two_runs_at_once_one_waits_and_both_end_with_the_same_artifact(
     root: Path, tmp_path: Path
 ) -> None:
-    log, listener = tmp_path / "log", Listener()
-    other = start(root, "--sleep", "0.1", "--mark", str(log))
+    log, gate = tmp_path / "log", tmp_path / "gate"
+
+    class Opener(Listener):
+        """Lets the other run go on once it is waited for."""
+
+        def say(self, sentence: str) -> None:
+            super().say(sentence)
+            gate.touch()
+
+    listener = Opener()
+    other = start(root, "--gate", str(gate), "--mark", str(log))
     mine = make(Ingest(mark=str(log)), root, reporter=listener)
     assert listener.sentences == [f"another run is making {mine.address}; waiting for it to finish"]
-    assert other.communicate(timeout=60)[0] == f"{mine.address}  20 rows\n"
+    assert other.communicate(timeout=HANG_S)[0] == f"{mine.address}  20 rows\n"
     assert computed(log) == [("ingest", number) for number in range(4)]
 
 
-def test_a_run_that_died_holding_the_lock_does_not_block_the_next(root: Path) -> None:
-    run = start(root, "--sleep", "5")
+def test_a_run_that_died_holding_the_lock_does_not_block_the_next(
+    root: Path, tmp_path: Path
+) -> None:
+    run = start(root, "--gate", str(tmp_path / "never"))
     run.kill()
-    run.wait()
+    assert run.wait() == -signal.SIGKILL
     assert make(Ingest(), root).manifest.rows == 20

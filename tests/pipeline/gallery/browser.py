@@ -11,8 +11,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from typing import Any
+
+from tests.waiting import until
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 _SWITCHES = (
@@ -90,14 +91,9 @@ class Browser:
             raise AssertionError(answer["exceptionDetails"]["exception"].get("description"))
         return answer["result"].get("value")
 
-    def wait_until(self, expression: str, seconds: float = 20) -> None:
+    def wait_until(self, expression: str) -> None:
         """Wait until an expression is true in the page."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if self.evaluate(expression):
-                return
-            time.sleep(0.05)
-        raise AssertionError(f"after {seconds} s this is not true: {expression}")
+        until(lambda: self.evaluate(expression), f"this never became true: {expression}")
 
     def press(self, key: str) -> None:
         """Press and release a key."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +16,7 @@ from pipeline.gallery.server import make_app
 from stages.synthetic.dataset_writers import write_scenes
 from tests.pipeline.gallery.browser import CHROMIUM, Browser
 from tests.pipeline.helpers import make_all
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,9 +104,7 @@ def address(root: Path) -> Iterator[str]:
         server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
         thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
         thread.start()
-        deadline = time.monotonic() + 20
-        while not server.started and time.monotonic() < deadline:
-            time.sleep(0.05)
+        until(lambda: server.started, "the gallery never opened")
         yield f"http://127.0.0.1:{port}"
         server.should_exit = True
         thread.join(10)

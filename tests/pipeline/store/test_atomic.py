@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.store.atomic import exclusively, new_folder, publish, sha256, whole_or_absent
-from schemas.errors import OptionError
+from schemas.errors import OptionErrorfrom tests.waiting import HANG_S
+
 
 
 def names(folder: Path) -> list[str]:
@@ -70,7 +71,7 @@ def test_the_hash_is_that_of_the_content(tmp_path: Path, size: int) -> None:
 def _hold(lock: Path, ready: object, enough: object) -> None:
     with exclusively(lock, lambda: None):
         ready.set()  # type: ignore[attr-defined]
-        enough.wait(30)  # type: ignore[attr-defined]
+        enough.wait(HANG_S)  # type: ignore[attr-defined]
 
 
 def test_a_lock_held_by_another_process_is_waited_for_and_said_so(tmp_path: Path) -> None:
@@ -78,7 +79,7 @@ def test_a_lock_held_by_another_process_is_waited_for_and_said_so(tmp_path: Path
     ready, enough = fork.Event(), fork.Event()
     holder = fork.Process(target=_hold, args=(tmp_path / "a" / "lock", ready, enough))
     holder.start()
-    assert ready.wait(30)
+    assert ready.wait(HANG_S)
     said = []
 
     def on_wait() -> None:
