@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 FLOORS = ("schemas", "stages", "pipeline")
 MODULES = sorted(path for floor in FLOORS for path in (ROOT / floor).rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 TRACKED = subprocess.run(
     ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
 ).stdout.split("\n")
@@ -265,6 +266,26 @@ def text_made_by(page: Path) -> set[str]:
     """Files that a page tells its reader to make."""
     made = re.findall(r"^`([\w./-]+)`$", page.read_text(), re.MULTILINE)
     return set(made) if page.name == "CONTRIBUTING.md" else set()
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_test_says_in_its_own_body_what_it_checks(path: Path) -> None:
+    silent = [
+        node.name
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef)
+        and node.name.startswith("test_")
+        and not any(map(_checks, ast.walk(node)))
+    ]
+    assert silent == []
+
+
+def _checks(node: ast.AST) -> bool:
+    """Whether a piece of code may fail a test: asserts, of pytest, NumPy and torch too."""
+    called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+    return isinstance(node, ast.Assert) or bool(
+        re.fullmatch(r"pytest\.(raises|warns|fail)|(np|torch)\.testing\.assert_\w+", called)
+    )
 
 
 def test_no_file_names_a_place_on_somebodys_machine() -> None:

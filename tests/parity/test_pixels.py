@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -50,7 +50,8 @@ def preprocessed(
     return ((values - np.float32(MEAN)) / np.float32(STD)).transpose(2, 0, 1)
 
 
-def check(picture: Picture, interpolation: str) -> None:
+def both(picture: Picture, interpolation: str) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Our pixels, and those published; boxes are scaled as the sides are."""
     size = sides(*picture.shape[:2])
     prepared = prepare(picture, Size(800, 1333), interpolation, MEAN, STD)
     assert tuple(prepared.pixels.shape) == (3, *size)

@@ -226,7 +226,8 @@ def test_a_box_outside_the_photograph_is_one_sentence(ask: Rc, photos: Photograp
 def test_a_sheet_that_cannot_be_written_is_one_sentence(ask: Rc, tmp_path: Path, verb: str) -> None:
     (tmp_path / "file").write_text("")
     words = ("--region", "photos/bare.png:0") if verb == "search" else ("--quiet",)
-    refused(ask(verb, *words, "--sheet", tmp_path / "file" / "sheet.png"))
+    sheet = tmp_path / "file" / "sheet.png"
+    assert str(sheet) in refused(ask(verb, *words, "--sheet", sheet))
 
 
 def test_a_sheet_of_nothing_is_one_sentence(ask: Rc, tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.store.atomic import exclusively, new_folder, publish, sha256, whole_or_absent
-from schemas.errors import OptionErrorfrom tests.waiting import HANG_S
-
+from schemas.errors import OptionError
+from tests.waiting import HANG_S
 
 
 def names(folder: Path) -> list[str]:
