@@ -69,14 +69,26 @@ def step(
     return {name: float(term.detach()) for name, term in terms.items()}, learner
 
 
-def _half(folder: Path, objective: dict[str, float], rank: int) -> dict[str, Any]:
-    images = (0, 1) if rank == 0 else (2, 3)
-    terms, learner = step(folder / str(rank), images, **objective)
-    return {"terms": terms, "gradients": averaged(learner.module)}
+OBJECTIVES: dict[str, dict[str, Any]] = {
+    "image-text": {"contrastive": 0.0, "distillation": 0.0},
+    "contrastive": {"image_text": 0.0, "distillation": 0.0},
+    "gathered": {"image_text": 0.0, "distillation": 0.0, "negatives": "gathered"},
+}
 
 
-def halves(folder: Path, **objective: Any) -> list[dict[str, Any]]:
-    return on_two_ranks(functools.partial(_half, folder / "nets", objective), folder / "answers")
+def _half(folder: Path, rank: int) -> dict[str, Any]:
+    images, results = (0, 1) if rank == 0 else (2, 3), {}
+    for name, objective in OBJECTIVES.items():
+        terms, learner = step(folder / f"{name}-{rank}", images, **objective)
+        results[name] = {"terms": terms, "gradients": averaged(learner.module)}
+    return results
+
+
+@pytest.fixture(scope="module")
+def halves(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """Losses and gradients of each of two ranks, by objective; processes start slowly."""
+    folder = tmp_path_factory.mktemp("ranks")
+    return on_two_ranks(functools.partial(_half, folder / "nets"), folder / "answers")
 
 
 def close(actual: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> None:
@@ -87,9 +99,10 @@ def close(actual: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) ->
         torch.testing.assert_close(actual[name], gradient, rtol=1e-3, atol=1e-5 * largest)
 
 
-def test_item_13_two_ranks_have_the_image_text_loss_and_gradient_of_one(tmp_path: Path) -> None:
-    only = {"contrastive": 0.0, "distillation": 0.0}
-    results = halves(tmp_path, **only)
+def test_item_13_two_ranks_have_the_image_text_loss_and_gradient_of_one(
+    tmp_path: Path, halves: list[dict[str, Any]]
+) -> None:
+    only, results = OBJECTIVES["image-text"], [half["image-text"] for half in halves]
     alone, learner = step(tmp_path / "alone", range(4), **only)
     for half in results:
         assert half["terms"]["image_text"] == pytest.approx(alone["image_text"], rel=1e-5)
@@ -98,9 +111,10 @@ def test_item_13_two_ranks_have_the_image_text_loss_and_gradient_of_one(tmp_path
     assert abs(half["image_text"] - alone["image_text"]) > 1e-2  # more negatives make it harder
 
 
-def test_item_12_the_contrastive_loss_stays_on_its_rank(tmp_path: Path) -> None:
-    only = {"image_text": 0.0, "distillation": 0.0}
-    results = halves(tmp_path, **only)
+def test_item_12_the_contrastive_loss_stays_on_its_rank(
+    tmp_path: Path, halves: list[dict[str, Any]]
+) -> None:
+    only, results = OBJECTIVES["contrastive"], [half["contrastive"] for half in halves]
     for rank, images in enumerate(((0, 1), (2, 3))):
         alone, _ = step(tmp_path / "alone", images, **only)
         assert results[rank]["terms"]["contrastive"] == pytest.approx(
@@ -108,9 +122,10 @@ def test_item_12_the_contrastive_loss_stays_on_its_rank(tmp_path: Path) -> None:
         )
 
 
-def test_item_12_gathered_negatives_give_the_loss_and_gradient_of_one_batch(tmp_path: Path) -> None:
-    only = {"image_text": 0.0, "distillation": 0.0, "negatives": "gathered"}
-    results = halves(tmp_path, **only)
+def test_item_12_gathered_negatives_give_the_loss_and_gradient_of_one_batch(
+    tmp_path: Path, halves: list[dict[str, Any]]
+) -> None:
+    only, results = OBJECTIVES["gathered"], [half["gathered"] for half in halves]
     alone, learner = step(tmp_path / "alone", range(4), **only)
     mean = sum(half["terms"]["contrastive"] for half in results) / 2
     assert mean == pytest.approx(alone["contrastive"], rel=1e-5)

@@ -109,14 +109,14 @@ def test_an_unknown_recipe_is_a_sentence(rc) -> None:  # type: ignore[no-untyped
 
 SMALLER = {
     "min_frequency": 1,
-    "scenes": 16,
-    "web": 160,
-    "teacher_steps": 2,
-    "holdout": 8,
-    "student_steps": 2,
+    "scenes": 8,
+    "web": 80,
+    "teacher_steps": 1,
+    "holdout": 4,
+    "student_steps": 1,
     "paper_steps": 1,
     "ablation_steps": 1,
-    "detector_steps": 2,
+    "detector_steps": 1,
 }
 
 

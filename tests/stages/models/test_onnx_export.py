@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
@@ -16,6 +17,9 @@ from stages.models.detector import Detector, HeadSpec, save_detector
 from stages.models.onnx_export import write_onnx
 from stages.models.weights_export import ModelFiles
 from tests.stages.models.tiny import tiny_clip
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SIZES = [(96, 128), (70, 133), (203, 64)]  # height, width
 
@@ -40,6 +44,14 @@ def files(tmp_path_factory) -> ModelFiles:
     return files
 
 
+@pytest.fixture(scope="module")
+def written(tmp_path_factory, files) -> Path:
+    """The model as a file of ONNX, which takes seconds to write."""
+    out = tmp_path_factory.mktemp("written") / "out.onnx"
+    write_onnx(files, out)
+    return out
+
+
 @pytest.mark.parametrize("tower", ["resnet", "vit"])
 def test_onnxruntime_embeds_regions_of_images_of_any_size_as_torch_does(tmp_path, tower) -> None:
     clip = tiny_clip(tmp_path, tower)
@@ -58,10 +70,9 @@ def test_onnxruntime_embeds_regions_of_images_of_any_size_as_torch_does(tmp_path
 
 
 def test_roialign_is_the_operator_of_that_name_with_half_pixels_and_adaptive_samples(
-    tmp_path, files
+    written,
 ) -> None:
-    write_onnx(files, tmp_path / "out.onnx")
-    graph = onnx.load(tmp_path / "out.onnx")
+    graph = onnx.load(written)
     (node,) = (n for n in graph.graph.node if n.op_type == "RoiAlign")
     attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
     assert attributes["coordinate_transformation_mode"] == b"half_pixel"
@@ -76,7 +87,7 @@ def test_the_metadata_describe_pixels_and_no_source_files(tmp_path, files) -> No
     facts = session(tmp_path / "out.onnx").get_modelmeta().custom_metadata_map
     assert json.loads(facts["mean"]) == files.content()["mean"]
     assert json.loads(facts["std"]) == files.content()["std"]
-    content = (tmp_path / "out.onnx").read_bytes()
+    content = written.read_bytes()
     assert b".py" not in content
     assert b"token_embedding" not in content  # the language encoder stays behind
 
@@ -121,10 +132,9 @@ def plainly(detector: Detector, pixels: torch.Tensor, boxes: torch.Tensor):
     return (cosine / detector.head.temperature).softmax(dim=1).numpy(), moved.numpy()
 
 
-def test_no_boxes_give_no_features(tmp_path, files) -> None:
-    write_onnx(files, tmp_path / "out.onnx")
+def test_no_boxes_give_no_features(written) -> None:
     feed = {"pixels": np.zeros((1, 3, 64, 64), np.float32), "boxes": np.zeros((0, 4), np.float32)}
-    (features,) = session(tmp_path / "out.onnx").run(None, feed)
+    (features,) = session(written).run(None, feed)
     assert features.shape == (0, 32)
 
 
