@@ -74,7 +74,7 @@ class Images(Invented):
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """See `stages.base.Stage.run`."""
         files = sorted(map(str, self.scenes.rglob("*.jpg")))
-        sizes_of = {file: (Path(file).stat().st_size, *Image.open(file).size) for file in files}
+        sizes_of = {file: _sizes(Path(file)) for file in files}
         for ids, rng in self.chunks(part):
             n = len(ids)
             uris = [files[int(i[-8:]) % len(files)] for i in ids]
@@ -221,6 +221,12 @@ class Labels(Invented):
                     "objectness": fractions[0],
                 }
             )
+
+
+def _sizes(file: Path) -> tuple[int, int, int]:
+    """Bytes, width and height of an image."""
+    with Image.open(file) as image:
+        return (file.stat().st_size, *image.size)
 
 
 def _boxes(count: int, rng: np.random.Generator) -> dict[str, np.ndarray]:

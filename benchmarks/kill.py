@@ -119,7 +119,7 @@ def attack(trial: StepTrial, rc: list[str], base: Path, times: int, rng: random.
             run.wait(rng.uniform(0, trial.seconds))
         except subprocess.TimeoutExpired:
             os.killpg(run.pid, signal.SIGKILL)
-            run.wait()
+        run.communicate()  # and close its pipes
         if run.returncode == 0:
             trial.ends += 1
             trial.differences += differences(base / "peace" / trial.address, folder)

@@ -366,5 +366,6 @@ def test_a_run_that_died_holding_the_lock_does_not_block_the_next(
 ) -> None:
     run = start(root, "--gate", str(tmp_path / "never"))
     run.kill()
-    assert run.wait() == -signal.SIGKILL
+    run.communicate()
+    assert run.returncode == -signal.SIGKILL
     assert make(Ingest(), root).manifest.rows == 20
