@@ -50,9 +50,7 @@ def preprocessed(
     return ((values - np.float32(MEAN)) / np.float32(STD)).transpose(2, 0, 1)
 
 
-def ours_and_published(
-    picture: Picture, interpolation: str
-) -> tuple[NDArray[Any], NDArray[Any]]:
+def ours_and_published(picture: Picture, interpolation: str) -> tuple[NDArray[Any], NDArray[Any]]:
     """Our pixels, and those of the published code; boxes are scaled as the sides are."""
     size = sides(*picture.shape[:2])
     prepared = prepare(picture, Size(800, 1333), interpolation, MEAN, STD)

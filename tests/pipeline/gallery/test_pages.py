@@ -177,6 +177,7 @@ def test_the_filters_apply_and_stay_in_the_address(address: str, browser: Browse
     )
     browser.wait_until("location.hash.includes('text=ONERROR')")
     browser.wait_until("document.querySelectorAll('.grid a').length === 1")
+    assert browser.evaluate("document.querySelector('[name=text]').value") == "ONERROR"
 
 
 def test_a_wrong_number_gets_a_sentence_and_stays_in_the_form(
@@ -210,3 +211,4 @@ def test_cards_far_from_the_viewport_are_removed(address: str, browser: Browser)
     browser.wait_until("document.querySelectorAll('.grid a').length === 0")
     browser.evaluate("document.querySelector('h1').style.height = ''")
     browser.wait_until("document.querySelectorAll('.grid a').length === 6")
+    assert browser.errors() == []

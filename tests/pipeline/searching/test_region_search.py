@@ -41,7 +41,7 @@ def query(seed: int) -> NDArray[np.float64]:
 
 
 def check(hits: pa.Table, expected: dict[Key, float], k: int) -> None:
-    """Pass if the hits are the k best, up to the order of scores that are equal within rounding."""
+    """The hits are the k best, up to the order of scores that are equal within rounding."""
     best = sorted(expected.values(), reverse=True)[:k]
     assert hits["rank"].to_pylist() == list(range(1, len(best) + 1))
     assert len(set(keys(hits))) == len(best)
@@ -74,7 +74,9 @@ def spy_on_exact_search(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 )
 def test_hits_equal_those_of_brute_force(root: Path, seed: int, k: int, precision: str) -> None:
     corpus = plant(root, *random_parts(seed), precision=precision)
-    check(nearest_regions(corpus, query(seed), k), cosines(corpus, query(seed)), k)
+    hits, expected = nearest_regions(corpus, query(seed), k), cosines(corpus, query(seed))
+    assert hits.num_rows == min(k, len(expected))
+    check(hits, expected, k)
 
 
 def test_hits_of_the_exact_search_equal_those_of_brute_force(
@@ -180,7 +182,9 @@ def test_there_are_k_hits_whenever_k_regions_pass_the_predicate(
     truth = {key: c for key, c in cosines(corpus, query(seed)).items() if holds(key)}
     monkeypatch.setattr(region_search, "_OVERSAMPLING", 1)
     monkeypatch.setattr(region_search, "_MAX_INDEX_HITS", 1 if method == "exact" else 20_000)
-    check(nearest_regions(corpus, query(seed), len(truth), where), truth, len(truth))
+    hits = nearest_regions(corpus, query(seed), len(truth), where)
+    assert hits.num_rows == len(truth)
+    check(hits, truth, len(truth))
 
 
 def test_the_index_is_searched_again_before_the_exact_search(

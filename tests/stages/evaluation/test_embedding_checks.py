@@ -17,7 +17,8 @@ rng = np.random.default_rng(39)
 
 
 def test_names_that_differ_only_in_case_spacing_and_punctuation_are_the_same() -> None:
-    check_same_names(["bat_(animal)", "Traffic light"], ["bat animal", "traffic  light"])
+    names = ["bat_(animal)", "Traffic light"], ["bat animal", "traffic  light"]
+    assert check_same_names(*names) is None
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,7 @@ def test_matches_are_the_textbook_softmax_for_any_block_size(temperature, block)
     seed = SEED
     features, embeddings = unit(23, 16, seed), unit(201, 16, seed + 1)
     matches = match_concepts(features, embeddings, temperature, 5, block)
+    assert matches.indices.shape == (23, 5)
     assert_matches(matches, softmax(features, embeddings, temperature), 5, 1e-9)
 
 
