@@ -211,4 +211,4 @@ def test_cards_far_from_the_viewport_are_removed(address: str, browser: Browser)
     browser.wait_until("document.querySelectorAll('.grid a').length === 0")
     browser.evaluate("document.querySelector('h1').style.height = ''")
     browser.wait_until("document.querySelectorAll('.grid a').length === 6")
-    assert browser.errors() == []
+    assert browser.errors == []

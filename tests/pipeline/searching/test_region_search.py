@@ -237,7 +237,7 @@ INVALID_PREDICATES = {
     "image_id::INTEGER > 1": "Conversion Error",
     "random() > 0.5": "must choose the same regions every time",
     "region IN (SELECT size FROM read_text('/etc/hosts'))": "may not use read_text",
-    "\udcff": "no UTF-8 text",
+    "\udcff": "bytes that are not UTF-8",
     "region = (WITH gone AS (DELETE FROM features RETURNING 1) SELECT 1)": "changes nothing",
     "(INSERT INTO features VALUES (1))": "takes one SQL predicate",
 }
