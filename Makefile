@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test install check docs clean
+.PHONY: demo test test-fast install check docs clean
 
 install: .venv/.installed
 
@@ -15,8 +15,13 @@ install: .venv/.installed
 demo: install
 	$(BIN)/rc demo
 
+# Two processes, each with whole files: what a module or the gallery shares is made once or twice.
 test: install
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
+
+# Under a minute on one core: something of every package, without what is marked slow.
+test-fast: install
+	$(BIN)/pytest -m "not slow"
 
 check: install
 	$(BIN)/ruff format --check .
