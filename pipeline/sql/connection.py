@@ -73,6 +73,7 @@ def open_locked(
     add_relations(connection, relations)
     allowed = ", ".join(sql_literal(str(path)) for path in relations.paths())
     connection.execute(f"SET allowed_paths = [{allowed}]")
+    connection.execute("SET enable_progress_bar = false")  # it is drawn amid the answer
     for setting in ("enable_external_access = false", "lock_configuration = true"):
         connection.execute(f"SET {setting}")
     return connection

@@ -20,7 +20,7 @@ from tests.waiting import HANG_S
 if TYPE_CHECKING:
     from pathlib import Path
 
-LARGE = "SELECT i, repeat('x', 100) AS text FROM range(1000000) AS r(i) ORDER BY hash(i)"
+LARGE = "SELECT i, repeat('x', 100) AS text FROM range(2000000) AS r(i) ORDER BY hash(i)"
 
 # With a thread for each of many cores DuckDB needs more memory than it may use here.
 ON_ONE_THREAD = """
@@ -57,10 +57,11 @@ def spill(tmp_path: Path) -> Path:
 
 
 def start_query(root: Path, spill: Path, statement: str) -> subprocess.Popen[bytes]:
-    words = ("sql", statement, "--store", str(root), "--memory-mb", "64", "--format", "csv")
+    words = ("sql", statement, "--store", str(root), "--memory-mb", "128", "--format", "csv")
     return subprocess.Popen(
         [sys.executable, "-c", ON_ONE_THREAD, *words],
         cwd=ROOT, env={**os.environ, "TMPDIR": str(spill)}, stdout=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # under nohup too
     )  # fmt: skip
 
 
