@@ -77,9 +77,7 @@ class Detect(Stage):
         at_most=1,
     )
     soft_nms: bool = option(False, "lower the score of overlapping boxes instead (gaussian)")
-    detections_per_image: int = option(
-        300, "keep those with the highest scores of an image", at_least=1
-    )
+    detections_per_image: int = option(300, "the highest-scored of an image are kept", at_least=1)
 
     name: ClassVar[str] = "detect"
     version: ClassVar[int] = 1

@@ -126,9 +126,7 @@ class Evaluate(Stage):
     )
     soft_nms_sigma: float = option(0.5, "of gaussian; smaller is stricter", above=0)
     soft_nms_prune: float = option(0.001, "scores lowered to this or less are dropped")
-    detections_per_image: int = option(
-        100, "keep those with the highest scores of an image", at_least=1
-    )
+    detections_per_image: int = option(100, "the highest-scored of an image are kept", at_least=1)
     pictures: bool = option(True, "draw precision over recall, and calibration, as PNG")
 
     name: ClassVar[str] = "evaluate"

@@ -127,6 +127,7 @@ def test_what_a_stage_reads_are_tables_and_its_predicate_is_an_option(verb: Verb
         assert reads.where is None or reads.where in names
 
 
+@pytest.mark.slow
 def test_the_walls_between_rooms_stand() -> None:
     linter = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run(
@@ -142,6 +143,7 @@ def test_the_wall_between_stages_has_every_stage() -> None:
     assert independent == [f"stages.{name.replace('-', '_')}" for name in VERBS]
 
 
+@pytest.mark.slow
 def test_loading_every_stage_does_not_pay_for_torch() -> None:
     code = (
         "import sys\n"
@@ -208,6 +210,7 @@ def test_the_reference_pages_are_what_the_declarations_say(page: str, made) -> N
     assert told == made(), f"run: rc {page} > docs/{page}.md"
 
 
+@pytest.mark.slow
 def test_no_class_name_is_used_twice() -> None:
     names = Counter(
         node.name.lstrip("_")

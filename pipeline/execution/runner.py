@@ -210,7 +210,7 @@ def _merge(work: Plan, receipts: list[Receipt]) -> list[Receipt]:
     prepared = parts.work_folder(work.folder, 0)
     rows = work.stage.merge(stream(files))
     count = parts.write_rows(prepared / parts.part_name(0), work.stage.makes(), rows)
-    return [parts.finish(work.folder, prepared, 0, count, {})]
+    return [parts.finish(work.folder, prepared, 0, count, {"notes": {}, "counts": {}})]
 
 
 def _manifest(work: Plan, receipts: list[Receipt], merged: list[Receipt]) -> Manifest:

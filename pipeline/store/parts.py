@@ -45,7 +45,7 @@ class Receipt(BaseModel):
     part: PartRecord
     dropped: dict[str, int] = Field(default_factory=dict)
     notes: dict[str, Any]
-    counts: dict[str, Any]
+    counts: dict[str, Any]  # a receipt without them is of an older version: as good as none
 
 
 def part_name(number: int) -> str:

@@ -60,6 +60,7 @@ def test_a_thin_tower_of_published_depth_equals_the_plain_network(
     assert actual.shape == (1, embed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "stride", "width"), [("ViT-B-16", 16, 512), ("convnext_base", 32, 512)]
 )

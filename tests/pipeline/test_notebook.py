@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import nbformat
+import pytest
 from nbclient import NotebookClient
 
 from tests.pipeline.helpers import ROOT
 from tests.waiting import HANG_S
 
 
+@pytest.mark.slow
 def test_the_notebook_runs_to_its_end() -> None:
     notebook = nbformat.read(ROOT / "docs" / "notebook.ipynb", as_version=4)
     for cell in notebook.cells:

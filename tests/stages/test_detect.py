@@ -88,6 +88,7 @@ def test_a_teacher_classifies_proposals_where_they_are(tmp_path: Path) -> None:
     assert detected["truth"].null_count == len(detected)
 
 
+@pytest.mark.slow
 def test_a_detector_moves_boxes_and_needs_no_list_of_names(tmp_path: Path) -> None:
     part = whole(tmp_path)
     files = trained(tmp_path, part)
@@ -115,6 +116,7 @@ def test_a_detector_moves_boxes_and_needs_no_list_of_names(tmp_path: Path) -> No
     )
 
 
+@pytest.mark.slow
 def test_a_detector_finds_other_names_without_training_again(tmp_path: Path) -> None:
     part = whole(tmp_path)
     files = trained(tmp_path, part)
@@ -125,6 +127,7 @@ def test_a_detector_finds_other_names_without_training_again(tmp_path: Path) -> 
     assert len(detected)
 
 
+@pytest.mark.slow
 def test_imported_embeddings_are_the_names_to_detect(tmp_path: Path) -> None:
     part = whole(tmp_path)
     clip = load_clip(

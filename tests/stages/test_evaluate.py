@@ -176,6 +176,7 @@ def test_proposals_equal_to_the_objects_and_classified_right_have_perfect_precis
     assert metrics["AP", "all", ""][1] == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("score", ["probability", "sqrt-objectness", "sqrt-logit"])
 def test_scores_follow_their_formula(part: InMemory, clip: Clip, score: str) -> None:
     box = [5.0, 5, 60, 70]

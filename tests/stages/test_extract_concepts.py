@@ -245,6 +245,7 @@ def test_the_bundled_parser_finds_visible_objects() -> None:
     assert sorted(names(rows)) == ["dog", "people", "tennis racket", "traffic light"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not CORPUS.exists(), reason="the real captions are not beside the project")
 def test_real_captions_are_read_from_a_gzipped_file_without_header() -> None:
     stage = ExtractConcepts(captions=CORPUS, limit=400, min_frequency=10)

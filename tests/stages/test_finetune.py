@@ -51,6 +51,7 @@ def detector(part: InMemory) -> Detector:
     return read_detector(part.folder / "model.json", part.folder / "weights.safetensors")
 
 
+@pytest.mark.slow
 def test_a_detector_learns_what_objects_are_called_and_where_they_end(tmp_path: Path) -> None:
     part = tiny_scenes.part(tmp_path)
     rows = run(part, steps=60, log_every=20, learning_rate=0.02, rois_per_image=32)
@@ -64,6 +65,7 @@ class KilledError(Exception):
     pass
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_in_the_same_bytes(tmp_path: Path) -> None:
     options: dict[str, Any] = {"steps": 7, "checkpoint_every": 2, "repeat_threshold": 0.9}
     for name in ("undisturbed", "killed"):
@@ -118,6 +120,7 @@ def test_bare_images_missing_proposals_and_crowds_do_no_harm(
     assert all(np.isfinite(row["loss"]) for row in rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("regression", ["none", "specific"])
 @pytest.mark.parametrize("background", ["zero", "learned"])
 def test_heads_are_as_asked_and_come_back(tmp_path: Path, regression: str, background: str) -> None:
@@ -131,6 +134,7 @@ def test_heads_are_as_asked_and_come_back(tmp_path: Path, regression: str, backg
     assert bool((found.background == 0).all()) == (background == "zero")
 
 
+@pytest.mark.slow
 def test_a_random_tower_forgets_what_the_teacher_saw_but_not_its_words(tmp_path: Path) -> None:
     from stages.models.clip import read_clip
 

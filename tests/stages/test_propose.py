@@ -16,6 +16,7 @@ from tests.stages.models.tiny_rpn import raw_boxes, tiny_rpn
 from tests.stages.proposals.runs import pictures, pictures_and_network, run
 
 
+@pytest.mark.slow
 def test_proposals_are_the_selected_raw_boxes_of_the_network(tmp_path: Path) -> None:
     part = pictures_and_network(tmp_path)
     table = run(part, nms=0.6, top_k=20)
@@ -47,6 +48,7 @@ def test_the_dump_has_all_raw_boxes(tmp_path: Path) -> None:
     assert part.notes["boxes"]["raw_boxes"] == sum(len(boxes) for boxes, _ in raw)
 
 
+@pytest.mark.slow
 def test_the_same_run_makes_the_same_bytes(tmp_path: Path) -> None:
     first, second = pictures_and_network(tmp_path / "a"), pictures_and_network(tmp_path / "b")
     assert run(first).equals(run(second))

@@ -66,6 +66,7 @@ def recognised(clip: Clip) -> float:
     return float(np.mean(right))
 
 
+@pytest.mark.slow
 def test_a_student_learns_what_its_pseudo_labels_say(tmp_path: Path) -> None:
     part = tiny.labelled(tmp_path)
     before = recognised(
@@ -78,6 +79,7 @@ def test_a_student_learns_what_its_pseudo_labels_say(tmp_path: Path) -> None:
     assert rows[-1]["distillation"] < rows[0]["distillation"] / 2
 
 
+@pytest.mark.slow
 def test_the_curve_counts_steps_images_and_regions(tmp_path: Path) -> None:
     rows = run(tiny.labelled(tmp_path))
     assert [row["step"] for row in rows] == [3, 6, 9, 10]
@@ -87,6 +89,7 @@ def test_the_curve_counts_steps_images_and_regions(tmp_path: Path) -> None:
     assert rows[0]["loss"] == pytest.approx(total, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_off_is_null(tmp_path: Path) -> None:
     rows = run(tiny.labelled(tmp_path), distillation_weight=0.0, image_text_weight=0.0)
     assert {(row["distillation"], row["image_text"]) for row in rows} == {(None, None)}
@@ -97,6 +100,7 @@ class KilledError(Exception):
     pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimiser", ["sgd", "adamw"])
 def test_a_killed_run_ends_in_the_same_bytes(tmp_path: Path, optimiser: str) -> None:
     names = ("undisturbed", "killed")
@@ -121,6 +125,7 @@ def test_a_killed_run_ends_in_the_same_bytes(tmp_path: Path, optimiser: str) -> 
         assert (tmp_path / "killed" / name).read_bytes() == (undisturbed.folder / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_threads_and_caches_do_not_change_a_byte(tmp_path: Path) -> None:
     found = []
     for i, speed in enumerate(({"loaders": 0}, {"loaders": 3}, {"loaders": 2, "cache_mb": 5})):
@@ -131,10 +136,12 @@ def test_threads_and_caches_do_not_change_a_byte(tmp_path: Path) -> None:
     assert found[0] == found[1] == found[2]
 
 
+@pytest.mark.slow
 def test_another_seed_is_another_run(tmp_path: Path) -> None:
     assert run(tiny.labelled(tmp_path), seed=1) != run(tiny.labelled(tmp_path), seed=2)
 
 
+@pytest.mark.slow
 def test_open_clip_loads_a_student_by_itself(tmp_path: Path) -> None:
     part = tiny.labelled(tmp_path)
     run(part)
@@ -158,6 +165,7 @@ def test_only_what_the_reference_trains_has_changed(tmp_path: Path) -> None:
     assert moved == {"layer2", "layer3", "layer4", "attnpool"}
 
 
+@pytest.mark.slow
 def test_weights_may_be_saved_in_half_the_bytes(tmp_path: Path) -> None:
     run(tiny.labelled(tmp_path), save_dtype="float16")
     found = load_file(tmp_path / "weights.safetensors")

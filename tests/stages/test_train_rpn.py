@@ -63,6 +63,7 @@ def recall(part: InMemory, images: range) -> float:
     return recall_and_ar100(counts.to_json())[0]
 
 
+@pytest.mark.slow
 def test_training_raises_recall_on_images_not_trained_on(tmp_path: Path) -> None:
     part = squares.parts(tmp_path, count=24)
     run(part, steps=0, weights=saved(tiny_rpn(anchor_sizes=NETWORK["anchor_sizes"]), tmp_path)[1])
@@ -92,6 +93,7 @@ def test_categories_do_not_change_a_byte(tmp_path: Path) -> None:
     assert weights(named) == weights(other)
 
 
+@pytest.mark.slow
 def test_only_the_named_categories_take_part(tmp_path: Path) -> None:
     def only_red(number: int) -> list[squares.Object]:
         return [o for o in squares.objects(number) if o["category"] == "red square"]
@@ -106,6 +108,7 @@ def test_only_the_named_categories_take_part(tmp_path: Path) -> None:
     assert weights(unfiltered) != weights(filtered)
 
 
+@pytest.mark.slow
 def test_crowds_and_images_without_a_box_are_left_out(tmp_path: Path) -> None:
     def crowded(number: int) -> list[squares.Object]:
         crowd = squares.drawn([0.0, 0.0, 60.0, 48.0], "people", is_crowd=True)
@@ -131,6 +134,7 @@ class KilledError(Exception):
     pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{}, {"optimiser": "sgd", "resize": ("48x64", "64x80")}])
 def test_a_killed_run_ends_in_the_same_bytes(tmp_path: Path, changes: dict[str, Any]) -> None:
     options = {"steps": 7, "checkpoint_every": 3, **changes}
@@ -151,6 +155,7 @@ def test_a_killed_run_ends_in_the_same_bytes(tmp_path: Path, changes: dict[str, 
     assert weights(again) == weights(undisturbed)
 
 
+@pytest.mark.slow
 def test_threads_do_not_change_a_byte(tmp_path: Path) -> None:
     serial, threaded = squares.parts(tmp_path / "a"), squares.parts(tmp_path / "b")
     assert run(serial, loaders=0) == run(threaded, loaders=3, cache_mb=5)
@@ -196,6 +201,7 @@ def test_norms_of_loaded_weights_are_frozen_and_those_of_new_ones_trained(tmp_pa
     assert load_file(trained.folder / "weights.safetensors")[norm + "running_mean"].abs().sum() > 0
 
 
+@pytest.mark.slow
 def test_half_precision_halves_the_file_and_can_be_loaded(tmp_path: Path) -> None:
     full, half = squares.parts(tmp_path / "a"), squares.parts(tmp_path / "b")
     run(full)

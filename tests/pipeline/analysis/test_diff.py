@@ -46,6 +46,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
     return make_all(tmp_path_factory.mktemp("diff") / "store", count=12)
 
 
+@pytest.mark.slow
 def test_a_difference_equals_a_loop_over_the_labels(tmp_path: Path) -> None:
     first = make_all(tmp_path, count=6)["pseudo_labels"]
     second = make(ChangedLabels(), tmp_path)
@@ -66,6 +67,7 @@ def test_a_difference_equals_a_loop_over_the_labels(tmp_path: Path) -> None:
     assert json.loads(json.dumps(diff.as_json(difference)))["first"] == first.address
 
 
+@pytest.mark.slow
 def test_labels_compared_with_themselves_agree_everywhere(made: dict[str, Artifact]) -> None:
     name = made["pseudo_labels"].manifest.fingerprint[:8]
     difference = diff.diff_labels(made["images"].root, name, f"pseudo_labels@{name}")
@@ -77,6 +79,7 @@ def test_labels_compared_with_themselves_agree_everywhere(made: dict[str, Artifa
     ) == (0, 0, 0)
 
 
+@pytest.mark.slow
 def test_artifacts_that_cannot_be_compared_are_refused(made: dict[str, Artifact]) -> None:
     root = made["images"].root
     with pytest.raises(OptionError, match="is no pseudo_labels"):
@@ -101,6 +104,7 @@ def labels_of(root: Path, name: str) -> dict[tuple[str, int], dict[str, Any]]:
     return {(row["image_id"], row["region"]): row for row in rows}
 
 
+@pytest.mark.slow
 def test_moves_examples_and_concepts_equal_a_loop_over_the_labels(tmp_path: Path) -> None:
     first = make_all(tmp_path, count=6)["pseudo_labels"]
     second = make(ChangedLabels(), tmp_path)
@@ -132,6 +136,7 @@ def test_moves_examples_and_concepts_equal_a_loop_over_the_labels(tmp_path: Path
         )
 
 
+@pytest.mark.slow
 def test_regions_are_paired_by_box_so_a_selection_shares_its_labels(
     made: dict[str, Artifact],
 ) -> None:

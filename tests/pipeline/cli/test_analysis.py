@@ -33,6 +33,7 @@ def _old(made: dict[str, Artifact]) -> str:
     return made["pseudo_labels"].address
 
 
+@pytest.mark.slow
 def test_a_selection_is_found_by_its_name_and_has_its_source_as_parent(
     made: dict[str, Artifact],
 ) -> None:
@@ -50,6 +51,7 @@ def test_a_selection_is_found_by_its_name_and_has_its_source_as_parent(
         catalog.find(root, "pseudo_labels@nobody")
 
 
+@pytest.mark.slow
 def test_the_command_line_prints_forecasts_and_differences(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     make_all(root, count=4)
     make(Ingest(count=4), root)
@@ -82,6 +84,7 @@ def test_an_interrupted_query_prints_one_word(monkeypatch, capsys) -> None:  # t
     assert capsys.readouterr().err == "interrupted\n"
 
 
+@pytest.mark.slow
 def test_two_evaluations_are_printed_metric_by_metric(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     make(Ingest(count=40), root)
     poor, good = prefix(make(ToyEvaluate(wrong=2), root)), prefix(make(ToyEvaluate(wrong=10), root))
@@ -103,6 +106,7 @@ def test_two_evaluations_are_printed_metric_by_metric(rc, root: Path) -> None:  
     )
 
 
+@pytest.mark.slow
 def test_two_evaluations_as_json_have_the_same_values(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     make(Ingest(count=20), root)
     pair = prefix(make(ToyEvaluate(), root)), prefix(make(ToyEvaluate(wrong=3), root))
@@ -120,11 +124,12 @@ def test_evaluations_that_cannot_be_compared_are_one_sentence(rc, root: Path) ->
     result = rc("compare", *pair)
     assert (result.code, result.out) == (1, "")
     assert result.err.startswith("error: ")
-    assert "chose among different names" in result.err
+    assert "have different category names or splits" in result.err
     assert "no artifact matches 'metrics@00'" in rc("compare", pair[0], "00").err
     assert rc("compare", pair[0]).code == 2
 
 
+@pytest.mark.slow
 def test_a_report_is_written_about_labels_only(rc, root: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     result = rc("report", "images")
     assert (result.code, result.err) == (1, "error: rc report writes about labels, not 'images'\n")

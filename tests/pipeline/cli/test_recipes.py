@@ -63,6 +63,7 @@ def test_a_recipe_and_flags_that_say_the_same_make_the_same_artifact(rc, root, c
     assert len(catalog.committed(root, "images")) == 1
 
 
+@pytest.mark.slow
 def test_a_step_reads_what_it_names_even_if_there_is_something_newer(rc, root, chain) -> None:  # type: ignore[no-untyped-def]
     run_chain(rc, chain)
     make(Ingest(count=3), root)
@@ -92,6 +93,7 @@ def test_a_failing_step_ends_the_recipe(rc, root, chain) -> None:  # type: ignor
     assert catalog.committed(root, "proposals") == []
 
 
+@pytest.mark.slow
 def test_a_dry_run_ends_at_the_first_step_that_would_work(rc, root, chain) -> None:  # type: ignore[no-untyped-def]
     first = run_chain(rc, chain, "--dry-run")
     assert first.out.count("would compute 2 of 2 parts") == 1
@@ -120,6 +122,7 @@ SMALLER = {
 }
 
 
+@pytest.mark.slow
 def test_the_tables_of_the_paper_are_made_by_one_command(tmp_path: Path) -> None:
     settings_of_data = {"data": str(ROOT / "data" / "demo"), "world": str(tmp_path / "world")}
     settings = [f"--set={name}={value}" for name, value in {**settings_of_data, **SMALLER}.items()]

@@ -93,6 +93,7 @@ def test_an_error_of_the_user_is_one_sentence_and_code_1(
     assert answer.err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_dry_run_prints_the_work_and_changes_nothing(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     answer = rc("ingest", "--dry-run")
     assert "  would compute 4 of 4 parts, 20 images, reading about 0 bytes" in answer.out
@@ -136,6 +137,7 @@ def test_force_computes_again(rc, root: Path) -> None:  # type: ignore[no-untype
     assert catalog.verify(catalog.find(root, "images")) == []
 
 
+@pytest.mark.slow
 def test_workers_make_the_same_artifact(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     rc("ingest", "--workers", 2, "--count", 8)
     first = catalog.find(root, "images")
@@ -164,6 +166,7 @@ def without_privileges() -> Iterator[None]:
         os.seteuid(user)
 
 
+@pytest.mark.slow
 def test_a_read_only_store_gives_a_sentence_but_finished_artifacts(rc) -> None:  # type: ignore[no-untyped-def]
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "store"

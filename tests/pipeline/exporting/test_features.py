@@ -43,6 +43,7 @@ def read(path: Path, form: str) -> tuple[list[tuple[str, int]], Any, Any]:
     return keys, boxes, np.array(table["feature"].to_pylist(), np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMATS)
 def test_every_format_holds_the_same_features_and_boxes(
     made: dict[str, Artifact], tmp_path: Path, form: str
@@ -63,6 +64,7 @@ def test_every_format_holds_the_same_features_and_boxes(
     assert boxes.tolist() == [proposals[key] for key in keys]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_predicate_chooses_rows_in_their_order(
     made: dict[str, Artifact], tmp_path: Path, form: str
@@ -79,6 +81,7 @@ def test_a_predicate_chooses_rows_in_their_order(
     assert read(nothing, form)[0] == []
 
 
+@pytest.mark.slow
 def test_files_are_replaced_only_if_asked_and_left_whole(
     made: dict[str, Artifact], tmp_path: Path
 ) -> None:

@@ -45,6 +45,7 @@ def ids(page: dict[str, Any]) -> list[str]:
     return [row["image_id"] for row in page["images"]]
 
 
+@pytest.mark.slow
 def test_the_overview_counts_refused_records_by_reason(
     toy_pool: ConnectionPool, toys: dict[str, Artifact]
 ) -> None:
@@ -59,6 +60,7 @@ def test_the_overview_counts_refused_records_by_reason(
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [1, 4, 6])
 def test_pages_forward_and_backward_contain_each_image_once(
     pool: ConnectionPool, limit: int
@@ -115,6 +117,7 @@ def test_text_and_split_filter_images(pool: ConnectionPool) -> None:
     assert ids(page_queries.images(pool, {"concept": "' OR '1'='1"})) == []
 
 
+@pytest.mark.slow
 def test_the_choices_of_the_filters_are_those_of_the_store(
     toy_pool: ConnectionPool, toys: dict[str, Artifact]
 ) -> None:
@@ -224,6 +227,7 @@ def test_an_unknown_concept_has_an_empty_page(pool: ConnectionPool) -> None:
     assert page == {"histogram": [], "surest": [], "unsure": [], "near": []}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "thresholds", [{}, {"probability": 0.4}, {"margin": 0.1, "objectness": 0.3}]
 )

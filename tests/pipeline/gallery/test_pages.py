@@ -36,6 +36,7 @@ def _label_sides(root: Path) -> Sequence[dict[str, Any]]:
     return [side for side in sides if all(word in side["words"] for word in words)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [1200, 360])
 @pytest.mark.parametrize(
     ("page", "content"),
@@ -132,6 +133,7 @@ def test_the_form_puts_both_sides_into_the_address(address: str, browser: Browse
     assert "right=truth" in browser.evaluate("location.hash")
 
 
+@pytest.mark.slow
 def test_arrow_keys_go_to_the_neighbours_in_the_filtered_list(
     address: str, browser: Browser
 ) -> None:

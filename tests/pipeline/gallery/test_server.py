@@ -90,6 +90,7 @@ def test_a_search_by_region_leaves_out_that_region(client: TestClient) -> None:
     assert ("scenes/000001", 3) not in {(hit["image_id"], hit["region"]) for hit in hits}
 
 
+@pytest.mark.slow
 def test_a_search_uses_the_features_of_the_shown_labels(client: TestClient, root: Path) -> None:
     pool = ConnectionPool(root)
     scores = {}
@@ -126,6 +127,7 @@ def test_concepts_and_synonyms_are_computed_once(
     assert calls == ["concepts", "near_synonyms"]
 
 
+@pytest.mark.slow
 def test_two_sets_of_images_with_the_same_ids_are_kept_apart(tmp_path: Path) -> None:
     from pipeline import api
 

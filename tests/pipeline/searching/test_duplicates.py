@@ -176,6 +176,7 @@ def test_whole_images_and_regions_are_not_compared_with_each_other(root: Path) -
     assert groups(find_duplicates(corpus, within(1))) == [[("0/0", 0), ("0/2", 0)]]
 
 
+@pytest.mark.slow
 def test_only_rows_that_pass_the_predicate_are_compared(root: Path) -> None:
     corpus = plant(root, directions(0, 10, 20), directions(1))
     everything = groups(find_duplicates(corpus, within(11)))
@@ -185,6 +186,7 @@ def test_only_rows_that_pass_the_predicate_are_compared(root: Path) -> None:
     assert find_duplicates(corpus, within(11, where="image_id LIKE '1/%'")).num_rows == 0
 
 
+@pytest.mark.slow
 def test_a_predicate_may_use_the_pseudo_labels(root: Path) -> None:
     make_all(root, count=9)
     corpus = FeatureCorpus.find(root)
@@ -198,6 +200,7 @@ def test_a_predicate_may_use_the_pseudo_labels(root: Path) -> None:
     assert None not in duplicates["concept"].to_pylist() + duplicates["x0"].to_pylist()
 
 
+@pytest.mark.slow
 def test_an_invalid_predicate_is_refused(root: Path) -> None:
     corpus = plant(root, AXES)
     for where in ("concept =", "true; DROP VIEW features", "random() > 0.5", "nosuch = 1"):
@@ -210,6 +213,7 @@ def test_a_vector_without_direction_is_no_duplicate(root: Path) -> None:
     assert groups(find_duplicates(corpus, within(179))) == [[("2/0", 0), ("2/1", 0)]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parts", [[[]], [[[1, 0]]], [[], [[1, 0]], []]])
 def test_fewer_than_two_rows_have_no_duplicates(root: Path, parts: list[list[list[float]]]) -> None:
     corpus = plant(root, *parts, lowest=-1)
@@ -230,6 +234,7 @@ def test_a_predicate_that_no_whole_image_passes_gives_an_empty_table(root: Path)
     )
 
 
+@pytest.mark.slow
 def test_every_compared_pair_is_reported_as_progress(root: Path) -> None:
     listener = Listener()
     find_duplicates(plant(root, AXES, [], AXES[:2]), within(1), listener)

@@ -79,6 +79,7 @@ def test_hits_equal_those_of_brute_force(root: Path, seed: int, k: int, precisio
     check(hits, expected, k)
 
 
+@pytest.mark.slow
 def test_hits_of_the_exact_search_equal_those_of_brute_force(
     root: Path, seed: int, exact_calls: list[int]
 ) -> None:
@@ -110,6 +111,7 @@ def test_equal_scores_are_ordered_by_part_and_row(root: Path) -> None:
     assert [key[0] for key in keys(hits)] == ["0/1", "1/0", "1/1", "2/1", "0/0", "0/2"]
 
 
+@pytest.mark.slow
 def test_among_equal_scores_at_k_the_earlier_part_and_row_are_kept(root: Path, seed: int) -> None:
     rng = np.random.default_rng(seed)
     same, query_vector = rng.normal(size=WIDTH), rng.normal(size=WIDTH)
@@ -211,6 +213,7 @@ def test_the_index_is_searched_once_if_that_gives_k_hits(
     assert requested == [8]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["index", "exact"])
 def test_a_predicate_that_nothing_passes_gives_an_empty_table(
     root: Path, method: str, monkeypatch: pytest.MonkeyPatch
@@ -262,6 +265,7 @@ def test_an_empty_corpus_gives_an_empty_table(root: Path, parts: tuple[tuple[()]
     assert (hits.column_names, hits.num_rows) == (COLUMNS, 0)
 
 
+@pytest.mark.slow
 def test_equal_scores_of_the_exact_search_are_ordered_by_part_and_row(
     root: Path, exact_calls: list[int]
 ) -> None:

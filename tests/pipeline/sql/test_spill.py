@@ -72,6 +72,7 @@ def wait_until_sorted(process: subprocess.Popen[bytes]) -> None:
     assert process.stdout.readline()
 
 
+@pytest.mark.slow
 def test_nothing_is_left_when_the_reader_of_the_output_ends(root: Path, spill: Path) -> None:
     make(Ingest(count=2), root)
     with start_query(root, spill, LARGE) as process:
@@ -82,6 +83,7 @@ def test_nothing_is_left_when_the_reader_of_the_output_ends(root: Path, spill: P
     assert list(spill.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP])
 def test_the_next_process_removes_the_folders_of_a_killed_one(
     root: Path, spill: Path, number: signal.Signals

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pipeline.store.artifact import Artifact
 
 
+@pytest.mark.slow
 def test_every_table_is_a_view_with_its_rows(store: Path, artifacts: dict[str, Artifact]) -> None:
     for artifact in artifacts.values():
         name = artifact.manifest.artifact
@@ -83,6 +84,7 @@ def _iou(a: dict[str, Any], b: dict[str, Any]) -> float:
     return width * height / (sum(areas) - width * height)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float16", "float32"])
 @pytest.mark.parametrize("width", [6, 37])
 def test_vectors_are_float_arrays_of_their_width(root: Path, precision: str, width: int) -> None:
@@ -125,6 +127,7 @@ def test_pinned_features_are_float_arrays(artifacts: dict[str, Artifact]) -> Non
     assert row["own"] == pytest.approx(1.0, abs=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [0, 1])
 def test_artifacts_without_rows_give_empty_views(root: Path, count: int) -> None:
     make_all(root, count=count)  # the first image is refused

@@ -26,6 +26,7 @@ def test_the_newest_is_found_by_table_and_any_by_prefix_or_address(root: Path) -
     assert catalog.find(root, "images@") == second
 
 
+@pytest.mark.slow
 def test_a_prefix_that_fits_several_is_refused_naming_them(root: Path) -> None:
     made = [make(Ingest(count=count), root) for count in range(1, 19)]
     digits = [artifact.manifest.fingerprint[0] for artifact in made]
@@ -85,6 +86,7 @@ def test_an_ancestor_that_was_deleted_is_left_out(root: Path) -> None:
     assert catalog.ancestor(made["features"], ("images",)) == made["images"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", ["delete", "flip", "truncate"])
 @pytest.mark.parametrize("table", ["images", "concepts", "proposals", "teachers"])
 def test_verifying_names_the_file_that_differs_and_no_other(
@@ -112,6 +114,7 @@ def test_verifying_sees_a_folder_that_bears_another_artifacts_manifest(root: Pat
     assert catalog.verify(found)[0] == f"{first.address}/{NAME}"
 
 
+@pytest.mark.slow
 def test_only_what_nothing_refers_to_can_be_swept(root: Path) -> None:
     made = make_all(root)
     assert catalog.sweepable(root) == {}
@@ -124,6 +127,7 @@ def test_only_what_nothing_refers_to_can_be_swept(root: Path) -> None:
     assert set(catalog.sweepable(root)) == {superseded.path}
 
 
+@pytest.mark.slow
 def test_models_and_metrics_are_never_superseded(root: Path) -> None:
     made = make_all(root)
     others = make_all(root, count=6)

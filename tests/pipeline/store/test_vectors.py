@@ -83,6 +83,7 @@ def test_a_query_as_wide_as_the_vectors_passes_and_no_other(made: dict[str, Arti
         check_width(features, 6, 7)
 
 
+@pytest.mark.slow
 def test_hits_get_the_columns_of_their_rows_in_their_own_order(made: dict[str, Artifact]) -> None:
     features = made["features"]
     stored = {

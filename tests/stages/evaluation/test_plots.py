@@ -30,6 +30,7 @@ def curve(height: float) -> np.ndarray:
     return np.linspace(1.0, height, 101)
 
 
+@pytest.mark.slow
 def test_equal_numbers_give_equal_bytes_whatever_the_settings_of_the_user(tmp_path: Path) -> None:
     splits = {"all": curve(0.2), "base": curve(0.4)}
     for name, size in (("first", 10.0), ("second", 30.0)):
@@ -45,6 +46,7 @@ def test_equal_numbers_give_equal_bytes_whatever_the_settings_of_the_user(tmp_pa
             assert min(picture.size) > 700
 
 
+@pytest.mark.slow
 def test_single_categories_are_plotted_unless_they_are_too_many(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,7 @@ def test_a_resnet_is_identified_without_its_language_encoder(name) -> None:
     assert identify_architecture(alone, "f") == name
 
 
+@pytest.mark.slow
 def test_configuration_and_tensors_give_the_same_shape() -> None:
     for name in PUBLISHED:
         assert shape_in_config(open_clip.get_model_config(name)) == shape_in_state(shapes(name))

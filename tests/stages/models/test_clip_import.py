@@ -115,6 +115,7 @@ def test_openais_files_use_quick_gelu_and_are_upcast(tmp_path) -> None:
     assert {p.dtype for p in clip.parameters()} == {torch.float32}
 
 
+@pytest.mark.slow
 def test_the_user_must_say_whether_open_clips_weights_use_quick_gelu(tmp_path) -> None:
     with torch.device("meta"):
         shapes = create_clip("RN50").network.state_dict()

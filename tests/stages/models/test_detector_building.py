@@ -52,6 +52,7 @@ def table_of(names: list[str], vectors: torch.Tensor, order: list[int]) -> pa.Ta
     return pa.Table.from_batches([rows]).take(order)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [Clip, Detector])
 def test_a_loaded_model_is_of_the_kind_of_its_files(tmp_path: Path, clip, kind) -> None:
     files = tmp_path / "model.json", tmp_path / "weights.safetensors"

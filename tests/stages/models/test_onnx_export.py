@@ -52,6 +52,7 @@ def written(tmp_path_factory, files) -> Path:
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tower", ["resnet", "vit"])
 def test_onnxruntime_embeds_regions_of_images_of_any_size_as_torch_does(tmp_path, tower) -> None:
     clip = tiny_clip(tmp_path, tower)
@@ -69,6 +70,7 @@ def test_onnxruntime_embeds_regions_of_images_of_any_size_as_torch_does(tmp_path
             np.testing.assert_allclose(features, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_roialign_is_the_operator_of_that_name_with_half_pixels_and_adaptive_samples(
     written,
 ) -> None:
@@ -82,9 +84,9 @@ def test_roialign_is_the_operator_of_that_name_with_half_pixels_and_adaptive_sam
     assert version >= 16
 
 
-def test_the_metadata_describe_pixels_and_no_source_files(tmp_path, files) -> None:
-    write_onnx(files, tmp_path / "out.onnx")
-    facts = session(tmp_path / "out.onnx").get_modelmeta().custom_metadata_map
+@pytest.mark.slow
+def test_the_metadata_describe_pixels_and_no_source_files(written, files) -> None:
+    facts = session(written).get_modelmeta().custom_metadata_map
     assert json.loads(facts["mean"]) == files.content()["mean"]
     assert json.loads(facts["std"]) == files.content()["std"]
     content = written.read_bytes()
@@ -92,6 +94,7 @@ def test_the_metadata_describe_pixels_and_no_source_files(tmp_path, files) -> No
     assert b"token_embedding" not in content  # the language encoder stays behind
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("regression", ["agnostic", "specific", "none"])
 def test_onnxruntime_detects_as_torch_does(tmp_path, regression) -> None:
     clip = tiny_clip(tmp_path)

@@ -25,6 +25,7 @@ def picture(height: int, width: int, seed: int = 0) -> Any:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_torchvision_weights_give_the_same_proposals_as_in_torchvision(tmp_path: Path) -> None:
     height, width = 100, 150  # no multiple of any stride

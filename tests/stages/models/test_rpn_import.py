@@ -31,6 +31,7 @@ def detector() -> State:
     return {n: v for n, v in state.items() if not n.startswith("roi_heads.box_head.")}
 
 
+@pytest.mark.slow
 def test_a_torchvision_detector_has_the_spec_of_its_shapes_and_its_own_tensors(
     tmp_path: Path, detector: State
 ) -> None:
@@ -47,6 +48,7 @@ def test_a_torchvision_detector_has_the_spec_of_its_shapes_and_its_own_tensors(
     assert {*report.missing} == detector.keys() - bare.keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "convs"),
     [
@@ -92,6 +94,7 @@ def test_a_file_without_a_proposal_network_is_refused(tmp_path: Path, detector: 
         import_rpn(file_of(others, tmp_path))
 
 
+@pytest.mark.slow
 def test_initial_statistics_are_refused_unless_allowed(tmp_path: Path, detector: State) -> None:
     reset = {
         name: torch.full_like(value, float(name.endswith("var")))

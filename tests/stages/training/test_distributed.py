@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import torch
 
 from stages.training.distributed import gather_ids, gather_rows, num_ranks
@@ -43,6 +44,7 @@ def _gather(rank: int) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 def test_two_ranks_gather_the_same_rows_and_share_the_gradient(tmp_path: Path) -> None:
     first, second = on_two_ranks(_gather, tmp_path)
     joined = torch.cat([_rows(0)[:2], _rows(1)])

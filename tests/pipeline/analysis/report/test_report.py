@@ -49,6 +49,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
     return make_all(tmp_path_factory.mktemp("report") / "store", count=12)
 
 
+@pytest.mark.slow
 def test_a_page_needs_no_other_file_and_is_equal_when_written_again(
     made: dict[str, Artifact], tmp_path: Path
 ) -> None:
@@ -64,6 +65,7 @@ def test_a_page_needs_no_other_file_and_is_equal_when_written_again(
     assert {path.name: path.read_bytes() for path in page.parent.iterdir()} == before
 
 
+@pytest.mark.slow
 def test_a_script_in_a_name_is_escaped(tmp_path: Path) -> None:
     root = tmp_path / "store"
     made = make_all(root, count=6)

@@ -23,6 +23,7 @@ def count_at(grid: dict[str, Any], name: str, levels: tuple[int, ...]) -> int:
     return int(np.array(grid[name]).reshape((LEVELS,) * 3)[levels])
 
 
+@pytest.mark.slow
 def test_a_cell_of_the_grid_equals_the_command(root: Path) -> None:
     rng = np.random.default_rng(23)
     for address in ConnectionPool(root).label_addresses():

@@ -25,6 +25,7 @@ SENTENCE = (
 )
 
 
+@pytest.mark.slow
 def test_one_command_makes_a_pipeline_that_parses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

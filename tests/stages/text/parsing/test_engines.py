@@ -52,6 +52,7 @@ def parse(parser: CaptionParser, caption: str) -> list[str]:
     return concepts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("caption", "expected"),
     [
