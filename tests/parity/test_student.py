@@ -99,6 +99,7 @@ def close(actual: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) ->
         torch.testing.assert_close(actual[name], gradient, rtol=1e-3, atol=1e-5 * largest)
 
 
+@pytest.mark.slow
 def test_item_13_two_ranks_have_the_image_text_loss_and_gradient_of_one(
     tmp_path: Path, halves: list[dict[str, Any]]
 ) -> None:

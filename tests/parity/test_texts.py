@@ -61,6 +61,7 @@ def test_item_08_a_name_loses_its_commas_and_its_plus_signs_become_spaces() -> N
     assert clean_name("tv+monitor,flat") == "tv monitorflat"
 
 
+@pytest.mark.slow
 def test_item_08_an_embedding_is_the_mean_over_prompts_as_they_are(clip: Clip) -> None:
     names = ["traffic light", "dog", "salt, pepper+mill"]
     embeddings = embed_names(clip, names, read_templates("paper"), "reference", 200)

@@ -14,6 +14,8 @@ from tests.parity import nets, plain
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 # depth flag, blocks, width, embedding, native side, heads, pooler side, tokens of the pool
 PUBLISHED = {
     "RN50": ((3, 4, 6, 3), 64, 1024, 224, 32, 14, 50),

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from pipeline.store.artifact import Artifact
     from schemas.table import Table
 
+pytestmark = pytest.mark.slow
+
 NUM_SCENES, NUM_HOLDOUT = 3, 2
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import nbformat
+import pytest
 from nbclient import NotebookClient
 
 from tests.pipeline.helpers import ROOT
 from tests.waiting import HANG_S
+
+pytestmark = pytest.mark.slow
 
 
 def test_the_notebook_runs_to_its_end() -> None:

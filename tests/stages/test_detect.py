@@ -56,6 +56,7 @@ def trained(folder: Path, part: InMemory, **options: Any) -> dict[tuple[str, str
     return {("model", name): folder / name for name in ("model.json", "weights.safetensors")}
 
 
+@pytest.mark.slow
 def test_a_teacher_classifies_proposals_where_they_are(tmp_path: Path) -> None:
     part = whole(tmp_path)
     detected = run(part, names="red, green", score_threshold=0.0, temperature=0.5)
@@ -88,6 +89,7 @@ def test_a_teacher_classifies_proposals_where_they_are(tmp_path: Path) -> None:
     assert detected["truth"].null_count == len(detected)
 
 
+@pytest.mark.slow
 def test_a_detector_moves_boxes_and_needs_no_list_of_names(tmp_path: Path) -> None:
     part = whole(tmp_path)
     files = trained(tmp_path, part)
@@ -115,6 +117,7 @@ def test_a_detector_moves_boxes_and_needs_no_list_of_names(tmp_path: Path) -> No
     )
 
 
+@pytest.mark.slow
 def test_a_detector_finds_other_names_without_training_again(tmp_path: Path) -> None:
     part = whole(tmp_path)
     files = trained(tmp_path, part)
@@ -125,6 +128,7 @@ def test_a_detector_finds_other_names_without_training_again(tmp_path: Path) -> 
     assert len(detected)
 
 
+@pytest.mark.slow
 def test_imported_embeddings_are_the_names_to_detect(tmp_path: Path) -> None:
     part = whole(tmp_path)
     clip = load_clip(
@@ -148,6 +152,7 @@ def test_a_teacher_needs_names_to_detect(tmp_path: Path) -> None:
         run(whole(tmp_path))
 
 
+@pytest.mark.slow
 def test_an_image_without_proposals_has_no_rows_and_an_unreadable_one_is_refused(
     tmp_path: Path,
 ) -> None:

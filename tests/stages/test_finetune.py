@@ -51,6 +51,7 @@ def detector(part: InMemory) -> Detector:
     return read_detector(part.folder / "model.json", part.folder / "weights.safetensors")
 
 
+@pytest.mark.slow
 def test_a_detector_learns_what_objects_are_called_and_where_they_end(tmp_path: Path) -> None:
     part = tiny_scenes.part(tmp_path)
     rows = run(part, steps=60, log_every=20, learning_rate=0.02, rois_per_image=32)
@@ -64,6 +65,7 @@ class KilledError(Exception):
     pass
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_in_the_same_bytes(tmp_path: Path) -> None:
     options: dict[str, Any] = {"steps": 7, "checkpoint_every": 2, "repeat_threshold": 0.9}
     for name in ("undisturbed", "killed"):
@@ -88,6 +90,7 @@ def test_a_killed_run_ends_in_the_same_bytes(tmp_path: Path) -> None:
     assert killed == undisturbed
 
 
+@pytest.mark.slow
 def test_losses_of_every_step_are_told_with_the_regions_they_are_of(tmp_path: Path) -> None:
     told = tmp_path / "losses.jsonl"
     run(tiny_scenes.part(tmp_path), steps=2, rois_per_image=512, dump_losses=told)
@@ -98,6 +101,7 @@ def test_losses_of_every_step_are_told_with_the_regions_they_are_of(tmp_path: Pa
     assert all(np.isfinite(v) for v in first.values() if isinstance(v, float))
 
 
+@pytest.mark.slow
 def test_only_objects_of_the_split_are_learned(tmp_path: Path) -> None:
     splits = tmp_path / "splits.json"
     base, novel = sorted(tiny_scenes.NAMES)[:2], sorted(tiny_scenes.NAMES)[2:]
@@ -107,6 +111,7 @@ def test_only_objects_of_the_split_are_learned(tmp_path: Path) -> None:
     assert sorted(detector(part).head.categories) == base
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [{"bare": (0, 1, 2)}, {"leave_out": (3, 4)}, {"crowds": True}, {"bare": tuple(range(11))}],
@@ -118,6 +123,7 @@ def test_bare_images_missing_proposals_and_crowds_do_no_harm(
     assert all(np.isfinite(row["loss"]) for row in rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("regression", ["none", "specific"])
 @pytest.mark.parametrize("background", ["zero", "learned"])
 def test_heads_are_as_asked_and_come_back(tmp_path: Path, regression: str, background: str) -> None:
@@ -131,6 +137,7 @@ def test_heads_are_as_asked_and_come_back(tmp_path: Path, regression: str, backg
     assert bool((found.background == 0).all()) == (background == "zero")
 
 
+@pytest.mark.slow
 def test_a_random_tower_forgets_what_the_teacher_saw_but_not_its_words(tmp_path: Path) -> None:
     from stages.models.clip import read_clip
 

@@ -36,6 +36,7 @@ def run(part: InMemory, **changes: Any) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.slow
 def test_a_teacher_learns_which_caption_belongs_to_which_image(tmp_path: Path) -> None:
     begun = tmp_path / "begun.safetensors"
     save_clip(tiny.clip(tmp_path), tmp_path / "begun.json", begun)
@@ -52,6 +53,7 @@ class KilledError(Exception):
     pass
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_in_the_same_bytes(tmp_path: Path) -> None:
     for name in ("undisturbed", "killed"):
         (tmp_path / name).mkdir()
@@ -73,6 +75,7 @@ def test_a_killed_run_ends_in_the_same_bytes(tmp_path: Path) -> None:
     assert killed == undisturbed
 
 
+@pytest.mark.slow
 def test_images_without_a_caption_are_left_out(tmp_path: Path) -> None:
     part = tiny.captioned(tmp_path, {n: [] for n in range(3, 12)})
     rows = run(part, steps=None, epochs=4, images_per_batch=3)
@@ -104,6 +107,7 @@ def test_training_needs_images() -> None:
     assert set(Pretrain().requires()) == {"images"}
 
 
+@pytest.mark.slow
 def test_a_frozen_language_encoder_stays_as_it_was(tmp_path: Path) -> None:
     part = tiny.captioned(tmp_path)
     run(part, freeze_text=True, steps=4)

@@ -131,6 +131,7 @@ def test_a_box_file_is_identified_by_its_content(tmp_path: Path) -> None:
         Propose(from_file=tmp_path / "none.json").digests()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not DATA.is_dir(), reason=f"needs {DATA.relative_to(DATA.parents[2])}")
 def test_a_real_localizer_has_its_known_recall(tmp_path: Path) -> None:
     truth = json.loads((DATA / "annotations" / "instances_val2017.json").read_text())

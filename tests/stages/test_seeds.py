@@ -25,6 +25,7 @@ def test_other_keys_give_other_numbers(others: tuple[int | str, ...]) -> None:
     assert generator(*KEYS).random() != generator(*others).random()
 
 
+@pytest.mark.slow
 def test_a_new_process_gives_the_same_numbers() -> None:
     code = f"from stages.seeds import generator; print(generator(*{KEYS!r}).random().hex())"
     for hash_seed in ("1", "2"):

@@ -66,6 +66,7 @@ def recognised(clip: Clip) -> float:
     return float(np.mean(right))
 
 
+@pytest.mark.slow
 def test_a_student_learns_what_its_pseudo_labels_say(tmp_path: Path) -> None:
     part = tiny.labelled(tmp_path)
     before = recognised(
@@ -78,6 +79,7 @@ def test_a_student_learns_what_its_pseudo_labels_say(tmp_path: Path) -> None:
     assert rows[-1]["distillation"] < rows[0]["distillation"] / 2
 
 
+@pytest.mark.slow
 def test_the_curve_counts_steps_images_and_regions(tmp_path: Path) -> None:
     rows = run(tiny.labelled(tmp_path))
     assert [row["step"] for row in rows] == [3, 6, 9, 10]
@@ -87,6 +89,7 @@ def test_the_curve_counts_steps_images_and_regions(tmp_path: Path) -> None:
     assert rows[0]["loss"] == pytest.approx(total, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_off_is_null(tmp_path: Path) -> None:
     rows = run(tiny.labelled(tmp_path), distillation_weight=0.0, image_text_weight=0.0)
     assert {(row["distillation"], row["image_text"]) for row in rows} == {(None, None)}
@@ -97,6 +100,7 @@ class KilledError(Exception):
     pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimiser", ["sgd", "adamw"])
 def test_a_killed_run_ends_in_the_same_bytes(tmp_path: Path, optimiser: str) -> None:
     names = ("undisturbed", "killed")
@@ -121,6 +125,7 @@ def test_a_killed_run_ends_in_the_same_bytes(tmp_path: Path, optimiser: str) -> 
         assert (tmp_path / "killed" / name).read_bytes() == (undisturbed.folder / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_threads_and_caches_do_not_change_a_byte(tmp_path: Path) -> None:
     found = []
     for i, speed in enumerate(({"loaders": 0}, {"loaders": 3}, {"loaders": 2, "cache_mb": 5})):
@@ -131,10 +136,12 @@ def test_threads_and_caches_do_not_change_a_byte(tmp_path: Path) -> None:
     assert found[0] == found[1] == found[2]
 
 
+@pytest.mark.slow
 def test_another_seed_is_another_run(tmp_path: Path) -> None:
     assert run(tiny.labelled(tmp_path), seed=1) != run(tiny.labelled(tmp_path), seed=2)
 
 
+@pytest.mark.slow
 def test_open_clip_loads_a_student_by_itself(tmp_path: Path) -> None:
     part = tiny.labelled(tmp_path)
     run(part)
@@ -149,6 +156,7 @@ def test_open_clip_loads_a_student_by_itself(tmp_path: Path) -> None:
         assert torch.equal(theirs.encode_text(tokens), ours.encode_tokens(tokens))
 
 
+@pytest.mark.slow
 def test_only_what_the_reference_trains_has_changed(tmp_path: Path) -> None:
     part = tiny.labelled(tmp_path)
     run(part, image_text_weight=0.0)
@@ -158,17 +166,20 @@ def test_only_what_the_reference_trains_has_changed(tmp_path: Path) -> None:
     assert moved == {"layer2", "layer3", "layer4", "attnpool"}
 
 
+@pytest.mark.slow
 def test_weights_may_be_saved_in_half_the_bytes(tmp_path: Path) -> None:
     run(tiny.labelled(tmp_path), save_dtype="float16")
     found = load_file(tmp_path / "weights.safetensors")
     assert found["visual.conv1.weight"].dtype == torch.float16
 
 
+@pytest.mark.slow
 def test_epochs_become_steps(tmp_path: Path) -> None:
     rows = run(tiny.labelled(tmp_path), steps=None, epochs=2)
     assert rows[-1]["step"] == 6  # 2 epochs of 12 images, 4 a step
 
 
+@pytest.mark.slow
 def test_images_without_captions_or_pseudo_labels_do_what_they_can(tmp_path: Path) -> None:
     part = tiny.labelled(tmp_path, captions={n: [] for n in range(6)}, leave_out=(5, 6, 7, 8, 9))
     rows = run(part, steps=9, images_per_batch=1, log_every=1)
@@ -176,12 +187,14 @@ def test_images_without_captions_or_pseudo_labels_do_what_they_can(tmp_path: Pat
     assert {row["contrastive"] is None for row in rows} == {True, False}
 
 
+@pytest.mark.slow
 def test_nothing_to_train_on_is_one_sentence(tmp_path: Path) -> None:
     part = tiny.labelled(tmp_path, leave_out=tuple(range(12)))
     with pytest.raises(StageError, match="no image is left to train on"):
         run(part, image_text_weight=0.0)
 
 
+@pytest.mark.slow
 def test_embeddings_of_another_space_are_refused(tmp_path: Path) -> None:
     part = tiny.labelled(tmp_path)
     part.tables["embeddings"] = tiny.embeddings(width=16)
@@ -189,6 +202,7 @@ def test_embeddings_of_another_space_are_refused(tmp_path: Path) -> None:
         run(part)
 
 
+@pytest.mark.slow
 def test_embeddings_may_come_in_any_order_but_without_gaps(tmp_path: Path) -> None:
     part = tiny.labelled(tmp_path)
     expected = run(part, steps=3)
@@ -199,6 +213,7 @@ def test_embeddings_may_come_in_any_order_but_without_gaps(tmp_path: Path) -> No
         run(part)
 
 
+@pytest.mark.slow
 def test_regions_beyond_the_limit_do_not_take_part(tmp_path: Path) -> None:
     few = run(tiny.labelled(tmp_path), regions_per_image=2)
     assert all(row["regions"] == 8 for row in few)

@@ -63,6 +63,7 @@ def recall(part: InMemory, images: range) -> float:
     return recall_and_ar100(counts.to_json())[0]
 
 
+@pytest.mark.slow
 def test_training_raises_recall_on_images_not_trained_on(tmp_path: Path) -> None:
     part = squares.parts(tmp_path, count=24)
     run(part, steps=0, weights=saved(tiny_rpn(anchor_sizes=NETWORK["anchor_sizes"]), tmp_path)[1])
@@ -73,6 +74,7 @@ def test_training_raises_recall_on_images_not_trained_on(tmp_path: Path) -> None
     assert rows[-1]["loss"] < rows[0]["loss"] / 2
 
 
+@pytest.mark.slow
 def test_the_curve_counts_steps_and_images_and_adds_up(tmp_path: Path) -> None:
     rows = run(squares.parts(tmp_path), steps=5, box_weight=3.0)
     assert [row["step"] for row in rows] == [2, 4, 5]
@@ -81,6 +83,7 @@ def test_the_curve_counts_steps_and_images_and_adds_up(tmp_path: Path) -> None:
         assert row["loss"] == pytest.approx(row["objectness_loss"] + 3 * row["box_loss"], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_categories_do_not_change_a_byte(tmp_path: Path) -> None:
     def renamed(number: int) -> list[squares.Object]:
         rng = np.random.default_rng(number)
@@ -92,6 +95,7 @@ def test_categories_do_not_change_a_byte(tmp_path: Path) -> None:
     assert weights(named) == weights(other)
 
 
+@pytest.mark.slow
 def test_only_the_named_categories_take_part(tmp_path: Path) -> None:
     def only_red(number: int) -> list[squares.Object]:
         return [o for o in squares.objects(number) if o["category"] == "red square"]
@@ -106,6 +110,7 @@ def test_only_the_named_categories_take_part(tmp_path: Path) -> None:
     assert weights(unfiltered) != weights(filtered)
 
 
+@pytest.mark.slow
 def test_crowds_and_images_without_a_box_are_left_out(tmp_path: Path) -> None:
     def crowded(number: int) -> list[squares.Object]:
         crowd = squares.drawn([0.0, 0.0, 60.0, 48.0], "people", is_crowd=True)
@@ -131,6 +136,7 @@ class KilledError(Exception):
     pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{}, {"optimiser": "sgd", "resize": ("48x64", "64x80")}])
 def test_a_killed_run_ends_in_the_same_bytes(tmp_path: Path, changes: dict[str, Any]) -> None:
     options = {"steps": 7, "checkpoint_every": 3, **changes}
@@ -151,6 +157,7 @@ def test_a_killed_run_ends_in_the_same_bytes(tmp_path: Path, changes: dict[str, 
     assert weights(again) == weights(undisturbed)
 
 
+@pytest.mark.slow
 def test_threads_do_not_change_a_byte(tmp_path: Path) -> None:
     serial, threaded = squares.parts(tmp_path / "a"), squares.parts(tmp_path / "b")
     assert run(serial, loaders=0) == run(threaded, loaders=3, cache_mb=5)
@@ -178,6 +185,7 @@ def test_zero_steps_need_a_whole_network(tmp_path: Path, weights_of: str) -> Non
         run(squares.parts(tmp_path), steps=0, weights=path)
 
 
+@pytest.mark.slow
 def test_norms_of_loaded_weights_are_frozen_and_those_of_new_ones_trained(tmp_path: Path) -> None:
     _, path = saved(tiny_rpn(anchor_sizes=NETWORK["anchor_sizes"]), tmp_path)
     before = load_file(path)
@@ -196,6 +204,7 @@ def test_norms_of_loaded_weights_are_frozen_and_those_of_new_ones_trained(tmp_pa
     assert load_file(trained.folder / "weights.safetensors")[norm + "running_mean"].abs().sum() > 0
 
 
+@pytest.mark.slow
 def test_half_precision_halves_the_file_and_can_be_loaded(tmp_path: Path) -> None:
     full, half = squares.parts(tmp_path / "a"), squares.parts(tmp_path / "b")
     run(full)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from pipeline.store.artifact import Artifact
     from schemas.table import Table
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass(frozen=True, kw_only=True)
 class ToyEvaluate(Stage):

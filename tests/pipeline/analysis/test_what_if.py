@@ -22,6 +22,8 @@ from tests.pipeline.helpers import make, make_all, rows_of
 if TYPE_CHECKING:
     from pipeline.store.artifact import Artifact
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:

@@ -15,6 +15,8 @@ from tests.pipeline.toys import Ingest
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 
 def test_features_are_exported_and_counted(rc, root: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     features = make_all(root, count=4)["features"]

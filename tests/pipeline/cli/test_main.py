@@ -40,6 +40,7 @@ def at_work(root: Path, *words: str) -> subprocess.Popen[str]:
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_an_interrupted_run_prints_how_to_resume_and_leaves_no_process(
@@ -76,6 +77,7 @@ def alive(pid: int) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_workers_of_a_killed_run_die_with_it(root: Path, tmp_path: Path) -> None:
     log, never = tmp_path / "log", tmp_path / "never"
     words = ["--workers", "2", "--count", "60", "--gate", str(never), "--mark", str(log)]
@@ -87,6 +89,7 @@ def test_workers_of_a_killed_run_die_with_it(root: Path, tmp_path: Path) -> None
     assert run.returncode == -signal.SIGKILL
 
 
+@pytest.mark.slow
 def test_an_exceeded_quota_gives_a_sentence_and_leaves_no_part(root: Path, tmp_path: Path) -> None:
     make(Ingest(), root)
 
@@ -110,6 +113,7 @@ def undisturbed(tmp_path: Path):  # type: ignore[no-untyped-def]
     return make(Propose(regions=200), tmp_path / "peace")
 
 
+@pytest.mark.slow
 def test_a_closed_output_causes_no_traceback(root: Path) -> None:
     make(Ingest(count=3000, per_part=3000, batch=3000), root)
     with subprocess.Popen(
@@ -126,6 +130,7 @@ def test_a_closed_output_causes_no_traceback(root: Path) -> None:
         process.wait(timeout=HANG_S)
 
 
+@pytest.mark.slow
 def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys\n"
@@ -141,6 +146,7 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stderr.strip().endswith("[]"), done.stderr
 
 
+@pytest.mark.slow
 def test_help_of_a_verb_does_not_pay_for_torch() -> None:
     code = (
         "import sys\n"

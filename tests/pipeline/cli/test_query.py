@@ -14,6 +14,8 @@ from tests.pipeline.toys import Ingest
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_preferred_artifact_is_queried(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     first = make(Ingest(), root)

@@ -18,6 +18,8 @@ from tests.waiting import HANG_S
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 CHAIN = """
 [defaults]
 count = 8

@@ -23,6 +23,8 @@ from tests.pipeline.toys import Ingest
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 
 QUERY = "SELECT image_id, width, captions FROM images ORDER BY image_id LIMIT 2"
 

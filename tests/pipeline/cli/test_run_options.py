@@ -15,6 +15,7 @@ from pipeline.cli.run_options import RUN_OPTIONS, RunOptions, check_budget
 from pipeline.store import catalog
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("budget", "code"), [("0", 3), ("0.05", 3), ("1", 3), ("0.1", 0), ("2", 0), ("50", 0)]
 )

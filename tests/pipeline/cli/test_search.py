@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     Rc = Callable[..., CommandResult]
 
+pytestmark = pytest.mark.slow
+
 QUICK = ("--templates", "plain", "--device", "cpu")
 
 

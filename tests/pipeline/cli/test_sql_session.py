@@ -20,6 +20,8 @@ from tests.waiting import HANG_S, until_asleep, until_busy
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 
 ENDLESS = "SELECT count(*) FROM range(1000000000000)"
 

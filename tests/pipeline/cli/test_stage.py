@@ -44,6 +44,7 @@ def test_json_is_one_object_on_one_line(rc, root: Path) -> None:  # type: ignore
     assert "2 refused: told-to (rc sql 'FROM quarantine')" in result.err
 
 
+@pytest.mark.slow
 def test_flags_become_options_and_inputs(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     rc("ingest", "a", "b", "--count", 6, "--per-part", 2, "--seed", 5)
     first = catalog.find(root, "images")
@@ -55,6 +56,7 @@ def test_flags_become_options_and_inputs(rc, root: Path) -> None:  # type: ignor
     assert catalog.find(root, "proposals").manifest.stage.options["dump"] is False
 
 
+@pytest.mark.slow
 def test_the_environment_sets_an_option_and_a_flag_overrides_it(
     rc,  # type: ignore[no-untyped-def]
     root: Path,
@@ -67,6 +69,7 @@ def test_the_environment_sets_an_option_and_a_flag_overrides_it(
     assert catalog.find(root, "images").numbers == [0, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -93,6 +96,7 @@ def test_an_error_of_the_user_is_one_sentence_and_code_1(
     assert answer.err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_dry_run_prints_the_work_and_changes_nothing(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     answer = rc("ingest", "--dry-run")
     assert "  would compute 4 of 4 parts, 20 images, reading about 0 bytes" in answer.out
@@ -103,6 +107,7 @@ def test_a_dry_run_prints_the_work_and_changes_nothing(rc, root: Path) -> None: 
     assert "  finished already: nothing would run" in rc("ingest", "--dry-run").out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "where", ["pipeline.store.manifest.write", "pipeline.execution.runner._merge"]
 )
@@ -136,6 +141,7 @@ def test_force_computes_again(rc, root: Path) -> None:  # type: ignore[no-untype
     assert catalog.verify(catalog.find(root, "images")) == []
 
 
+@pytest.mark.slow
 def test_workers_make_the_same_artifact(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     rc("ingest", "--workers", 2, "--count", 8)
     first = catalog.find(root, "images")
@@ -164,6 +170,7 @@ def without_privileges() -> Iterator[None]:
         os.seteuid(user)
 
 
+@pytest.mark.slow
 def test_a_read_only_store_gives_a_sentence_but_finished_artifacts(rc) -> None:  # type: ignore[no-untyped-def]
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "store"
@@ -196,6 +203,7 @@ def test_a_store_inside_a_file_is_refused(rc, tmp_path: Path) -> None:  # type: 
     assert sys.exc_info() == (None, None, None)
 
 
+@pytest.mark.slow
 def test_flags_and_environment_win_over_a_preset_and_a_preset_over_defaults(
     rc,  # type: ignore[no-untyped-def]
     root: Path,

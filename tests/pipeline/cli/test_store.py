@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.mark.slow
 def test_status_lists_artifacts_and_unfinished_runs(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     images = make(Ingest(), root)
     rc("propose", "--break-part", 1)
@@ -41,6 +42,7 @@ def test_status_of_nothing_says_where_to_begin(rc, root: Path) -> None:  # type:
     assert result.err == f"nothing is in {root} yet; begin with 'rc ingest'\n"
 
 
+@pytest.mark.slow
 def test_lineage_goes_back_to_the_source_and_names_each_artifact_fully_once(rc, root) -> None:  # type: ignore[no-untyped-def]
     made = make_all(root)
     lines = rc("lineage", "pseudo_labels").out.splitlines()
@@ -52,6 +54,7 @@ def test_lineage_goes_back_to_the_source_and_names_each_artifact_fully_once(rc, 
     assert '"temperature": 0.01' in lines[0]
 
 
+@pytest.mark.slow
 def test_lineage_says_where_files_lay_and_status_what_a_selection_is_called(  # type: ignore[no-untyped-def]
     rc, root: Path, tmp_path: Path
 ) -> None:
@@ -65,6 +68,7 @@ def test_lineage_says_where_files_lay_and_status_what_a_selection_is_called(  # 
     assert line.endswith("  called sure")
 
 
+@pytest.mark.slow
 def test_a_selection_is_found_by_its_name_alone_and_never_swept(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     labels = make_all(root)["pseudo_labels"]
     inputs = {"pseudo_labels": labels.address}
@@ -81,12 +85,14 @@ def test_a_selection_is_found_by_its_name_alone_and_never_swept(rc, root: Path) 
         catalog.of_table(root, PSEUDO_LABELS, "images@00")
 
 
+@pytest.mark.slow
 def test_verify_is_content_with_what_is_whole(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     make_all(root)
     result = rc("verify")
     assert (result.code, result.out) == (0, "8 artifacts verified: every hash holds\n")
 
 
+@pytest.mark.slow
 def test_verify_names_every_file_that_differs_over_all_artifacts(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     made = make_all(root)
     made["images"].part(2).write_bytes(b"x")
@@ -105,6 +111,7 @@ def test_verify_names_every_file_that_differs_over_all_artifacts(rc, root: Path)
     assert rc("verify", "images").code == 1
 
 
+@pytest.mark.slow
 def test_gc_lists_first_and_deletes_when_told(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     older, newer = make(Ingest(), root), make(Ingest(count=3), root)
     rc("propose", "--break-part", 0)
@@ -132,6 +139,7 @@ def test_gc_deletes_nothing_while_a_run_is_under_way(rc, root: Path) -> None:  #
     assert older.path.exists()
 
 
+@pytest.mark.slow
 def test_what_gc_keeps_is_whole(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     make_all(root)
     make(Propose(regions=1), root)

@@ -22,6 +22,8 @@ from tests.pipeline.toys import Ingest
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_table_has_a_header_and_its_rows(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     make(Ingest(), root)

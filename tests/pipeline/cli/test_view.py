@@ -7,12 +7,16 @@ import subprocess
 import urllib.request
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.pipeline.helpers import ROOT, command, make
 from tests.pipeline.toys import Ingest
 from tests.waiting import HANG_S
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+pytestmark = pytest.mark.slow
 
 
 def test_it_prints_where_it_is_and_answers_there(root: Path) -> None:

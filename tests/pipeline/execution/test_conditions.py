@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from pipeline.store.artifact import Artifact
 
+pytestmark = pytest.mark.slow
+
 LABELS = each(PSEUDO_LABELS, where="where")
 FALLBACK = replace(LABELS, fallback=True)
 SPELLINGS = ("kept", "kept = true", "kept IS TRUE", "NOT NOT kept", '"kept"', "(kept) AND true")

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from pipeline.store.artifact import Artifact
     from schemas.table import Table
 
+pytestmark = pytest.mark.slow
+
 TABLES = {table.name: table for table in (TEACHERS, STUDENTS, DETECTORS, CONCEPT_EMBEDDINGS)}
 
 

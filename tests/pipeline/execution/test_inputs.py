@@ -31,6 +31,7 @@ def resolved(stage: Toy, root: Path, pins: Mapping[str, str] | None = None) -> d
     return {role: a.address for role, a in inputs.resolve(stage, pins or {}, root).items()}
 
 
+@pytest.mark.slow
 def test_an_open_role_takes_the_newest_in_the_order_the_stage_declares(root: Path) -> None:
     made = make_all(root)
     assert resolved(Featurize(), root) == {
@@ -42,6 +43,7 @@ def test_an_open_role_takes_the_newest_in_the_order_the_stage_declares(root: Pat
     assert list(resolved(Label(), root)) == order
 
 
+@pytest.mark.slow
 def test_an_open_role_takes_what_the_others_were_made_from_rather_than_the_newest(
     root: Path,
 ) -> None:
@@ -54,6 +56,7 @@ def test_an_open_role_takes_what_the_others_were_made_from_rather_than_the_newes
     assert found["teacher"] == made["teachers"].address
 
 
+@pytest.mark.slow
 def test_a_pinned_input_decides_for_the_others(root: Path) -> None:
     made = make_all(root)
     others = make_all(root, count=9)
@@ -64,6 +67,7 @@ def test_a_pinned_input_decides_for_the_others(root: Path) -> None:
     assert resolved(Featurize(), root, {"proposals": prefix}) == found
 
 
+@pytest.mark.slow
 def test_a_stand_in_may_be_pinned_where_the_stage_allows_it(root: Path) -> None:
     made = make_all(root)
     found = resolved(Featurize(), root, {"teacher": made["students"].address})
@@ -93,6 +97,7 @@ def test_a_missing_input_is_a_sentence(root: Path) -> None:
         inputs.resolve(Propose(), {"images": "images@00"}, root)
 
 
+@pytest.mark.slow
 def test_inputs_about_different_images_are_refused_naming_them(root: Path) -> None:
     made = make_all(root)
     others = make(Ingest(count=9), root)
@@ -103,6 +108,7 @@ def test_inputs_about_different_images_are_refused_naming_them(root: Path) -> No
     assert made["images"].address in str(said.value)
 
 
+@pytest.mark.slow
 def test_features_and_embeddings_of_different_teachers_are_refused_naming_both(root: Path) -> None:
     made = make_all(root)
     other = make(Pretrain(seed=1), root)
@@ -114,6 +120,7 @@ def test_features_and_embeddings_of_different_teachers_are_refused_naming_both(r
     assert f"by {other.address}" in str(said.value)
 
 
+@pytest.mark.slow
 def test_a_student_counts_as_the_teacher_it_started_from_for_many_rounds(root: Path) -> None:
     made = make_all(root)
     student = made["students"]
@@ -127,12 +134,14 @@ def test_a_student_counts_as_the_teacher_it_started_from_for_many_rounds(root: P
         assert inputs.language(student) == made["teachers"]
 
 
+@pytest.mark.slow
 def test_an_optional_input_comes_only_from_the_ancestry_of_others(root: Path) -> None:
     made = make_all(root)
     make(ExtractConcepts(min_frequency=2), root)
     assert resolved(Label(), root)["mentions"] == made["concepts"].address
 
 
+@pytest.mark.slow
 def test_a_pool_from_other_images_may_be_used_but_its_mentions_are_not(root: Path) -> None:
     make_all(root)
     elsewhere = make(Ingest(count=8, seed=5), root)
@@ -144,6 +153,7 @@ def test_a_pool_from_other_images_may_be_used_but_its_mentions_are_not(root: Pat
     assert make(Label(), root, {"embeddings": embeddings.address}).manifest.notes == {"mentions": 0}
 
 
+@pytest.mark.slow
 def test_mentions_that_lack_parts_are_left_out_rather_than_fatal(root: Path) -> None:
     make_all(root)
     teacher = catalog.find(root, "teachers").address
@@ -163,6 +173,7 @@ def test_a_stage_that_reads_nothing_needs_nothing(root: Path) -> None:
     assert inputs.resolve(Ingest(), {}, root) == {}
 
 
+@pytest.mark.slow
 def test_a_network_does_not_bring_the_images_it_was_trained_on(root: Path) -> None:
     teacher = make_all(root)["teachers"]
     newer = make(Ingest(count=3), root)

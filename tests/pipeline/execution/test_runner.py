@@ -54,6 +54,7 @@ def test_a_rerun_computes_only_the_missing_part(root: Path, tmp_path: Path) -> N
     assert computed(tmp_path / "log") == [("ingest", 2)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", ["truncate", "flip", "delete", "receipt", "bad receipt"])
 def test_a_damaged_part_of_an_unfinished_run_is_computed_again(
     root: Path, tmp_path: Path, harm: str
@@ -92,6 +93,7 @@ def test_a_damaged_attachment_makes_its_part_be_computed_again(root: Path, tmp_p
     assert [file.name for file in made.manifest.parts[2].files] == ["part-00002.dump.txt"]
 
 
+@pytest.mark.slow
 def test_every_artifact_is_byte_identical_after_an_interruption(root: Path, tmp_path: Path) -> None:
     peace = make_all(tmp_path / "peace")
     for table, stage in (
@@ -106,6 +108,7 @@ def test_every_artifact_is_byte_identical_after_an_interruption(root: Path, tmp_
         assert contents(make(stage, root).path) == contents(peace[table].path)
 
 
+@pytest.mark.slow
 def test_nothing_hidden_is_left_in_a_finished_artifact(root: Path) -> None:
     for artifact in make_all(root).values():
         assert list(artifact.path.rglob(".*")) == []
@@ -224,6 +227,7 @@ def test_what_was_refused_is_counted_by_reason_and_kept_beside_the_rows(root: Pa
     assert names == [f"part-0000{number}.quarantine.parquet" for number in range(4)]
 
 
+@pytest.mark.slow
 def test_a_single_task_counts_what_its_slices_refuse(root: Path) -> None:
     make_all(root)
     manifest = make(Train(where="kept AND image_id = 'toy/000017'"), root).manifest
@@ -231,6 +235,7 @@ def test_a_single_task_counts_what_its_slices_refuse(root: Path) -> None:
     assert manifest.notes["regions_by_part"] == {"0": 0, "1": 0, "2": 0, "3": 2}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("where", "said"),
     [
@@ -271,6 +276,7 @@ def test_a_folding_stage_keeps_its_drafts_and_lists_them(root: Path) -> None:
     assert sum(rows_of(artifact).column("mentions").to_pylist()) == sum(r["mentions"] for r in said)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [1, 4, 5, 6, 12, 20, 99])
 def test_a_limit_takes_the_first_rows_of_the_first_input(root: Path, limit: int) -> None:
     make(Ingest(), root)
@@ -278,6 +284,7 @@ def test_a_limit_takes_the_first_rows_of_the_first_input(root: Path, limit: int)
     assert ids == [f"toy/{number:06d}" for number in range(min(limit, 20))]
 
 
+@pytest.mark.slow
 def test_a_limit_holds_for_an_input_read_whole_and_for_a_single_task(root: Path) -> None:
     make_all(root)
     said = make(Pretrain(limit=6, steps=2), root)
@@ -341,6 +348,7 @@ def start(root: Path, *words: str) -> subprocess.Popen[str]:
     return run
 
 
+@pytest.mark.slow
 def test_of_two_runs_at_once_one_waits_and_both_end_with_the_same_artifact(
     root: Path, tmp_path: Path
 ) -> None:
@@ -361,6 +369,7 @@ def test_of_two_runs_at_once_one_waits_and_both_end_with_the_same_artifact(
     assert computed(log) == [("ingest", number) for number in range(4)]
 
 
+@pytest.mark.slow
 def test_a_run_that_died_holding_the_lock_does_not_block_the_next(
     root: Path, tmp_path: Path
 ) -> None:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from schemas.table import Table
     from stages.base import Reads
 
+pytestmark = pytest.mark.slow
+
 INPUTS = {
     "images": "images",
     "proposals": "proposals",

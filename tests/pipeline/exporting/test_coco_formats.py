@@ -16,6 +16,8 @@ from tests.pipeline.exporting.labelled_store import image_with_labels, label_key
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 
 def test_coco_is_read_by_pycocotools_and_by_ingest(root: Path, tmp_path: Path) -> None:
     coco = pytest.importorskip("pycocotools.coco")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pack", [False, True])
 def test_rotated_images_are_written_upright_and_packed_ones_are_copied(
     tmp_path: Path, *, pack: bool
@@ -64,6 +65,7 @@ def test_labels_of_an_image_that_the_store_lacks_are_refused(
         list(LabelledImageReader(root, ExportRequest()))
 
 
+@pytest.mark.slow
 def test_images_come_in_the_order_of_the_store_with_the_index_of_their_category(
     root: Path,
 ) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMATS)
 def test_every_label_is_written_once_and_no_file_outside_the_folder(
     root: Path, tmp_path: Path, form: str
@@ -33,6 +34,7 @@ def test_every_label_is_written_once_and_no_file_outside_the_folder(
         assert path.resolve().is_relative_to(tmp_path.resolve())
 
 
+@pytest.mark.slow
 def test_image_ids_do_not_depend_on_what_is_left_out(root: Path, tmp_path: Path) -> None:
     ids = []
     for name, where in (("all", "true"), ("few", "image_id LIKE '%2'")):
@@ -43,6 +45,7 @@ def test_image_ids_do_not_depend_on_what_is_left_out(root: Path, tmp_path: Path)
     assert all(ids[0][image] == number for image, number in ids[1].items())
 
 
+@pytest.mark.slow
 def test_a_list_of_categories_sets_their_order_and_leaves_others_out(
     root: Path, tmp_path: Path
 ) -> None:
@@ -55,6 +58,7 @@ def test_a_list_of_categories_sets_their_order_and_leaves_others_out(
     assert names == ["tree", "dog", "nothing of ours"]
 
 
+@pytest.mark.slow
 def test_a_refused_export_leaves_no_files(root: Path, tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     with pytest.raises(OptionError, match="exists"):

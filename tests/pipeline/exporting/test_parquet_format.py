@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.mark.slow
 def test_rows_keep_ids_regions_categories_and_scores(root: Path, tmp_path: Path) -> None:
     export_labels(root, tmp_path / "out", "parquet", ExportRequest(where="kept"), "none")
     rows = pq.read_table(tmp_path / "out" / "labels.parquet").to_pylist()

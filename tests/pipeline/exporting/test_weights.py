@@ -51,6 +51,7 @@ def test_extra_models_need_the_format_of_regionclip(root: Path, tmp_path: Path) 
             export_weights(root, "teachers", tmp_path / "out", "onnx", extra, force=False)
 
 
+@pytest.mark.slow
 def test_an_artifact_without_a_network_is_refused(root: Path, tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match=r"is not such a network; give one of teachers@…, stu"):
         export_weights(root, "images", tmp_path / "out", "open_clip", ALONE, force=False)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from pipeline.store.artifact import Artifact
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_query_gives_rows_by_column_name(
     toy_pool: ConnectionPool, toys: dict[str, Artifact]

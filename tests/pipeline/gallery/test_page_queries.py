@@ -45,6 +45,7 @@ def ids(page: dict[str, Any]) -> list[str]:
     return [row["image_id"] for row in page["images"]]
 
 
+@pytest.mark.slow
 def test_the_overview_counts_refused_records_by_reason(
     toy_pool: ConnectionPool, toys: dict[str, Artifact]
 ) -> None:
@@ -59,6 +60,7 @@ def test_the_overview_counts_refused_records_by_reason(
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [1, 4, 6])
 def test_pages_forward_and_backward_contain_each_image_once(
     pool: ConnectionPool, limit: int
@@ -85,6 +87,7 @@ def test_an_empty_page_has_no_more(pool: ConnectionPool) -> None:
     assert (page["images"], page["more"]) == ([], False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "thresholds", [{}, {"probability": 0.3}, {"margin": 0.2}, {"probability": 0.2, "margin": 0.05}]
 )
@@ -224,6 +227,7 @@ def test_an_unknown_concept_has_an_empty_page(pool: ConnectionPool) -> None:
     assert page == {"histogram": [], "surest": [], "unsure": [], "near": []}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "thresholds", [{}, {"probability": 0.4}, {"margin": 0.1, "objectness": 0.3}]
 )

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from tests.pipeline.gallery.browser import Browser
 
+pytestmark = pytest.mark.slow
+
 IMAGE = "image?id=scenes%2F000001"
 ON_BOTH_SIDES = "[...document.querySelectorAll('.pair figure')].map((figure) => {})"
 

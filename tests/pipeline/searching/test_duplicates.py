@@ -78,6 +78,7 @@ def test_equal_vectors_form_a_group_and_the_rest_is_left_out(root: Path) -> None
     assert rows == [[1, 2, 1.0, "0/1", -1], [1, 2, 1.0, "2/1", -1]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("same_image", [False, True])
 @pytest.mark.parametrize(("tile", "held"), [(4096, 256 << 20), (7, 1), (5, 250)])
 def test_groups_equal_those_of_a_loop_over_all_pairs(
@@ -125,6 +126,7 @@ def test_the_cosine_is_that_of_the_most_similar_other_member(root: Path) -> None
     np.testing.assert_allclose(duplicates["cosine"], expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_pair_below_the_minimum_cosine_is_no_duplicate(root: Path) -> None:
     corpus = plant(root, directions(0, 10))
     assert find_duplicates(corpus, within(9.99)).num_rows == 0
@@ -157,6 +159,7 @@ def test_a_minimum_cosine_outside_its_range_is_refused(cosine: float) -> None:
         DuplicateCriteria(min_cosine=cosine)
 
 
+@pytest.mark.slow
 def test_regions_of_one_image_are_a_pair_only_with_same_image(root: Path) -> None:
     corpus = plant(root, AXES[[0, 0, 1, 2]], regions=2)
     assert find_duplicates(corpus, within(1)).num_rows == 0
@@ -170,12 +173,14 @@ def test_a_region_of_another_image_can_join_two_regions_of_one_image(root: Path)
     assert group == [("0/0", 0), ("0/0", 1), ("0/1", 0)]
 
 
+@pytest.mark.slow
 def test_whole_images_and_regions_are_not_compared_with_each_other(root: Path) -> None:
     corpus = plant(root, AXES[[0, 1, 1, 0, 0, 1]], regions=2, lowest=-1)
     assert groups(find_duplicates(corpus, DuplicateCriteria())) == [[("0/0", -1), ("0/2", -1)]]
     assert groups(find_duplicates(corpus, within(1))) == [[("0/0", 0), ("0/2", 0)]]
 
 
+@pytest.mark.slow
 def test_only_rows_that_pass_the_predicate_are_compared(root: Path) -> None:
     corpus = plant(root, directions(0, 10, 20), directions(1))
     everything = groups(find_duplicates(corpus, within(11)))
@@ -185,6 +190,7 @@ def test_only_rows_that_pass_the_predicate_are_compared(root: Path) -> None:
     assert find_duplicates(corpus, within(11, where="image_id LIKE '1/%'")).num_rows == 0
 
 
+@pytest.mark.slow
 def test_a_predicate_may_use_the_pseudo_labels(root: Path) -> None:
     make_all(root, count=9)
     corpus = FeatureCorpus.find(root)
@@ -198,6 +204,7 @@ def test_a_predicate_may_use_the_pseudo_labels(root: Path) -> None:
     assert None not in duplicates["concept"].to_pylist() + duplicates["x0"].to_pylist()
 
 
+@pytest.mark.slow
 def test_an_invalid_predicate_is_refused(root: Path) -> None:
     corpus = plant(root, AXES)
     for where in ("concept =", "true; DROP VIEW features", "random() > 0.5", "nosuch = 1"):
@@ -210,6 +217,7 @@ def test_a_vector_without_direction_is_no_duplicate(root: Path) -> None:
     assert groups(find_duplicates(corpus, within(179))) == [[("2/0", 0), ("2/1", 0)]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parts", [[[]], [[[1, 0]]], [[], [[1, 0]], []]])
 def test_fewer_than_two_rows_have_no_duplicates(root: Path, parts: list[list[list[float]]]) -> None:
     corpus = plant(root, *parts, lowest=-1)

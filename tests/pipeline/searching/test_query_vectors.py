@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from tests.pipeline.searching.photographs import Photographs
 
+pytestmark = pytest.mark.slow
+
 CLOSE = 1e-5  # of a cosine; features are stored in half precision, measured error 1.2e-7
 
 

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from pipeline.contact_sheets import Panel
     from tests.pipeline.searching.photographs import Photographs
 
+pytestmark = pytest.mark.slow
+
 SIDE, GAP = 180, 12  # pixels of a crop, and between two crops
 
 

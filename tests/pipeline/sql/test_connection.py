@@ -184,6 +184,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("statement", HOSTILE)
 def test_a_hostile_statement_is_refused_and_changes_nothing(
     stored: dict[str, Artifact], statement: str
@@ -199,6 +200,7 @@ def test_a_hostile_statement_is_refused_and_changes_nothing(
     assert sorted(path.name for path in root.parent.iterdir()) == outside
 
 
+@pytest.mark.slow
 def test_the_settings_show_that_the_connection_is_locked(store: Path) -> None:
     rows = query_rows(store, "SELECT name, value FROM duckdb_settings()")
     settings = {row["name"]: row["value"] for row in rows}
@@ -228,6 +230,7 @@ def test_a_statement_with_a_pin_reads_only_the_store(artifacts: dict[str, Artifa
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["sto're", "sto[re]", "st*re", "st?re", 'st"ore', "st{o}re", "ö ü"]
 )

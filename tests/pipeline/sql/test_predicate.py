@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from pipeline.store.artifact import Artifact
 
+pytestmark = pytest.mark.slow
+
 
 PREDICATES = [
     "true) UNION ALL SELECT * FROM pseudo_labels WHERE (true",

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from pipeline.store.artifact import Artifact
 
+pytestmark = pytest.mark.slow
+
 
 def test_an_empty_store_is_refused(root: Path) -> None:
     with pytest.raises(ArtifactNotFoundError, match=r"nothing is in .* begin with 'rc ingest'"):

@@ -20,6 +20,8 @@ from tests.waiting import HANG_S
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 LARGE = "SELECT i, repeat('x', 100) AS text FROM range(2000000) AS r(i) ORDER BY hash(i)"
 
 # With a thread for each of many cores DuckDB needs more memory than it may use here.

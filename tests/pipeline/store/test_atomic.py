@@ -74,6 +74,7 @@ def _hold(lock: Path, ready: object, enough: object) -> None:
         enough.wait(HANG_S)  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_a_lock_held_by_another_process_is_waited_for_and_said_so(tmp_path: Path) -> None:
     fork = multiprocessing.get_context("spawn")
     ready, enough = fork.Event(), fork.Event()

@@ -26,6 +26,7 @@ def test_the_newest_is_found_by_table_and_any_by_prefix_or_address(root: Path) -
     assert catalog.find(root, "images@") == second
 
 
+@pytest.mark.slow
 def test_a_prefix_that_fits_several_is_refused_naming_them(root: Path) -> None:
     made = [make(Ingest(count=count), root) for count in range(1, 19)]
     digits = [artifact.manifest.fingerprint[0] for artifact in made]
@@ -34,6 +35,7 @@ def test_a_prefix_that_fits_several_is_refused_naming_them(root: Path) -> None:
         catalog.find(root, f"images@{twice}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["features", "images@0000000", "images/v1-000000000000"])
 def test_what_is_not_there_is_a_sentence_with_the_next_command(root: Path, name: str) -> None:
     make(Ingest(), root)
@@ -41,6 +43,7 @@ def test_what_is_not_there_is_a_sentence_with_the_next_command(root: Path, name:
         catalog.find(root, name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["", "*", "../images", "images@x y", "images/v1", "a b", "i@1@2"])
 def test_what_is_no_name_is_a_sentence(root: Path, name: str) -> None:
     make(Ingest(), root)
@@ -68,6 +71,7 @@ def test_only_folders_with_our_kind_of_name_and_a_manifest_are_artifacts(root: P
     assert catalog.committed(root / "nowhere") == []
 
 
+@pytest.mark.slow
 def test_ancestry_names_each_artifact_once_nearest_first(root: Path) -> None:
     made = make_all(root)
     names = [a.manifest.artifact for a in catalog.ancestry(made["pseudo_labels"])]
@@ -78,6 +82,7 @@ def test_ancestry_names_each_artifact_once_nearest_first(root: Path) -> None:
     assert catalog.ancestor(made["images"], ("features",)) is None
 
 
+@pytest.mark.slow
 def test_an_ancestor_that_was_deleted_is_left_out(root: Path) -> None:
     made = make_all(root)
     shutil.rmtree(made["teachers"].path)
@@ -85,6 +90,7 @@ def test_an_ancestor_that_was_deleted_is_left_out(root: Path) -> None:
     assert catalog.ancestor(made["features"], ("images",)) == made["images"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", ["delete", "flip", "truncate"])
 @pytest.mark.parametrize("table", ["images", "concepts", "proposals", "teachers"])
 def test_verifying_names_the_file_that_differs_and_no_other(
@@ -112,6 +118,7 @@ def test_verifying_sees_a_folder_that_bears_another_artifacts_manifest(root: Pat
     assert catalog.verify(found)[0] == f"{first.address}/{NAME}"
 
 
+@pytest.mark.slow
 def test_only_what_nothing_refers_to_can_be_swept(root: Path) -> None:
     made = make_all(root)
     assert catalog.sweepable(root) == {}
@@ -124,6 +131,7 @@ def test_only_what_nothing_refers_to_can_be_swept(root: Path) -> None:
     assert set(catalog.sweepable(root)) == {superseded.path}
 
 
+@pytest.mark.slow
 def test_models_and_metrics_are_never_superseded(root: Path) -> None:
     made = make_all(root)
     others = make_all(root, count=6)

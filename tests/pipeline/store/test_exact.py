@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from pipeline.store.artifact import Artifact
 
+pytestmark = pytest.mark.slow
+
 
 def by_sorting(scores: np.ndarray, places: list[tuple[int, int]], k: int) -> list[list[tuple]]:
     """The k best of each query by sorting all of them: higher scores, then earlier rows, first."""

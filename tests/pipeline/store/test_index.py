@@ -81,6 +81,7 @@ def brute_force(artifact: Artifact, queries: np.ndarray) -> list[list[tuple[floa
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float16", "float32"])
 @pytest.mark.parametrize("k", [1, 7, 500])
 def test_hits_are_those_of_brute_force_over_all_parts(root: Path, k: int, precision: str) -> None:
@@ -152,6 +153,7 @@ def test_vectors_whose_squares_overflow_are_compared_all_the_same(root: Path) ->
     assert huge.column("row").to_pylist() == index.search(artifact, queries, 5)["row"].to_pylist()
 
 
+@pytest.mark.slow
 def test_the_runner_makes_an_index_per_part_that_is_no_part_of_the_artifact(root: Path) -> None:
     made = make_all(root)
     for table in ("features", "concept_embeddings"):
@@ -222,6 +224,7 @@ def test_artifacts_are_the_same_with_and_without_an_index(root: Path, tmp_path: 
     assert contents(first.path) == contents(make(Cloud(), tmp_path / "other").path)
 
 
+@pytest.mark.slow
 def test_a_big_part_gets_an_inverted_file_that_finds_nearly_all(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -248,6 +251,7 @@ def test_a_big_part_gets_an_inverted_file_that_finds_nearly_all(
     assert index.search(artifact, queries, 10).to_pylist() == hits
 
 
+@pytest.mark.slow
 def test_what_has_no_vectors_or_other_ones_is_a_sentence(root: Path) -> None:
     made = make_all(root)
     with pytest.raises(ArtifactError, match=r"images/v1-.* has no vectors to search"):
@@ -267,6 +271,7 @@ def test_no_queries_find_nothing(root: Path) -> None:
     assert index.search(make(Cloud(), root), np.ones((0, 9)), 3).num_rows == 0
 
 
+@pytest.mark.slow
 def test_the_same_regions_are_near_after_another_precision(root: Path) -> None:
     make_all(root)
     half, full = (make(Featurize(precision=p), root) for p in ("float16", "float32"))

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.mark.slow
 def test_a_manifest_is_read_as_it_was_written(root: Path) -> None:
     for artifact in make_all(root).values():
         assert manifests.read(artifact.path) == artifact.manifest
 
 
+@pytest.mark.slow
 def test_its_size_is_that_of_all_committed_files(root: Path) -> None:
     for artifact in make_all(root).values():
         files = [p for p in artifact.path.rglob("*") if p.is_file() and p.suffix != ".faiss"]
@@ -29,6 +31,7 @@ def test_its_size_is_that_of_all_committed_files(root: Path) -> None:
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("harm", "said"),
     [

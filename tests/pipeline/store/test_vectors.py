@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from pipeline.store.artifact import Artifact
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def made(root: Path) -> dict[str, Artifact]:

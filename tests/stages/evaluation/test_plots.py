@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from stages.evaluation.calibration import Bins
 
+pytestmark = pytest.mark.slow
+
 
 def random_bins(seed: int = 0) -> dict[str, Bins]:
     rng = np.random.default_rng(seed)

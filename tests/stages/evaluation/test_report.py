@@ -67,6 +67,7 @@ def plain_error(score: list[float], correct: list[bool]) -> float:
     return total / len(score)
 
 
+@pytest.mark.slow
 def test_all_files_are_written_and_pictures_only_on_demand(tmp_path: Path) -> None:
     part, run = InMemory({}, tmp_path), evaluated(tmp_path, classify=True)
     first = attach_report(part, run, pictures=False)

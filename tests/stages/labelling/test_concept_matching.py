@@ -17,6 +17,8 @@ from stages.labelling.concept_matching import (
 )
 from tests.stages.sources.samples import shared_data
 
+pytestmark = pytest.mark.slow
+
 SEED = 23
 
 

@@ -10,6 +10,8 @@ from stages.models.clip_spec import architecture_spec
 from stages.models.network import Clip
 from tests.stages.models import tiny
 
+pytestmark = pytest.mark.slow
+
 PUBLISHED = ("RN50", "RN101", "RN50x4", "RN50x16", "RN50x64", "ViT-B-16", "ViT-B-32", "ViT-L-14")
 
 

@@ -19,6 +19,7 @@ def files(tmp_path):
     return tuple(tiny_files(tmp_path).values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tower", TOWERS)
 def test_what_is_saved_is_read_back_to_the_bit(tmp_path, tower) -> None:
     clip = tiny_clip(tmp_path, tower)

@@ -13,6 +13,8 @@ from stages.models.clip_import import import_clip, import_tag, language_digest
 from tests.stages.models import foreign, tiny
 from tests.stages.models.texts import encode_texts
 
+pytestmark = pytest.mark.slow
+
 
 def statistics(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {n: v for n, v in state.items() if n.endswith(("running_mean", "running_var"))}

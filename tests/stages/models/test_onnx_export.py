@@ -21,6 +21,8 @@ from tests.stages.models.tiny import tiny_clip
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 SIZES = [(96, 128), (70, 133), (203, 64)]  # height, width
 
 

@@ -25,6 +25,7 @@ def picture(height: int, width: int, seed: int = 0) -> Any:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_torchvision_weights_give_the_same_proposals_as_in_torchvision(tmp_path: Path) -> None:
     height, width = 100, 150  # no multiple of any stride
@@ -65,6 +66,7 @@ def test_a_network_is_loaded_once_until_its_files_change(tmp_path: Path) -> None
     assert load_rpn(config, weights, "cpu") is not first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("height", "width"), [(64, 96), (50, 70), (33, 200), (301, 40), (1, 1)])
 def test_boxes_lie_in_the_original_image(height: int, width: int) -> None:
     ((boxes, logits),) = raw_boxes(tiny_rpn(), [picture(height, width)])
@@ -124,6 +126,7 @@ def test_cuda_gives_the_boxes_of_the_cpu() -> None:
     assert there.shape == boxes.shape
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("harm", "complaint"),
     [

@@ -15,6 +15,8 @@ from tests.stages.models.torchvision_rpn import RESNET18, torchvision_detector
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 
 def test_random_weights_follow_from_the_seed_alone() -> None:
     state = torch.random.get_rng_state()

@@ -20,6 +20,8 @@ from stages.models.weights import load_state
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 State = dict[str, torch.Tensor]
 BLOCKS = {2: 3, 3: 4, 4: 6, 5: 3}
 WIDTHS = {2: 64, 3: 128, 4: 256, 5: 512}

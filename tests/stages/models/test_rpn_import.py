@@ -16,6 +16,8 @@ from tests.stages.models.torchvision_rpn import RESNET18, torchvision_detector
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 State = dict[str, torch.Tensor]
 
 

@@ -40,6 +40,7 @@ def test_a_dump_is_read_back_as_it_was_written(tmp_path: Path, counts: list[int]
             assert read_boxes.dtype == objectness.dtype == np.float32
 
 
+@pytest.mark.slow
 def test_equal_appends_make_equal_bytes_in_another_process_too(tmp_path: Path) -> None:
     write(tmp_path / "a.h5", [3000, 3000, 0])
     code = (

@@ -206,6 +206,7 @@ def test_a_corrupt_photograph_does_not_stop_the_others(tmp_path: Path) -> None:
     assert [reason for _, reason in reasons(refused)] in (["truncated"], ["unreadable"])
 
 
+@pytest.mark.slow
 def test_the_real_subset_is_read_completely(tmp_path: Path) -> None:
     root = shared_data("coco_subset")
     rows, refused = ingest(tmp_path / "s", root, split=("val2017",), verify=False)

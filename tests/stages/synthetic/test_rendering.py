@@ -33,6 +33,7 @@ def equal(first: SyntheticImage, second: SyntheticImage) -> bool:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("render", [render_web_image, render_scene])
 def test_an_image_depends_only_on_its_seed_and_index(
     render: Callable[[int, int], SyntheticImage],
@@ -45,6 +46,7 @@ def test_an_image_depends_only_on_its_seed_and_index(
     assert not equal(first, render(4, 8))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("render", [render_web_image, render_scene])
 def test_boxes_are_within_the_image_and_have_a_category_each(
     render: Callable[[int, int], SyntheticImage],
@@ -71,6 +73,7 @@ def test_images_have_the_requested_size() -> None:
     assert render_scene(0, 0, size=(200, 140)).image.shape == (140, 200, 3)
 
 
+@pytest.mark.slow
 def test_web_images_hold_one_large_object_or_two() -> None:
     images = [render_web_image(1, index) for index in range(120)]
     counts = Counter(len(rendered.boxes) for rendered in images)
@@ -80,6 +83,7 @@ def test_web_images_hold_one_large_object_or_two() -> None:
     assert np.median([max(b[2] - b[0], b[3] - b[1]) for b in single]) > 48
 
 
+@pytest.mark.slow
 def test_scenes_hold_four_to_eleven_objects_of_many_sizes_and_some_overlap() -> None:
     images = [render_scene(2, index) for index in range(40)]
     counts = [len(rendered.boxes) for rendered in images]
@@ -100,6 +104,7 @@ def any_overlap(boxes: np.ndarray) -> bool:
     return bool((shared > 100).any())
 
 
+@pytest.mark.slow
 def test_every_category_occurs_and_every_novel_one_is_mentioned_in_captions() -> None:
     images = [render_web_image(5, index, size=32) for index in range(700)]
     assert {name for rendered in images for name in rendered.categories} == NAMES

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import torch
 
 from stages.training.distributed import gather_ids, gather_rows, num_ranks
@@ -11,6 +12,8 @@ from tests.stages.training.two_ranks import on_two_ranks
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_single_process_gathers_its_own_rows() -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@pytest.mark.slow
 def test_every_picture_of_a_report_is_readable(tmp_path: Path, figures: list[Figure]) -> None:
     made = make_all(tmp_path / "store", count=12)
     for statistics in (collect_statistics(made["images"].root), extreme()):
@@ -29,6 +30,7 @@ def test_every_picture_of_a_report_is_readable(tmp_path: Path, figures: list[Fig
         assert_readable(figure)
 
 
+@pytest.mark.slow
 def test_without_kept_labels_there_is_no_plot_of_concepts(tmp_path: Path) -> None:
     counts = [{**extreme().counts, "kept": 0}]
     sections = report_figures.draw_sections(extreme(counts=counts), tmp_path)
@@ -37,6 +39,7 @@ def test_without_kept_labels_there_is_no_plot_of_concepts(tmp_path: Path) -> Non
     assert {"concepts", "long_tail"}.isdisjoint(names)
 
 
+@pytest.mark.slow
 def test_a_page_has_every_plot_of_its_sections(tmp_path: Path) -> None:
     statistics = extreme()
     sections = report_figures.draw_sections(statistics, tmp_path)

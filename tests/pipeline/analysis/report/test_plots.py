@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
+pytestmark = pytest.mark.slow
+
 MILLIONS = 123_456_789
 
 

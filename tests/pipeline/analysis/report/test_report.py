@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from pipeline.store.artifact import Artifact
     from schemas.table import Table
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = "<script>alert(1)</script>\"'&"
 
 

@@ -21,6 +21,7 @@ def test_one_worker_is_this_process_and_more_are_a_pool() -> None:
     assert [engines.make(n).name for n in (1, 2, 5)] == ["in-process", "pool", "pool"]
 
 
+@pytest.mark.slow
 def test_every_engine_makes_the_same_artifacts(root: Path, tmp_path: Path) -> None:
     for stage in (Ingest(refuse_every=7), ExtractConcepts(), Propose()):
         alone = make(stage, root)
@@ -34,12 +35,14 @@ def test_a_single_task_runs_in_this_process(root: Path) -> None:
     assert make(Pretrain(), root, workers=2).manifest.run["engine"] == "in-process"
 
 
+@pytest.mark.slow
 def test_a_pool_reports_every_image(root: Path) -> None:
     listener = Listener()
     make(Ingest(count=12), root, workers=2, reporter=listener)
     assert listener.count == 12
 
 
+@pytest.mark.slow
 def test_a_pool_works_in_other_processes_and_more_than_one(root: Path, tmp_path: Path) -> None:
     log = tmp_path / "log"
     make(Sociable(mark=str(log)), root, workers=2)
@@ -59,6 +62,7 @@ def processes(log: Path) -> set[str]:
     return {line.split()[2] for line in log.read_text().splitlines()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_failing_part_leaves_the_others_whoever_runs_them(root: Path, workers: int) -> None:
     with pytest.raises(StageError, match="1 of 4 parts failed; part 1 said: ZeroDivisionError"):
@@ -66,6 +70,7 @@ def test_a_failing_part_leaves_the_others_whoever_runs_them(root: Path, workers:
     assert len(list(root.glob("images/v*/part-*.parquet"))) == 3
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_a_sentence_and_the_next_run_goes_on(root: Path, tmp_path: Path) -> None:
     with pytest.raises(StageError, match=r"parts failed; .* a worker process was killed, perhaps"):
         make(Ingest(count=40, kill_part=7, sleep=0.05), root, workers=2)
@@ -90,11 +95,13 @@ class Stubborn(Ingest):
         return super().run(part)
 
 
+@pytest.mark.slow
 def test_an_error_that_cannot_travel_does_not_bring_the_pool_down(root: Path) -> None:
     with pytest.raises(StageError, match="1 of 4 parts failed; part 0 said: StubbornError: this"):
         make(Stubborn(), root, workers=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_full_disk_is_a_sentence(root: Path, workers: int) -> None:
     make(Ingest(), root)

@@ -49,6 +49,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, list[int], P
     return Pool(2).map(tasks, counts.append), counts, folder
 
 
+@pytest.mark.slow
 def test_two_workers_run_two_tasks_at_once_in_other_processes(
     outcome: tuple[Any, list[int], Path],
 ) -> None:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from tests.pipeline.gallery.browser import Browser
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def page(folder: Path, browser: Browser) -> Iterator[Browser]:

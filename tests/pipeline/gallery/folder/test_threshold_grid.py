@@ -18,6 +18,8 @@ from pipeline.gallery.folder.threshold_grid import LEVELS, STEP
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 
 def count_at(grid: dict[str, Any], name: str, levels: tuple[int, ...]) -> int:
     return int(np.array(grid[name]).reshape((LEVELS,) * 3)[levels])

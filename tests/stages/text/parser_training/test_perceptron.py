@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from stages.text.parser_training.grammar import captions
 from stages.text.parser_training.perceptron import PerceptronTagger
 from stages.text.parser_training.treebank import Sentence
@@ -12,6 +14,7 @@ def tagged_captions(count: int, seed: int) -> list[Sentence]:
     ]
 
 
+@pytest.mark.slow
 def test_it_learns_to_tag_captions_outside_the_training_set() -> None:
     tagger = PerceptronTagger()
     tagger.train(tagged_captions(600, seed=1), passes=3, seed=0)

@@ -11,6 +11,8 @@ from stages.text.parser_training.treebank import Sentence
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 GOLD = list(captions(300, seed=1))
 
 

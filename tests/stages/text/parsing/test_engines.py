@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from stages.text.parsing.engines import CaptionParser
 
+pytestmark = pytest.mark.slow
+
 ENGINES = ("bundled", "lexicon", "ngram:3")
 HOSTILE = (
     "",
