@@ -71,10 +71,15 @@ class Detect(Stage):
     )
     score_threshold: float = option(0.02, "leave out detections of this score or less")
     nms: float = option(
-        0.3, "IoU above which the less sure of two boxes of a category goes", at_least=0, at_most=1
+        0.3,
+        "IoU above which the box with the lower score of a category is dropped",
+        at_least=0,
+        at_most=1,
     )
     soft_nms: bool = option(False, "lower the score of overlapping boxes instead (gaussian)")
-    detections_per_image: int = option(300, "keep the surest of an image", at_least=1)
+    detections_per_image: int = option(
+        300, "keep those with the highest scores of an image", at_least=1
+    )
 
     name: ClassVar[str] = "detect"
     version: ClassVar[int] = 1

@@ -101,7 +101,7 @@ class Evaluate(Stage):
     temperature: float | None = option(
         None, "divides cosine similarity; default: a detector's own, else 0.01", above=0
     )
-    move_boxes: bool = option(True, "proposals as a detector moves them; others have no say")
+    move_boxes: bool = option(True, "let a detector move the proposals")
     resize: str = option(
         "800x1333", "image for roialign: SHORTESTxLONGEST side in pixels, native, or none"
     )
@@ -116,14 +116,19 @@ class Evaluate(Stage):
     )
     score_threshold: float = option(0.001, "leave out detections of this score or less")
     nms: float = option(
-        0.5, "IoU above which the less sure of two boxes of a category goes", at_least=0, at_most=1
+        0.5,
+        "IoU above which the box with the lower score of a category is dropped",
+        at_least=0,
+        at_most=1,
     )
     soft_nms: Literal["none", "gaussian", "linear"] = option(
         "none", "lower the less sure of overlapping boxes instead of --nms"
     )
     soft_nms_sigma: float = option(0.5, "of gaussian; smaller is stricter", above=0)
     soft_nms_prune: float = option(0.001, "scores lowered to this or less are dropped")
-    detections_per_image: int = option(100, "keep the surest of an image", at_least=1)
+    detections_per_image: int = option(
+        100, "keep those with the highest scores of an image", at_least=1
+    )
     pictures: bool = option(True, "draw precision over recall, and calibration, as PNG")
 
     name: ClassVar[str] = "evaluate"

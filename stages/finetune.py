@@ -103,9 +103,9 @@ class Finetune(TrainingStage):
     flip: bool = option(True, "swap left and right half of the time")
     epochs: int = option(0, "passes over the images, instead of --steps; 0: --steps", at_least=0)
     steps: int | None = option(90_000, "optimiser steps", at_least=0)
-    images_per_batch: int = option(16, "images a step", at_least=1)
+    images_per_batch: int = option(16, "images per step", at_least=1)
     milestones: tuple[float, ...] = option(
-        (6 / 9, 8 / 9), "shares of the run after which 'steps' drops to a tenth"
+        (6 / 9, 8 / 9), "shares of the run at which 'steps' drops to a tenth"
     )
     warmup: int = option(5000, "steps of linear warm-up; a tenth of the run at most", at_least=0)
     dump_losses: Path | None = option(

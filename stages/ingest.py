@@ -54,7 +54,7 @@ class Ingest(Stage):
     sources: tuple[str, ...] = option(
         (), "files, folders, tars or patterns to read", recipe=False, flag="SOURCE..."
     )
-    kind: Kind = option("auto", "kind of source; auto looks")
+    kind: Kind = option("auto", "kind of source; auto: by its files")
     split: tuple[str, ...] = option((), "take only these splits")
     pack: bool = option(False, "copy the encoded images into the parts")
     verify: bool = option(True, "decode each image once, to find truncated ones")

@@ -84,7 +84,7 @@ class Label(Stage):
         device.set_threads(self.threads)
         device.deterministic()
         boxes = RegionBoxes(part.table("proposals"))
-        pool = _Pool.read(part.table("embeddings"), device.resolve(self.device))
+        pool = _ConceptPool.read(part.table("embeddings"), device.resolve(self.device))
         mentioned = _mentioned(part) if part.has("mentions") else None
         if mentioned is None and self.among == "captions":
             raise ArtifactError(
@@ -113,7 +113,7 @@ class Label(Stage):
         self,
         rows: pa.Table,
         matches: ConceptMatches,
-        pool: _Pool,
+        pool: _ConceptPool,
         mentioned: Mapping[str, set[str]] | None,
     ) -> dict[str, Any]:
         images = rows.column("image_id").to_pylist()
@@ -163,7 +163,7 @@ def whole_images(batches: Iterable[pa.RecordBatch], about: int) -> Iterator[pa.T
 
 
 @dataclass(frozen=True, slots=True)
-class _Pool:
+class _ConceptPool:
     """The concepts, ready to be compared with: names, ids (C,), unit embeddings (C, D)."""
 
     names: list[str]
@@ -171,7 +171,7 @@ class _Pool:
     embeddings: torch.Tensor
 
     @classmethod
-    def read(cls, rows: pa.Table, device: torch.device) -> _Pool:
+    def read(cls, rows: pa.Table, device: torch.device) -> _ConceptPool:
         import torch
 
         if not rows.num_rows:

@@ -46,15 +46,15 @@ class Pretrain(TrainingStage):
         "over-long ones: the end token takes the last place, or is cut off (as in rc train)",
     )
     epochs: int = option(32, "passes over the images", at_least=0)
-    optimiser: Literal["sgd", "adamw"] = option("adamw", "how parameters move")
-    learning_rate: float = option(5e-4, "largest of the run", above=0)
-    weight_decay: float = option(0.2, "decay of parameters, times the rate", at_least=0)
+    optimiser: Literal["sgd", "adamw"] = option("adamw", "optimiser")
+    learning_rate: float = option(5e-4, "largest learning rate of the run", above=0)
+    weight_decay: float = option(0.2, "weight decay, times the learning rate", at_least=0)
     schedule: Literal["steps", "cosine", "constant"] = option(
-        "cosine", "course of the learning rate"
+        "cosine", "schedule of the learning rate"
     )
     warmup: int = option(2000, "steps of linear warm-up; a tenth of the run at most", at_least=0)
     clip_by: Literal["parameter", "total"] = option(
-        "total", "whose norm is limited: each tensor's, or all"
+        "total", "which norm is limited: of each tensor, or of all"
     )
 
     name: ClassVar[str] = "pretrain"

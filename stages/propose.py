@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from schemas.table import Table
     from stages.proposals.box_sources import BoxSource
-    from stages.proposals.region_dump import Kind
+    from stages.proposals.region_dump import ScoreKind
     from stages.proposals.selection import Selection
 
 _ROWS: Final = 50_000  # proposals of a batch of rows, about
@@ -59,7 +59,7 @@ class Propose(Stage):
     )
     nms_within: Literal["map", "image"] = option(
         "map",
-        "boxes give way to better ones of the same map of the network, as published, or of the "
+        "a box is compared with boxes of the same map of the network, as published, or of the "
         "whole image",
     )
     scores: Literal["auto", "score", "logit"] = option(
@@ -174,7 +174,7 @@ class Propose(Stage):
         size = rpn.size if self.resize == "native" else Size.parse(self.resize, 0)
         return RpnBoxSource(rpn, size, self.pre_nms)
 
-    def _selection(self, kind: Kind) -> Selection:
+    def _selection(self, kind: ScoreKind) -> Selection:
         """What the options ask for; boxes nobody scored have no better ones to give way to."""
         from stages.proposals.proposal_batch import logit
         from stages.proposals.selection import Selection

@@ -40,8 +40,8 @@ class Train(TrainingStage):
     where: str | None = option("kept", "SQL condition on pseudo_labels: those that take part")
     if_none_kept: Literal["all", "none"] = option(
         "all",
-        "where no region of a batch is kept: all take part, as in the reference, or none; a "
-        "--where that means anything but kept has no such fallback",
+        "in a batch without a kept region: all regions take part, as in the reference, or none; "
+        "with a --where other than kept: none",
     )
     contrastive_weight: float = option(1.0, "of the region-text loss; 0 is off", at_least=0)
     distillation_weight: float = option(1.0, "of the distillation loss; 0 is off", at_least=0)
@@ -49,7 +49,7 @@ class Train(TrainingStage):
     temperature: float = option(0.01, "divides cosine similarity; lower is sharper", above=0)
     contrastive_over: Literal["occurrences", "concepts"] = option(
         "occurrences",
-        "a region chooses from one column a region of the batch, or one a concept",
+        "classes of the region-text loss: one per region of the batch, or one per concept",
     )
     negatives: Literal["batch", "gathered"] = option(
         "batch",

@@ -53,7 +53,7 @@ class TrainRpn(TrainingStage):
     """
 
     backbone: Backbone = option(
-        "small", "layers that see; small is ours, for training from nothing"
+        "small", "feature extractor; small is our own, to train from random weights"
     )
     neck: Neck = option("fpn", "maps of several strides, or one of stride 16")
     width: int | None = option(
@@ -88,12 +88,12 @@ class TrainRpn(TrainingStage):
     positive: float = option(0.5, "largest share of these that are objects", above=0, at_most=1)
     box_weight: float = option(1.0, "of the box loss beside that of objectness", at_least=0)
     epochs: int = option(12, "passes over the images", at_least=0)
-    images_per_batch: int = option(8, "images a step", at_least=1)
-    optimiser: Literal["sgd", "adamw"] = option("adamw", "how parameters move")
-    learning_rate: float = option(2e-3, "largest of the run", above=0)
-    weight_decay: float = option(0.01, "decay of parameters, times the rate", at_least=0)
+    images_per_batch: int = option(8, "images per step", at_least=1)
+    optimiser: Literal["sgd", "adamw"] = option("adamw", "optimiser")
+    learning_rate: float = option(2e-3, "largest learning rate of the run", above=0)
+    weight_decay: float = option(0.01, "weight decay, times the learning rate", at_least=0)
     schedule: Literal["steps", "cosine", "constant"] = option(
-        "cosine", "course of the learning rate"
+        "cosine", "schedule of the learning rate"
     )
     warmup: int = option(100, "steps of linear warm-up; a tenth of the run at most", at_least=0)
 

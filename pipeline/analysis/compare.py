@@ -108,9 +108,13 @@ def _shared_splits(first: Artifact, second: Artifact) -> dict[str, list[int]]:
     pair = f"{first.address} and {second.address}"
     if first.manifest.inputs.get("images") != second.manifest.inputs.get("images"):
         raise ArtifactError(f"{pair} evaluated different images, so they cannot be compared")
-    incomplete = [a.address for a in (first, second) if not a.attachments("matches.parquet")]
+    needed = ("matches.parquet", "ground_truth.parquet")
+    incomplete = [a for a in (first, second) if not all(map(a.attachments, needed))]
     if incomplete:
-        raise ArtifactError(f"{incomplete[0]} has no matches; evaluate again with --force")
+        raise ArtifactError(
+            f"{incomplete[0].address} has no matches, or was made by an older version; evaluate "
+            "again with --force"
+        )
     one, other = (a.manifest.notes["protocol"]["vocabulary"] for a in (first, second))
     if one["names"] != other["names"] or one["members"] != other["members"]:
         raise ArtifactError(

@@ -40,7 +40,7 @@ class LabelDiff:
     concepts: pa.Table
 
 
-def difference(root: Path, first: str, second: str) -> LabelDiff:
+def diff_labels(root: Path, first: str, second: str) -> LabelDiff:
     """Compare two artifacts of pseudo-labels, region by region.
 
     Regions are equal if they have the same box in the same image, so labels of different

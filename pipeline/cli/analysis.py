@@ -74,7 +74,7 @@ def diff(
     """Compare two sets of pseudo-labels region by region: agreement, changes, examples."""
     from pipeline.analysis import diff
 
-    difference = diff.difference(store, first, second)
+    difference = diff.diff_labels(store, first, second)
     if as_json:
         typer.echo(json.dumps(diff.as_json(difference), ensure_ascii=False))
         return

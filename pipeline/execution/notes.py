@@ -6,6 +6,7 @@ the parts. What it records with `Part.count` adds up, number by number, within l
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +32,8 @@ class Notes:
         Raises:
             StageError: If something else was recorded under this key.
         """
-        if key in self.counts or self.facts.get(key, value) != value:
-            known = self.counts[key] if key in self.counts else self.facts[key]
+        known = self.facts.get(key, self.counts.get(key, value))
+        if key in self.counts or not _same(known, value):
             raise StageError(f"the note '{key}' was {known!r} and is now {value!r}")
         self.facts[key] = value
 
@@ -61,7 +62,7 @@ def joined(verb: str, receipts: Iterable[Receipt]) -> dict[str, Any]:
     for receipt in receipts:
         number = receipt.part.number
         for key, value in receipt.notes.items():
-            if key in notes.facts and notes.facts[key] != value:
+            if key in notes.facts and not _same(notes.facts[key], value):
                 raise StageError(
                     f"rc {verb}: parts {first[key]} and {number} disagree on the note '{key}': "
                     f"{notes.facts[key]!r} and {value!r}. This is a fault of the stage: a fact "
@@ -93,6 +94,11 @@ def add_up(a: Any, b: Any) -> Any:
     if not (_is_number(a) and _is_number(b)):
         raise StageError(f"counts of different shapes cannot be added up: {a!r} and {b!r}")
     return a + b
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Whether two facts are one in JSON, where tuples are lists and NaN is NaN."""
+    return json.dumps(a, sort_keys=True) == json.dumps(b, sort_keys=True)
 
 
 def _is_number(value: Any) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from pipeline.exporting.output_files import draft_paths, with_suffix
 from pipeline.store import catalog
+from pipeline.store.tables import models
 from schemas.errors import ArtifactError, OptionError
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 FORMATS: Final = {"open_clip": ".safetensors", "regionclip": ".pth", "onnx": ".onnx"}
 _VERB: Final = "export-weights"
-_NETWORKS: Final = ("teachers", "students", "detectors")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +85,7 @@ def _write_regionclip(model: ModelFiles, draft: Path, root: Path, extra: ExtraMo
 
 
 def _network_files(artifact: Artifact) -> ModelFiles:
-    return _model_files(artifact, _NETWORKS)
+    return _model_files(artifact, models(with_language=True))
 
 
 def _model_files(artifact: Artifact, tables: tuple[str, ...]) -> ModelFiles:

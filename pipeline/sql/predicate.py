@@ -59,11 +59,11 @@ def means_kept(predicate: str) -> bool:
     """
     with duckdb.connect(config={"enable_external_access": "false"}) as connection:
         check_predicate(connection, predicate)
-        cases = "(VALUES (true), (false)) AS cases (kept)"
-        statement = f"SELECT kept, coalesce((\n{predicate}\n)::BOOLEAN, false) FROM {cases}"
+        cases = "(VALUES (true), (false)) AS pseudo_labels (kept)"
+        statement = f"SELECT kept FROM {cases} WHERE (\n{predicate}\n)"
         try:
-            return all(kept == holds for kept, holds in connection.execute(statement).fetchall())
-        except duckdb.Error:  # it is about other columns
+            return connection.execute(statement).fetchall() == [(True,)]
+        except duckdb.Error:  # it is about other columns, or allowed nowhere in a condition
             return False
 
 

@@ -234,7 +234,7 @@ def sweep(root: Path, folders: Iterable[Path]) -> int:
 
 
 def _split(name: str) -> tuple[str, str, str]:
-    """Table, table version (v1-) if told, and beginning of the fingerprint that a name tells."""
+    """The table, the table version (v1-) if any, and the beginning of the fingerprint in a name."""
     match = re.fullmatch(r"(\w+)(?:@([\w-]*)|/(v\d+-)([0-9a-f]+)/?)?", name)
     if not match:
         raise ArtifactNotFoundError(

@@ -44,8 +44,8 @@ class Receipt(BaseModel):
 
     part: PartRecord
     dropped: dict[str, int] = Field(default_factory=dict)
-    notes: dict[str, Any] = Field(default_factory=dict)
-    counts: dict[str, Any] = Field(default_factory=dict)
+    notes: dict[str, Any]
+    counts: dict[str, Any]
 
 
 def part_name(number: int) -> str:
@@ -91,7 +91,7 @@ def finish(folder: Path, work: Path, number: int, rows: int, report: dict[str, A
         publish(path, folder / path.name)
     text = Receipt(part=part, **report).model_dump_json()
     (folder / ".receipts").mkdir(exist_ok=True)
-    with whole_or_absent(_recordedpath(folder, number)) as target:
+    with whole_or_absent(_receipt_path(folder, number)) as target:
         target.write_text(text)
     shutil.rmtree(work)
     return Receipt.model_validate_json(text)  # what a resumed run would find, tuples now lists
@@ -99,7 +99,7 @@ def finish(folder: Path, work: Path, number: int, rows: int, report: dict[str, A
 
 def receipt(folder: Path, number: int) -> Receipt | None:
     """The receipt of a part that an earlier run finished and whose files are still what it says."""
-    path = _recordedpath(folder, number)
+    path = _receipt_path(folder, number)
     if not path.exists():
         return None
     try:
@@ -178,7 +178,7 @@ def _readable(path: Path) -> Iterator[None]:
         ) from None
 
 
-def _recordedpath(folder: Path, number: int) -> Path:
+def _receipt_path(folder: Path, number: int) -> Path:
     return folder / ".receipts" / f"part-{number:05d}.json"
 
 

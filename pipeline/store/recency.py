@@ -41,7 +41,13 @@ def recency(folder: Path, run: dict[str, Any]) -> tuple[int, str]:
 def _recorded(folder: Path) -> int | None:
     try:
         return int(json.loads((folder / NAME).read_bytes())["at"])
-    except (OSError, ValueError, KeyError, TypeError):  # deleted or damaged: not recorded
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        OverflowError,
+    ):  # deleted or damaged: not recorded
         return None
 
 

@@ -32,7 +32,7 @@ def load_once(read: Callable[[Path, Path, str], T], config: Path, weights: Path,
     return model
 
 
-@lru_cache(maxsize=4)  # a teacher, a student, and one to compare each with
+@lru_cache(maxsize=4)  # such as a teacher, a student, an RPN and a detector
 def _read_cached(
     read: Callable[[Path, Path, str], T],
     config: Path,

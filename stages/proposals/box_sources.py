@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from stages.models.preprocess import NetworkInput, Size
     from stages.models.rpn import Rpn
     from stages.proposals.localizers import LocalizerBoxes
-    from stages.proposals.region_dump import DumpReader, Kind
+    from stages.proposals.region_dump import DumpReader, ScoreKind
 
     Row = Mapping[str, Any]
 
@@ -56,7 +56,7 @@ class BoxSource(ABC):
         needs_pixels: Whether `prepare` reads the image.
     """
 
-    kind: Kind = "score"
+    kind: ScoreKind = "score"
     needs_pixels: bool = False
 
     def prepare(self, row: Row) -> NetworkInput | None:
@@ -103,7 +103,7 @@ class RpnBoxSource(BoxSource):
 class LocalizerBoxSource(BoxSource):
     """Boxes of a foreign file; an entry of the file is used for one image only."""
 
-    def __init__(self, localizer: LocalizerBoxes, kind: Kind | None = None) -> None:
+    def __init__(self, localizer: LocalizerBoxes, kind: ScoreKind | None = None) -> None:
         self.kind = kind or localizer.kind
         self._localizer = localizer
         self._owners: dict[int, str] = {}

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 from schemas.errors import SourceError
 from stages.proposals.boxes_json import read_json
 from stages.proposals.boxes_parquet import open_parquet
-from stages.proposals.region_dump import DumpReader, Kind
+from stages.proposals.region_dump import DumpReader, ScoreKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +49,7 @@ class LocalizerBoxes:
         kind: Whether scores are raw logits or scores of any other kind.
     """
 
-    def __init__(self, file: BoxFile, kind: Kind) -> None:
+    def __init__(self, file: BoxFile, kind: ScoreKind) -> None:
         self.kind = kind
         self._file = file
         self._index_of_id = {image_id: index for index, image_id in enumerate(file.ids)}

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from stages.base import Part
     from stages.models.preprocess import NetworkInput
     from stages.proposals.box_sources import BoxSource, RawBoxes, Row
-    from stages.proposals.region_dump import DumpWriter, Kind
+    from stages.proposals.region_dump import DumpWriter, ScoreKind
 
     _PreparedImage = tuple[Row, NDArray[np.float32], NetworkInput | Refusal | None]
 
@@ -64,7 +64,7 @@ class ProposalBatch:
 
     def __init__(
         self,
-        kind: Kind,
+        kind: ScoreKind,
         select: Selection,
         dump: DumpWriter | None,
         device: torch.device,

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-Kind = Literal["logit", "score"]
+ScoreKind = Literal["logit", "score"]
 
 _CHUNK: Final = 4096  # rows: 64 kB of boxes, what a disk reads in one go
 _FORMAT: Final = ("v110", "v110")  # of HDF5: read by every release since 2017
@@ -59,7 +59,7 @@ class DumpWriter:
         kind: Whether objectness is a raw logit or a score.
     """
 
-    def __init__(self, path: Path, kind: Kind) -> None:
+    def __init__(self, path: Path, kind: ScoreKind) -> None:
         self._file = h5py.File(path, "w", libver=_FORMAT)
         self._file.attrs["objectness"] = kind
         self._boxes = self._create_growing("boxes", (4,))
@@ -148,7 +148,7 @@ class DumpReader:
         SourceError: If the file does not have this layout; the message says what is wrong.
     """
 
-    kind: Kind
+    kind: ScoreKind
     image_ids: list[str]
 
     def __init__(self, path: Path) -> None:
@@ -215,7 +215,7 @@ class DumpReader:
             raise self._damaged(f"'{name}' has chunks of {data.chunks}, too large to read")
         return data
 
-    def _checked_kind(self) -> Kind:
+    def _checked_kind(self) -> ScoreKind:
         kind = self._file.attrs.get("objectness", "score")
         if not isinstance(kind, str) or kind not in ("logit", "score"):
             raise self._damaged(f"attribute 'objectness' must be logit or score, got {kind!r}")

@@ -169,7 +169,7 @@ def _resume(
     checkpoint: Path | None, learner: Learner, optimiser: torch.optim.Optimizer
 ) -> _TrainingState:
     saved = checkpoints.load(checkpoint) if checkpoint else None
-    if saved is None:
+    if saved is None or "state" not in saved:  # none, or of an older version
         return _TrainingState()
     learner.module.load_state_dict(saved["module"], strict=False)
     optimiser.load_state_dict(saved["optimiser"])

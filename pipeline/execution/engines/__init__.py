@@ -25,7 +25,7 @@ class Engine(Protocol):
         ...
 
     def map(self, tasks: Sequence[Task], advance: Callable[[int], None]) -> Outcome:
-        """Run every task, even after one fails; receipts, and what failed parts said."""
+        """Run every task, even after one fails; receipts, and the errors of failed parts."""
         ...
 
 
@@ -41,7 +41,7 @@ def make(workers: int) -> Engine:
 
 
 def describe(error: BaseException) -> str:
-    """What a failed part said, in one line that ends in a full stop."""
+    """The error of a failed part, in one line that ends in a full stop."""
     from schemas.errors import RCError
 
     text = " ".join(str(error).split()) or "no message"

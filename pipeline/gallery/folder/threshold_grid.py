@@ -46,7 +46,7 @@ def threshold_grid(connection: Any) -> dict[str, Any]:
     """Counts for every combination of thresholds, over all pseudo-labels of a connection.
 
     Returns:
-        step and levels; drawn (number of ground-truth objects), total (labels), and lists of
+        step and levels; objects (number of ground-truth objects), total (labels), and lists of
         LEVELS³ counts, probability slowest and objectness fastest: labels, captioned (concept is
         in a caption), known (captions are known), on_objects, right (concept is the category of
         the object), images, concepts, found (objects with a right label). See
@@ -70,7 +70,7 @@ def threshold_grid(connection: Any) -> dict[str, Any]:
     header = {
         "step": STEP,
         "levels": LEVELS,
-        "drawn": int(num_objects),
+        "objects": int(num_objects),
         "total": lists["labels"][0],
     }
     return {**header, **lists}

@@ -159,6 +159,6 @@ async function whatIf(given) {
     labels: count("labels"), share: count("labels") / Math.max(grid.total, 1),
     images: count("images"), concepts: count("concepts"),
     in_caption: part(count("captioned"), count("known")), on_objects: count("on_objects"),
-    precision: part(count("right"), count("on_objects")), recall: part(count("found"), grid.drawn),
+    precision: part(count("right"), count("on_objects")), recall: part(count("found"), grid.objects),
   };
 }

@@ -50,7 +50,7 @@ def test_a_difference_equals_a_loop_over_the_labels(tmp_path: Path) -> None:
     first = make_all(tmp_path, count=6)["pseudo_labels"]
     second = make(ChangedLabels(), tmp_path)
     names = [a.address.replace("/v2-", "@") for a in (first, second)]
-    difference = diff.difference(tmp_path, *names)
+    difference = diff.diff_labels(tmp_path, *names)
     rows = []
     for name in names:
         with sql.connect(tmp_path, names=[name]) as connection:
@@ -68,7 +68,7 @@ def test_a_difference_equals_a_loop_over_the_labels(tmp_path: Path) -> None:
 
 def test_labels_compared_with_themselves_agree_everywhere(made: dict[str, Artifact]) -> None:
     name = made["pseudo_labels"].manifest.fingerprint[:8]
-    difference = diff.difference(made["images"].root, name, f"pseudo_labels@{name}")
+    difference = diff.diff_labels(made["images"].root, name, f"pseudo_labels@{name}")
     assert difference.summary.to_pylist()[0]["agreement"] == 1
     assert (
         difference.moved.num_rows,
@@ -80,7 +80,7 @@ def test_labels_compared_with_themselves_agree_everywhere(made: dict[str, Artifa
 def test_artifacts_that_cannot_be_compared_are_refused(made: dict[str, Artifact]) -> None:
     root = made["images"].root
     with pytest.raises(OptionError, match="is no pseudo_labels"):
-        diff.difference(root, "images@00", "pseudo_labels")
+        diff.diff_labels(root, "images@00", "pseudo_labels")
     make(
         Select(called="here", where="region = 0"),
         root,
@@ -92,7 +92,7 @@ def test_artifacts_that_cannot_be_compared_are_refused(made: dict[str, Artifact]
         {"pseudo_labels": made["pseudo_labels"].address},
     )
     with pytest.raises(ArtifactError, match="no region in common"):
-        diff.difference(root, "here", "there")
+        diff.diff_labels(root, "here", "there")
 
 
 def labels_of(root: Path, name: str) -> dict[tuple[str, int], dict[str, Any]]:
@@ -105,7 +105,7 @@ def test_moves_examples_and_concepts_equal_a_loop_over_the_labels(tmp_path: Path
     first = make_all(tmp_path, count=6)["pseudo_labels"]
     second = make(ChangedLabels(), tmp_path)
     names = [artifact.address.replace("/v2-", "@") for artifact in (first, second)]
-    difference = diff.difference(tmp_path, *names)
+    difference = diff.diff_labels(tmp_path, *names)
     before, after = (labels_of(tmp_path, name) for name in names)
     changes = Counter(
         (before[key]["concept"], after[key]["concept"])
@@ -137,7 +137,7 @@ def test_regions_are_paired_by_box_so_a_selection_shares_its_labels(
 ) -> None:
     root, whole = made["images"].root, made["pseudo_labels"]
     some = make(Select(called="odd", where="region = 1"), root, {"pseudo_labels": whole.address})
-    (summary,) = diff.difference(root, whole.address, "odd").summary.to_pylist()
+    (summary,) = diff.diff_labels(root, whole.address, "odd").summary.to_pylist()
     assert summary["shared"] == summary["second_labels"] == some.manifest.rows
     assert summary["first_labels"] == whole.manifest.rows
     assert (summary["agreement"], summary["mean_change"]) == (1, 0)

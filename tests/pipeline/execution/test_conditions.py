@@ -25,7 +25,15 @@ pytestmark = pytest.mark.slow
 
 LABELS = each(PSEUDO_LABELS, where="where")
 FALLBACK = replace(LABELS, fallback=True)
-SPELLINGS = ("kept", "kept = true", "kept IS TRUE", "NOT NOT kept", '"kept"', "(kept) AND true")
+SPELLINGS = (
+    "kept",
+    "pseudo_labels.kept",
+    "kept = true",
+    "kept IS TRUE",
+    "NOT NOT kept",
+    '"kept"',
+    "(kept) AND true",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +118,7 @@ def test_no_condition_holds_for_every_row(labels: Artifact, condition: str | Non
 def test_a_condition_that_leaves_nothing_is_refused_unless_there_is_a_fallback(
     labels: Artifact,
 ) -> None:
-    with pytest.raises(QueryError, match="is one for which --where holds"):
+    with pytest.raises(QueryError, match="holds for no row of"):
         check_condition(Train(where="region = 77"), FALLBACK, labels)
     assert check_condition(Train(where="kept = true"), FALLBACK, labels) is None
     assert check_condition(Train(where=None), LABELS, labels) is None
@@ -133,3 +141,11 @@ def test_both_spellings_make_the_same_rows(root: Path, labels: Artifact) -> None
 def test_the_trainer_asks_for_a_fallback_only_where_its_option_says_so() -> None:
     assert Train().requires()["pseudo_labels"] == FALLBACK
     assert Train(if_none_kept="none").requires()["pseudo_labels"] == LABELS
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["cases.kept", "row_number() OVER () = 1", "1", "count(*) = 1", "NULL", "objectness"],
+)
+def test_what_is_not_about_kept_alone_does_not_mean_kept(condition: str) -> None:
+    assert not sql.means_kept(condition)

@@ -82,3 +82,15 @@ def test_a_run_whose_parts_disagree_fails_and_leaves_no_artifact(root: Path) -> 
     with pytest.raises(StageError, match="rc ingest: parts 0 and 2 disagree on the note 'first'"):
         make(Disagreeing(count=20), root)
     assert list(root.glob("images/*/manifest.json")) == []
+
+
+def test_a_fact_that_is_not_a_number_agrees_with_itself_and_a_tuple_with_its_list() -> None:
+    notes = Notes()
+    for value in (float("nan"), (1, 2)):
+        key = repr(value)
+        notes.note(key, value)
+        notes.note(key, value)
+    notes.note("(1, 2)", [1, 2])
+    with pytest.raises(StageError, match="'flag' was 1 and is now True"):
+        for value in (1, True):
+            notes.note("flag", value)

@@ -239,7 +239,7 @@ def test_a_single_task_counts_what_its_slices_refuse(root: Path) -> None:
 @pytest.mark.parametrize(
     ("where", "said"),
     [
-        ("region = 77", "is one for which --where holds"),
+        ("region = 77", "holds for no row of"),
         ("bogus > 0.9", "The columns for --where are image_id, region"),
         ("kept; DROP TABLE x", "one SQL predicate"),
     ],

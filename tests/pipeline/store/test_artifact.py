@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline import provenance
+from pipeline.execution import provenance
 from pipeline.store.artifact import open_artifact, stream
 from schemas.errors import ArtifactError
 from tests.pipeline.helpers import make, make_all

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +8,7 @@ import pytest
 
 from pipeline.execution.engines.pool import Pool
 from schemas.errors import ArtifactError
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,8 +26,9 @@ class Task:
 
     def __call__(self, advance: Callable[[int], None]) -> Any:
         (self.folder / f"begun-{self.number}").write_text(str(os.getpid()))
-        while self.waits_for is not None and not (self.folder / f"begun-{self.waits_for}").exists():
-            time.sleep(0.01)
+        if self.waits_for is not None:
+            other = self.folder / f"begun-{self.waits_for}"
+            until(other.exists, f"{other} never appeared")
         if self.fails:
             raise ArtifactError(f"part {self.number} is gone")
         for _ in range(self.number):

@@ -38,7 +38,7 @@ def test_a_cell_of_the_grid_equals_the_command(root: Path) -> None:
                 assert count_at(grid, name, levels) == row[name], (name, levels)
             share = count_at(grid, "right", levels) / max(count_at(grid, "on_objects", levels), 1)
             assert share == pytest.approx(row["precision"] or 0)
-            assert count_at(grid, "found", levels) / grid["drawn"] == pytest.approx(row["recall"])
+            assert count_at(grid, "found", levels) / grid["objects"] == pytest.approx(row["recall"])
             known = max(count_at(grid, "known", levels), 1)
             assert count_at(grid, "captioned", levels) / known == pytest.approx(
                 row["in_caption"] or 0
