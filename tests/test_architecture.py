@@ -11,6 +11,7 @@ import sys
 import tomllib
 from collections import Counter
 from dataclasses import fields
+from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,6 +80,11 @@ WITHOUT_TESTS = {
 }
 VERB = pytest.mark.parametrize("verb", VERBS.values(), ids=lambda verb: verb.name)
 MODULE = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
 
 
 @VERB
@@ -171,7 +177,7 @@ def test_torch_is_never_imported_at_the_top_of_a_stage(verb: Verb) -> None:
 @MODULE
 def test_a_module_says_what_it_is_for_and_stays_small(path: Path) -> None:
     text = path.read_text()
-    tree = ast.parse(text)
+    tree = parsed(path)
     assert ast.get_docstring(tree)
     assert len(text.splitlines()) <= 300
     assert path.name not in ("utils.py", "helpers.py", "common.py", "misc.py")
@@ -183,7 +189,7 @@ def test_a_module_says_what_it_is_for_and_stays_small(path: Path) -> None:
 def test_a_function_fits_on_a_screen(path: Path) -> None:
     long = [
         node.name
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.lineno >= 60
     ]
     assert long == []
@@ -212,7 +218,7 @@ def test_no_class_name_is_used_twice() -> None:
     names = Counter(
         node.name.lstrip("_")
         for path in MODULES
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.ClassDef)
     )
     assert [name for name, count in names.items() if count > 1] == []
@@ -272,7 +278,7 @@ def text_made_by(page: Path) -> set[str]:
 def test_a_test_says_in_its_own_body_what_it_checks(path: Path) -> None:
     silent = [
         node.name
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.FunctionDef)
         and node.name.startswith("test_")
         and not any(map(_checks, ast.walk(node)))

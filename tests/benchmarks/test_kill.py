@@ -45,6 +45,7 @@ def chain(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_killed_stages_end_with_identical_artifacts(chain, capsys) -> None:  # type: ignore[no-untyped-def]
     stores = chain.parent / "stores"
     words = [str(chain), "--times", "2", "--rc", shlex.join(command()), "--stores", str(stores)]

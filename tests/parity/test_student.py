@@ -112,6 +112,7 @@ def test_item_13_two_ranks_have_the_image_text_loss_and_gradient_of_one(
     assert abs(half["image_text"] - alone["image_text"]) > 1e-2  # more negatives make it harder
 
 
+@pytest.mark.slow
 def test_item_12_the_contrastive_loss_stays_on_its_rank(
     tmp_path: Path, halves: list[dict[str, Any]]
 ) -> None:

@@ -34,6 +34,7 @@ def test_a_teacher_is_written_for_open_clip_with_its_config(root: Path, tmp_path
         export_weights(root, "teachers", out, "open_clip", ALONE, force=False)
 
 
+@pytest.mark.slow
 def test_a_second_tower_is_written_beside_the_first(root: Path, tmp_path: Path) -> None:
     counts = []
     for name, extra in (("one", ALONE), ("two", ExtraModels(teacher="teachers"))):

@@ -60,6 +60,7 @@ def test_two_workers_run_two_tasks_at_once_in_other_processes(
     assert str(os.getpid()) not in processes
 
 
+@pytest.mark.slow
 def test_every_task_has_a_receipt_or_a_sentence(outcome: tuple[Any, list[int], Path]) -> None:
     (receipts, failures), _, _ = outcome
     assert sorted(receipts) == ["receipt 0", "receipt 1", "receipt 3"]
