@@ -57,6 +57,7 @@ def test_killed_stages_end_with_identical_artifacts(chain, capsys) -> None:  # t
     assert [line.split()[-4] for line in lines[1:]] == ["2", "2", "2"]
 
 
+@pytest.mark.slow
 def test_a_difference_in_any_file_or_in_the_manifest_is_reported(
     root: Path, tmp_path: Path
 ) -> None:

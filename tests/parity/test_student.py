@@ -124,6 +124,7 @@ def test_item_12_the_contrastive_loss_stays_on_its_rank(
         )
 
 
+@pytest.mark.slow
 def test_item_12_gathered_negatives_give_the_loss_and_gradient_of_one_batch(
     tmp_path: Path, halves: list[dict[str, Any]]
 ) -> None:

@@ -46,6 +46,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
     return make_all(tmp_path_factory.mktemp("diff") / "store", count=12)
 
 
+@pytest.mark.slow
 def test_a_difference_equals_a_loop_over_the_labels(tmp_path: Path) -> None:
     first = make_all(tmp_path, count=6)["pseudo_labels"]
     second = make(ChangedLabels(), tmp_path)
@@ -101,6 +102,7 @@ def labels_of(root: Path, name: str) -> dict[tuple[str, int], dict[str, Any]]:
     return {(row["image_id"], row["region"]): row for row in rows}
 
 
+@pytest.mark.slow
 def test_moves_examples_and_concepts_equal_a_loop_over_the_labels(tmp_path: Path) -> None:
     first = make_all(tmp_path, count=6)["pseudo_labels"]
     second = make(ChangedLabels(), tmp_path)

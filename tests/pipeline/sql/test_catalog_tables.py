@@ -31,6 +31,7 @@ def test_artifacts_and_lineage_are_tables(store: Path, artifacts: dict[str, Arti
     assert (features, "teacher", teacher) in edges
 
 
+@pytest.mark.slow
 def test_refused_records_are_in_quarantine_with_their_artifact(
     store: Path,
     artifacts: dict[str, Artifact],

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from stages.models.network import Clip
 
 
+@pytest.mark.slow
 def test_random_weights_follow_from_the_seed_alone(tmp_path) -> None:
     path = tmp_path / "own.json"
     path.write_text(json.dumps({"model_cfg": config(), "preprocess_cfg": {"mean": [0, 0, 0]}}))

@@ -67,6 +67,7 @@ def test_every_task_has_a_receipt_or_a_sentence(outcome: tuple[Any, list[int], P
     assert failures == {2: "part 2 is gone."}
 
 
+@pytest.mark.slow
 def test_what_the_workers_count_reaches_this_process_in_full(
     outcome: tuple[Any, list[int], Path],
 ) -> None:
