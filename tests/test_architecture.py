@@ -174,6 +174,7 @@ def test_torch_is_never_imported_at_the_top_of_a_stage(verb: Verb) -> None:
     assert not {module.split(".")[0] for module in modules} & {"torch", "torchvision"}
 
 
+@pytest.mark.slow
 @MODULE
 def test_a_module_says_what_it_is_for_and_stays_small(path: Path) -> None:
     text = path.read_text()
@@ -185,6 +186,7 @@ def test_a_module_says_what_it_is_for_and_stays_small(path: Path) -> None:
         assert "from __future__ import annotations" in text
 
 
+@pytest.mark.slow
 @MODULE
 def test_a_function_fits_on_a_screen(path: Path) -> None:
     long = [
@@ -274,6 +276,7 @@ def text_made_by(page: Path) -> set[str]:
     return set(made) if page.name == "CONTRIBUTING.md" else set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_test_says_in_its_own_body_what_it_checks(path: Path) -> None:
     silent = [

@@ -194,6 +194,7 @@ def test_item_14_the_two_differ_where_there_is_padding(tmp_path: Path) -> None:
     torch.testing.assert_close(padded[1], bare[1])
 
 
+@pytest.mark.slow
 def test_item_15_the_total_is_the_plain_sum(tmp_path: Path) -> None:
     terms = student(tmp_path).losses(batch_of(range(4)))
     total = terms["contrastive"] + terms["distillation"] + terms["image_text"]

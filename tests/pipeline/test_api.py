@@ -30,6 +30,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     return pipeline.open(root)
 
 
+@pytest.mark.slow
 def test_the_rows_of_a_table_are_read_when_they_are_used(store: Store) -> None:
     rows = store.table("pseudo_labels")
     arrow = rows.to_arrow()

@@ -134,6 +134,7 @@ def test_moves_examples_and_concepts_equal_a_loop_over_the_labels(tmp_path: Path
         )
 
 
+@pytest.mark.slow
 def test_regions_are_paired_by_box_so_a_selection_shares_its_labels(
     made: dict[str, Artifact],
 ) -> None:

@@ -15,6 +15,8 @@ from tests.pipeline.exporting.labelled_store import image_with_labels, labels
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize("pack", [False, True])

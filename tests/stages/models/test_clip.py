@@ -38,6 +38,7 @@ def test_equal_models_are_saved_as_equal_bytes(tmp_path) -> None:
         assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
 
 
+@pytest.mark.slow
 def test_half_precision_on_disk_is_single_in_memory(tmp_path) -> None:
     clip = tiny_clip(tmp_path)
     save_clip(clip, tmp_path / "m.json", tmp_path / "m.safetensors", dtype="float16")
