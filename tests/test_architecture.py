@@ -11,6 +11,7 @@ import sys
 import tomllib
 from collections import Counter
 from dataclasses import fields
+from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,6 +82,11 @@ VERB = pytest.mark.parametrize("verb", VERBS.values(), ids=lambda verb: verb.nam
 MODULE = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 @VERB
 def test_one_word_names_the_stage_everywhere(verb: Verb) -> None:
     stage, word = verb.load(), verb.name.replace("-", "_")
@@ -127,7 +133,6 @@ def test_what_a_stage_reads_are_tables_and_its_predicate_is_an_option(verb: Verb
         assert reads.where is None or reads.where in names
 
 
-@pytest.mark.slow
 def test_the_walls_between_rooms_stand() -> None:
     linter = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run(
@@ -143,7 +148,6 @@ def test_the_wall_between_stages_has_every_stage() -> None:
     assert independent == [f"stages.{name.replace('-', '_')}" for name in VERBS]
 
 
-@pytest.mark.slow
 def test_loading_every_stage_does_not_pay_for_torch() -> None:
     code = (
         "import sys\n"
@@ -170,10 +174,11 @@ def test_torch_is_never_imported_at_the_top_of_a_stage(verb: Verb) -> None:
     assert not {module.split(".")[0] for module in modules} & {"torch", "torchvision"}
 
 
+@pytest.mark.slow
 @MODULE
 def test_a_module_says_what_it_is_for_and_stays_small(path: Path) -> None:
     text = path.read_text()
-    tree = ast.parse(text)
+    tree = parsed(path)
     assert ast.get_docstring(tree)
     assert len(text.splitlines()) <= 300
     assert path.name not in ("utils.py", "helpers.py", "common.py", "misc.py")
@@ -181,11 +186,12 @@ def test_a_module_says_what_it_is_for_and_stays_small(path: Path) -> None:
         assert "from __future__ import annotations" in text
 
 
+@pytest.mark.slow
 @MODULE
 def test_a_function_fits_on_a_screen(path: Path) -> None:
     long = [
         node.name
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.lineno >= 60
     ]
     assert long == []
@@ -210,12 +216,11 @@ def test_the_reference_pages_are_what_the_declarations_say(page: str, made) -> N
     assert told == made(), f"run: rc {page} > docs/{page}.md"
 
 
-@pytest.mark.slow
 def test_no_class_name_is_used_twice() -> None:
     names = Counter(
         node.name.lstrip("_")
         for path in MODULES
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.ClassDef)
     )
     assert [name for name, count in names.items() if count > 1] == []
@@ -271,11 +276,12 @@ def text_made_by(page: Path) -> set[str]:
     return set(made) if page.name == "CONTRIBUTING.md" else set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_test_says_in_its_own_body_what_it_checks(path: Path) -> None:
     silent = [
         node.name
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.FunctionDef)
         and node.name.startswith("test_")
         and not any(map(_checks, ast.walk(node)))

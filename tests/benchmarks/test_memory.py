@@ -7,6 +7,7 @@ import pytest
 from benchmarks import memory
 
 
+@pytest.mark.slow
 def test_the_peak_is_the_largest_memory_of_a_process() -> None:
     def holding(megabytes: int) -> float:
         code = f"b = bytearray({megabytes} << 20); b[::4096] = b'x' * len(b[::4096]); del b"

@@ -62,6 +62,7 @@ def test_item_27_every_key_of_the_student_is_used_and_every_statistic_is_loaded(
             assert not torch.equal(value, torch.ones_like(value))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["student", "teacher"])
 def test_item_27_an_imported_tower_has_the_features_of_the_plain_network(
     tmp_path: Path, kind: str
@@ -94,6 +95,7 @@ def test_item_27_a_student_whose_statistics_are_all_initial_is_refused(tmp_path:
         import_clip(tmp_path / "reset.pth", "student", architecture(tmp_path))
 
 
+@pytest.mark.slow
 def test_item_27_export_to_open_clip_and_import_is_bit_exact(tmp_path: Path) -> None:
     torch.save(published(tmp_path), tmp_path / "published.pth")
     clip, _ = import_clip(tmp_path / "published.pth", "student", architecture(tmp_path))

@@ -58,6 +58,7 @@ def test_item_01_layer4_halves_the_region_to_the_attention_pools_grid(
     torch.testing.assert_close(halved, plain.layer(weights, 4, crops))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", [224, 288])
 def test_item_01_a_region_feature_equals_that_of_the_plain_network(tmp_path: Path, side) -> None:
     clip = nets.thin(tmp_path, side)

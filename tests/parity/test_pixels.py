@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+pytestmark = pytest.mark.slow
+
 MEAN = (0.48145466, 0.4578275, 0.40821073)  # red, green, blue; of CLIP
 STD = (0.26862954, 0.26130258, 0.27577711)
 FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}

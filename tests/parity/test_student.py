@@ -112,6 +112,7 @@ def test_item_13_two_ranks_have_the_image_text_loss_and_gradient_of_one(
     assert abs(half["image_text"] - alone["image_text"]) > 1e-2  # more negatives make it harder
 
 
+@pytest.mark.slow
 def test_item_12_the_contrastive_loss_stays_on_its_rank(
     tmp_path: Path, halves: list[dict[str, Any]]
 ) -> None:
@@ -123,6 +124,7 @@ def test_item_12_the_contrastive_loss_stays_on_its_rank(
         )
 
 
+@pytest.mark.slow
 def test_item_12_gathered_negatives_give_the_loss_and_gradient_of_one_batch(
     tmp_path: Path, halves: list[dict[str, Any]]
 ) -> None:
@@ -192,6 +194,7 @@ def test_item_14_the_two_differ_where_there_is_padding(tmp_path: Path) -> None:
     torch.testing.assert_close(padded[1], bare[1])
 
 
+@pytest.mark.slow
 def test_item_15_the_total_is_the_plain_sum(tmp_path: Path) -> None:
     terms = student(tmp_path).losses(batch_of(range(4)))
     total = terms["contrastive"] + terms["distillation"] + terms["image_text"]

@@ -14,6 +14,8 @@ from tests.parity import nets, plain
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 # depth flag, blocks, width, embedding, native side, heads, pooler side, tokens of the pool
 PUBLISHED = {
     "RN50": ((3, 4, 6, 3), 64, 1024, 224, 32, 14, 50),
@@ -60,7 +62,6 @@ def test_a_thin_tower_of_published_depth_equals_the_plain_network(
     assert actual.shape == (1, embed)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "stride", "width"), [("ViT-B-16", 16, 512), ("convnext_base", 32, 512)]
 )

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from pipeline.store.artifact import Artifact
     from schemas.table import Table
 
+pytestmark = pytest.mark.slow
+
 NUM_SCENES, NUM_HOLDOUT = 3, 2
 
 
@@ -127,7 +129,6 @@ def sheets(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[Sequence[Panel]]]:
     return saved
 
 
-@pytest.mark.slow
 def test_settings_name_the_folders_that_were_written(store: DemoStore) -> None:
     settings = store.settings
     assert settings["seed"] == 2
@@ -188,7 +189,6 @@ def test_no_evaluation_has_no_scores(store: DemoStore) -> None:
     assert demo.scores(store.root, {}) == []
 
 
-@pytest.mark.slow
 def test_the_comparison_has_a_row_per_model_and_a_panel_per_scene(
     store: DemoStore, tmp_path: Path, sheets: list[Sequence[Sequence[Panel]]]
 ) -> None:
@@ -207,7 +207,6 @@ def test_the_comparison_has_a_row_per_model_and_a_panel_per_scene(
     ]
 
 
-@pytest.mark.slow
 def test_right_and_wrong_predictions_are_counted_and_coloured(
     store: DemoStore, tmp_path: Path, sheets: list[Sequence[Sequence[Panel]]]
 ) -> None:
@@ -241,7 +240,6 @@ def test_the_label_sheet_shows_each_mentioned_concept_once_with_its_best_probabi
         assert " / " in panel.text
 
 
-@pytest.mark.slow
 def test_sheets_show_the_pixels_of_their_images(
     store: DemoStore, tmp_path: Path, sheets: list[Sequence[Sequence[Panel]]]
 ) -> None:

@@ -9,8 +9,9 @@ from nbclient import NotebookClient
 from tests.pipeline.helpers import ROOT
 from tests.waiting import HANG_S
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 def test_the_notebook_runs_to_its_end() -> None:
     notebook = nbformat.read(ROOT / "docs" / "notebook.ipynb", as_version=4)
     for cell in notebook.cells:

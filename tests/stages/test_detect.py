@@ -56,6 +56,7 @@ def trained(folder: Path, part: InMemory, **options: Any) -> dict[tuple[str, str
     return {("model", name): folder / name for name in ("model.json", "weights.safetensors")}
 
 
+@pytest.mark.slow
 def test_a_teacher_classifies_proposals_where_they_are(tmp_path: Path) -> None:
     part = whole(tmp_path)
     detected = run(part, names="red, green", score_threshold=0.0, temperature=0.5)
@@ -151,6 +152,7 @@ def test_a_teacher_needs_names_to_detect(tmp_path: Path) -> None:
         run(whole(tmp_path))
 
 
+@pytest.mark.slow
 def test_an_image_without_proposals_has_no_rows_and_an_unreadable_one_is_refused(
     tmp_path: Path,
 ) -> None:

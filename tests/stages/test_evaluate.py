@@ -91,6 +91,7 @@ def by_hand(clip: Clip, row: dict[str, Any], box: list[float]) -> list[float]:
     return cosines
 
 
+@pytest.mark.slow
 def test_top_one_and_ranks_are_those_of_a_slow_float64_loop(part: InMemory, clip: Clip) -> None:
     metrics = evaluate(part)
     correct, unchecked = 0, {(d["image_id"], d["detection"]): d for d in detections(part)}
@@ -116,6 +117,7 @@ def test_top_one_and_ranks_are_those_of_a_slow_float64_loop(part: InMemory, clip
     assert part.advanced == 5
 
 
+@pytest.mark.slow
 def test_metrics_are_given_for_each_split_in_the_file(part: InMemory, tmp_path: Path) -> None:
     (tmp_path / "splits.json").write_text('{"base": ["ant", "cat"], "novel": ["bee"]}')
     metrics = evaluate(part, splits=tmp_path / "splits.json")
@@ -125,6 +127,7 @@ def test_metrics_are_given_for_each_split_in_the_file(part: InMemory, tmp_path: 
     assert part.notes["protocol"]["vocabulary"]["names"] == ["ant", "cat", "bee"]
 
 
+@pytest.mark.slow
 def test_the_protocol_records_how_it_was_measured(part: InMemory) -> None:
     evaluate(part, temperature=0.5)
     protocol = json.loads(json.dumps(part.notes["protocol"]))
@@ -137,6 +140,7 @@ def test_the_protocol_records_how_it_was_measured(part: InMemory) -> None:
     assert protocol["vocabulary"]["sha256"] == hashlib.sha256(b"ant\nbee\ncat").hexdigest()
 
 
+@pytest.mark.slow
 def test_files_and_pictures_lie_beside_the_metrics(part: InMemory) -> None:
     metrics = evaluate(part, pictures=True)
     for name in ("confusions", "curves", "calibration", "matches", "ground_truth"):
@@ -146,6 +150,7 @@ def test_files_and_pictures_lie_beside_the_metrics(part: InMemory) -> None:
     assert metrics["ECE", "all", ""][1] == 10
 
 
+@pytest.mark.slow
 def test_proposals_equal_to_the_objects_and_classified_right_have_perfect_precision(
     tmp_path: Path, model: dict[tuple[str, str], Path], clip: Clip
 ) -> None:
@@ -229,6 +234,7 @@ def test_objects_outside_the_vocabulary_are_refused_with_their_category_or_left_
     assert kept == {0, 2}  # indices among all objects of the image
 
 
+@pytest.mark.slow
 def test_an_image_that_is_gone_goes_to_quarantine_and_its_objects_do_not_count(
     part: InMemory, tmp_path: Path
 ) -> None:
@@ -237,6 +243,7 @@ def test_an_image_that_is_gone_goes_to_quarantine_and_its_objects_do_not_count(
     assert [record[:2] for record in part.refused] == [("p1", "unreadable")]
 
 
+@pytest.mark.slow
 def test_several_parts_have_the_metrics_of_one_part_with_all_images(
     tmp_path: Path, part: InMemory
 ) -> None:
@@ -249,6 +256,7 @@ def test_several_parts_have_the_metrics_of_one_part_with_all_images(
     assert evaluate(single_task) == whole
 
 
+@pytest.mark.slow
 def test_prompts_and_averaging_are_as_in_embed_concepts(part: InMemory, clip: Clip) -> None:
     evaluate(part, templates="paper", averaging="openai", limit=1)
     protocol = part.notes["protocol"]

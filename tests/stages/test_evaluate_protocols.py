@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from stages.models.clip import Clip
     from tests.in_memory import InMemory
 
+pytestmark = pytest.mark.slow
+
 rng = np.random.default_rng(50)
 Files = dict[tuple[str, str], Path]
 BOX = [5.0, 5.0, 60.0, 70.0]

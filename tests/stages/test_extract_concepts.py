@@ -142,6 +142,7 @@ def test_a_very_long_example_caption_is_cut() -> None:
     assert len(dog["examples"][0]) == 1000
 
 
+@pytest.mark.slow
 def test_a_list_keeps_its_order_and_its_unmentioned_names(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("unicorn\nSkis\nhot dog\n")
     captions = {"a": ["two dogs eat a hot dog"], "b": ["a man on skis", "skis and skis"]}
@@ -239,6 +240,7 @@ def test_digests_depend_on_parser_list_and_captions(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_bundled_parser_finds_visible_objects() -> None:
     captions = {"a": ["A group of people near a traffic light", "two tennis rackets and a dog"]}
     rows = extract(captioned(captions), engine="bundled")

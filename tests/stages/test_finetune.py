@@ -90,6 +90,7 @@ def test_a_killed_run_ends_in_the_same_bytes(tmp_path: Path) -> None:
     assert killed == undisturbed
 
 
+@pytest.mark.slow
 def test_losses_of_every_step_are_told_with_the_regions_they_are_of(tmp_path: Path) -> None:
     told = tmp_path / "losses.jsonl"
     run(tiny_scenes.part(tmp_path), steps=2, rois_per_image=512, dump_losses=told)
@@ -100,6 +101,7 @@ def test_losses_of_every_step_are_told_with_the_regions_they_are_of(tmp_path: Pa
     assert all(np.isfinite(v) for v in first.values() if isinstance(v, float))
 
 
+@pytest.mark.slow
 def test_only_objects_of_the_split_are_learned(tmp_path: Path) -> None:
     splits = tmp_path / "splits.json"
     base, novel = sorted(tiny_scenes.NAMES)[:2], sorted(tiny_scenes.NAMES)[2:]
@@ -109,6 +111,7 @@ def test_only_objects_of_the_split_are_learned(tmp_path: Path) -> None:
     assert sorted(detector(part).head.categories) == base
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [{"bare": (0, 1, 2)}, {"leave_out": (3, 4)}, {"crowds": True}, {"bare": tuple(range(11))}],

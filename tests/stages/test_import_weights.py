@@ -51,6 +51,7 @@ def test_the_option_as_decides_the_table() -> None:
     assert {table.name for table in tables_made} == {*models(), CONCEPT_EMBEDDINGS.name}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["teacher", "student"])
 def test_a_clip_is_attached_to_an_empty_curve_and_its_keys_are_noted(tmp_path, kind) -> None:
     raw = foreign.pretrained(tmp_path)

@@ -250,12 +250,14 @@ def test_options_out_of_range_are_refused(options: dict[str, Any]) -> None:
         Ingest(sources=("x",), **options)
 
 
+@pytest.mark.slow
 def test_importing_the_stage_does_not_import_torch() -> None:
     code = "import sys, stages.ingest; sys.exit('torch' in sys.modules)"
     root = Path(__file__).parents[2]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
 
 
+@pytest.mark.slow
 def test_every_real_photograph_is_read(tmp_path: Path) -> None:
     rows, refused = ingest(tmp_path / "s", shared_data("coco_subset"), limit=60)
     assert len(rows) + len([r for r in refused if "#" not in r[0]]) == 60

@@ -34,6 +34,7 @@ def test_proposals_are_the_selected_raw_boxes_of_the_network(tmp_path: Path) -> 
     assert part.advanced == 5
 
 
+@pytest.mark.slow
 def test_the_dump_has_all_raw_boxes(tmp_path: Path) -> None:
     part = pictures_and_network(tmp_path)
     run(part, top_k=3, pre_nms=7)
@@ -56,6 +57,7 @@ def test_the_same_run_makes_the_same_bytes(tmp_path: Path) -> None:
     assert first.notes == second.notes
 
 
+@pytest.mark.slow
 def test_selecting_from_a_dump_equals_selecting_at_once(tmp_path: Path) -> None:
     first = pictures_and_network(tmp_path / "a")
     run(first)
@@ -162,12 +164,14 @@ def test_impossible_options_are_refused_with_a_sentence(
         Propose(**options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("resize", ["native", "none", "32x64"])
 def test_boxes_are_in_pixels_of_the_original_image_at_any_size(tmp_path: Path, resize: str) -> None:
     table = run(pictures_and_network(tmp_path), resize=resize, nms=1.0, top_k=1000)
     assert table["x1"].to_numpy().max() == pytest.approx(60, abs=1)
 
 
+@pytest.mark.slow
 def test_select_only_suppresses_within_the_maps_of_the_dump(tmp_path: Path) -> None:
     part = pictures_and_network(tmp_path / "in")
     within_maps = run(part, nms=0.3)

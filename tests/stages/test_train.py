@@ -156,6 +156,7 @@ def test_open_clip_loads_a_student_by_itself(tmp_path: Path) -> None:
         assert torch.equal(theirs.encode_text(tokens), ours.encode_tokens(tokens))
 
 
+@pytest.mark.slow
 def test_only_what_the_reference_trains_has_changed(tmp_path: Path) -> None:
     part = tiny.labelled(tmp_path)
     run(part, image_text_weight=0.0)
@@ -172,11 +173,13 @@ def test_weights_may_be_saved_in_half_the_bytes(tmp_path: Path) -> None:
     assert found["visual.conv1.weight"].dtype == torch.float16
 
 
+@pytest.mark.slow
 def test_epochs_become_steps(tmp_path: Path) -> None:
     rows = run(tiny.labelled(tmp_path), steps=None, epochs=2)
     assert rows[-1]["step"] == 6  # 2 epochs of 12 images, 4 a step
 
 
+@pytest.mark.slow
 def test_images_without_captions_or_pseudo_labels_do_what_they_can(tmp_path: Path) -> None:
     part = tiny.labelled(tmp_path, captions={n: [] for n in range(6)}, leave_out=(5, 6, 7, 8, 9))
     rows = run(part, steps=9, images_per_batch=1, log_every=1)
@@ -184,12 +187,14 @@ def test_images_without_captions_or_pseudo_labels_do_what_they_can(tmp_path: Pat
     assert {row["contrastive"] is None for row in rows} == {True, False}
 
 
+@pytest.mark.slow
 def test_nothing_to_train_on_is_one_sentence(tmp_path: Path) -> None:
     part = tiny.labelled(tmp_path, leave_out=tuple(range(12)))
     with pytest.raises(StageError, match="no image is left to train on"):
         run(part, image_text_weight=0.0)
 
 
+@pytest.mark.slow
 def test_embeddings_of_another_space_are_refused(tmp_path: Path) -> None:
     part = tiny.labelled(tmp_path)
     part.tables["embeddings"] = tiny.embeddings(width=16)
@@ -197,6 +202,7 @@ def test_embeddings_of_another_space_are_refused(tmp_path: Path) -> None:
         run(part)
 
 
+@pytest.mark.slow
 def test_embeddings_may_come_in_any_order_but_without_gaps(tmp_path: Path) -> None:
     part = tiny.labelled(tmp_path)
     expected = run(part, steps=3)
@@ -207,6 +213,7 @@ def test_embeddings_may_come_in_any_order_but_without_gaps(tmp_path: Path) -> No
         run(part)
 
 
+@pytest.mark.slow
 def test_regions_beyond_the_limit_do_not_take_part(tmp_path: Path) -> None:
     few = run(tiny.labelled(tmp_path), regions_per_image=2)
     assert all(row["regions"] == 8 for row in few)

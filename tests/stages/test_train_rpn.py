@@ -74,6 +74,7 @@ def test_training_raises_recall_on_images_not_trained_on(tmp_path: Path) -> None
     assert rows[-1]["loss"] < rows[0]["loss"] / 2
 
 
+@pytest.mark.slow
 def test_the_curve_counts_steps_and_images_and_adds_up(tmp_path: Path) -> None:
     rows = run(squares.parts(tmp_path), steps=5, box_weight=3.0)
     assert [row["step"] for row in rows] == [2, 4, 5]
@@ -82,6 +83,7 @@ def test_the_curve_counts_steps_and_images_and_adds_up(tmp_path: Path) -> None:
         assert row["loss"] == pytest.approx(row["objectness_loss"] + 3 * row["box_loss"], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_categories_do_not_change_a_byte(tmp_path: Path) -> None:
     def renamed(number: int) -> list[squares.Object]:
         rng = np.random.default_rng(number)
@@ -183,6 +185,7 @@ def test_zero_steps_need_a_whole_network(tmp_path: Path, weights_of: str) -> Non
         run(squares.parts(tmp_path), steps=0, weights=path)
 
 
+@pytest.mark.slow
 def test_norms_of_loaded_weights_are_frozen_and_those_of_new_ones_trained(tmp_path: Path) -> None:
     _, path = saved(tiny_rpn(anchor_sizes=NETWORK["anchor_sizes"]), tmp_path)
     before = load_file(path)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from pipeline.store.artifact import Artifact
     from schemas.table import Table
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass(frozen=True, kw_only=True)
 class ToyEvaluate(Stage):
@@ -90,7 +92,6 @@ def prefix(artifact: Artifact) -> str:
     return artifact.manifest.fingerprint[:10]
 
 
-@pytest.mark.slow
 def test_each_metric_has_both_values_and_their_intervals(root: Path) -> None:
     make(Ingest(count=40), root)
     poor, good = make(ToyEvaluate(wrong=2), root), make(ToyEvaluate(wrong=10), root)
@@ -116,7 +117,6 @@ def test_an_evaluation_compared_with_itself_has_no_difference(root: Path) -> Non
     assert (line.difference, line.low, line.high, line.apart) == (0, 0, 0, False)
 
 
-@pytest.mark.slow
 def test_equal_seeds_give_equal_intervals(root: Path) -> None:
     make(Ingest(count=20), root)
     pair = prefix(make(ToyEvaluate(), root)), prefix(make(ToyEvaluate(wrong=3), root))

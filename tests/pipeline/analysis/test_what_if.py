@@ -22,6 +22,8 @@ from tests.pipeline.helpers import make, make_all, rows_of
 if TYPE_CHECKING:
     from pipeline.store.artifact import Artifact
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
@@ -49,7 +51,6 @@ def test_a_predicate_has_all_digits_of_its_thresholds() -> None:
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("where", [None, "region < 2 OR region = 3"])
 def test_a_forecast_counts_what_a_loop_counts(made: dict[str, Artifact], where: str | None) -> None:
     root = made["images"].root
@@ -82,7 +83,6 @@ def test_a_forecast_counts_what_a_loop_counts(made: dict[str, Artifact], where: 
         assert row["recall"] == pytest.approx(len(matched) / num_objects)
 
 
-@pytest.mark.slow
 def test_selecting_with_the_condition_of_a_row_gives_its_number_of_labels(
     made: dict[str, Artifact],
 ) -> None:
@@ -104,7 +104,6 @@ def test_a_condition_that_is_not_a_single_predicate_is_refused(made: dict[str, A
             list(forecast(root, [Thresholds()], hostile))
 
 
-@pytest.mark.slow
 def test_conditions_are_over_the_columns_that_select_accepts(made: dict[str, Artifact]) -> None:
     root = made["images"].root
     (batch,) = forecast(root, [Thresholds()], "kept -- those that are sure")
@@ -113,7 +112,6 @@ def test_conditions_are_over_the_columns_that_select_accepts(made: dict[str, Art
         list(forecast(root, [Thresholds()], "truth IS NOT NULL"))
 
 
-@pytest.mark.slow
 def test_objects_are_counted_also_in_images_that_a_selection_leaves_out(
     made: dict[str, Artifact],
 ) -> None:

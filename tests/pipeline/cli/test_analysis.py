@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from pipeline.store.artifact import Artifact
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
@@ -33,7 +35,6 @@ def _old(made: dict[str, Artifact]) -> str:
     return made["pseudo_labels"].address
 
 
-@pytest.mark.slow
 def test_a_selection_is_found_by_its_name_and_has_its_source_as_parent(
     made: dict[str, Artifact],
 ) -> None:
@@ -51,7 +52,6 @@ def test_a_selection_is_found_by_its_name_and_has_its_source_as_parent(
         catalog.find(root, "pseudo_labels@nobody")
 
 
-@pytest.mark.slow
 def test_the_command_line_prints_forecasts_and_differences(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     make_all(root, count=4)
     make(Ingest(count=4), root)
@@ -84,7 +84,6 @@ def test_an_interrupted_query_prints_one_word(monkeypatch, capsys) -> None:  # t
     assert capsys.readouterr().err == "interrupted\n"
 
 
-@pytest.mark.slow
 def test_two_evaluations_are_printed_metric_by_metric(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     make(Ingest(count=40), root)
     poor, good = prefix(make(ToyEvaluate(wrong=2), root)), prefix(make(ToyEvaluate(wrong=10), root))
@@ -106,7 +105,6 @@ def test_two_evaluations_are_printed_metric_by_metric(rc, root: Path) -> None:  
     )
 
 
-@pytest.mark.slow
 def test_two_evaluations_as_json_have_the_same_values(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     make(Ingest(count=20), root)
     pair = prefix(make(ToyEvaluate(), root)), prefix(make(ToyEvaluate(wrong=3), root))
@@ -129,7 +127,6 @@ def test_evaluations_that_cannot_be_compared_are_one_sentence(rc, root: Path) ->
     assert rc("compare", pair[0]).code == 2
 
 
-@pytest.mark.slow
 def test_a_report_is_written_about_labels_only(rc, root: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     result = rc("report", "images")
     assert (result.code, result.err) == (1, "error: rc report writes about labels, not 'images'\n")

@@ -21,6 +21,7 @@ def test_help_lists_the_verbs_in_the_order_of_the_pipeline(rc) -> None:  # type:
     assert positions == sorted(positions)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [

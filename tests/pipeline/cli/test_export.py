@@ -15,8 +15,9 @@ from tests.pipeline.toys import Ingest
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 def test_features_are_exported_and_counted(rc, root: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     features = make_all(root, count=4)["features"]
     answer = rc("export-features", "features", tmp_path / "out", "--format", "h5")
@@ -24,7 +25,6 @@ def test_features_are_exported_and_counted(rc, root: Path, tmp_path: Path) -> No
     assert (answer.code, answer.out) == (0, expected)
 
 
-@pytest.mark.slow
 def test_labels_are_exported_and_missing_categories_are_named(  # type: ignore[no-untyped-def]
     rc, root: Path, tmp_path: Path
 ) -> None:

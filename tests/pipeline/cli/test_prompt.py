@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +69,6 @@ def test_an_error_is_one_sentence_and_the_prompt_continues(
     assert err.count("error: ") == 4
 
 
-@pytest.mark.slow
 def test_dot_commands_list_tables_columns_and_queries(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -165,13 +166,11 @@ def test_a_database_is_written_and_told(rc, root: Path, tmp_path: Path) -> None:
     assert (tmp_path / "out.duckdb").stat().st_size > 0
 
 
-@pytest.mark.slow
 def test_ctrl_c_cancels_a_line_or_a_query_and_the_prompt_continues(root: Path) -> None:
     make(Ingest(count=3), root)
     assert on_a_terminal(root, leave_and_come_back) == 0
 
 
-@pytest.mark.slow
 def test_tab_completes_and_up_recalls(root: Path) -> None:
     make(Ingest(count=3), root)
     assert on_a_terminal(root, complete_and_recall) == 0

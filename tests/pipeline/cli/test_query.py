@@ -14,8 +14,9 @@ from tests.pipeline.toys import Ingest
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 def test_a_preferred_artifact_is_queried(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     first = make(Ingest(), root)
     make(Ingest(count=3), root)
@@ -24,7 +25,6 @@ def test_a_preferred_artifact_is_queried(rc, root: Path) -> None:  # type: ignor
     assert rc("sql", count, "--format", "csv", "--use", first.address).out.split() == ["n", "20"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -69,7 +69,6 @@ def test_an_empty_statement_is_refused(rc, root: Path) -> None:  # type: ignore[
     assert "not both" in rc("sql", "", "--query", "refused").err
 
 
-@pytest.mark.slow
 def test_statements_are_read_from_standard_input(rc, root: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     make(Ingest(count=3), root)
     for words in ((), ("--file", "-")):
@@ -77,7 +76,6 @@ def test_statements_are_read_from_standard_input(rc, root: Path, monkeypatch) ->
         assert rc("sql", *words, "--format", "json").out == '{"a": 1}\n{"b": 2}\n'
 
 
-@pytest.mark.slow
 def test_the_page_of_named_queries_has_every_query_with_its_result(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     make_all(root, count=6)
     page = rc("queries").out
@@ -88,7 +86,6 @@ def test_the_page_of_named_queries_has_every_query_with_its_result(rc, root: Pat
         assert "\n|---|" in section
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("words", "kind"), [((), "views"), (("--materialize",), "tables")])
 def test_a_database_is_written_once_and_replaced_with_force(
     rc,  # type: ignore[no-untyped-def]

@@ -18,6 +18,8 @@ from tests.waiting import HANG_S
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 CHAIN = """
 [defaults]
 count = 8
@@ -63,7 +65,6 @@ def test_a_recipe_and_flags_that_say_the_same_make_the_same_artifact(rc, root, c
     assert len(catalog.committed(root, "images")) == 1
 
 
-@pytest.mark.slow
 def test_a_step_reads_what_it_names_even_if_there_is_something_newer(rc, root, chain) -> None:  # type: ignore[no-untyped-def]
     run_chain(rc, chain)
     make(Ingest(count=3), root)
@@ -93,7 +94,6 @@ def test_a_failing_step_ends_the_recipe(rc, root, chain) -> None:  # type: ignor
     assert catalog.committed(root, "proposals") == []
 
 
-@pytest.mark.slow
 def test_a_dry_run_ends_at_the_first_step_that_would_work(rc, root, chain) -> None:  # type: ignore[no-untyped-def]
     first = run_chain(rc, chain, "--dry-run")
     assert first.out.count("would compute 2 of 2 parts") == 1
@@ -122,7 +122,6 @@ SMALLER = {
 }
 
 
-@pytest.mark.slow
 def test_the_tables_of_the_paper_are_made_by_one_command(tmp_path: Path) -> None:
     settings_of_data = {"data": str(ROOT / "data" / "demo"), "world": str(tmp_path / "world")}
     settings = [f"--set={name}={value}" for name, value in {**settings_of_data, **SMALLER}.items()]

@@ -23,11 +23,12 @@ from tests.pipeline.toys import Ingest
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 
 QUERY = "SELECT image_id, width, captions FROM images ORDER BY image_id LIMIT 2"
 
 
-@pytest.mark.slow
 def test_csv_json_and_parquet_hold_the_same_rows(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     make(Ingest(), root)
     rows = [json.loads(line) for line in rc("sql", QUERY, "--format", "json").out.splitlines()]
@@ -39,7 +40,6 @@ def test_csv_json_and_parquet_hold_the_same_rows(rc, root: Path) -> None:  # typ
     assert pq.read_table(io.BytesIO(answer)).to_pylist() == rows
 
 
-@pytest.mark.slow
 def test_a_result_without_rows_has_its_columns(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     make_all(root, count=2)
     nothing = "SELECT image_id, feature FROM features WHERE false"
@@ -76,7 +76,6 @@ def test_text_with_markup_is_shown_unchanged(rc, root: Path) -> None:  # type: i
 TWICE = "SELECT a.x, b.x, a.x AS x_1 FROM (SELECT 1 AS x) AS a, (SELECT 2 AS x) AS b"
 
 
-@pytest.mark.slow
 def test_columns_of_the_same_name_are_numbered_in_every_format(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     make(Ingest(count=2), root)
     names = ["x", "x_2", "x_1"]
@@ -136,7 +135,6 @@ def test_csv_and_json_write_no_python_literals(rc, root: Path) -> None:  # type:
         )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("form", ["table", "csv", "json", "markdown"])
 def test_an_interval_is_written_as_sql_writes_it(rc, root: Path, form: str) -> None:  # type: ignore[no-untyped-def]
     make(Ingest(count=1), root)
@@ -148,7 +146,6 @@ def test_an_interval_is_written_as_sql_writes_it(rc, root: Path, form: str) -> N
     assert rc("sql", statement, "--format", form).out == rc("sql", words, "--format", form).out
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("value", ["INTERVAL 3 DAY", "[INTERVAL 3 DAY]", "union_value(a := 1)"])
 def test_a_type_that_parquet_lacks_is_refused(root: Path, value: str) -> None:
     make(Ingest(count=1), root)
@@ -159,7 +156,6 @@ def test_a_type_that_parquet_lacks_is_refused(root: Path, value: str) -> None:
     assert re.fullmatch(message, answer.stderr.decode().strip())
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("form", ["table", "csv", "json", "markdown"])
 def test_a_value_that_python_lacks_is_refused(rc, root: Path, form: str) -> None:  # type: ignore[no-untyped-def]
     make(Ingest(count=2), root)
@@ -169,7 +165,6 @@ def test_a_value_that_python_lacks_is_refused(rc, root: Path, form: str) -> None
         assert "write column::VARCHAR instead" in answer.err
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("form", ["table", "csv", "json", "markdown"])
 def test_no_control_character_of_the_store_reaches_a_terminal(root: Path, form: str) -> None:
     make(Ingest(count=2), root)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     Rc = Callable[..., CommandResult]
 
+pytestmark = pytest.mark.slow
+
 QUICK = ("--templates", "plain", "--device", "cpu")
 
 
@@ -71,7 +73,6 @@ def refused(answer: CommandResult) -> str:
     return answer.err
 
 
-@pytest.mark.slow
 def test_a_text_finds_what_python_finds(ask: Rc, seen: FeatureCorpus) -> None:
     rows = told(ask("search", "a red umbrella", "--k", 4, "--format", "json", *QUICK))
     vector = query_vectors.text_query(seen, "a red umbrella", "plain", device="cpu").vector
@@ -88,7 +89,6 @@ def test_hits_are_a_table_unless_another_format_is_asked_for(ask: Rc) -> None:
     assert all("photos/" in line for line in lines[2:])
 
 
-@pytest.mark.slow
 def test_hits_as_csv_are_those_of_json(ask: Rc) -> None:
     words = ("search", "--region", "photos/odd:name.png:-1", "--k", 9)
     rows = told(ask(*words, "--format", "json"))
@@ -112,7 +112,6 @@ def test_a_region_asks_and_is_no_hit(ask: Rc) -> None:
     assert len(rows) == 34
 
 
-@pytest.mark.slow
 def test_a_photograph_asks_and_so_does_a_part_of_it(ask: Rc, photos: Photographs) -> None:
     words = ("search", "--image", photos.folder / "turned.jpg", "--k", 1, "--format", "json")
     assert names(told(ask(*words))) == [("photos/turned.jpg", -1)]
@@ -133,7 +132,6 @@ def test_nothing_found_is_an_empty_answer(ask: Rc) -> None:
     assert told(ask("search", "cup", "--where", "false", "--format", "json", *QUICK)) == []
 
 
-@pytest.mark.slow
 def test_other_features_are_searched_by_name(ask: Rc, photos: Photographs) -> None:
     words = ("search", "cup", "--k", 2, "--format", "json", *QUICK)
     small = told(ask(*words, "--features", photos.small.address))
@@ -142,7 +140,6 @@ def test_other_features_are_searched_by_name(ask: Rc, photos: Photographs) -> No
     assert small == nearest_regions(corpus, vector, 2).to_pylist() != told(ask(*words))
 
 
-@pytest.mark.slow
 def test_a_sheet_of_the_hits_is_written_too(ask: Rc, tmp_path: Path) -> None:
     sheet = tmp_path / "new" / "hits.png"
     rows = told(ask("search", "cup", "--k", 3, "--sheet", sheet, "--format", "json", *QUICK))
@@ -215,7 +212,6 @@ WRONG: list[tuple[tuple[object, ...], str]] = [
 ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("words", "sentence"), WRONG)
 def test_what_is_wrong_is_one_sentence(ask: Rc, words: tuple[object, ...], sentence: str) -> None:
     answer = ask(*words, *(["--quiet"] if words[0] == "duplicates" else []))
@@ -236,7 +232,6 @@ def test_a_sheet_that_cannot_be_written_is_one_sentence(ask: Rc, tmp_path: Path,
     assert str(sheet) in refused(ask(verb, *words, "--sheet", sheet))
 
 
-@pytest.mark.slow
 def test_a_sheet_of_nothing_is_one_sentence(ask: Rc, tmp_path: Path) -> None:
     sheet = ("--sheet", tmp_path / "sheet.png", "--where", "false")
     assert "the search has no hits" in refused(ask("search", "cup", *sheet, *QUICK))
@@ -251,7 +246,6 @@ def test_a_photograph_and_its_copy_are_duplicates(ask: Rc) -> None:
     assert [row["x1"] for row in rows] == [320, 320]
 
 
-@pytest.mark.slow
 def test_duplicates_are_those_that_python_finds(ask: Rc, seen: FeatureCorpus) -> None:
     words = ("--regions", "--same-image", "--min-cosine", 0.8, "--where", "region < 4")
     found = told(ask("duplicates", "--quiet", *words, "--format", "json"))
@@ -260,7 +254,6 @@ def test_duplicates_are_those_that_python_finds(ask: Rc, seen: FeatureCorpus) ->
     assert found
 
 
-@pytest.mark.slow
 def test_regions_of_one_image_are_duplicates_only_with_same_image(root: Path, rc: Rc) -> None:
     plant(root, np.eye(3)[[0, 0, 1]], regions=3)
     words = ("duplicates", "--quiet", "--regions", "--format", "json")
@@ -268,7 +261,6 @@ def test_regions_of_one_image_are_duplicates_only_with_same_image(root: Path, rc
     assert names(told(rc(*words, "--same-image"))) == [("0/0", 0), ("0/0", 1)]
 
 
-@pytest.mark.slow
 def test_only_what_is_near_enough_is_a_duplicate(root: Path, rc: Rc) -> None:
     plant(root, [[1, 0], [4, 3], [3, 4]], lowest=-1)  # cosines 0.8, 0.96 and 0.6
     words = ("duplicates", "--quiet", "--format", "json")
@@ -282,7 +274,6 @@ def test_only_what_is_near_enough_is_a_duplicate(root: Path, rc: Rc) -> None:
     ]
 
 
-@pytest.mark.slow
 def test_duplicates_as_table_and_csv_have_a_row_each(ask: Rc) -> None:
     words = ("duplicates", "--quiet", "--min-cosine", 0.999)
     table = ask(*words).out.splitlines()
@@ -292,7 +283,6 @@ def test_duplicates_as_table_and_csv_have_a_row_each(ask: Rc) -> None:
     assert [row["image_id"] for row in read] == ["photos/plain.png", "photos/twin.png"]
 
 
-@pytest.mark.slow
 def test_without_whole_images_the_sentence_names_the_cure(root: Path, rc: Rc) -> None:
     plant(root, np.eye(3))
     said = refused(rc("duplicates", "--quiet"))
@@ -300,7 +290,6 @@ def test_without_whole_images_the_sentence_names_the_cure(root: Path, rc: Rc) ->
     assert "compare regions, with --regions" in said
 
 
-@pytest.mark.slow
 def test_a_sheet_of_the_groups_is_written_too(ask: Rc, tmp_path: Path) -> None:
     sheet = tmp_path / "groups.png"
     answer = ask("duplicates", "--quiet", "--min-cosine", 0.999, "--sheet", sheet)
@@ -309,7 +298,6 @@ def test_a_sheet_of_the_groups_is_written_too(ask: Rc, tmp_path: Path) -> None:
         assert (written.format, written.width) == ("PNG", 2 * 192 + 12)
 
 
-@pytest.mark.slow
 def test_progress_goes_beside_the_answer_and_can_be_silenced(
     ask: Rc, monkeypatch: pytest.MonkeyPatch
 ) -> None:

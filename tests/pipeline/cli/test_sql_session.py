@@ -20,6 +20,8 @@ from tests.waiting import HANG_S, until_asleep, until_busy
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 
 ENDLESS = "SELECT count(*) FROM range(1000000000000)"
 
@@ -27,7 +29,6 @@ ENDLESS = "SELECT count(*) FROM range(1000000000000)"
 ONE_ENDLESS_ROW = "SELECT levenshtein(repeat('a', 400000), repeat('b', 400000))"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("statement", [ENDLESS, ONE_ENDLESS_ROW])
 def test_a_statement_ends_after_its_timeout(root: Path, statement: str) -> None:
     make(Ingest(count=2), root)
@@ -37,7 +38,6 @@ def test_a_statement_ends_after_its_timeout(root: Path, statement: str) -> None:
     assert answer.stderr.startswith("error: no answer within 0.5 s")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("statement", [ENDLESS, ONE_ENDLESS_ROW])
 def test_ctrl_c_ends_a_statement(root: Path, tmp_path: Path, statement: str) -> None:
     make(Ingest(count=2), root)
@@ -79,7 +79,6 @@ print(done.stderr, end="")
 """
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the system does not report memory")
 @pytest.mark.parametrize("statement", GREEDY)
 def test_a_statement_uses_no_more_memory_than_its_limit(root: Path, statement: str) -> None:
@@ -93,7 +92,6 @@ def test_a_statement_uses_no_more_memory_than_its_limit(root: Path, statement: s
     assert int(kilobytes) < 1_100_000  # 200 MB, 512 MB beside, and the program
 
 
-@pytest.mark.slow
 def test_a_connection_is_reused_until_a_statement_needs_other_artifacts(root: Path) -> None:
     older = make(Ingest(count=5), root)
     make(Ingest(count=3), root)

@@ -44,6 +44,7 @@ def test_json_is_one_object_on_one_line(rc, root: Path) -> None:  # type: ignore
     assert "2 refused: told-to (rc sql 'FROM quarantine')" in result.err
 
 
+@pytest.mark.slow
 def test_flags_become_options_and_inputs(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     rc("ingest", "a", "b", "--count", 6, "--per-part", 2, "--seed", 5)
     first = catalog.find(root, "images")
@@ -55,6 +56,7 @@ def test_flags_become_options_and_inputs(rc, root: Path) -> None:  # type: ignor
     assert catalog.find(root, "proposals").manifest.stage.options["dump"] is False
 
 
+@pytest.mark.slow
 def test_the_environment_sets_an_option_and_a_flag_overrides_it(
     rc,  # type: ignore[no-untyped-def]
     root: Path,
@@ -67,6 +69,7 @@ def test_the_environment_sets_an_option_and_a_flag_overrides_it(
     assert catalog.find(root, "images").numbers == [0, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -104,6 +107,7 @@ def test_a_dry_run_prints_the_work_and_changes_nothing(rc, root: Path) -> None: 
     assert "  finished already: nothing would run" in rc("ingest", "--dry-run").out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "where", ["pipeline.store.manifest.write", "pipeline.execution.runner._merge"]
 )
@@ -199,6 +203,7 @@ def test_a_store_inside_a_file_is_refused(rc, tmp_path: Path) -> None:  # type: 
     assert sys.exc_info() == (None, None, None)
 
 
+@pytest.mark.slow
 def test_flags_and_environment_win_over_a_preset_and_a_preset_over_defaults(
     rc,  # type: ignore[no-untyped-def]
     root: Path,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.mark.slow
 def test_status_lists_artifacts_and_unfinished_runs(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     images = make(Ingest(), root)
     rc("propose", "--break-part", 1)
@@ -110,6 +111,7 @@ def test_verify_names_every_file_that_differs_over_all_artifacts(rc, root: Path)
     assert rc("verify", "images").code == 1
 
 
+@pytest.mark.slow
 def test_gc_lists_first_and_deletes_when_told(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     older, newer = make(Ingest(), root), make(Ingest(count=3), root)
     rc("propose", "--break-part", 0)

@@ -22,6 +22,8 @@ from tests.pipeline.toys import Ingest
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_table_has_a_header_and_its_rows(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     make(Ingest(), root)
@@ -31,7 +33,6 @@ def test_a_table_has_a_header_and_its_rows(rc, root: Path) -> None:  # type: ign
     assert len(lines) == 4
 
 
-@pytest.mark.slow
 def test_a_long_table_is_cut_and_says_so_in_its_last_line(root: Path) -> None:
     make(Ingest(count=1, per_part=1), root)
     lines = shown_at(200, root, "FROM range(5000)")
@@ -44,7 +45,6 @@ QUERY = "SELECT image_id, width, captions FROM images ORDER BY image_id LIMIT 2"
 TEXT = "repeat('abcdefghi ', 30)"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("width", [80, 140])
 @pytest.mark.parametrize("rows", [1, 3, 4])
 def test_a_row_is_a_line_and_no_line_is_wider_than_the_terminal(
@@ -57,7 +57,6 @@ def test_a_row_is_a_line_and_no_line_is_wider_than_the_terminal(
         assert sum("toy/00000" in line for line in lines) == rows
 
 
-@pytest.mark.slow
 def test_texts_share_the_remaining_width_and_end_in_an_ellipsis(root: Path) -> None:
     make(Ingest(count=1), root)
     asked = f"SELECT i, {TEXT} AS a, {TEXT} AS b, 'dog' AS c FROM range(4) AS t(i)"

@@ -16,8 +16,9 @@ from tests.waiting import HANG_S
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 def test_it_prints_where_it_is_and_answers_there(root: Path) -> None:
     make(Ingest(count=3), root)
     words = command("view", "--store", root, "--port", "0")
@@ -50,7 +51,6 @@ def test_an_address_that_is_not_ours_is_a_sentence(rc, root: Path) -> None:  # t
     assert "no.such.host.example" in answer.err
 
 
-@pytest.mark.slow
 def test_a_folder_is_written_and_told(rc, root: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     answer = rc("view", "--static", str(tmp_path / "out"))
     assert answer.code == 1

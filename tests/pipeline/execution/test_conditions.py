@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from pipeline.store.artifact import Artifact
 
+pytestmark = pytest.mark.slow
+
 LABELS = each(PSEUDO_LABELS, where="where")
 FALLBACK = replace(LABELS, fallback=True)
 SPELLINGS = (
@@ -69,7 +71,6 @@ def stored(labels: Artifact) -> list[tuple[str, int, bool]]:
     return [(r["image_id"], r["region"], r["kept"]) for b in batches for r in b.to_pylist()]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("condition", SPELLINGS)
 def test_however_it_is_spelled_a_condition_that_means_kept_falls_back(
     labels: Artifact, condition: str
@@ -79,7 +80,6 @@ def test_however_it_is_spelled_a_condition_that_means_kept_falls_back(
     assert rows(labels, condition, FALLBACK) == stored(labels)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("condition", SPELLINGS)
 def test_without_a_fallback_only_rows_that_are_kept_are_read(
     labels: Artifact, condition: str
@@ -88,7 +88,6 @@ def test_without_a_fallback_only_rows_that_are_kept_are_read(
     assert rows(labels, condition, LABELS) == expected
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "condition",
     ["NOT kept", "kept = false", "true", "kept OR NOT kept", "kept AND region = 0", "region < 1"],
@@ -111,13 +110,11 @@ def test_of_another_condition_the_rows_are_those_it_holds_for_and_all_are_kept(
     assert rows(labels, condition, reads) == expected
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("condition", [None, ""])
 def test_no_condition_holds_for_every_row(labels: Artifact, condition: str | None) -> None:
     assert rows(labels, condition, FALLBACK) == [(*row[:2], True) for row in stored(labels)]
 
 
-@pytest.mark.slow
 def test_a_condition_that_leaves_nothing_is_refused_unless_there_is_a_fallback(
     labels: Artifact,
 ) -> None:
@@ -127,14 +124,12 @@ def test_a_condition_that_leaves_nothing_is_refused_unless_there_is_a_fallback(
     assert check_condition(Train(where=None), LABELS, labels) is None
 
 
-@pytest.mark.slow
 def test_what_is_not_a_condition_is_refused_with_and_without_a_fallback(labels: Artifact) -> None:
     for reads in (LABELS, FALLBACK):
         with pytest.raises(QueryError, match="one SQL predicate"):
             check_condition(Train(where="kept; DROP TABLE x"), reads, labels)
 
 
-@pytest.mark.slow
 def test_both_spellings_make_the_same_rows(root: Path, labels: Artifact) -> None:
     first, second = (make(Reading(where=text), root).manifest for text in ("kept", "kept = true"))
     assert first.notes == second.notes

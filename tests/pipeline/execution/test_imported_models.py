@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from pipeline.store.artifact import Artifact
     from schemas.table import Table
 
+pytestmark = pytest.mark.slow
+
 TABLES = {table.name: table for table in (TEACHERS, STUDENTS, DETECTORS, CONCEPT_EMBEDDINGS)}
 
 
@@ -93,7 +95,6 @@ def test_an_imported_model_is_its_own_language(root: Path) -> None:
         assert inputs.language(made) == made
 
 
-@pytest.mark.slow
 def test_a_student_of_an_imported_student_speaks_as_that(root: Path) -> None:
     made = make_all(root)
     begun = imported(root, "students")
@@ -108,7 +109,6 @@ def test_a_student_of_an_imported_student_speaks_as_that(root: Path) -> None:
     assert inputs.language(made["students"]) == made["teachers"]
 
 
-@pytest.mark.slow
 def test_a_detector_speaks_as_the_model_it_was_made_from(root: Path) -> None:
     made = make_all(root)
     detector = make(Finetune(), root, {"model": made["students"].address})
@@ -117,14 +117,12 @@ def test_a_detector_speaks_as_the_model_it_was_made_from(root: Path) -> None:
     assert inputs.language(further) == made["teachers"]
 
 
-@pytest.mark.slow
 def test_a_model_whose_teacher_was_deleted_is_no_ones(root: Path) -> None:
     made = make_all(root)
     (made["teachers"].path / "manifest.json").unlink()
     assert inputs.language(made["students"]) is None
 
 
-@pytest.mark.slow
 def test_imported_embeddings_go_with_any_model(root: Path) -> None:
     features = make_all(root)["features"]
     embeddings = imported(root, "concept_embeddings")
@@ -133,7 +131,6 @@ def test_imported_embeddings_go_with_any_model(root: Path) -> None:
     assert "embeddings" in inputs.resolve(Label(), pins, root)
 
 
-@pytest.mark.slow
 def test_models_with_equal_encoders_understand_each_other_and_others_do_not(root: Path) -> None:
     make_all(root)
     student, teacher = imported(root, "students", "ab12"), imported(root, "teachers", "ab12")
@@ -146,7 +143,6 @@ def test_models_with_equal_encoders_understand_each_other_and_others_do_not(root
         inputs.resolve(Label(), {**pins, "embeddings": other.address}, root)
 
 
-@pytest.mark.slow
 def test_a_model_without_an_encoder_takes_embeddings_of_any(root: Path) -> None:
     made = make_all(root)
     silent = imported(root, "students", "none")

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from schemas.table import Table
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainRpn(Toy):

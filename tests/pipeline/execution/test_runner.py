@@ -54,6 +54,7 @@ def test_a_rerun_computes_only_the_missing_part(root: Path, tmp_path: Path) -> N
     assert computed(tmp_path / "log") == [("ingest", 2)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", ["truncate", "flip", "delete", "receipt", "bad receipt"])
 def test_a_damaged_part_of_an_unfinished_run_is_computed_again(
     root: Path, tmp_path: Path, harm: str
@@ -275,6 +276,7 @@ def test_a_folding_stage_keeps_its_drafts_and_lists_them(root: Path) -> None:
     assert sum(rows_of(artifact).column("mentions").to_pylist()) == sum(r["mentions"] for r in said)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [1, 4, 5, 6, 12, 20, 99])
 def test_a_limit_takes_the_first_rows_of_the_first_input(root: Path, limit: int) -> None:
     make(Ingest(), root)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from schemas.table import Table
     from stages.base import Reads
 
+pytestmark = pytest.mark.slow
+
 INPUTS = {
     "images": "images",
     "proposals": "proposals",
@@ -70,7 +72,6 @@ class Reader(Stage):
         yield from ()
 
 
-@pytest.mark.slow
 def test_each_gives_the_rows_of_this_part_and_whole_all(store, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     part = part_of(Featurize(), store, tmp_path, 2)
     assert part.table("images").column("image_id")[0].as_py() == "toy/000010"
@@ -146,7 +147,6 @@ def test_scratch_is_the_same_folder_for_every_attempt(store, tmp_path: Path) -> 
     assert (second / "checkpoint").read_text() == "step 3"
 
 
-@pytest.mark.slow
 def test_a_predicate_chooses_rows_and_keeps_their_order(store, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     everything = part_of(Train(), store, tmp_path).table("pseudo_labels").to_pylist()
     where = "region >= 1 AND concept <> 'nothing' AND x1 > x0"
@@ -155,7 +155,6 @@ def test_a_predicate_chooses_rows_and_keeps_their_order(store, tmp_path: Path) -
     assert 0 < len(chosen) < len(everything)
 
 
-@pytest.mark.slow
 def test_a_predicate_that_nothing_of_a_part_meets_gives_no_rows(store, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     part = part_of(Train(where="image_id = 'toy/000017'"), store, tmp_path).slices()[0]
     rows = part.table("pseudo_labels")

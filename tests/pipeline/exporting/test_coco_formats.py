@@ -16,8 +16,9 @@ from tests.pipeline.exporting.labelled_store import image_with_labels, label_key
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 def test_coco_is_read_by_pycocotools_and_by_ingest(root: Path, tmp_path: Path) -> None:
     coco = pytest.importorskip("pycocotools.coco")
     export_labels(root, tmp_path / "out", "coco", ExportRequest(where="kept"), "copy")
@@ -43,7 +44,6 @@ def test_coco_is_read_by_pycocotools_and_by_ingest(root: Path, tmp_path: Path) -
     assert again.sql(said.format("images")).to_arrow() == before.to_arrow()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("form", "json_file", "pictures"),
     [("lvis", "lvis_train.json", "images/train"), ("fiftyone", "labels.json", "data")],
@@ -63,7 +63,6 @@ def test_a_json_file_and_its_image_folder_are_ingested_again(
     )
 
 
-@pytest.mark.slow
 def test_lvis_is_read_by_the_lvis_package(root: Path, tmp_path: Path) -> None:
     lvis = pytest.importorskip("lvis")
     export_labels(root, tmp_path / "out", "lvis", ExportRequest(where="kept"), "none")

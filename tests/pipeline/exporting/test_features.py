@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from pipeline.store.artifact import Artifact
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
@@ -43,7 +45,6 @@ def read(path: Path, form: str) -> tuple[list[tuple[str, int]], Any, Any]:
     return keys, boxes, np.array(table["feature"].to_pylist(), np.float32)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMATS)
 def test_every_format_holds_the_same_features_and_boxes(
     made: dict[str, Artifact], tmp_path: Path, form: str
@@ -64,7 +65,6 @@ def test_every_format_holds_the_same_features_and_boxes(
     assert boxes.tolist() == [proposals[key] for key in keys]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_predicate_chooses_rows_in_their_order(
     made: dict[str, Artifact], tmp_path: Path, form: str
@@ -81,7 +81,6 @@ def test_a_predicate_chooses_rows_in_their_order(
     assert read(nothing, form)[0] == []
 
 
-@pytest.mark.slow
 def test_files_are_replaced_only_if_asked_and_left_whole(
     made: dict[str, Artifact], tmp_path: Path
 ) -> None:

@@ -15,7 +15,10 @@ from tests.pipeline.exporting.labelled_store import image_with_labels, labels
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
 
+
+@pytest.mark.slow
 @pytest.mark.parametrize("pack", [False, True])
 def test_rotated_images_are_written_upright_and_packed_ones_are_copied(
     tmp_path: Path, *, pack: bool
@@ -64,6 +67,7 @@ def test_labels_of_an_image_that_the_store_lacks_are_refused(
         list(LabelledImageReader(root, ExportRequest()))
 
 
+@pytest.mark.slow
 def test_images_come_in_the_order_of_the_store_with_the_index_of_their_category(
     root: Path,
 ) -> None:

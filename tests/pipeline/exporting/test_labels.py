@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMATS)
 def test_every_label_is_written_once_and_no_file_outside_the_folder(
     root: Path, tmp_path: Path, form: str
@@ -44,6 +45,7 @@ def test_image_ids_do_not_depend_on_what_is_left_out(root: Path, tmp_path: Path)
     assert all(ids[0][image] == number for image, number in ids[1].items())
 
 
+@pytest.mark.slow
 def test_a_list_of_categories_sets_their_order_and_leaves_others_out(
     root: Path, tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ import json
 import tarfile
 from typing import TYPE_CHECKING
 
+import pytest
 from PIL import Image
 
 from pipeline import api
@@ -17,7 +18,8 @@ from tests.pipeline.exporting.labelled_store import image_with_labels, labels
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
+
+pytestmark = pytest.mark.slow
 
 
 def test_tars_are_ingested_again(root: Path, tmp_path: Path) -> None:

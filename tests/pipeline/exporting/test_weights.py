@@ -34,6 +34,7 @@ def test_a_teacher_is_written_for_open_clip_with_its_config(root: Path, tmp_path
         export_weights(root, "teachers", out, "open_clip", ALONE, force=False)
 
 
+@pytest.mark.slow
 def test_a_second_tower_is_written_beside_the_first(root: Path, tmp_path: Path) -> None:
     counts = []
     for name, extra in (("one", ALONE), ("two", ExtraModels(teacher="teachers"))):
@@ -51,6 +52,7 @@ def test_extra_models_need_the_format_of_regionclip(root: Path, tmp_path: Path) 
             export_weights(root, "teachers", tmp_path / "out", "onnx", extra, force=False)
 
 
+@pytest.mark.slow
 def test_an_artifact_without_a_network_is_refused(root: Path, tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match=r"is not such a network; give one of teachers@…, stu"):
         export_weights(root, "images", tmp_path / "out", "open_clip", ALONE, force=False)

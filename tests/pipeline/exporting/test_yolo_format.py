@@ -18,8 +18,9 @@ from tests.pipeline.exporting.labelled_store import HOSTILE, image_with_labels, 
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 def test_boxes_are_fractions_of_their_image(root: Path, tmp_path: Path) -> None:
     export_labels(root, tmp_path / "out", "yolo", ExportRequest(where="kept"), "link")
     told = yaml.safe_load((tmp_path / "out" / "data.yaml").read_text("ascii"))

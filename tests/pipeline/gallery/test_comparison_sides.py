@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from pipeline.store.artifact import Artifact
 
+pytestmark = pytest.mark.slow
+
 IMAGE = "scenes/000001"
 
 
@@ -102,7 +104,6 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
     return {**made, "selection": selection, "other": make(Ingest(count=5, seed=3), root)}
 
 
-@pytest.mark.slow
 def test_artifacts_of_other_images_are_no_sides(artifacts: dict[str, Artifact]) -> None:
     pool = ConnectionPool(artifacts["images"].root)
     other = artifacts["other"].address

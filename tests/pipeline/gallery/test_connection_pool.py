@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     from pipeline.store.artifact import Artifact
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 def test_a_query_gives_rows_by_column_name(
     toy_pool: ConnectionPool, toys: dict[str, Artifact]
 ) -> None:
@@ -47,7 +48,6 @@ def test_views_are_known_by_name(toy_pool: ConnectionPool) -> None:
     assert views == ["images", "mentions"]
 
 
-@pytest.mark.slow
 def test_labels_come_before_selections_and_newer_ones_first(tmp_path: Path) -> None:
     root = tmp_path / "store"
     first = make_all(root, count=4)["pseudo_labels"]
@@ -80,7 +80,6 @@ def two_sets(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Artifa
     return artifacts, make(Ingest(count=8, seed=3), root)
 
 
-@pytest.mark.slow
 def test_the_shown_artifact_is_the_ancestor_of_the_labels(
     two_sets: tuple[dict[str, Artifact], Artifact],
 ) -> None:

@@ -42,6 +42,7 @@ def test_only_models_with_more_than_one_step_have_a_curve(pool: ConnectionPool) 
     assert [row["step"] for row in curve["rows"]] == [1, 2]
 
 
+@pytest.mark.slow
 def test_a_model_with_a_single_step_has_no_curve(toy_pool: ConnectionPool) -> None:
     assert model_results.training_curves(toy_pool) == []
     assert model_results.list_evaluations(toy_pool) == []

@@ -87,6 +87,7 @@ def test_an_empty_page_has_no_more(pool: ConnectionPool) -> None:
     assert (page["images"], page["more"]) == ([], False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "thresholds", [{}, {"probability": 0.3}, {"margin": 0.2}, {"probability": 0.2, "margin": 0.05}]
 )
@@ -117,7 +118,6 @@ def test_text_and_split_filter_images(pool: ConnectionPool) -> None:
     assert ids(page_queries.images(pool, {"concept": "' OR '1'='1"})) == []
 
 
-@pytest.mark.slow
 def test_the_choices_of_the_filters_are_those_of_the_store(
     toy_pool: ConnectionPool, toys: dict[str, Artifact]
 ) -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from tests.pipeline.gallery.browser import Browser
 
+pytestmark = pytest.mark.slow
+
 IMAGE = "image?id=scenes%2F000001"
 ON_BOTH_SIDES = "[...document.querySelectorAll('.pair figure')].map((figure) => {})"
 
@@ -36,7 +38,6 @@ def _label_sides(root: Path) -> Sequence[dict[str, Any]]:
     return [side for side in sides if all(word in side["words"] for word in words)]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("width", [1200, 360])
 @pytest.mark.parametrize(
     ("page", "content"),
@@ -133,7 +134,6 @@ def test_the_form_puts_both_sides_into_the_address(address: str, browser: Browse
     assert "right=truth" in browser.evaluate("location.hash")
 
 
-@pytest.mark.slow
 def test_arrow_keys_go_to_the_neighbours_in_the_filtered_list(
     address: str, browser: Browser
 ) -> None:

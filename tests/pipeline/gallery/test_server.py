@@ -26,6 +26,7 @@ def get_json(client: TestClient, query: str, **parameters: Any) -> Any:
     return answer.json()
 
 
+@pytest.mark.slow
 def test_every_response_is_guarded(client: TestClient) -> None:
     for path in ("/", "/static/main.js", "/api/overview", "/picture/thumb?id=x", "/nowhere"):
         assert client.get(path).headers["content-security-policy"] == POLICY
@@ -61,6 +62,7 @@ def test_only_images_of_the_store_are_served(client: TestClient, path: str) -> N
     assert b"root:" not in answer.content
 
 
+@pytest.mark.slow
 def test_the_pages_get_what_they_show(client: TestClient) -> None:
     assert len(get_json(client, "overview")["artifacts"]) == 13
     page = get_json(client, "image", id="scenes/000001")
@@ -78,12 +80,14 @@ def test_the_pages_get_what_they_show(client: TestClient) -> None:
     assert [row["cosine"] for row in pairs] == sorted((r["cosine"] for r in pairs), reverse=True)
 
 
+@pytest.mark.slow
 def test_a_search_by_text_gives_regions_with_boxes(client: TestClient) -> None:
     hits = get_json(client, "search", text="a dog")["hits"]
     assert [hit["rank"] for hit in hits] == list(range(1, 25))
     assert all(hit["x0"] < hit["x1"] and hit["y0"] < hit["y1"] for hit in hits)
 
 
+@pytest.mark.slow
 def test_a_search_by_region_leaves_out_that_region(client: TestClient) -> None:
     hits = get_json(client, "search", region="scenes/000001:3")["hits"]
     assert len(hits) == 24
@@ -144,6 +148,7 @@ def test_two_sets_of_images_with_the_same_ids_are_kept_apart(tmp_path: Path) -> 
         assert old != new
 
 
+@pytest.mark.slow
 def test_a_store_without_labels_is_answered_with_sentences(tmp_path: Path) -> None:
     from pipeline import api
 

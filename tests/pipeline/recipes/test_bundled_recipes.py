@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 RECIPES = ROOT / "pipeline" / "recipes"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
 def test_every_bundled_recipe_loads_and_its_stages_accept_their_options(
     path: Path, tmp_path: Path

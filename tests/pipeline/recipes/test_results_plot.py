@@ -35,6 +35,7 @@ MEASURED = MeasuredTable(
 )
 
 
+@pytest.mark.slow
 def test_equal_numbers_give_equal_bytes_whatever_the_settings_of_the_user(tmp_path: Path) -> None:
     save_picture(MEASURED, tmp_path / "a.png")
     with mpl.rc_context({"font.size": 20, "font.family": "monospace"}):

@@ -78,6 +78,7 @@ def test_equal_vectors_form_a_group_and_the_rest_is_left_out(root: Path) -> None
     assert rows == [[1, 2, 1.0, "0/1", -1], [1, 2, 1.0, "2/1", -1]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("same_image", [False, True])
 @pytest.mark.parametrize(("tile", "held"), [(4096, 256 << 20), (7, 1), (5, 250)])
 def test_groups_equal_those_of_a_loop_over_all_pairs(
@@ -125,6 +126,7 @@ def test_the_cosine_is_that_of_the_most_similar_other_member(root: Path) -> None
     np.testing.assert_allclose(duplicates["cosine"], expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_pair_below_the_minimum_cosine_is_no_duplicate(root: Path) -> None:
     corpus = plant(root, directions(0, 10))
     assert find_duplicates(corpus, within(9.99)).num_rows == 0
@@ -157,6 +159,7 @@ def test_a_minimum_cosine_outside_its_range_is_refused(cosine: float) -> None:
         DuplicateCriteria(min_cosine=cosine)
 
 
+@pytest.mark.slow
 def test_regions_of_one_image_are_a_pair_only_with_same_image(root: Path) -> None:
     corpus = plant(root, AXES[[0, 0, 1, 2]], regions=2)
     assert find_duplicates(corpus, within(1)).num_rows == 0
@@ -170,6 +173,7 @@ def test_a_region_of_another_image_can_join_two_regions_of_one_image(root: Path)
     assert group == [("0/0", 0), ("0/0", 1), ("0/1", 0)]
 
 
+@pytest.mark.slow
 def test_whole_images_and_regions_are_not_compared_with_each_other(root: Path) -> None:
     corpus = plant(root, AXES[[0, 1, 1, 0, 0, 1]], regions=2, lowest=-1)
     assert groups(find_duplicates(corpus, DuplicateCriteria())) == [[("0/0", -1), ("0/2", -1)]]
@@ -234,7 +238,6 @@ def test_a_predicate_that_no_whole_image_passes_gives_an_empty_table(root: Path)
     )
 
 
-@pytest.mark.slow
 def test_every_compared_pair_is_reported_as_progress(root: Path) -> None:
     listener = Listener()
     find_duplicates(plant(root, AXES, [], AXES[:2]), within(1), listener)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from pipeline.store.artifact import Artifact
 
+pytestmark = pytest.mark.slow
+
 KEYS = ["image_id", "region"]
 
 
@@ -44,7 +46,6 @@ def test_a_store_without_features_is_reported(root: Path) -> None:
         FeatureCorpus.find(root)
 
 
-@pytest.mark.slow
 def test_the_newest_features_are_the_default(root: Path) -> None:
     first = make_all(root, count=4)["features"]
     newest = make(Featurize(precision="float32"), root)
@@ -75,7 +76,6 @@ def test_labels_of_other_proposals_are_not_used(root: Path) -> None:
     assert FeatureCorpus.find(root).labels is None
 
 
-@pytest.mark.slow
 def test_a_selection_is_used_only_if_it_is_named(root: Path) -> None:
     labels = make_all(root, count=4)["pseudo_labels"]
     selection = make(Select(called="sure", where="region = 0"), root)

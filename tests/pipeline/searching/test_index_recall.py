@@ -35,6 +35,7 @@ def inverted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index, "_PROBES", 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [1, 10, 1000])
 def test_an_exact_index_has_recall_one(root: Path, seed: int, k: int) -> None:
     corpus = plant(root, cloud(seed, 60), [], [[0] * 8], cloud(seed + 1, 31))

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from tests.pipeline.searching.photographs import Photographs
 
+pytestmark = pytest.mark.slow
+
 CLOSE = 1e-5  # of a cosine; features are stored in half precision, measured error 1.2e-7
 
 
@@ -108,7 +110,6 @@ def test_a_model_without_its_files_cannot_embed_a_query(
         query_vectors.text_query(photo_corpus, "cup")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["odd:name.png", "plain.png", "turned.jpg"])
 def test_the_nearest_image_of_a_photograph_is_itself(
     photo_corpus: FeatureCorpus, photos: Photographs, name: str
@@ -120,7 +121,6 @@ def test_the_nearest_image_of_a_photograph_is_itself(
     assert (query.description, query.exclude) == (name, None)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["odd:name.png", "turned.jpg"])
 def test_the_nearest_region_of_a_box_is_its_region(
     photo_corpus: FeatureCorpus, photos: Photographs, name: str
@@ -133,7 +133,6 @@ def test_the_nearest_region_of_a_box_is_its_region(
     assert query.description == f"{name} at {','.join(f'{edge:g}' for edge in box)}"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("size", ["features", "small"])
 def test_a_query_by_image_uses_the_image_size_of_the_features(
     photos: Photographs, size: str
@@ -233,7 +232,6 @@ def test_a_query_by_region_uses_the_features_of_the_corpus(
     assert np.array_equal(query, feature.astype(np.float32))
 
 
-@pytest.mark.slow
 def test_an_unknown_region_is_reported_with_the_last_one(photo_corpus: FeatureCorpus) -> None:
     for number in (6, -2, 10**12):
         message = f"photos/plain.png has no region {number}; its last is 5"

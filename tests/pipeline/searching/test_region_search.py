@@ -69,6 +69,7 @@ def spy_on_exact_search(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return calls
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("k", "precision"), [(1, "float32"), (9, "float32"), (9, "float16"), (500, "float32")]
 )
@@ -90,6 +91,7 @@ def test_hits_of_the_exact_search_equal_those_of_brute_force(
     assert exact_calls
 
 
+@pytest.mark.slow
 def test_the_length_of_the_query_does_not_matter(root: Path, seed: int) -> None:
     corpus = plant(root, *random_parts(seed))
     near = nearest_regions(corpus, query(seed), 5)
@@ -146,6 +148,7 @@ def test_k_below_one_is_refused(root: Path, k: int) -> None:
         nearest_regions(plant(root, AXES), AXES[0], k)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [1, 4, 500])
 def test_the_excluded_region_is_no_hit_and_there_are_still_k(root: Path, seed: int, k: int) -> None:
     corpus = plant(root, *random_parts(seed), regions=2)
@@ -154,6 +157,7 @@ def test_the_excluded_region_is_no_hit_and_there_are_still_k(root: Path, seed: i
     check(nearest_regions(corpus, vector, k, exclude=("3/2", 1)), truth, k)
 
 
+@pytest.mark.slow
 def test_the_excluded_region_is_no_hit_of_the_exact_search(
     root: Path, seed: int, exact_calls: list[int]
 ) -> None:
@@ -170,6 +174,7 @@ RARE: list[tuple[str, Callable[[Key], bool]]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("where", "holds"), RARE)
 @pytest.mark.parametrize("method", ["index", "exact"])
 def test_there_are_k_hits_whenever_k_regions_pass_the_predicate(
@@ -189,6 +194,7 @@ def test_there_are_k_hits_whenever_k_regions_pass_the_predicate(
     check(hits, truth, len(truth))
 
 
+@pytest.mark.slow
 def test_the_index_is_searched_again_before_the_exact_search(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -251,6 +257,7 @@ def axes(tmp_path_factory: pytest.TempPathFactory) -> FeatureCorpus:
     return plant(tmp_path_factory.mktemp("axes"), AXES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", INVALID_PREDICATES)
 def test_an_invalid_predicate_or_a_change_of_data_is_refused(
     axes: FeatureCorpus, where: str
@@ -259,6 +266,7 @@ def test_an_invalid_predicate_or_a_change_of_data_is_refused(
         nearest_regions(axes, AXES[0], 1, where)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parts", [((),), ((), ())])
 def test_an_empty_corpus_gives_an_empty_table(root: Path, parts: tuple[tuple[()], ...]) -> None:
     hits = nearest_regions(plant(root, *parts), AXES[0])

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from pipeline.contact_sheets import Panel
     from tests.pipeline.searching.photographs import Photographs
 
+pytestmark = pytest.mark.slow
+
 SIDE, GAP = 180, 12  # pixels of a crop, and between two crops
 
 
@@ -60,7 +62,6 @@ def width(crops: int) -> int:
     return crops * (SIDE + GAP) + GAP
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("count", "rows"), [(1, [1]), (6, [6]), (14, [6, 6, 2])])
 def test_a_row_of_the_sheet_has_six_hits(
     photo_corpus: FeatureCorpus,
@@ -97,7 +98,6 @@ def photograph(photos: Photographs, image: str) -> NDArray[np.uint8]:
     return decode(path.read_bytes(), 6 if path.suffix == ".jpg" else 1)
 
 
-@pytest.mark.slow
 def test_the_box_of_a_crop_holds_what_it_holds_in_the_photograph(
     photo_corpus: FeatureCorpus, photos: Photographs, tmp_path: Path, panels: list[Sequence[Panel]]
 ) -> None:
@@ -131,7 +131,6 @@ def test_a_whole_image_is_shown_whole_and_without_a_box(
     np.testing.assert_allclose(shown, pixels.mean((0, 1)), atol=2)
 
 
-@pytest.mark.slow
 def test_a_group_is_a_row(
     photo_corpus: FeatureCorpus, tmp_path: Path, panels: list[Sequence[Panel]]
 ) -> None:

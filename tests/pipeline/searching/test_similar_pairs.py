@@ -59,6 +59,7 @@ def brute_force(vectors: NDArray[np.float64], min_cosine: float) -> dict[Pair, f
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", [1, 3])
 @pytest.mark.parametrize(("tile", "held"), [(4096, 256 << 20), (8, 1), (5, 100), (1, 1)])
 def test_pairs_equal_those_of_brute_force_each_once(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pipeline.store.artifact import Artifact
 
 
+@pytest.mark.slow
 def test_artifacts_and_lineage_are_tables(store: Path, artifacts: dict[str, Artifact]) -> None:
     rows = {row["artifact"]: row for row in query_rows(store, "FROM artifacts")}
     assert set(rows) == {artifact.address for artifact in artifacts.values()}
@@ -30,6 +31,7 @@ def test_artifacts_and_lineage_are_tables(store: Path, artifacts: dict[str, Arti
     assert (features, "teacher", teacher) in edges
 
 
+@pytest.mark.slow
 def test_refused_records_are_in_quarantine_with_their_artifact(
     store: Path,
     artifacts: dict[str, Artifact],

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pipeline.store.artifact import Artifact
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("materialize", [False, True])
 def test_the_database_is_readable_without_this_program(
     artifacts: dict[str, Artifact], tmp_path: Path, materialize: bool
@@ -44,6 +45,7 @@ def test_a_database_that_cannot_be_written_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_only_a_database_is_replaced_and_only_with_force(
     artifacts: dict[str, Artifact], tmp_path: Path
 ) -> None:
@@ -66,6 +68,7 @@ def test_only_a_database_is_replaced_and_only_with_force(
     assert (tmp_path / "notes.txt").read_text() == "precious"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("materialize", [False, True])
 def test_only_materialized_rows_outlive_the_store(tmp_path: Path, *, materialize: bool) -> None:
     root, path = tmp_path / "store", tmp_path / "out.duckdb"

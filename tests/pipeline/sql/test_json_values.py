@@ -39,6 +39,7 @@ def test_a_value_becomes_one_of_the_types_of_json(value: Any, expected: Any) -> 
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain
 
 
+@pytest.mark.slow
 def test_random_intervals_are_written_as_duckdb_writes_them() -> None:
     rng = np.random.default_rng(5)
     months = rng.integers(-40, 40, 200) * rng.integers(0, 2, 200)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ENDLESS = "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range * b.range < 0"
 
 
+@pytest.mark.slow
 def test_a_statement_that_takes_too_long_is_interrupted(artifacts: dict[str, Artifact]) -> None:
     with (
         sql.connect(artifacts["images"].root) as connection,

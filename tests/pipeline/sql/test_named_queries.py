@@ -15,6 +15,8 @@ from tests.pipeline.sql.query_rows import query_rows
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name", named_queries())
 def test_a_named_query_is_answered_and_documented(store: Path, name: str) -> None:

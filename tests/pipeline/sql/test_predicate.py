@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from pipeline.store.artifact import Artifact
 
+pytestmark = pytest.mark.slow
+
 
 PREDICATES = [
     "true) UNION ALL SELECT * FROM pseudo_labels WHERE (true",
@@ -72,7 +74,6 @@ PREDICATES = [
 ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("predicate", PREDICATES)
 def test_what_is_not_one_expression_over_the_labels_is_refused(
     artifacts: dict[str, Artifact], predicate: str
@@ -86,7 +87,6 @@ def test_what_is_not_one_expression_over_the_labels_is_refused(
     assert contents(labels.path) == before
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "predicate",
     [
@@ -113,7 +113,6 @@ def test_a_valid_predicate_is_accepted(artifacts: dict[str, Artifact], predicate
     assert 0 <= rows <= labels.manifest.parts[0].rows
 
 
-@pytest.mark.slow
 def test_a_predicate_keeps_the_order_and_the_types_of_rows(
     store: Path, artifacts: dict[str, Artifact]
 ) -> None:
@@ -132,7 +131,6 @@ def test_a_predicate_keeps_the_order_and_the_types_of_rows(
     ]
 
 
-@pytest.mark.slow
 def test_a_predicate_keeps_the_order_of_many_rows(root: Path) -> None:
     make_all(root, count=2)
     images = make(Ingest(count=20_000, per_part=20_000, batch=5000), root)
@@ -150,14 +148,12 @@ def test_a_predicate_keeps_the_order_of_many_rows(root: Path) -> None:
     assert keys == expected
 
 
-@pytest.mark.slow
 def test_training_reads_the_rows_that_its_predicate_chooses(root: Path) -> None:
     make_all(root)
     trained = make(Train(where="region = 0 -- the most object-like"), root)
     assert trained.manifest.notes["regions_by_part"] == {"0": 4, "1": 4, "2": 4, "3": 5}
 
 
-@pytest.mark.slow
 def test_a_predicate_must_hold_for_a_row_of_any_part(artifacts: dict[str, Artifact]) -> None:
     labels = artifacts["pseudo_labels"]
     last = rows_of(labels)["image_id"][-1].as_py()

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from pipeline.store.artifact import Artifact
 
+pytestmark = pytest.mark.slow
+
 
 def test_an_empty_store_is_refused(root: Path) -> None:
     with pytest.raises(ArtifactNotFoundError, match=r"nothing is in .* begin with 'rc ingest'"):
@@ -35,7 +37,6 @@ def test_a_store_with_only_some_tables_has_only_their_views(root: Path) -> None:
         query_rows(root, "FROM features")
 
 
-@pytest.mark.slow
 def test_a_statement_sees_the_newest_artifact_of_its_subject_and_the_inputs_of_that(
     root: Path,
 ) -> None:
@@ -49,7 +50,6 @@ def test_a_statement_sees_the_newest_artifact_of_its_subject_and_the_inputs_of_t
     assert shown == {artifact.address for artifact in made.values()}
 
 
-@pytest.mark.slow
 def test_a_preferred_artifact_is_shown_with_its_inputs(root: Path) -> None:
     made = make_all(root)
     make_all(root, count=5)
@@ -82,7 +82,6 @@ def test_older_labels_have_the_concept_names_of_their_own_pool(tmp_path: Path) -
     assert all(row["concept"] for row in rows)
 
 
-@pytest.mark.slow
 def test_labels_keep_their_own_names_and_boxes_when_newer_ones_exist(root: Path) -> None:
     made = make_all(root)
     before = query_rows(root, "FROM pseudo_labels ORDER BY ALL")
@@ -94,7 +93,6 @@ def test_labels_keep_their_own_names_and_boxes_when_newer_ones_exist(root: Path)
     assert len(query_rows(root, "FROM concept_embeddings")) == pool.manifest.rows < len(WORDS)
 
 
-@pytest.mark.slow
 def test_labels_whose_embeddings_were_deleted_are_shown_without_names(root: Path) -> None:
     made = make_all(root)
     (made["concept_embeddings"].path / "manifest.json").unlink()
@@ -108,7 +106,6 @@ def test_a_pin_that_matches_nothing_is_refused(store: Path) -> None:
         query_rows(store, "FROM images@000000")
 
 
-@pytest.mark.slow
 def test_artifacts_of_another_table_version_have_no_view(tmp_path: Path) -> None:
     labels = make_all(tmp_path, count=4)["pseudo_labels"]
     manifest = labels.path / "manifest.json"

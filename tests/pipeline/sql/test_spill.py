@@ -20,6 +20,8 @@ from tests.waiting import HANG_S
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 LARGE = "SELECT i, repeat('x', 100) AS text FROM range(2000000) AS r(i) ORDER BY hash(i)"
 
 # With a thread for each of many cores DuckDB needs more memory than it may use here.
@@ -72,7 +74,6 @@ def wait_until_sorted(process: subprocess.Popen[bytes]) -> None:
     assert process.stdout.readline()
 
 
-@pytest.mark.slow
 def test_nothing_is_left_when_the_reader_of_the_output_ends(root: Path, spill: Path) -> None:
     make(Ingest(count=2), root)
     with start_query(root, spill, LARGE) as process:
@@ -83,7 +84,6 @@ def test_nothing_is_left_when_the_reader_of_the_output_ends(root: Path, spill: P
     assert list(spill.iterdir()) == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP])
 def test_the_next_process_removes_the_folders_of_a_killed_one(
     root: Path, spill: Path, number: signal.Signals

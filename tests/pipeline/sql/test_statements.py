@@ -38,6 +38,7 @@ def test_a_pin_is_a_name_and_never_a_string_or_a_comment(statement: str, pins: l
     assert sql.pins_in(statement) == pins
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("statement", "tables"),
     [
@@ -69,6 +70,7 @@ def test_a_script_is_split_into_its_statements() -> None:
         split("SELEC 1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "statement",
     [
@@ -91,6 +93,7 @@ def test_statements_that_only_read_are_answered(store: Path, statement: str) -> 
     assert query_rows(store, statement)
 
 
+@pytest.mark.slow
 def test_a_statement_that_fails_raises_a_query_error(store: Path) -> None:
     with pytest.raises(QueryError, match="Could not convert string"):
         query_rows(store, "SELECT image_id::INTEGER AS number FROM images")
@@ -98,6 +101,7 @@ def test_a_statement_that_fails_raises_a_query_error(store: Path) -> None:
         query_rows(store, "SELEC 1")
 
 
+@pytest.mark.slow
 def test_an_error_message_is_short_and_without_control_characters(
     store: Path,
 ) -> None:
@@ -112,6 +116,7 @@ def test_an_error_message_is_short_and_without_control_characters(
         assert len(str(refused.value)) < 500
 
 
+@pytest.mark.slow
 def test_rows_are_read_as_arrow_batches(artifacts: dict[str, Artifact]) -> None:
     with sql.connect(artifacts["images"].root) as connection:
         assert isinstance(sql.batches(sql.query(connection, "FROM images")), pa.RecordBatchReader)

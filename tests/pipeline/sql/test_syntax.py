@@ -56,6 +56,7 @@ def test_a_select_that_writes_in_a_part_is_recognised(
     assert only_selects(nodes) == reads
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("expression", "name"),
     [

@@ -29,6 +29,7 @@ def test_every_table_is_a_view_with_its_rows(store: Path, artifacts: dict[str, A
         assert row["n"] == artifact.manifest.rows
 
 
+@pytest.mark.slow
 def test_captions_and_objects_are_unnested(store: Path, artifacts: dict[str, Artifact]) -> None:
     images = rows_of(artifacts["images"]).to_pylist()
     captions = query_rows(store, "FROM captions ORDER BY image_id, caption")
@@ -52,6 +53,7 @@ def test_pseudo_labels_have_concept_names_and_boxes(store: Path) -> None:
         assert row["objectness"] == pytest.approx(1 / (1 + row["region"]))
 
 
+@pytest.mark.slow
 def test_mentions_say_which_caption_mentions_which_concept_of_the_pool(store: Path) -> None:
     mentions = query_rows(store, "FROM mentions JOIN captions USING (image_id, caption)")
     assert mentions
@@ -60,6 +62,7 @@ def test_mentions_say_which_caption_mentions_which_concept_of_the_pool(store: Pa
     assert sum(row["mentions"] for row in mentions) == total
 
 
+@pytest.mark.slow
 def test_a_judged_label_has_the_category_of_its_best_object_from_iou_one_half(
     artifacts: dict[str, Artifact],
 ) -> None:
@@ -98,6 +101,7 @@ def test_vectors_are_float_arrays_of_their_width(root: Path, precision: str, wid
     np.testing.assert_array_equal(np.array([row["feature"] for row in shown]), stored)
 
 
+@pytest.mark.slow
 def test_array_functions_work_on_vectors(store: Path, artifacts: dict[str, Artifact]) -> None:
     features = as_matrix(rows_of(artifacts["features"]), "feature").astype(np.float64)
     embeddings = as_matrix(rows_of(artifacts["concept_embeddings"]), "embedding")
@@ -111,6 +115,7 @@ def test_array_functions_work_on_vectors(store: Path, artifacts: dict[str, Artif
     np.testing.assert_allclose([row["cosine"] for row in rows], expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_rows_with_vectors_can_be_filtered_and_counted(store: Path) -> None:
     assert query_rows(store, "SELECT count(*) AS n FROM features WHERE region = 1")[0]["n"] == 17
     assert (
@@ -118,6 +123,7 @@ def test_rows_with_vectors_can_be_filtered_and_counted(store: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_pinned_features_are_float_arrays(artifacts: dict[str, Artifact]) -> None:
     pin = f"features@{artifacts['features'].manifest.fingerprint[:6]}"
     (row,) = query_rows(
@@ -137,6 +143,7 @@ def test_artifacts_without_rows_give_empty_views(root: Path, count: int) -> None
     assert len(query_rows(root, "FROM quarantine WHERE reason = 'told-to'")) == count
 
 
+@pytest.mark.slow
 def test_an_empty_first_part_does_not_hide_the_width_of_vectors(root: Path) -> None:
     make(Ingest(count=6, per_part=1, refuse_every=3), root)
     make_all(root, count=3)
@@ -147,6 +154,7 @@ def test_an_empty_first_part_does_not_hide_the_width_of_vectors(root: Path) -> N
     assert len(query_rows(root, "SELECT feature FROM features")[0]["feature"]) == 6
 
 
+@pytest.mark.slow
 def test_a_damaged_part_is_refused(root: Path) -> None:
     made = make_all(root)
     made["features"].part(0).write_bytes(b"no Parquet")

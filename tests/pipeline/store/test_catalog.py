@@ -35,6 +35,7 @@ def test_a_prefix_that_fits_several_is_refused_naming_them(root: Path) -> None:
         catalog.find(root, f"images@{twice}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["features", "images@0000000", "images/v1-000000000000"])
 def test_what_is_not_there_is_a_sentence_with_the_next_command(root: Path, name: str) -> None:
     make(Ingest(), root)
@@ -42,6 +43,7 @@ def test_what_is_not_there_is_a_sentence_with_the_next_command(root: Path, name:
         catalog.find(root, name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["", "*", "../images", "images@x y", "images/v1", "a b", "i@1@2"])
 def test_what_is_no_name_is_a_sentence(root: Path, name: str) -> None:
     make(Ingest(), root)
@@ -69,6 +71,7 @@ def test_only_folders_with_our_kind_of_name_and_a_manifest_are_artifacts(root: P
     assert catalog.committed(root / "nowhere") == []
 
 
+@pytest.mark.slow
 def test_ancestry_names_each_artifact_once_nearest_first(root: Path) -> None:
     made = make_all(root)
     names = [a.manifest.artifact for a in catalog.ancestry(made["pseudo_labels"])]
@@ -79,6 +82,7 @@ def test_ancestry_names_each_artifact_once_nearest_first(root: Path) -> None:
     assert catalog.ancestor(made["images"], ("features",)) is None
 
 
+@pytest.mark.slow
 def test_an_ancestor_that_was_deleted_is_left_out(root: Path) -> None:
     made = make_all(root)
     shutil.rmtree(made["teachers"].path)

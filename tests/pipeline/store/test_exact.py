@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from pipeline.store.artifact import Artifact
 
+pytestmark = pytest.mark.slow
+
 
 def by_sorting(scores: np.ndarray, places: list[tuple[int, int]], k: int) -> list[list[tuple]]:
     """The k best of each query by sorting all of them: higher scores, then earlier rows, first."""
@@ -63,7 +65,6 @@ def features(root: Path) -> Artifact:
     return make_all(root)["features"]
 
 
-@pytest.mark.slow
 def test_a_search_finds_what_comparing_in_float64_finds(features: Artifact) -> None:
     from schemas.table import as_matrix
     from tests.pipeline.helpers import rows_of
@@ -78,7 +79,6 @@ def test_a_search_finds_what_comparing_in_float64_finds(features: Artifact) -> N
     np.testing.assert_allclose(best.scores, expected, atol=1e-6)
 
 
-@pytest.mark.slow
 def test_only_rows_that_are_allowed_are_hits(features: Artifact) -> None:
     rows = {record.number: record.rows for record in features.manifest.parts}
     number = features.numbers[1]
@@ -93,14 +93,12 @@ def test_only_rows_that_are_allowed_are_hits(features: Artifact) -> None:
     assert {tuple(place) for place in best.places[0].tolist()} <= {(number, 0), (number, 1)}
 
 
-@pytest.mark.slow
 def test_more_hits_than_rows_are_all_rows_with_a_direction(features: Artifact) -> None:
     best = search(features, np.ones((2, 6)), k=10_000)
     assert best.scores.shape[1] <= features.manifest.rows
     assert len({tuple(place) for place in best.places[0].tolist()}) == best.scores.shape[1]
 
 
-@pytest.mark.slow
 def test_a_query_of_another_width_is_refused(root: Path) -> None:
     make_all(root)
     wide = make(Featurize(width=8), root)

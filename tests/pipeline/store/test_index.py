@@ -81,6 +81,7 @@ def brute_force(artifact: Artifact, queries: np.ndarray) -> list[list[tuple[floa
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float16", "float32"])
 @pytest.mark.parametrize("k", [1, 7, 500])
 def test_hits_are_those_of_brute_force_over_all_parts(root: Path, k: int, precision: str) -> None:
@@ -223,6 +224,7 @@ def test_artifacts_are_the_same_with_and_without_an_index(root: Path, tmp_path: 
     assert contents(first.path) == contents(make(Cloud(), tmp_path / "other").path)
 
 
+@pytest.mark.slow
 def test_a_big_part_gets_an_inverted_file_that_finds_nearly_all(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

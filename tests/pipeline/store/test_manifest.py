@@ -31,6 +31,7 @@ def test_its_size_is_that_of_all_committed_files(root: Path) -> None:
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("harm", "said"),
     [

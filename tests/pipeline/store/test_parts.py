@@ -33,6 +33,7 @@ def cut(rows: pa.RecordBatch, size: int) -> list[pa.RecordBatch]:
     return [rows.slice(start, size) for start in range(0, rows.num_rows, size)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 7, 1000, 5000])
 def test_the_bytes_follow_from_the_rows_however_they_were_batched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
@@ -46,6 +47,7 @@ def test_the_bytes_follow_from_the_rows_however_they_were_batched(
     assert pq.read_metadata(tmp_path / "cut").num_row_groups == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 9, 40])
 def test_nested_rows_cut_by_bytes_are_independent_of_batches_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from pipeline.store.artifact import Artifact
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def made(root: Path) -> dict[str, Artifact]:
@@ -83,7 +85,6 @@ def test_a_query_as_wide_as_the_vectors_passes_and_no_other(made: dict[str, Arti
         check_width(features, 6, 7)
 
 
-@pytest.mark.slow
 def test_hits_get_the_columns_of_their_rows_in_their_own_order(made: dict[str, Artifact]) -> None:
     features = made["features"]
     stored = {

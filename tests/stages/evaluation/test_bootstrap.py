@@ -45,6 +45,7 @@ def repeated(records: DetectionRecords, times: NDArray[np.float64]) -> Detection
     return copy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_ap_of_a_resample_is_that_of_copied_images(tmp_path: Path, seed: int) -> None:
     records = random_records(np.random.default_rng(seed), ties=False)

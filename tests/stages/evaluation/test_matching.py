@@ -62,6 +62,7 @@ def outcomes_of(matches: ObjectMatches, t: int, a: int) -> list[Outcome]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("limit", [2, 100])
 def test_outcomes_are_those_of_the_plain_rule_at_every_threshold_and_size(

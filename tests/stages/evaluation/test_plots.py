@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from stages.evaluation.calibration import Bins
 
+pytestmark = pytest.mark.slow
+
 
 def random_bins(seed: int = 0) -> dict[str, Bins]:
     rng = np.random.default_rng(seed)
@@ -30,7 +32,6 @@ def curve(height: float) -> np.ndarray:
     return np.linspace(1.0, height, 101)
 
 
-@pytest.mark.slow
 def test_equal_numbers_give_equal_bytes_whatever_the_settings_of_the_user(tmp_path: Path) -> None:
     splits = {"all": curve(0.2), "base": curve(0.4)}
     for name, size in (("first", 10.0), ("second", 30.0)):
@@ -46,7 +47,6 @@ def test_equal_numbers_give_equal_bytes_whatever_the_settings_of_the_user(tmp_pa
             assert min(picture.size) > 700
 
 
-@pytest.mark.slow
 def test_single_categories_are_plotted_unless_they_are_too_many(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

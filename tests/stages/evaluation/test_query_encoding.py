@@ -32,6 +32,7 @@ def test_a_text_has_the_embedding_of_the_concept_of_that_name(model: Files) -> N
     assert embedding.dtype == np.float32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["a cat", "The  cat ", " AN cat"])
 def test_a_leading_article_and_extra_spaces_change_nothing(model: Files, text: str) -> None:
     expected = encode_text(model, "cat", "plain", "reference", "cpu")

@@ -51,6 +51,7 @@ def plain_loop(
     return kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["gaussian", "linear"])
 @pytest.mark.parametrize("box_per_category", [False, True])
 @pytest.mark.parametrize("ties", [False, True])

@@ -17,6 +17,8 @@ from stages.labelling.concept_matching import (
 )
 from tests.stages.sources.samples import shared_data
 
+pytestmark = pytest.mark.slow
+
 SEED = 23
 
 
@@ -50,7 +52,6 @@ def assert_matches(
     np.testing.assert_allclose(matches.margin.numpy(), margin, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("temperature", [1.0, 0.1, 0.01, 0.001])
 @pytest.mark.parametrize("block", [(1, 7), (5, 1), (8, 64), (100, 10_000)])
 def test_matches_are_the_textbook_softmax_for_any_block_size(temperature, block) -> None:

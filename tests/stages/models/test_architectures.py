@@ -10,6 +10,8 @@ from stages.models.clip_spec import architecture_spec
 from stages.models.network import Clip
 from tests.stages.models import tiny
 
+pytestmark = pytest.mark.slow
+
 PUBLISHED = ("RN50", "RN101", "RN50x4", "RN50x16", "RN50x64", "ViT-B-16", "ViT-B-32", "ViT-L-14")
 
 
@@ -30,7 +32,6 @@ def test_a_resnet_is_identified_without_its_language_encoder(name) -> None:
     assert identify_architecture(alone, "f") == name
 
 
-@pytest.mark.slow
 def test_configuration_and_tensors_give_the_same_shape() -> None:
     for name in PUBLISHED:
         assert shape_in_config(open_clip.get_model_config(name)) == shape_in_state(shapes(name))

@@ -19,6 +19,7 @@ def files(tmp_path):
     return tuple(tiny_files(tmp_path).values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tower", TOWERS)
 def test_what_is_saved_is_read_back_to_the_bit(tmp_path, tower) -> None:
     clip = tiny_clip(tmp_path, tower)
@@ -37,6 +38,7 @@ def test_equal_models_are_saved_as_equal_bytes(tmp_path) -> None:
         assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
 
 
+@pytest.mark.slow
 def test_half_precision_on_disk_is_single_in_memory(tmp_path) -> None:
     clip = tiny_clip(tmp_path)
     save_clip(clip, tmp_path / "m.json", tmp_path / "m.safetensors", dtype="float16")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from stages.models.network import Clip
 
 
+@pytest.mark.slow
 def test_random_weights_follow_from_the_seed_alone(tmp_path) -> None:
     path = tmp_path / "own.json"
     path.write_text(json.dumps({"model_cfg": config(), "preprocess_cfg": {"mean": [0, 0, 0]}}))
@@ -31,6 +32,7 @@ def test_random_weights_follow_from_the_seed_alone(tmp_path) -> None:
     assert first.spec.origin == "random, seed 3"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".safetensors", ".pt", ".pth", ".bin"])
 def test_published_weights_load_from_any_kind_of_file(tmp_path, suffix) -> None:
     clip = tiny_clip(tmp_path)

@@ -13,6 +13,8 @@ from stages.models.clip_import import import_clip, import_tag, language_digest
 from tests.stages.models import foreign, tiny
 from tests.stages.models.texts import encode_texts
 
+pytestmark = pytest.mark.slow
+
 
 def statistics(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {n: v for n, v in state.items() if n.endswith(("running_mean", "running_var"))}
@@ -115,7 +117,6 @@ def test_openais_files_use_quick_gelu_and_are_upcast(tmp_path) -> None:
     assert {p.dtype for p in clip.parameters()} == {torch.float32}
 
 
-@pytest.mark.slow
 def test_the_user_must_say_whether_open_clips_weights_use_quick_gelu(tmp_path) -> None:
     with torch.device("meta"):
         shapes = create_clip("RN50").network.state_dict()

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from stages.models.clip import Clip
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("cat", "dog", "bus")
 
 

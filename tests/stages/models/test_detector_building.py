@@ -68,6 +68,7 @@ def test_a_loaded_model_is_of_the_kind_of_its_files(tmp_path: Path, clip, kind) 
     assert clip_of(own) is (own if kind is Clip else own.clip)
 
 
+@pytest.mark.slow
 def test_a_reset_image_tower_is_random_by_its_seed_and_keeps_the_language_encoder(
     tmp_path: Path,
 ) -> None:

@@ -14,6 +14,8 @@ from stages.models.vit_regions import ViTRegions
 from tests.stages.models.texts import encode_texts
 from tests.stages.models.tiny import TOWERS, config, tiny_clip
 
+pytestmark = pytest.mark.slow
+
 
 def test_texts_too_long_keep_their_end_token(tmp_path) -> None:
     clip = tiny_clip(tmp_path)

@@ -21,6 +21,8 @@ from tests.stages.models.tiny import tiny_clip
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 SIZES = [(96, 128), (70, 133), (203, 64)]  # height, width
 
 
@@ -52,7 +54,6 @@ def written(tmp_path_factory, files) -> Path:
     return out
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("tower", ["resnet", "vit"])
 def test_onnxruntime_embeds_regions_of_images_of_any_size_as_torch_does(tmp_path, tower) -> None:
     clip = tiny_clip(tmp_path, tower)
@@ -70,7 +71,6 @@ def test_onnxruntime_embeds_regions_of_images_of_any_size_as_torch_does(tmp_path
             np.testing.assert_allclose(features, expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.slow
 def test_roialign_is_the_operator_of_that_name_with_half_pixels_and_adaptive_samples(
     written,
 ) -> None:
@@ -84,7 +84,6 @@ def test_roialign_is_the_operator_of_that_name_with_half_pixels_and_adaptive_sam
     assert version >= 16
 
 
-@pytest.mark.slow
 def test_the_metadata_describe_pixels_and_no_source_files(written, files) -> None:
     facts = session(written).get_modelmeta().custom_metadata_map
     assert json.loads(facts["mean"]) == files.content()["mean"]
@@ -94,7 +93,6 @@ def test_the_metadata_describe_pixels_and_no_source_files(written, files) -> Non
     assert b"token_embedding" not in content  # the language encoder stays behind
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("regression", ["agnostic", "specific", "none"])
 def test_onnxruntime_detects_as_torch_does(tmp_path, regression) -> None:
     clip = tiny_clip(tmp_path)

@@ -8,6 +8,8 @@ from stages.models import region_encoding
 from stages.models.region_encoding import encode_regions_batched
 from tests.stages.models.tiny import TOWERS, tiny_clip
 
+pytestmark = pytest.mark.slow
+
 SIZES = [(64, 64), (80, 64), (64, 64), (64, 96), (64, 64)]
 
 

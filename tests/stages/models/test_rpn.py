@@ -66,6 +66,7 @@ def test_a_network_is_loaded_once_until_its_files_change(tmp_path: Path) -> None
     assert load_rpn(config, weights, "cpu") is not first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("height", "width"), [(64, 96), (50, 70), (33, 200), (301, 40), (1, 1)])
 def test_boxes_lie_in_the_original_image(height: int, width: int) -> None:
     ((boxes, logits),) = raw_boxes(tiny_rpn(), [picture(height, width)])
@@ -125,6 +126,7 @@ def test_cuda_gives_the_boxes_of_the_cpu() -> None:
     assert there.shape == boxes.shape
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("harm", "complaint"),
     [

@@ -12,6 +12,8 @@ from stages.models.rpn_spec import RpnSpec
 from tests.stages.models.tiny_rpn import SMALL, tiny_rpn
 from tests.stages.models.torchvision_rpn import RESNET18
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("neck", ["fpn", "c4"])
 @pytest.mark.parametrize("backbone", ["small", "resnet18", "mobilenet_v3_small"])

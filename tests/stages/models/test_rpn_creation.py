@@ -15,6 +15,8 @@ from tests.stages.models.torchvision_rpn import RESNET18, torchvision_detector
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 
 def test_random_weights_follow_from_the_seed_alone() -> None:
     state = torch.random.get_rng_state()
@@ -78,7 +80,6 @@ def test_equal_networks_are_saved_as_equal_bytes_in_the_chosen_format(tmp_path: 
     assert torch.equal(read_state(files[1])["rpn.head.bbox_pred.weight"], weight.half().float())
 
 
-@pytest.mark.slow
 def test_files_of_old_torchvision_versions_are_read(tmp_path: Path) -> None:
     state = torchvision_detector(64, 64).state_dict()
     old = {n.replace("rpn.head.conv.0.0.", "rpn.head.conv."): v for n, v in state.items()}

@@ -20,6 +20,8 @@ from stages.models.weights import load_state
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 State = dict[str, torch.Tensor]
 BLOCKS = {2: 3, 3: 4, 4: 6, 5: 3}
 WIDTHS = {2: 64, 3: 128, 4: 256, 5: 512}
@@ -150,7 +152,6 @@ def plain(  # noqa: C901, PLR0915  # one network, in one function
     return answers
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("pyramid", "convs"), [(True, 1), (True, 2), (False, 1)])
 @torch.inference_mode()
 def test_item_05_a_detectron2_network_gives_the_same_logits_and_boxes(
@@ -190,7 +191,6 @@ def test_the_offline_network_beside_a_student_is_read() -> None:
     assert all(torch.equal(ours[name], alone[1][name]) for name in ours)
 
 
-@pytest.mark.slow
 def test_the_last_stage_of_a_c4_detector_belongs_to_its_head() -> None:
     state = checkpoint(pyramid=False, last=4)
     more = {**state, "roi_heads.res5.0.conv1.weight": torch.zeros(1)}
@@ -199,7 +199,6 @@ def test_the_last_stage_of_a_c4_detector_belongs_to_its_head() -> None:
     load_state(Rpn(read_detectron2_rpn(more)[0]), ours, "a checkpoint")
 
 
-@pytest.mark.slow
 def test_every_key_of_an_imported_file_is_reported(tmp_path: Path) -> None:
     state = checkpoint(pyramid=True)
     more = {**state, "roi_heads.box_head.fc1.weight": torch.ones(2)}

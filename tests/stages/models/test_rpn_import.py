@@ -16,6 +16,8 @@ from tests.stages.models.torchvision_rpn import RESNET18, torchvision_detector
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 State = dict[str, torch.Tensor]
 
 
@@ -31,7 +33,6 @@ def detector() -> State:
     return {n: v for n, v in state.items() if not n.startswith("roi_heads.box_head.")}
 
 
-@pytest.mark.slow
 def test_a_torchvision_detector_has_the_spec_of_its_shapes_and_its_own_tensors(
     tmp_path: Path, detector: State
 ) -> None:
@@ -48,7 +49,6 @@ def test_a_torchvision_detector_has_the_spec_of_its_shapes_and_its_own_tensors(
     assert {*report.missing} == detector.keys() - bare.keys()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "convs"),
     [
@@ -94,7 +94,6 @@ def test_a_file_without_a_proposal_network_is_refused(tmp_path: Path, detector: 
         import_rpn(file_of(others, tmp_path))
 
 
-@pytest.mark.slow
 def test_initial_statistics_are_refused_unless_allowed(tmp_path: Path, detector: State) -> None:
     reset = {
         name: torch.full_like(value, float(name.endswith("var")))

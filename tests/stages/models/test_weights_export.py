@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from stages.models.clip import Clip
 
+pytestmark = pytest.mark.slow
+
 
 def saved(clip: Clip, folder: Path, dtype: str = "float32") -> ModelFiles:
     folder.mkdir(exist_ok=True)

@@ -38,6 +38,7 @@ def plain_iou(a: Any, b: Any) -> float:
     return width * height / (area_a + area_b - width * height)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threshold", [0.25, 0.5, 0.75])  # float32 holds these exactly
 @pytest.mark.parametrize("seed", range(8))
 def test_suppression_equals_a_plain_loop_with_ties(seed: int, threshold: float) -> None:
@@ -48,6 +49,7 @@ def test_suppression_equals_a_plain_loop_with_ties(seed: int, threshold: float) 
     np.testing.assert_array_equal(kept, raw[indices])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threshold", [0.3, 0.5, 0.7, 0.9])
 @pytest.mark.parametrize("seed", range(8))
 def test_suppression_equals_a_plain_loop_without_ties(seed: int, threshold: float) -> None:

@@ -263,6 +263,7 @@ def test_real_tars_of_photographs_are_read(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_members_of_a_tar(tmp_path: Path) -> None:
     peaks = []
     for count in (100, 2000):

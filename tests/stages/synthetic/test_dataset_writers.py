@@ -54,6 +54,7 @@ def test_no_unfinished_file_is_left(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("*.tmp"))
 
 
+@pytest.mark.slow
 def test_a_coco_folder_holds_the_boxes_and_captions_of_the_scenes(tmp_path: Path) -> None:
     write_scenes(tmp_path, "train", count=3, seed=4)
     instances = json.loads((tmp_path / "annotations/instances_train.json").read_text())
@@ -75,6 +76,7 @@ def test_a_coco_folder_holds_the_boxes_and_captions_of_the_scenes(tmp_path: Path
             assert image_file.size == (image["width"], image["height"]) == (320, 256)
 
 
+@pytest.mark.slow
 def test_annotation_ids_are_unique(tmp_path: Path) -> None:
     write_scenes(tmp_path, "train", count=4, seed=4)
     for kind in ("instances", "captions"):

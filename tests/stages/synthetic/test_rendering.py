@@ -33,6 +33,7 @@ def equal(first: SyntheticImage, second: SyntheticImage) -> bool:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("render", [render_web_image, render_scene])
 def test_an_image_depends_only_on_its_seed_and_index(
     render: Callable[[int, int], SyntheticImage],

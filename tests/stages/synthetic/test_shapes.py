@@ -51,6 +51,7 @@ def test_each_public_function_of_the_gallery_draws_exactly_one_category() -> Non
     assert set(drawn) == drawing_functions()
 
 
+@pytest.mark.slow
 @every_category
 def test_an_object_fills_the_unit_square_and_stays_inside_the_canvas(category: Category) -> None:
     for seed in range(6):
@@ -79,6 +80,7 @@ def test_the_same_seed_and_colours_give_the_same_pixels(category: Category) -> N
     np.testing.assert_array_equal(render(category, seed=5), render(category, seed=5))
 
 
+@pytest.mark.slow
 @every_category
 def test_the_seed_decides_the_details_of_most_categories(category: Category) -> None:
     images = {render(category, seed).tobytes() for seed in range(6)}

@@ -19,6 +19,8 @@ from stages.synthetic.sprite import (
 if TYPE_CHECKING:
     from stages.synthetic.shape_canvas import ShapeCanvas
 
+pytestmark = pytest.mark.slow
+
 every_category = pytest.mark.parametrize("category", CATEGORIES, ids=lambda c: c.name)
 
 

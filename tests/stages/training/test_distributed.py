@@ -13,6 +13,8 @@ from tests.stages.training.two_ranks import on_two_ranks
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_single_process_gathers_its_own_rows() -> None:
     rows = torch.randn(3, 2, requires_grad=True)
@@ -44,7 +46,6 @@ def _gather(rank: int) -> dict[str, Any]:
     }
 
 
-@pytest.mark.slow
 def test_two_ranks_gather_the_same_rows_and_share_the_gradient(tmp_path: Path) -> None:
     first, second = on_two_ranks(_gather, tmp_path)
     joined = torch.cat([_rows(0)[:2], _rows(1)])

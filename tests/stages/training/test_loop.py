@@ -76,6 +76,7 @@ class KilledError(Exception):
     pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sgd", "adamw"])
 @pytest.mark.parametrize("at", [1, 8, 19])
 def test_a_killed_and_resumed_run_ends_like_an_uninterrupted_one(

@@ -63,6 +63,7 @@ def batch() -> PairBatch:
     return PairBatch(images, ["a red square", "a cat", "two blue squares"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("freeze_text", [False, True])
 def test_both_towers_get_a_gradient_unless_the_text_tower_is_frozen(
     tmp_path: Path, freeze_text: bool

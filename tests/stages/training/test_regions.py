@@ -44,6 +44,7 @@ def test_sampled_regions_keep_their_own_box_and_label() -> None:
         assert sample.labelled.tolist() == list(range(len(sample.concept_ids)))
 
 
+@pytest.mark.slow
 def test_sampling_among_proposals_takes_each_label_with_the_chance_of_its_proposal() -> None:
     counts: Counter[int] = Counter()
     for i in range(2000):

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from stages.models.clip import Clip
 
+pytestmark = pytest.mark.slow
+
 NUMBERS = range(5)
 
 

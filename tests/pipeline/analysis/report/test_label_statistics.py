@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from pipeline.store.artifact import Artifact
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
@@ -28,7 +30,6 @@ def judged(root: Path) -> list[dict[str, Any]]:
         return sql.batches(sql.query(connection, "FROM judged_labels")).read_all().to_pylist()
 
 
-@pytest.mark.slow
 def test_counts_equal_a_loop_over_the_labels(made: dict[str, Artifact]) -> None:
     root = made["images"].root
     statistics, rows = collect_statistics(root), judged(root)
@@ -41,7 +42,6 @@ def test_counts_equal_a_loop_over_the_labels(made: dict[str, Artifact]) -> None:
     assert statistics.has_ground_truth
 
 
-@pytest.mark.slow
 def test_a_condition_limits_the_labels_and_must_be_a_predicate(made: dict[str, Artifact]) -> None:
     root = made["images"].root
     limited = collect_statistics(root, where="region = 0")
@@ -106,7 +106,6 @@ def test_every_size_has_a_row_and_objects_are_split_by_their_area(
         assert row["objects"] == sum(low <= o["area"] < high for o in objects_of(made))
 
 
-@pytest.mark.slow
 def test_every_query_has_a_result_except_the_table_of_labels(made: dict[str, Artifact]) -> None:
     statistics = collect_statistics(made["images"].root, where="false")
     assert set(statistics.results) == set(read_queries()) - {"judged"}

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
+pytestmark = pytest.mark.slow
+
 MILLIONS = 123_456_789
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "last"), [(-10, 15), (5, 19), (3, 4), (-1, 1), (-40, 40), (-250, 250)]
 )
@@ -38,7 +39,6 @@ def test_ticks_at_powers_of_two_are_few_and_correct(
         assert number(label.get_text()) == 2 ** (position / 2)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("most", [1, 3, 7, 950, 1250, 1599, 1823, 13_589, MILLIONS])
 def test_ticks_of_counts_are_few_and_correct(
     tmp_path: Path, figures: list[Figure], most: int
@@ -51,7 +51,6 @@ def test_ticks_of_counts_are_few_and_correct(
     assert [number(label.get_text()) for label in labels.values()] == pytest.approx(list(labels))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kept", [[1], [7, 3], [97, 50, 2], [1823, *[5] * 120], [MILLIONS, 5]])
 def test_both_axes_of_a_rank_plot_start_at_one(
     tmp_path: Path, figures: list[Figure], kept: list[int]
@@ -66,7 +65,6 @@ def test_both_axes_of_a_rank_plot_start_at_one(
         assert [number(label.get_text()) for label in labels.values()] == list(labels)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("largest", [0.0, 0.016, 0.034, 0.19, 0.45, 0.5, 1.0])
 def test_shares_of_any_size_are_labelled_in_per_cent(
     tmp_path: Path, figures: list[Figure], largest: float

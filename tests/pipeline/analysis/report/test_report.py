@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from pipeline.store.artifact import Artifact
     from schemas.table import Table
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = "<script>alert(1)</script>\"'&"
 
 
@@ -49,7 +51,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
     return make_all(tmp_path_factory.mktemp("report") / "store", count=12)
 
 
-@pytest.mark.slow
 def test_a_page_needs_no_other_file_and_is_equal_when_written_again(
     made: dict[str, Artifact], tmp_path: Path
 ) -> None:
@@ -65,7 +66,6 @@ def test_a_page_needs_no_other_file_and_is_equal_when_written_again(
     assert {path.name: path.read_bytes() for path in page.parent.iterdir()} == before
 
 
-@pytest.mark.slow
 def test_a_script_in_a_name_is_escaped(tmp_path: Path) -> None:
     root = tmp_path / "store"
     made = make_all(root, count=6)

@@ -50,6 +50,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, list[int], P
     return Pool(2).map(tasks, counts.append), counts, folder
 
 
+@pytest.mark.slow
 def test_two_workers_run_two_tasks_at_once_in_other_processes(
     outcome: tuple[Any, list[int], Path],
 ) -> None:
@@ -59,12 +60,14 @@ def test_two_workers_run_two_tasks_at_once_in_other_processes(
     assert str(os.getpid()) not in processes
 
 
+@pytest.mark.slow
 def test_every_task_has_a_receipt_or_a_sentence(outcome: tuple[Any, list[int], Path]) -> None:
     (receipts, failures), _, _ = outcome
     assert sorted(receipts) == ["receipt 0", "receipt 1", "receipt 3"]
     assert failures == {2: "part 2 is gone."}
 
 
+@pytest.mark.slow
 def test_what_the_workers_count_reaches_this_process_in_full(
     outcome: tuple[Any, list[int], Path],
 ) -> None:

@@ -40,6 +40,7 @@ def names(root: Path) -> list[str]:
 ALL = [f"scenes/{number:06}" for number in range(6)]
 
 
+@pytest.mark.slow
 def test_pages_equal_those_of_single_queries(root: Path, names: list[str]) -> None:
     pool = ConnectionPool(root)
     pages = pages_of(root, names, ALL)
@@ -51,6 +52,7 @@ def test_pages_equal_those_of_single_queries(root: Path, names: list[str]) -> No
         assert pages[name] == expected
 
 
+@pytest.mark.slow
 def test_examples_are_only_from_shown_images(root: Path, names: list[str]) -> None:
     everything, some = pages_of(root, names, ALL), pages_of(root, names, ALL[:2])
     assert sum(len(page["surest"]) for page in some.values()) > 0

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from tests.pipeline.gallery.browser import Browser
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def page(folder: Path, browser: Browser) -> Iterator[Browser]:
@@ -63,7 +65,6 @@ def ask_both(page: Browser, client: TestClient, query: str, **given: str) -> tup
     return actual, client.get(f"/api/{query}", params=given).json()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("address", "content"),
     [
@@ -166,7 +167,6 @@ def test_what_if_equals_the_server_at_every_step(page: Browser, client: TestClie
         assert actual == {name: pytest.approx(value) for name, value in expected.items()}
 
 
-@pytest.mark.slow
 def test_a_search_finds_regions_similar_to_a_concept_or_a_region(
     page: Browser, client: TestClient
 ) -> None:
@@ -197,7 +197,6 @@ def test_a_hostile_caption_stays_text(folder: Path, browser: Browser) -> None:
     assert browser.errors == []
 
 
-@pytest.mark.slow
 def test_a_folder_without_labels_shows_images_and_says_what_is_missing(
     tmp_path: Path, browser: Browser
 ) -> None:

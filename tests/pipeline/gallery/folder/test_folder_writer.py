@@ -74,6 +74,7 @@ def test_the_page_of_an_image_equals_that_of_the_server_with_all_its_sides(
         assert page == expected
 
 
+@pytest.mark.slow
 def test_similar_regions_of_the_folder_equal_a_search_on_the_server(
     folder: Path, client: TestClient
 ) -> None:
@@ -175,6 +176,7 @@ def test_a_failed_run_leaves_nothing_and_an_existing_folder_is_kept(
         write_folder(root, out, FolderRequest(), Silent())
 
 
+@pytest.mark.slow
 def test_images_without_labels_and_without_pixels_are_written_with_sentences(
     tmp_path: Path,
 ) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pipeline.store.artifact import Artifact
 
 
+@pytest.mark.slow
 def test_only_regions_of_shown_images_are_hits(root: Path) -> None:
     with sql.connect(root) as connection:
         shown = ["scenes/000001", "scenes/000004"]
@@ -53,6 +54,7 @@ def test_only_regions_of_shown_images_are_hits(root: Path) -> None:
     assert neighbours_of.of_concept("no such thing") == []
 
 
+@pytest.mark.slow
 def test_only_the_regions_of_highest_probability_are_compared(
     toys: dict[str, Artifact], monkeypatch: pytest.MonkeyPatch
 ) -> None:

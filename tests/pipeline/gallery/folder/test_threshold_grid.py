@@ -18,12 +18,13 @@ from pipeline.gallery.folder.threshold_grid import LEVELS, STEP
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 
 def count_at(grid: dict[str, Any], name: str, levels: tuple[int, ...]) -> int:
     return int(np.array(grid[name]).reshape((LEVELS,) * 3)[levels])
 
 
-@pytest.mark.slow
 def test_a_cell_of_the_grid_equals_the_command(root: Path) -> None:
     rng = np.random.default_rng(23)
     for address in ConnectionPool(root).label_addresses():

@@ -18,6 +18,8 @@ from stages.text.parsing.engines import load_parser
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 SENTENCE = (
     "1\tA\ta\tDET\tDT\t_\t2\tdet\t_\t_\n"
     "2\tdog\tdog\tNOUN\tNN\tNumber=Sing\t3\tnsubj\t_\t_\n"
@@ -25,7 +27,6 @@ SENTENCE = (
 )
 
 
-@pytest.mark.slow
 def test_one_command_makes_a_pipeline_that_parses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

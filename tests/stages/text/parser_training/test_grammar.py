@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
+
 from stages.text.parser_training.grammar import captions
 from stages.text.parsing.tags import NOUNS, compose_tag, parse_tag
 
@@ -28,6 +30,7 @@ def test_a_modifier_is_followed_by_a_noun_or_a_hyphen() -> None:
                 assert words[i + 1] == "-" or parse_tag(tags[i + 1]).pos in NOUNS
 
 
+@pytest.mark.slow
 def test_words_that_are_noun_and_verb_occur_as_both() -> None:
     tags_of: dict[str, set[str]] = {}
     for words, tags in captions(4000, seed=7):

@@ -11,6 +11,8 @@ from stages.text.parser_training.treebank import Sentence
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 GOLD = list(captions(300, seed=1))
 
 
@@ -21,7 +23,6 @@ def network() -> TaggerNetwork:
     return network
 
 
-@pytest.mark.slow
 def test_it_learns_the_tags_of_its_training_set(network: TaggerNetwork) -> None:
     predictions = network.tag([words for words, _ in GOLD])
     tag_pairs = [
@@ -44,7 +45,6 @@ def test_a_saved_pipeline_tags_like_the_trained_network(
     assert [[token.tag_ for token in nlp(caption)] for caption in captions] == expected
 
 
-@pytest.mark.slow
 def test_words_of_the_training_text_are_not_published(tmp_path: Path) -> None:
     gold = [Sentence(("zqxj", "dogs"), ("PROPN.s.c", "NOUN.p"))] * 20
     network = TaggerNetwork(gold, seed=0)
@@ -55,7 +55,6 @@ def test_words_of_the_training_text_are_not_published(tmp_path: Path) -> None:
     assert "PROPN.s.c" in strings
 
 
-@pytest.mark.slow
 def test_tokens_without_a_tag_teach_nothing(tmp_path: Path) -> None:
     gold = [Sentence(("a", "b"), ("X", "Y"))] * 30
     network = TaggerNetwork(gold, seed=0)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from stages.text.parsing.engines import CaptionParser
 
+pytestmark = pytest.mark.slow
+
 ENGINES = ("bundled", "lexicon", "ngram:3")
 HOSTILE = (
     "",
@@ -52,7 +54,6 @@ def parse(parser: CaptionParser, caption: str) -> list[str]:
     return concepts
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("caption", "expected"),
     [

@@ -33,12 +33,14 @@ def standard(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_standard_pipeline_is_read_by_part_of_speech(standard: Path) -> None:
     parser = load_parser(f"spacy:{standard}")
     concepts = list(parser.concepts(["Two tennis rackets hit balls", "", "balls"]))
     assert concepts == [["tennis racket", "ball"], [], ["ball"]]
 
 
+@pytest.mark.slow
 def test_compounds_come_from_the_dependency_parser_of_the_pipeline(standard: Path) -> None:
     from spacy.tokens import Doc
 
