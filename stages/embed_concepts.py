@@ -36,7 +36,7 @@ class EmbedConcepts(Stage):
     averaging: Averaging = averaging_option()
     long_prompts: Literal["cut", "keep-end"] = option(
         "cut",
-        "over-long ones lose their end token, so that all embed alike (the reference); or keep it",
+        "texts over the limit of tokens: cut off the end too, as published, or keep the end token",
     )
     batch: int = option(1024, "prompts encoded together", recipe=False, at_least=1)
 

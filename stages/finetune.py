@@ -66,8 +66,8 @@ class Finetune(TrainingStage):
     )
     freeze: Literal["auto", "reference", "none"] = option(
         "auto",
-        "constant beside L: reference (stem, first stage, batch norms); none; or auto, none for "
-        "a random tower",
+        "frozen besides the language encoder: reference (stem, first stage, batch norms); none; "
+        "auto: none for a random tower",
     )
     regression: Literal["agnostic", "specific", "none"] = option(
         "agnostic",

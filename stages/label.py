@@ -54,7 +54,7 @@ class Label(Stage):
         "what a region may be called: any concept, or only those its image's captions mention",
     )
     keep_all_if_none: bool = option(
-        False, "keep all regions of an image if none is above (the reference: of a batch)"
+        False, "keep all regions of an image if none is above (published code: of a batch)"
     )
     block_regions: int | None = option(
         None, "compared at a time; default: 256 on a CPU, 8192 on a GPU", recipe=False, at_least=1

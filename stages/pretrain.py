@@ -43,7 +43,7 @@ class Pretrain(TrainingStage):
     flip: bool = option(True, "swap left and right half of the time")
     long_captions: Literal["keep-end", "cut"] = option(
         "keep-end",
-        "over-long ones: the end token takes the last place, or is cut off (as in rc train)",
+        "texts over the limit of tokens: keep the end token, or cut it off too, as in rc train",
     )
     epochs: int = option(32, "passes over the images", at_least=0)
     optimiser: Literal["sgd", "adamw"] = option("adamw", "optimiser")

@@ -48,8 +48,10 @@ class Propose(Stage):
     )
     random: bool = option(False, "boxes with random corners on a grid of 8 pixels")
     grid: bool = option(False, "the whole image, its quarters, its ninths, and so on")
-    select_only: bool = option(False, "select anew from the dump of --dump proposals@...")
-    regions: int = option(300, "boxes of an image with --random or, at most, --grid", at_least=1)
+    select_only: bool = option(False, "select again from the raw boxes of --dump proposals@...")
+    regions: int = option(
+        300, "boxes per image with --random; at most so many with --grid", at_least=1
+    )
     resize: str = option(
         "native", "SHORTESTxLONGEST, pixels, for the network; native: its own; none: as it is"
     )

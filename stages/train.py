@@ -57,7 +57,7 @@ class Train(TrainingStage):
     )
     long_captions: Literal["cut", "keep-end"] = option(
         "cut",
-        "over-long ones lose their end token, so that all embed alike (the reference); or keep it",
+        "texts over the limit of tokens: cut off the end too, as published, or keep the end token",
     )
     regions_per_image: int = option(100, "at most so many, sampled at random", at_least=1)
     regions_among: Literal["proposals", "labelled"] = option(
@@ -74,14 +74,14 @@ class Train(TrainingStage):
     )
     freeze: Literal["reference", "none"] = option(
         "reference",
-        "constant beside L: stem, first stage and batch norms; or none",
+        "frozen besides the language encoder: stem, first stage, batch norms; or none",
     )
     whole_image: Literal["padded", "image"] = option(
         "padded", "whole-image region: the padded canvas, or the image"
     )
     epochs: int = option(19, "passes over the images", at_least=1)
     steps: int | None = option(None, "optimiser steps, instead of --epochs", at_least=1)
-    clip: float = option(5.0, "largest norm of a gradient; 0 is no limit", at_least=0)
+    clip: float = option(5.0, "largest gradient norm; 0 is no limit", at_least=0)
 
     name: ClassVar[str] = "train"
     version: ClassVar[int] = 2

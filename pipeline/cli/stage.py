@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from stages.base import Reads
 
 
-_FOUND = "default: what fits the other inputs, else the newest"
+_FOUND = "default: the one that the other inputs were made from, else the newest"
 _UNNAMED = "only read if it is named here"
 _CONTEXT = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
 
