@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from schemas.table import Table
     from stages.evaluation.image_inputs import ImageProposals
-    from stages.evaluation.scores import Detections
+    from stages.evaluation.scores import Detections, Formula
     from stages.models.detector import Detector
 
 
@@ -122,7 +122,7 @@ class Detect(Stage):
                 yield _rows(row["image_id"], detections, boxes, detector.head.categories)
 
     def _find(
-        self, detector: Detector, row: Mapping[str, Any], proposals: ImageProposals, score: str
+        self, detector: Detector, row: Mapping[str, Any], proposals: ImageProposals, score: Formula
     ) -> tuple[Detections, NDArray[np.float32]]:
         """The detections of an image, and the box (M, 4) of each."""
         import torch
@@ -151,7 +151,7 @@ class Detect(Stage):
         )
         return detections, boxes_of(boxes, detections)
 
-    def _detector(self, part: Part) -> tuple[Detector, str]:
+    def _detector(self, part: Part) -> tuple[Detector, Formula]:
         """A detector of what is looked for, and the formula of its scores."""
         from stages.models import device
         from stages.models.detector import Detector
@@ -177,11 +177,11 @@ class Detect(Stage):
             NameEmbeddingConfig(read_templates(self.templates), self.averaging, table),
         )
         part.note("embeddings", source)
-        usual = "probability" if isinstance(model, Detector) else "sqrt-objectness"
+        usual: Formula = "probability" if isinstance(model, Detector) else "sqrt-objectness"
         score = usual if self.score == "auto" else self.score
         return detector_for_names(model, names, embeddings, self.temperature), score
 
-    def _protocol(self, detector: Detector, score: str) -> dict[str, Any]:
+    def _protocol(self, detector: Detector, score: Formula) -> dict[str, Any]:
         """What the options alone do not tell."""
         head = detector.head
         return {
@@ -204,7 +204,7 @@ def _split(names: str) -> list[str]:
 
 
 def _localizer(
-    row: Mapping[str, Any], proposals: ImageProposals, score: str
+    row: Mapping[str, Any], proposals: ImageProposals, score: Formula
 ) -> NDArray[np.float32]:
     """The localizer's score of each proposal (R,), which the formula multiplies by."""
     if score not in LOGITS:

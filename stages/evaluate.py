@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from stages.evaluation.category_embeddings import CategoryEmbeddings, VocabularyConfig
     from stages.evaluation.evaluated_model import EvaluatedModel
     from stages.evaluation.evaluator import Evaluator, ScoringConfig
+    from stages.evaluation.scores import Formula
 
 _TEMPERATURE = 0.01
 
@@ -238,7 +239,7 @@ class Evaluate(Stage):
         from stages.evaluation.evaluator import ScoringConfig
 
         alone = self.boxes == "ground-truth" or model.detector is not None
-        by_itself = "probability" if alone else "sqrt-objectness"
+        by_itself: Formula = "probability" if alone else "sqrt-objectness"
         soft = SoftNms(self.soft_nms, self.soft_nms_sigma, self.soft_nms_prune, self.nms)
         return ScoringConfig(
             temperature=self.temperature or model.temperature or _TEMPERATURE,

@@ -133,7 +133,7 @@ def test_what_a_stage_reads_are_tables_and_its_predicate_is_an_option(verb: Verb
         assert reads.where is None or reads.where in names
 
 
-def test_the_walls_between_rooms_stand() -> None:
+def test_the_import_contracts_are_kept() -> None:
     linter = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run(
         [linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
@@ -141,7 +141,7 @@ def test_the_walls_between_rooms_stand() -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_the_wall_between_stages_has_every_stage() -> None:
+def test_the_contract_between_stages_names_every_stage() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
     contracts = settings["tool"]["importlinter"]["contracts"]
     (independent,) = (c["modules"] for c in contracts if c["type"] == "independence")

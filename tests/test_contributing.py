@@ -81,7 +81,10 @@ def test_the_exemplars_and_folders_that_it_names_are_there() -> None:
 
 @pytest.mark.slow
 def test_the_new_stage_passes_its_tests_and_the_rules_of_the_house(project: Path) -> None:
-    rules = "one_word or help_says or walls or wall_between or options_are or stays_small or reads"
+    rules = (
+        "one_word or help_says or contracts_are or contract_between or options_are or stays_small"
+        " or reads"
+    )
     done = run(
         project,
         *(

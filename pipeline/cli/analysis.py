@@ -81,7 +81,7 @@ def diff(
     typer.echo(f"first   {difference.first}\nsecond  {difference.second}\n")
     _print_table("", difference.summary)
     _print_table("most frequent changes", difference.moved)
-    _print_table("changes although both were sure", difference.examples)
+    _print_table("changes between concepts of high probability", difference.examples)
     _print_table("concepts that gained or lost most regions", difference.concepts)
 
 

@@ -9,6 +9,7 @@ import typer
 
 from pipeline.cli.run_options import STORE, Store
 from schemas.errors import OptionError
+from stages.text import prompt_options
 
 if TYPE_CHECKING:
     from pipeline.searching.feature_corpus import FeatureCorpus
@@ -34,7 +35,10 @@ Templates = Annotated[
         "--templates", help="prompt templates for the text: paper (81), plain (one), or a file"
     ),
 ]
-Averaging = Annotated[str, typer.Option("--averaging", help="over templates: reference or openai")]
+Averaging = Annotated[
+    prompt_options.Averaging,
+    typer.Option("--averaging", help="over templates: reference or openai"),
+]
 Format = Annotated[str, typer.Option("--format", help=_FORMATS)]
 Sheet = Annotated[Path | None, typer.Option("--sheet", help="also write the result as a PNG")]
 Device = Annotated[

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.searching.feature_corpus import FeatureCorpus
+    from stages.text.prompt_options import Averaging
 
 
 @dataclass(frozen=True)
@@ -41,23 +42,20 @@ def text_query(
     corpus: FeatureCorpus,
     text: str,
     templates: str = "paper",
-    averaging: str = "reference",
+    averaging: Averaging = "reference",
     device: str = "auto",
 ) -> QueryVector:
     """A query by words, put into prompt templates and embedded as concepts are.
 
     Raises:
-        OptionError: If the text is empty, or `averaging` is unknown.
+        OptionError: If the text is empty.
         SourceError: If the model has no language encoder, or there are no such templates.
         ArtifactError: If the model is no longer in the store.
     """
     from stages.evaluation.query_encoding import encode_text
-    from stages.models.text_embeddings import AVERAGING
 
     if not text.strip():
         raise OptionError("rc search: the text is empty; write what to look for")
-    if averaging not in AVERAGING:
-        raise OptionError(f"--averaging must be one of {', '.join(AVERAGING)}, got {averaging!r}")
     vector = encode_text(_model_files(corpus), text, templates, averaging, device)
     return QueryVector(vector, text)
 
@@ -94,7 +92,7 @@ def image_query(
     pooling = PoolingConfig(
         pooling="roialign",
         resize=str(options.get("resize", "800x1333")),
-        interpolation=str(options.get("interpolation", "bilinear")),
+        interpolation="bicubic" if options.get("interpolation") == "bicubic" else "bilinear",
         margin=0.0,
     )
     description = path.name if box is None else f"{path.name} at {x0:g},{y0:g},{x1:g},{y1:g}"

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from stages.evaluation.evaluated_model import EvaluatedModel
     from stages.evaluation.lvis_metadata import LvisMetadata
     from stages.evaluation.vocabulary import Vocabulary
+    from stages.text.prompt_options import Averaging
 
 _PROMPTS_PER_BATCH: Final = 1024
 # where embeddings come from, as the manifest says it
@@ -59,7 +60,7 @@ class VocabularyConfig:
     splits: Mapping[str, tuple[str, ...]]
     lvis: LvisMetadata | None
     templates: tuple[str, ...]
-    averaging: str
+    averaging: Averaging
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def read_vocabulary_config(
     splits: Path | None,
     annotations: Path | None,
     templates: tuple[str, ...],
-    averaging: str,
+    averaging: Averaging,
 ) -> VocabularyConfig:
     """Read the user's files; LVIS's JSON stands in for lists that are not given.
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from stages.evaluation.detections_file import DetectionsFile
     from stages.evaluation.image_inputs import ImageObjects, ImageProposals
     from stages.evaluation.lvis_metadata import LvisMetadata
+    from stages.evaluation.scores import Formula
     from stages.evaluation.suppression import SoftNms
     from stages.evaluation.vocabulary import Vocabulary
 
@@ -42,7 +43,7 @@ class ScoringConfig:
     """How features become detections; see the options of `stages.evaluate.Evaluate`."""
 
     temperature: float
-    score: str
+    score: Formula
     score_threshold: float
     nms: float
     detections_per_image: int

@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stages.evaluation.region_features import PoolingConfig
+    from stages.text.prompt_options import Averaging
 
 _ARTICLE: Final = re.compile(r"^(a|an|the)\s+", re.IGNORECASE)
 _PROMPTS_PER_BATCH: Final = 256
 
 
 def encode_text(
-    model: tuple[Path, Path], text: str, templates: str, averaging: str, device: str
+    model: tuple[Path, Path], text: str, templates: str, averaging: Averaging, device: str
 ) -> NDArray[np.float32]:
     """The embedding (D,) of a text, made as `rc embed-concepts` makes that of a concept.
 

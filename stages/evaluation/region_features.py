@@ -6,7 +6,7 @@ Shapes: R boxes of an image, D feature width, S native side of the image tower, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import torch
@@ -36,9 +36,9 @@ class PoolingConfig:
         margin: Added to each side of a crop, as a share of the box's width and height.
     """
 
-    pooling: str
+    pooling: Literal["roialign", "crop"]
     resize: str
-    interpolation: str
+    interpolation: Literal["bilinear", "bicubic"]
     margin: float
 
 

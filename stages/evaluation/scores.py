@@ -10,7 +10,7 @@ the best of an image.
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+Formula = Literal["probability", "sqrt-objectness", "sqrt-logit", "sqrt-sigmoid"]
 LOGITS = ("sqrt-logit", "sqrt-sigmoid")  # the formulas that need the localizer's raw logit
 _SORTED_FIRST = 20  # candidates sorted first, for each detection kept; NMS rarely needs more
 
@@ -80,7 +81,7 @@ def probabilities(
 
 
 def combine(
-    formula: str, probability: NDArray[np.float64], localizer: NDArray[Any]
+    formula: Formula, probability: NDArray[np.float64], localizer: NDArray[Any]
 ) -> NDArray[np.float64]:
     """Score of each category: its probability, alone or combined with the localizer's score.
 

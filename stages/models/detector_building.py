@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from torch import nn
 
+    from stages.text.prompt_options import Averaging
+
 _PROMPTS = 1024  # encoded in one batch
 _SHOWN = 5  # names in an error message before "and N more"
 
@@ -40,7 +42,7 @@ class NameEmbeddingConfig:
     """
 
     templates: tuple[str, ...]
-    averaging: str
+    averaging: Averaging
     table: pa.Table | None = None
 
 

@@ -5,7 +5,7 @@ Shapes: C names, T templates, D embedding width.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import torch
 from torch.nn import functional as F  # noqa: N812
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stages.models.network import Clip
-
-AVERAGING: Final = ("reference", "openai")
+    from stages.text.prompt_options import Averaging
 
 
 @torch.no_grad()
@@ -26,7 +25,7 @@ def embed_names(
     clip: Clip,
     names: Sequence[str],
     templates: Sequence[str],
-    averaging: str,
+    averaging: Averaging,
     batch: int,
     long: str = "cut",
 ) -> torch.Tensor:
@@ -39,7 +38,7 @@ def embed_names(
         clip: Its language encoder is used.
         names: C of them.
         templates: T sentences with a hole for the name; see `stages.text.templates`.
-        averaging: One of `AVERAGING`, see `average`.
+        averaging: See `average`.
         batch: Prompts encoded together; at least those of one name.
         long: One of `stages.models.tokens.LONG`.
 
@@ -59,7 +58,7 @@ def embed_names(
     return torch.cat(means)[[rows[clean_name(name)] for name in names]]
 
 
-def average(embeddings: torch.Tensor, averaging: str) -> torch.Tensor:
+def average(embeddings: torch.Tensor, averaging: Averaging) -> torch.Tensor:
     """Mean over prompts (C, T, D) to (C, D).
 
     Args:

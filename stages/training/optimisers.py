@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
@@ -28,12 +28,12 @@ class OptimiserConfig:
         clip_by: "parameter" limits the norm of each tensor (as published), "total" that of all.
     """
 
-    kind: str
+    kind: Literal["sgd", "adamw"]
     learning_rate: float
     weight_decay: float
     momentum: float = 0.9
     clip: float = 0.0
-    clip_by: str = "total"
+    clip_by: Literal["parameter", "total"] = "total"
 
     def create(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
         """An optimiser over the parameters that require a gradient."""

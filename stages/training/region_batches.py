@@ -6,7 +6,7 @@ Shapes: B images, R_b regions of image b, N regions of the batch, K kept concept
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -75,7 +75,7 @@ class RegionTransform:
     pixels: Callable[[Mapping[str, Any]], NDArray[np.uint8]]
     augment: MultiScale
     regions_per_image: int
-    among: str
+    among: Literal["proposals", "labelled"]
     seed: int
     mirror: bool = False
 
@@ -100,8 +100,8 @@ def sample_caption(image: Mapping[str, Any], rng: np.random.Generator) -> str | 
 
 def collate(views: Sequence[RegionView]) -> RegionBatch:
     """One batch of several images: their kept regions, or all of them where none is kept."""
-    sure = [_certain(view) for view in views]
-    views = sure if any(len(view.boxes) for view in sure) else views
+    certain = [_certain(view) for view in views]
+    views = certain if any(len(view.boxes) for view in certain) else views
     regions = [view.regions for view in views]
     kept = [r for r in regions if len(r.concept_ids)] or regions[:1]  # (0, K) where none has any
     return RegionBatch(

@@ -6,7 +6,7 @@ Shapes: P proposals of an image, L pseudo-labels of an image, K kept concepts.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -46,7 +46,9 @@ class Regions:
     residual: NDArray[np.float32]
     kept: NDArray[np.bool_]
 
-    def sampled(self, count: int, among: str, rng: np.random.Generator) -> Regions:
+    def sampled(
+        self, count: int, among: Literal["proposals", "labelled"], rng: np.random.Generator
+    ) -> Regions:
         """At most `count` random regions with a pseudo-label, each with its own box (P = L).
 
         Args:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 FIRST_FACTOR = 1e-3  # of the warm-up, as published
 STEP_FACTOR = 0.1  # at each milestone, as published
@@ -25,7 +26,7 @@ class Schedule:
         milestones: Shares of the run in [0, 1] after which "steps" drops to a tenth.
     """
 
-    kind: str
+    kind: Literal["steps", "cosine", "constant"]
     steps: int
     warmup: int = 0
     milestones: tuple[float, ...] = ()

@@ -8,7 +8,7 @@ Source: RegionCLIP (arXiv:2112.09106), `PretrainFastRCNN`: the plain sum of the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch.nn import functional as F  # noqa: N812  # the name all of torch's users know
@@ -46,9 +46,9 @@ class Objective:
     distillation: float = 1.0
     image_text: float = 1.0
     temperature: float = 0.01
-    whole: str = "padded"
-    over: str = "occurrences"
-    negatives: str = "batch"
+    whole: Literal["padded", "image"] = "padded"
+    over: Literal["occurrences", "concepts"] = "occurrences"
+    negatives: Literal["batch", "gathered"] = "batch"
     long_captions: str = "cut"
 
     @property

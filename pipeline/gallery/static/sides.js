@@ -13,15 +13,15 @@ const KINDS = { other: "other", left: "lone", right: "lone", same: "same" };
 export async function compare(page, found, given) {
   const sides = await Promise.all([given.left, given.right].map((of) => ask("side", { id: found.image_id, of, ...ofSet(given) })));
   const rows = paired(sides[0].boxes, sides[1].boxes).map((row, at) => ({ ...row, key: `${at}` }));
-  const sure = (row) => Math.max(row.left?.score ?? 0, row.right?.score ?? 0);
-  const enough = rows.some((row) => scored(row) && sure(row) >= 0.5) ? 0.5 : 0;
+  const highest = (row) => Math.max(row.left?.score ?? 0, row.right?.score ?? 0);
+  const enough = rows.some((row) => scored(row) && highest(row) >= 0.5) ? 0.5 : 0;
   const least = el("input", { type: "range", min: 0, max: 1, step: 0.05, value: enough, "aria-label": "minimum score", oninput: draw });
   const only = el("input", { type: "checkbox", onchange: draw });
   const stages = sides.map(() => stage(found, ofSet(given)));
   const list = el("div");
   const count = el("p", { class: "soft" });
   function draw() {
-    const kept = rows.filter((row) => (!scored(row) || sure(row) >= Number(least.value)) && !(only.checked && row.state === "same"));
+    const kept = rows.filter((row) => (!scored(row) || highest(row) >= Number(least.value)) && !(only.checked && row.state === "same"));
     stages.forEach(({ layer }, at) => drawBoxes(layer, found, boxesOf(kept, at ? "right" : "left")));
     const words = Object.entries(WORDS).map(([state, name]) => `${kept.filter((row) => row.state === state).length} ${name}`);
     count.textContent = words.join(", ");

@@ -199,7 +199,7 @@ WRONG: list[tuple[tuple[object, ...], str]] = [
     (("search", "--region", "photos/bare.png:0", "--sheet", "hits.jpg"), "written to a .png file"),
     (("search", " "), "the text is empty; write what to look for"),
     (("search", "cup", "--templates", "nosuch"), "no prompt templates in nosuch"),
-    (("search", "cup", "--averaging", "mean"), "--averaging must be one of reference, openai"),
+    (("search", "cup", "--averaging", "mean"), "'mean' is not one of 'reference', 'openai'"),
     (("search", "cup", "--device", "toaster"), "--device must be auto, cpu, cuda or cuda:N"),
     (("search", "--check", "--sample", "0"), "--sample and --k must be at least 1, got 0 and 10"),
     (("duplicates", "--min-cosine", "1.5"), "--min-cosine is in [-1, 1], got 1.5"),

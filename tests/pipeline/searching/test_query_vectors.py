@@ -81,11 +81,6 @@ def test_an_empty_text_is_refused(photo_corpus: FeatureCorpus, text: str) -> Non
         query_vectors.text_query(photo_corpus, text)
 
 
-def test_unknown_averaging_is_refused(photo_corpus: FeatureCorpus) -> None:
-    with pytest.raises(OptionError, match="--averaging must be one of reference, openai, got 'me"):
-        query_vectors.text_query(photo_corpus, "cup", averaging="mean")
-
-
 def test_missing_templates_are_reported(photo_corpus: FeatureCorpus) -> None:
     with pytest.raises(SourceError, match="no prompt templates in nosuch"):
         query_vectors.text_query(photo_corpus, "cup", templates="nosuch")
