@@ -73,7 +73,9 @@ def open_locked(
     add_relations(connection, relations)
     allowed = ", ".join(sql_literal(str(path)) for path in relations.paths())
     connection.execute(f"SET allowed_paths = [{allowed}]")
-    connection.execute("SET enable_progress_bar = false")  # it is drawn amid the answer
+    [bar] = connection.execute("SELECT current_setting('enable_progress_bar')").fetchall()
+    if bar == (True,):  # it would be drawn amid the answer; in a notebook it may not even be set
+        connection.execute("SET enable_progress_bar = false")
     for setting in ("enable_external_access = false", "lock_configuration = true"):
         connection.execute(f"SET {setting}")
     return connection

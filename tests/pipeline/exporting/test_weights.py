@@ -54,7 +54,7 @@ def test_extra_models_need_the_format_of_regionclip(root: Path, tmp_path: Path) 
 
 @pytest.mark.slow
 def test_an_artifact_without_a_network_is_refused(root: Path, tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match=r"is not such a network; give one of teachers@…, stu"):
+    with pytest.raises(ArtifactError, match=r"is not such a network; give one of detectors@…, stu"):
         export_weights(root, "images", tmp_path / "out", "open_clip", ALONE, force=False)
     toys = tmp_path / "toys"
     make_all(toys, count=3)
