@@ -134,7 +134,7 @@ def test_evaluations_that_cannot_be_compared_are_refused_with_the_reason(root: P
     assert images.address in one.manifest.inputs.values()
     with pytest.raises(ArtifactError, match="have different category names or splits"):
         compare(root, prefix(one), prefix(other))
-    with pytest.raises(ArtifactError, match=r"has no matches, or was made by .*; evaluate again with"):
+    with pytest.raises(ArtifactError, match="has no matches, or was made by an older version"):
         compare(root, prefix(one), prefix(bare))
     with pytest.raises(ArtifactError, match="evaluated different images"):
         compare(root, prefix(one), prefix(elsewhere))
