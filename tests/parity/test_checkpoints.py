@@ -96,6 +96,7 @@ def test_item_27_a_student_whose_statistics_are_all_initial_is_refused(tmp_path:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("own_registry")
 def test_item_27_export_to_open_clip_and_import_is_bit_exact(tmp_path: Path) -> None:
     torch.save(published(tmp_path), tmp_path / "published.pth")
     clip, _ = import_clip(tmp_path / "published.pth", "student", architecture(tmp_path))

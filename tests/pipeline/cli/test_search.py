@@ -199,7 +199,6 @@ WRONG: list[tuple[tuple[object, ...], str]] = [
     (("search", "--region", "photos/bare.png:0", "--sheet", "hits.jpg"), "written to a .png file"),
     (("search", " "), "the text is empty; write what to look for"),
     (("search", "cup", "--templates", "nosuch"), "no prompt templates in nosuch"),
-    (("search", "cup", "--averaging", "mean"), "'mean' is not one of 'reference', 'openai'"),
     (("search", "cup", "--device", "toaster"), "--device must be auto, cpu, cuda or cuda:N"),
     (("search", "--check", "--sample", "0"), "--sample and --k must be at least 1, got 0 and 10"),
     (("duplicates", "--min-cosine", "1.5"), "--min-cosine is in [-1, 1], got 1.5"),
@@ -217,6 +216,12 @@ def test_what_is_wrong_is_one_sentence(ask: Rc, words: tuple[object, ...], sente
     answer = ask(*words, *(["--quiet"] if words[0] == "duplicates" else []))
     assert sentence in refused(answer)
     assert answer.out == ""
+
+
+def test_an_unknown_averaging_is_refused_with_the_choices(ask: Rc) -> None:
+    answer = ask("search", "cup", "--averaging", "mean")
+    assert answer.code == 2
+    assert "'mean' is not one of 'reference', 'openai'" in answer.err
 
 
 def test_a_box_outside_the_photograph_is_one_sentence(ask: Rc, photos: Photographs) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from stages.models.clip import Clip
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_registry")]
 
 
 def saved(clip: Clip, folder: Path, dtype: str = "float32") -> ModelFiles:
