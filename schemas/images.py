@@ -20,7 +20,7 @@ OBJECT = pa.struct(
 
 IMAGES = Table(
     name="images",
-    version=1,
+    version=2,
     doc="Images: where their bytes are, their captions and their ground truth.",
     key=("image_id",),
     columns=(
@@ -30,6 +30,12 @@ IMAGES = Table(
             "unique; source file or split, a slash, the source's own key",
         ),
         Column("source", pa.string(), "kind of source: webdataset, coco, folder, parquet or tsv"),
+        Column(
+            "source_id",
+            pa.string(),
+            "id that the source's own JSON gives the image, such as COCO's; null if it has none",
+            nullable=True,
+        ),
         Column("split", pa.string(), "split named by the source, such as val2017", nullable=True),
         Column(
             "uri",

@@ -43,6 +43,13 @@ class Reason(StrEnum):
     MISSING_CAPTION = "missing-caption", "an image without a caption, under `--require-captions`"
     UNSAFE_NAME = "unsafe-name", "a name that leads out of its folder, or commands a terminal"
     BAD_CAPTION = "bad-caption", "a caption is not text, or cannot be read; the image stays"
+    BAD_ROW = "bad-row", "a row of a table has missing or extra cells, or cannot be read"
+    UNKNOWN_IMAGE = (
+        "unknown-image",
+        "captions or boxes are of an image that the source does not list",
+    )
+    AMBIGUOUS_NAME = "ambiguous-name", "a name fits several images, so it names none of them"
+    SIZE_MISMATCH = "size-mismatch", "boxes were made for an image of another size; the image stays"
     BAD_BOX = "bad-box", "a box has no numbers, or numbers that are not finite; the image stays"
     UNKNOWN_CATEGORY = "unknown-category", "an object of an unlisted category; the image stays"
     EMPTY_BOX = "empty-box", "a box has no width or no height; the image stays"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from stages.option import check_options, option
+from stages.outcome import Outcome, Result, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -174,6 +175,11 @@ class Stage(ABC):
     def total(self) -> int | None:
         """How many `unit`s a run has, when no input tells; for progress only."""
         return None
+
+    def outcome(self, result: Result) -> Outcome:
+        """What to say at the end; pure: it follows from the result alone."""
+        empty = "there is nothing in the result" if result.rows == 0 else None
+        return Outcome([counted(result.rows, "row")], empty)
 
     @abstractmethod
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:

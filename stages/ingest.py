@@ -20,9 +20,18 @@ from schemas.boxes import area, clip
 from schemas.images import IMAGES
 from schemas.quarantine import Reason
 from stages.base import Part, Reads, Stage, option
+from stages.outcome import Outcome, Result
 from stages.pixels import Limits, decode, probe
 from stages.sources.files import absolute
+from stages.sources.ingest_counts import (
+    NOTE,
+    IngestCounts,
+    count_kept,
+    count_left_out,
+    count_refused,
+)
 from stages.sources.record import (
+    LeftOut,
     Problem,
     Record,
     Refusal,
@@ -67,7 +76,7 @@ class Ingest(Stage):
     part_images: int = option(10_000, "images in a part, at most", at_least=1)
 
     name: ClassVar[str] = "ingest"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     reads: ClassVar[Mapping[str, Reads]] = {}
     writes: ClassVar[Table] = IMAGES
 
@@ -94,8 +103,23 @@ class Ingest(Stage):
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Yield one row per image kept, sorted by id."""
+        if part.number == 0:  # of the whole source, so one part tells
+            self._take_inventory(part)
         with _Spool(part.scratch) as spool:
             yield from _batches(sorted(self._rows(part, spool), key=_image_id), spool)
+
+    def outcome(self, result: Result) -> Outcome:
+        """Images, captions and boxes kept; what was refused, and what was not read."""
+        counts = IngestCounts(result.notes.get(NOTE, {}))
+        empty = None if result.rows else counts.why_empty(self.sources, result.dropped)
+        return Outcome([counts.line(), *result.notes.get("remarks", ())], empty, counts.losses())
+
+    def _take_inventory(self, part: Part) -> None:
+        inventory = self._source().inventory()
+        if inventory.remarks:
+            part.note("remarks", list(inventory.remarks))
+        for left_out in inventory.left_out:
+            count_left_out(part, left_out)
 
     def _rows(self, part: Part, spool: _Spool) -> Iterator[dict[str, Any]]:
         piece, most = self._slices()[part.number]
@@ -103,14 +127,20 @@ class Ingest(Stage):
         for record in islice(self._records(part, piece), most):
             part.advance()
             try:
-                yield self._row(part, record, known_ids, spool)
+                row = self._row(part, record, known_ids, spool)
             except Refusal as refusal:
+                count_refused(part)
                 _refuse(part, Problem(record.image_id, refusal.reason, refusal.detail))
+            else:
+                count_kept(part, record, len(row["objects"]))
+                yield row
 
     def _records(self, part: Part, piece: Slice) -> Iterator[Record]:
         for item in self._source().records(piece):
             if isinstance(item, Record):
                 yield item
+            elif isinstance(item, LeftOut):
+                count_left_out(part, item)
             else:
                 _refuse(part, item)
 
@@ -132,6 +162,7 @@ class Ingest(Stage):
         return {
             "image_id": record.image_id,
             "source": self._source().kind,
+            "source_id": record.source_id,
             "split": record.split,
             "uri": record.uri,
             "member": record.member,

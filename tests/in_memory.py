@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.execution.notes import add_up
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -58,5 +60,4 @@ class InMemory:
         self.notes[key] = value
 
     def count(self, key: str, number: Any) -> None:
-        assert key not in self.notes  # no stage counts one thing twice
-        self.notes[key] = number
+        self.notes[key] = add_up(self.notes[key], number) if key in self.notes else number

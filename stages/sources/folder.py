@@ -25,6 +25,7 @@ from stages.sources.caption_fields import (
 from stages.sources.files import digest_of, file_digest, is_image, load_image_file
 from stages.sources.record import (
     DEFAULTS,
+    Inventory,
     Problem,
     Record,
     Refusal,
@@ -79,6 +80,10 @@ class FolderSource:
     def total(self) -> int | None:
         """Images below the folder, and names in the table without a file."""
         return len(self._images)
+
+    def inventory(self) -> Inventory:
+        """Nothing is left out."""
+        return Inventory()
 
     def records(self, part_slice: Slice) -> Iterator[Record | Problem]:
         """One record per image file, and per name in the table without a file."""

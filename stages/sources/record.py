@@ -42,6 +42,32 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Things of a source that become neither a row nor a quarantine row; counted by kind.
+
+    Attributes:
+        kind: What they are, in the singular, such as `.heic file` or `caption of no image`.
+        count: How many.
+    """
+
+    kind: str
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What a source says of itself as a whole, once.
+
+    Attributes:
+        left_out: Files that were not read.
+        remarks: What was chosen where there was a choice, and how names were matched; sentences.
+    """
+
+    left_out: tuple[LeftOut, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SourceObject:
     """An object as the source has it; its box may be impossible.
 
@@ -73,6 +99,7 @@ class Record:
         objects: Ground-truth boxes.
         problems: Captions and boxes that were refused, while the image itself is kept.
         can_be_reread: Whether the bytes can be read again later; if not, they must be packed.
+        source_id: The id that the source's own JSON gives the image; None if it has none.
     """
 
     image_id: str
@@ -85,6 +112,7 @@ class Record:
     objects: Sequence[SourceObject] = ()
     problems: Sequence[Problem] = ()
     can_be_reread: bool = True
+    source_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +168,12 @@ class Source(Protocol):
         """Number of records of all slices, perhaps estimated; for progress only."""
         ...
 
-    def records(self, part_slice: Slice) -> Iterator[Record | Problem]:
+    def records(self, part_slice: Slice) -> Iterator[Record | Problem | LeftOut]:
         """The records of a slice in the source's order; as many as `count` says."""
+        ...
+
+    def inventory(self) -> Inventory:
+        """What was not read, and what was chosen; asked once for the whole source."""
         ...
 
 

@@ -28,7 +28,7 @@ from stages.sources.files import (
     size_of,
     unique_names,
 )
-from stages.sources.record import Problem, Record, Refusal, Slice
+from stages.sources.record import Inventory, Problem, Record, Refusal, Slice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -70,6 +70,10 @@ class WebDatasetSource:
             * sum(sizes)
             / max(sizes[0], 1)
         )
+
+    def inventory(self) -> Inventory:
+        """Nothing is left out."""
+        return Inventory()
 
     def records(self, part_slice: Slice) -> Iterator[Record | Problem]:
         """One record per image, with the captions of its key; then the problems of the tar."""

@@ -124,6 +124,7 @@ def image_columns(numbers: Sequence[int], seed: int = 0) -> dict[str, Any]:
     return {
         "image_id": [f"toy/{number:06d}" for number in numbers],
         "source": ["folder"] * n,
+        "source_id": [None for _ in numbers],
         "split": ["val" if number % 2 else None for number in numbers],
         "uri": [f"{number}.jpg" for number in numbers],
         "member": [None] * n,

@@ -47,6 +47,7 @@ def test_a_row_names_file_and_content_of_its_image(photos: Path, tmp_path: Path)
     assert rows[0] == {
         "image_id": "photos/00.jpg",
         "source": "folder",
+        "source_id": None,
         "split": None,
         "uri": str(photos / "00.jpg"),
         "member": None,

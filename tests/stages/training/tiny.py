@@ -94,6 +94,7 @@ def images(numbers: range, captions: dict[int, list[str]] | None = None) -> pa.T
     columns: dict[str, Any] = {
         "image_id": [f"tiny/{n:03d}" for n in numbers],
         "source": ["folder"] * count,
+        "source_id": [None] * count,
         "split": [None] * count,
         "uri": [f"{n}.png" for n in numbers],
         "member": [None] * count,

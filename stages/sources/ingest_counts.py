@@ -1,0 +1,99 @@
+"""What `rc ingest` saw and what became of it: counted part by part, said in one line at the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from stages.outcome import counted, is_most
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from stages.base import Part
+    from stages.sources.record import LeftOut, Record
+
+NOTE = "counts"
+
+
+def count_kept(part: Part, record: Record, boxes: int) -> None:
+    """Count an image that became a row, with its captions and its boxes."""
+    part.count(
+        NOTE,
+        {
+            "images": 1,
+            "kept": 1,
+            "with_captions": int(bool(record.captions)),
+            "captions": len(record.captions),
+            "with_boxes": int(bool(boxes)),
+            "boxes": boxes,
+            "boxes_seen": len(record.objects),
+        },
+    )
+
+
+def count_refused(part: Part) -> None:
+    """Count an image that went to quarantine."""
+    part.count(NOTE, {"images": 1})
+
+
+def count_left_out(part: Part, left_out: LeftOut) -> None:
+    """Count what was not read."""
+    part.count(NOTE, {"left_out": {left_out.kind: left_out.count}})
+
+
+@dataclass(frozen=True)
+class IngestCounts:
+    """The counts of all parts together, as the manifest has them."""
+
+    numbers: Mapping[str, Any]
+
+    def line(self) -> str:
+        """Images, how many have captions and boxes, what was refused, what was not read.
+
+        >>> kinds = {".heic file": 2, ".xlsx file": 1}
+        >>> counts = {"images": 3, "kept": 2, "with_captions": 2, "captions": 10, "left_out": kinds}
+        >>> print(IngestCounts(counts).line())  # doctest: +NORMALIZE_WHITESPACE
+        3 images: 2 with captions (10), 0 with boxes (0); 1 refused; not read: 2 .heic
+        files, 1 .xlsx file
+        """
+        images = counted(self._of("images"), "image")
+        captions = f"{self._of('with_captions'):,} with captions ({self._of('captions'):,})"
+        boxes = f"{self._of('with_boxes'):,} with boxes ({self._of('boxes'):,})"
+        said = f"{images}: {captions}, {boxes}"
+        refused = self._of("images") - self._of("kept")
+        if refused:
+            said += f"; {refused:,} refused"
+        left_out = self.numbers.get("left_out", {})
+        if left_out:
+            kinds = ", ".join(_several(kind, number) for kind, number in sorted(left_out.items()))
+            said += f"; not read: {kinds}"
+        return said
+
+    def why_empty(self, sources: Sequence[str], dropped: Mapping[str, int]) -> str:
+        """Why no image was kept."""
+        reasons = ", ".join(f"{number:,} {reason}" for reason, number in dropped.items())
+        return (
+            f"no image of {', '.join(sources)} was kept: {self._of('images'):,} seen"
+            f"{f' ({reasons})' if reasons else ''}; look at the files, or name others"
+        )
+
+    def losses(self) -> list[str]:
+        """Kinds of things of which most was lost."""
+        sentences = []
+        images, kept = self._of("images"), self._of("kept")
+        if kept and is_most(images - kept, images):
+            sentences.append(f"{images - kept:,} of {counted(images, 'image')} were refused")
+        seen, boxes = self._of("boxes_seen"), self._of("boxes")
+        if is_most(seen - boxes, seen):
+            sentences.append(f"{seen - boxes:,} of {seen:,} boxes were refused")
+        return sentences
+
+    def _of(self, key: str) -> int:
+        return int(self.numbers.get(key, 0))
+
+
+def _several(kind: str, number: int) -> str:
+    """A kind whose first noun takes the plural: `2 .heic files`, `2 captions of no image`."""
+    first, of, rest = kind.partition(" of ")
+    return counted(number, kind, f"{first}s{of}{rest}")
