@@ -175,7 +175,7 @@ def unique_names(paths: list[str]) -> list[str]:
 def _parts_without_suffix(path: str) -> list[str]:
     """The folders of a path, and the name of the file without its suffix."""
     tail = PurePosixPath(path.split("://")[-1])
-    stem = re.sub(r"(\.tar\.gz|\.[A-Za-z0-9]+)$", "", tail.name) or tail.name
+    stem = re.sub(r"((?:\.tar)?\.[A-Za-z0-9]+)$", "", tail.name) or tail.name
     return [part for part in tail.parts[:-1] if part != "/"] + [stem]
 
 
