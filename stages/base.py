@@ -178,8 +178,11 @@ class Stage(ABC):
 
     def outcome(self, result: Result) -> Outcome:
         """What to say at the end; pure: it follows from the result alone."""
-        empty = "there is nothing in the result" if result.rows == 0 else None
-        return Outcome([counted(result.rows, "row")], empty)
+        empty = None
+        if result.rows == 0 and not self.makes().is_model:
+            refused = ", ".join(f"{count:,} {reason}" for reason, count in result.dropped.items())
+            empty = f"the result has no rows{f' (refused: {refused})' if refused else ''}"
+        return Outcome([counted(result.rows, "row"), *result.notes.get("summary", ())], empty)
 
     @abstractmethod
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:

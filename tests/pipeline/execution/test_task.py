@@ -16,8 +16,8 @@ from schemas.images import IMAGES
 from schemas.mentions import MENTIONS
 from schemas.metrics import METRICS
 from stages.base import Stage, each, whole
-from tests.pipeline.helpers import make_all
-from tests.pipeline.toys import Featurize, Label, Pretrain, Propose, Train
+from tests.pipeline.helpers import make, make_all
+from tests.pipeline.toys import Featurize, Ingest, Label, Pretrain, Propose, Train
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -50,7 +50,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def part_of(stage: Stage, store: dict[str, Any], folder: Path, number: int = 0) -> StorePart:
     inputs = {role: store[INPUTS[role]] for role in stage.reads}
-    task = next(t for t in plan(stage, inputs, folder).tasks if t.number == number)
+    task = next(
+        t for t in plan(stage, inputs, folder, allow_empty=True).tasks if t.number == number
+    )
     return StorePart(task, folder, lambda count: None)
 
 
@@ -89,7 +91,11 @@ def test_drafts_are_read_instead_of_rows_where_the_stage_says_so(store, tmp_path
 
 
 def test_an_input_without_rows_is_an_empty_table_with_its_columns(tmp_path: Path) -> None:
-    store = make_all(tmp_path / "store", count=1)  # the one image is refused
+    root = tmp_path / "store"
+    images = make(Ingest(count=1, refuse_every=1), root, allow_empty=True)
+    pins = {"images": images.address}
+    boxes = make(Propose(), root, pins, allow_empty=True)
+    store = make_all(root) | {"images": images, "proposals": boxes}
     part = part_of(Featurize(), store, tmp_path / "other")
     assert part.table("images").num_rows == 0
     assert part.table("images").schema.names == [column.name for column in IMAGES.columns]
