@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -156,10 +155,13 @@ class _CocoLoader:
 
 def _refuse_duplicates(images: Sequence[CocoImage]) -> None:
     """Refuse images whose id an earlier one has: files that differ in their suffix alone."""
-    for previous, image in pairwise(images):
-        if previous.image_id == image.image_id and image.refusal is None:
+    last_id = None
+    for image in images:
+        if image.refusal is None and image.image_id == last_id:
             detail = f"{image.file_name} has the id of an earlier image"
             image.refusal = Refusal(Reason.DUPLICATE_ID, detail)
+        elif image.refusal is None:
+            last_id = image.image_id
 
 
 def _num_unlisted(folders: Iterable[ImageFolder], images: Iterable[CocoImage]) -> int:

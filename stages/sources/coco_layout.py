@@ -121,12 +121,13 @@ def _split(
 
 
 def _why_no_split(root: str, names: Sequence[str], files: CocoFiles) -> str:
-    if names:
-        return f"no split of {root} has images in images/SPLIT or SPLIT: {sorted(names)}"
-    kinds = ", ".join(sorted(set(files.unread.values())))
+    kinds = sorted(set(files.unread.values()) - {UNKNOWN})
+    if names or not kinds:
+        there = sorted(names) if names else "there is no JSON of captions or instances"
+        return f"no split of {root} has images in images/SPLIT or SPLIT: {there}"
     return (
-        f"{root} has no JSON of captions or instances; {kinds} are not read: name the JSON and "
-        "its folder to read its boxes, or give --kind folder for the images alone"
+        f"{root} has no JSON of captions or instances; {', '.join(kinds)} are not read: name the "
+        "JSON and its folder to read its boxes, or give --kind folder for the images alone"
     )
 
 
