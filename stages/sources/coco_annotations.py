@@ -102,6 +102,7 @@ class _JsonReader:
                     add(image, entry, boxes)
                 except Refusal as refusal:
                     image.problems.append((refusal.reason, f"{where}: {refusal.detail}"))
+        self._json.annotations.clear()  # they fill memory, and all that is needed is taken
         self._content.remarks += boxes.place(form)
         if self._categories.shared:
             names = ", ".join(self._categories.shared[:5])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -117,7 +116,8 @@ def _placed(thing: SourceObject, layout: BoxLayout, is_fraction: bool) -> Source
     if layout == "xywh":
         x1, y1 = x0 + x1, y0 + y1
     if not is_fraction:
-        return replace(thing, box=(x0, y0, x1, y1))
+        box = (x0, y0, x1, y1)
+        return SourceObject(thing.category, box, thing.area, thing.is_crowd, thing.frame)
     width, height = thing.frame or (1.0, 1.0)
     box = (x0 * width, y0 * height, x1 * width, y1 * height)
-    return replace(thing, box=box, area=None, frame=(width, height))
+    return SourceObject(thing.category, box, None, thing.is_crowd, (width, height))

@@ -52,6 +52,8 @@ def finite_number(value: Any) -> float | None:
     >>> [finite_number(value) for value in (5, 2.5, " 5e1 ", "nan", "x", None, True, 10**400)]
     [5.0, 2.5, 50.0, None, None, None, None, None]
     """
+    if type(value) is float:  # most numbers of a file
+        return value if math.isfinite(value) else None
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     if isinstance(value, str):
