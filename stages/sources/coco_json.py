@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -88,8 +89,8 @@ class Categories:
         for entry in entries:
             if isinstance(entry, dict):
                 self._add(id_text(entry.get("id")), _category_name(entry.get("name")))
-        named = [name for name in self._names.values() if name is not None]
-        self.shared = sorted({name for name in named if named.count(name) > 1})
+        counts = Counter(self._names.values())
+        self.shared = sorted(name for name, n in counts.items() if n > 1 and name is not None)
 
     def find(self, value: Any) -> tuple[str | None, str]:
         """The name of the category of an annotation; or None, and why it has none."""
