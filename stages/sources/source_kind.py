@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from schemas.errors import SourceError
 from stages.sources.caption_fields import TABLE_SUFFIXES
-from stages.sources.coco import CocoSource, find_splits, is_coco, pair_splits
+from stages.sources.coco import open_coco
+from stages.sources.coco_layout import is_coco
 from stages.sources.files import expand, is_image, is_remote, size_of
 from stages.sources.folder import FolderSource, find_table
 from stages.sources.parquet import ParquetSource, has_image_bytes
@@ -44,6 +45,8 @@ def open_source(paths: Sequence[str], options: SourceOptions) -> Source:
     source = _OPENERS[kind](expanded, options)
     if options.splits and kind not in ("coco", "folder"):
         raise SourceError(f"--split: a {kind} source has no splits; name the files instead")
+    if options.boxes != "auto" and kind != "coco":
+        raise SourceError(f"--boxes is for COCO's JSON; this is a {kind} source")
     if not source.slices():
         raise SourceError(f"{', '.join(paths)} holds no images")
     return source
@@ -95,12 +98,6 @@ def _open_webdataset(paths: Sequence[str], _options: SourceOptions) -> Source:
     return WebDatasetSource(tuple(tars))
 
 
-def _open_coco(paths: Sequence[str], options: SourceOptions) -> Source:
-    if len(paths) == 1 and _is_folder(paths[0]):
-        return CocoSource(find_splits(paths[0], options.splits), options)
-    return CocoSource(pair_splits(paths, options.splits), options)
-
-
 def _open_folder(paths: Sequence[str], options: SourceOptions) -> Source:
     folders = [path for path in paths if _is_folder(path)]
     tables = [path for path in paths if path.lower().endswith(TABLE_SUFFIXES)]
@@ -132,7 +129,7 @@ def _open_tsv(paths: Sequence[str], options: SourceOptions) -> Source:
 
 _OPENERS: Final = {
     "webdataset": _open_webdataset,
-    "coco": _open_coco,
+    "coco": open_coco,
     "folder": _open_folder,
     "parquet": _open_parquet,
     "tsv": _open_tsv,
