@@ -25,7 +25,7 @@ from stages.base import Part, Reads, Stage, each, option, whole
 from stages.outcome import Outcome, Result
 from stages.proposals.box_file import IdRule, LocalizerOptions, ScoreForm
 from stages.proposals.boxes_folder import digest_of_boxes
-from stages.proposals.image_matching import IMAGE_COLUMNS
+from stages.proposals.named_images import IMAGE_COLUMNS
 from stages.proposals.propose_counts import ProposeCounts
 
 if TYPE_CHECKING:

@@ -23,6 +23,7 @@ _NAMES: Final = (
     *("file_name", "filename", "file", "image_path", "img_path", "path", "image_name", "image"),
     "img_name",
 )
+_MOST: Final = 10**18  # ids are less
 _SCORES: Final = ("score", "objectness", "confidence", "conf", "predicted_iou")
 _CORNERS: Final = (
     ("x0", "y0", "x1", "y1"),
@@ -30,6 +31,8 @@ _CORNERS: Final = (
     ("xmin", "ymin", "xmax", "ymax"),
 )
 _ARRAYS: Final = ("bboxes", "boxes")  # of an image; corners, as torchvision and MMDetection write
+_LISTS: Final = frozenset(("annotations", *_ARRAYS))
+_ALL_NAMES: Final = frozenset(_NAMES)
 _OTHER: Final = {  # what other files of COCO's kind hold
     "caption": "captions",
     "keypoints": "keypoints",
@@ -53,9 +56,9 @@ class Box(NamedTuple):
 
 def is_boxes_of_image(record: Any) -> bool:
     """Whether a record is an image with all its boxes."""
-    return isinstance(record, dict) and any(
-        isinstance(record.get(name), list) for name in ("annotations", *_ARRAYS)
-    )
+    if not isinstance(record, dict) or _LISTS.isdisjoint(record):  # nearly all records
+        return False
+    return any(isinstance(record.get(name), list) for name in _LISTS)
 
 
 def boxes_of_record(record: Any, layout: BoxLayout | None = None) -> Iterator[Box | Refusal]:
@@ -91,7 +94,9 @@ def key_of(record: Any) -> ImageKey | None:
     """
     if not isinstance(record, dict):
         return None
-    name = next((record[n] for n in _NAMES if isinstance(record.get(n), str)), None) or None
+    name = None
+    if not _ALL_NAMES.isdisjoint(record):
+        name = next((record[n] for n in _NAMES if isinstance(record.get(n), str)), None) or None
     if "image_id" not in record:
         return ImageKey(None, name) if name else None
     if record["image_id"] is None and name:
@@ -108,13 +113,15 @@ def text_of_id(value: Any) -> str:
     Raises:
         Refusal: If it is neither a whole number nor a text.
     """
+    if type(value) is int and abs(value) < _MOST:
+        return str(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
         raise Refusal(
             Reason.BAD_ROW, f"image_id is {_shown(value)}, not a whole number and not a text"
         )
-    if isinstance(value, int) and abs(value) >= 10**18:
+    if isinstance(value, int) and abs(value) >= _MOST:
         raise Refusal(Reason.BAD_ROW, "image_id is a number of more than 18 digits")
     return str(value)
 
@@ -181,7 +188,9 @@ def _surrounding(record: dict[str, Any]) -> tuple[float, float, float, float]:
 
 
 def _score(record: dict[str, Any]) -> float:
-    value = next((record[name] for name in _SCORES if record.get(name) is not None), math.nan)
+    value = record.get("score")
+    if value is None:
+        value = next((record[name] for name in _SCORES if record.get(name) is not None), math.nan)
     try:
         return float(value)
     except (ValueError, TypeError, OverflowError):

@@ -153,7 +153,8 @@ class _Reader:
         elif record == [] and default:
             self._collector.know(default)  # without boxes
         else:
-            self._know(record, default)
+            if is_boxes_of_image(record):
+                self._know(record, default)
             for box in boxes_of_record(record, self._layout):
                 self._box(box, default)
         self.number += 1
@@ -168,9 +169,7 @@ class _Reader:
             self._collector.add(key, box.row)
 
     def _know(self, record: Any, default: ImageKey | None) -> None:
-        """An image that a record lists is known, whether or not it has boxes."""
-        if not is_boxes_of_image(record):
-            return
+        """An image that lists its boxes is known, whether or not it has any."""
         try:
             key = key_of(record.get("image")) or key_of(record) or default
         except Refusal:

@@ -131,12 +131,17 @@ class _Text:
 
     def list_values(self) -> Iterator[Any]:
         """Elements up to the end of the list whose bracket was passed."""
-        while not self.skip("]"):
-            yield self.value()
+        while self.peek() != "]":
+            yield self._value()
+        self._position += 1
 
     def value(self) -> Any:
         """The next value."""
         self.peek()
+        return self._value()
+
+    def _value(self) -> Any:
+        """The value that begins here."""
         ahead = _CHUNK
         while True:
             if len(self._text) - self._position < ahead and not self._at_end:

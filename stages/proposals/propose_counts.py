@@ -143,7 +143,7 @@ class ProposeCounts:
         kinds = {
             "boxes_cut": "cut at the border of their image",
             "boxes_outside": "empty or outside it",
-            "boxes_not_finite": "without finite numbers",
+            "boxes_not_finite": "without finite numbers or score",
         }
         counts = [f"{self._of(key):,} {what}" for key, what in kinds.items() if self._of(key)]
         if not counts or not self._file:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stages.proposals.box_file import ImageKey
-from stages.proposals.image_matching import Matching, as_number, match_images
+from stages.proposals.image_matching import Matching, match_images
 from tests.stages.proposals.box_files import image_rows
 
 if TYPE_CHECKING:
@@ -164,20 +164,6 @@ def test_an_example_of_each_side_is_kept() -> None:
     assert matched(image_rows(["a.jpg"]), "a", "42").example == ("42", "a.jpg")
     assert matched(image_rows(["a.jpg"])[:0], "42").example == ("42", "")
     assert matched(image_rows(["a.jpg"])).example == ("", "a.jpg")
-
-
-@pytest.mark.parametrize(
-    ("name", "number"),
-    [("0", 0), ("9" * 18, 10**18 - 1), ("9" * 19, None), ("-1", None), ("7.", None), ("", None)],
-)
-def test_a_number_has_at_most_eighteen_digits_and_a_suffix_of_letters(
-    name: str, number: int | None
-) -> None:
-    assert as_number(name) == number
-
-
-def test_digits_of_other_scripts_are_not_a_number() -> None:
-    assert as_number("\u0661\u0662") is None
 
 
 def test_hostile_names_match_nothing_and_break_nothing() -> None:

@@ -48,7 +48,7 @@ def test_the_next_lines_say_how_a_file_fits_and_what_was_not_used() -> None:
         "b.json has no scores, so every objectness is 1",
         "3 records of b.json not read",
         "of 10 boxes, 2 cut at the border of their image, 1 empty or outside it, 1 without finite "
-        "numbers",
+        "numbers or score",
     ]
 
 
