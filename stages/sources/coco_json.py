@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from schemas.errors import SourceError
 from stages.sources.coco_segmentation import box_of_segmentation
-from stages.sources.json_ids import finite_number, id_text
+from stages.sources.json_ids import finite_number, id_text, utf8
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -110,7 +110,7 @@ class Categories:
 
 def _category_name(name: Any) -> str | None:
     if isinstance(name, str):
-        return name.strip() or None
+        return utf8(name.strip()) or None
     return id_text(name)
 
 
