@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from stages.proposals.box_sources import Row
 
 _JSON: Final = (".json", ".jsonl", ".ndjson")
-_ROUNDING: Final = 1e-3  # a probability may be above 1 by so much
+_MOST: Final = 1.5  # a share, or an IoU that a network estimates; SAM's are often above 1
 
 
 class LocalizerBoxes:
@@ -196,7 +196,7 @@ def _state(path: Path) -> str:
 
 def _check_scores(name: str, least: float, most: float) -> None:
     """Pass if scores can be those of a localizer: probabilities, or numbers of any sign."""
-    if least >= 0 and 1 + _ROUNDING < most <= 100:
+    if least >= 0 and _MOST < most <= 100:
         raise SourceError(
             f"{name}: scores are between {least:g} and {most:g}; say what they are: --scores "
             "percent, --scores logit, or --scores score for a scale of the localizer's own"

@@ -104,6 +104,13 @@ def test_scores_in_percent_are_refused_until_the_user_says_what_they_are(tmp_pat
         assert (localizer.kind, localizer.boxes(0, row)[1].tolist()) == (kind, [score])
 
 
+@pytest.mark.parametrize("score", [0.0, 1.0, 1.04, -3.5, 250.0])
+def test_scores_that_are_no_percent_are_kept(tmp_path: Path, score: float) -> None:
+    localizer = opened(results(tmp_path / "boxes.json", [[10, 10, 20, 20]], score=score))
+    row = image_rows(["val2017/000000000139.jpg"]).to_pylist()[0]
+    assert localizer.boxes(0, row)[1].tolist() == [np.float32(score)]
+
+
 def test_labels_of_yolo_are_fractions_of_each_image(tmp_path: Path) -> None:
     (tmp_path / "labels").mkdir()
     (tmp_path / "labels" / "000000000139.txt").write_text("0 0.5 0.5 0.5 0.5 0.75\n")
