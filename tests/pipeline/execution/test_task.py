@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import pyarrow as pa
 import pytest
 
 from pipeline.execution.runner import plan
@@ -22,8 +23,6 @@ from tests.pipeline.toys import Featurize, Ingest, Label, Pretrain, Propose, Tra
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
-
-    import pyarrow as pa
 
     from schemas.table import Table
     from stages.base import Reads
@@ -79,6 +78,21 @@ def test_each_gives_the_rows_of_this_part_and_whole_all(store, tmp_path: Path) -
     assert part.table("images").column("image_id")[0].as_py() == "toy/000010"
     assert part.table("teacher").num_rows == store["teachers"].manifest.rows
     assert sum(batch.num_rows for batch in part.batches("proposals")) == 12
+
+
+def test_everywhere_gives_columns_of_all_parts_to_each_whatever_the_limit(
+    store,  # type: ignore[no-untyped-def]
+    tmp_path: Path,
+) -> None:
+    parts = [
+        part_of(Featurize(), store, tmp_path, 2),
+        part_of(Featurize(limit=3), store, tmp_path, 0),
+    ]
+    for part in parts:
+        rows = pa.Table.from_batches(part.everywhere("images", ["image_id", "width"]))
+        assert rows.column_names == ["image_id", "width"]
+        assert rows.num_rows == store["images"].manifest.rows
+        assert part.fingerprint("images") == store["images"].manifest.fingerprint
 
 
 def test_drafts_are_read_instead_of_rows_where_the_stage_says_so(store, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
