@@ -65,6 +65,12 @@ class Ingest(Stage):
     )
     kind: Kind = option("auto", "kind of source; auto: by its files")
     split: tuple[str, ...] = option((), "take only these splits")
+    caption_column: str | None = option(
+        None, "column of a table that holds captions; default: found by its name"
+    )
+    image_column: str | None = option(
+        None, "column of a table that names or holds images; default: found by its name"
+    )
     pack: bool = option(False, "copy the encoded images into the parts")
     verify: bool = option(True, "decode each image once, to find truncated ones")
     max_pixels: int = option(
@@ -179,7 +185,14 @@ class Ingest(Stage):
         }
 
     def _source(self) -> Source:
-        options = SourceOptions(self.kind, self.split, self.part_bytes, self.part_images)
+        options = SourceOptions(
+            self.kind,
+            self.split,
+            self.part_bytes,
+            self.part_images,
+            self.caption_column,
+            self.image_column,
+        )
         return _open(self.sources, options)
 
     def _slices(self) -> list[tuple[Slice, int | None]]:

@@ -19,14 +19,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas.errors import SourceError
-from stages.sources.caption_fields import (
-    CAPTION_COLUMNS,
-    captions_in_text,
-    captions_of,
-    find_column,
-)
+from stages.sources.caption_fields import captions_in_text, captions_of
 from stages.sources.files import digest_of, file_digest
 from stages.sources.record import Refusal
+from stages.sources.table_columns import CAPTION_COLUMNS, find_column
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -1,7 +1,7 @@
 """A folder of images and its subfolders, with or without a table of captions.
 
-The table is CSV, TSV, JSONL or Parquet; a row has one caption or a list. Its columns are found by
-name: image (or file_name, filename, file, path, filepath), caption (captions, text), split.
+The table is CSV, TSV, JSONL or Parquet; a row has one caption or several. Its columns are found by
+name, as `stages.sources.table_columns` says.
 """
 
 from __future__ import annotations
@@ -10,34 +10,32 @@ import os
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from schemas.errors import SourceError
-from stages.sources.caption_fields import (
-    CAPTION_COLUMNS,
-    IMAGE_COLUMNS,
-    TABLE_SUFFIXES,
-    captions_of,
-    distinct,
-    find_column,
-    table_rows,
-)
+from schemas.quarantine import Reason
+from stages.sources.caption_fields import distinct, row_captions
 from stages.sources.files import digest_of, file_digest, is_image, load_image_file
 from stages.sources.record import (
     DEFAULTS,
     Inventory,
     Problem,
     Record,
-    Refusal,
     Slice,
     SourceOptions,
     consecutive_ranges,
 )
+from stages.sources.table_columns import (
+    caption_columns,
+    caption_remarks,
+    find_column,
+    image_name_column,
+    listed,
+)
+from stages.sources.table_rows import TABLE_SUFFIXES, BadRow, SourceRow, table_columns, table_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-
-    from schemas.quarantine import Reason
 
 
 @dataclass(slots=True)
@@ -82,11 +80,18 @@ class FolderSource:
         return len(self._images)
 
     def inventory(self) -> Inventory:
-        """Nothing is left out."""
-        return Inventory()
+        """Which columns of the table hold captions, where there was a choice."""
+        if self.table is None:
+            return Inventory()
+        names, wanted = table_columns(self.table), self.options.caption_column
+        return Inventory(remarks=tuple(caption_remarks(Path(self.table).name, names, wanted)))
 
     def records(self, part_slice: Slice) -> Iterator[Record | Problem]:
         """One record per image file, and per name in the table without a file."""
+        if part_slice.first == 0 and self.table:
+            for bad in self._bad_rows:
+                record = f"{Path(self.table).name}:{bad.number}"
+                yield Problem(record, Reason.BAD_ROW, bad.detail)
         for image in self._images[part_slice.first : part_slice.last]:
             image_id = f"{image.split or Path(self.root).name}/{image.name}"
             yield Record(
@@ -99,10 +104,14 @@ class FolderSource:
             )
 
     @cached_property
+    def _bad_rows(self) -> list[BadRow]:
+        return [row for row in table_rows(self.table or "") if isinstance(row, BadRow)]
+
+    @cached_property
     def _images(self) -> list[_FolderImage]:
         by_name = {name: _FolderImage(name, size) for name, size in self._image_files()}
         if self.table:
-            _add_table(by_name, self.root, self.table)
+            _add_table(by_name, self.root, self.table, self.options)
         images = [by_name[name] for name in sorted(by_name)]
         if not self.options.splits:
             return images
@@ -138,29 +147,37 @@ def find_table(root: str) -> str | None:
     return str(tables[0]) if tables else None
 
 
-def _add_table(images: dict[str, _FolderImage], root: str, table: str) -> None:
+def _add_table(
+    images: dict[str, _FolderImage], root: str, table: str, options: SourceOptions
+) -> None:
     """Add the captions and splits of the table to `images`, whose keys are names."""
     find_name = _NameResolver(root, table, images)
-    for row in table_rows(table):
-        image_column = find_column(row, IMAGE_COLUMNS)
-        if image_column is None:
-            columns = ", ".join(IMAGE_COLUMNS)
-            raise SourceError(f"{table} names no images: one column must be one of {columns}")
-        if not isinstance(row[image_column], str) or not row[image_column].strip():
+    wanted = [name for name in (options.caption_column, options.image_column) if name]
+    for row in table_rows(table, wanted):
+        if isinstance(row, BadRow):
             continue
-        name = find_name(row[image_column].strip())
-        _add_row(images.setdefault(name, _FolderImage(name, -1)), row)
+        image_column = image_name_column(tuple(row.values), options.image_column)
+        if image_column is None:
+            names = listed(tuple(row.values))
+            raise SourceError(
+                f"{table} has no column that names images; its columns are {names}; "
+                "name one with --image-column"
+            )
+        written = row.values[image_column]
+        if not isinstance(written, str) or not written.strip():
+            continue
+        name = find_name(written.strip())
+        _add_row(images.setdefault(name, _FolderImage(name, -1)), row, options)
 
 
-def _add_row(image: _FolderImage, row: Mapping[str, Any]) -> None:
-    split = find_column(row, ("split",))
-    if split and row[split] and image.split is None:
-        image.split = str(row[split])
-    captions = find_column(row, CAPTION_COLUMNS)
-    try:
-        image.captions += captions_of(row[captions]) if captions else []
-    except Refusal as refusal:
-        image.problems.append((refusal.reason, refusal.detail))
+def _add_row(image: _FolderImage, row: SourceRow, options: SourceOptions) -> None:
+    split = find_column(row.values, ("split",))
+    if split and row.values[split] and image.split is None:
+        image.split = str(row.values[split])
+    columns = caption_columns(tuple(row.values), options.caption_column)
+    captions, refusals = row_captions(row.values, columns)
+    image.captions += captions
+    image.problems += [(refusal.reason, refusal.detail) for refusal in refusals]
 
 
 class _NameResolver:

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from schemas.errors import SourceError
 from schemas.quarantine import Reason
-from stages.sources.caption_fields import CAPTION_COLUMNS, captions_of, distinct, find_column
+from stages.sources.caption_fields import captions_of, distinct
 from stages.sources.files import digest_of, file_digest, open_file, size_and_mtime, unique_names
 from stages.sources.record import (
     DEFAULTS,
@@ -29,6 +29,7 @@ from stages.sources.record import (
     SourceOptions,
     consecutive_ranges,
 )
+from stages.sources.table_columns import CAPTION_COLUMNS, find_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

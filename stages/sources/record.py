@@ -133,12 +133,16 @@ class SourceOptions:
         splits: Splits to take; empty takes all.
         part_bytes: Bytes of encoded images in a part, about.
         part_images: Images in a part, at most.
+        caption_column: Column of a table that holds captions; None: found by its name.
+        image_column: Column of a table that names or holds images; None: found by its name.
     """
 
     kind: str = "auto"
     splits: tuple[str, ...] = ()
     part_bytes: int = 256 << 20
     part_images: int = 10_000
+    caption_column: str | None = None
+    image_column: str | None = None
 
 
 DEFAULTS: Final = SourceOptions()

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from schemas.errors import SourceError
-from stages.sources.caption_fields import TABLE_SUFFIXES
 from stages.sources.coco import CocoSource, find_splits, is_coco, pair_splits
 from stages.sources.files import expand, is_image, is_remote, size_of
 from stages.sources.folder import FolderSource, find_table
 from stages.sources.parquet import ParquetSource, has_image_bytes
+from stages.sources.table_rows import TABLE_SUFFIXES
 from stages.sources.tsv import TsvSource, is_image_tsv, pair_captions
 from stages.sources.webdataset import TAR_SUFFIXES, WebDatasetSource
 
@@ -44,6 +44,10 @@ def open_source(paths: Sequence[str], options: SourceOptions) -> Source:
     source = _OPENERS[kind](expanded, options)
     if options.splits and kind not in ("coco", "folder"):
         raise SourceError(f"--split: a {kind} source has no splits; name the files instead")
+    if (options.caption_column or options.image_column) and kind in ("webdataset", "coco"):
+        raise SourceError(
+            f"--caption-column and --image-column are of tables; a {kind} source has none"
+        )
     if not source.slices():
         raise SourceError(f"{', '.join(paths)} holds no images")
     return source

@@ -27,11 +27,12 @@ def write_table(path: Path, rows: list[dict[str, str]]) -> Path:
         pq.write_table(pa.Table.from_pylist(rows), path)
     elif path.suffix == ".jsonl":
         path.write_text("\n".join(json.dumps(row) for row in rows) + "\n\n")
+    elif path.suffix == ".tsv":
+        lines = ["\t".join(row.values()) for row in rows]
+        path.write_text("\n".join(["\t".join(rows[0]), *lines]))
     else:
         with path.open("w", newline="") as file:
-            writer = csv.DictWriter(
-                file, list(rows[0]), delimiter="\t" if path.suffix == ".tsv" else ","
-            )
+            writer = csv.DictWriter(file, list(rows[0]))
             writer.writeheader()
             writer.writerows(rows)
     return path
@@ -57,11 +58,12 @@ def test_subfolders_are_read_too(photos: Path, tmp_path: Path) -> None:
 def test_captions_come_from_any_kind_of_table(
     photos: Path, tmp_path: Path, suffix: str, inside: bool
 ) -> None:
-    table = write_table((photos if inside else tmp_path) / f"captions{suffix}", ROWS)
+    rows_in = [ROWS[0], {**ROWS[1], "caption": "two"}, ROWS[2]] if suffix == ".tsv" else ROWS
+    table = write_table((photos if inside else tmp_path) / f"captions{suffix}", rows_in)
     sources = [photos] if inside else [table, photos]
     rows, refused = ingest(tmp_path / "s", *sources)
     assert [row["captions"] for row in rows] == [
-        ['a "dog", running', "two\nlines"],
+        ['a "dog", running', rows_in[1]["caption"]],
         ["a cat"],
         [],
     ]
@@ -132,6 +134,24 @@ def test_a_table_cannot_lead_out_of_the_folder(photos: Path, tmp_path: Path, nam
     assert [reason for _, reason in reasons(refused)] == ["unsafe-name"]
 
 
+@pytest.mark.parametrize("part_images", [10, 1])
+def test_a_bad_row_of_the_table_is_told_once(
+    photos: Path, tmp_path: Path, part_images: int
+) -> None:
+    (photos / "t.tsv").write_text("image\tcaption\na.jpg\ta dog\tand more\ndeep/b.png\ta cat\n")
+    rows, refused = ingest(tmp_path / "s", photos, part_images=part_images)
+    assert [row["captions"] for row in rows] == [[], ["a cat"], []]
+    assert refused == [("t.tsv:2", "bad-row", "line 2 has 3 cells, but there are 2 columns")]
+
+
+def test_columns_of_the_table_can_be_named(photos: Path, tmp_path: Path) -> None:
+    write_table(photos / "t.csv", [{"Bild": "a.jpg", "Satz": "a dog"}])
+    rows, _ = ingest(tmp_path / "s", photos, image_column="bild", caption_column="Satz")
+    assert rows[0]["captions"] == ["a dog"]
+    with pytest.raises(SourceError, match="no column 'x'; its columns are 'Bild', 'Satz'"):
+        ingest(tmp_path / "s", photos, image_column="Bild", caption_column="x")
+
+
 def test_a_very_long_caption_is_kept(photos: Path, tmp_path: Path) -> None:
     write_table(photos / "t.csv", [{"image": "a.jpg", "caption": "x" * 200_000}])
     rows, _ = ingest(tmp_path / "s", photos)
@@ -157,10 +177,8 @@ def test_several_tables_must_be_named(photos: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("t.csv", "who,what\n1,2\n", "names no images"),
-        ("t.jsonl", "{broken", "cannot read the captions table"),
-        ("t.jsonl", "[1]", "line 1 of .* is not a JSON object"),
-        ("t.csv", b"image\n\xff\xfe\n", "cannot read the captions table"),
+        ("t.csv", "who,what\n1,2\n", "no column that names images"),
+        ("t.csv", b"image\n\xff\xfe\n", "is not UTF-8: byte 1 of line 2"),
         ("t.parquet", "no parquet", "cannot read"),
     ],
 )
