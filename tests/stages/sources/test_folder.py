@@ -169,7 +169,7 @@ def test_a_file_name_that_is_not_utf8_is_refused(photos: Path, tmp_path: Path) -
 def test_several_tables_must_be_named(photos: Path, tmp_path: Path) -> None:
     write_table(photos / "a.csv", ROWS)
     write_table(photos / "b.csv", ROWS)
-    with pytest.raises(SourceError, match=r"several tables \(a.csv, b.csv\)"):
+    with pytest.raises(SourceError, match=r"hold the captions \(a.csv, b.csv\): name"):
         ingest(tmp_path / "s", photos)
     assert len(ingest(tmp_path / "s", photos, photos / "b.csv")[0]) == 3
 
@@ -177,7 +177,7 @@ def test_several_tables_must_be_named(photos: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("t.csv", "who,what\n1,2\n", "no column that names images"),
+        ("t.csv", "who,caption\n1,2\n", "no column that names images"),
         ("t.csv", b"image\n\xff\xfe\n", "is not UTF-8: byte 1 of line 2"),
         ("t.parquet", "no parquet", "cannot read"),
     ],
