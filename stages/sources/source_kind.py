@@ -9,7 +9,7 @@ from schemas.errors import SourceError
 from stages.sources.coco import CocoSource, find_splits, is_coco, pair_splits
 from stages.sources.files import expand, is_image, is_remote, size_of
 from stages.sources.folder import FolderSource, find_table
-from stages.sources.parquet import ParquetSource, has_image_bytes
+from stages.sources.parquet import ParquetSource, check_image_column, has_image_bytes
 from stages.sources.table_rows import TABLE_SUFFIXES
 from stages.sources.tsv import TsvSource, is_image_tsv, pair_captions
 from stages.sources.webdataset import TAR_SUFFIXES, WebDatasetSource
@@ -40,7 +40,7 @@ def open_source(paths: Sequence[str], options: SourceOptions) -> Source:
     for path in expanded:
         if not is_remote(path) and not Path(path).exists():
             raise SourceError(f"there is no file or folder {path}")
-    kind = _detect_kind(expanded) if options.kind == "auto" else options.kind
+    kind = _detect_kind(expanded, options) if options.kind == "auto" else options.kind
     source = _OPENERS[kind](expanded, options)
     if options.splits and kind not in ("coco", "folder"):
         raise SourceError(f"--split: a {kind} source has no splits; name the files instead")
@@ -53,16 +53,19 @@ def open_source(paths: Sequence[str], options: SourceOptions) -> Source:
     return source
 
 
-def _detect_kind(paths: Sequence[str]) -> str:
+def _detect_kind(paths: Sequence[str], options: SourceOptions) -> str:
     folders = [path for path in paths if _is_folder(path)]
     files = [path for path in paths if path not in folders]
-    kind = _kind_of_files(files, folders) if files else _kind_of_folder(paths)
+    image = options.image_column
+    kind = _kind_of_files(files, folders, image) if files else _kind_of_folder(paths, image)
     if kind is None:
         raise SourceError(f"{paths[0]} is not a source; rc ingest reads {ACCEPTED}")
     return kind
 
 
-def _kind_of_files(files: Sequence[str], folders: Sequence[str]) -> str | None:
+def _kind_of_files(
+    files: Sequence[str], folders: Sequence[str], image_column: str | None
+) -> str | None:
     def every(test: Callable[[str], bool]) -> bool:
         return not folders and all(test(path) for path in files)
 
@@ -70,7 +73,7 @@ def _kind_of_files(files: Sequence[str], folders: Sequence[str]) -> str | None:
         return "webdataset"
     if all(path.lower().endswith(".json") for path in files):
         return "coco"
-    if every(lambda path: path.endswith(".parquet") and has_image_bytes(path)):
+    if every(lambda path: path.endswith(".parquet") and has_image_bytes(path, image_column)):
         return "parquet"
     if every(lambda path: path.endswith(".tsv")) and any(map(is_image_tsv, files)):
         return "tsv"
@@ -79,13 +82,13 @@ def _kind_of_files(files: Sequence[str], folders: Sequence[str]) -> str | None:
     return None
 
 
-def _kind_of_folder(folders: Sequence[str]) -> str | None:
+def _kind_of_folder(folders: Sequence[str], image_column: str | None) -> str | None:
     root = folders[0]
     if len(folders) == 1 and is_coco(root):
         return "coco"
     if _inside(root, *TAR_SUFFIXES):
         return "webdataset"
-    if any(has_image_bytes(path) for path in _inside(root, ".parquet")):
+    if any(has_image_bytes(path, image_column) for path in _inside(root, ".parquet")):
         return "parquet"
     if any(is_image_tsv(path) for path in _inside(root, ".tsv")):
         return "tsv"
@@ -125,8 +128,7 @@ def _open_folder(paths: Sequence[str], options: SourceOptions) -> Source:
 def _open_parquet(paths: Sequence[str], options: SourceOptions) -> Source:
     files = _files(paths, ".parquet")
     for path in files:
-        if not has_image_bytes(path):
-            raise SourceError(f"{path} has no column of image bytes, such as image or jpg")
+        check_image_column(path, options.image_column)
     return ParquetSource(tuple(files), options)
 
 

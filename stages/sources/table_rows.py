@@ -214,10 +214,11 @@ def _parquet_rows(file: BinaryIO, also: Sequence[str]) -> Iterator[SourceRow]:
         if name.lower() in KNOWN_NAMES | wanted or name in captions
     ]
     number = 0
-    for batch in table.iter_batches(batch_size=1000, columns=columns):
-        for row in batch.to_pylist():
-            number += 1
-            yield SourceRow(number, row)
+    for group in range(table.num_row_groups):  # Arrow cannot join all nested types over groups
+        for batch in table.iter_batches(batch_size=1000, row_groups=[group], columns=columns):
+            for row in batch.to_pylist():
+                number += 1
+                yield SourceRow(number, row)
 
 
 def _delimiter(header: str, suffix: str) -> str:
