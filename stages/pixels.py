@@ -189,7 +189,7 @@ def _read_referenced(row: Mapping[str, Any], uri: str, num_bytes: int) -> bytes:
     if row["source"] == "parquet" and row["member"] is not None:
         return parquet.read_row(uri, str(row["member"]))
     if row["source"] == "tsv":
-        return tsv.read_row(uri, int(row["offset"]))
+        return tsv.read_row(uri, int(row["offset"]), str(row["member"]))
     return _read_file(row, uri, num_bytes)
 
 

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
 SUFFIXES: Final = (".tsv", ".txt", ".csv", ".jsonl", ".ndjson", ".json", ".parquet")
 _HEAD_ROWS: Final = 100  # read first, to find the caption column of a text without header
+_NO_CAPTIONS: Final = frozenset(("caption", "captions", "filename", "filepath", "url"))
 _WORD: Final = re.compile(r"\W*[^\W\d_]+(?:['\u2019-][^\W\d_]+)*\W*")
 
 
@@ -162,10 +163,17 @@ def _text(
 
 
 def _is_header(names: Sequence[str], wanted: Sequence[str]) -> bool:
-    """Whether a first line names columns: has a usual name, or one that the user gave."""
-    usual = KNOWN_NAMES if len(names) > 1 else frozenset(CAPTION_COLUMNS)
-    lower = {column.strip().lower() for column in wanted}
-    return any(name.lower() in usual | lower for name in names)
+    """Whether a first line names columns: one that the user gave, or enough usual names.
+
+    A single name that could be a caption of one word, such as "text" or "title", is not enough.
+    """
+    lower = [name.lower() for name in names]
+    if {column.strip().lower() for column in wanted} & set(lower):
+        return True
+    if len(names) == 1:
+        return lower[0] in CAPTION_COLUMNS
+    known = [name for name in lower if name in KNOWN_NAMES]
+    return len(known) > 1 or any("_" in name or name in _NO_CAPTIONS for name in known)
 
 
 def _without_header(

@@ -48,3 +48,25 @@ def test_languages_without_spaces_have_words_too(tmp_path: Path) -> None:
     (tmp_path / "a.tsv").write_text("img_00012345678901234567890\t狗在草地上\n", encoding="utf-8")
     with opened(tmp_path / "a.tsv", None, None) as table:
         assert table.captions == ("1",)
+
+
+@pytest.mark.parametrize(
+    ("line", "is_header"),
+    [
+        ("key\tcaption", True),
+        ("foto\tcaption", True),
+        ("URL\tTEXT", True),
+        ("image_id\tsomething", True),
+        ("caption", True),
+        ("k17\ttitle", False),
+        ("k17\traw", False),
+        ("a caption", False),
+    ],
+)
+def test_a_header_is_told_from_a_row_of_one_word(
+    tmp_path: Path, line: str, is_header: bool
+) -> None:
+    (tmp_path / "a.tsv").write_text(line + "\n" + "\t".join(["a dog"] * len(line.split("\t"))))
+    caption = "something" if "something" in line else None
+    with opened(tmp_path / "a.tsv", caption, None) as table:
+        assert len(list(table.rows)) == 2 - is_header
