@@ -48,7 +48,7 @@ PLAIN_WORDS = set(
         comparison compounds conditions config confusions connection contact convnext corpus
         creation curves data database deltas demo detectron2 device diff distributed draw dump
         duplicates encoding engines errors evaluated evaluation exact expectations export fields
-        figures file files find folder food format formats free geometry grammar grid guard
+        figures file files find folder food form format formats free geometry grammar grid guard
         health home if in index init inputs json key keys kind kitchen labelled layout lemmas
         limits lists loop lvis main manifest matches matching metadata metrics mirroring model
         named names neighbours network noun nouns onnx optimisers option options other output
@@ -56,6 +56,7 @@ PLAIN_WORDS = set(
         play plot plots precision predicate prefetching preprocess pretraining process progress
         protocols provenance queries query recall record records reference relations rendering
         report resizing resnet result results row rule run runner samples schedule search seeds
+        frames segmentation splits
         self server session shape shapes sheets sides similar source sources spacy spec spill
         sprite sql stage statements statistics store street suppression synonyms syntax tagger
         tags targets task tensorboard terminal threshold tokens tower training treebank tsv

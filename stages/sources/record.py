@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from schemas.box_forms import BoxForm
     from schemas.quarantine import Reason
 
 
@@ -73,15 +74,18 @@ class SourceObject:
 
     Attributes:
         category: Name.
-        box: x0, y0, x1, y1 in pixels of the original image, neither clipped nor checked.
+        box: x0, y0, x1, y1 in pixels of the frame, neither clipped nor checked.
         area: Of the mask, square pixels; None if the source has none.
         is_crowd: Whether the box surrounds a crowd whose members have no boxes of their own.
+        frame: Width and height of the image that the box was made for, as its file says; (1, 1)
+            if it is in fractions; None if nothing is said, so that it is in pixels of the image.
     """
 
     category: str
     box: tuple[float, float, float, float]
     area: float | None = None
     is_crowd: bool = False
+    frame: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,7 @@ class SourceOptions:
         part_images: Images in a part, at most.
         caption_column: Column of a table that holds captions; None: found by its name.
         image_column: Column of a table that names or holds images; None: found by its name.
+        boxes: What the numbers of a box are; auto: as the format has it, if they can be that.
     """
 
     kind: str = "auto"
@@ -143,6 +148,7 @@ class SourceOptions:
     part_images: int = 10_000
     caption_column: str | None = None
     image_column: str | None = None
+    boxes: BoxForm = "auto"
 
 
 DEFAULTS: Final = SourceOptions()
