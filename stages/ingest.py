@@ -117,14 +117,21 @@ class Ingest(Stage):
     def outcome(self, result: Result) -> Outcome:
         """Images, captions and boxes kept; what was refused, and what was not read."""
         counts = IngestCounts(result.notes.get(NOTE, {}))
-        empty = None if result.rows else counts.why_empty(self.sources, result.dropped)
+        empty = result.notes.get("unmatched")
+        if not result.rows:
+            empty = counts.why_empty(self.sources, result.dropped)
         summary = [counts.line(), *counts.moved(), *result.notes.get("remarks", ())]
-        return Outcome(summary, empty, counts.losses(result.dropped))
+        losses = [*counts.losses(result.dropped), *result.notes.get("losses", ())]
+        return Outcome(summary, empty, losses)
 
     def _take_inventory(self, part: Part) -> None:
         inventory = self._source().inventory()
         if inventory.remarks:
             part.note("remarks", list(inventory.remarks))
+        if inventory.losses:
+            part.note("losses", list(inventory.losses))
+        if inventory.unmatched:
+            part.note("unmatched", inventory.unmatched)
         for left_out in inventory.left_out:
             count_left_out(part, left_out)
 

@@ -62,10 +62,15 @@ class Inventory:
     Attributes:
         left_out: Files that were not read.
         remarks: What was chosen where there was a choice, and how names were matched; sentences.
+        losses: What most of was lost, because it belongs to no image; sentences.
+        unmatched: Why nothing of what was given beside the images belongs to any of them: one
+            sentence with an example of each side, an error of the run. None if something does.
     """
 
     left_out: tuple[LeftOut, ...] = ()
     remarks: tuple[str, ...] = ()
+    losses: tuple[str, ...] = ()
+    unmatched: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from schemas.errors import SourceError
 from schemas.quarantine import Reason
-from stages.outcome import counted
+from stages.outcome import is_most
 from stages.sources.caption_fields import captions_in_text, distinct
 from stages.sources.files import digest_of, file_digest, is_remote, open_file, unique_names
 from stages.sources.record import (
@@ -81,23 +81,25 @@ class TsvSource:
 
     def inventory(self) -> Inventory:
         """Captions of no image; columns that were not read; caption files of another name."""
-        left_out: list[LeftOut] = []
         remarks: list[str] = []
+        losses: list[str] = []
+        lost, rows, said = 0, 0, ""
         for number, (images, texts) in enumerate(self.files):
             remarks += _layout_remarks(Path(images).name, self._layouts[number])
             if texts is None:
                 continue
             if texts not in _caption_paths(images):
                 remarks.append(f"captions of {Path(images).name} are read from {texts}")
-            lost = unmatched(texts, self._index(number).digests)
-            if lost.count:
-                left_out.append(LeftOut("caption of no image", lost.count))
-                remarks.append(
-                    f"{counted(lost.count, 'row')} of {Path(texts).name} have a key that no image "
-                    f"has, such as {lost.example[:60]!a}; images have keys such as "
-                    f"{self._first_key(number)[:60]!a}"
-                )
-        return Inventory(tuple(left_out), tuple(remarks))
+            of_none = unmatched(texts, self._index(number).digests)
+            rows += of_none.rows
+            if of_none.count:
+                lost += of_none.count
+                said = of_none.sentence(Path(texts).name, self._first_key(number))
+                (losses if is_most(of_none.count, of_none.rows) else remarks).append(said)
+        if lost and lost == rows:
+            return Inventory(remarks=tuple(remarks), unmatched=said)
+        left_out = (LeftOut("caption of no image", lost),) if lost else ()
+        return Inventory(left_out, tuple(remarks), tuple(losses))
 
     def records(self, part_slice: Slice) -> Iterator[Record | Problem]:
         """One record per row; with the first rows, the bad rows of the captions."""

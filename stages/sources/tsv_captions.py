@@ -11,6 +11,7 @@ import numpy as np
 
 from schemas.errors import SourceError
 from schemas.quarantine import Reason
+from stages.outcome import counted
 from stages.sources.caption_fields import captions_in_text, distinct
 from stages.sources.corpus_rows import opened
 from stages.sources.files import open_file, size_and_mtime
@@ -87,23 +88,37 @@ class CaptionFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Unmatched:
-    """Rows of captions whose key no image has, and one such key."""
+class CaptionsOfNoImage:
+    """How many of the rows of captions have a key that no image has, and one such key."""
 
     count: int
-    example: str
+    rows: int
+    example: str = ""
+
+    def sentence(self, name: str, image_key: str) -> str:
+        """Says so, with an example of each side.
+
+        >>> CaptionsOfNoImage(2, 3, "42").sentence("x.tsv", "000042")
+        "2 of 3 rows of x.tsv have a key that no image has, such as '42'; images have '000042'"
+        """
+        written, known = ascii(self.example[:60]), ascii(image_key[:60])
+        return (
+            f"{self.count:,} of {counted(self.rows, 'row')} of {name} have a key that no image "
+            f"has, such as {written}; images have {known}"
+        )
 
 
-def unmatched(uri: str, images: NDArray[np.uint64]) -> Unmatched:
+def unmatched(uri: str, images: NDArray[np.uint64]) -> CaptionsOfNoImage:
     """Which rows of a caption TSV belong to no image; `images` are hashes of keys."""
     index = caption_index(uri)
     lost = np.flatnonzero(~np.isin(index.digests, images))
     if not len(lost):
-        return Unmatched(0, "")
+        return CaptionsOfNoImage(0, len(index.starts))
     with open_file(uri) as file:
         file.seek(int(index.starts[lost].min()))
         cells = row_cells(file.readline())
-    return Unmatched(len(lost), cells[index.columns[0]].decode(errors="backslashreplace"))
+    example = cells[index.columns[0]].decode(errors="backslashreplace")
+    return CaptionsOfNoImage(len(lost), len(index.starts), example)
 
 
 @lru_cache(maxsize=64)

@@ -9,7 +9,7 @@ import pytest
 
 from schemas.errors import SourceError
 from stages.pixels import read_content
-from stages.sources.record import LeftOut, Record
+from stages.sources.record import Inventory, LeftOut, Record
 from stages.sources.tsv import TsvSource, is_image_tsv, pair_captions, read_row
 from tests.stages.sources.samples import encoded, ids, ingest, reasons
 
@@ -128,9 +128,23 @@ def test_captions_are_joined_by_key_in_any_order(tmp_path: Path) -> None:
     inventory = TsvSource(((str(path), str(tmp_path / "cc_captions.tsv")),)).inventory()
     assert inventory.left_out == (LeftOut("caption of no image", 1),)
     assert inventory.remarks == (
-        "1 row of cc_captions.tsv have a key that no image has, such as 'other'; images have "
-        "keys such as 'k0'",
+        "1 of 4 rows of cc_captions.tsv have a key that no image has, such as 'other'; images "
+        "have 'k0'",
     )
+    assert inventory.losses == ()
+
+
+def test_most_or_all_captions_of_no_image_are_a_loss(tmp_path: Path) -> None:
+    path = write_pair(tmp_path)
+    captions = tmp_path / "cc_captions.tsv"
+    source = TsvSource(((str(path), str(captions)),))
+    captions.write_text(lines(("k0", "zero"), ("0", "a"), ("1", "b")))
+    inventory = source.inventory()
+    assert inventory.left_out == (LeftOut("caption of no image", 2),)
+    sentence = "of cc_captions.tsv have a key that no image has, such as '0'; images have 'k0'"
+    assert (inventory.remarks, inventory.losses) == ((), (f"2 of 3 rows {sentence}",))
+    captions.write_text(lines(("0", "a"), ("1", "b")))
+    assert source.inventory() == Inventory(unmatched=f"2 of 2 rows {sentence}")
 
 
 def test_a_changed_file_is_noticed(tmp_path: Path) -> None:

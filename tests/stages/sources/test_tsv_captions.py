@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from schemas.errors import SourceError
-from stages.sources.tsv_captions import CaptionFile, Unmatched, caption_index, unmatched
+from stages.sources.tsv_captions import CaptionFile, CaptionsOfNoImage, caption_index, unmatched
 from stages.sources.tsv_rows import key_digest
 
 if TYPE_CHECKING:
@@ -51,9 +51,9 @@ def test_a_caption_that_is_not_text_is_a_problem_of_its_image(tmp_path: Path) ->
 def test_rows_of_unknown_keys_are_counted(tmp_path: Path) -> None:
     uri = write(tmp_path / "a.tsv", b"k\ta\nx\tb\ny\tc\n")
     known = np.array([key_digest(b"k")], np.uint64)
-    assert unmatched(uri, known) == Unmatched(2, "x")
+    assert unmatched(uri, known) == CaptionsOfNoImage(2, 3, "x")
     everything = np.array([key_digest(key) for key in (b"k", b"x", b"y")], np.uint64)
-    assert unmatched(uri, everything) == Unmatched(0, "")
+    assert unmatched(uri, everything) == CaptionsOfNoImage(0, 3)
 
 
 def test_rows_of_missing_or_extra_cells_are_bad(tmp_path: Path) -> None:
