@@ -199,10 +199,10 @@ def load_image(row: Mapping[str, Any]) -> NDArray[np.uint8]:
 def _read_referenced(row: Mapping[str, Any], uri: str, num_bytes: int) -> bytes:
     if not is_remote(uri) and not Path(uri).exists():
         raise FileNotFoundError(uri)
-    if row["source"] == "parquet":
-        return parquet.read_row(uri, int(row["member"]))
+    if row["source"] == "parquet" and row["member"] is not None:
+        return parquet.read_row(uri, str(row["member"]))
     if row["source"] == "tsv":
-        return tsv.read_row(uri, int(row["offset"]))
+        return tsv.read_row(uri, int(row["offset"]), str(row["member"]))
     return _read_file(row, uri, num_bytes)
 
 

@@ -99,10 +99,22 @@ def row_captions(
     for column in columns:
         value = values.get(column)
         try:
-            captions += captions_in_string(value) if isinstance(value, str) else captions_of(value)
+            captions += _captions_in_cell(value)
         except Refusal as refusal:
             refusals.append(refusal)
     return captions, refusals
+
+
+def _captions_in_cell(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return captions_in_string(value)
+    if isinstance(value, bytes):  # text in Parquet of writers that do not mark it as text
+        return captions_in_text(value)
+    for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, dict) and item and not caption_columns(tuple(item)):
+            names = listed(tuple(item))
+            raise Refusal(Reason.BAD_CAPTION, f"an object without captions; it has {names}")
+    return captions_of(value)
 
 
 def _flattened(value: Any, depth: int) -> list[str]:

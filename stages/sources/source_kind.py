@@ -13,7 +13,7 @@ from stages.sources.folder import FolderSource
 from stages.sources.folder_files import list_files
 from stages.sources.folder_tables import shown
 from stages.sources.ingest_counts import several
-from stages.sources.parquet import ParquetSource, has_image_bytes
+from stages.sources.parquet import ParquetSource, check_image_column, has_image_bytes
 from stages.sources.table_files import is_table
 from stages.sources.tsv import TsvSource, is_image_tsv, pair_captions
 from stages.sources.webdataset import TAR_SUFFIXES, WebDatasetSource
@@ -53,7 +53,7 @@ def open_source(paths: Sequence[str], options: SourceOptions) -> Source:
     for path in expanded:
         if not is_remote(path) and not Path(path).exists():
             raise SourceError(f"there is no file or folder {path}")
-    kind = _detect_kind(expanded) if options.kind == "auto" else options.kind
+    kind = _detect_kind(expanded, options) if options.kind == "auto" else options.kind
     source = _OPENERS[kind](expanded, options)
     if options.splits and kind not in ("coco", "yolo", "folder"):
         raise SourceError(f"--split: a {kind} source has no splits; name the files instead")
@@ -66,16 +66,19 @@ def open_source(paths: Sequence[str], options: SourceOptions) -> Source:
     return source
 
 
-def _detect_kind(paths: Sequence[str]) -> str:
+def _detect_kind(paths: Sequence[str], options: SourceOptions) -> str:
     folders = [path for path in paths if _is_folder(path)]
     files = [path for path in paths if path not in folders]
-    kind = _kind_of_files(files, folders) if files else _kind_of_folder(paths)
+    image = options.image_column
+    kind = _kind_of_files(files, folders, image) if files else _kind_of_folder(paths, image)
     if kind is None:
         raise SourceError(f"{paths[0]} is not a source; rc ingest reads {ACCEPTED}")
     return kind
 
 
-def _kind_of_files(files: Sequence[str], folders: Sequence[str]) -> str | None:
+def _kind_of_files(
+    files: Sequence[str], folders: Sequence[str], image_column: str | None
+) -> str | None:
     def every(test: Callable[[str], bool]) -> bool:
         return not folders and all(test(path) for path in files)
 
@@ -85,7 +88,7 @@ def _kind_of_files(files: Sequence[str], folders: Sequence[str]) -> str | None:
         return "coco"
     if len(files) == 1 and is_config_name(files[0]):
         return "yolo"
-    if every(lambda path: path.endswith(".parquet") and has_image_bytes(path)):
+    if every(lambda path: path.endswith(".parquet") and has_image_bytes(path, image_column)):
         return "parquet"
     if every(lambda path: path.endswith(".tsv")) and any(map(is_image_tsv, files)):
         return "tsv"
@@ -94,14 +97,14 @@ def _kind_of_files(files: Sequence[str], folders: Sequence[str]) -> str | None:
     return None
 
 
-def _kind_of_folder(folders: Sequence[str]) -> str | None:
+def _kind_of_folder(folders: Sequence[str], image_column: str | None) -> str | None:
     """The kind of a folder, or of several; of archives beside images, it must be beyond doubt."""
     root = folders[0]
     if len(folders) == 1 and is_coco(root):
         return "coco"
     if len(folders) == 1 and find_config(root):
         return "yolo"
-    archives = {kind: files for kind, files in _archives(folders).items() if files}
+    archives = {kind: files for kind, files in _archives(folders, image_column).items() if files}
     images = len(list_files(root).images) if len(folders) == 1 and archives else 0
     number = sum(map(len, archives.values()))
     if not archives or (images > number and (number == 1 or images > _MANY * number)):
@@ -114,11 +117,11 @@ def _kind_of_folder(folders: Sequence[str]) -> str | None:
     return next(iter(archives))
 
 
-def _archives(folders: Sequence[str]) -> dict[str, list[str]]:
+def _archives(folders: Sequence[str], image_column: str | None) -> dict[str, list[str]]:
     """Files directly in the folders, or one below, that hold images, by the kind of source."""
     return {
         "webdataset": _files(folders, *TAR_SUFFIXES),
-        "parquet": [path for path in _files(folders, ".parquet") if has_image_bytes(path)],
+        "parquet": [p for p in _files(folders, ".parquet") if has_image_bytes(p, image_column)],
         "tsv": [path for path in _files(folders, ".tsv") if is_image_tsv(path)],
     }
 
@@ -175,15 +178,15 @@ def _open_folder(paths: Sequence[str], options: SourceOptions) -> Source:
     if not folders and not tables:
         raise SourceError(f"{paths[0]} is neither a folder nor an image nor a table of captions")
     root = folders[0] if folders else str(Path(tables[0]).parent)
-    remarks = tuple(_said_of_archives(root)) if options.kind == "auto" else ()
+    remarks = tuple(_said_of_archives(root, options.image_column)) if options.kind == "auto" else ()
     return FolderSource(root, tables[0] if tables else None, (), options, remarks)
 
 
-def _said_of_archives(root: str) -> list[str]:
+def _said_of_archives(root: str, image_column: str | None) -> list[str]:
     return [
         f"the images of the folder are read; {counted(len(files), _CALLED[kind])} beside them "
         f"({shown(Path(files[0]).name)}) not: --kind {kind} reads that instead"
-        for kind, files in _archives([root]).items()
+        for kind, files in _archives([root], image_column).items()
         if files
     ]
 
@@ -191,8 +194,7 @@ def _said_of_archives(root: str) -> list[str]:
 def _open_parquet(paths: Sequence[str], options: SourceOptions) -> Source:
     files = _files(paths, ".parquet")
     for path in files:
-        if not has_image_bytes(path):
-            raise SourceError(f"{path} has no column of image bytes, such as image or jpg")
+        check_image_column(path, options.image_column)
     return ParquetSource(tuple(files), options)
 
 

@@ -65,9 +65,9 @@ def caption_columns(names: tuple[str, ...], wanted: str | None = None) -> tuple[
     (('TEXT',), ('blip_caption',))
     """
     if wanted is not None:
-        return (wanted,) if wanted in names else _series(names, wanted.strip().lower())
+        return (wanted,) if wanted in names else column_series(names, wanted.strip().lower())
     for base in CAPTION_COLUMNS:
-        if series := _series(names, base):
+        if series := column_series(names, base):
             return series
     likely = [name for name in names if _is_likely(name)]
     return (likely[0],) if len(likely) == 1 else ()
@@ -84,7 +84,7 @@ def caption_remarks(table: str, names: tuple[str, ...], wanted: str | None = Non
         if wanted is not None:
             named_column(table, names, wanted)
         return [no_captions(table, names)]
-    usual = {name for base in CAPTION_COLUMNS for name in _series(names, base)}
+    usual = {name for base in CAPTION_COLUMNS for name in column_series(names, base)}
     unread = {name for name in names if name.strip().lower() in UNREAD_COLUMNS}
     others = [name for name in names if name in usual | unread and name not in chosen]
     if others and wanted is None:
@@ -128,8 +128,8 @@ def listed(names: Sequence[str]) -> str:
     )
 
 
-def _series(names: Sequence[str], base: str) -> tuple[str, ...]:
-    """Columns called `base`, or `base` and a number, in the order of the numbers."""
+def column_series(names: Sequence[str], base: str) -> tuple[str, ...]:
+    """Columns called `base`, or `base` and a number, ignoring case, in the order of the numbers."""
     numbered: list[tuple[int, str]] = []
     for name in names:
         lower = name.strip().lower()

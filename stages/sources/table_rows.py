@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 TABLE_SUFFIXES: Final = (".csv", ".tsv", ".jsonl", ".parquet")
-_KNOWN_NAMES: Final = frozenset((*CAPTION_COLUMNS, *IMAGE_COLUMNS, *KEY_COLUMNS, "split"))
+KNOWN_NAMES: Final = frozenset((*CAPTION_COLUMNS, *IMAGE_COLUMNS, *KEY_COLUMNS, "split"))
 _DELIMITERS: Final = (",", "\t", ";", "|")
 _LONGEST_FIELD: Final = 1 << 26  # csv refuses fields over 131,072 characters by default
 _LONGEST_QUOTE: Final = 1000  # lines; what is longer is a quote that nobody closed
@@ -211,13 +211,14 @@ def _parquet_rows(file: BinaryIO, also: Sequence[str]) -> Iterator[SourceRow]:
     columns = [
         name
         for name in table.schema_arrow.names
-        if name.lower() in _KNOWN_NAMES | wanted or name in captions
+        if name.lower() in KNOWN_NAMES | wanted or name in captions
     ]
     number = 0
-    for batch in table.iter_batches(batch_size=1000, columns=columns):
-        for row in batch.to_pylist():
-            number += 1
-            yield SourceRow(number, row)
+    for group in range(table.num_row_groups):  # Arrow cannot join all nested types over groups
+        for batch in table.iter_batches(batch_size=1000, row_groups=[group], columns=columns):
+            for row in batch.to_pylist():
+                number += 1
+                yield SourceRow(number, row)
 
 
 def _delimiter(header: str, suffix: str) -> str:
@@ -226,7 +227,7 @@ def _delimiter(header: str, suffix: str) -> str:
 
     def rank(delimiter: str) -> tuple[int, int, bool]:
         names = [cell.strip().strip('"').lower() for cell in header.split(delimiter)]
-        known = sum(name in _KNOWN_NAMES for name in names) if len(names) > 1 else 0
+        known = sum(name in KNOWN_NAMES for name in names) if len(names) > 1 else 0
         return known, len(names), delimiter == usual
 
     best = max(_DELIMITERS, key=rank)
