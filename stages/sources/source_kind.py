@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from schemas.errors import SourceError
 from stages.outcome import counted
-from stages.sources.coco import CocoSource, find_splits, is_coco, pair_splits
+from stages.sources.coco import open_coco
+from stages.sources.coco_layout import is_coco
 from stages.sources.files import expand, is_image, is_remote, size_of
 from stages.sources.folder import FolderSource
 from stages.sources.folder_files import list_files
@@ -61,6 +62,8 @@ def open_source(paths: Sequence[str], options: SourceOptions) -> Source:
         raise SourceError(
             f"--caption-column and --image-column are of tables; a {kind} source has none"
         )
+    if options.boxes != "auto" and kind != "coco":
+        raise SourceError(f"--boxes is for COCO's JSON; this is a {kind} source")
     if not source.slices():
         raise SourceError(f"{', '.join(paths)} holds no images{_what_else(source)}")
     return source
@@ -139,12 +142,6 @@ def _open_webdataset(paths: Sequence[str], _options: SourceOptions) -> Source:
     return WebDatasetSource(tuple(tars))
 
 
-def _open_coco(paths: Sequence[str], options: SourceOptions) -> Source:
-    if len(paths) == 1 and _is_folder(paths[0]):
-        return CocoSource(find_splits(paths[0], options.splits), options)
-    return CocoSource(pair_splits(paths, options.splits), options)
-
-
 def _open_yolo(paths: Sequence[str], options: SourceOptions) -> Source:
     folders = [path for path in paths if _is_folder(path)]
     files = [path for path in paths if path not in folders]
@@ -204,7 +201,7 @@ def _open_tsv(paths: Sequence[str], options: SourceOptions) -> Source:
 
 _OPENERS: Final = {
     "webdataset": _open_webdataset,
-    "coco": _open_coco,
+    "coco": open_coco,
     "yolo": _open_yolo,
     "folder": _open_folder,
     "parquet": _open_parquet,
