@@ -64,6 +64,12 @@ class Ingest(Stage):
     )
     kind: Kind = option("auto", "kind of source; auto: by its files")
     split: tuple[str, ...] = option((), "take only these splits")
+    caption_column: str | None = option(
+        None, "column of a table that holds captions; default: found by its name"
+    )
+    image_column: str | None = option(
+        None, "column of a table that names or holds images; default: found by its name"
+    )
     boxes: BoxForm = option("auto", BOX_FORM_DOC)
     pack: bool = option(False, "copy the encoded images into the parts")
     verify: bool = option(True, "decode each image once, to find truncated ones")
@@ -111,14 +117,21 @@ class Ingest(Stage):
     def outcome(self, result: Result) -> Outcome:
         """Images, captions and boxes kept; what was refused, and what was not read."""
         counts = IngestCounts(result.notes.get(NOTE, {}))
-        empty = None if result.rows else counts.why_empty(self.sources, result.dropped)
+        empty = result.notes.get("unmatched")
+        if not result.rows:
+            empty = counts.why_empty(self.sources, result.dropped)
         summary = [counts.line(), *counts.moved(), *result.notes.get("remarks", ())]
-        return Outcome(summary, empty, counts.losses(result.dropped))
+        losses = [*counts.losses(result.dropped), *result.notes.get("losses", ())]
+        return Outcome(summary, empty, losses)
 
     def _take_inventory(self, part: Part) -> None:
         inventory = self._source().inventory()
         if inventory.remarks:
             part.note("remarks", list(inventory.remarks))
+        if inventory.losses:
+            part.note("losses", list(inventory.losses))
+        if inventory.unmatched:
+            part.note("unmatched", inventory.unmatched)
         for left_out in inventory.left_out:
             count_left_out(part, left_out)
 
@@ -186,7 +199,13 @@ class Ingest(Stage):
 
     def _source(self) -> Source:
         options = SourceOptions(
-            self.kind, self.split, self.part_bytes, self.part_images, self.boxes
+            kind=self.kind,
+            splits=self.split,
+            part_bytes=self.part_bytes,
+            part_images=self.part_images,
+            caption_column=self.caption_column,
+            image_column=self.image_column,
+            boxes=self.boxes,
         )
         return _open(self.sources, options)
 

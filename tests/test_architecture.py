@@ -44,7 +44,7 @@ PLAIN_WORDS = set(
         """
         analysis anchor anchors and animals annotations api app architectures arrays atomic
         augment average backbones backgrounds bar blas bootstrap box building bundle cache
-        calibration canvas catalog categories checkpoints checks cleaning clip coco compare
+        calibration canvas catalog categories checkpoints checks cleaning clip coco columns compare
         comparison compounds conditions config confusions connection contact convnext corpus
         creation curves data database deltas demo detectron2 device diff distributed draw dump
         duplicates encoding engines errors evaluated evaluation exact expectations export fields

@@ -62,10 +62,15 @@ class Inventory:
     Attributes:
         left_out: Files that were not read.
         remarks: What was chosen where there was a choice, and how names were matched; sentences.
+        losses: What most of was lost, because it belongs to no image; sentences.
+        unmatched: Why nothing of what was given beside the images belongs to any of them: one
+            sentence with an example of each side, an error of the run. None if something does.
     """
 
     left_out: tuple[LeftOut, ...] = ()
     remarks: tuple[str, ...] = ()
+    losses: tuple[str, ...] = ()
+    unmatched: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +138,12 @@ class SourceOptions:
     """How to open a source.
 
     Attributes:
-        kind: webdataset, coco, folder, parquet, tsv; auto finds out.
+        kind: webdataset, coco, yolo, folder, parquet, tsv; auto finds out.
         splits: Splits to take; empty takes all.
         part_bytes: Bytes of encoded images in a part, about.
         part_images: Images in a part, at most.
+        caption_column: Column of a table that holds captions; None: found by its name.
+        image_column: Column of a table that names or holds images; None: found by its name.
         boxes: What the numbers of a box are; auto: as the format has it, if they can be that.
     """
 
@@ -144,6 +151,8 @@ class SourceOptions:
     splits: tuple[str, ...] = ()
     part_bytes: int = 256 << 20
     part_images: int = 10_000
+    caption_column: str | None = None
+    image_column: str | None = None
     boxes: BoxForm = "auto"
 
 
@@ -155,7 +164,7 @@ class Source(Protocol):
 
     @property
     def kind(self) -> str:
-        """One of webdataset, coco, folder, parquet, tsv."""
+        """One of webdataset, coco, yolo, folder, parquet, tsv."""
         ...
 
     def digest(self) -> str:

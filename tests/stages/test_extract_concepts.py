@@ -214,7 +214,7 @@ def test_bad_rows_of_a_caption_file_go_to_quarantine(tmp_path: Path) -> None:
     stage = ExtractConcepts(engine="ngram:1", min_frequency=1, captions=tmp_path / "c.jsonl")
     (part,) = corpus_parts(stage)
     assert names(fold(stage, drafts(stage, part))) == ["dog"]
-    assert [record[:2] for record in part.refused] == [("c.jsonl:2", "bad-caption")]
+    assert [record[:2] for record in part.refused] == [("c.jsonl:2", "bad-row")]
 
 
 def test_an_empty_caption_file_has_no_concepts(tmp_path: Path) -> None:
