@@ -6,6 +6,7 @@ unique. Where a row has a path and no bytes, the image is the file of that name 
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from itertools import pairwise
@@ -23,6 +24,7 @@ from stages.sources.files import (
     digest_of,
     file_digest,
     is_remote,
+    is_safe_name,
     load_image_file,
     open_file,
     size_and_mtime,
@@ -33,6 +35,7 @@ from stages.sources.parquet_columns import (
     image_column,
     images_in_cell,
     no_image_column,
+    paths_without_bytes,
 )
 from stages.sources.record import (
     DEFAULTS,
@@ -62,9 +65,12 @@ class ParquetSource:
     kind: str = "parquet"
 
     def digest(self) -> str:
-        """Hash of the name and content of each file."""
-        pairs = zip(unique_names(list(self.files)), self.files, strict=True)
-        return digest_of(*(f"{name} {file_digest(uri)}" for name, uri in pairs))
+        """Hash of the name and content of each file, and of the sizes of images beside it."""
+        lines: list[str] = []
+        for name, uri in zip(unique_names(list(self.files)), self.files, strict=True):
+            lines.append(f"{name} {file_digest(uri)}")
+            lines += _sizes_beside(uri, self.options.image_column)
+        return digest_of(*lines)
 
     def slices(self) -> Sequence[Slice]:
         """Consecutive row groups of about `part_bytes` together, of one file."""
@@ -197,6 +203,15 @@ class _ParquetLoader:
         if not isinstance(self.content, bytes):
             raise Refusal(Reason.MISSING_IMAGE, "the row holds no bytes")
         return self.content
+
+
+def _sizes_beside(uri: str, wanted: str | None) -> Iterator[str]:
+    _, image = _chosen_image(uri, wanted)
+    with open_file(uri) as file, contextlib.suppress(pa.ArrowException, OSError):
+        for name in paths_without_bytes(_open_parquet(uri, file), image):
+            path = Path(uri).parent / name
+            if is_safe_name(name) and path.is_file():
+                yield f"{name} {path.stat().st_size}"
 
 
 def _load_beside(folder: Path, name: str) -> bytes:
