@@ -6,15 +6,14 @@ unique. Where a row has a path and no bytes, the image is the file of that name 
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from schemas.errors import SourceError
 from schemas.quarantine import Reason
@@ -23,6 +22,7 @@ from stages.sources.files import (
     digest_of,
     file_digest,
     is_remote,
+    is_safe_name,
     load_image_file,
     open_file,
     size_and_mtime,
@@ -33,7 +33,9 @@ from stages.sources.parquet_columns import (
     image_column,
     images_in_cell,
     no_image_column,
+    paths_without_bytes,
 )
+from stages.sources.parquet_rows import group_ranges, open_parquet, row_groups
 from stages.sources.record import (
     DEFAULTS,
     Inventory,
@@ -43,7 +45,6 @@ from stages.sources.record import (
     Refusal,
     Slice,
     SourceOptions,
-    consecutive_ranges,
 )
 from stages.sources.table_columns import caption_columns
 
@@ -62,9 +63,12 @@ class ParquetSource:
     kind: str = "parquet"
 
     def digest(self) -> str:
-        """Hash of the name and content of each file."""
-        pairs = zip(unique_names(list(self.files)), self.files, strict=True)
-        return digest_of(*(f"{name} {file_digest(uri)}" for name, uri in pairs))
+        """Hash of the name and content of each file, and of the sizes of images beside it."""
+        lines: list[str] = []
+        for name, uri in zip(unique_names(list(self.files)), self.files, strict=True):
+            lines.append(f"{name} {file_digest(uri)}")
+            lines += _sizes_beside(uri, self.options.image_column)
+        return digest_of(*lines)
 
     def slices(self) -> Sequence[Slice]:
         """Consecutive row groups of about `part_bytes` together, of one file."""
@@ -112,8 +116,8 @@ class ParquetSource:
         limits = self.options.part_bytes, self.options.part_images
         slices: list[Slice] = []
         for number, uri in enumerate(self.files):
-            starts, sizes = _row_groups(uri)
-            for first, last in _group_ranges(starts, sizes, *limits):
+            starts, sizes = row_groups(uri)
+            for first, last in group_ranges(starts, sizes, *limits):
                 slices.append(Slice(number, int(starts[first]), int(starts[last])))
         return slices
 
@@ -130,7 +134,7 @@ class _RowColumns:
 def has_image_bytes(uri: str, wanted: str | None = None) -> bool:
     """Whether a Parquet file has a column with image bytes; `wanted` is one the user named."""
     with open_file(uri) as file:
-        return image_column(_open_parquet(uri, file).schema_arrow, wanted) is not None
+        return image_column(open_parquet(uri, file).schema_arrow, wanted) is not None
 
 
 def check_image_column(uri: str, wanted: str | None) -> None:
@@ -150,7 +154,7 @@ def read_row(uri: str, member: str) -> bytes:
     """
     number, _, column = member.partition(":")
     row = int(number)
-    starts, _ = _row_groups(uri)
+    starts, _ = row_groups(uri)
     if not 0 <= row < starts[-1]:
         raise SourceError(
             f"{uri} has no row {row}: it changed since it was ingested; run rc ingest --force"
@@ -199,6 +203,15 @@ class _ParquetLoader:
         return self.content
 
 
+def _sizes_beside(uri: str, wanted: str | None) -> Iterator[str]:
+    _, image = _chosen_image(uri, wanted)
+    with open_file(uri) as file, contextlib.suppress(pa.ArrowException, OSError):
+        for name in paths_without_bytes(open_parquet(uri, file), image):
+            path = Path(uri).parent / name
+            if is_safe_name(name) and path.is_file():
+                yield f"{name} {path.stat().st_size}"
+
+
 def _load_beside(folder: Path, name: str) -> bytes:
     """The image file that a row without bytes names, relative to the folder of the table."""
     try:
@@ -212,7 +225,7 @@ def _batches(
     uri: str, first: int, last: int, options: SourceOptions
 ) -> Iterator[tuple[pa.RecordBatch, _RowColumns]]:
     """Rows `first` to `last`, whole row groups, and which of their columns are which."""
-    starts, _ = _row_groups(uri)
+    starts, _ = row_groups(uri)
     groups = [g for g in range(len(starts) - 1) if first <= starts[g] < last]
     schema, image = _chosen_image(uri, options.image_column)
     names = tuple(name for name in schema.names if name != image)
@@ -220,7 +233,7 @@ def _batches(
     member = "" if image == image_column(schema) else f":{image}"
     columns = _RowColumns(image, captions, member)
     with open_file(uri) as file:
-        table = _open_parquet(uri, file)
+        table = open_parquet(uri, file)
         for group in groups:  # one at a time: Arrow cannot join all nested types over groups
             for batch in table.iter_batches(_ROWS, row_groups=[group], columns=[image, *captions]):
                 yield batch, columns
@@ -228,42 +241,11 @@ def _batches(
 
 def _chosen_image(uri: str, wanted: str | None) -> tuple[pa.Schema, str]:
     with open_file(uri) as file:
-        schema = _open_parquet(uri, file).schema_arrow
+        schema = open_parquet(uri, file).schema_arrow
     image = image_column(schema, wanted)
     if image is None:
         raise no_image_column(uri, schema.names, wanted)
     return schema, image
-
-
-def _row_groups(uri: str) -> tuple[np.ndarray[Any, Any], tuple[int, ...]]:
-    """First row of each row group and the end; and the bytes of each row group."""
-    return _row_groups_cached(uri, size_and_mtime(uri))
-
-
-@lru_cache(maxsize=1024)
-def _row_groups_cached(
-    uri: str, _version: tuple[int, int]
-) -> tuple[np.ndarray[Any, Any], tuple[int, ...]]:
-    with open_file(uri) as file:
-        metadata = _open_parquet(uri, file).metadata
-    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-    starts = np.cumsum([0, *(group.num_rows for group in groups)])
-    return starts, tuple(group.total_byte_size for group in groups)
-
-
-def _group_ranges(
-    starts: np.ndarray[Any, Any], sizes: Sequence[int], part_bytes: int, part_images: int
-) -> list[tuple[int, int]]:
-    """Ranges of row groups within the limits; a larger group is a range by itself."""
-    by_bytes = [first for first, _ in consecutive_ranges(sizes, part_bytes, len(sizes) or 1)]
-    edges = {*by_bytes, len(sizes)}
-    start = 0
-    for group in range(len(sizes)):
-        start = group if group in edges else start
-        if starts[group + 1] - starts[start] > part_images and group > start:
-            edges.add(group)
-            start = group
-    return [(a, b) for a, b in pairwise(sorted(edges)) if starts[b] > starts[a]]
 
 
 @lru_cache(maxsize=2)
@@ -272,11 +254,4 @@ def _group_images(
 ) -> pa.ChunkedArray:
     _, image = _chosen_image(uri, column)
     with open_file(uri) as file:
-        return _open_parquet(uri, file).read_row_group(group, columns=[image]).column(0)
-
-
-def _open_parquet(uri: str, file: Any) -> pq.ParquetFile:
-    try:
-        return pq.ParquetFile(file)
-    except (pa.ArrowException, OSError) as error:
-        raise SourceError(f"cannot read {uri} as Parquet: {error}") from error
+        return open_parquet(uri, file).read_row_group(group, columns=[image]).column(0)

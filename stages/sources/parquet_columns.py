@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from schemas.errors import SourceError
 from stages.sources.table_columns import (
@@ -20,7 +21,7 @@ from stages.sources.table_columns import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 BYTES_COLUMNS: Final = (
     *("image", "images", "bytes", "jpg", "jpeg", "png", "webp", "image_bytes", "content"),
@@ -85,6 +86,19 @@ def images_in_cell(value: Any) -> list[Any]:
     cells = value if isinstance(value, list) else [value]
     images = [_bytes_or_path(cell) if isinstance(cell, dict) else cell for cell in cells]
     return [image for image in images if image]
+
+
+def paths_without_bytes(table: pq.ParquetFile, image: str) -> Iterator[str]:
+    """Paths in those row groups where a cell of `image` has no bytes: other files are read."""
+    metadata = table.metadata
+    columns = {metadata.schema.column(n).path: n for n in range(metadata.num_columns)}
+    if not {f"{image}.bytes", f"{image}.path"} <= set(columns):
+        return
+    for group in range(metadata.num_row_groups):
+        statistics = metadata.row_group(group).column(columns[f"{image}.bytes"]).statistics
+        if statistics is None or not statistics.has_null_count or statistics.null_count:
+            cells = table.read_row_group(group, columns=[f"{image}.path"]).column(0).to_pylist()
+            yield from (cell["path"] for cell in cells if cell and cell["path"])
 
 
 def column_remarks(

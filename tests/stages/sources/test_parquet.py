@@ -246,6 +246,19 @@ def test_a_path_without_bytes_is_a_file_beside_the_table(tmp_path: Path) -> None
     assert "the row holds no bytes, and its path is no file here" in refused[0][2]
 
 
+def test_the_digest_depends_on_files_that_are_read_beside_the_table(tmp_path: Path) -> None:
+    cells = [{"bytes": None, "path": "a.jpg"}, {"bytes": encoded(0), "path": "b.jpg"}]
+    path = write_parquet(tmp_path / "a.parquet", [{"image": cell} for cell in cells])
+    source = ParquetSource((str(path),))
+    without = source.digest()
+    (tmp_path / "a.jpg").write_bytes(encoded(5))
+    assert source.digest() != without
+    full = write_parquet(tmp_path / "f.parquet", structs(2))
+    before = ParquetSource((str(full),)).digest()
+    (tmp_path / "0.jpg").write_bytes(encoded(5))
+    assert ParquetSource((str(full),)).digest() == before
+
+
 def test_of_a_list_of_images_the_first_is_read_and_the_others_are_counted(tmp_path: Path) -> None:
     cells = [[encoded(0), encoded(1), encoded(2)], [], [None, encoded(3)]]
     path = tmp_path / "a.parquet"

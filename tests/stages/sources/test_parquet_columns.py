@@ -1,12 +1,21 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from schemas.errors import SourceError
-from stages.sources.parquet_columns import image_column, images_in_cell, no_image_column
+from stages.sources.parquet_columns import (
+    image_column,
+    images_in_cell,
+    no_image_column,
+    paths_without_bytes,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
@@ -69,3 +78,15 @@ def test_a_file_without_images_says_which_columns_it_has() -> None:
 @pytest.mark.parametrize("value", [None, [], [None], {"bytes": None, "path": None}, b"", {}])
 def test_an_empty_cell_has_no_images(value: Any) -> None:
     assert images_in_cell(value) == []
+
+
+def test_paths_are_listed_where_a_row_group_lacks_bytes(tmp_path: Path) -> None:
+    cells = [
+        *({"bytes": b"x", "path": "a.jpg"}, {"bytes": b"y", "path": "b.jpg"}),
+        *({"bytes": None, "path": "c.jpg"}, None),
+    ]
+    table = pa.table({"image": pa.array(cells, PICTURE), "jpg": [b"x"] * 4})
+    pq.write_table(table, tmp_path / "a.parquet", row_group_size=2)
+    with pq.ParquetFile(tmp_path / "a.parquet") as file:
+        assert list(paths_without_bytes(file, "image")) == ["c.jpg"]
+        assert list(paths_without_bytes(file, "jpg")) == []
