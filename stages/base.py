@@ -14,7 +14,7 @@ from stages.option import check_options, option
 from stages.outcome import Outcome, Result, counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -185,6 +185,13 @@ class Stage(ABC):
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Yield the rows that follow from `part`. Pure: same part, same rows."""
 
-    def merge(self, drafts: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Fold the drafts of all parts into the final rows; only called if `drafts` is set."""
+    def merge(
+        self, drafts: Iterable[pa.RecordBatch], note: Callable[[str, Any], None]
+    ) -> Iterator[pa.RecordBatch]:
+        """Fold the drafts of all parts into the final rows; only called if `drafts` is set.
+
+        Args:
+            drafts: Of all parts, in their order.
+            note: Records a fact of the fold in the manifest, as `Part.note` does.
+        """
         raise NotImplementedError(f"{type(self).__name__} sets `drafts` but has no `merge`")

@@ -61,6 +61,7 @@ PLAIN_WORDS = set(
         sprite sql stage statements statistics store street suppression synonyms syntax tagger
         tags targets task tensorboard terminal threshold tokens tower training treebank tsv
         union values vectors vehicles verbs vit webdataset what writer writers yolo
+        counts extraction given language tallies
         """,
     )
 )

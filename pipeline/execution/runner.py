@@ -16,7 +16,7 @@ from pipeline.execution import engines, provenance
 from pipeline.execution.conditions import check_condition
 from pipeline.execution.inputs import check_cut
 from pipeline.execution.leakage import with_leakage
-from pipeline.execution.notes import joined
+from pipeline.execution.notes import Notes, joined
 from pipeline.execution.task import Task
 from pipeline.progress import Silent
 from pipeline.store import catalog, parts, recency
@@ -208,9 +208,11 @@ def _merge(work: Plan, receipts: list[Receipt]) -> list[Receipt]:
         return receipts
     files = [task.folder / parts.part_name(task.number) for task in work.tasks]
     prepared = parts.work_folder(work.folder, 0)
-    rows = work.stage.merge(stream(files))
+    folded = Notes()
+    rows = work.stage.merge(stream(files), folded.note)
     count = parts.write_rows(prepared / parts.part_name(0), work.stage.makes(), rows)
-    return [parts.finish(work.folder, prepared, 0, count, {"notes": {}, "counts": {}})]
+    notes = {"notes": folded.facts, "counts": {}}
+    return [parts.finish(work.folder, prepared, 0, count, notes)]
 
 
 def _manifest(work: Plan, receipts: list[Receipt], merged: list[Receipt]) -> Manifest:
@@ -230,7 +232,7 @@ def _manifest(work: Plan, receipts: list[Receipt], merged: list[Receipt]) -> Man
         drafts=tuple(receipt.part for receipt in receipts) if stage.drafts else (),
         rows=sum(receipt.part.rows for receipt in merged),
         dropped=dict(sorted(dropped.items())),
-        notes=with_leakage(work.inputs, joined(stage.name, receipts)),
+        notes=with_leakage(work.inputs, joined(stage.name, receipts) | joined(stage.name, merged)),
     )
 
 
