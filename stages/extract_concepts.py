@@ -159,8 +159,8 @@ class ExtractConcepts(Stage):
         counts = ExtractionCounts(result.notes, self.engine)
         refused = sum(result.dropped.values())
         summary = counts.summary(result.rows, self.min_frequency, refused)
-        empty = None if result.rows else counts.why_empty(self.count_by, self.min_frequency)
         summary += result.notes.get("remarks", ())
+        empty = None if result.rows else counts.why_empty(self.count_by, self.min_frequency)
         return Outcome(summary, empty, [] if empty else counts.losses(refused))
 
     def _frequent(

@@ -164,7 +164,6 @@ class Ingest(Stage):
             raise Refusal(
                 Reason.DUPLICATE_ID, f"{record.member or record.uri} repeats an earlier id"
             )
-        ids.add(record.image_id)
         for problem in record.problems:
             _refuse(part, problem)
         if self.require_captions and not record.captions:
@@ -173,6 +172,7 @@ class Ingest(Stage):
         header = probe(content, Limits(self.max_pixels, self.min_side))
         if self.verify:
             decode(content, header.orientation)
+        ids.add(record.image_id)  # a file that cannot be read takes no id from one that can
         shape = ImageShape(header.width, header.height, header.orientation)
         truth = judge_boxes(record, shape)
         for problem in truth.problems:

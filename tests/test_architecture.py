@@ -56,7 +56,8 @@ PLAIN_WORDS = set(
         play plot plots precision predicate prefetching preprocess pretraining process progress
         protocols provenance queries query recall record records reference relations rendering
         report resizing resnet result results row rule run runner samples schedule search seeds
-        frames segmentation splits
+        name outcome conclusion failure counts count
+        frames ids segmentation splits
         self server session shape shapes sheets sides similar source sources spacy spec spill
         sprite sql stage statements statistics store street suppression synonyms syntax tagger
         tags targets task tensorboard terminal threshold tokens tower training treebank tsv

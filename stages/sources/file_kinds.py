@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 _HEAD_BYTES: Final = 1 << 16
+_COMPRESSED: Final = (".gz", ".bz2", ".xz", ".zst")
 _MOST_LOOKED: Final = 20
 _SIGNATURES: Final = (
     (b"\xff\xd8", "JPEG"),
@@ -63,7 +64,7 @@ def left_out_files(root: str, names: Iterable[str]) -> list[LeftOut]:
     groups: dict[tuple[str, str], tuple[int, str]] = {}
     for name in sorted(names):
         path = PurePosixPath(name)
-        group = str(path.parent), path.suffix.lower()
+        group = str(path.parent), _suffix_of(path)
         looked, kind = groups.get(group, (0, ""))
         if looked < _MOST_LOOKED:
             kind = _kind_of(Path(root, name), group[1])
@@ -91,6 +92,12 @@ def read_head(path: Path) -> bytes:
         return b""
 
 
+def _suffix_of(path: PurePosixPath) -> str:
+    """The suffix in lower case, with the one before it if the file is compressed."""
+    number = 2 if path.suffix.lower() in _COMPRESSED else 1
+    return "".join(path.suffixes[-number:]).lower()
+
+
 def _kind_of(path: Path, suffix: str) -> str:
     if not suffix:
         return "file of no suffix"
@@ -103,7 +110,8 @@ def _xml_format(head: bytes) -> str | None:
     return {"annotation": "Pascal VOC .xml", "annotations": "CVAT .xml"}.get(_root_element(head))
 
 
-def _json_format(head: bytes) -> str | None:
+def json_format(head: bytes) -> str | None:
+    """Which program wrote a JSON file of annotations; None if it is none of those known."""
     if b'"shapes"' in head and (b'"imagePath"' in head or b'"imageData"' in head):
         return "LabelMe .json"
     if b'"categories"' in head and (b'"images"' in head or b'"annotations"' in head):
@@ -122,7 +130,7 @@ def _text_format(head: bytes) -> str | None:
 
 _TESTS: Final[dict[str, Callable[[bytes], str | None]]] = {
     ".xml": _xml_format,
-    ".json": _json_format,
+    ".json": json_format,
     ".txt": _text_format,
 }
 

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from stages.sources.files import is_image
+from stages.sources.name_index import stem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-SIDECAR_SUFFIXES: Final = (".txt", ".caption", ".json")  # in the order in which they are read
+TEXT_SUFFIXES: Final = (".txt", ".caption", ".json")  # in the order in which they are read
 _THUMBNAIL_FOLDERS: Final = frozenset(
     ("@eadir", "thumbs", "thumbnails", "_thumbs", "_thumbnails", ".thumbs", ".thumbnails")
 )
@@ -34,12 +35,12 @@ class ImageFile(NamedTuple):
     Attributes:
         name: Path below the folder.
         size: Bytes; -1 for a link that leads nowhere.
-        sidecars: Suffixes of the texts beside it that have its name, as they are written.
+        texts: Suffixes of the texts beside it that have its name, as they are written.
     """
 
     name: str
     size: int
-    sidecars: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -48,7 +49,7 @@ class FolderFiles:
 
     Attributes:
         images: Image files.
-        others: All other files, without hidden ones and the sidecars of images.
+        others: All other files, without hidden ones and the texts of images.
         skipped: What was seen and is never read, by kind.
         linked_again: Links to folders that are read elsewhere.
         closed: Folders that may not be opened.
@@ -129,19 +130,19 @@ class _Walk:
             elif is_image(entry.name):
                 images.append(entry)
             elif not entry.name.startswith(".") and _is_file(entry):
-                stem, suffix = os.path.splitext(entry.name)  # noqa: PTH122 - a name, not a path
-                others.setdefault(stem, []).append(suffix)
-        sidecars: dict[str, tuple[str, ...]] = {_stem(entry.name): () for entry in images}
-        for stem in sidecars.keys() & others.keys():
-            found = [suffix for suffix in others[stem] if suffix.lower() in SIDECAR_SUFFIXES]
-            sidecars[stem] = _shared(found)
-            others[stem] = [suffix for suffix in others[stem] if suffix not in found]
+                start = stem(entry.name)
+                others.setdefault(start, []).append(entry.name[len(start) :])
+        texts: dict[str, tuple[str, ...]] = {stem(entry.name): () for entry in images}
+        for start in texts.keys() & others.keys():
+            found = [suffix for suffix in others[start] if suffix.lower() in TEXT_SUFFIXES]
+            texts[start] = _shared(found)
+            others[start] = [suffix for suffix in others[start] if suffix not in found]
         self.files.images += [
-            ImageFile(prefix + entry.name, _size(entry), sidecars[_stem(entry.name)])
+            ImageFile(prefix + entry.name, _size(entry), texts[stem(entry.name)])
             for entry in images
         ]
         self.files.others += [
-            prefix + stem + suffix for stem, suffixes in others.items() for suffix in suffixes
+            prefix + start + suffix for start, suffixes in others.items() for suffix in suffixes
         ]
 
 
@@ -150,12 +151,8 @@ _KNOWN_SIDECARS: Final[dict[tuple[str, ...], tuple[str, ...]]] = {}
 
 def _shared(suffixes: list[str]) -> tuple[str, ...]:
     """The suffixes in the order in which they are read; equal ones are one object in memory."""
-    order = tuple(sorted(suffixes, key=lambda s: (SIDECAR_SUFFIXES.index(s.lower()), s)))
+    order = tuple(sorted(suffixes, key=lambda s: (TEXT_SUFFIXES.index(s.lower()), s)))
     return _KNOWN_SIDECARS.setdefault(order, order)
-
-
-def _stem(name: str) -> str:
-    return os.path.splitext(name)[0]  # noqa: PTH122 - a name, not a path
 
 
 def _kind_of_unread(name: str) -> str | None:

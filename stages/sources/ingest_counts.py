@@ -81,7 +81,7 @@ class IngestCounts:
             said += f"; {refused:,} refused"
         left_out = self.numbers.get("left_out", {})
         if left_out:
-            kinds = ", ".join(_several(kind, number) for kind, number in sorted(left_out.items()))
+            kinds = ", ".join(several(kind, number) for kind, number in sorted(left_out.items()))
             said += f"; not read: {kinds}"
         return said
 
@@ -126,7 +126,7 @@ class IngestCounts:
         return int(self.numbers.get(key, 0))
 
 
-def _several(kind: str, number: int) -> str:
-    """A kind whose first noun takes the plural: `2 captions of no image`."""
+def several(kind: str, number: int) -> str:
+    """A number with a kind whose first noun takes the plural: `2 captions of no image`."""
     first, *rest = _FIRST_NOUN.split(kind, maxsplit=1)
     return counted(number, kind, "".join([first, "s", *rest]))

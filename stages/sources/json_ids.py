@@ -32,9 +32,18 @@ def id_text(value: Any) -> str | None:
         text = value.strip()
         digits = _DIGITS.fullmatch(text)
         if digits is None:
-            return text or None
+            return utf8(text) or None
         return ("-" if digits[1] == "-" and digits[2] != "0" else "") + digits[2]
     return None
+
+
+def utf8(text: str) -> str:
+    r"""Text that UTF-8 can hold: half characters become escapes.
+
+    >>> utf8("a\ud800")
+    'a\\ud800'
+    """
+    return text.encode(errors="backslashreplace").decode()
 
 
 def finite_number(value: Any) -> float | None:
@@ -43,6 +52,8 @@ def finite_number(value: Any) -> float | None:
     >>> [finite_number(value) for value in (5, 2.5, " 5e1 ", "nan", "x", None, True, 10**400)]
     [5.0, 2.5, 50.0, None, None, None, None, None]
     """
+    if type(value) is float:  # most numbers of a file
+        return value if math.isfinite(value) else None
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     if isinstance(value, str):

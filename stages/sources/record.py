@@ -138,7 +138,7 @@ class SourceOptions:
     """How to open a source.
 
     Attributes:
-        kind: webdataset, coco, folder, parquet, tsv; auto finds out.
+        kind: webdataset, coco, yolo, folder, parquet, tsv; auto finds out.
         splits: Splits to take; empty takes all.
         part_bytes: Bytes of encoded images in a part, about.
         part_images: Images in a part, at most.
@@ -164,7 +164,7 @@ class Source(Protocol):
 
     @property
     def kind(self) -> str:
-        """One of webdataset, coco, folder, parquet, tsv."""
+        """One of webdataset, coco, yolo, folder, parquet, tsv."""
         ...
 
     def digest(self) -> str:

@@ -34,6 +34,7 @@ def test_files_are_counted_by_suffix_and_by_what_they_hold(tmp_path: Path) -> No
     contents: dict[str, bytes | str] = {
         "a.heic": b"",
         "deep/b.HEIC": b"",
+        "images.TAR.gz": b"",
         "noext": encoded(),
         "voc/1.xml": '<?xml version="1.0"?>\n<annotation><folder/></annotation>',
         "voc/2.xml": "<annotation/>",
@@ -52,6 +53,7 @@ def test_files_are_counted_by_suffix_and_by_what_they_hold(tmp_path: Path) -> No
         (tmp_path / name).write_bytes(encoded_text)
     assert {kind.kind: kind.count for kind in left_out_files(str(tmp_path), contents)} == {
         ".heic file": 2,
+        ".tar.gz file": 1,
         "file of no suffix": 1,
         "Pascal VOC .xml file": 2,
         "CVAT .xml file": 1,

@@ -31,10 +31,10 @@ def test_images_and_other_files_are_listed_by_name(tmp_path: Path) -> None:
     assert [image.size for image in files.images] == [1, 1, 1]
 
 
-def test_texts_with_the_name_of_an_image_are_its_sidecars(tmp_path: Path) -> None:
+def test_texts_with_the_name_of_an_image_are_its_texts(tmp_path: Path) -> None:
     write(tmp_path, "0/1.jpg", "0/1.json", "0/1.TXT", "0/2.png", "0/2.csv", "0/3.txt", "1.txt")
     files = list_files(str(tmp_path))
-    assert [image.sidecars for image in files.images] == [(".TXT", ".json"), ()]
+    assert [image.texts for image in files.images] == [(".TXT", ".json"), ()]
     assert files.others == ["0/2.csv", "0/3.txt", "1.txt"]
 
 

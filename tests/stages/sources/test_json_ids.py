@@ -12,7 +12,15 @@ def test_an_id_that_is_the_same_number_is_the_same_text(value: object) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0, "0"), ("-0", "0"), (-3, "-3"), ("-3", "-3"), (1.5, "1.5"), ("1e3", "1e3")],
+    [
+        (0, "0"),
+        ("-0", "0"),
+        (-3, "-3"),
+        ("-3", "-3"),
+        (1.5, "1.5"),
+        ("1e3", "1e3"),
+        ("\ud800", "\\ud800"),
+    ],
 )
 def test_other_ids_are_kept_apart(value: object, text: str) -> None:
     assert id_text(value) == text
