@@ -133,8 +133,8 @@ def corpus_remarks(inventory: Inventory, survey: Survey) -> list[str]:
     remarks = list(inventory.remarks)
     if survey.repeated:
         remarks.append(
-            f"{counted(survey.repeated, 'record')} of the captions repeat the key of an earlier "
-            "one and are counted as other images; sort the file by its key"
+            f"records whose key an earlier one has, counted as other images: {survey.repeated:,}; "
+            "sort the file by its key"
         )
     for left_out in inventory.left_out:
         was = "was" if left_out.count == 1 else "were"

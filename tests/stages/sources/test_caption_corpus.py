@@ -334,8 +334,8 @@ def test_keys_that_are_not_neighbours_are_counted_and_told(tmp_path: Path) -> No
     corpus = Corpus(path)
     assert corpus.survey() == Survey(records=4, repeated=2)
     assert corpus_remarks(corpus.inventory(), corpus.survey()) == [
-        "2 records of the captions repeat the key of an earlier one and are counted as other "
-        "images; sort the file by its key"
+        "records whose key an earlier one has, counted as other images: 2; "
+        "sort the file by its key",
     ]
 
 
