@@ -31,7 +31,7 @@ _LETTERS = TextFixerConfig(
     remove_control_chars=False,
     normalization="NFC",
 )
-_SUSPICIOUS = re.compile(r"""[^ -~]|[&<_@"]|://|www\.|\.\w|^\W*'""", re.ASCII)
+_PLAIN = re.compile(r"[ !#-%(-;=?A-^`-~']*")  # ASCII without marks that may be markup
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
 )
@@ -84,7 +84,7 @@ def clean_caption(caption: str) -> str:
     text = caption
     if len(text) > MAX_CHARACTERS:
         text = text[:MAX_CHARACTERS].rpartition(" ")[0] or text[:MAX_CHARACTERS]
-    if _SUSPICIOUS.search(text):
+    if not _PLAIN.fullmatch(text) or "." in text[:-1] or "//" in text or text[:1] == "'":
         text = _plain(text)
     return text.lower() if text.isupper() else text
 

@@ -7,6 +7,7 @@ hint for a message, which decides nothing else.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
@@ -15,13 +16,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stages.text.parser_training import nouns, other_words
 from stages.text.parsing import word_lists
-from stages.text.parsing.cleaning import words_of
+from stages.text.parsing.cleaning import MAX_CHARACTERS, words_of
 from stages.text.parsing.noun_compounds import singular
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 ENGLISH: Final = 0.4  # share of known words: English captions have 0.62 to 0.93, others 0 to 0.13
+_ASCII_WORD: Final = re.compile("[a-z]+")  # not cleaned: a caption is read once more anyway
 _FEWEST_WORDS: Final = 3  # of a caption whose language can be told
 _SCRIPTS: Final = {  # by the first word of a letter's name in Unicode; later ones win
     "CJK": "Chinese", "HIRAGANA": "Japanese", "KATAKANA": "Japanese", "HANGUL": "Korean",
@@ -59,8 +61,10 @@ class LanguageCount:
         """Count the words of some captions."""
         english = _english_words()
         for caption in captions:
-            words = words_of(caption)
-            known = sum(word in english or singular(word) in english for word in words)
+            plain = caption if len(caption) <= MAX_CHARACTERS and caption.isascii() else ""
+            words = _ASCII_WORD.findall(plain.lower()) if plain else words_of(caption)
+            unknown = [word for word in words if word not in english]
+            known = len(words) - sum(singular(word) not in english for word in unknown)
             self.words += len(words)
             self.known += known
             if len(words) >= _FEWEST_WORDS and known < ENGLISH * len(words):
