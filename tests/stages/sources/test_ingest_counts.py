@@ -35,13 +35,13 @@ def test_every_image_is_kept_or_refused(tmp_path: Path) -> None:
         "3 images: 1 with captions (2), 1 with boxes (1); 1 refused; "
         "not read: 2 .heic files, 1 caption of no image"
     )
-    assert counts.losses() == ["2 of 3 boxes were refused"]
+    assert counts.losses({}) == ["2 of 3 boxes were refused"]
 
 
 def test_most_images_refused_is_a_loss() -> None:
     counts = IngestCounts({"images": 3, "kept": 1})
-    assert counts.losses() == ["2 of 3 images were refused"]
-    assert IngestCounts({"images": 2, "kept": 1}).losses() == []
+    assert counts.losses({}) == ["2 of 3 images were refused"]
+    assert IngestCounts({"images": 2, "kept": 1}).losses({}) == []
 
 
 def test_nothing_kept_says_what_was_seen_and_why() -> None:
