@@ -1,7 +1,7 @@
 """Boxes of one record of a JSON file: of COCO's results, of torchvision, MMDetection, SAM, ...
 
 A record is one box (`bbox`, `segmentation`, or four fields of corners) or all boxes of an image
-(`boxes` or `bboxes` with `scores`, or `annotations`). Categories are ignored.
+(`boxes` or `bboxes` with `scores`, or `annotations` or `instances`). Categories are ignored.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ _CORNERS: Final = (
     ("xmin", "ymin", "xmax", "ymax"),
 )
 _ARRAYS: Final = ("bboxes", "boxes")  # of an image; corners, as torchvision and MMDetection write
-_LISTS: Final = frozenset(("annotations", *_ARRAYS))
+_RECORDS: Final = ("annotations", "instances")  # of an image; instances as detectron2 writes
+_LISTS: Final = frozenset((*_RECORDS, *_ARRAYS))
 _ALL_NAMES: Final = frozenset(_NAMES)
 _OTHER: Final = {  # what other files of COCO's kind hold
     "caption": "captions",
@@ -128,8 +129,9 @@ def text_of_id(value: Any) -> str:
 
 def _members(record: dict[str, Any]) -> list[Any]:
     """The boxes of an image, each as a record of its own."""
-    if isinstance(record.get("annotations"), list):
-        return list(record["annotations"])
+    for name in _RECORDS:
+        if isinstance(record.get(name), list):
+            return list(record[name])
     boxes = next(record[name] for name in _ARRAYS if isinstance(record.get(name), list))
     scores = next((record[n] for n in ("scores", *_SCORES) if n in record), None)
     if scores is None:

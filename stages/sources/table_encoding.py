@@ -55,7 +55,10 @@ def utf8_lines(file: BinaryIO, name: str) -> Iterator[bytes]:
     stream = _unzipped(file)
     head = stream.read(_HEAD_BYTES)
     if head.startswith(_UTF32) or (b"\0" in head[:1000] and not head.startswith(_UTF16)):
-        raise SourceError(f"{name} is not UTF-8, nor UTF-16 with its mark; {_WAY_OUT}")
+        raise SourceError(
+            f"{name} is not text in UTF-8, nor in UTF-16 with its mark: it has a NUL byte near its "
+            "start; write it as UTF-8, such as with: iconv -f utf-16le -t utf-8"
+        )
     stream.seek(len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0)
     if head.startswith(_UTF16):
         yield from _wide_lines(stream, name)

@@ -46,7 +46,9 @@ def test_another_encoding_is_refused_with_its_position() -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-32"])
 def test_wide_text_without_a_known_mark_is_refused(encoding: str) -> None:
-    with pytest.raises(SourceError, match=r"t\.tsv is not UTF-8, nor UTF-16 with its mark"):
+    with pytest.raises(
+        SourceError, match=r"t\.tsv is not text in UTF-8, nor in UTF-16 with its mark"
+    ):
         read(TEXT.encode(encoding))
 
 
