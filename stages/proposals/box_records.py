@@ -7,6 +7,7 @@ A record is one box (`bbox`, `segmentation`, or four fields of corners) or all b
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from schemas.quarantine import Reason
@@ -70,10 +71,7 @@ def boxes_of_record(record: Any, layout: BoxLayout | None = None) -> Iterator[Bo
         layout: What the user says the four numbers are; None: as the record's form has it.
     """
     if not is_boxes_of_image(record):
-        try:
-            yield _one_box(record, layout)
-        except Refusal as refusal:
-            yield refusal
+        yield box_or_refusal(record, layout)
         return
     try:
         key = key_of(record.get("image")) if isinstance(record.get("image"), dict) else None
@@ -85,6 +83,14 @@ def boxes_of_record(record: Any, layout: BoxLayout | None = None) -> Iterator[Bo
     for member in members:
         for box in boxes_of_record(member, layout):
             yield box if isinstance(box, Refusal) else box._replace(key=box.key or key)
+
+
+def box_or_refusal(record: Any, layout: BoxLayout | None = None) -> Box | Refusal:
+    """The box of a record that is one box, or why it is refused."""
+    try:
+        return _one_box(record, layout)
+    except Refusal as refusal:
+        return refusal
 
 
 def key_of(record: Any) -> ImageKey | None:
@@ -100,9 +106,16 @@ def key_of(record: Any) -> ImageKey | None:
         name = next((record[n] for n in _NAMES if isinstance(record.get(n), str)), None) or None
     if "image_id" not in record:
         return ImageKey(None, name) if name else None
+    if name is None and type(record["image_id"]) is int:  # nearly all records
+        return _numbered(record["image_id"])
     if record["image_id"] is None and name:
         return ImageKey(None, name)
     return ImageKey(text_of_id(record["image_id"]), name)
+
+
+@lru_cache(maxsize=1)  # boxes of one image are neighbours
+def _numbered(image_id: int) -> ImageKey:
+    return ImageKey(text_of_id(image_id))
 
 
 def text_of_id(value: Any) -> str:

@@ -17,7 +17,13 @@ from schemas.errors import SourceError
 from schemas.quarantine import Reason
 from stages.proposals.box_arrays import BoxArrays, BoxCollector
 from stages.proposals.box_file import ImageKey
-from stages.proposals.box_records import Box, boxes_of_record, is_boxes_of_image, key_of
+from stages.proposals.box_records import (
+    Box,
+    box_or_refusal,
+    boxes_of_record,
+    is_boxes_of_image,
+    key_of,
+)
 from stages.proposals.json_records import Element, Unreadable, elements
 from stages.sources.record import Refusal
 
@@ -167,11 +173,16 @@ class _Reader:
         elif record == [] and default:
             self._collector.know(default)  # without boxes
         else:
-            if is_boxes_of_image(record):
-                self._know(record, default)
-            for box in boxes_of_record(record, self._layout):
-                self._box(box, default)
+            self._boxes(record, default)
         self.number += 1
+
+    def _boxes(self, record: Any, default: ImageKey | None) -> None:
+        if not is_boxes_of_image(record):  # nearly all records
+            self._box(box_or_refusal(record, self._layout), default)
+            return
+        self._know(record, default)
+        for box in boxes_of_record(record, self._layout):
+            self._box(box, default)
 
     def _box(self, box: Box | Refusal, default: ImageKey | None) -> None:
         if isinstance(box, Refusal):
