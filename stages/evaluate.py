@@ -59,7 +59,10 @@ _TEMPERATURE = 0.01
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate(Stage):
-    """Measure recognition by a teacher, student or detector against ground truth."""
+    """Measure recognition against ground truth.
+
+    By a teacher, student or detector.
+    """
 
     preset: Preset | None = option(
         None, "a published protocol: sets the options below that are not given", presets=PRESETS
@@ -131,6 +134,8 @@ class Evaluate(Stage):
     pictures: bool = option(True, "draw precision over recall, and calibration, as PNG")
 
     name: ClassVar[str] = "evaluate"
+    everyday: ClassVar[tuple[str, ...]] = ("model", "preset", "boxes", "categories", "splits")
+    example: ClassVar[str] = "rc evaluate --model students --splits coco-ovd"
     version: ClassVar[int] = 3  # expected calibration errors, and files beside the metrics
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),

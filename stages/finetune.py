@@ -46,7 +46,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Finetune(TrainingStage):
-    """Train a detector of named categories on ground truth, from a student, teacher or detector."""
+    """Train a detector of named categories on ground truth.
+
+    It begins with a student, teacher or detector.
+    """
 
     categories: Path | None = option(
         None,
@@ -115,6 +118,14 @@ class Finetune(TrainingStage):
     )
 
     name: ClassVar[str] = "finetune"
+    everyday: ClassVar[tuple[str, ...]] = (
+        "model",
+        "splits",
+        "categories",
+        "steps",
+        "images_per_batch",
+    )
+    example: ClassVar[str] = "rc finetune --model students --splits coco-ovd"
     version: ClassVar[int] = 1
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),

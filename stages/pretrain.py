@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Pretrain(TrainingStage):
-    """Train a teacher on whole images and captions, or import one.
+    """Train a teacher on images and captions, or import one.
 
     Images without a caption are left out. With `--steps 0` nothing is trained and no images are
     read: the weights are imported as they are.
@@ -58,6 +58,15 @@ class Pretrain(TrainingStage):
     )
 
     name: ClassVar[str] = "pretrain"
+    everyday: ClassVar[tuple[str, ...]] = (
+        "model",
+        "pretrained",
+        "epochs",
+        "steps",
+        "images_per_batch",
+        "learning_rate",
+    )
+    example: ClassVar[str] = "rc pretrain --model RN50 --pretrained RN50.pt --steps 0"
     version: ClassVar[int] = 1
     reads: ClassVar[Mapping[str, Reads]] = {"images": each(IMAGES)}
     writes: ClassVar[Table] = TEACHERS

@@ -84,6 +84,14 @@ class Train(TrainingStage):
     clip: float = option(5.0, "largest gradient norm; 0 is no limit", at_least=0)
 
     name: ClassVar[str] = "train"
+    everyday: ClassVar[tuple[str, ...]] = (
+        "where",
+        "epochs",
+        "steps",
+        "images_per_batch",
+        "learning_rate",
+    )
+    example: ClassVar[str] = "rc train --epochs 5 --images-per-batch 32"
     version: ClassVar[int] = 2
     reads: ClassVar[Mapping[str, Reads]] = {
         "pseudo_labels": each(PSEUDO_LABELS, where="where"),

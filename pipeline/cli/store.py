@@ -25,7 +25,10 @@ def status(
     store: Store = STORE,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
 ) -> None:
-    """List what is in the store: artifacts with rows and sizes, and unfinished runs."""
+    """List what is in the store, with unfinished runs.
+
+    Artifacts with rows, sizes and times, the newest last.
+    """
     from pipeline.store import catalog
 
     artifacts = catalog.everything(store)
@@ -43,7 +46,10 @@ def lineage(
     artifact: Annotated[str, typer.Argument(help="table, table@prefix or address")],
     store: Store = STORE,
 ) -> None:
-    """Show what an artifact was made from, and with which options, back to the sources."""
+    """Show what an artifact was made from, and how.
+
+    Its inputs with their options, back to the sources.
+    """
     from pipeline.store import catalog
 
     shown: set[str] = set()
@@ -68,7 +74,10 @@ def verify(
     artifact: Annotated[str | None, typer.Argument(help="one artifact; default: all")] = None,
     store: Store = STORE,
 ) -> None:
-    """Hash every file again; name each file and part that differs from its manifest."""
+    """Hash every file again, and name those that differ.
+
+    From what their manifests say.
+    """
     from pipeline.store import catalog
     from schemas.errors import ArtifactError
 
@@ -86,7 +95,10 @@ def gc(
     store: Store = STORE,
     yes: Annotated[bool, typer.Option("--yes", help="delete; otherwise only list")] = False,
 ) -> None:
-    """List what nothing refers to (superseded artifacts, unfinished runs); delete with --yes."""
+    """List what is not needed any more; delete it with --yes.
+
+    Superseded artifacts that nothing refers to, and unfinished runs.
+    """
     from pipeline.store import catalog
 
     folders = catalog.sweepable(store)

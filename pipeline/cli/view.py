@@ -45,7 +45,9 @@ def view(  # noqa: PLR0913  # each is an option
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="show no progress")] = False,
 ) -> None:
-    """Show the store in a browser: images with labels, concepts, what-if, training, scores.
+    """Show the store in a browser.
+
+    Images with labels, concepts, what-if, training, scores.
 
     Only this machine can connect, unless --host is changed. Ctrl-C ends the server. --static writes
     the same pages to a folder that needs no server: open its index.html.
