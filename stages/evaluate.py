@@ -34,11 +34,13 @@ from stages.evaluation.category_embeddings import (
     embed_categories,
     read_vocabulary_config,
 )
+from stages.evaluation.headline import headline, score_lines
 from stages.evaluation.image_inputs import read_images
 from stages.evaluation.protocols import LVIS_PRESETS, PRESETS, PROPOSAL_OPTIONS, Preset, deviations
 from stages.evaluation.suppression import SoftNms
 from stages.evaluation.vocabulary import list_digest
 from stages.models.resizing import Size
+from stages.outcome import Outcome, Result
 from stages.sources.files import digest_of, file_digest
 from stages.text.prompt_options import Averaging, averaging_option, templates_option
 from stages.text.templates import read_templates
@@ -215,9 +217,15 @@ class Evaluate(Stage):
                 part.advance()
         metrics = evaluator.metrics() + attach_report(part, evaluator, pictures=self.pictures)
         part.note("novel", list(lists.splits.get("novel", ())))
+        part.note("scores", headline(metrics))
         part.note("protocol", self._protocol(evaluator, model, choice))
         part.note("warnings", self._warnings(evaluator, model, choice))
         yield metric_rows(metrics)
+
+    def outcome(self, result: Result) -> Outcome:
+        """See `Stage.outcome`: top-1, top-5, AP and AP50 of all objects, then of each split."""
+        empty = "no object was measured: the images have no boxes" if result.rows == 0 else None
+        return Outcome(score_lines(result.notes.get("scores", {})), empty)
 
     def _lists(self) -> VocabularyConfig:
         return read_vocabulary_config(

@@ -36,10 +36,9 @@ def status(
         typer.echo(json.dumps(_facts(artifact)) if as_json else _line(artifact))
     unfinished = [p for p, why in catalog.sweepable(store).items() if why == "unfinished"]
     for path in unfinished:
-        advice = "unfinished: run its command again, or rc gc removes it"
-        typer.echo(f"{path.parent.name}/{path.name}  {advice}", err=True)
+        typer.echo(f"{path.parent.name}/{path.name}  {_unfinished(path)}", err=True)
     if not artifacts and not unfinished:
-        typer.echo(f"nothing is in {store} yet; begin with 'rc ingest'", err=True)
+        typer.echo(catalog.nothing_in(store), err=True)
 
 
 def lineage(
@@ -121,6 +120,16 @@ def _broken(path: Path) -> list[str]:
         return catalog.verify(open_artifact(path))
     except ArtifactError:
         return [f"{path.parent.name}/{path.name}/manifest.json"]
+
+
+def _unfinished(path: Path) -> str:
+    """What is known of a run that has not committed its artifact, and what to do about it."""
+    from pipeline.cli.row_formats import cell_text
+    from pipeline.store.unfinished import failure
+
+    if why := failure(path):
+        return f"failed: {cell_text(why)} (rc gc removes it)"
+    return "unfinished: run its command again, or rc gc removes it"
 
 
 def _facts(artifact: Artifact) -> dict[str, object]:

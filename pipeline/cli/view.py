@@ -81,7 +81,7 @@ def _serve(store: Path, host: str, port: int) -> None:
     if not host:
         raise OptionError("rc view: --host is empty; use 127.0.0.1 for this machine only")
     if not catalog.committed(store):
-        raise ArtifactNotFoundError(f"nothing is in {store} yet; begin with 'rc ingest'")
+        raise ArtifactNotFoundError(catalog.nothing_in(store))
     with _open_socket(host, port) as listening:
         open_port = listening.getsockname()[1]
         anywhere = host in _ALL_ADDRESSES

@@ -19,7 +19,7 @@ from pipeline.execution.leakage import with_leakage
 from pipeline.execution.notes import joined
 from pipeline.execution.task import Task
 from pipeline.progress import Silent
-from pipeline.store import catalog, parts, recency
+from pipeline.store import catalog, parts, recency, unfinished
 from pipeline.store import manifest as manifests
 from pipeline.store.artifact import Artifact, open_artifact, stream
 from pipeline.store.atomic import exclusively
@@ -161,6 +161,7 @@ def _compute(work: Plan, workers: int, reporter: Reporter) -> Artifact:
     for folder in {work.folder, *(task.folder for task in work.tasks)}:
         shutil.rmtree(folder / ".work", ignore_errors=True)  # half parts of a killed run
         folder.mkdir(parents=True, exist_ok=True)
+    unfinished.record_inputs(work.folder, work.inputs.values())
     done = work.receipts()
     finished = {receipt.part.number for receipt in done}
     engine = engines.make(1 if work.stage.single_task else workers)
