@@ -138,7 +138,7 @@ class Evaluate(Stage):
     name: ClassVar[str] = "evaluate"
     everyday: ClassVar[tuple[str, ...]] = ("model", "preset", "boxes", "categories", "splits")
     example: ClassVar[str] = "rc evaluate --model students --splits coco-ovd"
-    version: ClassVar[int] = 3  # expected calibration errors, and files beside the metrics
+    version: ClassVar[int] = 4  # scores in the notes
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),
         "proposals": each(PROPOSALS, optional=True),

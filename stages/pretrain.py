@@ -67,7 +67,7 @@ class Pretrain(TrainingStage):
         "learning_rate",
     )
     example: ClassVar[str] = "rc pretrain --model RN50 --pretrained RN50.pt --steps 0"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # a short run has its first step in the curve
     reads: ClassVar[Mapping[str, Reads]] = {"images": each(IMAGES)}
     writes: ClassVar[Table] = TEACHERS
 
@@ -142,7 +142,7 @@ class Pretrain(TrainingStage):
             long_captions=self.long_captions,
         )
         checkpoint = part.scratch / "checkpoint.pt"
-        return fit(learner, loader, self.config(steps), checkpoint, self.watch(part, steps))
+        return fit(learner, loader, self.config(steps), checkpoint, self.watch(part))
 
     def _files(self) -> dict[str, str]:
         """Options that name a file rather than something open_clip knows."""

@@ -108,7 +108,7 @@ class TrainRpn(TrainingStage):
         "images_per_batch",
     )
     example: ClassVar[str] = "rc train-rpn --epochs 12"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3  # a short run has its first step in the curve
     reads: ClassVar[Mapping[str, Reads]] = {"images": each(IMAGES)}
     writes: ClassVar[Table] = RPNS
 
@@ -214,7 +214,7 @@ class TrainRpn(TrainingStage):
         )
         learner = RpnTraining(rpn, teaching, self.precision, hold_norms=self.weights is not None)
         checkpoint = part.scratch / "checkpoint.pt"
-        return fit(learner, loader, self.config(steps), checkpoint, self.watch(part, steps))
+        return fit(learner, loader, self.config(steps), checkpoint, self.watch(part))
 
     def _presets(self) -> tuple[int, int, tuple[int, ...], tuple[str, ...]]:
         return _SMALL if self.backbone == "small" else _PUBLISHED

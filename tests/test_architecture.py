@@ -46,20 +46,20 @@ PLAIN_WORDS = set(
         average backbones backgrounds bar blas bootstrap box building bundle cache calibration
         canvas catalog categories checkpoints checks cleaning clip coco compare comparison compounds
         conditions config confusions connection contact convnext corpus creation curves data
-        database deltas demo detectron2 device diff distributed draw dump duplicates encoding
-        engines errors evaluated evaluation exact expectations export fields figures file files find
-        folder food format formats free geometry grammar grid guard headline health help home if in
-        index init inputs json key keys kind kitchen labelled layout lemmas limits lists loop lvis
-        main manifest matches matching metadata metrics mirroring model named names neighbours
-        network noun nouns onnx optimisers option options other output page pages pairs parquet
-        parser parsers perceptron phrases pictures pixel pixels plants play plot plots precision
-        predicate prefetching preprocess pretraining process progress protocols provenance queries
-        query recall record records reference relations rendering report resizing resnet result
-        results row rule run runner samples schedule search sections seeds self server session shape
-        shapes sheets show sides similar source sources spacy spec spill sprite sql stage statements
-        statistics store street suggestions suppression synonyms syntax tagger tags targets task
-        tensorboard terminal threshold tokens tower training treebank tsv unfinished union values
-        vectors vehicles verbs vit webdataset what writer writers yolo
+        database deltas demo detectron2 device diff distributed download draw dump duplicates
+        encoding engines errors evaluated evaluation exact expectations export fields figures file
+        files find folder food format formats free geometry grammar grid guard headline health help
+        home if in index init inputs json key keys kind kitchen labelled layout lemmas limits lists
+        loop lvis main manifest matches matching metadata metrics mirroring model named names
+        neighbours network noun nouns onnx optimisers option options other output page pages pairs
+        parquet parser parsers perceptron phrases pictures pixel pixels plants play plot plots
+        precision predicate prefetching preprocess pretraining process progress protocols provenance
+        queries query recall record records reference relations rendering report resizing resnet
+        result results row rule run runner samples schedule search sections seeds self server
+        session shape shapes sheets show sides similar source sources spacy spec spill sprite sql
+        stage statements statistics store street suggestions suppression synonyms syntax tagger tags
+        targets task tensorboard terminal threshold tokens tower training treebank tsv unfinished
+        union values vectors vehicles verbs vit webdataset what writer writers yolo
         """,
     )
 )

@@ -89,7 +89,7 @@ def plan(stage: Stage, inputs: Mapping[str, Artifact], root: Path) -> Plan:
     work = folder / "drafts" if stage.drafts else folder
     paths = {role: artifact.path for role, artifact in inputs.items()}
     tasks = [Task(stage, paths, number, work, rows) for number in numbers]
-    total = stage.total() or _total(stage, inputs, rows)
+    total = stage.total() or (_total(stage, inputs, rows) if stage.counts_rows else None)
     return Plan(stage, inputs, folder, digest, sources, tasks, total)
 
 
