@@ -51,7 +51,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Detect(Stage):
-    """Find things of any names in images, with a detector, student or teacher."""
+    """Find things of any names in images.
+
+    With a detector, student or teacher.
+    """
 
     names: str | None = option(None, 'what to look for, such as "cat, traffic light"')
     categories: Path | None = option(
@@ -80,6 +83,8 @@ class Detect(Stage):
     detections_per_image: int = option(300, "the highest-scored of an image are kept", at_least=1)
 
     name: ClassVar[str] = "detect"
+    everyday: ClassVar[tuple[str, ...]] = ("names", "categories", "model", "score_threshold")
+    example: ClassVar[str] = 'rc detect --names "cat, traffic light"'
     version: ClassVar[int] = 1
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),

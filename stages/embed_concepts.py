@@ -30,7 +30,7 @@ _BLOCK = 256  # concepts a batch of rows: 1 MB of embeddings 1024 wide
 
 @dataclass(frozen=True, kw_only=True)
 class EmbedConcepts(Stage):
-    """Embed every concept in the space of the teacher's features."""
+    """Embed every concept in the space of the teacher."""
 
     templates: str = templates_option()
     averaging: Averaging = averaging_option()
@@ -41,6 +41,8 @@ class EmbedConcepts(Stage):
     batch: int = option(1024, "prompts encoded together", recipe=False, at_least=1)
 
     name: ClassVar[str] = "embed-concepts"
+    everyday: ClassVar[tuple[str, ...]] = ("templates", "concepts", "teacher")
+    example: ClassVar[str] = "rc embed-concepts --templates plain"
     version: ClassVar[int] = 2
     reads: ClassVar[Mapping[str, Reads]] = {
         "concepts": whole(CONCEPTS),

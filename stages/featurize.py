@@ -40,7 +40,10 @@ _BESIDE_PIXELS: Final = ("captions", "objects")  # columns of images that are no
 
 @dataclass(frozen=True, kw_only=True)
 class Featurize(Stage):
-    """Embed every proposal, and the whole image, with a teacher or student."""
+    """Embed every proposal, and the whole image.
+
+    With a teacher or student.
+    """
 
     resize: str = option(
         "800x1333", "SHORTESTxLONGEST side in pixels, native (the network's own side), or none"
@@ -53,6 +56,8 @@ class Featurize(Stage):
     loaders: int = option(2, "threads that decode and resize ahead", recipe=False, at_least=0)
 
     name: ClassVar[str] = "featurize"
+    everyday: ClassVar[tuple[str, ...]] = ("teacher", "proposals", "resize")
+    example: ClassVar[str] = "rc featurize --teacher teachers"
     version: ClassVar[int] = 2
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),

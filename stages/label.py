@@ -42,7 +42,10 @@ _REGIONS: Final = {"cpu": 256, "cuda": 8192}  # a block of cosines fits a CPU's 
 
 @dataclass(frozen=True, kw_only=True)
 class Label(Stage):
-    """Give every region its most probable concepts under the teacher."""
+    """Give every region its most probable concepts.
+
+    Under the teacher, by the cosine of feature and concept embedding.
+    """
 
     temperature: float = option(0.01, "divides cosine similarity; lower is sharper", above=0)
     top_k: int = option(64, "concepts kept per region, the rest as one residual", at_least=1)
@@ -62,6 +65,8 @@ class Label(Stage):
     block_concepts: int = option(8192, "concepts compared at a time", recipe=False, at_least=1)
 
     name: ClassVar[str] = "label"
+    everyday: ClassVar[tuple[str, ...]] = ("min_probability", "among", "temperature")
+    example: ClassVar[str] = "rc label --min-probability 0.2"
     version: ClassVar[int] = 2  # boxes stand beside their names
     reads: ClassVar[Mapping[str, Reads]] = {
         "features": each(FEATURES),

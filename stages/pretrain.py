@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Pretrain(TrainingStage):
-    """Train a teacher on whole images and captions, or import one.
+    """Train a teacher on images and captions, or import one.
 
     Images without a caption are left out. With `--steps 0` nothing is trained and no images are
     read: the weights are imported as they are.
@@ -58,7 +58,16 @@ class Pretrain(TrainingStage):
     )
 
     name: ClassVar[str] = "pretrain"
-    version: ClassVar[int] = 1
+    everyday: ClassVar[tuple[str, ...]] = (
+        "model",
+        "pretrained",
+        "epochs",
+        "steps",
+        "images_per_batch",
+        "learning_rate",
+    )
+    example: ClassVar[str] = "rc pretrain --model RN50 --pretrained RN50.pt --steps 0"
+    version: ClassVar[int] = 2  # a short run has its first step in the curve
     reads: ClassVar[Mapping[str, Reads]] = {"images": each(IMAGES)}
     writes: ClassVar[Table] = TEACHERS
 
@@ -133,7 +142,7 @@ class Pretrain(TrainingStage):
             long_captions=self.long_captions,
         )
         checkpoint = part.scratch / "checkpoint.pt"
-        return fit(learner, loader, self.config(steps), checkpoint, self.watch(part, steps))
+        return fit(learner, loader, self.config(steps), checkpoint, self.watch(part))
 
     def _files(self) -> dict[str, str]:
         """Options that name a file rather than something open_clip knows."""

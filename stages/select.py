@@ -28,12 +28,14 @@ _HEXADECIMAL: Final = re.compile(r"[0-9a-f]*")
 
 @dataclass(frozen=True, kw_only=True)
 class Select(Stage):
-    """Keep the pseudo-labels for which a SQL condition holds, under a name."""
+    """Keep pseudo-labels by a SQL condition, under a name."""
 
     called: str = option("", "what to call the selection", flag="NAME")
     where: str | None = option("kept", "SQL condition on pseudo_labels: those to keep")
 
     name: ClassVar[str] = "select"
+    everyday: ClassVar[tuple[str, ...]] = ("where",)
+    example: ClassVar[str] = 'rc select sure --where "probability > 0.5"'
     version: ClassVar[int] = 2
     reads: ClassVar[Mapping[str, Reads]] = {"pseudo_labels": each(PSEUDO_LABELS, where="where")}
     writes: ClassVar[Table] = PSEUDO_LABELS

@@ -46,7 +46,9 @@ def what_if(  # noqa: PLR0913  # each is an option
         typer.Option("--format", help="table, csv, json (one row per line), parquet or markdown"),
     ] = "table",
 ) -> None:
-    """Show which pseudo-labels thresholds would keep; nothing is written.
+    """Show which pseudo-labels thresholds would keep.
+
+    Nothing is written.
 
     The columns are the remaining labels, images and concepts, how often captions agree, and, where
     there is ground truth, precision and recall. The first column can be used as --where.
@@ -71,7 +73,10 @@ def diff(
     store: Store = STORE,
     as_json: Annotated[bool, typer.Option("--json", help="print everything as JSON")] = False,
 ) -> None:
-    """Compare two sets of pseudo-labels region by region: agreement, changes, examples."""
+    """Compare two sets of pseudo-labels region by region.
+
+    Shows how often they agree, what changed most, and examples.
+    """
     from pipeline.analysis import diff
 
     difference = diff.diff_labels(store, first, second)
@@ -91,7 +96,10 @@ def compare(
     store: Store = STORE,
     as_json: Annotated[bool, typer.Option("--json", help="print everything as JSON")] = False,
 ) -> None:
-    """Compare two evaluations metric by metric, with 95 % intervals over resampled images."""
+    """Compare two evaluations metric by metric.
+
+    With 95 % intervals over resampled images.
+    """
     from pipeline.analysis import compare as comparison
 
     rows = comparison.compare(store, first, second)
@@ -125,7 +133,9 @@ def report(
         str | None, typer.Option("--where", help="SQL predicate over judged_labels")
     ] = None,
 ) -> None:
-    """Write a page about pseudo-labels: counts, scores, captions, concepts, boxes, ground truth.
+    """Write a page about pseudo-labels, with pictures.
+
+    Counts, scores, captions, concepts, boxes, ground truth.
 
     index.html opens without a network; each of its pictures is also a PNG in the same folder.
     Precision, recall, calibration, confusions and sizes need images with ground-truth boxes.

@@ -33,7 +33,10 @@ def demo(
     ] = 1,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no progress")] = False,
 ) -> None:
-    """Run the whole pipeline on synthetic scenes with the bundled teacher; print the accuracies."""
+    """Run the whole pipeline on synthetic scenes.
+
+    With the bundled teacher; prints the accuracies at the end.
+    """
     from pipeline import demo as world
     from pipeline.cli.recipes import recipe_path, run_recipe
 
@@ -83,7 +86,7 @@ def draw(
         str, typer.Option("--split", help="name of the split of the scenes")
     ] = "scenes",
 ) -> None:
-    """Write synthetic pictures: web pictures with captions, or scenes with captions and boxes."""
+    """Write synthetic pictures with captions, or boxes too."""
     from stages.synthetic.dataset_writers import write_scenes, write_web_images
 
     if kind == "web":

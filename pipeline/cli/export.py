@@ -47,7 +47,9 @@ def export(  # noqa: PLR0913  # each is an option
         str, typer.Option("--images", help="how to write the pixels: link, copy or none")
     ] = "link",
 ) -> None:
-    """Write pseudo-labels as training data for other programs: COCO, LVIS, YOLO, WebDataset, ...
+    """Write pseudo-labels as COCO, LVIS, YOLO, WebDataset, ...
+
+    As training data for other programs.
 
     Ids follow the order of the store and do not depend on what is left out. Scores are kept. Files
     get new names; the image_id is written where the format has a field for it.
@@ -91,7 +93,10 @@ def export_weights(  # noqa: PLR0913  # each is an option
     force: _Force = False,
     store: Store = STORE,
 ) -> None:
-    """Write a model's weights for another program: open_clip, RegionCLIP, or ONNX runtimes."""
+    """Write a model's weights for another program.
+
+    For open_clip, RegionCLIP, or ONNX runtimes.
+    """
     from pipeline.exporting import weights
 
     _check_format("export-weights", form, weights.FORMATS)
@@ -122,7 +127,10 @@ def export_features(
     force: _Force = False,
     store: Store = STORE,
 ) -> None:
-    """Write region features with their boxes, float32 and not normalised: NumPy, HDF5, Parquet."""
+    """Write region features as NumPy, HDF5 or Parquet.
+
+    With their boxes, float32 and not normalised.
+    """
     from pipeline.exporting import features
 
     _check_format("export-features", form, features.FORMATS)
@@ -150,7 +158,10 @@ def export_detections(
     force: Annotated[bool, typer.Option("--force", help="replace the file if it exists")] = False,
     store: Store = STORE,
 ) -> None:
-    """Write detections as COCO JSON, and pictures with their boxes to a folder next to it."""
+    """Write detections as COCO JSON, and pictures of them.
+
+    The pictures, with their boxes, go to a folder next to the JSON.
+    """
     from pipeline.exporting import detections
 
     path, count = detections.export_coco(store, address, out, min_score, force=force)

@@ -80,11 +80,11 @@ def search(  # noqa: PLR0913  # each is an option
         int, typer.Option("--sample", help="stored vectors that --check searches for")
     ] = 100,
 ) -> None:
-    """Find the regions most similar to a text, a photograph or part of one, or another region.
+    """Find the regions most similar to a text or an image.
 
-    The search uses the newest features and the model that made them. --where may use image_id,
-    region, the box, objectness, concept, probability, margin, kept, in_caption, split, captions,
-    and views in a subquery; if k regions satisfy it, k regions are found.
+    The image may be another region. Newest features are searched, with the model that made them.
+    --where may use image_id, region, the box, objectness, concept, probability, margin, kept,
+    in_caption, split, captions, and views in a subquery; k such regions are found if there are k.
     """
     from pipeline.searching import FeatureCorpus, nearest_regions, save_hit_sheet
     from pipeline.searching.result_sheets import check_sheet_path
@@ -148,7 +148,7 @@ def duplicates(  # noqa: PLR0913  # each is an option
     sheet: Sheet = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="show no progress")] = False,
 ) -> None:
-    """Group images, or regions, whose features are nearly equal.
+    """Group images, or regions, with nearly equal features.
 
     Every pair of those that satisfy --where is compared. A group is connected by a chain of pairs.
     """

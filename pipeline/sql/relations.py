@@ -70,7 +70,7 @@ def store_relations(
     """
     everything = catalog.everything(root)
     if not everything:
-        raise ArtifactNotFoundError(f"nothing is in {root} yet; begin with 'rc ingest'")
+        raise ArtifactNotFoundError(catalog.nothing_in(root))
     versions = _versions()
     readable = [a for a in everything if a.manifest.version == versions.get(a.manifest.artifact)]
     readable.sort(key=lambda a: not catalog.selected(a))  # selections are shown only by name

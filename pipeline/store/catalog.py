@@ -5,13 +5,15 @@ from __future__ import annotations
 import fcntl
 import re
 import shutil
-from typing import TYPE_CHECKING
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Final
 
 from pipeline.store import manifest as manifests
-from pipeline.store import parts
+from pipeline.store import parts, unfinished
 from pipeline.store.artifact import Artifact, open_artifact
 from pipeline.store.recency import recency
-from pipeline.store.tables import models
+from pipeline.store.tables import all_tables, models
+from pipeline.verbs import maker
 from schemas.errors import ArtifactError, ArtifactNotFoundError, OptionError, SchemaError
 from schemas.metrics import METRICS
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from schemas.table import Table
 
+_SHOWN: Final = 5  # artifacts that a message names
 _FOLDER = re.compile(r"v(\d+)-([0-9a-f]{12})")
 
 
@@ -44,10 +47,7 @@ def find(root: Path, name: str, version: int | None = None) -> Artifact:
         if path.name.startswith(version_prefix) and path.name.split("-")[1].startswith(prefix)
     ] or [path for path in committed(root, table) if prefix and _called(path) == prefix]
     if not matches:
-        raise ArtifactNotFoundError(
-            f"no artifact matches '{name}' in {root}. "
-            "See what is there with 'rc status', or make it with its stage."
-        )
+        raise ArtifactNotFoundError(_not_found(root, name, table))
     if prefix and len(matches) > 1 and not all(_called(path) == prefix for path in matches):
         several = ", ".join(f"{path.parent.name}/{path.name}" for path in matches)
         raise ArtifactError(f"'{name}' could be any of {several}; write more of its name")
@@ -64,6 +64,15 @@ def find(root: Path, name: str, version: int | None = None) -> Artifact:
     newest = max(artifacts, key=_recency)
     _refuse_other_version(newest.path, version)
     return newest
+
+
+def nothing_in(root: Path) -> str:
+    """The sentence about a store without artifacts."""
+    there = "" if root.is_dir() else ", which is no folder"
+    return (
+        f"nothing is in {root.absolute()} yet{there}; begin with 'rc ingest', or name another "
+        "store with --store"
+    )
 
 
 def of_table(root: Path, table: Table, name: str | None = None) -> Artifact:
@@ -211,14 +220,13 @@ def sweepable(root: Path) -> dict[Path, str]:
     newest = {(a.manifest.artifact, selected(a)): a for a in finished}
     # models cost hours, and nothing else is made from metrics: neither goes unasked
     kept = [a for a in finished if a.manifest.artifact in {*models(), METRICS.name}]
-    needed = {a.path for leaf in [*newest.values(), *kept] for a in ancestry(leaf)}
+    started = [a for folder in unfinished.folders(root) for a in unfinished.inputs(folder)]
+    needed = {a.path for leaf in [*newest.values(), *kept, *started] for a in ancestry(leaf)}
     folders = {a.path: "superseded, and nothing refers to it" for a in finished}
     folders = {path: reason for path, reason in folders.items() if path not in needed}
     busy = set(under_way(root))
-    for path in sorted(root.glob("*/v*-*")):
-        ours = path.is_dir() and _FOLDER.fullmatch(path.name)
-        idle = f"{path.parent.name}/{path.name}" not in busy
-        if ours and idle and not (path / manifests.NAME).exists():
+    for path in unfinished.folders(root):
+        if f"{path.parent.name}/{path.name}" not in busy:
             folders[path] = "unfinished"
     return folders
 
@@ -251,6 +259,22 @@ def _split(name: str) -> tuple[str, str, str]:
             "'rc status' prints"
         )
     return match[1], match[3] or "", match[2] or match[4] or ""
+
+
+def _not_found(root: Path, name: str, table: str) -> str:
+    """What is there instead of an artifact that was asked for, and what makes it."""
+    if not committed(root):
+        return f"no artifact matches '{name}': {nothing_in(root)}"
+    start = f"no artifact matches '{name}' in {root.absolute()}"
+    known = [one.name for one in all_tables()]
+    if table not in known:
+        near = get_close_matches(table, known, 2) or known
+        return f"{start}: there is no table {table}, but {', '.join(near)}"
+    there = [path.name for path in committed(root, table)]
+    if there:
+        more = f" and {len(there) - _SHOWN} more" if len(there) > _SHOWN else ""
+        return f"{start}: the {table} there are {', '.join(there[:_SHOWN])}{more}"
+    return f"{start}: there are no {table} yet, 'rc {maker(table)}' makes them"
 
 
 def _recency(artifact: Artifact) -> tuple[int, str]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingStage(Stage):
-    """A stage that takes optimiser steps; its progress is in percent of the run."""
+    """A stage that takes optimiser steps; its progress is in steps."""
 
     epochs: int = option(1, "passes over the images", at_least=0)
     steps: int | None = option(None, "optimiser steps, instead of --epochs", at_least=0)
@@ -55,7 +55,8 @@ class TrainingStage(Stage):
     cache_mb: int = option(0, "memory for decoded images", recipe=False, at_least=0)
     tensorboard: str | None = option(None, "folder for TensorBoard's events", recipe=False)
 
-    unit: ClassVar[str] = "percent"
+    unit: ClassVar[str] = "steps"
+    counts_rows: ClassVar[bool] = False
     single_task: ClassVar[bool] = True
 
     def recipe(self) -> dict[str, Any]:
@@ -64,8 +65,8 @@ class TrainingStage(Stage):
         return options if self.steps is None else {**options, "epochs": None}
 
     def total(self) -> int | None:
-        """See `Stage.total`: a run is a hundred percent."""
-        return 100
+        """See `Stage.total`: before images are counted, it is known only if --steps is given."""
+        return self.steps
 
     def num_steps(self, dataset: ShuffledDataset[Any]) -> int:
         """Number of optimiser steps of the run."""
@@ -107,8 +108,8 @@ class TrainingStage(Stage):
 
         return PixelCache(load_image, self.cache_mb << 20) if self.cache_mb else load_image
 
-    def watch(self, part: Part, steps: int) -> Watch:
-        """A function for `fit` to call: reports progress in percent, and log rows to TensorBoard.
+    def watch(self, part: Part) -> Watch:
+        """A function for `fit` to call: reports steps, and log rows to TensorBoard.
 
         Raises:
             OptionError: If --tensorboard is given and TensorBoard is not installed.
@@ -116,15 +117,9 @@ class TrainingStage(Stage):
         from stages.training.tensorboard import event_writer
 
         write_events = event_writer(self.tensorboard, self.name)
-        done = reported = 0
 
         def on_step(count: int, rows: Sequence[Mapping[str, Any]]) -> None:
-            nonlocal done, reported
-            done += count
-            percent = 100 * done // steps
-            if percent > reported:
-                part.advance(percent - reported)
-                reported = percent
+            part.advance(count)
             if rows:
                 write_events(rows)
 

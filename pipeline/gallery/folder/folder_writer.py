@@ -114,7 +114,7 @@ def _resolve_address(root: Path, use: str | None) -> str:
             return _check_ancestors(catalog.find(root, table, version)).address
         except ArtifactNotFoundError:
             continue
-    raise ArtifactNotFoundError(f"nothing is in {root} yet; begin with 'rc ingest'")
+    raise ArtifactNotFoundError(catalog.nothing_in(root))
 
 
 def _check_ancestors(artifact: Artifact) -> Artifact:

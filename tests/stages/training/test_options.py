@@ -71,24 +71,14 @@ def test_the_configuration_has_the_options_of_the_stage() -> None:
     assert config.schedule.factor(20) == pytest.approx(0.01)
 
 
-@pytest.mark.parametrize("steps", [1, 3, 7, 100, 250])
-def test_progress_adds_up_to_a_hundred_percent(steps: int) -> None:
+def test_progress_counts_steps_of_a_total_that_is_known_if_it_is_given() -> None:
     part = InMemory({})
-    report = Pretrain().watch(part, steps)
-    previous = 0
-    for done in range(1, steps + 1):
-        report(1, [])
-        assert part.advanced == 100 * done // steps
-        assert part.advanced >= previous
-        previous = part.advanced
-    assert part.advanced == Pretrain().total() == 100
-
-
-def test_a_resumed_run_reports_all_earlier_steps_at_once() -> None:
-    part = InMemory({})
-    report = Pretrain().watch(part, 10)
-    report(7, [])
-    assert part.advanced == 70
+    report = Pretrain().watch(part)
+    report(7, [])  # a resumed run reports all earlier steps at once
+    report(1, [])
+    assert part.advanced == 8
+    assert (Pretrain.unit, Pretrain(steps=27).total(), Pretrain().total()) == ("steps", 27, None)
+    assert not Pretrain.counts_rows
 
 
 def test_rows_of_the_log_go_to_the_event_writer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +89,7 @@ def test_rows_of_the_log_go_to_the_event_writer(monkeypatch: pytest.MonkeyPatch)
         return written.append
 
     monkeypatch.setattr("stages.training.tensorboard.event_writer", event_writer)
-    report = Pretrain(tensorboard="events").watch(InMemory({}), 4)
+    report = Pretrain(tensorboard="events").watch(InMemory({}))
     report(1, [])
     report(1, [{"step": 2}])
     assert written == [[{"step": 2}]]
