@@ -89,6 +89,17 @@ class Part(Protocol):
         """The same rows, streamed, for what does not fit in memory at once."""
         ...
 
+    def everywhere(self, role: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Some columns of all rows of an input, whichever part this is and whatever the limit.
+
+        For what must not depend on how parts were cut, such as whether a name is unique.
+        """
+        ...
+
+    def fingerprint(self, role: str) -> str:
+        """The same for the same input: a key for what was made of all of it, for the next part."""
+        ...
+
     def attachment(self, role: str, name: str) -> Path:
         """A file beside the rows of an input, such as weights.safetensors; read only."""
         ...
@@ -178,8 +189,11 @@ class Stage(ABC):
 
     def outcome(self, result: Result) -> Outcome:
         """What to say at the end; pure: it follows from the result alone."""
-        empty = "there is nothing in the result" if result.rows == 0 else None
-        return Outcome([counted(result.rows, "row")], empty)
+        empty = None
+        if result.rows == 0 and not self.makes().is_model:
+            refused = ", ".join(f"{count:,} {reason}" for reason, count in result.dropped.items())
+            empty = f"the result has no rows{f' (refused: {refused})' if refused else ''}"
+        return Outcome([counted(result.rows, "row"), *result.notes.get("summary", ())], empty)
 
     @abstractmethod
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:

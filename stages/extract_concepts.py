@@ -22,10 +22,9 @@ from schemas.concepts import CONCEPTS
 from schemas.errors import OptionError
 from schemas.images import IMAGES
 from schemas.mentions import MENTIONS
-from schemas.quarantine import Reason
 from stages.base import Part, Reads, Stage, each, option, whole
 from stages.outcome import Outcome, Result
-from stages.sources.caption_corpus import CaptionRecord, Corpus
+from stages.sources.caption_corpus import CaptionRecord, Corpus, Survey, corpus_remarks
 from stages.sources.files import digest_of
 from stages.sources.names import read_names
 from stages.text.extraction_counts import CaptionCount, ExtractionCounts
@@ -71,11 +70,12 @@ class ExtractConcepts(Stage):
     )
     captions: Path | None = option(
         None,
-        "read captions from this file or folder (TSV, JSONL, Parquet; also .gz), not from images",
+        "read captions from this file or folder (TSV, CSV, JSON, JSONL, Parquet; also .gz), "
+        "not from images",
         recipe=False,
     )
     caption_column: str | None = option(
-        None, "column of --captions with the text: name, or number from 0; default: guessed"
+        None, "column of --captions with the text: name, or number from 0; default: by its name"
     )
     key_column: str | None = option(
         None, "column of --captions that names the image; neighbours of one key belong together"
@@ -159,6 +159,7 @@ class ExtractConcepts(Stage):
         counts = ExtractionCounts(result.notes, self.engine)
         refused = sum(result.dropped.values())
         summary = counts.summary(result.rows, self.min_frequency, refused)
+        summary += result.notes.get("remarks", ())
         empty = None if result.rows else counts.why_empty(self.count_by, self.min_frequency)
         return Outcome(summary, empty, [] if empty else counts.losses(refused))
 
@@ -193,11 +194,15 @@ class ExtractConcepts(Stage):
                     for key, captions in zip(*columns, strict=True)
                 )
             return
+        if part.number == 0:  # of the whole corpus, so one part tells
+            survey = _survey(corpus, corpus.digest())
+            if remarks := corpus_remarks(corpus.inventory(), survey):
+                part.note("remarks", remarks)
         first = part.number * _PART_RECORDS
         last = min(first + _PART_RECORDS, self._records())
         for record in islice(corpus.records(), first, last):
             if record.problem:
-                part.refuse(record.key, Reason.BAD_CAPTION, record.problem)
+                part.refuse(record.key, record.reason, record.problem)
             yield record
 
     def _corpus(self) -> Corpus | None:
@@ -207,13 +212,13 @@ class ExtractConcepts(Stage):
 
     def _records(self) -> int:
         corpus = self._corpus()
-        count = 0 if corpus is None else _length(corpus, corpus.digest())
+        count = 0 if corpus is None else _survey(corpus, corpus.digest()).records
         return count if self.limit is None else min(count, self.limit)
 
 
 @lru_cache(maxsize=4)
-def _length(corpus: Corpus, digest: str) -> int:
-    return sum(1 for _ in corpus.records())
+def _survey(corpus: Corpus, digest: str) -> Survey:
+    return corpus.survey()
 
 
 def _listing(names: Sequence[str]) -> pa.RecordBatch:

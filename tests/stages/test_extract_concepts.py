@@ -301,9 +301,21 @@ def test_bad_rows_of_a_caption_file_go_to_quarantine(tmp_path: Path) -> None:
     stage = ExtractConcepts(engine="ngram:1", min_frequency=1, captions=tmp_path / "c.jsonl")
     (part,) = corpus_parts(stage)
     assert names(fold(stage, drafts(stage, part))) == ["dog"]
-    assert [record[:2] for record in part.refused] == [("c.jsonl:2", "bad-caption")]
+    assert [record[:2] for record in part.refused] == [("c.jsonl:2", "bad-row")]
     (line,) = outcome(*corpus_parts(stage), captions=tmp_path / "c.jsonl").summary
     assert "; 1 row refused;" in line
+
+
+def test_what_was_chosen_in_a_caption_file_is_said_once(tmp_path: Path) -> None:
+    path = tmp_path / "c.tsv"
+    path.write_text("key\ttitle\tcaption\n1\tx\ta dog\n2\tx\ta cat\n1\tx\tdogs\n")
+    stage = ExtractConcepts(engine="ngram:1", min_frequency=1, captions=path)
+    _, *remarks = outcome(*corpus_parts(stage), captions=path).summary
+    assert remarks == [
+        "captions of c.tsv are read from 'caption', not from 'title'; --caption-column decides",
+        "records whose key an earlier one has, counted as other images: 1; "
+        "sort the file by its key",
+    ]
 
 
 def test_an_empty_caption_file_has_no_concepts(tmp_path: Path) -> None:
