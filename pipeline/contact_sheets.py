@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw, ImageFont
 
-from pipeline.tag_layout import Tag, place_tags, touches
+from pipeline.tags import Tag, place_tags, touches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

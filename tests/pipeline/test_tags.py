@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.tag_layout import Tag, place_tags, touches
+from pipeline.tags import Tag, place_tags, touches
 
 SIZE = (200, 160)
 
