@@ -12,7 +12,7 @@ async function examples() {
   const named = (await ask("concepts")).filter(({ regions }) => regions).slice(0, EXAMPLES);
   if (!named.length) return [];
   return [
-    el("p", { class: "soft" }, "Regions that look like the words, the most similar first; any words will do. For example:"),
+    el("p", { class: "soft" }, "Regions that look like the words, the most similar first. For example:"),
     el("p", { class: "examples" }, named.map(({ concept }) => el("a", { href: `#search?${new URLSearchParams({ text: concept })}` }, concept))),
   ];
 }
