@@ -44,11 +44,11 @@ PLAIN_WORDS = set(
         """
         analysis anchor anchors and animals annotations api app architectures arrays atomic
         augment average backbones backgrounds bar blas bootstrap box building bundle cache
-        calibration canvas catalog categories checkpoints checks cleaning clip coco compare
+        calibration canvas catalog categories checkpoints checks cleaning clip coco columns compare
         comparison compounds conditions config confusions connection contact convnext corpus
         creation curves data database deltas demo detectron2 device diff distributed draw dump
         duplicates encoding engines errors evaluated evaluation exact expectations export fields
-        figures file files find folder food format formats free geometry grammar grid guard
+        figures file files find folder food form format formats free geometry grammar grid guard
         health home if in index init inputs json key keys kind kitchen labelled layout lemmas
         limits lists loop lvis main manifest matches matching metadata metrics mirroring model
         named names neighbours network noun nouns onnx optimisers option options other output
@@ -56,10 +56,13 @@ PLAIN_WORDS = set(
         play plot plots precision predicate prefetching preprocess pretraining process progress
         protocols provenance queries query recall record records reference relations rendering
         report resizing resnet result results row rule run runner samples schedule search seeds
+        name outcome conclusion failure counts count
+        frames ids segmentation splits
         self server session shape shapes sheets sides similar source sources spacy spec spill
         sprite sql stage statements statistics store street suppression synonyms syntax tagger
         tags targets task tensorboard terminal threshold tokens tower training treebank tsv
         union values vectors vehicles verbs vit webdataset what writer writers yolo
+        counts extraction given language tallies
         """,
     )
 )

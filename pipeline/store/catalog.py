@@ -29,7 +29,8 @@ def find(root: Path, name: str, version: int | None = None) -> Artifact:
 
     A selection may also be named as the user called it: `pseudo_labels@sure`; it is never what a
     table alone names, so that choosing some labels changes nothing that does not ask for them.
-    The newest is the one last made, or last asked for by the command that makes it.
+    The newest is the one last made, or last asked for by the command that makes it; one without
+    rows never is.
 
     Raises:
         ArtifactNotFoundError: If nothing committed matches.
@@ -52,7 +53,15 @@ def find(root: Path, name: str, version: int | None = None) -> Artifact:
         raise ArtifactError(f"'{name}' could be any of {several}; write more of its name")
     if not prefix:
         matches = [path for path in matches if not _called(path)] or matches
-    newest = max((open_artifact(path) for path in matches), key=_recency)
+    artifacts = [open_artifact(path) for path in matches]
+    if not prefix:
+        artifacts = [artifact for artifact in artifacts if not artifact.is_empty]
+    if not artifacts:
+        raise ArtifactNotFoundError(
+            f"all {name} in {root} have no rows; to use one of them, name it: "
+            f"{', '.join(f'{path.parent.name}/{path.name}' for path in matches)}"
+        )
+    newest = max(artifacts, key=_recency)
     _refuse_other_version(newest.path, version)
     return newest
 
