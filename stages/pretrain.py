@@ -144,7 +144,9 @@ class Pretrain(TrainingStage):
             long_captions=self.long_captions,
         )
         checkpoint = part.scratch / "checkpoint.pt"
-        return fit(learner, loader, self.config(steps), checkpoint, self.watch(part))
+        rows = fit(learner, loader, self.config(steps), checkpoint, self.watch(part))
+        self.note_loss(part, rows)
+        return rows
 
     def _files(self) -> dict[str, str]:
         """Options that name a file rather than something open_clip knows."""
