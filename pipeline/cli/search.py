@@ -109,6 +109,9 @@ def search(  # noqa: PLR0913  # each is an option
         query = query_vectors.region_query(corpus, str(region))
     search_device = "cpu" if device == "cpu" else "auto"
     hits = nearest_regions(corpus, query.vector, k, where, query.exclude, search_device)
+    if not hits.num_rows:
+        condition = f" for which {where} holds" if where else ""
+        raise OptionError(f"rc search: {corpus.features.address} has no region{condition}")
     write(hits.to_reader())
     if sheet is not None:
         save_hit_sheet(corpus, hits, sheet)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.run_options import STORE, Store
+from pipeline.cli.run_options import STORE, Quiet, Store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,6 +93,7 @@ def verify(
 def gc(
     store: Store = STORE,
     yes: Annotated[bool, typer.Option("--yes", help="delete; otherwise only list")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """List what is not needed any more; delete it with --yes.
 
@@ -106,7 +107,9 @@ def gc(
     if not yes:
         typer.echo(f"{len(folders)} folders would be deleted; add --yes to do it", err=True)
         return
-    freed = catalog.sweep(store, folders)
+    from pipeline.cli.progress_bar import TerminalReporter
+
+    freed = catalog.sweep(store, folders, TerminalReporter(quiet=quiet))
     typer.echo(f"deleted {len(folders)} folders, {freed:,} bytes", err=True)
 
 

@@ -8,6 +8,7 @@ import shutil
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
+from pipeline.progress import Silent
 from pipeline.store import manifest as manifests
 from pipeline.store import parts, unfinished
 from pipeline.store.artifact import Artifact, open_artifact
@@ -18,9 +19,10 @@ from schemas.errors import ArtifactError, ArtifactNotFoundError, OptionError, Sc
 from schemas.metrics import METRICS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
+    from pipeline.progress import Reporter
     from schemas.table import Table
 
 _SHOWN: Final = 5  # artifacts that a message names
@@ -222,7 +224,7 @@ def sweepable(root: Path) -> dict[Path, str]:
     return folders
 
 
-def sweep(root: Path, folders: Iterable[Path]) -> int:
+def sweep(root: Path, folders: Collection[Path], reporter: Reporter | None = None) -> int:
     """Delete artifacts and unfinished runs, manifests first; how many bytes that freed.
 
     Raises:
@@ -233,11 +235,16 @@ def sweep(root: Path, folders: Iterable[Path]) -> int:
             f"nothing was deleted: {', '.join(busy)} is being made at this moment, perhaps from "
             "what would go. Run 'rc gc' again when it is finished."
         )
-    size = 0
-    for folder in folders:
-        size += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        (folder / manifests.NAME).unlink(missing_ok=True)
-        shutil.rmtree(folder)
+    size, reporter = 0, reporter or Silent()
+    reporter.start("gc", len(folders), "folders")
+    try:
+        for folder in folders:
+            size += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+            (folder / manifests.NAME).unlink(missing_ok=True)
+            shutil.rmtree(folder)
+            reporter.advance(1)
+    finally:
+        reporter.stop()
     return size
 
 
