@@ -19,7 +19,7 @@ from schemas.pseudo_labels import PSEUDO_LABELS
 from stages.base import Part, Reads, Stage, each, option, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -125,7 +125,9 @@ class Concepts(Invented):
                 }
             )
 
-    def merge(self, drafts: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def merge(
+        self, drafts: Iterable[pa.RecordBatch], note: Callable[[str, Any], None]
+    ) -> Iterator[pa.RecordBatch]:
         """See `stages.base.Stage.merge`."""
         counts: Counter[str] = Counter()
         for batch in drafts:

@@ -39,7 +39,7 @@ from stages.train_rpn import TrainRpn
 from tests.in_memory import InMemory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 WIDE, HIGH = 640, 480  # a frequent size of photographs on the web
 
@@ -53,6 +53,10 @@ class OnDisk(InMemory):
     def batches(self, role: str) -> Iterator[pa.RecordBatch]:
         """See `stages.base.Part.batches`."""
         yield from pq.ParquetFile(self.parquet).iter_batches(64)
+
+    def everywhere(self, role: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """See `stages.base.Part.everywhere`."""
+        yield from pq.ParquetFile(self.parquet).iter_batches(64, columns=list(columns))
 
 
 def image_rows(count: int, content: bytes | None) -> pa.Table:
@@ -185,7 +189,7 @@ def imports(folder: Path, rounds: int) -> None:
 
         def work(path: Path = path, open_boxes: Callable[[Path], Any] = open_boxes) -> None:
             source = open_boxes(path)
-            assert sum(len(source.boxes(k)[1]) for k in range(len(source.ids))) == 200_000
+            assert sum(len(source.boxes(k)[1]) for k in range(len(source.keys))) == 200_000
 
         duration = seconds(work, rounds)
         print(f"import {name:8} {200_000 / duration:8.0f} boxes/s")

@@ -80,6 +80,7 @@ class Store:
         inputs: Mapping[str, str | Artifact] | None = None,
         *,
         workers: int = 1,
+        allow_empty: bool = False,
         reporter: Reporter | None = None,
         **options: Any,
     ) -> Artifact:
@@ -89,6 +90,7 @@ class Store:
             verb: "label", "train-rpn", ...
             inputs: Artifacts by role, instead of the newest that fit together.
             workers: Number of processes; each works on one part.
+            allow_empty: Accept inputs without rows, and an empty result.
             reporter: Receives the progress.
             **options: Fields of the stage; a list is taken as a tuple.
 
@@ -116,7 +118,14 @@ class Store:
             roles = ", ".join(cls.reads) or "nothing"
             raise OptionError(f"rc {verb} reads {roles}, not {', '.join(unknown)}")
         chosen = resolve(stage, pinned, self.root)
-        return runner.materialize(stage, chosen, self.root, workers=workers, reporter=reporter)
+        return runner.materialize(
+            stage,
+            chosen,
+            self.root,
+            workers=workers,
+            allow_empty=allow_empty,
+            reporter=reporter,
+        )
 
 
 class QueryResult:

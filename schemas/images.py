@@ -29,7 +29,9 @@ IMAGES = Table(
             pa.string(),
             "unique; source file or split, a slash, the source's own key",
         ),
-        Column("source", pa.string(), "kind of source: webdataset, coco, folder, parquet or tsv"),
+        Column(
+            "source", pa.string(), "kind of source: webdataset, coco, yolo, folder, parquet or tsv"
+        ),
         Column(
             "source_id",
             pa.string(),
@@ -56,7 +58,7 @@ IMAGES = Table(
         ),
         Column("num_bytes", pa.int64(), "size of the encoded image"),
         Column("sha256", pa.string(), "of the encoded image, hexadecimal"),
-        Column("format", pa.string(), "JPEG, PNG or WEBP"),
+        Column("format", pa.string(), "JPEG, PNG, WEBP, GIF, BMP, TIFF, AVIF, PPM or JPEG 2000"),
         Column("width", pa.int32(), "pixels, after orientation"),
         Column("height", pa.int32(), "pixels, after orientation"),
         Column(

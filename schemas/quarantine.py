@@ -39,7 +39,10 @@ class Reason(StrEnum):
     TOO_SMALL = "too-small", "a side of the image is shorter than `--min-side`"
     TOO_LARGE = "too-large", "the file is larger than any image should be"
     MISSING_IMAGE = "missing-image", "a record names an image that is not there"
-    DUPLICATE_ID = "duplicate-id", "another record has the same id; the first is kept"
+    DUPLICATE_ID = (
+        "duplicate-id",
+        "another record has the same id; the first is kept, or none if their JSON shares it",
+    )
     MISSING_CAPTION = "missing-caption", "an image without a caption, under `--require-captions`"
     UNSAFE_NAME = "unsafe-name", "a name that leads out of its folder, or commands a terminal"
     BAD_CAPTION = "bad-caption", "a caption is not text, or cannot be read; the image stays"
@@ -55,6 +58,6 @@ class Reason(StrEnum):
     EMPTY_BOX = "empty-box", "a box has no width or no height; the image stays"
     OUTSIDE_BOX = "outside-box", "a box lies outside its image; the image stays"
     TRUNCATED_TAR = "truncated-tar", "the archive is damaged; what came before the damage is kept"
-    AMBIGUOUS_ID = "ambiguous-id", "boxes of another localizer fit several images"
+    AMBIGUOUS_ID = "ambiguous-id", "the id of boxes or captions fits several images"
     ZERO_FEATURE = "zero-feature", "the feature of a region has length 0, so it points nowhere"
     NAN_FEATURE = "nan-feature", "the feature of a region has values that are not finite"

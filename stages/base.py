@@ -14,7 +14,7 @@ from stages.option import check_options, option
 from stages.outcome import Outcome, Result, counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -87,6 +87,17 @@ class Part(Protocol):
 
     def batches(self, role: str) -> Iterator[pa.RecordBatch]:
         """The same rows, streamed, for what does not fit in memory at once."""
+        ...
+
+    def everywhere(self, role: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Some columns of all rows of an input, whichever part this is and whatever the limit.
+
+        For what must not depend on how parts were cut, such as whether a name is unique.
+        """
+        ...
+
+    def fingerprint(self, role: str) -> str:
+        """The same for the same input: a key for what was made of all of it, for the next part."""
         ...
 
     def attachment(self, role: str, name: str) -> Path:
@@ -181,13 +192,23 @@ class Stage(ABC):
 
     def outcome(self, result: Result) -> Outcome:
         """What to say at the end; pure: it follows from the result alone."""
-        empty = "there is nothing in the result" if result.rows == 0 else None
-        return Outcome([counted(result.rows, "row")], empty)
+        empty = None
+        if result.rows == 0 and not self.makes().is_model:
+            refused = ", ".join(f"{count:,} {reason}" for reason, count in result.dropped.items())
+            empty = f"the result has no rows{f' (refused: {refused})' if refused else ''}"
+        return Outcome([counted(result.rows, "row"), *result.notes.get("summary", ())], empty)
 
     @abstractmethod
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Yield the rows that follow from `part`. Pure: same part, same rows."""
 
-    def merge(self, drafts: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Fold the drafts of all parts into the final rows; only called if `drafts` is set."""
+    def merge(
+        self, drafts: Iterable[pa.RecordBatch], note: Callable[[str, Any], None]
+    ) -> Iterator[pa.RecordBatch]:
+        """Fold the drafts of all parts into the final rows; only called if `drafts` is set.
+
+        Args:
+            drafts: Of all parts, in their order.
+            note: Records a fact of the fold in the manifest, as `Part.note` does.
+        """
         raise NotImplementedError(f"{type(self).__name__} sets `drafts` but has no `merge`")

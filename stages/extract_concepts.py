@@ -12,34 +12,35 @@ Source: RegionCLIP (arXiv:2112.09106), concept pool from image captions, frequen
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from schemas.concepts import CONCEPTS
-from schemas.errors import OptionError, StageError
+from schemas.errors import OptionError
 from schemas.images import IMAGES
 from schemas.mentions import MENTIONS
-from schemas.quarantine import Reason
 from stages.base import Part, Reads, Stage, each, option, whole
-from stages.sources.caption_corpus import CaptionRecord, Corpus
+from stages.outcome import Outcome, Result
+from stages.sources.caption_corpus import CaptionRecord, Corpus, Survey, corpus_remarks
 from stages.sources.files import digest_of
 from stages.sources.names import read_names
+from stages.text.extraction_counts import CaptionCount, ExtractionCounts
+from stages.text.tallies import EXAMPLES, Tally, concept_rows, count_mentions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
     from schemas.table import Table
-    from stages.text.parsing.engines import CaptionParser
 
 _PART_RECORDS = 50_000  # records of a caption corpus in a part: some 20 seconds of parsing
 _BATCH_RECORDS = 500  # records parsed together
-_EXAMPLES = 3
 _EXAMPLE_CHARACTERS = 1_000
+_GLIMPSE = 80  # characters of a caption in a message
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,11 +70,12 @@ class ExtractConcepts(Stage):
     )
     captions: Path | None = option(
         None,
-        "read captions from this file or folder (TSV, JSONL, Parquet; also .gz), not from images",
+        "read captions from this file or folder (TSV, CSV, JSON, JSONL, Parquet; also .gz), "
+        "not from images",
         recipe=False,
     )
     caption_column: str | None = option(
-        None, "column of --captions with the text: name, or number from 0; default: guessed"
+        None, "column of --captions with the text: name, or number from 0; default: by its name"
     )
     key_column: str | None = option(
         None, "column of --captions that names the image; neighbours of one key belong together"
@@ -119,45 +121,59 @@ class ExtractConcepts(Stage):
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Yield one row per caption and phrase, as `MENTIONS`."""
         from stages.text.parsing.engines import load_parser
+        from stages.text.parsing.given_names import GivenNames
 
         names = self._given(part)
         parser = load_parser(self.engine, self.style, names or ())
-        aliases = _aliases(names, parser) if names is not None else None
+        find = parser.concepts if names is None else GivenNames(names, parser).mentions
         if names is not None:
             yield _listing(names)
+        seen = CaptionCount(of_english=parser.language == "en")
         texts_given: Counter[str] = Counter()
         records = iter(self._captioned(part))
         while batch := list(islice(records, _BATCH_RECORDS)):
-            yield _mentions(batch, parser, aliases, texts_given)
+            captions = [text for record in batch for text in record.captions]
+            mentions = list(find(captions))
+            if part.number == 0 and names is not None and captions and not seen.captions:
+                part.note("example_caption", _glimpse(captions[0]))
+            seen.add(captions, mentions)
+            yield _mentions(batch, mentions, texts_given)
             part.advance(len(batch))
+        seen.record(part)
 
-    def merge(self, drafts: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Yield the concepts, most frequent first, or in the order of the given pool.
-
-        Raises:
-            StageError: If no phrase is frequent enough.
-        """
-        tallies = _count(drafts)
+    def merge(
+        self, drafts: Iterable[pa.RecordBatch], note: Callable[[str, Any], None]
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the concepts, most frequent first, or in the order of the given pool."""
+        tallies = count_mentions(drafts)
         listed = [name for name, tally in tallies.items() if tally.listed is not None]
         if listed:
             kept = sorted(listed, key=lambda name: tallies[name].listed or 0)
+            note("listed", len(listed))
+            note("mentioned", sum(tallies[name].mentions > 0 for name in listed))
+            note("example", _glimpse(kept[0]))
         else:
-            kept = self._frequent(tallies)
-        yield _concepts(kept[: self.max_concepts], tallies)
+            kept = self._frequent(tallies, note)
+        yield concept_rows(kept[: self.max_concepts], tallies)
 
-    def _frequent(self, tallies: Mapping[str, Tally]) -> list[str]:
+    def outcome(self, result: Result) -> Outcome:
+        """Captions read, what they name, and what became of it; why there is no concept."""
+        counts = ExtractionCounts(result.notes, self.engine)
+        refused = sum(result.dropped.values())
+        summary = counts.summary(result.rows, self.min_frequency, refused)
+        summary += result.notes.get("remarks", ())
+        empty = None if result.rows else counts.why_empty(self.count_by, self.min_frequency)
+        return Outcome(summary, empty, [] if empty else counts.losses(refused))
+
+    def _frequent(
+        self, tallies: Mapping[str, Tally], note: Callable[[str, Any], None]
+    ) -> list[str]:
         counts = {name: getattr(tally, self.count_by) for name, tally in tallies.items()}
         ranked = sorted(counts, key=lambda name: (-counts[name], name))
-        kept = [name for name in ranked if counts[name] >= self.min_frequency]
-        if kept:
-            return kept
-        if not ranked:
-            raise StageError("rc extract-concepts: no caption names anything; check the captions")
-        raise StageError(
-            f"rc extract-concepts: none of {len(ranked):,} phrases was counted "
-            f"{self.min_frequency} times (the most frequent, '{ranked[0]}', "
-            f"{counts[ranked[0]]}); lower --min-frequency"
-        )
+        note("phrases", len(ranked))
+        if ranked:
+            note("most_frequent", [_glimpse(ranked[0]), counts[ranked[0]]])
+        return [name for name in ranked if counts[name] >= self.min_frequency]
 
     def _given(self, part: Part) -> list[str] | None:
         """Names of the given pool in their order; None if there is none."""
@@ -180,11 +196,15 @@ class ExtractConcepts(Stage):
                     for key, captions in zip(*columns, strict=True)
                 )
             return
+        if part.number == 0:  # of the whole corpus, so one part tells
+            survey = _survey(corpus, corpus.digest())
+            if remarks := corpus_remarks(corpus.inventory(), survey):
+                part.note("remarks", remarks)
         first = part.number * _PART_RECORDS
         last = min(first + _PART_RECORDS, self._records())
         for record in islice(corpus.records(), first, last):
             if record.problem:
-                part.refuse(record.key, Reason.BAD_CAPTION, record.problem)
+                part.refuse(record.key, record.reason, record.problem)
             yield record
 
     def _corpus(self) -> Corpus | None:
@@ -194,38 +214,13 @@ class ExtractConcepts(Stage):
 
     def _records(self) -> int:
         corpus = self._corpus()
-        count = 0 if corpus is None else _length(corpus, corpus.digest())
+        count = 0 if corpus is None else _survey(corpus, corpus.digest()).records
         return count if self.limit is None else min(count, self.limit)
 
 
-@dataclass(slots=True)
-class Tally:
-    """What is known of one phrase so far; `listed` is its id in a given pool."""
-
-    listed: int | None = None
-    mentions: int = 0
-    captions: int = 0
-    images: int = 0
-    image_id: str = ""  # the last one: rows of one image are neighbours
-    examples: list[str] = field(default_factory=list)
-
-
 @lru_cache(maxsize=4)
-def _length(corpus: Corpus, digest: str) -> int:
-    return sum(1 for _ in corpus.records())
-
-
-def _aliases(names: Sequence[str], parser: CaptionParser) -> dict[str, str]:
-    """What the parser may call each name: itself, or the form it gives the bare name.
-
-    "skis" alone becomes "ski", and so it does in a caption. A form with fewer words is another
-    thing ("hot dog" may become "dog"), and a form that is itself on the list belongs to that name.
-    """
-    aliases: dict[str, str] = {}
-    for name, forms in zip(names, parser.concepts(names), strict=True):
-        if len(forms) == 1 and len(forms[0].split()) == len(name.split()):
-            aliases.setdefault(forms[0], name)
-    return aliases | {name.lower(): name for name in names} | {name: name for name in names}
+def _survey(corpus: Corpus, digest: str) -> Survey:
+    return corpus.survey()
 
 
 def _listing(names: Sequence[str]) -> pa.RecordBatch:
@@ -241,54 +236,24 @@ def _listing(names: Sequence[str]) -> pa.RecordBatch:
     )
 
 
+def _glimpse(text: str) -> str:
+    """The beginning of a text, fit for a message."""
+    line = "".join(mark if mark.isprintable() else " " for mark in text[:_GLIMPSE])
+    return line + ("…" if len(text) > _GLIMPSE else "")
+
+
 def _mentions(
     records: Sequence[CaptionRecord],
-    parser: CaptionParser,
-    aliases: Mapping[str, str] | None,
+    mentions: Sequence[Sequence[str]],
     texts_given: Counter[str],
 ) -> pa.RecordBatch:
     """Rows of some records; `texts_given` counts the examples of each phrase in this part."""
     captions = [(r.key, rank, text) for r in records for rank, text in enumerate(r.captions)]
     rows: list[tuple[str, int, str, int, str | None]] = []
-    phrases_of_captions = parser.concepts([text for _, _, text in captions])
-    for (key, rank, text), phrases in zip(captions, phrases_of_captions, strict=True):
-        if aliases is not None:
-            phrases = [aliases[phrase] for phrase in phrases if phrase in aliases]
+    for (key, rank, text), phrases in zip(captions, mentions, strict=True):
         for phrase, count in sorted(Counter(phrases).items()):
             texts_given[phrase] += 1
-            example = text[:_EXAMPLE_CHARACTERS] if texts_given[phrase] <= _EXAMPLES else None
+            example = text[:_EXAMPLE_CHARACTERS] if texts_given[phrase] <= EXAMPLES else None
             rows.append((key, rank, phrase, count, example))
     names = [column.name for column in MENTIONS.columns]
     return MENTIONS.batch({name: [row[at] for row in rows] for at, name in enumerate(names)})
-
-
-def _count(drafts: Iterable[pa.RecordBatch]) -> dict[str, Tally]:
-    tallies: dict[str, Tally] = {}
-    for batch in drafts:
-        columns = [batch.column(column.name).to_pylist() for column in MENTIONS.columns]
-        for image_id, rank, phrase, count, text in zip(*columns, strict=True):
-            tally = tallies.setdefault(phrase, Tally())
-            if count == 0:
-                tally.listed = rank
-                continue
-            tally.mentions += count
-            tally.captions += 1
-            tally.images += image_id != tally.image_id
-            tally.image_id = image_id
-            if text is not None and len(tally.examples) < _EXAMPLES:
-                tally.examples.append(text)
-    return tallies
-
-
-def _concepts(names: Sequence[str], tallies: Mapping[str, Tally]) -> pa.RecordBatch:
-    kept = [tallies[name] for name in names]
-    return CONCEPTS.batch(
-        {
-            "concept_id": range(len(names)),
-            "concept": names,
-            "mentions": [tally.mentions for tally in kept],
-            "captions": [tally.captions for tally in kept],
-            "images": [tally.images for tally in kept],
-            "examples": [tally.examples for tally in kept],
-        }
-    )

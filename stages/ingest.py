@@ -14,20 +14,21 @@ from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Final, cast
 
-import numpy as np
-
-from schemas.boxes import area, clip
+from schemas.box_forms import BOX_FORM_DOC, BoxForm
 from schemas.images import IMAGES
 from schemas.quarantine import Reason
 from stages.base import Part, Reads, Stage, option
 from stages.outcome import Outcome, Result
 from stages.pixels import Limits, decode, probe
+from stages.sources.box_frames import ImageShape
 from stages.sources.files import absolute
+from stages.sources.ground_truth import judge_boxes
 from stages.sources.ingest_counts import (
     NOTE,
     IngestCounts,
     count_kept,
     count_left_out,
+    count_moved,
     count_refused,
 )
 from stages.sources.record import (
@@ -37,7 +38,6 @@ from stages.sources.record import (
     Refusal,
     Slice,
     Source,
-    SourceObject,
     SourceOptions,
     consecutive_ranges,
 )
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pyarrow as pa
-    from numpy.typing import NDArray
 
     from schemas.table import Table
 
@@ -65,6 +64,13 @@ class Ingest(Stage):
     )
     kind: Kind = option("auto", "kind of source; auto: by its files")
     split: tuple[str, ...] = option((), "take only these splits")
+    caption_column: str | None = option(
+        None, "column of a table that holds captions; default: found by its name"
+    )
+    image_column: str | None = option(
+        None, "column of a table that names or holds images; default: found by its name"
+    )
+    boxes: BoxForm = option("auto", BOX_FORM_DOC)
     pack: bool = option(False, "copy the encoded images into the parts")
     verify: bool = option(True, "decode each image once, to find truncated ones")
     max_pixels: int = option(
@@ -113,13 +119,21 @@ class Ingest(Stage):
     def outcome(self, result: Result) -> Outcome:
         """Images, captions and boxes kept; what was refused, and what was not read."""
         counts = IngestCounts(result.notes.get(NOTE, {}))
-        empty = None if result.rows else counts.why_empty(self.sources, result.dropped)
-        return Outcome([counts.line(), *result.notes.get("remarks", ())], empty, counts.losses())
+        empty = result.notes.get("unmatched")
+        if not result.rows:
+            empty = counts.why_empty(self.sources, result.dropped)
+        summary = [counts.line(), *counts.moved(), *result.notes.get("remarks", ())]
+        losses = [*counts.losses(result.dropped), *result.notes.get("losses", ())]
+        return Outcome(summary, empty, losses)
 
     def _take_inventory(self, part: Part) -> None:
         inventory = self._source().inventory()
         if inventory.remarks:
             part.note("remarks", list(inventory.remarks))
+        if inventory.losses:
+            part.note("losses", list(inventory.losses))
+        if inventory.unmatched:
+            part.note("unmatched", inventory.unmatched)
         for left_out in inventory.left_out:
             count_left_out(part, left_out)
 
@@ -152,7 +166,6 @@ class Ingest(Stage):
             raise Refusal(
                 Reason.DUPLICATE_ID, f"{record.member or record.uri} repeats an earlier id"
             )
-        ids.add(record.image_id)
         for problem in record.problems:
             _refuse(part, problem)
         if self.require_captions and not record.captions:
@@ -161,6 +174,12 @@ class Ingest(Stage):
         header = probe(content, Limits(self.max_pixels, self.min_side))
         if self.verify:
             decode(content, header.orientation)
+        ids.add(record.image_id)  # a file that cannot be read takes no id from one that can
+        shape = ImageShape(header.width, header.height, header.orientation)
+        truth = judge_boxes(record, shape)
+        for problem in truth.problems:
+            _refuse(part, problem)
+        count_moved(part, truth.moves)
         return {
             "image_id": record.image_id,
             "source": self._source().kind,
@@ -176,12 +195,20 @@ class Ingest(Stage):
             "height": header.height,
             "orientation": header.orientation,
             "captions": list(record.captions),
-            "objects": _objects(part, record, header.width, header.height),
+            "objects": truth.rows,
             "content": spool.add(content) if self.pack or not record.can_be_reread else None,
         }
 
     def _source(self) -> Source:
-        options = SourceOptions(self.kind, self.split, self.part_bytes, self.part_images)
+        options = SourceOptions(
+            kind=self.kind,
+            splits=self.split,
+            part_bytes=self.part_bytes,
+            part_images=self.part_images,
+            caption_column=self.caption_column,
+            image_column=self.image_column,
+            boxes=self.boxes,
+        )
         return _open(self.sources, options)
 
     def _slices(self) -> list[tuple[Slice, int | None]]:
@@ -213,44 +240,6 @@ def _refuse(part: Part, problem: Problem) -> None:
         for text in (problem.record, problem.detail)
     )
     part.refuse(record, problem.reason, detail)
-
-
-def _objects(part: Part, record: Record, width: int, height: int) -> list[dict[str, Any]]:
-    """The objects of a record with their boxes cut at the borders; impossible boxes refused."""
-    kept: list[dict[str, Any]] = []
-    for number, thing in enumerate(record.objects):
-        with np.errstate(over="ignore"):  # becomes infinite, and is refused below
-            box = np.array([thing.box], dtype=np.float32)  # (1, 4)
-        inside = clip(box, width, height)
-        reason = _box_problem(box, inside)
-        if reason:
-            detail = f"box {list(thing.box)} of {thing.category!r} in {width} x {height} pixels"
-            _refuse(part, Problem(f"{record.image_id}#{number}", reason, detail))
-        else:
-            kept.append(_object(thing, inside))
-    return kept
-
-
-def _box_problem(box: NDArray[np.float32], inside: NDArray[np.float32]) -> Reason | None:
-    if not np.isfinite(box).all():
-        return Reason.BAD_BOX
-    if area(box)[0] <= 0:
-        return Reason.EMPTY_BOX
-    return Reason.OUTSIDE_BOX if area(inside)[0] <= 0 else None
-
-
-def _object(source_object: SourceObject, inside: NDArray[np.float32]) -> dict[str, Any]:
-    x0, y0, x1, y1 = inside[0].tolist()
-    of_box = float(area(inside)[0])
-    return {
-        "category": source_object.category,
-        "x0": x0,
-        "y0": y0,
-        "x1": x1,
-        "y1": y1,
-        "area": of_box if source_object.area is None else source_object.area,
-        "is_crowd": source_object.is_crowd,
-    }
 
 
 class _Spool:

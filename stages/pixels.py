@@ -23,6 +23,7 @@ from PIL import Image, UnidentifiedImageError
 from schemas.errors import SourceError
 from schemas.quarantine import Reason
 from stages.sources import parquet, tsv
+from stages.sources.file_kinds import described
 from stages.sources.files import is_remote, open_file, size_of
 from stages.sources.record import Refusal
 
@@ -35,7 +36,14 @@ __all__ = ["ImageHeader", "Limits", "Refusal", "decode", "load_image", "probe", 
 
 Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit is fixed; ours is an option, checked first
 
-FORMATS: Final = {"JPEG": "JPEG", "MPO": "JPEG", "PNG": "PNG", "WEBP": "WEBP"}
+# Names of Pillow, and ours; the suffixes that belong to them are in stages.sources.files.
+FORMATS: Final = {
+    **{name: name for name in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")},
+    "MPO": "JPEG",
+    "DIB": "BMP",
+    "JPEG2000": "JPEG 2000",
+}
+_OPENED: Final = [name for name in FORMATS if name != "MPO"]  # Pillow opens one as JPEG
 MAX_PIXELS: Final = 1 << 29  # 1.6 GB as RGB; a larger image is never decoded
 _ORIENTATION: Final = 0x0112  # EXIF tag
 _DECODE_ERRORS: Final = (
@@ -46,6 +54,11 @@ _DECODE_ERRORS: Final = (
     zlib.error,
     EOFError,
     IndexError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    ArithmeticError,
 )
 
 
@@ -64,7 +77,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class ImageHeader:
-    """Header of an image: format JPEG, PNG or WEBP; size after orientation; EXIF orientation."""
+    """Header of an image: format, a value of `FORMATS`; size after orientation; orientation."""
 
     format: str
     width: int
@@ -101,7 +114,7 @@ def decode(content: bytes, orientation: int) -> NDArray[np.uint8]:
     pixels become white; 16-bit grey keeps its upper 8 bits; an animation gives its first frame.
 
     Args:
-        content: JPEG, PNG or WEBP.
+        content: In one of `FORMATS`.
         orientation: EXIF orientation, 1 to 8; the one inside `content` is ignored.
 
     Returns:
@@ -186,10 +199,10 @@ def load_image(row: Mapping[str, Any]) -> NDArray[np.uint8]:
 def _read_referenced(row: Mapping[str, Any], uri: str, num_bytes: int) -> bytes:
     if not is_remote(uri) and not Path(uri).exists():
         raise FileNotFoundError(uri)
-    if row["source"] == "parquet":
-        return parquet.read_row(uri, int(row["member"]))
+    if row["source"] == "parquet" and row["member"] is not None:
+        return parquet.read_row(uri, str(row["member"]))
     if row["source"] == "tsv":
-        return tsv.read_row(uri, int(row["offset"]))
+        return tsv.read_row(uri, int(row["offset"]), str(row["member"]))
     return _read_file(row, uri, num_bytes)
 
 
@@ -213,20 +226,18 @@ def _open_image(content: bytes) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # damaged EXIF is harmless
-            return Image.open(io.BytesIO(content), formats=["JPEG", "PNG", "WEBP"])
+            return Image.open(io.BytesIO(content), formats=_OPENED)
     except UnidentifiedImageError as error:
         raise Refusal(
-            Reason.UNREADABLE, f"no JPEG, PNG or WEBP: {_first_bytes(content)}"
+            Reason.UNREADABLE, f"no image of a known format: {described(content[:4096])}"
         ) from error
     except _DECODE_ERRORS as error:
         raise Refusal(Reason.UNREADABLE, f"damaged header: {error}") from error
 
 
-def _first_bytes(content: bytes) -> str:
-    return f"it begins with {content[:8].hex()}" if content else "it is empty"
-
-
 def _orientation(image: Image.Image) -> int:
+    if image.format == "TIFF":  # Pillow itself turns it, and swaps its sides in the header
+        return 1
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -265,6 +276,8 @@ def _decode_with_pillow(content: bytes) -> NDArray[np.uint8]:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "F" or (image.mode == "I" and image.format == "TIFF"):
+        raise ValueError("pixels of 32 bits, whose range the file does not tell")
     if image.mode.startswith("I") or image.mode == "F":  # 16-bit grey; convert() would clip it
         grey = np.asarray(image).astype(np.int64) >> 8
         return Image.fromarray(np.clip(grey, 0, 255).astype(np.uint8)).convert("RGB")

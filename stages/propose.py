@@ -16,12 +16,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
+from schemas.box_forms import BOX_FORM_DOC, BoxForm
 from schemas.errors import OptionError
 from schemas.images import IMAGES
 from schemas.proposals import PROPOSALS
 from schemas.rpns import RPNS
 from stages.base import Part, Reads, Stage, each, option, whole
-from stages.sources.files import file_digest
+from stages.outcome import Outcome, Result
+from stages.proposals.box_file import IdRule, LocalizerOptions, ScoreForm
+from stages.proposals.boxes_folder import digest_of_boxes
+from stages.proposals.named_images import IMAGE_COLUMNS
+from stages.proposals.propose_counts import ProposeCounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -45,7 +50,8 @@ class Propose(Stage):
 
     from_file: Path | None = option(
         None,
-        "boxes of another localizer: COCO results (.json), .parquet, or a dump (.h5)",
+        "boxes of another localizer: COCO results or ground truth (.json, .jsonl), .parquet, a "
+        "dump (.h5), or a folder of YOLO's .txt or of SAM's or MMDetection's .json",
         recipe=False,
         flag="--from",
     )
@@ -67,9 +73,16 @@ class Propose(Stage):
         "a box is compared with boxes of the same map of the network, as published, or of the "
         "whole image",
     )
-    scores: Literal["auto", "score", "logit"] = option(
+    boxes: BoxForm = option("auto", f"of --from: {BOX_FORM_DOC}")
+    scores: ScoreForm = option(
         "auto",
-        "what --from calls scores: the localizer's own, or raw logits; auto: what a dump says",
+        "what --from calls scores: the localizer's own, raw logits, or percent, which are divided "
+        "by 100; auto: what a dump says, refused if they look like percent",
+    )
+    ids: IdRule = option(
+        "auto",
+        "what --from calls images by: ids of the source's own JSON, names, or what fits; auto is "
+        "refused where both fit",
     )
     top_k: int = option(300, "proposals of an image, at most", at_least=1)
     min_size: float = option(0.0, "least width and height, pixels", at_least=0)
@@ -79,7 +92,7 @@ class Propose(Stage):
     name: ClassVar[str] = "propose"
     everyday: ClassVar[tuple[str, ...]] = ("from_file", "grid", "random", "rpn", "top_k")
     example: ClassVar[str] = "rc propose --grid"
-    version: ClassVar[int] = 3  # suppression within maps
+    version: ClassVar[int] = 4  # images are matched over all parts; boxes are judged
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),
         "rpn": whole(RPNS),
@@ -91,6 +104,10 @@ class Propose(Stage):
         super().__post_init__()
         if len(self._asked()) > 1:
             raise OptionError(f"rc propose: {' and '.join(self._asked())} exclude each other")
+        asked = {"--boxes": self.boxes, "--scores": self.scores, "--ids": self.ids}
+        unused = [flag for flag, value in asked.items() if value != "auto"]
+        if unused and self.from_file is None:
+            raise OptionError(f"rc propose: {unused[0]} describes the file of --from; give that")
         if not re.fullmatch(r"native|none|[1-9]\d*x[1-9]\d*", self.resize):
             raise OptionError(
                 f"rc propose: --resize is SHORTESTxLONGEST in pixels, native or none, "
@@ -108,7 +125,12 @@ class Propose(Stage):
 
     def digests(self) -> Mapping[str, str]:
         """See `Stage.digests`: of the boxes that are imported."""
-        return {"from": file_digest(str(self.from_file))} if self.from_file else {}
+        return {"from": digest_of_boxes(self.from_file)} if self.from_file else {}
+
+    def outcome(self, result: Result) -> Outcome:
+        """Images, proposals, recall; whose boxes a file has, and what of them was not used."""
+        counts = ProposeCounts(result.rows, result.dropped, result.notes)
+        return Outcome(counts.lines(), None if result.rows else counts.why_empty(), counts.losses())
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Yield the proposals of each image, best first; leave the raw boxes beside them.
@@ -155,8 +177,11 @@ class Propose(Stage):
         from stages.proposals.region_dump import DumpReader
 
         if self.from_file:
-            kind = None if self.scores == "auto" else self.scores
-            return box_sources.LocalizerBoxSource(open_localizer(self.from_file), kind)
+            asked = LocalizerOptions(self.from_file, self.boxes, self.scores, self.ids)
+            localizer = open_localizer(
+                asked, part.fingerprint("images"), lambda: part.everywhere("images", IMAGE_COLUMNS)
+            )
+            return box_sources.LocalizerBoxSource(localizer, self.from_file.name)
         if self.random:
             return box_sources.RandomBoxSource(self.regions, self.seed)
         if self.grid:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from pipeline.execution.notes import add_up
 
@@ -23,6 +24,7 @@ class InMemory:
     number: int = 0
     files: dict[tuple[str, str], Path] = field(default_factory=dict)
     more: list[InMemory] = field(default_factory=list)
+    siblings: list[InMemory] = field(default_factory=list)
     refused: list[tuple[str, str, str]] = field(default_factory=list)
     notes: dict[str, Any] = field(default_factory=dict)
     advanced: int = 0
@@ -40,6 +42,13 @@ class InMemory:
 
     def batches(self, role: str) -> Iterator[pa.RecordBatch]:
         yield from self.tables[role].to_batches()
+
+    def everywhere(self, role: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        for part in self.siblings or [self]:
+            yield from part.tables[role].select(columns).to_batches()
+
+    def fingerprint(self, role: str) -> str:
+        return uuid4().hex  # tables in memory may change between two runs
 
     def attachment(self, role: str, name: str) -> Path:
         return self.files[role, name]

@@ -26,6 +26,7 @@ class RunOptions:
     workers: int = 1
     dry_run: bool = False
     force: bool = False
+    allow_empty: bool = False
     max_errors: float | None = None
     json: bool = False
     quiet: bool = False
@@ -47,6 +48,10 @@ _DECLARED: dict[str, tuple[Any, Any]] = {
     ),
     "dry_run": (bool, typer.Option("--dry-run", help="print what would run; change nothing")),
     "force": (bool, typer.Option("--force", help="compute again even if finished")),
+    "allow_empty": (
+        bool,
+        typer.Option("--allow-empty", help="accept inputs without rows, and an empty result"),
+    ),
     "max_errors": (
         float | None,
         typer.Option(
@@ -84,4 +89,11 @@ def check_budget(artifact: Artifact, budget: float | None) -> None:
             f"{budget:g} allows; see them with rc sql 'FROM quarantine'",
             err=True,
         )
+        raise typer.Exit(3)
+
+
+def check_losses(artifact: Artifact) -> None:
+    """Exit with code 3 if a finished stage lost most of a kind of thing."""
+    if losses := artifact.manifest.notes.get("losses"):
+        typer.secho(f"finished, but most was lost: {'; '.join(losses)}", err=True)
         raise typer.Exit(3)

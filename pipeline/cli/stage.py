@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 import typer
 
 from pipeline.cli.progress_bar import TerminalReporter
-from pipeline.cli.run_options import PANEL, RUN_OPTIONS, RunOptions, check_budget
+from pipeline.cli.run_options import PANEL, RUN_OPTIONS, RunOptions, check_budget, check_losses
 from stages.base import Stage
 from stages.option import choices, option_types, value_type, with_presets
 
@@ -35,7 +35,9 @@ def add_stage(app: typer.Typer, verb: Verb) -> None:
     def command(*, context: typer.Context, **values: Any) -> None:
         run = RunOptions.take_from(values)
         pinned = {role: values.pop(f"input_{role}") for role in stage.reads}
-        execute(stage, _given(context, values), pinned, run)
+        artifact = execute(stage, _given(context, values), pinned, run)
+        if artifact is not None:
+            check_losses(artifact)
 
     command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [_CONTEXT, *_arguments(stage), *_in_sections(stage), *RUN_OPTIONS]
@@ -58,21 +60,28 @@ def execute(
     terminal = TerminalReporter(quiet=run.quiet)
     chosen = inputs.resolve(stage, pinned, run.store)
     if run.dry_run:
-        plan = runner.plan(stage, chosen, run.store)
+        plan = runner.plan(stage, chosen, run.store, allow_empty=run.allow_empty)
         typer.echo(_forecast(plan))
         return open_artifact(plan.folder) if plan.finished else None
     artifact = runner.materialize(
-        stage, chosen, run.store, workers=run.workers, force=run.force, reporter=terminal
+        stage,
+        chosen,
+        run.store,
+        workers=run.workers,
+        force=run.force,
+        allow_empty=run.allow_empty,
+        reporter=terminal,
     )
     manifest = artifact.manifest
+    first, *more = manifest.notes["summary"]
     if run.json:
         summary = {"address": artifact.address, "rows": manifest.rows, "dropped": manifest.dropped}
         typer.echo(json.dumps({**summary, "notes": manifest.notes}))
     else:
-        typer.echo(f"{artifact.address}  {manifest.rows} rows")
+        typer.echo(f"{artifact.address}  {first}")
     for picture in sorted(artifact.path.glob("*.png")):
         terminal.say(f"picture: {picture}")
-    for line in manifest.notes.get("summary", ()):
+    for line in more:
         terminal.say(line)
     for warning in manifest.notes.get("warnings", ()):
         typer.echo(f"warning: {warning}", err=True)

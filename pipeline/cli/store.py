@@ -30,6 +30,7 @@ def status(
     Artifacts with rows, sizes and times, the newest last.
     """
     from pipeline.store import catalog
+    from pipeline.store.missing import nothing_in
 
     artifacts = catalog.everything(store)
     for artifact in artifacts:
@@ -38,7 +39,7 @@ def status(
     for path in unfinished:
         typer.echo(f"{path.parent.name}/{path.name}  {_unfinished(path)}", err=True)
     if not artifacts and not unfinished:
-        typer.echo(catalog.nothing_in(store), err=True)
+        typer.echo(nothing_in(store), err=True)
 
 
 def lineage(
@@ -128,9 +129,9 @@ def _broken(path: Path) -> list[str]:
 def _unfinished(path: Path) -> str:
     """What is known of a run that has not committed its artifact, and what to do about it."""
     from pipeline.cli.row_formats import cell_text
-    from pipeline.store.unfinished import failure
+    from pipeline.store.failure import failure_of
 
-    if why := failure(path):
+    if why := failure_of(path):
         return f"failed: {cell_text(why)} (rc gc removes it)"
     return "unfinished: run its command again, or rc gc removes it"
 

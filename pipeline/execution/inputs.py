@@ -64,6 +64,21 @@ def check_cut(stage: Stage, inputs: Mapping[str, Artifact], numbers: Iterable[in
             )
 
 
+def check_rows(stage: Stage, inputs: Mapping[str, Artifact]) -> None:
+    """Every input must have rows.
+
+    Raises:
+        ArtifactError: If one has none.
+    """
+    for role, artifact in inputs.items():
+        if artifact.is_empty:
+            raise ArtifactError(
+                f"rc {stage.name}: {role} ({artifact.address}) has no rows, so there is nothing to "
+                f"do. Make it again with 'rc {artifact.manifest.stage.name}', or name another; "
+                "--allow-empty goes on all the same."
+            )
+
+
 def language(artifact: Artifact) -> Artifact | None:
     """The model whose language encoder an artifact's vectors live with; None if nobody knows.
 
@@ -116,6 +131,8 @@ def _open_role(
     try:
         return catalog.find(root, reads.table.name, reads.table.version)
     except ArtifactNotFoundError:
+        if catalog.committed(root, reads.table.name):
+            raise  # there are some, all without rows
         others = " or ".join(table.name for table in reads.also)
         instead = f"say --{_flag(role)} {others}, " if others else ""
         raise ArtifactNotFoundError(

@@ -13,13 +13,14 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from pipeline.execution import engines, provenance
+from pipeline.execution.conclusion import concluded, refuse_empty
 from pipeline.execution.conditions import check_condition
-from pipeline.execution.inputs import check_cut
+from pipeline.execution.inputs import check_cut, check_rows
 from pipeline.execution.leakage import with_leakage
-from pipeline.execution.notes import joined
+from pipeline.execution.notes import Notes, joined
 from pipeline.execution.task import Task
 from pipeline.progress import Silent
-from pipeline.store import catalog, parts, recency, unfinished
+from pipeline.store import catalog, failure, parts, recency, unfinished
 from pipeline.store import manifest as manifests
 from pipeline.store.artifact import Artifact, open_artifact, stream
 from pipeline.store.atomic import exclusively
@@ -64,12 +65,17 @@ class Plan:
         return [receipt for receipt in receipts if receipt]
 
 
-def plan(stage: Stage, inputs: Mapping[str, Artifact], root: Path) -> Plan:
+def plan(
+    stage: Stage, inputs: Mapping[str, Artifact], root: Path, *, allow_empty: bool = False
+) -> Plan:
     """Work out the fingerprint, the folder and the parts of `stage` over `inputs`.
 
     Raises:
         QueryError: If a condition on the rows of an input is none, or holds for no row.
+        ArtifactError: If an input has no rows, unless they may be empty.
     """
+    if not allow_empty:
+        check_rows(stage, inputs)
     for role, reads in stage.requires().items():
         if role in inputs:
             check_condition(stage, reads, inputs[role])
@@ -93,35 +99,38 @@ def plan(stage: Stage, inputs: Mapping[str, Artifact], root: Path) -> Plan:
     return Plan(stage, inputs, folder, digest, sources, tasks, total)
 
 
-def materialize(
+def materialize(  # noqa: PLR0913 - all but three are keywords that say how, not what
     stage: Stage,
     inputs: Mapping[str, Artifact],
     root: Path,
     *,
     workers: int = 1,
     force: bool = False,
+    allow_empty: bool = False,
     reporter: Reporter | None = None,
 ) -> Artifact:
     """Return the artifact of `stage` over `inputs`, computing only what is missing.
 
     Raises:
-        ArtifactError: If an input lacks parts that others have.
-        StageError: If any part failed; the finished parts stay for the next run.
+        ArtifactError: If an input lacks parts that others have, or has no rows.
+        StageError: If any part failed, or the result is empty and may not be; the finished parts
+            stay for the next run.
     """
     reporter = reporter or Silent()
     if stage.threads is None:
         stage = replace(stage, threads=max(1, (os.cpu_count() or 1) // workers))
-    work = plan(stage, inputs, root)
+    work = plan(stage, inputs, root, allow_empty=allow_empty)
     if work.finished and not force and not _may_write(work.folder):
-        return open_artifact(work.folder)
+        return refuse_empty(open_artifact(work.folder), allow_empty=allow_empty)
     waiting = f"another run is making {work.address}; waiting for it to finish"
     with exclusively(catalog.lock(work.folder), lambda: reporter.say(waiting)):
         if work.finished and not force:
-            return _found(work.folder)
+            return refuse_empty(_found(work.folder), allow_empty=allow_empty)
         if force and work.folder.exists():
             (work.folder / manifests.NAME).unlink(missing_ok=True)
             shutil.rmtree(work.folder)
-        return _compute(work, workers, reporter)
+        with failure.recorded(work.folder):
+            return _compute(work, workers, reporter, allow_empty=allow_empty)
 
 
 def fingerprint(stage: Stage, inputs: Mapping[str, Artifact], sources: Mapping[str, str]) -> str:
@@ -156,7 +165,7 @@ def _tidy(folder: Path) -> None:
             leftover.unlink(missing_ok=True)
 
 
-def _compute(work: Plan, workers: int, reporter: Reporter) -> Artifact:
+def _compute(work: Plan, workers: int, reporter: Reporter, *, allow_empty: bool) -> Artifact:
     started = time.monotonic()
     for folder in {work.folder, *(task.folder for task in work.tasks)}:
         shutil.rmtree(folder / ".work", ignore_errors=True)  # half parts of a killed run
@@ -174,7 +183,9 @@ def _compute(work: Plan, workers: int, reporter: Reporter) -> Artifact:
     if failures:
         raise StageError(_report(work, failures))
     receipts = sorted(done + receipts, key=lambda receipt: receipt.part.number)
-    manifest = _manifest(work, receipts, _merge(work, receipts))
+    manifest = concluded(
+        work.stage, _manifest(work, receipts, _merge(work, receipts)), allow_empty=allow_empty
+    )
     circumstances = {
         **provenance.circumstances(),
         "origins": provenance.origins(work.stage),
@@ -209,9 +220,11 @@ def _merge(work: Plan, receipts: list[Receipt]) -> list[Receipt]:
         return receipts
     files = [task.folder / parts.part_name(task.number) for task in work.tasks]
     prepared = parts.work_folder(work.folder, 0)
-    rows = work.stage.merge(stream(files))
+    folded = Notes()
+    rows = work.stage.merge(stream(files), folded.note)
     count = parts.write_rows(prepared / parts.part_name(0), work.stage.makes(), rows)
-    return [parts.finish(work.folder, prepared, 0, count, {"notes": {}, "counts": {}})]
+    notes = {"notes": folded.facts, "counts": {}}
+    return [parts.finish(work.folder, prepared, 0, count, notes)]
 
 
 def _manifest(work: Plan, receipts: list[Receipt], merged: list[Receipt]) -> Manifest:
@@ -231,7 +244,7 @@ def _manifest(work: Plan, receipts: list[Receipt], merged: list[Receipt]) -> Man
         drafts=tuple(receipt.part for receipt in receipts) if stage.drafts else (),
         rows=sum(receipt.part.rows for receipt in merged),
         dropped=dict(sorted(dropped.items())),
-        notes=with_leakage(work.inputs, joined(stage.name, receipts)),
+        notes=with_leakage(work.inputs, joined(stage.name, receipts) | joined(stage.name, merged)),
     )
 
 

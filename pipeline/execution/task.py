@@ -100,6 +100,16 @@ class StorePart:
             rows = self._rows(reads, artifact, number)
             yield from self._within_limit(role, number, rows)
 
+    def everywhere(self, role: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """See `stages.base.Part.everywhere`."""
+        artifact = self._artifact(role)
+        for number in artifact.numbers:
+            yield from parts.batches(artifact.part(number), list(columns))
+
+    def fingerprint(self, role: str) -> str:
+        """See `stages.base.Part.fingerprint`."""
+        return self._artifact(role).manifest.fingerprint
+
     def attachment(self, role: str, name: str) -> Path:
         """See `stages.base.Part.attachment`."""
         artifact = self._artifact(role)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.store import manifest as manifests
 from pipeline.store import parts
+from pipeline.store.tables import models
 from schemas.errors import ArtifactError
 
 if TYPE_CHECKING:
@@ -40,6 +41,11 @@ class Artifact:
     def numbers(self) -> list[int]:
         """Numbers of its parts, in order."""
         return [part.number for part in self.manifest.parts]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has no rows; a model without a training curve is not empty."""
+        return not self.manifest.rows and self.manifest.artifact not in models()
 
     def part(self, number: int, *, drafts: bool = False) -> Path:
         """The Parquet file of one part.

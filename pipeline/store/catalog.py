@@ -5,16 +5,15 @@ from __future__ import annotations
 import fcntl
 import re
 import shutil
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from pipeline.progress import Silent
 from pipeline.store import manifest as manifests
 from pipeline.store import parts, unfinished
 from pipeline.store.artifact import Artifact, open_artifact
+from pipeline.store.missing import not_found
 from pipeline.store.recency import recency
-from pipeline.store.tables import all_tables, models
-from pipeline.verbs import maker
+from pipeline.store.tables import models
 from schemas.errors import ArtifactError, ArtifactNotFoundError, OptionError, SchemaError
 from schemas.metrics import METRICS
 
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from pipeline.progress import Reporter
     from schemas.table import Table
 
-_SHOWN: Final = 5  # artifacts that a message names
 _FOLDER = re.compile(r"v(\d+)-([0-9a-f]{12})")
 
 
@@ -34,7 +32,8 @@ def find(root: Path, name: str, version: int | None = None) -> Artifact:
 
     A selection may also be named as the user called it: `pseudo_labels@sure`; it is never what a
     table alone names, so that choosing some labels changes nothing that does not ask for them.
-    The newest is the one last made, or last asked for by the command that makes it.
+    The newest is the one last made, or last asked for by the command that makes it; one without
+    rows never is.
 
     Raises:
         ArtifactNotFoundError: If nothing committed matches.
@@ -48,24 +47,24 @@ def find(root: Path, name: str, version: int | None = None) -> Artifact:
         if path.name.startswith(version_prefix) and path.name.split("-")[1].startswith(prefix)
     ] or [path for path in committed(root, table) if prefix and _called(path) == prefix]
     if not matches:
-        raise ArtifactNotFoundError(_not_found(root, name, table))
+        there = {path.name: path.parent.name for path in committed(root)}
+        raise ArtifactNotFoundError(not_found(root, name, table, there))
     if prefix and len(matches) > 1 and not all(_called(path) == prefix for path in matches):
         several = ", ".join(f"{path.parent.name}/{path.name}" for path in matches)
         raise ArtifactError(f"'{name}' could be any of {several}; write more of its name")
     if not prefix:
         matches = [path for path in matches if not _called(path)] or matches
-    newest = max((open_artifact(path) for path in matches), key=_recency)
+    artifacts = [open_artifact(path) for path in matches]
+    if not prefix:
+        artifacts = [artifact for artifact in artifacts if not artifact.is_empty]
+    if not artifacts:
+        raise ArtifactNotFoundError(
+            f"all {name} in {root} have no rows; to use one of them, name it: "
+            f"{', '.join(f'{path.parent.name}/{path.name}' for path in matches)}"
+        )
+    newest = max(artifacts, key=_recency)
     _refuse_other_version(newest.path, version)
     return newest
-
-
-def nothing_in(root: Path) -> str:
-    """The sentence about a store without artifacts."""
-    there = "" if root.is_dir() else ", which is no folder"
-    return (
-        f"nothing is in {root.absolute()} yet{there}; begin with 'rc ingest', or name another "
-        "store with --store"
-    )
 
 
 def of_table(root: Path, table: Table, name: str | None = None) -> Artifact:
@@ -257,22 +256,6 @@ def _split(name: str) -> tuple[str, str, str]:
             "'rc status' prints"
         )
     return match[1], match[3] or "", match[2] or match[4] or ""
-
-
-def _not_found(root: Path, name: str, table: str) -> str:
-    """What is there instead of an artifact that was asked for, and what makes it."""
-    if not committed(root):
-        return f"no artifact matches '{name}': {nothing_in(root)}"
-    start = f"no artifact matches '{name}' in {root.absolute()}"
-    known = [one.name for one in all_tables()]
-    if table not in known:
-        near = get_close_matches(table, known, 2) or known
-        return f"{start}: there is no table {table}, but {', '.join(near)}"
-    there = [path.name for path in committed(root, table)]
-    if there:
-        more = f" and {len(there) - _SHOWN} more" if len(there) > _SHOWN else ""
-        return f"{start}: the {table} there are {', '.join(there[:_SHOWN])}{more}"
-    return f"{start}: there are no {table} yet, 'rc {maker(table)}' makes them"
 
 
 def _recency(artifact: Artifact) -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""Runs that have not committed their artifact: where they lie, what they read, why they failed."""
+"""Runs that have not committed their artifact: where they lie, and what they read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 INPUTS: Final = ".inputs"  # in the folder of a run: addresses of what it reads
-FAILED: Final = ".failed"  # in the folder of a run that failed for good: why
 _FOLDER: Final = re.compile(r"v\d+-[0-9a-f]{12}")
 
 
@@ -39,11 +38,3 @@ def inputs(folder: Path) -> list[Artifact]:
         return []
     paths = [folder.parent.parent / address for address in addresses]
     return [open_artifact(path) for path in paths if (path / manifests.NAME).is_file()]
-
-
-def failure(folder: Path) -> str:
-    """Why a run failed for good; empty if it was only interrupted."""
-    try:
-        return " ".join((folder / FAILED).read_text(errors="replace").split())
-    except OSError:
-        return ""

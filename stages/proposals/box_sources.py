@@ -7,15 +7,14 @@ scores (R,), before any selection; or None if it does not know the image.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from schemas.quarantine import Reason
 from stages.pixels import load_image
 from stages.seeds import generator
-from stages.sources.record import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,27 +100,45 @@ class RpnBoxSource(BoxSource):
 
 
 class LocalizerBoxSource(BoxSource):
-    """Boxes of a foreign file; an entry of the file is used for one image only."""
+    """Boxes of a foreign file; see `stages.proposals.localizers`."""
 
-    def __init__(self, localizer: LocalizerBoxes, kind: ScoreKind | None = None) -> None:
-        self.kind = kind or localizer.kind
+    def __init__(self, localizer: LocalizerBoxes, name: str) -> None:
+        self.kind = localizer.kind
         self._localizer = localizer
-        self._owners: dict[int, str] = {}
+        self._name = name
+        self._ways: Counter[str] = Counter()
 
     def boxes(self, row: Row, prepared: NetworkInput | None) -> RawBoxes | None:
         """See `BoxSource.boxes`."""
-        index = self._localizer.find(row["image_id"])
-        if index is None:
+        place = self._localizer.find(row)
+        if place is None:
             return None
-        owner = self._owners.setdefault(index, row["image_id"])
-        if owner != row["image_id"]:
-            raise Refusal(Reason.AMBIGUOUS_ID, f"its boxes were given to {owner}, of the same name")
-        return RawBoxes(*self._localizer.boxes(index))
+        boxes, scores = self._localizer.boxes(place[0], row)
+        if len(boxes):
+            self._ways[place[1]] += 1
+        return RawBoxes(boxes, scores)
 
     def report(self, part: Part) -> None:
-        """Note how many ids of the file were used, and how many there are."""
-        part.count("ids_matched", len(self._owners))
-        part.note("ids_in_file", len(self._localizer))
+        """Note how images were matched; of the file, what is the same for every part."""
+        matching, file = self._localizer.matching, self._localizer.file
+        part.count("matched_by", dict(self._ways))
+        ids = len(file.keys)
+        part.note(
+            "localizer",
+            {
+                "file": self._name,
+                "ids": ids,
+                "ids_matched": ids - matching.unmatched - matching.ambiguous,
+                "ids_ambiguous": matching.ambiguous,
+                "example": list(matching.example),
+                "boxes": self._localizer.in_file,
+                "bad_records": file.bad.count,
+                "has_scores": file.has_scores,
+            },
+        )
+        if part.number == 0:  # of the whole file, so one part tells
+            for record, reason, detail in file.bad.rows():
+                part.refuse(record, reason, detail)
 
 
 class DumpBoxSource(BoxSource):

@@ -1,75 +1,182 @@
-"""Boxes from COCO-results JSON: a list of {image_id, bbox: [x, y, width, height], score}."""
+"""Boxes from JSON: COCO's results or ground truth, per-image lists, and what other tools write.
+
+* a list of records, or one record a line (`stages.proposals.box_records` has their forms)
+* {"images": [...], "annotations": [...]}, as COCO's ground truth; records without a score
+* {image_id: [records or lists of numbers]}, or {image_id: one record of all its boxes}
+* {"image": {...}, "annotations": [...]}, as SAM writes, one file per image
+* {"bboxes": [...], "scores": [...]}, as MMDetection writes, one file per image, named like it
+
+It is read in chunks, so that only the arrays need memory.
+"""
 
 from __future__ import annotations
 
-import json
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 from schemas.errors import SourceError
+from schemas.quarantine import Reason
 from stages.proposals.box_arrays import BoxArrays, BoxCollector
+from stages.proposals.box_file import ImageKey
+from stages.proposals.box_records import Box, boxes_of_record, is_boxes_of_image, key_of
+from stages.proposals.json_records import Element, Unreadable, elements
+from stages.sources.record import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-_CHUNK: Final = 1 << 20  # characters read at once; no record may be longer
-_SEPARATOR: Final = re.compile(r"[\s,]*")
+    from schemas.box_forms import BoxLayout
+
+_RECORDS: Final = ("annotations", "predictions", "results", "detections")
+_ARRAYS: Final = ("bboxes", "boxes", "scores", "labels", "masks")  # of one image
+_ABOUT: Final = ("info", "licenses", "categories", "videos", "type", "version")
+_THIS_IMAGE: Final = ImageKey(None, None)  # stands for that of the file, which may come last
+_EXPECTED: Final = "a list of {image_id, bbox: [x, y, width, height], score} is expected"
 
 
-def read_json(path: Path) -> BoxArrays:
-    """All boxes of the file; read in chunks, so that only the arrays need memory.
+def read_json(path: Path, layout: BoxLayout | None = None) -> BoxArrays:
+    """All boxes of a file.
+
+    Args:
+        path: Of the file.
+        layout: What the user says the numbers of a box are; None: as its form has it.
 
     Raises:
-        SourceError: If the file is not such a list; the message names the first wrong record.
+        SourceError: If the file is no JSON, or holds nothing but records that are no boxes.
     """
     collector = BoxCollector()
-    number = 0
-    try:
-        for number, record in enumerate(_records(path)):  # noqa: B007 - the message needs it
-            collector.add(*_id_and_box(record))
-    except UnicodeDecodeError as error:
-        raise SourceError(f"{path}: not UTF-8 text ({error})") from error
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+    add_json(path, path.name, collector, layout)
+    arrays = collector.arrays()
+    if not len(arrays) and arrays.bad.count:
+        first = arrays.bad.listed[0]
         raise SourceError(
-            f"{path}: a list of {{image_id, bbox: [x, y, width, height], score}} is expected; "
-            f"near record {number}: {type(error).__name__}: {error}"
-        ) from error
-    return collector.arrays()
+            f"{path}: {_EXPECTED}; {first.record.rpartition(': ')[2]}: {first.detail}"
+        )
+    return arrays
 
 
-def _records(path: Path) -> Iterator[Any]:
-    """Elements of the list in a file, one by one.
+def add_json(
+    path: Path, name: str, collector: BoxCollector, layout: BoxLayout | None = None
+) -> None:
+    """Add all boxes of a file to others.
+
+    Args:
+        path: Of the file.
+        name: Of the file in messages.
+        collector: What they are added to.
+        layout: As in `read_json`.
 
     Raises:
-        ValueError: If the file is not a JSON list.
+        SourceError: If the file is no JSON.
     """
-    decode = json.JSONDecoder().raw_decode
-    with path.open(encoding="utf-8-sig") as file:
-        text = file.read(2 * _CHUNK).lstrip()
-        if not text.startswith("["):
-            raise ValueError("the file does not begin with '['")
-        position, at_end = 1, False
-        while True:
-            position = _skip_separator(text, position)
-            if len(text) - position < _CHUNK and not at_end:
-                chunk = file.read(_CHUNK)
-                text, position, at_end = text[position:] + chunk, 0, not chunk
-            elif text.startswith("]", position):
-                return
-            else:
-                value, position = decode(text, position)
-                yield value
+    reader = _Reader(name, collector, layout)
+    try:
+        for element in elements(path):
+            reader.add(element)
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{path}: not UTF-8 text ({error})") from error
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read ({error})") from error
+    except (ValueError, RecursionError) as error:
+        raise SourceError(
+            f"{path}: {_EXPECTED}; near record {reader.number}: {type(error).__name__}: {error}"
+        ) from error
+    reader.finish(ImageKey(None, path.name))
 
 
-def _skip_separator(text: str, position: int) -> int:
-    separator = _SEPARATOR.match(text, position)
-    return separator.end() if separator else position
+class _Reader:
+    """Sorts the elements of one file: boxes, names of images, and what says nothing of boxes."""
 
+    def __init__(self, name: str, collector: BoxCollector, layout: BoxLayout | None) -> None:
+        self.number = 0
+        self._name = name
+        self._collector = collector
+        self._layout = layout
+        self._names: dict[ImageKey, ImageKey] = {}  # of images that the file lists
+        self._fields: dict[str, Any] = {}  # of the file, if it is one object
 
-def _id_and_box(record: Any) -> tuple[str, tuple[float, ...]]:
-    image_id = record["image_id"]
-    if isinstance(image_id, bool) or not isinstance(image_id, (int, str)):
-        raise TypeError(f"image_id is {image_id!r}, not a number or a text")
-    x, y, width, height = map(float, record["bbox"])
-    return str(image_id), (x, y, x + width, y + height, float(record["score"]))
+    def add(self, element: Element) -> None:
+        """Take the next element."""
+        key, value = element.key, element.value
+        if key is None:
+            self._record(value, None)
+        elif key == "images" and isinstance(value, dict):
+            self._list_image(value)
+        elif key in _RECORDS and not element.is_member:
+            self._record(value, _THIS_IMAGE)
+        elif value == [] and key in (*_RECORDS, *_ABOUT, "images"):
+            return
+        elif element.is_member and not (value == [] or is_boxes_of_image(value)):
+            self._fields[key] = value
+        elif key in _ARRAYS or isinstance(value, int | float):
+            self._fields.setdefault(key, []).extend([] if element.is_member else [value])
+        elif key not in _ABOUT:
+            self._record(value, ImageKey(key))
+
+    def finish(self, key: ImageKey) -> None:
+        """Resolve what needed the end of the file; `key` is what its own name says."""
+        is_empty = not self.number and not self._names
+        try:
+            own = key_of(self._fields.get("image")) or key_of(self._fields) or key
+        except Refusal:
+            own = key
+        lists = {n: v for n, v in self._fields.items() if isinstance(v, list)}
+        if is_boxes_of_image(lists) or {"bbox", "box"} & self._fields.keys():
+            self._record({**self._fields, "image": None}, own)
+        elif "image" in self._fields:
+            self._collector.know(own)
+        else:
+            for name in lists:
+                self._record(lists[name], ImageKey(name))
+            if is_empty and not lists and self._fields:
+                had = sorted(self._fields)
+                self._refuse(Refusal(Reason.BAD_ROW, f"it has no boxes, but {had!r:.60}"))
+        self._collector.replace(_THIS_IMAGE, own)
+        for old, new in self._names.items():
+            self._collector.replace(old, new)
+
+    def _list_image(self, image: dict[str, Any]) -> None:
+        """An entry of COCO's list of images."""
+        try:
+            key = key_of({**image, "image_id": image.get("id")})
+        except Refusal as refusal:
+            self._refuse(refusal)
+            return
+        if key:
+            listed = ImageKey(key.id) if key.id else key
+            self._collector.know(listed)
+            self._names[listed] = key
+
+    def _record(self, record: Any, default: ImageKey | None) -> None:
+        """Take a box, or all boxes of an image; `default` is the image if the record names none."""
+        if isinstance(record, Unreadable):
+            self._refuse(Refusal(Reason.BAD_ROW, record.why))
+        elif record == [] and default:
+            self._collector.know(default)  # without boxes
+        else:
+            if is_boxes_of_image(record):
+                self._know(record, default)
+            for box in boxes_of_record(record, self._layout):
+                self._box(box, default)
+        self.number += 1
+
+    def _box(self, box: Box | Refusal, default: ImageKey | None) -> None:
+        if isinstance(box, Refusal):
+            self._refuse(box)
+        elif (key := box.key or default) is None:
+            self._refuse(Refusal(Reason.BAD_ROW, "it names no image"))
+        else:
+            self._collector.layout = self._collector.layout or box.layout
+            self._collector.add(key, box.row)
+
+    def _know(self, record: Any, default: ImageKey | None) -> None:
+        """An image that lists its boxes is known, whether or not it has any."""
+        try:
+            key = key_of(record.get("image")) or key_of(record) or default
+        except Refusal:
+            return  # said when its boxes are read
+        if key:
+            self._collector.know(key)
+
+    def _refuse(self, refusal: Refusal) -> None:
+        where = f"{self._name}: record {self.number}"
+        self._collector.bad.add(where, refusal.reason, refusal.detail)

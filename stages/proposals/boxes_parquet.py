@@ -1,7 +1,7 @@
-"""Boxes from Parquet: image_id; x0, y0, x1, y1 or bbox [x, y, width, height]; score or objectness.
+"""Boxes from Parquet: image_id or file_name; x0, y0, x1, y1 or bbox [x, y, width, height]; score.
 
-One pass over the column of ids tells which rows belong to each image; the boxes themselves are
-read later, one row group at a time.
+Without a score (or objectness, or confidence) every score is 1. One pass over the column of ids
+tells which rows belong to each image; the boxes themselves are read later, one row group at a time.
 """
 
 from __future__ import annotations
@@ -15,56 +15,83 @@ import pyarrow.parquet as pq
 
 from schemas.boxes import from_xywh
 from schemas.errors import SourceError
+from schemas.quarantine import Reason
 from stages.proposals.box_arrays import BoxArrays
+from stages.proposals.box_file import BadRecords, ImageKey
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from stages.proposals.box_arrays import ScoredBoxes
+    from schemas.box_forms import BoxLayout
+    from stages.proposals.box_file import OwnedBoxes, ScoredBoxes
+    from stages.proposals.region_dump import ScoreKind
 
-_CORNERS: Final = ("x0", "y0", "x1", "y1")
-_SCORES: Final = ("score", "objectness")
+_CORNERS: Final = (
+    ("x0", "y0", "x1", "y1"),
+    ("x1", "y1", "x2", "y2"),
+    ("xmin", "ymin", "xmax", "ymax"),
+)
+_SCORES: Final = ("score", "objectness", "confidence")
+_IDS: Final = ("image_id", "file_name", "path")
 
 
-def open_parquet(path: Path) -> BoxArrays | GroupedBoxes:
+def open_parquet(path: Path, layout: BoxLayout | None = None) -> BoxArrays | GroupedBoxes:
     """The boxes of a file: read when needed if rows are grouped by image, else all at once.
+
+    Args:
+        path: Of the file.
+        layout: What the user says the four numbers of a `bbox` are; None: x, y, width, height.
 
     Raises:
         SourceError: If the file is not Parquet, or a column is missing.
     """
     try:
-        table = _BoxTable(path)
+        table = _BoxTable(path, layout)
         runs = [_runs(table.ids(g)) for g in range(table.num_groups)]
     except (pa.ArrowException, OSError) as error:
         raise SourceError(f"{path}: not a readable Parquet file of boxes ({error})") from error
     spans: dict[str, tuple[int, int]] = {}
+    bad = BadRecords()
     row = 0
     for image_id, length in (run for group in runs for run in group):
-        start, stop = spans.get(image_id, (row, row))
-        if stop != row:
-            return _read_all(table)
+        if image_id is None:
+            for number in range(row, row + length):
+                bad.add(f"{table.name}: row {number}", Reason.BAD_ROW, f"{table.id_column} is null")
+        else:
+            start, stop = spans.get(image_id, (row, row))
+            if stop != row:
+                return _read_all(table)
+            spans[image_id] = (start, row + length)
         row += length
-        spans[image_id] = (start, row)
-    return GroupedBoxes(table, spans)
+    return GroupedBoxes(table, spans, bad)
 
 
 class GroupedBoxes:
-    """Boxes in a file whose rows are grouped by image; one row group is in memory.
+    """Boxes in a file whose rows are grouped by image; one row group is in memory. A `BoxFile`.
 
     Attributes:
-        ids: Image ids, each once, in the order of the file.
+        keys: What the file calls its images, each once, in the order of the file.
     """
 
-    def __init__(self, table: _BoxTable, spans: dict[str, tuple[int, int]]) -> None:
-        self.ids = list(spans)
+    in_fractions = False
+    kind: ScoreKind = "score"
+
+    def __init__(
+        self, table: _BoxTable, spans: dict[str, tuple[int, int]], bad: BadRecords
+    ) -> None:
+        self.keys = [table.key(image_id) for image_id in spans]
+        self.layout = table.layout
+        self.has_scores = table.has_scores
+        self.bad = bad
         self._table = table
-        self._spans = list(spans.values())
+        self._spans = np.array(list(spans.values()), np.int64).reshape(-1, 2)
         self._cached: tuple[int, ScoredBoxes] | None = None
 
     def boxes(self, index: int) -> ScoredBoxes:
-        """Boxes (R, 4) and scores (R,) of ids[index]."""
+        """Corners (R, 4) and scores (R,) of keys[index]."""
         start, stop = self._spans[index]
         edges = self._table.edges
         first, last = np.searchsorted(edges, [start, stop - 1], side="right") - 1
@@ -75,6 +102,15 @@ class GroupedBoxes:
             pieces.append((boxes[rows], scores[rows]))
         return np.concatenate([b for b, _ in pieces]), np.concatenate([s for _, s in pieces])
 
+    def blocks(self) -> Iterator[OwnedBoxes]:
+        """See `BoxFile.blocks`: one row group at a time."""
+        for group in range(self._table.num_groups):
+            boxes, scores = self._group_boxes(group)
+            rows = self._table.edges[group] + np.arange(len(scores))
+            owners = np.searchsorted(self._spans[:, 0], rows, side="right") - 1
+            is_owned = (owners >= 0) & (rows < self._spans[owners, 1])
+            yield owners[is_owned], boxes[is_owned], scores[is_owned]
+
     def _group_boxes(self, group: int) -> ScoredBoxes:
         if self._cached is None or self._cached[0] != group:
             self._cached = group, self._table.boxes(group)
@@ -84,39 +120,51 @@ class GroupedBoxes:
 class _BoxTable:
     """A Parquet file with checked columns; `edges` are the first rows of its groups and the end."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, layout: BoxLayout | None) -> None:
+        self.name = path.name
         self._path = path
         self._file = pq.ParquetFile(path)
         schema = self._file.schema_arrow
-        self._has_bbox = "bbox" in schema.names and not set(_CORNERS) <= set(schema.names)
-        self._score_column = next((name for name in _SCORES if name in schema.names), "score")
+        known = set(schema.names)
+        self._corners = next((names for names in _CORNERS if set(names) <= known), None)
+        self._has_bbox = self._corners is None and "bbox" in known
+        self.layout: BoxLayout = (layout or "xywh") if self._has_bbox else "xyxy"
+        self._score_column = next((name for name in _SCORES if name in known), None)
+        self.has_scores = self._score_column is not None
+        self.id_column = next((name for name in _IDS if name in known), "image_id")
         self._check_columns(schema)
         metadata = self._file.metadata
         self.num_groups: int = metadata.num_row_groups
         sizes = [metadata.row_group(g).num_rows for g in range(self.num_groups)]
         self.edges: NDArray[np.int64] = np.cumsum([0, *sizes])
 
+    def key(self, image_id: str) -> ImageKey:
+        """What an entry of the column of ids says of an image."""
+        is_id = self.id_column == "image_id"
+        return ImageKey(image_id) if is_id else ImageKey(None, image_id)
+
     def ids(self, group: int) -> pa.Array:
         """Image ids of the rows of a group, as text."""
-        column = self._read(group, ["image_id"]).column(0)
-        if column.null_count:
-            raise SourceError(f"{self._path}: image_id is null in row group {group}")
+        column = self._read(group, [self.id_column]).column(0)
         return pc.cast(column, pa.string()).combine_chunks()
 
     def boxes(self, group: int) -> ScoredBoxes:
-        """Boxes and scores of the rows of a group; null values are NaN."""
+        """Corners and scores of the rows of a group; null values are NaN."""
         try:
             table = self._read(group, self._columns())
         except (pa.ArrowException, OSError) as error:
             raise SourceError(f"{self._path}: row group {group} is damaged ({error})") from error
-        scores = _as_float32(table.column(self._score_column))
-        if self._has_bbox:
-            return from_xywh(self._bbox_rows(table.column("bbox"))), scores
-        return np.stack([_as_float32(table.column(name)) for name in _CORNERS], axis=1), scores
+        scores = np.ones(table.num_rows, np.float32)
+        if self._score_column:
+            scores = _as_float32(table.column(self._score_column))
+        if self._corners:
+            return np.stack([_as_float32(table.column(n)) for n in self._corners], axis=1), scores
+        boxes = self._bbox_rows(table.column("bbox"))
+        return (from_xywh(boxes) if self.layout == "xywh" else boxes), scores
 
     def _check_columns(self, schema: pa.Schema) -> None:
         columns = self._columns()
-        missing = [name for name in ("image_id", *columns) if name not in schema.names]
+        missing = [name for name in (self.id_column, *columns) if name not in schema.names]
         if missing:
             raise SourceError(
                 f"{self._path}: columns {', '.join(missing)} are missing; image_id, x0, y0, x1, "
@@ -127,7 +175,8 @@ class _BoxTable:
             raise SourceError(f"{self._path}: columns {', '.join(not_numeric)} are not numbers")
 
     def _columns(self) -> list[str]:
-        return [*(["bbox"] if self._has_bbox else _CORNERS), self._score_column]
+        boxes = ["bbox"] if self._has_bbox else [*(self._corners or _CORNERS[0])]
+        return [*boxes, self._score_column] if self._score_column else boxes
 
     def _read(self, group: int, columns: list[str]) -> pa.Table:
         return self._file.read_row_group(group, columns=columns)
@@ -150,7 +199,7 @@ def _as_float32(column: pa.ChunkedArray) -> NDArray[np.float32]:
         return np.asarray(column).astype(np.float32)
 
 
-def _runs(ids: pa.Array) -> list[tuple[str, int]]:
+def _runs(ids: pa.Array) -> list[tuple[str | None, int]]:
     """Each run of equal neighbouring ids, with its length."""
     encoded = pc.run_end_encode(ids)
     ends = np.asarray(encoded.run_ends)
@@ -161,9 +210,19 @@ def _read_all(table: _BoxTable) -> BoxArrays:
     index_of: dict[str, int] = {}
     owners: list[NDArray[Any]] = []
     groups = []
+    bad = BadRecords()
     for group in range(table.num_groups):
         ids = table.ids(group).to_pylist()
-        owners.append(np.array([index_of.setdefault(i, len(index_of)) for i in ids], np.int32))
-        groups.append(table.boxes(group))
+        boxes, scores = table.boxes(group)
+        named = np.array([image_id is not None for image_id in ids], np.bool_)
+        for row in np.flatnonzero(~named) + int(table.edges[group]):
+            bad.add(f"{table.name}: row {row}", Reason.BAD_ROW, f"{table.id_column} is null")
+        places = [index_of.setdefault(i, len(index_of)) for i in ids if i is not None]
+        owners.append(np.array(places, np.int32))
+        groups.append((boxes[named], scores[named]))
     boxes, scores = (np.concatenate(arrays) for arrays in zip(*groups, strict=True))
-    return BoxArrays(index_of, np.concatenate(owners), (boxes, scores))
+    arrays = BoxArrays(
+        map(table.key, index_of), np.concatenate(owners), (boxes, scores), table.layout, bad=bad
+    )
+    arrays.has_scores &= table.has_scores
+    return arrays

@@ -1,125 +1,211 @@
-"""Boxes of other localizers: COCO-results JSON, Parquet, or HDF5 in our own layout.
+"""Boxes of other localizers: their file, whose image each box is, and what its numbers mean.
 
-* JSON: a list of {image_id, bbox: [x, y, width, height], score}. It is read once per process,
-  in chunks, and kept as arrays, 24 bytes a box.
-* Parquet: columns image_id, x0, y0, x1, y1 (or bbox: [x, y, width, height]) and score or
-  objectness. If rows are grouped by image, only the row group in use is in memory; otherwise
-  all are, as with JSON.
-* HDF5 (`stages.proposals.region_dump`): only the image in use is in memory.
+* JSON (`stages.proposals.boxes_json`) and folders of labels (`stages.proposals.boxes_folder`) are
+  read once per process, in chunks, and kept as arrays, 24 bytes a box.
+* Parquet (`stages.proposals.boxes_parquet`): if rows are grouped by image, only the row group in
+  use is in memory; otherwise all are, as with JSON.
+* HDF5 in our own layout (`stages.proposals.region_dump`): only the image in use is in memory.
 
-An image is looked up by its own id, then by the part after the last slash, then by that part as
-an integer without suffix: coco/val2017/000000000139.jpg is 139. Categories in the file are ignored.
+Whose image is whose is decided once over all images (`stages.proposals.image_matching`), and all
+boxes are judged together before one is believed: so no answer depends on how parts were cut.
+Categories are ignored.
 """
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
+from schemas.box_forms import BoxCensus, BoxLayout
+from schemas.boxes import from_xywh, to_xywh
 from schemas.errors import SourceError
+from schemas.quarantine import Reason
+from stages.proposals.box_file import BadRecords, ImageKey
+from stages.proposals.boxes_folder import files_of, read_folder
 from stages.proposals.boxes_json import read_json
 from stages.proposals.boxes_parquet import open_parquet
+from stages.proposals.image_matching import Matching, match_images
 from stages.proposals.region_dump import DumpReader, ScoreKind
+from stages.sources.files import digest_of, size_and_mtime
+from stages.sources.record import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from stages.proposals.box_arrays import ScoredBoxes
+    import pyarrow as pa
 
+    from stages.proposals.box_file import BoxFile, LocalizerOptions, OwnedBoxes, ScoredBoxes
+    from stages.proposals.box_sources import Row
 
-class BoxFile(Protocol):
-    """What every file format offers: image ids, and the boxes of each."""
-
-    @property
-    def ids(self) -> Sequence[str]:
-        """Image ids of the file, each once."""
-        ...
-
-    def boxes(self, index: int) -> ScoredBoxes:
-        """Boxes (R, 4) and scores (R,) of ids[index], in the order of the file."""
-        ...
+_JSON: Final = (".json", ".jsonl", ".ndjson")
+_MOST: Final = 1.5  # a share, or an IoU that a network estimates; SAM's are often above 1
 
 
 class LocalizerBoxes:
-    """The boxes that another localizer wrote to a file, looked up by our image ids.
+    """The boxes that another localizer wrote, looked up by rows of `images`.
 
     Attributes:
+        file: As it is read.
+        matching: Whose boxes are whose.
         kind: Whether scores are raw logits or scores of any other kind.
+        in_file: Boxes in the file, ours or not.
     """
 
-    def __init__(self, file: BoxFile, kind: ScoreKind) -> None:
-        self.kind = kind
-        self._file = file
-        self._index_of_id = {image_id: index for index, image_id in enumerate(file.ids)}
-        self._index_of_number: dict[int, int] = {}
-        ambiguous: set[int] = set()
-        for image_id, index in self._index_of_id.items():
-            number = as_number(image_id)
-            if number is not None and self._index_of_number.setdefault(number, index) != index:
-                ambiguous.add(number)
-        for number in ambiguous:  # "7" and "007" are the same number, so the number names neither
-            del self._index_of_number[number]
+    def __init__(self, file: BoxFile, matching: Matching, options: LocalizerOptions) -> None:
+        self.file = file
+        self.matching = matching
+        self.kind: ScoreKind = file.kind
+        self.in_file = 0
+        self._in_fractions = file.in_fractions
+        self._unit = 100 if options.scores == "percent" else 1
+        if options.scores != "auto":
+            self.kind = "logit" if options.scores == "logit" else "score"
+        self.layout = self._judge(options) if matching.found else file.layout
 
-    def __len__(self) -> int:
-        return len(self._index_of_id)
+    def find(self, row: Row) -> tuple[int, str] | None:
+        """Index of an image in the file, and by what it was matched; None if it is not there.
 
-    def find(self, image_id: str) -> int | None:
-        """Index of the image in the file, by the rule of this module; None if it is not there."""
-        tail = image_id.rpartition("/")[2]
-        for name in (image_id, tail):
-            if name in self._index_of_id:
-                return self._index_of_id[name]
-        number = as_number(tail)
-        return None if number is None else self._index_of_number.get(number)
+        Raises:
+            Refusal: If it is unclear which boxes are its own.
+        """
+        image_id = row["image_id"]
+        if why := self.matching.refused.get(image_id):
+            raise Refusal(Reason.AMBIGUOUS_ID, why)
+        return self.matching.found.get(image_id)
 
-    def boxes(self, index: int) -> ScoredBoxes:
-        """Boxes (R, 4) and scores (R,) at an index that `find` returned."""
-        return self._file.boxes(index)
+    def boxes(self, index: int, row: Row) -> ScoredBoxes:
+        """Corners (R, 4) in pixels and scores (R,) at an index that `find` returned."""
+        boxes, scores = self.file.boxes(index)
+        if self.layout != self.file.layout:  # the user says that columns of corners are sizes
+            boxes = from_xywh(boxes)
+        if self._in_fractions:
+            boxes = boxes * np.array([row["width"], row["height"]] * 2, np.float32)
+        return boxes, scores / np.float32(self._unit) if self._unit != 1 else scores
+
+    def _judge(self, options: LocalizerOptions) -> BoxLayout:
+        """The layout of the file, after a look at all its boxes.
+
+        Raises:
+            SourceError: If the numbers speak against what the file or the user says.
+        """
+        name = options.path.name
+        census = BoxCensus(name, self.file.layout)
+        least, most = np.inf, -np.inf
+        for owners, boxes, scores in self.file.blocks():
+            with np.errstate(over="ignore", invalid="ignore"):
+                numbers = to_xywh(boxes) if self.file.layout == "xywh" else boxes
+            census.add(numbers, self.matching.sizes[owners])
+            finite = scores[np.isfinite(scores)]
+            least, most = min(least, finite.min(initial=least)), max(most, finite.max(initial=most))
+            self.in_file += len(scores)
+        if options.scores == "auto" and self.kind == "score":
+            _check_scores(name, float(least), float(most))
+        if self.file.in_fractions:
+            _check_fractions(name, census)
+            return self.file.layout
+        layout, self._in_fractions = census.form(options.boxes)
+        return layout
 
 
 class _DumpFile:
     """A region dump as a `BoxFile`."""
 
+    layout: BoxLayout = "xyxy"
+    in_fractions = False
+    has_scores = True
+
     def __init__(self, reader: DumpReader) -> None:
         self._reader = reader
-        self.ids = reader.image_ids
+        self.kind = reader.kind
+        self.keys = [ImageKey(image_id) for image_id in reader.image_ids]
+        self.bad = BadRecords()
 
     def boxes(self, index: int) -> ScoredBoxes:
         return self._reader[index][1:]
 
+    def blocks(self) -> Iterator[OwnedBoxes]:
+        return self._reader.blocks()
 
-def open_localizer(path: Path) -> LocalizerBoxes:
-    """The boxes of a file: .json, .parquet, .h5 or .hdf5; the last file stays in memory.
+
+class _Latest:
+    """The localizer opened last: matching and judging it once serves all parts of a run."""
+
+    key: object = None
+    localizer: LocalizerBoxes | None = None
+
+
+def open_localizer(
+    options: LocalizerOptions, images_key: str, images: Callable[[], Iterable[pa.RecordBatch]]
+) -> LocalizerBoxes:
+    """The boxes of a file or folder; the last one stays in memory.
+
+    Args:
+        options: Which file, and what the user says of it.
+        images_key: The same for the same images.
+        images: All images, with `IMAGE_COLUMNS`.
 
     Raises:
-        SourceError: If the file is missing, of another format, or damaged.
+        SourceError: If the file is missing, of another format, or damaged, or its numbers cannot
+            be what they are taken for.
     """
-    if not path.is_file():
-        raise SourceError(f"{path}: no such file of boxes; check the path given to --from")
-    stat = path.stat()
-    return _open_cached(path, stat.st_mtime_ns, stat.st_size)
-
-
-def as_number(image_id: str) -> int | None:
-    """The id as an integer, without its suffix; None if it is not an integer.
-
-    >>> as_number("000000000139.jpg"), as_number("139"), as_number("a1")
-    (139, 139, None)
-    """
-    digits = re.fullmatch(r"([0-9]{1,18})(\.[A-Za-z]+)?", image_id)
-    return int(digits[1]) if digits else None
+    state = _state(options.path)
+    key = (options, state, images_key)
+    if _Latest.key != key or _Latest.localizer is None:
+        layout = options.boxes if options.boxes in ("xywh", "xyxy") else None
+        file = open_boxes(options.path, state, layout)
+        localizer = LocalizerBoxes(file, match_images(file.keys, images(), options.ids), options)
+        if localizer.layout != file.layout == "xywh":  # fractions that turn out to be corners
+            file = open_boxes(options.path, state, localizer.layout)
+            localizer = LocalizerBoxes(file, localizer.matching, options)
+        _Latest.key, _Latest.localizer = key, localizer
+    return _Latest.localizer
 
 
 @lru_cache(maxsize=1)
-def _open_cached(path: Path, _mtime_ns: int, _size: int) -> LocalizerBoxes:
+def open_boxes(path: Path, _state: str, layout: BoxLayout | None = None) -> BoxFile:
+    """The boxes of a file as they are, read in a layout; None: as the format has it.
+
+    Raises:
+        SourceError: If they cannot be read.
+    """
     suffix = path.suffix.lower()
-    if suffix == ".json":
-        return LocalizerBoxes(read_json(path), "score")
+    if path.is_dir():
+        return read_folder(path, layout)
+    if suffix in _JSON:
+        return read_json(path, layout)
     if suffix == ".parquet":
-        return LocalizerBoxes(open_parquet(path), "score")
+        return open_parquet(path, layout)
     if suffix in (".h5", ".hdf5"):
-        reader = DumpReader(path)
-        return LocalizerBoxes(_DumpFile(reader), reader.kind)
-    raise SourceError(f"{path}: boxes are read from .json, .parquet and .h5 files")
+        return _DumpFile(DumpReader(path))
+    raise SourceError(
+        f"{path}: boxes are read from .json, .jsonl, .parquet and .h5 files, and from folders of "
+        f"YOLO's .txt or of .json, not from {suffix or 'a file without a suffix'}"
+    )
+
+
+def _state(path: Path) -> str:
+    if path.is_dir():
+        return digest_of(*(f"{p} {size_and_mtime(str(p))}" for p in files_of(path)))
+    if not path.is_file():
+        raise SourceError(f"{path}: no such file of boxes; check the path given to --from")
+    return str(size_and_mtime(str(path)))
+
+
+def _check_scores(name: str, least: float, most: float) -> None:
+    """Pass if scores can be those of a localizer: probabilities, or numbers of any sign."""
+    if least >= 0 and _MOST < most <= 100:
+        raise SourceError(
+            f"{name}: scores are between {least:g} and {most:g}; say what they are: --scores "
+            "percent, --scores logit, or --scores score for a scale of the localizer's own"
+        )
+
+
+def _check_fractions(name: str, census: BoxCensus) -> None:
+    if 2 * census.within_one < census.boxes:
+        raise SourceError(
+            f"{name}: {census.boxes - census.within_one:,} of {census.boxes:,} boxes are not "
+            "within [0, 1], as YOLO's labels are: write fractions of the image"
+        )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pyarrow as pa
 
+from schemas.boxes import clip
 from schemas.errors import SourceError
 from schemas.proposals import PROPOSALS
 from schemas.quarantine import Reason
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 
     _PreparedImage = tuple[Row, NDArray[np.float32], NetworkInput | Refusal | None]
 
+_COUNTS: Final = (
+    *("images", "images_unknown", "images_without_boxes"),
+    *("raw_boxes", "boxes_not_finite", "boxes_outside", "boxes_cut"),
+)
 _THREADS: Final = 2  # that decode and resize; one thread alone would keep a GPU waiting
 _AHEAD: Final = 4  # images that the threads prepare in advance
 
@@ -76,7 +81,7 @@ class ProposalBatch:
         self._dump = dump
         self._device = device
         self._recall = RecallCounts()
-        self._counts = Counter({"raw_boxes": 0, "boxes_not_finite": 0, "images_without_boxes": 0})
+        self._counts = Counter(dict.fromkeys(_COUNTS, 0))
         self._clear()
 
     def __len__(self) -> int:
@@ -84,9 +89,11 @@ class ProposalBatch:
         return self._num_rows
 
     def add(self, image: ImageBoxes) -> None:
-        """Select proposals of an image. An image that the source does not know has no recall."""
+        """Select proposals of an image; one that the source does not know has none."""
+        self._counts["images"] += 1
         if image.raw is None:
-            self._counts["images_without_boxes"] += 1
+            self._counts["images_unknown"] += 1
+            self._recall.add(np.zeros((0, 4), np.float32), image.objects)
             return
         boxes, scores, levels = image.raw
         image_id, size = image.row["image_id"], (image.row["width"], image.row["height"])
@@ -94,8 +101,7 @@ class ProposalBatch:
             self._dump.append(image_id, boxes, scores, levels)
         nms_levels = levels if self._within == "map" else None
         kept, indices = self._select(boxes, scores, size, self._device, nms_levels)
-        self._counts["raw_boxes"] += len(boxes)
-        self._counts["boxes_not_finite"] += int((~finite(boxes, scores)).sum())
+        self._count(boxes, scores, size)
         self._recall.add(kept, image.objects)
         self._ids.append(image_id)
         self._boxes.append(kept)
@@ -124,6 +130,20 @@ class ProposalBatch:
         part.count("boxes", dict(self._counts))
         if self._recall.objects:
             part.count("recall", self._recall.to_json())
+
+    def _count(
+        self, boxes: NDArray[np.float32], scores: NDArray[np.float32], size: tuple[int, int]
+    ) -> None:
+        """Count raw boxes, and those that are not used as they are."""
+        self._counts["images_without_boxes"] += not len(boxes)
+        self._counts["raw_boxes"] += len(boxes)
+        is_finite = finite(boxes, scores)
+        inside = clip(boxes[is_finite], *size)
+        is_outside = (inside[:, 2:] <= inside[:, :2]).any(axis=1)
+        is_cut = (inside != boxes[is_finite]).any(axis=1) & ~is_outside
+        self._counts["boxes_not_finite"] += int((~is_finite).sum())
+        self._counts["boxes_outside"] += int(is_outside.sum())
+        self._counts["boxes_cut"] += int(is_cut.sum())
 
     def _clear(self) -> None:
         self._num_rows = 0

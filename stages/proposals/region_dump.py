@@ -176,6 +176,19 @@ class DumpReader:
             raise self._damaged(f"the boxes of image {index} cannot be read ({error})") from error
         return self.image_ids[index], boxes.astype(np.float32), objectness.astype(np.float32)
 
+    def blocks(
+        self, rows: int = 1 << 16
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]]:
+        """All boxes, `rows` at a time: indices of their images, boxes, objectness."""
+        for first in range(0, len(self._boxes), rows):
+            last = min(first + rows, len(self._boxes))
+            owners = np.searchsorted(self._offsets, np.arange(first, last), side="right") - 1
+            try:
+                boxes, objectness = self._boxes[first:last], self._objectness[first:last]
+            except (OSError, RuntimeError) as error:
+                raise self._damaged(f"boxes {first} to {last} cannot be read ({error})") from error
+            yield owners, boxes.astype(np.float32), objectness.astype(np.float32)
+
     def levels(self, index: int) -> NDArray[np.uint8] | None:
         """The feature map (R,) that each box of an image comes from; None if not in the file."""
         if self._level is None:

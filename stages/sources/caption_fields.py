@@ -2,60 +2,70 @@
 
 from __future__ import annotations
 
-import csv
+import ast
 import json
-from pathlib import PurePosixPath
+import math
+import re
 from typing import TYPE_CHECKING, Any, Final
 
-import pyarrow.parquet as pq
-
-from schemas.errors import SourceError
 from schemas.quarantine import Reason
-from stages.sources.files import open_file
 from stages.sources.record import Refusal
+from stages.sources.table_columns import caption_columns, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
-CAPTION_COLUMNS: Final = ("caption", "captions", "text", "texts")
-IMAGE_COLUMNS: Final = ("image", "file_name", "filename", "file", "path", "filepath")
-TABLE_SUFFIXES: Final = (".csv", ".tsv", ".jsonl", ".parquet")
-_LONGEST_FIELD: Final = 1 << 26  # csv refuses fields over 131,072 characters by default
+_MISSING: Final = frozenset(("nan", "none", "null", "<na>", "n/a", "#n/a"))
+_DEEPEST: Final = 20
+_LITERAL: Final = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
+_PYTHON_LIST: Final = re.compile(rf"\[\s*{_LITERAL}(?:\s*,\s*{_LITERAL})*\s*,?\s*\]", re.DOTALL)
 
 
 def captions_of(value: Any) -> list[str]:
     """The captions in a string, a list or a JSON object; stripped, without blank ones.
 
+    What tables write for a missing value, such as NaN, None or null, is no caption.
+
     Raises:
         Refusal: bad-caption, if the value is anything else, or text that UTF-8 cannot hold.
 
-    >>> captions_of({"caption": " a dog ", "url": "x"}), captions_of(["a", None, ""])
+    >>> captions_of({"caption": " a dog ", "url": "x"}), captions_of(["a", None, "", "nan"])
     (['a dog'], ['a'])
     """
-    if value is None:
-        return []
-    if isinstance(value, str):
-        return _stripped_caption(value)
-    if isinstance(value, dict):
-        return captions_of(next((value[n] for n in CAPTION_COLUMNS if n in value), None))
-    if isinstance(value, list):
-        return [caption for item in value for caption in captions_of(item)]
-    raise Refusal(Reason.BAD_CAPTION, f"a caption must be text, not {type(value).__name__}")
+    return _flattened(value, _DEEPEST)
 
 
 def captions_in_text(payload: bytes) -> list[str]:
-    """The captions in the bytes of a text: a JSON object or list, otherwise one caption.
+    """The captions in the bytes of a text, as `captions_in_string` finds them.
 
     Raises:
-        Refusal: bad-caption, if the bytes are not UTF-8.
+        Refusal: bad-caption, if the bytes are not UTF-8, or as there.
     """
-    text = _decode_utf8(payload).strip()
-    if text[:1] in ("{", "["):
-        try:
-            return captions_of(json.loads(text))
-        except (ValueError, RecursionError):
-            pass  # not JSON: a caption that begins with a bracket
-    return captions_of(text)
+    return captions_in_string(_decode_utf8(payload))
+
+
+def captions_in_string(text: str) -> list[str]:
+    """The captions in a text: a JSON object, a list of texts, otherwise one caption.
+
+    Raises:
+        Refusal: bad-caption, if a JSON object has no captions, or UTF-8 cannot hold the text.
+
+    >>> captions_in_string('["a dog", "a cat"]'), captions_in_string("[1] a dog")
+    (['a dog', 'a cat'], ['[1] a dog'])
+    """
+    text = text.strip()
+    value = _bracketed(text) if text[:1] in ("{", "[") else None
+    if value is None:
+        return captions_of(text)
+    if isinstance(value, dict) and not caption_columns(tuple(value)):
+        names = listed(tuple(value))
+        raise Refusal(Reason.BAD_CAPTION, f"a JSON object without captions; it has {names}")
+    try:
+        return captions_of(value)
+    except Refusal:
+        if isinstance(value, list):
+            return captions_of(text)  # such as "[1]": a caption that begins with a bracket
+        raise
 
 
 def captions_in_json(payload: bytes) -> list[str]:
@@ -75,55 +85,50 @@ def distinct(captions: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(captions))
 
 
-def find_column(names: Iterable[str], candidates: Iterable[str]) -> str | None:
-    """The first of `candidates` that is among `names`, ignoring case, as written there; or None."""
-    by_lower_case = {name.strip().lower(): name for name in reversed(list(names))}
-    return next((by_lower_case[name] for name in candidates if name in by_lower_case), None)
+def row_captions(
+    values: Mapping[str, Any], columns: Iterable[str]
+) -> tuple[list[str], list[Refusal]]:
+    """The captions in the cells of a row, and a bad-caption for each cell that holds none.
 
-
-def table_rows(uri: str) -> Iterator[Mapping[str, Any]]:
-    """Rows of a CSV, TSV, JSONL or Parquet table, as mappings, streamed.
-
-    Raises:
-        SourceError: If the table cannot be read in the format of its suffix.
+    Args:
+        values: Cells by column; a cell is text, JSON in text, a list, a struct.
+        columns: Those that hold captions; one that the row does not have is empty.
     """
-    suffix = PurePosixPath(uri).suffix.lower()
-    try:
-        if suffix == ".parquet":
-            yield from _parquet_rows(uri)
-        elif suffix == ".jsonl":
-            yield from _json_rows(uri)
-        else:
-            yield from _csv_rows(uri, "\t" if suffix == ".tsv" else ",")
-    except (ValueError, csv.Error, OSError) as error:
-        raise SourceError(f"cannot read the captions table {uri}: {error}") from error
+    captions: list[str] = []
+    refusals: list[Refusal] = []
+    for column in columns:
+        value = values.get(column)
+        try:
+            captions += _captions_in_cell(value)
+        except Refusal as refusal:
+            refusals.append(refusal)
+    return captions, refusals
 
 
-def _parquet_rows(uri: str) -> Iterator[Mapping[str, Any]]:
-    with open_file(uri) as file:
-        table = pq.ParquetFile(file)
-        used = (*IMAGE_COLUMNS, *CAPTION_COLUMNS, "split")
-        columns = [name for name in table.schema_arrow.names if name.lower() in used]
-        for batch in table.iter_batches(batch_size=1000, columns=columns):
-            yield from batch.to_pylist()
+def _captions_in_cell(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return captions_in_string(value)
+    if isinstance(value, bytes):  # text in Parquet of writers that do not mark it as text
+        return captions_in_text(value)
+    for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, dict) and item and not caption_columns(tuple(item)):
+            names = listed(tuple(item))
+            raise Refusal(Reason.BAD_CAPTION, f"an object without captions; it has {names}")
+    return captions_of(value)
 
 
-def _json_rows(uri: str) -> Iterator[Mapping[str, Any]]:
-    with open_file(uri) as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            row = json.loads(line)
-            if not isinstance(row, dict):
-                raise SourceError(f"line {number} of {uri} is not a JSON object")
-            yield row
-
-
-def _csv_rows(uri: str, delimiter: str) -> Iterator[Mapping[str, Any]]:
-    csv.field_size_limit(_LONGEST_FIELD)
-    with open_file(uri) as file:
-        lines = (line.decode("utf-8-sig" if n == 0 else "utf-8") for n, line in enumerate(file))
-        yield from csv.DictReader(lines, delimiter=delimiter)
+def _flattened(value: Any, depth: int) -> list[str]:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return []
+    if isinstance(value, str):
+        return _stripped_caption(value)
+    if not isinstance(value, dict | list):
+        raise Refusal(Reason.BAD_CAPTION, f"a caption must be text, not {type(value).__name__}")
+    if depth == 0:
+        raise Refusal(Reason.BAD_CAPTION, f"captions are nested more than {_DEEPEST} times")
+    if isinstance(value, dict):
+        value = [value[name] for name in caption_columns(tuple(value))]
+    return [caption for item in value for caption in _flattened(item, depth - 1)]
 
 
 def _stripped_caption(text: str) -> list[str]:
@@ -132,7 +137,19 @@ def _stripped_caption(text: str) -> list[str]:
         text.encode()
     except UnicodeEncodeError as error:
         raise Refusal(Reason.BAD_CAPTION, "the caption has half a surrogate pair") from error
-    return [text] if text else []
+    return [text] if text and text.lower() not in _MISSING else []
+
+
+def _bracketed(text: str) -> Any:
+    """The JSON in a text, or a list of texts as Python writes it; None if it is neither."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return ast.literal_eval(text) if _PYTHON_LIST.fullmatch(text) else None
+    except (ValueError, SyntaxError):
+        return None
 
 
 def _decode_utf8(payload: bytes) -> str:

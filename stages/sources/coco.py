@@ -1,26 +1,27 @@
-"""COCO: `{captions,instances}_SPLIT.json` and a folder of images; LVIS's JSON too.
+"""COCO: `{captions,instances}_SPLIT.json` and a folder of images; LVIS's and Roboflow's JSON too.
 
-The images are those that the JSON files list; equal file names in two JSON files are the same
-image. A split without an image folder is left out; it is an error if the user named that split.
+The images are those that the JSON files list; equal files in two JSON files are the same image.
+A split without images is left out and named; it is an error if the user named that split.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, NamedTuple
 
 from schemas.errors import SourceError
 from schemas.quarantine import Reason
 from stages.sources.caption_fields import distinct
-from stages.sources.coco_annotations import CocoImage, Split, read_images
+from stages.sources.coco_annotations import read_split
+from stages.sources.coco_layout import CocoLayout, find_splits, pair_splits
 from stages.sources.files import digest_of, file_digest, load_image_file
+from stages.sources.image_folder import ImageFolder
 from stages.sources.record import (
     DEFAULTS,
     Inventory,
+    LeftOut,
     Problem,
     Record,
     Refusal,
@@ -30,29 +31,55 @@ from stages.sources.record import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections import Counter
+    from collections.abc import Iterable, Iterator, Sequence
 
-_NAME: Final = re.compile(r"(captions|instances)_(.+)\.json")
+    from stages.sources.coco_annotations import SplitContent
+    from stages.sources.coco_image import CocoImage, Split
+
+
+class _Content(NamedTuple):
+    """What all splits hold."""
+
+    images: list[CocoImage]
+    problems: list[Problem]
+    inventory: Inventory
+
+
+def open_coco(paths: Sequence[str], options: SourceOptions) -> CocoSource:
+    """The source in a folder, or made of JSON files and folders of images.
+
+    Raises:
+        SourceError: If there is no split with both JSON and images, or a named one is missing.
+    """
+    is_one_folder = len(paths) == 1 and Path(paths[0]).is_dir()
+    layout = (
+        find_splits(paths[0], options.splits)
+        if is_one_folder
+        else pair_splits(paths, options.splits)
+    )
+    return CocoSource(layout, options)
 
 
 @dataclass(frozen=True)
 class CocoSource:
     """Splits in order of their names; images in order of their ids."""
 
-    splits: tuple[Split, ...]
+    layout: CocoLayout
     options: SourceOptions = DEFAULTS
     kind: str = "coco"
 
     def digest(self) -> str:
         """Hash of the JSON files, and of the names and sizes of the images they list."""
         lines: list[object] = []
-        for split in self.splits:
+        for split in self.layout.splits:
             lines += [f"{split.name} {file_digest(path)}" for path in split.jsons]
-        return digest_of(*lines, *(f"{i.image_id} {i.file_name} {i.size}" for i in self._images))
+        images = self._content.images
+        return digest_of(*lines, *(f"{i.image_id} {i.file_name} {i.size}" for i in images))
 
     def slices(self) -> Sequence[Slice]:
         """Consecutive images of about `part_bytes` together."""
-        sizes = [max(image.size, 0) for image in self._images]
+        sizes = [max(image.size, 0) for image in self._content.images]
         ranges = consecutive_ranges(sizes, self.options.part_bytes, self.options.part_images)
         return [Slice(0, first, last) for first, last in ranges]
 
@@ -62,32 +89,56 @@ class CocoSource:
 
     def total(self) -> int | None:
         """Images of all splits."""
-        return len(self._images)
+        return len(self._content.images)
 
     def inventory(self) -> Inventory:
-        """Nothing is left out."""
-        return Inventory()
+        """JSON that is not read, images that no JSON lists, and how names were matched."""
+        return self._content.inventory
 
     def records(self, part_slice: Slice) -> Iterator[Record | Problem]:
         """One record per image that the JSON files list, even if its file is missing."""
-        for image in self._images[part_slice.first : part_slice.last]:
+        if part_slice.first == 0:  # what belongs to no image belongs to the first part
+            yield from self._content.problems
+        for image in self._content.images[part_slice.first : part_slice.last]:
             yield Record(
                 image_id=image.image_id,
-                uri=str(Path(image.split.folder, image.file_name)),
+                uri=str(image.path),
                 load=_CocoLoader(image),
                 split=image.split.name,
                 captions=distinct(image.captions),
                 objects=tuple(image.objects),
                 problems=tuple(Problem(image.image_id, *p) for p in image.problems),
+                source_id=image.source_id,
             )
 
     @cached_property
-    def _images(self) -> list[CocoImage]:
-        images = [image for split in self.splits for image in read_images(split)]
+    def _content(self) -> _Content:
+        folders = {
+            split.folder: ImageFolder(split.folder, split.others) for split in self.layout.splits
+        }
+        contents = {
+            split: read_split(split, folders[split.folder], self.options.boxes)
+            for split in self.layout.splits
+        }
+        left_out, remarks = list(self.layout.seen.left_out), list(self.layout.seen.remarks)
+        for split in [split for split, content in contents.items() if not content.ways]:
+            if split.is_shared:
+                remarks.append(self._without_images(split))
+                del contents[split]
+        images = [image for content in contents.values() for image in content.images.values()]
         images.sort(key=lambda image: (image.image_id, image.file_name))
-        for previous, image in pairwise(images):
-            image.is_duplicate = previous.image_id == image.image_id
-        return images
+        _refuse_duplicates(images)
+        left_out += _left_out(contents.values(), _num_unlisted(folders.values(), images))
+        for split, content in contents.items():
+            remarks += [*_ways(split, content.ways), *content.remarks]
+        problems = [problem for content in contents.values() for problem in content.problems]
+        return _Content(images, problems, Inventory(tuple(left_out), tuple(remarks)))
+
+    def _without_images(self, split: Split) -> str:
+        """Why a split is left out; an error if the user named it."""
+        if split.name in self.options.splits:
+            raise SourceError(f"no image of split {split.name!r} is in {split.folder}")
+        return f"split {split.name} is left out: none of its images is there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,78 +148,38 @@ class _CocoLoader:
     image: CocoImage
 
     def __call__(self) -> bytes:
-        if self.image.is_duplicate:
-            raise Refusal(
-                Reason.DUPLICATE_ID, f"{self.image.file_name} has the id of an earlier image"
-            )
+        if self.image.refusal is not None:
+            raise self.image.refusal
         return load_image_file(self.image.split.folder, self.image.file_name)
 
 
-def find_splits(root: str, names: Sequence[str]) -> tuple[Split, ...]:
-    """The splits of a COCO folder with both JSON and images; only those in `names`, if any.
-
-    Raises:
-        SourceError: If there is no such split, or one of `names` is missing.
-    """
-    jsons: dict[str, list[str]] = {}
-    for path in sorted((Path(root) / "annotations").glob("*.json")):
-        match = _NAME.fullmatch(path.name)
-        if match:
-            jsons.setdefault(match[2], []).append(str(path))
-    folders = {name: _image_folder(root, name) for name in jsons}
-    splits = tuple(
-        Split(name, tuple(paths), str(folders[name]))
-        for name, paths in sorted(jsons.items())
-        if folders[name] is not None
-    )
-    if not splits:
-        raise SourceError(
-            f"no split of {root} has images in images/SPLIT or SPLIT: {sorted(jsons)}"
-        )
-    return _select_splits(splits, names)
+def _refuse_duplicates(images: Sequence[CocoImage]) -> None:
+    """Refuse images whose id an earlier one has: files that differ in their suffix alone."""
+    last_id = None
+    for image in images:
+        if image.refusal is None and image.image_id == last_id:
+            detail = f"{image.file_name} has the id of an earlier image"
+            image.refusal = Refusal(Reason.DUPLICATE_ID, detail)
+        elif image.refusal is None:
+            last_id = image.image_id
 
 
-def pair_splits(paths: Sequence[str], names: Sequence[str]) -> tuple[Split, ...]:
-    """Splits from separate JSON files and image folders; only those in `names`, if any.
-
-    With one folder, all files describe it. With several, the name of a file ends with the name of
-    its folder.
-
-    Raises:
-        SourceError: If a file has no folder, or one of `names` is missing.
-    """
-    folders = [path for path in paths if Path(path).is_dir()]
-    jsons = [path for path in paths if path not in folders]
-    if not folders:
-        raise SourceError(f"{jsons[0]} needs its folder of images beside it: rc ingest FILE FOLDER")
-    by_folder: dict[str, list[str]] = {}
-    for path in jsons:
-        by_folder.setdefault(_folder_of(path, folders), []).append(path)
-    pairs = sorted(by_folder.items())
-    splits = [Split(Path(folder).name, tuple(sorted(files)), folder) for folder, files in pairs]
-    return _select_splits(tuple(splits), names)
+def _num_unlisted(folders: Iterable[ImageFolder], images: Iterable[CocoImage]) -> int:
+    """Images on disk that no JSON lists; in folders that several splits share, once."""
+    listed = {str(image.path) for image in images if image.size >= 0}
+    there = {str(Path(folder.path, name)) for folder in folders for name in folder.images()}
+    return len(there - listed)
 
 
-def is_coco(root: str) -> bool:
-    """Whether a folder has annotations/captions_*.json or annotations/instances_*.json."""
-    return any(_NAME.fullmatch(path.name) for path in (Path(root) / "annotations").glob("*.json"))
+def _left_out(contents: Iterable[SplitContent], unlisted: int) -> list[LeftOut]:
+    repeated = sum(content.repeated for content in contents)
+    kinds = {"image that no JSON lists": unlisted, "repetition of a listed image": repeated}
+    return [LeftOut(kind, number) for kind, number in kinds.items() if number]
 
 
-def _folder_of(path: str, folders: Sequence[str]) -> str:
-    matching = [f for f in folders if Path(path).stem.endswith(f"_{Path(f).name}")]
-    if len(folders) == 1 or len(matching) == 1:
-        return (matching or list(folders))[0]
-    raise SourceError(f"{path} could belong to several folders: let its name end with _FOLDER.json")
-
-
-def _image_folder(root: str, split: str) -> Path | None:
-    candidates = (Path(root, "images", split), Path(root, split))
-    return next((folder for folder in candidates if folder.is_dir()), None)
-
-
-def _select_splits(splits: tuple[Split, ...], names: Sequence[str]) -> tuple[Split, ...]:
-    known = [split.name for split in splits]
-    for name in names:
-        if name not in known:
-            raise SourceError(f"no split {name!r} with JSON and images; there are {known}")
-    return tuple(split for split in splits if not names or split.name in names)
+def _ways(split: Split, ways: Counter[str]) -> list[str]:
+    """How the names of a split were found, unless all are as they are written."""
+    if not set(ways) - {"exact"}:
+        return []
+    counts = ", ".join(f"{number:,} {way}" for way, number in ways.most_common())
+    return [f"split {split.name}: file names were matched with files by: {counts}"]

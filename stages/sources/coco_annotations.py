@@ -1,151 +1,193 @@
-"""COCO's JSON: images, captions and boxes of one split, without the masks."""
+"""The images, captions and boxes of one split of COCO, out of all its JSON files."""
 
 from __future__ import annotations
 
-import json
-import math
+from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from schemas.errors import SourceError
 from schemas.quarantine import Reason
 from stages.sources.caption_fields import captions_of
-from stages.sources.record import Refusal, SourceObject
+from stages.sources.coco_boxes import JsonBoxes
+from stages.sources.coco_image import CocoImage, Split
+from stages.sources.coco_json import (
+    MASK_BOX,
+    Categories,
+    CocoJson,
+    frame_of,
+    load_json,
+    written_name,
+)
+from stages.sources.json_ids import id_text
+from stages.sources.name_index import NameMatch, normalised
+from stages.sources.record import Problem, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from pathlib import Path
 
-_FIELDS: Final = frozenset(("image_id", "category_id", "bbox", "area", "iscrowd", "caption"))
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """One split: its JSON files, and the folder of its images."""
-
-    name: str
-    jsons: tuple[str, ...]
-    folder: str
+    from schemas.box_forms import BoxForm
+    from stages.sources.image_folder import ImageFolder
 
 
 @dataclass(slots=True)
-class CocoImage:
-    """What all JSON files together contain about one image file."""
+class SplitContent:
+    """What the JSON files of a split hold.
 
-    split: Split
-    file_name: str
-    size: int
-    is_duplicate: bool = False
-    captions: list[str] = field(default_factory=list)
-    objects: list[SourceObject] = field(default_factory=list)
-    problems: list[tuple[Reason, str]] = field(default_factory=list)
+    Attributes:
+        images: By file name, in the order in which they are listed first.
+        problems: Of no image: annotations of unlisted images, entries that are no images.
+        ways: How many images were found by which rule of names.
+        repeated: Entries of images that their file lists again.
+        remarks: Sentences.
+    """
 
-    @property
-    def image_id(self) -> str:
-        """Split, a slash, the file name without its suffix."""
-        folder, _, file = self.file_name.rpartition("/")
-        stem = file.rpartition(".")[0] or file
-        return "/".join(filter(None, (self.split.name, folder, stem)))
+    images: dict[str, CocoImage] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    ways: Counter[str] = field(default_factory=Counter)
+    repeated: int = 0
+    remarks: list[str] = field(default_factory=list)
 
 
-def read_images(split: Split) -> list[CocoImage]:
-    """The images of a split, in the order of its JSON files.
+def read_split(split: Split, folder: ImageFolder, form: BoxForm = "auto") -> SplitContent:
+    """The content of all JSON files of a split.
+
+    Args:
+        split: Which files.
+        folder: The files that their names can mean.
+        form: What the numbers of a box are.
 
     Raises:
-        SourceError: If a file is not COCO's JSON.
+        SourceError: If a file is not COCO's JSON, or its boxes speak against their form.
     """
-    images: dict[str, CocoImage] = {}
+    content = SplitContent()
     for path in split.jsons:
-        _add_json(images, split, path)
-    return list(images.values())
+        reader = _JsonReader(split, load_json(path), content)
+        reader.add_images(folder)
+        reader.add_annotations(form)
+    return content
 
 
-def _add_json(images: dict[str, CocoImage], split: Split, path: str) -> None:
-    """Add the content of one JSON file to `images`, whose keys are file names."""
-    content = _load_json(path)
-    by_id: dict[Any, CocoImage] = {}
-    for entry in content["images"]:
-        name = _file_name(entry, path)
-        if name not in images:
-            images[name] = CocoImage(split, name, _file_size(Path(split.folder, name)))
-        by_id[entry.get("id")] = images[name]
-    categories = {c.get("id"): str(c.get("name")) for c in content.get("categories", ())}
-    for number, entry in enumerate(content.get("annotations", ())):
-        image = by_id.get(entry.get("image_id"))
-        if image is not None:
-            _add_annotation(image, entry, categories, f"annotation {number} of {Path(path).name}")
+class _JsonReader:
+    """Adds the content of one JSON file to that of its split."""
 
+    def __init__(self, split: Split, json: CocoJson, content: SplitContent) -> None:
+        self._split, self._json, self._content = split, json, content
+        self._categories = Categories(json.categories)
+        self._images: dict[str, CocoImage | None] = {}  # by id; None: several have it
+        self._frames: dict[str, tuple[float, float] | None] = {}
+        self._listed: set[str] = set()
 
-def _add_annotation(
-    image: CocoImage, entry: Mapping[str, Any], categories: Mapping[Any, str], where: str
-) -> None:
-    """Add one annotation to its image: a caption, a box, or a problem."""
-    if "bbox" in entry:
-        box = entry["bbox"]
-        if not _is_box(box):
-            image.problems.append((Reason.BAD_BOX, f"{where} is not four finite numbers"))
-        elif entry.get("category_id") not in categories:
-            image.problems.append((Reason.UNKNOWN_CATEGORY, f"{where} has an unlisted category"))
-        else:
-            image.objects.append(_source_object(entry, categories[entry["category_id"]]))
-    if "caption" in entry:
-        try:
-            image.captions += captions_of(entry["caption"])
-        except Refusal as refusal:
-            image.problems.append((refusal.reason, f"{where}: {refusal.detail}"))
+    def add_images(self, folder: ImageFolder) -> None:
+        """Add the images that the file lists."""
+        names = [written_name(entry) for entry in self._json.images]
+        matches = folder.find_all({name for name in names if name is not None})
+        for number, (name, entry) in enumerate(zip(names, self._json.images, strict=True)):
+            if name is None:
+                self._refuse("image", number, Reason.BAD_ROW, "it has no file_name")
+            else:
+                self._add_image(name, matches[name], entry)
 
+    def add_annotations(self, form: BoxForm) -> None:
+        """Add captions and boxes to their images."""
+        boxes = JsonBoxes(self._label)
+        for number, entry in enumerate(self._json.annotations):
+            try:
+                image = self._image_of(entry)
+            except Refusal as refusal:
+                self._refuse("annotation", number, refusal.reason, refusal.detail)
+                continue
+            where = f"annotation {number} of {self._json.name}"
+            for add in (self._add_caption, self._add_box):
+                try:
+                    add(image, entry, boxes)
+                except Refusal as refusal:
+                    image.problems.append((refusal.reason, f"{where}: {refusal.detail}"))
+        self._json.annotations.clear()  # they fill memory, and all that is needed is taken
+        self._content.remarks += boxes.place(form)
+        if self._categories.shared:
+            names = ", ".join(self._categories.shared[:5])
+            self._content.remarks.append(f"{self._label} has several categories called {names}")
 
-def _source_object(entry: Mapping[str, Any], category: str) -> SourceObject:
-    x, y, width, height = (float(value) for value in entry["bbox"])
-    area = entry.get("area")
-    has_area = isinstance(area, int | float) and _is_finite(area)
-    return SourceObject(
-        category,
-        (x, y, x + width, y + height),
-        float(area) if has_area and area is not None else None,
-        bool(entry.get("iscrowd", 0)),
-    )
+    @property
+    def _label(self) -> str:
+        return f"{self._split.name}/{self._json.name}"
 
+    def _add_image(self, name: str, match: NameMatch | Refusal, entry: Any) -> None:
+        image = self._known_or_new(name, match)
+        key = id_text(entry.get("id"))
+        if image.file_name in self._listed:
+            self._content.repeated += 1
+        elif image.source_id is None or self._json.categories:  # boxes are matched by their ids
+            image.source_id = key
+        self._listed.add(image.file_name)
+        if key is not None:
+            self._frames[key] = frame_of(entry)
+            self._claim_id(key, image)
 
-def _is_box(box: Any) -> bool:
-    is_list_of_numbers = isinstance(box, list) and all(type(v) in (int, float) for v in box)
-    return is_list_of_numbers and len(box) == 4 and all(map(_is_finite, box))
+    def _known_or_new(self, name: str, match: NameMatch | Refusal) -> CocoImage:
+        file_name = match.name if isinstance(match, NameMatch) else normalised(name)
+        image = self._content.images.get(file_name)
+        if image is None:
+            image = CocoImage(self._split, file_name, -1)
+            self._content.images[file_name] = image
+            if isinstance(match, NameMatch):
+                image.size = _file_size(image.path)
+                self._content.ways[match.way] += 1
+            else:
+                image.refusal = match
+        return image
 
+    def _claim_id(self, key: str, image: CocoImage) -> None:
+        """Remember whose id it is; images that share one are refused, for so are their boxes."""
+        other = self._images.setdefault(key, image)
+        if other is image:
+            return
+        self._images[key] = None
+        for one in filter(None, (other, image)):
+            detail = f"{self._label} gives the id {key} to several images, {one.file_name} is one"
+            one.refusal = one.refusal or Refusal(Reason.DUPLICATE_ID, detail)
 
-def _is_finite(value: float) -> bool:
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # an integer that float64 cannot hold
-        return False
+    def _image_of(self, entry: Any) -> CocoImage:
+        """The image of an annotation.
 
+        Raises:
+            Refusal: If it is not known.
+        """
+        if not isinstance(entry, dict):
+            raise Refusal(Reason.BAD_ROW, "it is not an object")
+        key = id_text(entry.get("image_id"))
+        if key is None:
+            raise Refusal(Reason.UNKNOWN_IMAGE, "it names no image_id")
+        if key not in self._images:
+            raise Refusal(Reason.UNKNOWN_IMAGE, f"image {key} is not listed")
+        image = self._images[key]
+        if image is None:
+            raise Refusal(Reason.AMBIGUOUS_ID, f"several images have its image_id, {key}")
+        return image
 
-def _load_json(path: str) -> dict[str, Any]:
-    """The JSON without unused fields: masks are dropped while parsing, because they fill memory."""
-    try:
-        content = json.loads(Path(path).read_bytes(), object_hook=_drop_unused_fields)
-    except (OSError, ValueError, RecursionError) as error:
-        raise SourceError(f"cannot read {path} as JSON: {error}") from error
-    has_lists = isinstance(content, dict) and all(
-        isinstance(content.get(key, []), list)
-        and all(isinstance(entry, dict) for entry in content.get(key, []))
-        for key in ("images", "annotations", "categories")
-    )
-    if not has_lists or "images" not in content:
-        raise SourceError(f"{path} is not COCO's JSON: it needs a list of objects named 'images'")
-    return dict(content)
+    def _add_caption(self, image: CocoImage, entry: dict[str, Any], _boxes: JsonBoxes) -> None:
+        if "caption" in entry:
+            captions = captions_of(entry["caption"])
+            if not captions:
+                raise Refusal(Reason.BAD_CAPTION, "its caption is empty")
+            image.captions += captions
 
+    def _add_box(self, image: CocoImage, entry: dict[str, Any], boxes: JsonBoxes) -> None:
+        if not {"bbox", MASK_BOX, "category_id"} & entry.keys():
+            if "caption" not in entry:
+                raise Refusal(Reason.BAD_ROW, "it has neither bbox, segmentation nor caption")
+            return
+        category, problem = self._categories.find(entry.get("category_id"))
+        frame = self._frames[id_text(entry["image_id"]) or ""]
+        if category is None:
+            raise Refusal(Reason.UNKNOWN_CATEGORY, problem)
+        boxes.add(image, entry, category, frame)
 
-def _drop_unused_fields(entry: dict[str, Any]) -> dict[str, Any]:
-    if "image_id" in entry:
-        return {key: value for key, value in entry.items() if key in _FIELDS}
-    return entry
-
-
-def _file_name(entry: Mapping[str, Any], path: str) -> str:
-    name = entry.get("file_name") or str(entry.get("coco_url", "")).rpartition("/")[2]
-    if not isinstance(name, str) or not name:
-        raise SourceError(f"{path} lists an image without file_name")
-    return name
+    def _refuse(self, what: str, number: int, reason: Reason, detail: str) -> None:
+        record = f"{self._label}#{what}{number}"
+        self._content.problems.append(
+            Problem(record, reason, f"{what} {number} of {self._json.name}: {detail}")
+        )
 
 
 def _file_size(path: Path) -> int:

@@ -18,7 +18,11 @@ from schemas.errors import SourceError
 from schemas.quarantine import Reason
 from stages.sources.record import Refusal
 
-IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp")
+# Of the formats that stages.pixels decodes; what the content is decides, not the suffix.
+IMAGE_SUFFIXES: Final = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib"),
+    *(".tif", ".tiff", ".avif", ".jp2", ".ppm", ".pgm", ".pbm", ".pnm"),
+)
 WHOLE_BYTES: Final = 64 << 20  # smaller files are hashed whole
 END_BYTES: Final = 1 << 20  # of larger files, this much of each end
 MAX_BYTES: Final = 256 << 20  # of one encoded image; a larger file is no photograph
@@ -37,7 +41,7 @@ def absolute(uri: str) -> str:
 
 
 def is_image(name: str) -> bool:
-    """Whether the suffix is that of a JPEG, PNG or WEBP."""
+    """Whether the suffix is that of an image format that can be decoded."""
     return name.lower().endswith(IMAGE_SUFFIXES)
 
 
@@ -175,7 +179,7 @@ def unique_names(paths: list[str]) -> list[str]:
 def _parts_without_suffix(path: str) -> list[str]:
     """The folders of a path, and the name of the file without its suffix."""
     tail = PurePosixPath(path.split("://")[-1])
-    stem = re.sub(r"(\.tar\.gz|\.[A-Za-z0-9]+)$", "", tail.name) or tail.name
+    stem = re.sub(r"((?:\.tar)?\.[A-Za-z0-9]+)$", "", tail.name) or tail.name
     return [part for part in tail.parts[:-1] if part != "/"] + [stem]
 
 

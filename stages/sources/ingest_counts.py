@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from schemas.quarantine import Reason
 from stages.outcome import counted, is_most
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from stages.base import Part
     from stages.sources.record import LeftOut, Record
 
-NOTE = "counts"
+NOTE: Final = "counts"
+_OF_BOXES: Final = (Reason.BAD_BOX, Reason.UNKNOWN_CATEGORY)
+_FIRST_NOUN: Final = re.compile(r"(?= (?:of|that) )")
+_MOVED: Final = {
+    "scaled": "scaled: they were made for another size of the same shape",
+    "turned": "turned: they were made for the pixels before EXIF turns them",
+    "refused": "refused: they were made for an image of another shape",
+}
 
 
 def count_kept(part: Part, record: Record, boxes: int) -> None:
@@ -27,7 +36,7 @@ def count_kept(part: Part, record: Record, boxes: int) -> None:
             "captions": len(record.captions),
             "with_boxes": int(bool(boxes)),
             "boxes": boxes,
-            "boxes_seen": len(record.objects),
+            "boxes_seen": len(record.objects) + sum(p.reason in _OF_BOXES for p in record.problems),
         },
     )
 
@@ -35,6 +44,12 @@ def count_kept(part: Part, record: Record, boxes: int) -> None:
 def count_refused(part: Part) -> None:
     """Count an image that went to quarantine."""
     part.count(NOTE, {"images": 1})
+
+
+def count_moved(part: Part, moves: Iterable[str]) -> None:
+    """Count what was done to the boxes of an image because they were made for another size."""
+    for move in moves:
+        part.count(NOTE, {"moved": {move: 1}})
 
 
 def count_left_out(part: Part, left_out: LeftOut) -> None:
@@ -66,7 +81,7 @@ class IngestCounts:
             said += f"; {refused:,} refused"
         left_out = self.numbers.get("left_out", {})
         if left_out:
-            kinds = ", ".join(_several(kind, number) for kind, number in sorted(left_out.items()))
+            kinds = ", ".join(several(kind, number) for kind, number in sorted(left_out.items()))
             said += f"; not read: {kinds}"
         return said
 
@@ -78,8 +93,21 @@ class IngestCounts:
             f"{f' ({reasons})' if reasons else ''}; look at the files, or name others"
         )
 
-    def losses(self) -> list[str]:
-        """Kinds of things of which most was lost."""
+    def moved(self) -> list[str]:
+        """Sentences about boxes that were made for an image of another size.
+
+        >>> IngestCounts({"moved": {"scaled": 3}}).moved()
+        ['boxes of 3 images scaled: they were made for another size of the same shape']
+        """
+        moved = self.numbers.get("moved", {})
+        return [f"boxes of {counted(moved[m], 'image')} {_MOVED[m]}" for m in _MOVED if m in moved]
+
+    def losses(self, dropped: Mapping[str, int]) -> list[str]:
+        """Kinds of things of which most was lost.
+
+        Args:
+            dropped: Refused records, by reason.
+        """
         sentences = []
         images, kept = self._of("images"), self._of("kept")
         if kept and is_most(images - kept, images):
@@ -87,13 +115,18 @@ class IngestCounts:
         seen, boxes = self._of("boxes_seen"), self._of("boxes")
         if is_most(seen - boxes, seen):
             sentences.append(f"{seen - boxes:,} of {seen:,} boxes were refused")
+        unknown = dropped.get(Reason.UNKNOWN_IMAGE, 0)
+        if is_most(unknown, unknown + self._of("captions") + seen):
+            sentences.append(
+                f"{unknown:,} captions or boxes are of images that the source does not list"
+            )
         return sentences
 
     def _of(self, key: str) -> int:
         return int(self.numbers.get(key, 0))
 
 
-def _several(kind: str, number: int) -> str:
-    """A kind whose first noun takes the plural: `2 .heic files`, `2 captions of no image`."""
-    first, of, rest = kind.partition(" of ")
-    return counted(number, kind, f"{first}s{of}{rest}")
+def several(kind: str, number: int) -> str:
+    """A number with a kind whose first noun takes the plural: `2 captions of no image`."""
+    first, *rest = _FIRST_NOUN.split(kind, maxsplit=1)
+    return counted(number, kind, "".join([first, "s", *rest]))

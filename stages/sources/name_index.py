@@ -70,18 +70,23 @@ class NameIndex:
         Raises:
             Refusal: ambiguous-name, if several fit.
         """
+        fitting = self.fitting(written)
+        return NameMatch(_only(written, fitting[1]), fitting[0]) if fitting else None
+
+    def fitting(self, written: str) -> tuple[Way, Sequence[str]] | None:
+        """The known names that fit, by the first rule by which any does; None if none fits."""
         if written in self._names:
-            return NameMatch(written, "exact")
+            return "exact", [written]
         spelling = normalised(written)
         if same := self._by_spelling.get(spelling):
-            return NameMatch(_only(written, same), "spelling")
+            return "spelling", same
         base_name = spelling.rpartition("/")[2]
         if same := self._by_base_name.get(base_name):
-            return _by_path(written, spelling, same, "base name")
+            return _by_path(spelling, same, "base name")
         if same := self._by_stem.get(_any_case(base_name)) or self._by_stem.get(
             base_name.casefold()
         ):
-            return _by_path(written, spelling, same, "stem")
+            return _by_path(spelling, same, "stem")
         return None
 
     def find_all(self, written: Iterable[str]) -> dict[str, NameMatch | Refusal | None]:
@@ -150,14 +155,14 @@ def _losers(file: str, claimants: Sequence[tuple[int, str]]) -> dict[str, Refusa
     return losers
 
 
-def _by_path(written: str, spelling: str, candidates: Sequence[str], way: Way) -> NameMatch:
-    """The candidate that shares most folders with the name, counted from the end."""
+def _by_path(spelling: str, candidates: Sequence[str], way: Way) -> tuple[Way, list[str]]:
+    """The candidates that share most folders with the name, counted from the end."""
     folders = spelling.split("/")[:-1]
     shared = [_common_end(folders, normalised(name).split("/")[:-1]) for name in candidates]
     most = max(shared)
     best = [name for name, count in zip(candidates, shared, strict=True) if count == most]
     found_by_path = most > 0 and way == "base name"
-    return NameMatch(_only(written, best), "path" if found_by_path else way)
+    return ("path" if found_by_path else way), best
 
 
 def _common_end(a: Sequence[str], b: Sequence[str]) -> int:

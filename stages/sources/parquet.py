@@ -1,39 +1,56 @@
-"""Parquet with image bytes: a column `image` of {bytes, path}, or a column of plain bytes.
+"""Parquet with images: a column of {bytes, path}, of plain bytes, or of lists of these.
 
 Parts end at row groups. The key of an image is its row number: every file has it, and it is
-unique.
+unique. Where a row has a path and no bytes, the image is the file of that name beside the table.
 """
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from itertools import pairwise
+from functools import cached_property, lru_cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from schemas.errors import SourceError
 from schemas.quarantine import Reason
-from stages.sources.caption_fields import CAPTION_COLUMNS, captions_of, distinct, find_column
-from stages.sources.files import digest_of, file_digest, open_file, size_and_mtime, unique_names
+from stages.sources.caption_fields import distinct, row_captions
+from stages.sources.files import (
+    digest_of,
+    file_digest,
+    is_remote,
+    is_safe_name,
+    load_image_file,
+    open_file,
+    size_and_mtime,
+    unique_names,
+)
+from stages.sources.parquet_columns import (
+    column_remarks,
+    image_column,
+    images_in_cell,
+    no_image_column,
+    paths_without_bytes,
+)
+from stages.sources.parquet_rows import group_ranges, open_parquet, row_groups
 from stages.sources.record import (
     DEFAULTS,
     Inventory,
+    LeftOut,
     Problem,
     Record,
     Refusal,
     Slice,
     SourceOptions,
-    consecutive_ranges,
 )
+from stages.sources.table_columns import caption_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-BYTES_COLUMNS: Final = ("image", "bytes", "jpg", "jpeg", "png", "webp", "image_bytes", "content")
 _ROWS: Final = 32  # read at once
 
 
@@ -46,9 +63,12 @@ class ParquetSource:
     kind: str = "parquet"
 
     def digest(self) -> str:
-        """Hash of the name and content of each file."""
-        pairs = zip(unique_names(list(self.files)), self.files, strict=True)
-        return digest_of(*(f"{name} {file_digest(uri)}" for name, uri in pairs))
+        """Hash of the name and content of each file, and of the sizes of images beside it."""
+        lines: list[str] = []
+        for name, uri in zip(unique_names(list(self.files)), self.files, strict=True):
+            lines.append(f"{name} {file_digest(uri)}")
+            lines += _sizes_beside(uri, self.options.image_column)
+        return digest_of(*lines)
 
     def slices(self) -> Sequence[Slice]:
         """Consecutive row groups of about `part_bytes` together, of one file."""
@@ -63,18 +83,29 @@ class ParquetSource:
         return sum(self.count(part_slice) for part_slice in self._slices)
 
     def inventory(self) -> Inventory:
-        """Nothing is left out."""
-        return Inventory()
+        """Which columns were chosen; files of the same columns are told once."""
+        remarks: dict[tuple[str, ...], list[str]] = {}
+        for uri in self.files:
+            schema, image = _chosen_image(uri, self.options.image_column)
+            if tuple(schema.names) not in remarks:
+                remarks[tuple(schema.names)] = column_remarks(
+                    Path(uri).name,
+                    schema,
+                    image,
+                    self.options.caption_column,
+                    self.options.image_column is not None,
+                )
+        return Inventory(remarks=tuple(text for texts in remarks.values() for text in texts))
 
-    def records(self, part_slice: Slice) -> Iterator[Record | Problem]:
+    def records(self, part_slice: Slice) -> Iterator[Record | Problem | LeftOut]:
         """One record per row."""
         uri = self.files[part_slice.file]
         name = unique_names(list(self.files))[part_slice.file]
         row = part_slice.first
         try:
-            for batch in _batches(uri, part_slice.first, part_slice.last):
+            for batch, columns in _batches(uri, part_slice.first, part_slice.last, self.options):
                 for values in batch.to_pylist():
-                    yield _record(f"{name}/{row:09d}", uri, row, values)
+                    yield from _row_records(f"{name}/{row:09d}", uri, row, values, columns)
                     row += 1
         except (pa.ArrowException, OSError) as error:
             detail = f"rows {row} to {part_slice.last - 1} cannot be read: {error}"
@@ -85,39 +116,53 @@ class ParquetSource:
         limits = self.options.part_bytes, self.options.part_images
         slices: list[Slice] = []
         for number, uri in enumerate(self.files):
-            starts, sizes = _row_groups(uri)
-            for first, last in _group_ranges(starts, sizes, *limits):
+            starts, sizes = row_groups(uri)
+            for first, last in group_ranges(starts, sizes, *limits):
                 slices.append(Slice(number, int(starts[first]), int(starts[last])))
         return slices
 
 
-def image_column(schema: pa.Schema) -> str | None:
-    """Name of the column with image bytes; None if there is none."""
-    name = find_column(schema.names, BYTES_COLUMNS)
-    return name if name and _is_binary(schema.field(name).type) else None
+@dataclass(frozen=True, slots=True)
+class _RowColumns:
+    """Columns of a file: of images, of captions; `member` tells a column that is not the usual."""
+
+    image: str
+    captions: tuple[str, ...]
+    member: str
 
 
-def has_image_bytes(uri: str) -> bool:
-    """Whether a Parquet file has a column with image bytes."""
+def has_image_bytes(uri: str, wanted: str | None = None) -> bool:
+    """Whether a Parquet file has a column with image bytes; `wanted` is one the user named."""
     with open_file(uri) as file:
-        return image_column(_open_parquet(uri, file).schema_arrow) is not None
+        return image_column(open_parquet(uri, file).schema_arrow, wanted) is not None
 
 
-def read_row(uri: str, row: int) -> bytes:
+def check_image_column(uri: str, wanted: str | None) -> None:
+    """Raises SourceError, with the columns, if a file has no column of images."""
+    _chosen_image(uri, wanted)
+
+
+def read_row(uri: str, member: str) -> bytes:
     """The image of a row. Reads a whole row group; the last two stay in memory.
+
+    Args:
+        uri: The file.
+        member: Number of the row, and `:column` where that is not the usual column.
 
     Raises:
         SourceError: If there is no such row, or it has no image.
     """
-    starts, _ = _row_groups(uri)
+    number, _, column = member.partition(":")
+    row = int(number)
+    starts, _ = row_groups(uri)
     if not 0 <= row < starts[-1]:
         raise SourceError(
             f"{uri} has no row {row}: it changed since it was ingested; run rc ingest --force"
         )
     group = int(np.searchsorted(starts, row, side="right")) - 1
-    images = _group_images(uri, group, size_and_mtime(uri))
-    content = _image_bytes(images[row - int(starts[group])].as_py())
-    if content is None:
+    images = _group_images(uri, group, column or None, size_and_mtime(uri))
+    content = next(iter(images_in_cell(images[row - int(starts[group])].as_py())), None)
+    if not isinstance(content, bytes):
         raise SourceError(
             f"row {row} of {uri} has no image: it changed since it was ingested; "
             "run rc ingest --force"
@@ -125,103 +170,88 @@ def read_row(uri: str, row: int) -> bytes:
     return content
 
 
-def _record(image_id: str, uri: str, row: int, values: dict[str, Any]) -> Record:
-    texts: list[str] = []
-    problems: tuple[Problem, ...] = ()
-    try:
-        texts = captions_of(values.get("captions"))
-    except Refusal as refusal:
-        problems = (Problem(image_id, refusal.reason, refusal.detail),)
-    return Record(
+def _row_records(
+    image_id: str, uri: str, row: int, values: dict[str, Any], columns: _RowColumns
+) -> Iterator[Record | LeftOut]:
+    """The record of a row; what its cell has besides the first image is counted."""
+    captions, refusals = row_captions(values, columns.captions)
+    images = images_in_cell(values[columns.image])
+    image = images[0] if images else None
+    is_file = isinstance(image, str) and not is_remote(uri)
+    folder = Path(uri).parent
+    yield Record(
         image_id=image_id,
-        uri=uri,
-        load=_ParquetLoader(values["image"]),
-        member=str(row),
-        captions=distinct(texts),
-        problems=problems,
+        uri=str(folder / str(image)) if is_file else uri,
+        load=partial(_load_beside, folder, str(image)) if is_file else _ParquetLoader(image),
+        member=None if is_file else f"{row}{columns.member}",
+        captions=distinct(captions),
+        problems=tuple(Problem(image_id, refusal.reason, refusal.detail) for refusal in refusals),
     )
+    if len(images) > 1:
+        yield LeftOut("further image of a row", len(images) - 1)
 
 
 @dataclass(frozen=True, slots=True)
 class _ParquetLoader:
     """Gives the bytes of one cell."""
 
-    value: Any
+    content: Any
 
     def __call__(self) -> bytes:
-        content = _image_bytes(self.value)
-        if content is None:
+        if not isinstance(self.content, bytes):
             raise Refusal(Reason.MISSING_IMAGE, "the row holds no bytes")
-        return content
+        return self.content
 
 
-def _image_bytes(value: Any) -> bytes | None:
-    content = value.get("bytes") if isinstance(value, dict) else value
-    return content if isinstance(content, bytes) else None
+def _sizes_beside(uri: str, wanted: str | None) -> Iterator[str]:
+    _, image = _chosen_image(uri, wanted)
+    with open_file(uri) as file, contextlib.suppress(pa.ArrowException, OSError):
+        for name in paths_without_bytes(open_parquet(uri, file), image):
+            path = Path(uri).parent / name
+            if is_safe_name(name) and path.is_file():
+                yield f"{name} {path.stat().st_size}"
 
 
-def _is_binary(kind: pa.DataType) -> bool:
-    if pa.types.is_struct(kind):
-        position = kind.get_field_index("bytes")
-        return position >= 0 and _is_binary(kind.field(position).type)
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+def _load_beside(folder: Path, name: str) -> bytes:
+    """The image file that a row without bytes names, relative to the folder of the table."""
+    try:
+        return load_image_file(str(folder), name)
+    except Refusal as refusal:
+        detail = f"the row holds no bytes, and its path is no file here: {refusal.detail}"
+        raise Refusal(refusal.reason, detail) from refusal
 
 
-def _batches(uri: str, first: int, last: int) -> Iterator[pa.RecordBatch]:
-    """Rows `first` to `last`, whole row groups, as columns `image` and `captions`."""
-    starts, _ = _row_groups(uri)
+def _batches(
+    uri: str, first: int, last: int, options: SourceOptions
+) -> Iterator[tuple[pa.RecordBatch, _RowColumns]]:
+    """Rows `first` to `last`, whole row groups, and which of their columns are which."""
+    starts, _ = row_groups(uri)
     groups = [g for g in range(len(starts) - 1) if first <= starts[g] < last]
+    schema, image = _chosen_image(uri, options.image_column)
+    names = tuple(name for name in schema.names if name != image)
+    captions = caption_columns(names, options.caption_column)
+    member = "" if image == image_column(schema) else f":{image}"
+    columns = _RowColumns(image, captions, member)
     with open_file(uri) as file:
-        table = _open_parquet(uri, file)
-        sources = {"image": image_column(table.schema_arrow)}
-        sources["captions"] = find_column(table.schema_arrow.names, CAPTION_COLUMNS)
-        used = {name: source for name, source in sources.items() if source}
-        columns = list(used.values())
-        for batch in table.iter_batches(_ROWS, row_groups=groups, columns=columns):
-            arrays = [batch.column(source) for source in columns]
-            yield pa.RecordBatch.from_arrays(arrays, names=list(used))
+        table = open_parquet(uri, file)
+        for group in groups:  # one at a time: Arrow cannot join all nested types over groups
+            for batch in table.iter_batches(_ROWS, row_groups=[group], columns=[image, *captions]):
+                yield batch, columns
 
 
-def _row_groups(uri: str) -> tuple[np.ndarray[Any, Any], tuple[int, ...]]:
-    """First row of each row group and the end; and the bytes of each row group."""
-    return _row_groups_cached(uri, size_and_mtime(uri))
-
-
-@lru_cache(maxsize=1024)
-def _row_groups_cached(
-    uri: str, _version: tuple[int, int]
-) -> tuple[np.ndarray[Any, Any], tuple[int, ...]]:
+def _chosen_image(uri: str, wanted: str | None) -> tuple[pa.Schema, str]:
     with open_file(uri) as file:
-        metadata = _open_parquet(uri, file).metadata
-    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-    starts = np.cumsum([0, *(group.num_rows for group in groups)])
-    return starts, tuple(group.total_byte_size for group in groups)
-
-
-def _group_ranges(
-    starts: np.ndarray[Any, Any], sizes: Sequence[int], part_bytes: int, part_images: int
-) -> list[tuple[int, int]]:
-    """Ranges of row groups within the limits; a larger group is a range by itself."""
-    by_bytes = [first for first, _ in consecutive_ranges(sizes, part_bytes, len(sizes) or 1)]
-    edges = {*by_bytes, len(sizes)}
-    start = 0
-    for group in range(len(sizes)):
-        start = group if group in edges else start
-        if starts[group + 1] - starts[start] > part_images and group > start:
-            edges.add(group)
-            start = group
-    return [(a, b) for a, b in pairwise(sorted(edges)) if starts[b] > starts[a]]
+        schema = open_parquet(uri, file).schema_arrow
+    image = image_column(schema, wanted)
+    if image is None:
+        raise no_image_column(uri, schema.names, wanted)
+    return schema, image
 
 
 @lru_cache(maxsize=2)
-def _group_images(uri: str, group: int, _version: tuple[int, int]) -> pa.ChunkedArray:
+def _group_images(
+    uri: str, group: int, column: str | None, _version: tuple[int, int]
+) -> pa.ChunkedArray:
+    _, image = _chosen_image(uri, column)
     with open_file(uri) as file:
-        table = _open_parquet(uri, file)
-        return table.read_row_group(group, columns=[image_column(table.schema_arrow)]).column(0)
-
-
-def _open_parquet(uri: str, file: Any) -> pq.ParquetFile:
-    try:
-        return pq.ParquetFile(file)
-    except (pa.ArrowException, OSError) as error:
-        raise SourceError(f"cannot read {uri} as Parquet: {error}") from error
+        return open_parquet(uri, file).read_row_group(group, columns=[image]).column(0)

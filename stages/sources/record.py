@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from schemas.box_forms import BoxForm
     from schemas.quarantine import Reason
 
 
@@ -61,10 +62,15 @@ class Inventory:
     Attributes:
         left_out: Files that were not read.
         remarks: What was chosen where there was a choice, and how names were matched; sentences.
+        losses: What most of was lost, because it belongs to no image; sentences.
+        unmatched: Why nothing of what was given beside the images belongs to any of them: one
+            sentence with an example of each side, an error of the run. None if something does.
     """
 
     left_out: tuple[LeftOut, ...] = ()
     remarks: tuple[str, ...] = ()
+    losses: tuple[str, ...] = ()
+    unmatched: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +79,18 @@ class SourceObject:
 
     Attributes:
         category: Name.
-        box: x0, y0, x1, y1 in pixels of the original image, neither clipped nor checked.
+        box: x0, y0, x1, y1 in pixels of the frame, neither clipped nor checked.
         area: Of the mask, square pixels; None if the source has none.
         is_crowd: Whether the box surrounds a crowd whose members have no boxes of their own.
+        frame: Width and height of the image that the box was made for, as its file says; (1, 1)
+            if it is in fractions; None if nothing is said, so that it is in pixels of the image.
     """
 
     category: str
     box: tuple[float, float, float, float]
     area: float | None = None
     is_crowd: bool = False
+    frame: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,16 +138,22 @@ class SourceOptions:
     """How to open a source.
 
     Attributes:
-        kind: webdataset, coco, folder, parquet, tsv; auto finds out.
+        kind: webdataset, coco, yolo, folder, parquet, tsv; auto finds out.
         splits: Splits to take; empty takes all.
         part_bytes: Bytes of encoded images in a part, about.
         part_images: Images in a part, at most.
+        caption_column: Column of a table that holds captions; None: found by its name.
+        image_column: Column of a table that names or holds images; None: found by its name.
+        boxes: What the numbers of a box are; auto: as the format has it, if they can be that.
     """
 
     kind: str = "auto"
     splits: tuple[str, ...] = ()
     part_bytes: int = 256 << 20
     part_images: int = 10_000
+    caption_column: str | None = None
+    image_column: str | None = None
+    boxes: BoxForm = "auto"
 
 
 DEFAULTS: Final = SourceOptions()
@@ -149,7 +164,7 @@ class Source(Protocol):
 
     @property
     def kind(self) -> str:
-        """One of webdataset, coco, folder, parquet, tsv."""
+        """One of webdataset, coco, yolo, folder, parquet, tsv."""
         ...
 
     def digest(self) -> str:

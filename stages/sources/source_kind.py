@@ -6,26 +6,40 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from schemas.errors import SourceError
-from stages.sources.caption_fields import TABLE_SUFFIXES
-from stages.sources.coco import CocoSource, find_splits, is_coco, pair_splits
+from stages.outcome import counted
+from stages.sources.coco import open_coco
+from stages.sources.coco_layout import is_coco
 from stages.sources.files import expand, is_image, is_remote, size_of
-from stages.sources.folder import FolderSource, find_table
-from stages.sources.parquet import ParquetSource, has_image_bytes
+from stages.sources.folder import FolderSource
+from stages.sources.folder_files import list_files
+from stages.sources.folder_tables import shown
+from stages.sources.ingest_counts import several
+from stages.sources.parquet import ParquetSource, check_image_column, has_image_bytes
+from stages.sources.table_files import is_table
 from stages.sources.tsv import TsvSource, is_image_tsv, pair_captions
 from stages.sources.webdataset import TAR_SUFFIXES, WebDatasetSource
+from stages.sources.yolo_config import find_config, is_config_name, read_config
+from stages.sources.yolo_folder import YoloSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from stages.sources.record import Source, SourceOptions
 
-Kind = Literal["auto", "webdataset", "coco", "folder", "parquet", "tsv"]
+Kind = Literal["auto", "webdataset", "coco", "yolo", "folder", "parquet", "tsv"]
 KINDS: Final = get_args(Kind)
 ACCEPTED: Final = (
     "WebDataset tars; a COCO folder with annotations/{captions,instances}_SPLIT.json, or its "
-    "JSON files and image folder; a folder of images, with a CSV, TSV, JSONL or Parquet of "
-    "captions if there is one; Parquet with image bytes; TSV of key and base64 image"
+    "JSON files and image folder; a YOLO folder with data.yaml; a folder of images, with captions "
+    "in a CSV, TSV, JSONL or Parquet or in texts beside them, if there are any; Parquet with image "
+    "bytes; TSV of key and base64 image"
 )
+_MANY: Final = 100  # images for each archive, so that the archives are not what is meant
+_CALLED: Final = {
+    "webdataset": "tar",
+    "parquet": "Parquet file",
+    "tsv": "image TSV",
+}
 
 
 def open_source(paths: Sequence[str], options: SourceOptions) -> Source:
@@ -40,25 +54,34 @@ def open_source(paths: Sequence[str], options: SourceOptions) -> Source:
     for path in expanded:
         if not is_remote(path) and not Path(path).exists():
             raise SourceError(f"there is no file or folder {path}")
-    kind = _detect_kind(expanded) if options.kind == "auto" else options.kind
+    kind = _detect_kind(expanded, options) if options.kind == "auto" else options.kind
     source = _OPENERS[kind](expanded, options)
-    if options.splits and kind not in ("coco", "folder"):
+    if options.splits and kind not in ("coco", "yolo", "folder"):
         raise SourceError(f"--split: a {kind} source has no splits; name the files instead")
+    if (options.caption_column or options.image_column) and kind in ("webdataset", "coco", "yolo"):
+        raise SourceError(
+            f"--caption-column and --image-column are of tables; a {kind} source has none"
+        )
+    if options.boxes != "auto" and kind != "coco":
+        raise SourceError(f"--boxes is for COCO's JSON; this is a {kind} source")
     if not source.slices():
-        raise SourceError(f"{', '.join(paths)} holds no images")
+        raise SourceError(f"{', '.join(paths)} holds no images{_what_else(source)}")
     return source
 
 
-def _detect_kind(paths: Sequence[str]) -> str:
+def _detect_kind(paths: Sequence[str], options: SourceOptions) -> str:
     folders = [path for path in paths if _is_folder(path)]
     files = [path for path in paths if path not in folders]
-    kind = _kind_of_files(files, folders) if files else _kind_of_folder(paths)
+    image = options.image_column
+    kind = _kind_of_files(files, folders, image) if files else _kind_of_folder(paths, image)
     if kind is None:
         raise SourceError(f"{paths[0]} is not a source; rc ingest reads {ACCEPTED}")
     return kind
 
 
-def _kind_of_files(files: Sequence[str], folders: Sequence[str]) -> str | None:
+def _kind_of_files(
+    files: Sequence[str], folders: Sequence[str], image_column: str | None
+) -> str | None:
     def every(test: Callable[[str], bool]) -> bool:
         return not folders and all(test(path) for path in files)
 
@@ -66,26 +89,50 @@ def _kind_of_files(files: Sequence[str], folders: Sequence[str]) -> str | None:
         return "webdataset"
     if all(path.lower().endswith(".json") for path in files):
         return "coco"
-    if every(lambda path: path.endswith(".parquet") and has_image_bytes(path)):
+    if len(files) == 1 and is_config_name(files[0]):
+        return "yolo"
+    if every(lambda path: path.endswith(".parquet") and has_image_bytes(path, image_column)):
         return "parquet"
     if every(lambda path: path.endswith(".tsv")) and any(map(is_image_tsv, files)):
         return "tsv"
-    if every(is_image) or (len(files) == 1 and files[0].lower().endswith(TABLE_SUFFIXES)):
+    if every(is_image) or (len(files) == 1 and is_table(files[0])):
         return "folder"
     return None
 
 
-def _kind_of_folder(folders: Sequence[str]) -> str | None:
+def _kind_of_folder(folders: Sequence[str], image_column: str | None) -> str | None:
+    """The kind of a folder, or of several; of archives beside images, it must be beyond doubt."""
     root = folders[0]
     if len(folders) == 1 and is_coco(root):
         return "coco"
-    if _inside(root, *TAR_SUFFIXES):
-        return "webdataset"
-    if any(has_image_bytes(path) for path in _inside(root, ".parquet")):
-        return "parquet"
-    if any(is_image_tsv(path) for path in _inside(root, ".tsv")):
-        return "tsv"
-    return "folder" if len(folders) == 1 else None
+    if len(folders) == 1 and find_config(root):
+        return "yolo"
+    archives = {kind: files for kind, files in _archives(folders, image_column).items() if files}
+    images = len(list_files(root).images) if len(folders) == 1 and archives else 0
+    number = sum(map(len, archives.values()))
+    if not archives or (images > number and (number == 1 or images > _MANY * number)):
+        return "folder" if len(folders) == 1 else None
+    if images or len(archives) > 1:
+        things = [counted(len(files), _CALLED[kind]) for kind, files in archives.items()]
+        things += [counted(images, "image")] * bool(images)
+        kinds = " or ".join(f"--kind {kind}" for kind in (*archives, *(["folder"] * bool(images))))
+        raise SourceError(f"{root} holds {' and '.join(things)}: say what to read with {kinds}")
+    return next(iter(archives))
+
+
+def _archives(folders: Sequence[str], image_column: str | None) -> dict[str, list[str]]:
+    """Files directly in the folders, or one below, that hold images, by the kind of source."""
+    return {
+        "webdataset": _files(folders, *TAR_SUFFIXES),
+        "parquet": [p for p in _files(folders, ".parquet") if has_image_bytes(p, image_column)],
+        "tsv": [path for path in _files(folders, ".tsv") if is_image_tsv(path)],
+    }
+
+
+def _what_else(source: Source) -> str:
+    """What a source without images holds, for a message."""
+    kinds = ", ".join(several(kind.kind, kind.count) for kind in source.inventory().left_out)
+    return f"; it holds {kinds}" if kinds else ""
 
 
 def _open_webdataset(paths: Sequence[str], _options: SourceOptions) -> Source:
@@ -95,16 +142,27 @@ def _open_webdataset(paths: Sequence[str], _options: SourceOptions) -> Source:
     return WebDatasetSource(tuple(tars))
 
 
-def _open_coco(paths: Sequence[str], options: SourceOptions) -> Source:
-    if len(paths) == 1 and _is_folder(paths[0]):
-        return CocoSource(find_splits(paths[0], options.splits), options)
-    return CocoSource(pair_splits(paths, options.splits), options)
+def _open_yolo(paths: Sequence[str], options: SourceOptions) -> Source:
+    folders = [path for path in paths if _is_folder(path)]
+    files = [path for path in paths if path not in folders]
+    if any(map(is_remote, paths)) or len(folders) > 1 or len(files) > 1:
+        raise SourceError("a yolo source is one local folder, or its data.yaml, or both")
+    if files:
+        config = read_config(files[0])
+        root = folders[0] if folders else str(config.folder)
+        if not config.folder.is_relative_to(root):
+            raise SourceError(f"{files[0]} is not inside {root}: put it beside the images")
+        return YoloSource(root, config, options)
+    found = find_config(folders[0])
+    if found is None:
+        raise SourceError(f"{folders[0]} has no data.yaml with names and the images of a split")
+    return YoloSource(folders[0], found, options)
 
 
 def _open_folder(paths: Sequence[str], options: SourceOptions) -> Source:
     folders = [path for path in paths if _is_folder(path)]
-    tables = [path for path in paths if path.lower().endswith(TABLE_SUFFIXES)]
-    images = [path for path in paths if is_image(path)]
+    images = [path for path in paths if path not in folders and is_image(path)]
+    tables = [path for path in paths if path not in folders and is_table(path)]
     if any(map(is_remote, paths)) or len(folders) > 1 or len(tables) > 1:
         raise SourceError("a folder source is one local folder, and at most one table of captions")
     if images:
@@ -114,15 +172,26 @@ def _open_folder(paths: Sequence[str], options: SourceOptions) -> Source:
                 "images named one by one must be in one folder; name the folder above them"
             )
         return FolderSource(parents.pop(), tables[0] if tables else None, tuple(images), options)
+    if not folders and not tables:
+        raise SourceError(f"{paths[0]} is neither a folder nor an image nor a table of captions")
     root = folders[0] if folders else str(Path(tables[0]).parent)
-    return FolderSource(root, tables[0] if tables else find_table(root), (), options)
+    remarks = tuple(_said_of_archives(root, options.image_column)) if options.kind == "auto" else ()
+    return FolderSource(root, tables[0] if tables else None, (), options, remarks)
+
+
+def _said_of_archives(root: str, image_column: str | None) -> list[str]:
+    return [
+        f"the images of the folder are read; {counted(len(files), _CALLED[kind])} beside them "
+        f"({shown(Path(files[0]).name)}) not: --kind {kind} reads that instead"
+        for kind, files in _archives([root], image_column).items()
+        if files
+    ]
 
 
 def _open_parquet(paths: Sequence[str], options: SourceOptions) -> Source:
     files = _files(paths, ".parquet")
     for path in files:
-        if not has_image_bytes(path):
-            raise SourceError(f"{path} has no column of image bytes, such as image or jpg")
+        check_image_column(path, options.image_column)
     return ParquetSource(tuple(files), options)
 
 
@@ -132,7 +201,8 @@ def _open_tsv(paths: Sequence[str], options: SourceOptions) -> Source:
 
 _OPENERS: Final = {
     "webdataset": _open_webdataset,
-    "coco": _open_coco,
+    "coco": open_coco,
+    "yolo": _open_yolo,
     "folder": _open_folder,
     "parquet": _open_parquet,
     "tsv": _open_tsv,
@@ -153,7 +223,10 @@ def _files(paths: Sequence[str], *suffixes: str) -> list[str]:
 
 
 def _inside(folder: str, *suffixes: str) -> list[str]:
-    """Files directly inside a folder, or one folder below it (`data/`, `images/`), sorted."""
-    paths = [*Path(folder).glob("*"), *Path(folder).glob("*/*")]
+    """Files directly inside a folder, or one folder below it (`data/`, `images/`), sorted.
+
+    Hidden files are none, nor those of hidden folders.
+    """
+    paths = [*Path(folder).glob("[!.]*"), *Path(folder).glob("[!.]*/[!.]*")]
     files = [str(p) for p in paths if p.name.lower().endswith(suffixes) and p.is_file()]
     return sorted(files)

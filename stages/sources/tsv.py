@@ -1,37 +1,25 @@
 """RegionCLIP's TSV: key, tab, base64 of an image; captions in a second TSV with the same keys.
 
-A `.lineidx` beside the file (first byte of each row, one a line) saves a pass over the file.
-
-Source: RegionCLIP (arXiv:2112.09106), the published loader's `TSVFile`: row layout only.
+More columns and a header are understood. A `.lineidx` beside the file (first byte of each row, one
+a line; or `.lineidx.8b`, 8 bytes each) saves a pass over the file.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
-
-import numpy as np
+from typing import TYPE_CHECKING, Final
 
 from schemas.errors import SourceError
 from schemas.quarantine import Reason
+from stages.outcome import is_most
 from stages.sources.caption_fields import captions_in_text, distinct
-from stages.sources.files import (
-    digest_of,
-    file_digest,
-    is_remote,
-    open_file,
-    size_and_mtime,
-    size_of,
-    unique_names,
-)
+from stages.sources.files import digest_of, file_digest, is_remote, open_file, unique_names
 from stages.sources.record import (
     DEFAULTS,
-    DuplicateKeys,
     Inventory,
+    LeftOut,
     Problem,
     Record,
     Refusal,
@@ -39,14 +27,19 @@ from stages.sources.record import (
     SourceOptions,
     consecutive_ranges,
 )
+from stages.sources.tsv_captions import CaptionFile, caption_index, unmatched
+from stages.sources.tsv_rows import (
+    RowIndex,
+    RowLayout,
+    image_of_row,
+    row_cells,
+    row_index,
+    row_layout,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from numpy.typing import NDArray
-
-_MAGIC: Final = (b"/9j/", b"iVBORw0", b"UklGR")  # JPEG, PNG, WEBP in base64
-_MAX_KEY_BYTES: Final = 4096
 _IMAGE_NAMES: Final = ("images", "image", "img")
 _CAPTION_NAMES: Final = ("captions", "caption", "texts", "text")
 
@@ -69,9 +62,9 @@ class TsvSource:
     def slices(self) -> Sequence[Slice]:
         """Consecutive rows of about `part_bytes` together, of one file."""
         slices: list[Slice] = []
-        for number, (images, _) in enumerate(self.files):
-            starts, _ = _row_index(images)
-            sizes = (np.diff(starts) * 3 // 4).tolist()  # base64 writes 3 bytes as 4
+        for number in range(len(self.files)):
+            index = self._index(number)
+            sizes = ((index.ends - index.starts) * 3 // 4).tolist()  # base64: 3 bytes as 4
             for first, last in consecutive_ranges(
                 sizes, self.options.part_bytes, self.options.part_images
             ):
@@ -84,76 +77,128 @@ class TsvSource:
 
     def total(self) -> int | None:
         """Rows of all files."""
-        return sum(len(_row_index(images)[0]) - 1 for images, _ in self.files)
+        return sum(len(self._index(number).starts) for number in range(len(self.files)))
 
     def inventory(self) -> Inventory:
-        """Nothing is left out."""
-        return Inventory()
+        """Captions of no image; columns that were not read; caption files of another name."""
+        remarks: list[str] = []
+        losses: list[str] = []
+        lost, rows, said = 0, 0, ""
+        for number, (images, texts) in enumerate(self.files):
+            remarks += _layout_remarks(Path(images).name, self._layouts[number])
+            if texts is None:
+                continue
+            if texts not in _caption_paths(images):
+                remarks.append(f"captions of {Path(images).name} are read from {texts}")
+            of_none = unmatched(texts, self._index(number).digests)
+            rows += of_none.rows
+            if of_none.count:
+                lost += of_none.count
+                said = of_none.sentence(Path(texts).name, self._first_key(number))
+                (losses if is_most(of_none.count, of_none.rows) else remarks).append(said)
+        if lost and lost == rows:
+            return Inventory(remarks=tuple(remarks), unmatched=said)
+        left_out = (LeftOut("caption of no image", lost),) if lost else ()
+        return Inventory(left_out, tuple(remarks), tuple(losses))
 
     def records(self, part_slice: Slice) -> Iterator[Record | Problem]:
-        """One record per row."""
+        """One record per row; with the first rows, the bad rows of the captions."""
         uri, texts = self.files[part_slice.file]
-        starts, duplicates = _row_index(uri)
-        with open_file(uri) as file, _CaptionFile(texts) as caption_file:
-            file.seek(int(starts[part_slice.first]))
+        index = self._index(part_slice.file)
+        if texts and part_slice.first == 0:
+            yield from caption_index(texts).bad_rows
+        with open_file(uri) as file, CaptionFile(texts) as caption_file:
             for row in range(part_slice.first, part_slice.last):
-                key, _, payload = file.readline().rstrip(b"\r\n").partition(b"\t")
-                image_id = f"{self._names[part_slice.file]}/{key.decode(errors='backslashreplace')}"
-                captions, problems = caption_file(row, key, image_id)
-                yield Record(
-                    image_id=image_id,
-                    uri=uri,
-                    load=_TsvLoader(payload, row in duplicates),
-                    member=str(row),
-                    offset=int(starts[row]),
-                    captions=captions,
-                    problems=problems,
-                )
+                file.seek(int(index.starts[row]))
+                line = file.readline()
+                yield self._record(part_slice.file, row, row_cells(line), caption_file)
+                end = int(index.starts[row]) + len(line)
+                rest = file.read(int(index.ends[row]) - end)
+                if rest.strip():
+                    detail = f"bytes {end} to {index.ends[row]} are in no row of the lineidx"
+                    yield Problem(f"{Path(uri).name}:{end}", Reason.BAD_ROW, detail)
 
-    @property
+    def _record(self, file: int, row: int, cells: list[bytes], texts: CaptionFile) -> Record:
+        layout, index = self._layouts[file], self._index(file)
+        key = cells[layout.key] if layout.key < len(cells) else b""
+        image_id = f"{self._names[file]}/{key.decode(errors='backslashreplace')}"
+        captions, problems = _captions_in_row(cells, layout, image_id)
+        more, more_problems = texts.captions(key, image_id)
+        is_usual = self.options.image_column is None
+        return Record(
+            image_id=image_id,
+            uri=self.files[file][0],
+            load=_TsvLoader(cells, layout, row in index.duplicates),
+            member=str(row) if is_usual else f"{row}:{layout.image}",
+            offset=int(index.starts[row]),
+            captions=distinct([*captions, *more]),
+            problems=(*problems, *more_problems),
+        )
+
+    def _first_key(self, number: int) -> str:
+        uri, start = self.files[number][0], self._index(number).starts[0]
+        with open_file(uri) as file:
+            file.seek(int(start))
+            cells = row_cells(file.readline())
+        return cells[self._layouts[number].key].decode(errors="backslashreplace")
+
+    def _index(self, number: int) -> RowIndex:
+        return row_index(self.files[number][0], self._layouts[number])
+
+    @cached_property
+    def _layouts(self) -> list[RowLayout]:
+        columns = self.options.image_column, self.options.caption_column
+        return [row_layout(images, *columns) or RowLayout() for images, _ in self.files]
+
+    @cached_property
     def _names(self) -> list[str]:
         return unique_names([images for images, _ in self.files])
 
 
 def is_image_tsv(uri: str) -> bool:
-    """Whether the first row is a key and the base64 of a JPEG, PNG or WEBP."""
-    with open_file(uri) as file:
-        first = file.read(_MAX_KEY_BYTES + 16)
-    return first.partition(b"\n")[0].partition(b"\t")[2].startswith(_MAGIC)
+    """Whether one of the first rows is a key and the base64 of an image."""
+    return row_layout(uri) is not None
 
 
 def pair_captions(paths: Sequence[str]) -> tuple[tuple[str, str | None], ...]:
     """Image files, each with its caption file: one of `paths`, or a file beside it by its name.
+
+    Caption files whose names tell nothing are paired in the order given, if as many image files
+    have none.
 
     Raises:
         SourceError: If a caption file belongs to no image file.
     """
     images = [path for path in paths if is_image_tsv(path)]
     texts = [path for path in paths if path not in images]
-    if texts and len(texts) == len(images):
-        return tuple(zip(images, texts, strict=True))
-    if texts:
-        pairs = [
-            (path, next((t for t in _caption_paths(path) if t in texts), None)) for path in images
-        ]
-        unpaired = set(texts) - {text for _, text in pairs}
-        if unpaired:
-            raise SourceError(f"no TSV of images belongs to {sorted(unpaired)[0]}")
-        return tuple(pairs)
-    return tuple((path, _find_caption_file(path)) for path in images)
+    if not texts:
+        return tuple((path, _find_caption_file(path)) for path in images)
+    pairs = {path: next((t for t in _caption_paths(path) if t in texts), None) for path in images}
+    unpaired = [text for text in texts if text not in pairs.values()]
+    without = [path for path in images if pairs[path] is None]
+    if unpaired and len(unpaired) != len(without):
+        raise SourceError(f"no TSV of images belongs to {sorted(unpaired)[0]}")
+    pairs |= dict(zip(without, unpaired, strict=False))
+    return tuple(pairs.items())
 
 
-def read_row(uri: str, offset: int) -> bytes:
+def read_row(uri: str, offset: int, member: str = "") -> bytes:
     """The image of the row that begins at byte `offset`.
+
+    Args:
+        uri: The file.
+        offset: First byte of the row.
+        member: Number of the row, and `:column` where the user named the column.
 
     Raises:
         SourceError: If there is no such row.
     """
+    layout = row_layout(uri, member.partition(":")[2] or None) or RowLayout()
     with open_file(uri) as file:
         file.seek(offset)
-        payload = file.readline().rstrip(b"\r\n").partition(b"\t")[2]
+        cells = row_cells(file.readline())
     try:
-        return _decode_image(payload)
+        return image_of_row(cells, layout)
     except Refusal as refusal:
         raise SourceError(
             f"{uri} changed since it was ingested ({refusal.detail}): run rc ingest --force"
@@ -164,100 +209,34 @@ def read_row(uri: str, offset: int) -> bytes:
 class _TsvLoader:
     """Decodes the image of one row."""
 
-    payload: bytes
+    cells: list[bytes]
+    layout: RowLayout
     is_duplicate: bool
 
     def __call__(self) -> bytes:
         if self.is_duplicate:
             raise Refusal(Reason.DUPLICATE_ID, "an earlier row has the same key")
-        return _decode_image(self.payload)
+        return image_of_row(self.cells, self.layout)
 
 
-class _CaptionFile:
-    """Captions by row; the key of the row must be that of the image. No captions without a file."""
-
-    def __init__(self, uri: str | None) -> None:
-        self.file: BinaryIO | None = open_file(uri) if uri else None
-        self.starts = _row_index(uri)[0] if uri else np.zeros(1, np.int64)
-
-    def __enter__(self) -> _CaptionFile:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.file:
-            self.file.close()
-
-    def __call__(
-        self, row: int, key: bytes, image_id: str
-    ) -> tuple[tuple[str, ...], tuple[Problem, ...]]:
-        if self.file is None:
-            return (), ()
-        if row >= len(self.starts) - 1:
-            return (), (
-                Problem(image_id, Reason.BAD_CAPTION, f"the caption TSV ends before row {row}"),
-            )
-        self.file.seek(int(self.starts[row]))
-        caption_key, _, payload = self.file.readline().rstrip(b"\r\n").partition(b"\t")
-        if caption_key != key:
-            detail = f"row {row} of the caption TSV has another key; captions left out"
-            return (), (Problem(image_id, Reason.BAD_CAPTION, detail),)
+def _captions_in_row(
+    cells: list[bytes], layout: RowLayout, image_id: str
+) -> tuple[list[str], list[Problem]]:
+    captions: list[str] = []
+    problems: list[Problem] = []
+    for column in layout.captions:
         try:
-            return distinct(captions_in_text(payload)), ()
+            captions += captions_in_text(cells[column]) if column < len(cells) else []
         except Refusal as refusal:
-            return (), (Problem(image_id, refusal.reason, refusal.detail),)
+            problems.append(Problem(image_id, refusal.reason, refusal.detail))
+    return captions, problems
 
 
-def _decode_image(payload: bytes) -> bytes:
-    if not payload:
-        raise Refusal(Reason.MISSING_IMAGE, "the row has no second column")
-    try:
-        return base64.b64decode(payload.partition(b"\t")[0], validate=True)
-    except binascii.Error as error:
-        raise Refusal(Reason.UNREADABLE, f"the row is not base64: {error}") from error
-
-
-def _row_index(uri: str) -> tuple[NDArray[np.int64], frozenset[int]]:
-    """First byte of each row and the end; and the rows whose key an earlier row has."""
-    return _row_index_cached(uri, size_and_mtime(uri))
-
-
-@lru_cache(maxsize=64)
-def _row_index_cached(
-    uri: str, _version: tuple[int, int]
-) -> tuple[NDArray[np.int64], frozenset[int]]:
-    starts = _read_lineidx(uri)
-    keys, ends = DuplicateKeys(), [0]
-    with open_file(uri) as file:
-        if starts is None:
-            for line in file:
-                keys.add(line.partition(b"\t")[0].decode(errors="backslashreplace"))
-                ends.append(ends[-1] + len(line))
-            starts = np.array(ends, dtype=np.int64)
-        else:
-            for start in starts[:-1].tolist():
-                file.seek(start)
-                keys.add(
-                    file.readline(_MAX_KEY_BYTES)
-                    .partition(b"\t")[0]
-                    .decode(errors="backslashreplace")
-                )
-    return starts, keys.positions()
-
-
-def _read_lineidx(uri: str) -> NDArray[np.int64] | None:
-    path = Path(uri).with_suffix(".lineidx")
-    if is_remote(uri) or not path.is_file():
-        return None
-    try:
-        starts: NDArray[Any] = np.array(path.read_text().split(), dtype=np.int64)
-    except ValueError as error:
-        raise SourceError(
-            f"{path} is not one number a line; delete it, then the rows are counted"
-        ) from error
-    starts = np.append(starts, size_of(uri))
-    if starts[0] != 0 or (np.diff(starts) <= 0).any():
-        raise SourceError(f"{path} does not fit {uri}; delete it, then the rows are counted")
-    return starts
+def _layout_remarks(name: str, layout: RowLayout) -> list[str]:
+    if not layout.others:
+        return []
+    columns = ", ".join(ascii(layout.names[n]) if layout.names else str(n) for n in layout.others)
+    return [f"column {columns} of {name} is not read; --caption-column names one with captions"]
 
 
 def _find_caption_file(uri: str) -> str | None:

@@ -34,7 +34,7 @@ from stages.labelling.region_boxes import RegionBoxes
 from tests.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from pipeline.verbs import Verb
     from schemas.table import Table
@@ -171,7 +171,9 @@ class ExtractConcepts(Toy):
             columns = {name: [row[i] for row in said] for i, name in enumerate(names)}
             yield from self.batches(MENTIONS, columns)
 
-    def merge(self, drafts: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def merge(
+        self, drafts: Iterable[pa.RecordBatch], note: Callable[[str, Any], None]
+    ) -> Iterator[pa.RecordBatch]:
         count: dict[str, int] = {}
         for rows in drafts:
             for said in rows.to_pylist():

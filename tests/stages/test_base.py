@@ -84,7 +84,7 @@ def test_what_a_stage_does_not_say_is_nothing() -> None:
 
 def test_drafts_without_a_merge_are_a_fault_of_the_stage() -> None:
     with pytest.raises(NotImplementedError, match="Smallest sets `drafts` but has no `merge`"):
-        list(Smallest().merge([]))
+        list(Smallest().merge([], print))
 
 
 @pytest.mark.parametrize(

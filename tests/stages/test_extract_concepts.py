@@ -9,11 +9,13 @@ import pyarrow as pa
 import pytest
 
 import stages.extract_concepts
+from pipeline.execution.notes import add_up
 from schemas.concepts import CONCEPTS
-from schemas.errors import OptionError, StageError
+from schemas.errors import OptionError
 from schemas.images import IMAGES
 from schemas.mentions import MENTIONS
 from stages.extract_concepts import ExtractConcepts
+from stages.outcome import Outcome, Result
 from stages.text.parsing.engines import load_parser
 from tests.in_memory import InMemory
 
@@ -44,7 +46,7 @@ def drafts(stage: ExtractConcepts, *parts: InMemory) -> list[pa.RecordBatch]:
 
 
 def fold(stage: ExtractConcepts, batches: Sequence[pa.RecordBatch]) -> list[dict[str, Any]]:
-    (batch,) = stage.merge(batches)
+    (batch,) = stage.merge(batches, {}.__setitem__)
     CONCEPTS.check(batch)
     rows: list[dict[str, Any]] = batch.to_pylist()
     return rows
@@ -123,11 +125,96 @@ def test_a_pool_can_have_one_concept() -> None:
     assert names(extract(captioned({"a": ["dog"]}))) == ["dog"]
 
 
-def test_an_empty_pool_is_refused_with_advice() -> None:
-    with pytest.raises(StageError, match=r"none of 2 phrases .*'dog', 4\); lower --min-frequency"):
-        extract(captioned(PETS), min_frequency=5)
-    with pytest.raises(StageError, match="no caption names anything"):
-        extract(captioned({"a": [], "b": ["the and of"]}))
+def outcome(*parts: InMemory, **options: Any) -> Outcome:
+    stage = ExtractConcepts(**{"engine": "ngram:1", "min_frequency": 1, **options})
+    notes: dict[str, Any] = {}
+    rows = sum(batch.num_rows for batch in stage.merge(drafts(stage, *parts), notes.__setitem__))
+    for part in parts:
+        notes = add_up(notes, {"counts": part.notes.pop("counts")}) | part.notes
+    dropped = {"bad-caption": sum(len(part.refused) for part in parts)}
+    return stage.outcome(Result(rows, dropped if dropped["bad-caption"] else {}, notes))
+
+
+def test_the_outcome_counts_captions_mentions_and_concepts() -> None:
+    parts = [captioned(PETS), captioned({"d": ["the", "a cat"]}, 1)]
+    assert outcome(*parts, min_frequency=3) == Outcome(
+        ["5 captions: 4 name something (6 mentions); 1 concept, 1 phrase left out "
+         "(--min-frequency 3)"],
+        losses=[],
+    )  # fmt: skip
+
+
+def test_an_empty_pool_says_why() -> None:
+    rare = outcome(captioned(PETS), min_frequency=5).empty
+    assert rare == (
+        "none of 2 phrases in 3 captions was counted 5 times (mentions; the most frequent, 'dog', "
+        "4): lower --min-frequency"
+    )
+    nameless = outcome(captioned({"a": [], "b": ["the and of"]})).empty
+    assert nameless == "none of 1 caption names anything: look at the captions, or at --engine"
+    assert "there are no captions" in str(outcome(captioned({"a": []})).empty)
+
+
+def test_most_captions_without_a_name_are_a_loss() -> None:
+    captions = {"a": ["dog"], "b": ["the"], "c": ["of the"]}
+    assert outcome(captioned(captions)).losses == [
+        "2 of 3 captions name nothing; look at some of them"
+    ]
+    assert outcome(captioned({"a": ["dog"], "b": ["the"]})).losses == []
+
+
+def test_a_list_of_which_nothing_is_mentioned_is_a_loss(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("unicorn\ndragon")
+    options = {"engine": "lexicon", "from_file": tmp_path / "list.txt"}
+    said = outcome(captioned({"a": ["a\x1b dog"]}), **options)
+    assert said.empty is None
+    assert said.losses == [
+        "none of 2 names, such as 'unicorn', is in the 1 caption, such as 'a  dog'; look whether "
+        "names and captions are in one language"
+    ]
+    found = outcome(captioned({"a": ["a dragon", "a dog"]}), **options)
+    assert found.losses == []
+    assert found.summary == ["2 captions: 1 name something (1 mention); 1 of 2 names mentioned"]
+
+
+GERMAN = {
+    "a": ["Ein Hund liegt auf dem Sofa im Wohnzimmer", "Zwei Kinder spielen auf einer Wiese"],
+    "b": ["Eine Frau steht mit einem Fahrrad vor dem Bahnhof"],
+}
+CHINESE = {"a": ["一只狗躺在橙色的沙发上"], "b": ["街上有一辆红色的公共汽车和一只猫"]}
+
+
+@pytest.mark.slow
+def test_captions_in_german_are_a_loss_that_says_what_to_use() -> None:
+    said = outcome(captioned(GERMAN), engine="bundled")
+    (loss,) = said.losses
+    assert loss.startswith("these captions look like German (4% of their words are known)")
+    assert "the parser 'bundled' reads English" in loss
+    assert "--from NAMES --engine lexicon" in loss
+    mixed = {**GERMAN, "c": ["a man on a horse in the snow near a red barn and a tree"] * 4}
+    said = outcome(captioned(mixed), engine="bundled")
+    assert said.losses == []
+    assert said.summary[1] == "3 captions do not look like English (3 German)"
+
+
+@pytest.mark.slow
+def test_captions_in_chinese_name_nothing_that_english_knows() -> None:
+    assert str(outcome(captioned(CHINESE), engine="bundled").empty).startswith(
+        "these captions look like Chinese (0% of their words are known)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("captions", "listed", "expected"),
+    [(GERMAN, "Hund\nFahrrad\nKatze", [1, 1, 0]), (CHINESE, "狗\n公共汽车\n马", [1, 1, 0])],
+)
+def test_a_list_and_the_lexicon_read_any_language(
+    tmp_path: Path, captions: dict[str, list[str]], listed: str, expected: list[int]
+) -> None:
+    (tmp_path / "list.txt").write_text(listed, "utf-8")
+    options = {"engine": "lexicon", "from_file": tmp_path / "list.txt"}
+    assert [row["mentions"] for row in extract(captioned(captions), **options)] == expected
+    assert outcome(captioned(captions), **options).losses == []
 
 
 def test_a_part_stores_at_most_three_example_captions_of_a_concept() -> None:
@@ -214,14 +301,29 @@ def test_bad_rows_of_a_caption_file_go_to_quarantine(tmp_path: Path) -> None:
     stage = ExtractConcepts(engine="ngram:1", min_frequency=1, captions=tmp_path / "c.jsonl")
     (part,) = corpus_parts(stage)
     assert names(fold(stage, drafts(stage, part))) == ["dog"]
-    assert [record[:2] for record in part.refused] == [("c.jsonl:2", "bad-caption")]
+    assert [record[:2] for record in part.refused] == [("c.jsonl:2", "bad-row")]
+    (line,) = outcome(*corpus_parts(stage), captions=tmp_path / "c.jsonl").summary
+    assert "; 1 row refused;" in line
+
+
+def test_what_was_chosen_in_a_caption_file_is_said_once(tmp_path: Path) -> None:
+    path = tmp_path / "c.tsv"
+    path.write_text("key\ttitle\tcaption\n1\tx\ta dog\n2\tx\ta cat\n1\tx\tdogs\n")
+    stage = ExtractConcepts(engine="ngram:1", min_frequency=1, captions=path)
+    _, *remarks = outcome(*corpus_parts(stage), captions=path).summary
+    assert remarks == [
+        "captions of c.tsv are read from 'caption', not from 'title'; --caption-column decides",
+        "records whose key an earlier one has, counted as other images: 1; "
+        "sort the file by its key",
+    ]
 
 
 def test_an_empty_caption_file_has_no_concepts(tmp_path: Path) -> None:
     (tmp_path / "c.txt").write_text("")
     stage = ExtractConcepts(engine="ngram:1", captions=tmp_path / "c.txt")
-    with pytest.raises(StageError, match="no caption names anything"):
-        fold(stage, drafts(stage, *corpus_parts(stage)))
+    assert outcome(*corpus_parts(stage), engine="ngram:1", captions=tmp_path / "c.txt").empty == (
+        "there are no captions to read: give images with captions, or --captions FILE"
+    )
 
 
 def test_digests_depend_on_parser_list_and_captions(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def forged_png(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + pixels + chunk(b"IEND", b"")
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_orientation_is_applied_once_as_pillow_does(orientation: int, kind: str) -> None:
     content = with_orientation(orientation, kind)
@@ -53,6 +53,16 @@ def test_orientation_is_applied_once_as_pillow_does(orientation: int, kind: str)
     assert header == ImageHeader(kind, expected.shape[1], expected.shape[0], orientation)
     np.testing.assert_array_equal(pixels, expected)
     assert pixels.flags.c_contiguous
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_tiff_is_turned_once(orientation: int) -> None:
+    content = with_orientation(orientation, "TIFF")
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(content))).convert("RGB"))
+    header = probe(content, Limits())
+    assert header == ImageHeader("TIFF", expected.shape[1], expected.shape[0], 1)
+    assert expected.shape[:2] == ((13, 7) if orientation >= 5 else (7, 13))
+    np.testing.assert_array_equal(decode(content, header.orientation), expected)
 
 
 def test_the_eight_orientations_are_eight_different_images() -> None:
@@ -105,10 +115,42 @@ def test_content_that_is_not_an_image_is_unreadable(content: bytes) -> None:
         assert caught.value.reason == "unreadable"
 
 
-@pytest.mark.parametrize("kind", ["GIF", "BMP", "TIFF"])
-def test_only_jpeg_png_and_webp_are_opened(kind: str) -> None:
-    with pytest.raises(Refusal, match="unreadable"):
-        probe(encoded(kind=kind), Limits())
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        *((name, name) for name in ("GIF", "BMP", "TIFF", "AVIF", "PPM")),
+        *(("DIB", "BMP"), ("JPEG2000", "JPEG 2000"), ("MPO", "JPEG")),
+    ],
+)
+def test_other_formats_give_the_pixels_that_pillow_shows(kind: str, name: str) -> None:
+    content = encoded(5, kind=kind)
+    expected = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+    assert probe(content, Limits()) == ImageHeader(name, 12, 8, 1)
+    np.testing.assert_array_equal(decode(content, 1), expected)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "TIFF", "WEBP", "PNG", "AVIF"])
+def test_an_animation_gives_its_first_frame(kind: str) -> None:
+    first, second = (Image.new("RGB", (8, 6), colour) for colour in ("red", "blue"))
+    content = saved(first, kind, save_all=True, append_images=[second])
+    assert Image.open(io.BytesIO(content)).n_frames == 2  # type: ignore[attr-defined]
+    pixels = decode(content, 1).astype(int)
+    assert np.abs(pixels - [255, 0, 0]).max() <= 3
+
+
+def test_a_transparent_gif_is_white_where_it_is_clear() -> None:
+    picture = Image.new("P", (4, 4), 0)
+    picture.putpalette([255, 0, 0, 0, 0, 255])
+    picture.putpixel((0, 0), 1)
+    pixels = decode(saved(picture, "GIF", transparency=0), 1)
+    assert (pixels[0, 0].tolist(), pixels[1, 1].tolist()) == ([0, 0, 255], [255, 255, 255])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int32])
+def test_pixels_of_unknown_range_are_refused(dtype: type) -> None:
+    content = saved(Image.fromarray(np.ones((4, 5), dtype)), "TIFF")
+    with pytest.raises(Refusal, match="unreadable: TIFF does not decode: pixels of 32 bits"):
+        decode(content, 1)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
@@ -122,10 +164,11 @@ def test_an_image_without_its_end_is_truncated(kind: str, share: float) -> None:
     assert caught.value.reason == "truncated"
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(90))
 def test_random_damage_gives_pixels_or_a_refusal(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    kind = ("JPEG", "PNG", "WEBP")[seed % 3]
+    kinds = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM", "JPEG2000")
+    kind = kinds[seed % len(kinds)]
     content = bytearray(encoded(seed, (40, 30), kind))
     for position in rng.integers(0, len(content), 12):
         content[position] = rng.integers(256)
@@ -249,9 +292,14 @@ def test_a_refused_header_says_size_and_limit() -> None:
 
 @pytest.mark.parametrize(
     ("content", "sentence"),
-    [(b"", "it is empty"), (b"GIF89a rest", "it begins with 4749463839612072")],
+    [
+        (b"", "it is empty"),
+        (b"not a picture", "it begins with 6e6f742061207069"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "it is HEIC"),
+        (b"<!DOCTYPE html><html>404</html>", "it is HTML"),
+    ],
 )
 def test_unreadable_content_is_described_by_its_first_bytes(content: bytes, sentence: str) -> None:
     with pytest.raises(Refusal) as caught:
         probe(content, Limits())
-    assert caught.value.detail == f"no JPEG, PNG or WEBP: {sentence}"
+    assert caught.value.detail == f"no image of a known format: {sentence}"

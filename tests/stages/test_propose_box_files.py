@@ -29,8 +29,9 @@ def test_boxes_of_another_localizer_keep_their_scores(tmp_path: Path) -> None:
         {"image_id": "tiny/002", "region": 0, "x1": 6.0, "objectness": 0.5},
     ]
     assert table["objectness_logit"].null_count == 3
-    assert (part.notes["ids_matched"], part.notes["ids_in_file"]) == (2, 3)
-    assert part.notes["boxes"]["images_without_boxes"] == 3
+    assert part.notes["localizer"]["ids_matched"] == 2
+    assert part.notes["localizer"]["ids"] == 3
+    assert part.notes["boxes"]["images_unknown"] == 3
     assert part.refused == []
 
 
@@ -87,20 +88,29 @@ def test_impossible_boxes_are_dropped_and_counted(tmp_path: Path) -> None:
     (row,) = run(part, from_file=path).to_pylist()
     assert (row["x0"], row["x1"]) == (3.0, 60.0)
     assert part.notes["boxes"] == {
+        "images": 5,
+        "images_unknown": 4,
+        "images_without_boxes": 0,
         "raw_boxes": 5,
         "boxes_not_finite": 3,
-        "images_without_boxes": 4,
+        "boxes_outside": 1,
+        "boxes_cut": 1,
     }
 
 
-def test_a_second_image_of_the_same_name_is_refused(tmp_path: Path) -> None:
+def test_boxes_that_could_be_those_of_two_images_are_given_to_neither(tmp_path: Path) -> None:
     part = pictures(tmp_path, count=2)
-    part.tables["images"] = part.tables["images"].set_column(
-        0, part.tables["images"].schema.field(0), pa.array(["train/1", "val/1"])
-    )
+    ids, uris = pa.array(["train/1", "val/1"]), pa.array(["/d/train/1.jpg", "/d/val/1.jpg"])
+    for name, column in (("image_id", ids), ("uri", uris)):
+        table = part.tables["images"]
+        place = table.column_names.index(name)
+        part.tables["images"] = table.set_column(place, table.schema.field(name), column)
     path = write_results(tmp_path / "boxes.json", {"1": [[0, 0, 5, 5, 1]]})
-    assert run(part, from_file=path)["image_id"].to_pylist() == ["train/1"]
-    assert [record[:2] for record in part.refused] == [("val/1", "ambiguous-id")]
+    assert run(part, from_file=path).num_rows == 0
+    assert [record[:2] for record in part.refused] == [
+        ("train/1", "ambiguous-id"),
+        ("val/1", "ambiguous-id"),
+    ]
 
 
 def test_recall_compares_proposals_with_ground_truth(tmp_path: Path) -> None:
@@ -115,8 +125,8 @@ def test_recall_compares_proposals_with_ground_truth(tmp_path: Path) -> None:
     part = pictures(tmp_path, count=5)
     run(part, from_file=path)
     note = part.notes["recall"]
-    assert note == {"objects": 12, "hits_50": 10, "ar100_hits": [10] * 10}
-    assert recall_and_ar100(note) == (pytest.approx(10 / 12), pytest.approx(10 / 12))
+    assert note == {"objects": 15, "hits_50": 10, "ar100_hits": [10] * 10}
+    assert recall_and_ar100(note) == (pytest.approx(10 / 15), pytest.approx(10 / 15))
 
 
 def test_a_box_file_is_identified_by_its_content(tmp_path: Path) -> None:
@@ -155,7 +165,7 @@ def test_a_real_localizer_has_its_known_recall(tmp_path: Path) -> None:
     schema = squares.images(range(1)).schema
     part = InMemory({"images": pa.Table.from_pylist(rows, schema)}, tmp_path)
     batches = list(Propose(from_file=DATA / "proposals_yolox_nano_val2017.json", nms=0.7).run(part))
-    assert part.notes["ids_matched"] == len(images)
+    assert part.notes["localizer"]["ids_matched"] == len(images)
     assert sum(batch.num_rows for batch in batches) > 32_000
     recall, average = recall_and_ar100(part.notes["recall"])
     assert recall == pytest.approx(0.72, abs=0.01)

@@ -16,11 +16,11 @@ from stages.text.parsing import word_lists as lists
 from stages.text.parsing.noun_compounds import MultiwordNames, noun_compounds, singular
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from stages.text.parsing.noun_compounds import NounCompound, Token
 
-RULE_VERSION = 1  # raised when the same tokens would give other concepts
+RULE_VERSION = 2  # raised when the same tokens would give other concepts
 
 Style = Literal["visual", "paper"]
 STYLES: tuple[Style, ...] = ("visual", "paper")
@@ -31,13 +31,12 @@ _EYEWEAR = frozenset(("eye", "reading", "safety", "prescription", "opera", "fiel
 
 
 class ConceptRule:
-    """Finds the concepts of tagged captions, under one style and one list of lexical names."""
+    """Finds the concepts of tagged captions, under one style."""
 
-    def __init__(self, style: Style = "visual", names: Iterable[str] = ()) -> None:
-        """Set the style; `names` of several words are kept whole, in addition to the known ones."""
+    def __init__(self, style: Style = "visual") -> None:
+        """Set the style."""
         self._paper = style == "paper"
-        known = () if self._paper else lists.LEXICAL_NAMES
-        self._names = MultiwordNames((*known, *names))
+        self._names = MultiwordNames(() if self._paper else lists.LEXICAL_NAMES)
 
     def concepts(self, tokens: Sequence[Token]) -> list[str]:
         """Concepts in the order of the caption, one per mention, in lower case."""

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, get_args
 
 from schemas.errors import OptionError, SourceError
+from stages.text.parsing.cleaning import CLEANING_VERSION
 from stages.text.parsing.concept_rule import RULE_VERSION, ConceptRule, Style
 from stages.text.parsing.model_free_parsers import (
     LexiconParser,
     NgramParser,
     lexicon_identity,
-    names_digest,
 )
 from stages.text.parsing.spacy_parser import SpacyParser, pipeline_digest
 
@@ -40,6 +40,9 @@ class CaptionParser(Protocol):
     identity: str
     """Changes whenever the same captions would give other concepts; part of a fingerprint."""
 
+    language: str
+    """That it reads, as ISO 639 calls it ("en"); "" if it reads any."""
+
     def concepts(self, captions: Iterable[str]) -> Iterator[list[str]]:
         """Yield one list per caption, in order; a concept is repeated for every mention."""
         ...
@@ -54,8 +57,7 @@ def load_parser(
         engine: As in the table above.
         style: `visual` drops nouns that name nothing visible; `paper` keeps every noun. Without
             effect on `lexicon` and `ngram`.
-        names: The names that `lexicon` looks for; for `bundled` and `spacy:`, names of several
-            words that are kept whole, in addition to the known ones ("hot dog").
+        names: The names that `lexicon` looks for; without effect on the others.
 
     Raises:
         OptionError: If engine or style is unknown, or a lexicon has no names.
@@ -66,8 +68,8 @@ def load_parser(
         return LexiconParser(names)
     if kind == "ngram":
         return NgramParser(int(detail))
-    rule = ConceptRule("paper" if style == "paper" else "visual", names)
-    return SpacyParser(detail, rule, parser_identity(engine, style, names))
+    rule = ConceptRule("paper" if style == "paper" else "visual")
+    return SpacyParser(detail, rule, parser_identity(engine, style))
 
 
 def parser_identity(
@@ -82,8 +84,8 @@ def parser_identity(
         return lexicon_identity(names)
     if kind == "ngram":
         return NgramParser(int(detail)).identity
-    names_part = f"-{names_digest(sorted(names))}" if names else ""
-    return f"spacy-{pipeline_digest(detail)}-rule{RULE_VERSION}-{style}{names_part}"
+    versions = f"rule{RULE_VERSION}-cleaning{CLEANING_VERSION}"
+    return f"spacy-{pipeline_digest(detail)}-{versions}-{style}"
 
 
 def bundled_parser_path() -> Path:

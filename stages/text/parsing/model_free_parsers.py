@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import TYPE_CHECKING
 
 from schemas.errors import OptionError
-from stages.text.parsing.cleaning import words_of
+from stages.text.parsing.cleaning import CLEANING_VERSION, words_of
 from stages.text.parsing.noun_compounds import singular
 from stages.text.parsing.word_lists import CLOSED_CLASS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-_LEXICON_VERSION = 1
+_Words = tuple[str, ...]
+
+_LEXICON_VERSION = 2
+_SENSE = re.compile(r"\([^()]*\)")  # as in LVIS: "bow_(weapon)"
 # Pairs whose plural is a word of its own elsewhere ("glasses" to wear), but a plural here.
 _PLURAL_PAIRS = {"glass": "glasses", "ski": "skis", "goggle": "goggles", "headphone": "headphones"}
 _PLURAL_PAIRS |= {plural: singular for singular, plural in _PLURAL_PAIRS.items()}
@@ -28,17 +32,25 @@ _NGRAM_VERSION = 1
 class LexiconParser:
     """Finds the names of a list in captions, in singular or plural, the longest first."""
 
+    language = ""
+
     def __init__(self, names: Sequence[str]) -> None:
-        """Of names that differ only in number or case, the first is reported.
+        """Of names that differ only in number or case, the one in the caption is reported.
+
+        If neither is, the first; and of names that differ in their sense alone, such as LVIS's
+        "bow_(weapon)" and "bow_(decorative_ribbons)", all.
 
         Raises:
             OptionError: If no name contains a word.
         """
         self.identity = lexicon_identity(names)
-        self._names: dict[tuple[str, ...], str] = {}
+        self._names: dict[_Words, dict[_Words, list[str]]] = {}  # by singular, by spelling
         for name in names:
-            for key in _match_keys(name):
-                self._names.setdefault(key, name)
+            for spelling in _spellings(name):
+                for key in _match_keys(spelling):
+                    of_spelling = self._names.setdefault(key, {}).setdefault(spelling, [])
+                    if name.lower() not in map(str.lower, of_spelling):
+                        of_spelling.append(name)
         if not self._names:
             raise OptionError(
                 "the parser 'lexicon' needs names to look for: give it a list of them"
@@ -53,17 +65,20 @@ class LexiconParser:
     def concepts(self, captions: Iterable[str]) -> Iterator[list[str]]:
         """Yield the names in each caption from left to right; they never overlap."""
         for caption in captions:
-            yield list(self._matches(_singular_words(caption)))
+            words = tuple(words_of(caption))
+            yield list(self._matches(words, tuple(map(singular, words))))
 
-    def _matches(self, words: tuple[str, ...]) -> Iterator[str]:
+    def _matches(self, written: _Words, words: _Words) -> Iterator[str]:
         start = 0
         while start < len(words):
             length = self._match_length(words, start)
             if length:
-                yield self._names[words[start : start + length]]
+                by_spelling = self._names[words[start : start + length]]
+                spelling = written[start : start + length]
+                yield from by_spelling.get(spelling) or next(iter(by_spelling.values()))
             start += length or 1
 
-    def _match_length(self, words: tuple[str, ...], start: int) -> int:
+    def _match_length(self, words: _Words, start: int) -> int:
         """Number of words of the longest name that begins at `start`; 0 if there is none."""
         for length in self._lengths.get(words[start], ()):
             if words[start : start + length] in self._names:
@@ -74,11 +89,13 @@ class LexiconParser:
 class NgramParser:
     """Takes every run of up to `longest` words, except runs of stop words only."""
 
+    language = ""
+
     def __init__(self, longest: int) -> None:
         """`longest` is in words, at least 1."""
         if longest < 1:
             raise OptionError(f"the parser 'ngram' needs at least 1 word, got {longest}")
-        self.identity = f"ngram{longest}-v{_NGRAM_VERSION}"
+        self.identity = f"ngram{longest}-v{_NGRAM_VERSION}.{CLEANING_VERSION}"
         self._longest = longest
 
     def concepts(self, captions: Iterable[str]) -> Iterator[list[str]]:
@@ -96,7 +113,7 @@ class NgramParser:
 
 def lexicon_identity(names: Sequence[str]) -> str:
     """Identity of a lexicon over `names`: their order decides which spelling is reported."""
-    return f"lexicon-{names_digest(names)}-v{_LEXICON_VERSION}"
+    return f"lexicon-{names_digest(names)}-v{_LEXICON_VERSION}.{CLEANING_VERSION}"
 
 
 def names_digest(names: Iterable[str]) -> str:
@@ -105,15 +122,18 @@ def names_digest(names: Iterable[str]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _match_keys(name: str) -> Iterator[tuple[str, ...]]:
-    """The word sequences that match a name; empty for a name without words."""
-    key = _singular_words(name)
-    if key:
-        yield key
-        counterpart = _PLURAL_PAIRS.get(key[-1])
-        if counterpart and (len(key) > 1 or "glass" not in key[-1]):
-            yield (*key[:-1], counterpart)
+def _spellings(name: str) -> list[_Words]:
+    """The words of a name without its sense in parentheses; of "monitor/tv", each alternative."""
+    bare = [part for part in _SENSE.split(name) if words_of(part)] or [name]
+    parts = [part for text in bare for part in text.split("/") if len(part.strip()) > 1]
+    alternatives = parts if len(parts) > 1 else []
+    return [words for text in (*bare, *alternatives) if (words := tuple(words_of(text)))]
 
 
-def _singular_words(text: str) -> tuple[str, ...]:
-    return tuple(singular(word) for word in words_of(text))
+def _match_keys(spelling: _Words) -> Iterator[_Words]:
+    """The word sequences in the singular that match a spelling."""
+    key = tuple(map(singular, spelling))
+    yield key
+    counterpart = _PLURAL_PAIRS.get(key[-1])
+    if counterpart and (len(key) > 1 or "glass" not in key[-1]):
+        yield (*key[:-1], counterpart)

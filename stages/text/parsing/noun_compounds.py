@@ -139,6 +139,8 @@ def _merge_names(words: list[_Word], names: MultiwordNames) -> list[_Word]:
             last = words[i + length - 1]
             text = " ".join(word.text for word in words[i : i + length])
             is_modifier = last.compound if last.noun else False
+            if any(word.tied for word in words[i : i + length - 1]):
+                is_modifier = None  # "ice-cream cone": taggers are unsure after a hyphen
             merged.append(last._replace(text=text, pos="NOUN", noun=True, compound=is_modifier))
         else:
             merged.append(words[i])
@@ -195,7 +197,11 @@ def _compound(words: Sequence[_Word], start: int, end: int) -> NounCompound:
     before = words[start - 1].text if start else ""
     after = words[end + 1].text if end + 1 < len(words) else ""
     head, number = words[end].text, words[end].number
+    if end > start and start and words[start - 1].pos == "NUM" and words[start - 1].hyphen:
+        start += 1  # the unit of a "12-inch screen", the part of a "two-story house"
     modifiers = [word.text for word in words[start:end]]
+    while modifiers and modifiers[-1] == head:
+        del modifiers[-1]  # "dog dog dog"
     if modifiers and len(modifiers[-1]) == 1 and words[end - 1].hyphen:
         head = f"{modifiers.pop()}-{head}"  # t-shirt, x-ray
     return NounCompound(tuple(modifiers), head, number, before, after)

@@ -56,6 +56,7 @@ class SpacyParser:
         self.identity = identity
         self._rule = rule
         self._nlp = _load(name)
+        self.language = self._nlp.lang or ""
         if blas.can_set_threads():
             _multiply_with_numpy(self._nlp)
         self._read_tokens = _token_reader(name, self._nlp)

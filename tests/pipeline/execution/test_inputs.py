@@ -150,7 +150,8 @@ def test_a_pool_from_other_images_may_be_used_but_its_mentions_are_not(root: Pat
     embeddings = make(EmbedConcepts(), root, {"concepts": pool.address, "teacher": teacher})
     found = resolved(Label(), root, {"embeddings": embeddings.address})
     assert set(found) == {"features", "proposals", "embeddings"}
-    assert make(Label(), root, {"embeddings": embeddings.address}).manifest.notes == {"mentions": 0}
+    notes = make(Label(), root, {"embeddings": embeddings.address}).manifest.notes
+    assert notes["mentions"] == 0
 
 
 @pytest.mark.slow

@@ -12,9 +12,10 @@ import pytest
 
 from pipeline.execution import runner
 from pipeline.execution.inputs import resolve
-from pipeline.store import catalog
+from pipeline.store import catalog, failure
 from pipeline.store.manifest import NAME
 from schemas.errors import ArtifactError, ArtifactNotFoundError, QueryError, StageError
+from stages.outcome import Outcome, Result
 from tests.pipeline.helpers import ROOT, Listener, command, contents, make, make_all, rows_of
 from tests.pipeline.toys import (
     ExtractConcepts,
@@ -184,7 +185,7 @@ def test_the_fingerprint_changes_with_the_version_and_with_any_input(root: Path)
 
 def test_the_folder_is_named_by_version_and_fingerprint(root: Path) -> None:
     artifact = make(Ingest(), root)
-    assert artifact.address == f"images/v1-{artifact.manifest.fingerprint[:12]}"
+    assert artifact.address == f"images/v2-{artifact.manifest.fingerprint[:12]}"
     assert len(artifact.manifest.fingerprint) == 64
 
 
@@ -197,8 +198,14 @@ def test_the_manifest_keeps_the_recipe_apart_from_the_circumstances(root: Path) 
     assert catalog.find(root, "images").manifest.sources.keys() == {"here"}
 
 
+class Talkative(Ingest):
+    def outcome(self, result: Result) -> Outcome:
+        return Outcome(["4 things", "two of them blue"], None, ["3 of 4 captions were lost"])
+
+
 def test_counts_of_all_parts_add_up(root: Path) -> None:
-    assert make(Ingest(count=17), root).manifest.notes == {"images": 17}
+    notes = make(Ingest(count=17), root).manifest.notes
+    assert notes == {"images": 17, "summary": ["17 rows"]}
 
 
 def test_notes_are_the_same_whether_a_part_was_computed_now_or_earlier(
@@ -303,11 +310,50 @@ def test_an_input_made_with_a_smaller_limit_is_refused_before_any_work(root: Pat
     assert make(Featurize(limit=7), root).manifest.rows == 21
 
 
-def test_a_source_without_images_makes_an_artifact_without_parts(root: Path) -> None:
-    made = make_all(root, count=0)
-    assert made["images"].manifest.parts == ()
-    assert made["pseudo_labels"].manifest.rows == 0
-    assert made["concepts"].manifest.rows == 0
+def test_an_empty_result_is_an_error_unless_it_is_allowed(root: Path) -> None:
+    with pytest.raises(
+        StageError, match=r"rc ingest: the result has no rows\. Nothing was made; --"
+    ):
+        make(Ingest(count=0), root)
+    assert catalog.everything(root) == []
+    empty = make(Ingest(count=0), root, allow_empty=True)
+    assert (empty.manifest.rows, empty.manifest.parts) == (0, ())
+    assert empty.manifest.notes["empty"] == "the result has no rows"
+    with pytest.raises(StageError, match="the result has no rows"):
+        make(Ingest(count=0), root)  # there is one now, but this run does not allow it
+    assert make(Ingest(count=0), root, allow_empty=True).address == empty.address
+
+
+def test_a_stage_does_not_run_on_an_input_without_rows(root: Path) -> None:
+    empty = make(Ingest(count=0), root, allow_empty=True)
+    with pytest.raises(ArtifactNotFoundError, match=rf"have no rows; .* name it: {empty.address}"):
+        make(Propose(), root)
+    with pytest.raises(ArtifactError, match=r"rc propose: images \(.*\) has no rows"):
+        make(Propose(), root, {"images": empty.address})
+    made = make(Propose(), root, {"images": empty.address}, allow_empty=True)
+    assert made.manifest.rows == 0
+
+
+def test_an_artifact_without_rows_is_never_the_newest(root: Path) -> None:
+    full = make(Ingest(count=3), root)
+    make(Ingest(count=0), root, allow_empty=True)
+    assert catalog.find(root, "images").address == full.address
+
+
+def test_what_a_stage_says_of_its_result_is_kept_in_the_notes(root: Path) -> None:
+    notes = make(Talkative(), root).manifest.notes
+    assert notes["summary"] == ["4 things", "two of them blue"]
+    assert notes["losses"] == ["3 of 4 captions were lost"]
+    assert "empty" not in notes
+
+
+def test_a_run_that_failed_says_why_until_it_is_started_again(root: Path) -> None:
+    with pytest.raises(StageError):
+        make(Ingest(count=0), root)
+    [folder] = root.glob("images/v*")
+    assert "the result has no rows" in str(failure.failure_of(folder))
+    make(Ingest(count=0), root, allow_empty=True)
+    assert failure.failure_of(folder) is None
 
 
 def test_an_empty_part_among_others_changes_nothing(root: Path) -> None:

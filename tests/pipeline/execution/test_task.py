@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import pyarrow as pa
 import pytest
 
 from pipeline.execution.runner import plan
@@ -16,14 +17,12 @@ from schemas.images import IMAGES
 from schemas.mentions import MENTIONS
 from schemas.metrics import METRICS
 from stages.base import Stage, each, whole
-from tests.pipeline.helpers import make_all
-from tests.pipeline.toys import Featurize, Label, Pretrain, Propose, Train
+from tests.pipeline.helpers import make, make_all
+from tests.pipeline.toys import Featurize, Ingest, Label, Pretrain, Propose, Train
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
-
-    import pyarrow as pa
 
     from schemas.table import Table
     from stages.base import Reads
@@ -50,7 +49,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def part_of(stage: Stage, store: dict[str, Any], folder: Path, number: int = 0) -> StorePart:
     inputs = {role: store[INPUTS[role]] for role in stage.reads}
-    task = next(t for t in plan(stage, inputs, folder).tasks if t.number == number)
+    task = next(
+        t for t in plan(stage, inputs, folder, allow_empty=True).tasks if t.number == number
+    )
     return StorePart(task, folder, lambda count: None)
 
 
@@ -79,6 +80,21 @@ def test_each_gives_the_rows_of_this_part_and_whole_all(store, tmp_path: Path) -
     assert sum(batch.num_rows for batch in part.batches("proposals")) == 12
 
 
+def test_everywhere_gives_columns_of_all_parts_to_each_whatever_the_limit(
+    store,  # type: ignore[no-untyped-def]
+    tmp_path: Path,
+) -> None:
+    parts = [
+        part_of(Featurize(), store, tmp_path, 2),
+        part_of(Featurize(limit=3), store, tmp_path, 0),
+    ]
+    for part in parts:
+        rows = pa.Table.from_batches(part.everywhere("images", ["image_id", "width"]))
+        assert rows.column_names == ["image_id", "width"]
+        assert rows.num_rows == store["images"].manifest.rows
+        assert part.fingerprint("images") == store["images"].manifest.fingerprint
+
+
 def test_drafts_are_read_instead_of_rows_where_the_stage_says_so(store, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     part = part_of(Reader(), store, tmp_path, 3)
     assert part.table("concepts").num_rows == store["concepts"].manifest.rows
@@ -89,7 +105,11 @@ def test_drafts_are_read_instead_of_rows_where_the_stage_says_so(store, tmp_path
 
 
 def test_an_input_without_rows_is_an_empty_table_with_its_columns(tmp_path: Path) -> None:
-    store = make_all(tmp_path / "store", count=1)  # the one image is refused
+    root = tmp_path / "store"
+    images = make(Ingest(count=1, refuse_every=1), root, allow_empty=True)
+    pins = {"images": images.address}
+    boxes = make(Propose(), root, pins, allow_empty=True)
+    store = make_all(root) | {"images": images, "proposals": boxes}
     part = part_of(Featurize(), store, tmp_path / "other")
     assert part.table("images").num_rows == 0
     assert part.table("images").schema.names == [column.name for column in IMAGES.columns]

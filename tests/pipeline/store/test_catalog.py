@@ -31,12 +31,12 @@ def test_a_prefix_that_fits_several_is_refused_naming_them(root: Path) -> None:
     made = [make(Ingest(count=count), root) for count in range(1, 19)]
     digits = [artifact.manifest.fingerprint[0] for artifact in made]
     twice = next(digit for digit in digits if digits.count(digit) > 1)  # 18 names, 16 digits
-    with pytest.raises(ArtifactError, match=rf"'images@{twice}' could be any of images/v1-{twice}"):
+    with pytest.raises(ArtifactError, match=rf"'images@{twice}' could be any of images/v2-{twice}"):
         catalog.find(root, f"images@{twice}")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["features", "images@0000000", "images/v1-000000000000"])
+@pytest.mark.parametrize("name", ["features", "images@0000000", "images/v2-000000000000"])
 def test_what_is_not_there_is_a_sentence_with_the_next_command(root: Path, name: str) -> None:
     make(Ingest(), root)
     with pytest.raises(ArtifactNotFoundError, match=r"no artifact matches .*: "):
@@ -52,13 +52,13 @@ def test_what_is_no_name_is_a_sentence(root: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "said"), [(2, "a newer .* Upgrade"), (0, "an older .* Recomp")]
+    ("version", "said"), [(3, "a newer .* Upgrade"), (1, "an older .* Recomp")]
 )
 def test_a_table_of_another_version_is_refused(root: Path, version: int, said: str) -> None:
     artifact = make(Ingest(), root)
-    artifact.path.rename(artifact.path.with_name(artifact.path.name.replace("v1", f"v{version}")))
+    artifact.path.rename(artifact.path.with_name(artifact.path.name.replace("v2", f"v{version}")))
     with pytest.raises(SchemaError, match=f"was written by {said}"):
-        catalog.find(root, "images", 1)
+        catalog.find(root, "images", 2)
 
 
 def test_only_folders_with_our_kind_of_name_and_a_manifest_are_artifacts(root: Path) -> None:
@@ -150,7 +150,7 @@ def test_an_unfinished_run_can_be_swept_but_not_while_it_is_under_way(root: Path
     with exclusively(catalog.lock(folder), lambda: None):
         assert catalog.under_way(root) == [f"images/{folder.name}"]
         assert catalog.sweepable(root) == {}
-        with pytest.raises(ArtifactError, match=r"nothing was deleted: images/v1-.* is being made"):
+        with pytest.raises(ArtifactError, match=r"nothing was deleted: images/v2-.* is being made"):
             catalog.sweep(root, [folder])
     assert catalog.under_way(root) == []
     assert catalog.sweep(root, [folder]) > 0
@@ -159,6 +159,6 @@ def test_an_unfinished_run_can_be_swept_but_not_while_it_is_under_way(root: Path
 
 def test_what_is_not_ours_is_never_swept(root: Path) -> None:
     make(Ingest(), root)
-    for name in ("images/v1-mine", "notes/v2-draft", "images/v1-0123456789abc"):
+    for name in ("images/v2-mine", "notes/v2-draft", "images/v1-0123456789abc"):
         (root / name).mkdir(parents=True)
     assert catalog.sweepable(root) == {}

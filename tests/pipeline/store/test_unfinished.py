@@ -1,4 +1,4 @@
-"""Unfinished runs: what they read is kept, and why they failed is told."""
+"""Unfinished runs: what they read is kept."""
 
 from __future__ import annotations
 
@@ -42,10 +42,3 @@ def test_inputs_that_are_gone_or_cannot_be_read_are_none(root: Path) -> None:
     assert unfinished.inputs(folder) == []
     (folder / unfinished.INPUTS).write_bytes(b"\xff")
     assert unfinished.inputs(folder) == []
-
-
-def test_the_reason_of_a_failure_is_one_line(root: Path) -> None:
-    assert unfinished.failure(root) == ""
-    root.mkdir(exist_ok=True)
-    (root / unfinished.FAILED).write_text("the loss became nan\nat step 3")
-    assert unfinished.failure(root) == "the loss became nan at step 3"

@@ -43,6 +43,23 @@ def write_columns(path: Path, ids: list[str], group: int = 3, **changes: Any) ->
     return path
 
 
+def image_rows(
+    names: list[str], source_ids: list[str | None] | None = None, **changes: Any
+) -> pa.Table:
+    """What is matched of `images`, 100 x 80 pixels: a folder's, unless `changes` say otherwise."""
+    count = len(names)
+    columns: dict[str, Any] = {
+        "image_id": names,
+        "source": ["folder"] * count,
+        "source_id": pa.array(source_ids or [None] * count, pa.string()),
+        "uri": [f"/data/{name}" for name in names],
+        "member": pa.array([None] * count, pa.string()),
+        "width": [100] * count,
+        "height": [80] * count,
+    }
+    return pa.table({**columns, **changes})
+
+
 def in_json(folder: Path) -> Path:
     """`RECORDS` as JSON."""
     return write_records(folder / "boxes.json", RECORDS)

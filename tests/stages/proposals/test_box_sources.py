@@ -7,6 +7,7 @@ import pytest
 
 from stages.models.preprocess import Size
 from stages.pixels import load_image
+from stages.proposals.box_file import LocalizerOptions
 from stages.proposals.box_sources import (
     GRID_STEP,
     DumpBoxSource,
@@ -23,7 +24,7 @@ from stages.sources.record import Refusal
 from tests.in_memory import InMemory
 from tests.stages import squares
 from tests.stages.models.tiny_rpn import raw_boxes, tiny_rpn
-from tests.stages.proposals.box_files import write_ids
+from tests.stages.proposals.box_files import image_rows, write_records
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,21 +81,37 @@ def test_each_division_covers_the_image_once() -> None:
     np.testing.assert_array_equal(raw.boxes, boxes)
 
 
-def test_one_entry_of_a_file_is_not_used_for_two_images(tmp_path: Path) -> None:
-    source = LocalizerBoxSource(open_localizer(write_ids(tmp_path / "boxes.json", [7, 8])))
-    assert source.boxes({"image_id": "train/007"}, None) is not None
-    with pytest.raises(Refusal, match=r"ambiguous-id: .* given to train/007"):
-        source.boxes({"image_id": "val/007"}, None)
-    assert source.boxes({"image_id": "train/009"}, None) is None
-    part = InMemory({})
-    source.report(part)
-    assert part.notes == {"ids_matched": 1, "ids_in_file": 2}
-
-
-def test_a_kind_of_scores_given_by_the_user_replaces_that_of_the_file(tmp_path: Path) -> None:
-    localizer = open_localizer(write_ids(tmp_path / "boxes.json", [7]))
-    assert LocalizerBoxSource(localizer).kind == "score"
-    assert LocalizerBoxSource(localizer, "logit").kind == "logit"
+def test_a_file_gives_each_image_its_own_boxes_and_reports_the_rest_once(tmp_path: Path) -> None:
+    rows = image_rows(["train/7.jpg", "val/7.jpg", "val/8.jpg", "val/9.jpg"])
+    records = [{"image_id": i, "bbox": [5, 5, 9, 9], "score": 1} for i in ("7", "8.jpg", "0")]
+    path = write_records(tmp_path / "boxes.json", [*records, {"image_id": 9}])
+    localizer = open_localizer(LocalizerOptions(path), "", rows.to_batches)
+    source = LocalizerBoxSource(localizer, "boxes.json")
+    train_7, val_7, val_8, val_9 = rows.to_pylist()
+    for row in (train_7, val_7):
+        with pytest.raises(Refusal, match="ambiguous-id: the boxes of '7' could be those of"):
+            source.boxes(row, None)
+    raw = source.boxes(val_8, None)
+    assert raw is not None
+    assert raw.boxes.tolist() == [[5, 5, 14, 14]]
+    assert source.boxes(val_9, None) is None
+    parts = [InMemory({}, number=number) for number in (0, 1)]
+    for part in parts:
+        source.report(part)
+    assert parts[0].notes == parts[1].notes
+    assert parts[0].notes["matched_by"] == {"file name": 1}
+    assert parts[0].notes["localizer"] == {
+        "file": "boxes.json",
+        "ids": 3,
+        "ids_matched": 1,
+        "ids_ambiguous": 1,
+        "example": ["0", "train/7.jpg"],
+        "boxes": 3,
+        "bad_records": 1,
+        "has_scores": True,
+    }
+    assert [record for record, _, _ in parts[0].refused] == ["boxes.json: record 3"]
+    assert parts[1].refused == []
 
 
 def test_a_dump_gives_the_boxes_scores_and_levels_of_an_image(tmp_path: Path) -> None:

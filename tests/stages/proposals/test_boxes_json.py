@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from schemas.errors import SourceError
-from stages.proposals import boxes_json
+from stages.proposals import json_records
+from stages.proposals.box_file import ImageKey
 from stages.proposals.boxes_json import read_json
 from tests.stages.proposals.box_files import RECORDS, write_records
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def test_boxes_are_grouped_by_image_in_the_order_of_the_file(tmp_path: Path) -> None:
     arrays = read_json(write_records(tmp_path / "boxes.json", RECORDS))
-    assert arrays.ids == ["139", "dog"]
+    assert arrays.keys == [ImageKey("139"), ImageKey("dog")]
     boxes, scores = arrays.boxes(0)
     assert boxes.tolist() == [[10, 20, 40, 60], [1, 2, 4, 6]]
     assert scores.tolist() == [0.5, 0.75]
@@ -33,11 +34,11 @@ def test_reading_in_small_chunks_gives_the_same_boxes(
         for i in rng.integers(0, 20, 200)
     ]
     path = write_records(tmp_path / "boxes.json", records)
-    monkeypatch.setattr(boxes_json, "_CHUNK", 200)
+    monkeypatch.setattr(json_records, "_CHUNK", 200)
     monkeypatch.setattr("stages.proposals.box_arrays._BLOCK", 7)
     arrays = read_json(path)
-    assert sorted(arrays.ids) == sorted({str(record["image_id"]) for record in records})
-    for index, image_id in enumerate(arrays.ids):
+    assert {key.id for key in arrays.keys} == {str(record["image_id"]) for record in records}
+    for index, (image_id, _) in enumerate(arrays.keys):
         expected = [record for record in records if str(record["image_id"]) == image_id]
         boxes, scores = arrays.boxes(index)
         x, y, w, h = np.array([record["bbox"] for record in expected]).T
@@ -60,33 +61,135 @@ def test_white_space_between_records_does_not_matter(tmp_path: Path, layout: str
 
 def test_an_empty_list_after_a_byte_order_mark_has_no_boxes(tmp_path: Path) -> None:
     (tmp_path / "boxes.json").write_text("\ufeff [ ]")
-    assert read_json(tmp_path / "boxes.json").ids == []
+    assert read_json(tmp_path / "boxes.json").keys == []
 
 
 def test_the_number_one_and_the_text_one_are_the_same_image(tmp_path: Path) -> None:
     records = [{"image_id": i, "bbox": [0, 0, 1, 1], "score": 1} for i in (1, "1")]
-    assert read_json(write_records(tmp_path / "boxes.json", records)).ids == ["1"]
+    assert read_json(write_records(tmp_path / "boxes.json", records)).keys == [ImageKey("1")]
+
+
+BOX = {"bbox": [1, 2, 3, 4], "score": 0.5}
+CORNERS = [[1, 2, 4, 6]]
+
+
+@pytest.mark.parametrize(
+    ("content", "key"),
+    [
+        ([{"image_id": 7, **BOX}], ImageKey("7")),
+        ([{"image_id": 7.0, **BOX}], ImageKey("7")),
+        ([{"file_name": "v/a.jpg", **BOX}], ImageKey(None, "v/a.jpg")),
+        ([{"image_id": "a", "file_name": "a.jpg", **BOX}], ImageKey("a", "a.jpg")),
+        ({"7": [BOX]}, ImageKey("7")),
+        ({"a.jpg": [[1, 2, 3, 4, 0.5]]}, ImageKey("a.jpg")),
+        ({"a.jpg": [1, 2, 3, 4, 0.5]}, ImageKey("a.jpg")),
+        ({"a.jpg": {"boxes": [[1, 2, 4, 6]], "scores": [0.5]}}, ImageKey("a.jpg")),
+        ([{"image_id": 7, "boxes": [[1, 2, 4, 6]], "scores": [0.5]}], ImageKey("7")),
+        ({"image_id": 7, **BOX}, ImageKey("7")),
+        (
+            {"images": [{"id": 7, "file_name": "a.jpg"}], "annotations": [{"image_id": 7, **BOX}]},
+            ImageKey("7", "a.jpg"),
+        ),
+        (
+            {"annotations": [{"image_id": 7, **BOX}], "images": [{"id": 7, "file_name": "a.jpg"}]},
+            ImageKey("7", "a.jpg"),
+        ),
+        (
+            {"image": {"image_id": 7, "file_name": "a.jpg"}, "annotations": [BOX]},
+            ImageKey("7", "a.jpg"),
+        ),
+        (
+            {"annotations": [BOX], "image": {"image_id": 7, "file_name": "a.jpg"}},
+            ImageKey("7", "a.jpg"),
+        ),
+        ([{"image": {"image_id": 7}, "annotations": [BOX]}], ImageKey("7")),
+        (
+            {"labels": [3], "scores": [0.5], "bboxes": [[1, 2, 4, 6]], "masks": []},
+            ImageKey(None, "boxes.json"),
+        ),
+    ],
+)
+def test_every_form_of_json_gives_the_box_and_its_image(
+    tmp_path: Path, content: Any, key: ImageKey
+) -> None:
+    (tmp_path / "boxes.json").write_text(json.dumps(content))
+    arrays = read_json(tmp_path / "boxes.json")
+    assert arrays.keys == [key]
+    assert (arrays.boxes(0)[0].tolist(), arrays.boxes(0)[1].tolist()) == (CORNERS, [0.5])
+    assert arrays.bad.count == 0
+
+
+def test_a_record_a_line_is_read_and_a_broken_line_is_one_bad_record(tmp_path: Path) -> None:
+    lines = [json.dumps({"image_id": n, **BOX}) for n in range(3)]
+    lines[1] = lines[1][:-5]
+    (tmp_path / "boxes.json").write_text("\n".join([*lines, ""]))
+    arrays = read_json(tmp_path / "boxes.json")
+    assert arrays.keys == [ImageKey("0"), ImageKey("2")]
+    ((record, reason, detail),) = arrays.bad.rows()
+    assert (record, reason) == ("boxes.json: record 1", "bad-row")
+    assert detail.startswith("JSONDecodeError")
+
+
+def test_an_image_without_boxes_is_known(tmp_path: Path) -> None:
+    contents: list[Any] = [
+        {"images": [{"id": 7, "file_name": "a.jpg"}], "annotations": []},
+        {"a.jpg": []},
+        {"image": {"image_id": 7, "file_name": "a.jpg"}, "annotations": []},
+        [{"image_id": "a.jpg", "bboxes": [], "scores": []}],
+    ]
+    for content in contents:
+        (tmp_path / "boxes.json").write_text(json.dumps(content))
+        arrays = read_json(tmp_path / "boxes.json")
+        assert [str(key) for key in arrays.keys] == ["a.jpg"]
+        assert len(arrays) == arrays.bad.count == 0
+
+
+def test_bad_records_among_good_ones_are_counted_and_named(tmp_path: Path) -> None:
+    bad = [
+        1,
+        {"image_id": 1},
+        {"image_id": 1, "bbox": [0, 0, 1]},
+        {"image_id": 1, "bbox": "abcd"},
+        {"image_id": None, **BOX},
+        {"image_id": True, **BOX},
+        {"image_id": 1.5, **BOX},
+        {"image_id": 1, **BOX, "score": "high"},
+        {"image_id": 1, "bbox": [10**400, 0, 1, 1]},
+        BOX,
+        {"image_id": 1, "category_id": 1, "keypoints": [1, 2, 3]},
+    ]
+    path = write_records(tmp_path / "b.json", [{"image_id": 7, **BOX}, *bad])  # type: ignore[list-item]
+    arrays = read_json(path)
+    assert (arrays.keys, len(arrays)) == ([ImageKey("7")], 1)
+    rows = list(arrays.bad.rows())
+    assert [record for record, _, _ in rows] == [f"b.json: record {n + 1}" for n in range(11)]
+    assert rows[-1][2] == "it holds keypoints, and no box"
+
+
+def test_the_user_says_what_four_numbers_are(tmp_path: Path) -> None:
+    path = write_records(tmp_path / "boxes.json", [{"image_id": 7, "bbox": [1, 2, 3, 4]}])
+    assert (read_json(path).layout, read_json(path, "xyxy").layout) == ("xywh", "xyxy")
+    assert read_json(path, "xyxy").boxes(0)[0].tolist() == [[1, 2, 3, 4]]
+    assert not read_json(path).has_scores
 
 
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
         (b"", "does not begin with"),
-        (b"{}", "does not begin with"),
-        (b"[", "near record 0"),
-        (b"[1]", "near record 0: TypeError"),
-        (b'[{"image_id": 1, "bbox": [0, 0, 1, 1], "score": 1}', "near record 0"),
-        (b'[{"image_id": 1, "bbox": [0, 0, 1], "score": 1}]', "not enough values"),
-        (b'[{"image_id": 1, "bbox": "abcd", "score": 1}]', "could not convert"),
-        (b'[{"image_id": 1, "bbox": [0, 0, 1, 1]}]', "KeyError: 'score'"),
-        (b'[{"image_id": null, "bbox": [0, 0, 1, 1], "score": 1}]', "image_id is None"),
-        (b'[{"image_id": true, "bbox": [0, 0, 1, 1], "score": 1}]', "image_id is True"),
-        (b'[{"image_id": 1, "bbox": [1' + b"0" * 400 + b', 0, 1, 1], "score": 1}]', "Overflow"),
+        (b"boxes", "does not begin with"),
+        (b"{}x", "more text follows"),
+        (b'{"a": 1}', r"it has no boxes, but \['a'\]"),
+        (b"[", "near record 0: JSONDecodeError"),
+        (b"[1]", "record 0: 1 is no record of a box"),
+        (b'[{"image_id": 1, "bbox": [0, 0, 1, 1], "score": 1}', "near record 1: JSONDecodeError"),
+        (b'[{"image_id": 1, "caption": "a dog"}]', "record 0: it holds captions, and no box"),
+        (b'[{"image_id": 1, "bbox": [0, 0, 1], "score": 1}]', r"\[0, 0, 1\] is no four numbers"),
         (b"[" * 100_000, "near record 0: RecursionError"),
         (b'["\xff"]', "not UTF-8"),
     ],
 )
-def test_a_file_that_is_not_a_list_of_results_is_refused(
+def test_a_file_without_any_box_that_can_be_read_is_refused(
     tmp_path: Path, content: bytes, sentence: str
 ) -> None:
     path = tmp_path / "boxes.json"

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from schemas.errors import SourceError
+from stages.proposals.box_file import ImageKey
 from stages.proposals.boxes_parquet import GroupedBoxes, open_parquet
 from tests.stages.proposals.box_files import write_columns
 
@@ -22,12 +23,18 @@ def test_every_order_of_rows_gives_the_boxes_of_each_image(
     file = open_parquet(write_columns(tmp_path / "b.parquet", list(ids), group))
     is_grouped = len(set(ids)) == sum(a != b for a, b in zip(ids, "-" + ids, strict=False))
     assert isinstance(file, GroupedBoxes) == is_grouped
-    assert sorted(file.ids) == sorted(set(ids))
-    for index, image_id in enumerate(file.ids):
+    assert sorted(key.id for key in file.keys) == sorted(set(ids))
+    for index, (image_id, _) in enumerate(file.keys):
         boxes, scores = file.boxes(index)
         expected = [row for row, other in enumerate(ids) if other == image_id]
         assert scores.tolist() == expected
         assert boxes.tolist() == [[row] * 4 for row in expected]
+    owned = [
+        (file.keys[owner].id, score)
+        for owners, _, scores in file.blocks()
+        for owner, score in zip(owners, scores.tolist(), strict=True)
+    ]
+    assert sorted(owned, key=lambda pair: pair[1]) == [(i, row) for row, i in enumerate(ids)]
 
 
 def test_only_one_row_group_of_a_grouped_file_is_read_at_a_time(
@@ -51,7 +58,7 @@ def test_an_image_may_span_three_row_groups(tmp_path: Path) -> None:
 
 
 def test_a_file_without_rows_has_no_boxes(tmp_path: Path) -> None:
-    assert open_parquet(write_columns(tmp_path / "b.parquet", [])).ids == []
+    assert open_parquet(write_columns(tmp_path / "b.parquet", [])).keys == []
 
 
 def test_a_null_coordinate_becomes_nan(tmp_path: Path) -> None:
@@ -83,11 +90,9 @@ def test_a_bbox_may_be_any_kind_of_list(tmp_path: Path, kind: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"score": None}, "columns score are missing"),
         ({"x1": None, "y0": None}, "columns y0, x1 are missing"),
         ({"score": ["high", "low"]}, "columns score are not numbers"),
         ({"x0": None, "bbox": ["a", "b"]}, "columns bbox are not numbers"),
-        ({"image_id": pa.array([None, "a"])}, "image_id is null in row group 0"),
         ({"image_id": pa.array([[1], [2]])}, "not a readable Parquet"),
     ],
 )
@@ -113,3 +118,45 @@ def test_damaged_boxes_are_named_by_their_row_group(tmp_path: Path) -> None:
     path.write_bytes(content[:4] + bytes(len(content) - 4))
     with pytest.raises(SourceError, match="row group 1 is damaged"):
         file.boxes(1)
+
+
+@pytest.mark.parametrize("ids", [[None, "a", None, None, "b"], ["a", None, "b", "a"]])
+def test_rows_of_no_image_are_named_and_the_others_kept(
+    tmp_path: Path, ids: list[str | None]
+) -> None:
+    path = write_columns(tmp_path / "b.parquet", ["x"] * len(ids), 2, image_id=pa.array(ids))
+    file = open_parquet(path)
+    named = {row for row, image_id in enumerate(ids) if image_id is None}
+    assert {record for record, _, _ in file.bad.rows()} == {f"b.parquet: row {n}" for n in named}
+    scores = [score for _, _, scores in file.blocks() for score in scores.tolist()]
+    assert sorted(scores) == [row for row in range(len(ids)) if row not in named]
+
+
+def test_without_a_column_of_scores_every_score_is_one(tmp_path: Path) -> None:
+    for ids in ("ab", "aba"):
+        file = open_parquet(write_columns(tmp_path / "b.parquet", list(ids), score=None))
+        assert not file.has_scores
+        assert set(file.boxes(0)[1].tolist()) == {1}
+
+
+def test_a_bbox_is_read_as_the_user_says_and_other_names_of_corners_are_known(
+    tmp_path: Path,
+) -> None:
+    bbox = pa.array([[1.0, 2, 3, 4]])
+    path = write_columns(tmp_path / "b.parquet", ["a"], x0=None, bbox=bbox)
+    as_sizes, as_corners = open_parquet(path), open_parquet(path, "xyxy")
+    assert (as_sizes.layout, as_sizes.boxes(0)[0].tolist()) == ("xywh", [[1, 2, 4, 6]])
+    assert (as_corners.layout, as_corners.boxes(0)[0].tolist()) == ("xyxy", [[1, 2, 3, 4]])
+    others = {"xmin": [1.0], "ymin": [2.0], "xmax": [3.0], "ymax": [4.0]}
+    path = write_columns(tmp_path / "b.parquet", ["a"], x0=None, **others)
+    assert open_parquet(path).boxes(0)[0].tolist() == [[1, 2, 3, 4]]
+
+
+def test_images_may_be_named_by_their_files(tmp_path: Path) -> None:
+    path = write_columns(tmp_path / "b.parquet", ["x"], image_id=None, file_name=["v/a.jpg"])
+    assert open_parquet(path).keys == [ImageKey(None, "v/a.jpg")]
+
+
+def test_float_ids_are_whole_numbers_as_text(tmp_path: Path) -> None:
+    path = write_columns(tmp_path / "b.parquet", ["x"], image_id=[139.0])
+    assert open_parquet(path).keys == [ImageKey("139")]

@@ -1,19 +1,38 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from schemas.errors import SourceError
-from stages.proposals.localizers import LocalizerBoxes, as_number, open_localizer
+from stages.proposals.box_file import LocalizerOptions
+from stages.proposals.localizers import LocalizerBoxes, open_boxes, open_localizer
 from stages.proposals.region_dump import DumpWriter
 from tests.stages.proposals import box_files
-from tests.stages.proposals.box_files import CORNERS, RECORDS, SCORES, write_ids, write_records
+from tests.stages.proposals.box_files import CORNERS, RECORDS, SCORES, image_rows, write_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    import pyarrow as pa
+
+
+def opened(path: Path, images: pa.Table | None = None, **options: Any) -> LocalizerBoxes:
+    """The boxes of a file for an image 000000000139.jpg, 100 x 80 pixels."""
+    images = image_rows(["val2017/000000000139.jpg"]) if images is None else images
+    return open_localizer(LocalizerOptions(path, **options), "", images.to_batches)
+
+
+def boxes_of(localizer: LocalizerBoxes, images: pa.Table | None = None) -> list[list[float]]:
+    """Corners of the boxes of the first image."""
+    images = image_rows(["val2017/000000000139.jpg"]) if images is None else images
+    row = images.to_pylist()[0]
+    place = localizer.find(row)
+    assert place is not None
+    return localizer.boxes(place[0], row)[0].tolist()  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize(
@@ -26,105 +45,145 @@ if TYPE_CHECKING:
     ],
 )
 def test_every_format_gives_the_same_boxes(tmp_path: Path, write: Callable[[Path], Path]) -> None:
-    localizer = open_localizer(write(tmp_path))
-    index = localizer.find("coco/val2017/000000000139.jpg")
-    assert index is not None
-    boxes, scores = localizer.boxes(index)
+    localizer = opened(write(tmp_path))
+    row = image_rows(["val2017/000000000139.jpg"]).to_pylist()[0]
+    place = localizer.find(row)
+    assert place is not None
+    boxes, scores = localizer.boxes(place[0], row)
     np.testing.assert_array_equal(boxes, np.float32(CORNERS))
     np.testing.assert_array_equal(scores, np.float32(SCORES))
     assert boxes.dtype == scores.dtype == np.float32
-    assert localizer.kind == "score"
+    assert (localizer.kind, place[1]) == ("score", "number in the file name")
 
 
-@pytest.mark.parametrize(
-    ("file_id", "image_id", "matches"),
-    [
-        ("val2017/139", "val2017/139", True),
-        ("000000000139", "val2017/000000000139", True),
-        ("000000000139.jpg", "val2017/000000000139.jpg", True),
-        ("139", "a/b/000000000139.jpg", True),
-        ("000000000139", "val2017/139", True),
-        ("dog.jpg", "folder/dog.jpg", True),
-        ("1390", "val2017/139", False),
-        ("dog", "folder/hotdog", False),
-        ("folder/dog", "dog", False),
-        ("139", "139.tar.gz", False),
-        ("139", "val2017/", False),
-    ],
-)
-def test_ids_match_by_their_last_name_or_number(
-    tmp_path: Path, file_id: str, image_id: str, matches: bool
+def results(path: Path, boxes: list[list[float]], score: float | None = 0.5) -> Path:
+    """COCO results of image 139."""
+    scores = {} if score is None else {"score": score}
+    return write_records(path, [{"image_id": 139, "bbox": box, **scores} for box in boxes])
+
+
+def test_fractions_are_refused_until_the_user_says_so(tmp_path: Path) -> None:
+    path = results(tmp_path / "boxes.json", [[0.1, 0.1, 0.5, 0.25], [0.5, 0.5, 0.5, 0.5]])
+    with pytest.raises(SourceError, match=r"2 of 2 boxes are within .* give --boxes normalised"):
+        opened(path)
+    expected = [[10, 8, 60, 28], [50, 40, 100, 80]]
+    np.testing.assert_allclose(boxes_of(opened(path, boxes="normalised")), expected, rtol=1e-6)
+    assert len(boxes_of(opened(path, boxes="xywh"))) == 2
+
+
+def test_fractions_of_corners_are_found_out(tmp_path: Path) -> None:
+    path = results(tmp_path / "boxes.json", [[0.5, 0.5, 0.75, 0.75], [0.6, 0.25, 1, 1]])
+    expected = [[50, 40, 75, 60], [60, 20, 100, 80]]
+    np.testing.assert_allclose(boxes_of(opened(path, boxes="normalised")), expected, rtol=1e-6)
+
+
+def test_corners_in_place_of_sizes_are_refused_until_the_user_says_so(tmp_path: Path) -> None:
+    path = results(tmp_path / "boxes.json", [[60, 50, 90, 70], [10, 10, 20, 20]])
+    with pytest.raises(SourceError, match=r"1 of 2 boxes leave their images; .* --boxes xyxy"):
+        opened(path)
+    assert boxes_of(opened(path, boxes="xyxy")) == [[60, 50, 90, 70], [10, 10, 20, 20]]
+    assert boxes_of(opened(path, boxes="xywh"))[1] == [10, 10, 30, 30]
+
+
+def test_columns_of_corners_are_read_as_sizes_if_the_user_says_so(tmp_path: Path) -> None:
+    path = box_files.in_hdf5(tmp_path)
+    assert boxes_of(opened(path, boxes="xywh")) == [[10, 20, 50, 80], [1, 2, 5, 8]]
+
+
+def test_scores_in_percent_are_refused_until_the_user_says_what_they_are(tmp_path: Path) -> None:
+    path = results(tmp_path / "boxes.json", [[10, 10, 20, 20]], score=87.5)
+    with pytest.raises(SourceError, match=r"scores are between 87\.5 and 87\.5; .*percent"):
+        opened(path)
+    row = image_rows(["val2017/000000000139.jpg"]).to_pylist()[0]
+    for option, kind, score in (
+        ("percent", "score", 0.875),
+        ("score", "score", 87.5),
+        ("logit", "logit", 87.5),
+    ):
+        localizer = opened(path, scores=option)
+        assert (localizer.kind, localizer.boxes(0, row)[1].tolist()) == (kind, [score])
+
+
+@pytest.mark.parametrize("score", [0.0, 1.0, 1.04, -3.5, 250.0])
+def test_scores_that_are_no_percent_are_kept(tmp_path: Path, score: float) -> None:
+    localizer = opened(results(tmp_path / "boxes.json", [[10, 10, 20, 20]], score=score))
+    row = image_rows(["val2017/000000000139.jpg"]).to_pylist()[0]
+    assert localizer.boxes(0, row)[1].tolist() == [np.float32(score)]
+
+
+def test_labels_of_yolo_are_fractions_of_each_image(tmp_path: Path) -> None:
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels" / "000000000139.txt").write_text("0 0.5 0.5 0.5 0.5 0.75\n")
+    assert boxes_of(opened(tmp_path)) == [[25, 20, 75, 60]]
+    (tmp_path / "labels" / "000000000139.txt").write_text("0 50 40 50 40 0.75\n")
+    with pytest.raises(SourceError, match=r"1 of 1 boxes are not within \[0, 1\]"):
+        opened(tmp_path)
+
+
+def test_boxes_of_a_file_that_fits_no_image_are_not_judged(tmp_path: Path) -> None:
+    path = write_records(tmp_path / "b.json", [{"image_id": 3, "bbox": [0, 0, 1, 1], "score": 99}])
+    localizer = opened(path)
+    assert (localizer.matching.unmatched, localizer.matching.example) == (
+        1,
+        ("3", "val2017/000000000139.jpg"),
+    )
+
+
+def test_the_last_file_is_kept_until_it_or_the_images_or_the_options_change(
+    tmp_path: Path,
 ) -> None:
-    localizer = open_localizer(write_ids(tmp_path / "boxes.json", [file_id]))
-    assert (localizer.find(image_id) is not None) == matches
-
-
-def test_the_exact_id_comes_before_the_last_name_and_the_number(tmp_path: Path) -> None:
-    localizer = open_localizer(write_ids(tmp_path / "boxes.json", ["7", "007", "a/007"]))
-    assert [localizer.find(i) for i in ("a/007", "b/007", "b/7")] == [2, 1, 0]
-    assert localizer.find("b/00007") is None  # the number 7 could be "7" or "007"
-
-
-def test_three_ids_of_one_number_are_ambiguous_too(tmp_path: Path) -> None:
-    localizer = open_localizer(write_ids(tmp_path / "boxes.json", ["7", "07", "007", "8"]))
-    assert localizer.find("0007") is None
-    assert localizer.find("0008") == 3
-    assert len(localizer) == 4
-
-
-@pytest.mark.parametrize(
-    ("image_id", "number"),
-    [("0", 0), ("9" * 18, 10**18 - 1), ("9" * 19, None), ("-1", None), ("7.", None), ("", None)],
-)
-def test_a_number_has_at_most_eighteen_digits_and_a_suffix_of_letters(
-    image_id: str, number: int | None
-) -> None:
-    assert as_number(image_id) == number
-
-
-def test_digits_of_other_scripts_are_not_a_number() -> None:
-    assert as_number("\u0661\u0662") is None
-
-
-def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     path = write_records(tmp_path / "boxes.json", RECORDS)
-    first = open_localizer(path)
-    assert len(first) == 2
-    assert open_localizer(path) is first
+    images = image_rows(["val2017/000000000139.jpg"])
+
+    def again(key: str = "images", **options: Any) -> LocalizerBoxes:
+        return open_localizer(LocalizerOptions(path, **options), key, images.to_batches)
+
+    first = again()
+    assert again() is first
+    assert again("others") is not first
+    second = again(ids="name")
+    assert second is not first
     write_records(path, RECORDS[:1])
-    assert len(open_localizer(path)) == 1
+    assert len(again(ids="name").file.keys) == 1
 
 
 def test_a_dump_of_logits_keeps_its_kind(tmp_path: Path) -> None:
     with DumpWriter(tmp_path / "boxes.hdf5", "logit") as dump:
-        dump.append("a", np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
-    localizer = open_localizer(tmp_path / "boxes.hdf5")
+        dump.append("a.jpg", np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+    images = image_rows(["a.jpg"])
+    localizer = opened(tmp_path / "boxes.hdf5", images)
     assert localizer.kind == "logit"
-    assert localizer.boxes(0)[0].shape == (0, 4)
+    assert boxes_of(localizer, images) == []
 
 
-def test_any_object_with_ids_and_boxes_is_a_box_file() -> None:
-    class TwoImages:
-        ids = ("a", "b/7")
-
-        def boxes(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-            return np.full((1, 4), index, np.float32), np.ones(1, np.float32)
-
-    localizer = LocalizerBoxes(TwoImages(), "score")
-    assert (localizer.find("x/a"), localizer.find("b/7"), localizer.find("7")) == (0, 1, None)
-    assert localizer.boxes(1)[0].tolist() == [[1, 1, 1, 1]]
+@pytest.mark.parametrize("layout", ["xywh", "xyxy"])
+def test_the_judgement_sees_every_box_of_a_large_dump(tmp_path: Path, layout: str) -> None:
+    with DumpWriter(tmp_path / "boxes.h5", "score") as dump:
+        for number in range(5):
+            boxes = np.tile(np.float32([[1, 2, 30, 40]]), (number, 1))
+            dump.append(f"{number}.jpg", boxes, np.ones(number, np.float32))
+    images = image_rows([f"{number}.jpg" for number in range(5)])
+    assert opened(tmp_path / "boxes.h5", images, boxes=layout).in_file == 10
 
 
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
         ("gone.json", r"gone\.json: no such file of boxes; check the path given to --from"),
-        ("boxes.csv", r"boxes\.csv: boxes are read from \.json, \.parquet and \.h5 files"),
+        ("boxes.csv", r"boxes are read from \.json, .* not from \.csv"),
+        ("results.pkl", r"boxes are read from \.json, .* not from \.pkl"),
         ("boxes.parquet", r"boxes\.parquet: not a readable Parquet file of boxes"),
     ],
 )
 def test_a_missing_or_unknown_file_is_refused(tmp_path: Path, name: str, sentence: str) -> None:
     (tmp_path / "boxes.csv").write_text("image_id,x0")
+    (tmp_path / "results.pkl").write_bytes(b"\x80\x04.")
     (tmp_path / "boxes.parquet").write_text("PAR1")
     with pytest.raises(SourceError, match=sentence):
-        open_localizer(tmp_path / name)
+        opened(tmp_path / name)
+
+
+def test_a_file_may_be_read_in_the_layout_of_the_format_or_in_another(tmp_path: Path) -> None:
+    (tmp_path / "b.json").write_text(json.dumps([{"image_id": 1, "bbox": [1, 2, 3, 4]}]))
+    assert open_boxes(tmp_path / "b.json", "", None).boxes(0)[0].tolist() == [[1, 2, 4, 6]]
+    assert open_boxes(tmp_path / "b.json", "", "xyxy").boxes(0)[0].tolist() == [[1, 2, 3, 4]]

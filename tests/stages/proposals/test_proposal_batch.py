@@ -125,8 +125,27 @@ def test_counts_name_unknown_images_and_values_that_are_not_finite() -> None:
     batch.add(image("a", RawBoxes(boxes, np.float32([1, np.inf, 1]))))
     batch.add(image("b", None, np.float32([[0, 0, 5, 5]])))
     assert noted(batch) == {
-        "boxes": {"raw_boxes": 3, "boxes_not_finite": 2, "images_without_boxes": 1}
+        "boxes": {
+            "images": 2,
+            "images_unknown": 1,
+            "images_without_boxes": 0,
+            "raw_boxes": 3,
+            "boxes_not_finite": 2,
+            "boxes_outside": 0,
+            "boxes_cut": 0,
+        },
+        "recall": {"objects": 1, "hits_50": 0, "ar100_hits": [0] * 10},
     }
+
+
+def test_boxes_that_leave_their_image_are_counted() -> None:
+    batch = make_batch()
+    boxes = np.float32([[0, 0, 5, 5], [-1, 0, 5, 5], [0, 0, 999, 5], [-9, 0, -1, 5], [5, 5, 5, 9]])
+    batch.add(image("a", RawBoxes(boxes, np.ones(5, np.float32))))
+    batch.add(image("b", RawBoxes(boxes[:0], np.ones(0, np.float32))))
+    counts = noted(batch)["boxes"]
+    assert (counts["boxes_cut"], counts["boxes_outside"]) == (2, 2)
+    assert (counts["images"], counts["images_without_boxes"]) == (2, 1)
 
 
 def test_recall_is_measured_after_the_selection() -> None:

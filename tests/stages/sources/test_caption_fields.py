@@ -1,25 +1,18 @@
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from schemas.errors import SourceError
 from stages.sources.caption_fields import (
     captions_in_json,
+    captions_in_string,
     captions_in_text,
     captions_of,
     distinct,
-    find_column,
-    table_rows,
+    row_captions,
 )
 from stages.sources.record import Refusal
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -90,53 +83,65 @@ def test_distinct_captions_keep_their_first_position() -> None:
     assert distinct(["b", "a", "b", "c", "a"]) == ("b", "a", "c")
 
 
-@pytest.mark.parametrize(
-    ("names", "expected"),
-    [
-        (["url", "Text", "CAPTION"], "CAPTION"),
-        ([" caption "], " caption "),
-        (["caption", "Caption"], "caption"),
-        (["captioned"], None),
-        ([], None),
-    ],
-)
-def test_a_column_is_found_by_the_order_of_candidates_ignoring_case(
-    names: list[str], expected: str | None
-) -> None:
-    assert find_column(names, ("caption", "text")) == expected
+@pytest.mark.parametrize("value", [float("nan"), "nan", "NaN", "None", "null", " ", "N/A", "<NA>"])
+def test_what_tables_write_for_a_missing_value_is_no_caption(value: Any) -> None:
+    assert captions_of(value) == []
+    assert captions_of([value, "a dog"]) == ["a dog"]
+    assert row_captions({"caption": value}, ("caption",)) == ([], [])
 
 
-def test_every_kind_of_table_gives_the_same_rows(tmp_path: Path) -> None:
-    rows = [{"image": "a.jpg", "caption": 'a "dog",\tbig'}, {"image": "b.jpg", "caption": "ü"}]
-    (tmp_path / "t.csv").write_bytes(
-        '\ufeffimage,caption\r\na.jpg,"a ""dog"",\tbig"\r\nb.jpg,ü\r\n'.encode()
-    )
-    (tmp_path / "t.tsv").write_text('image\tcaption\na.jpg\t"a ""dog"",\tbig"\nb.jpg\tü\n')
-    (tmp_path / "t.jsonl").write_text("\n\n".join(map(json.dumps, rows)))
-    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "t.parquet")
-    for suffix in ("csv", "tsv", "jsonl", "parquet"):
-        assert list(table_rows(str(tmp_path / f"t.{suffix}"))) == rows
+def test_a_word_that_begins_like_a_missing_value_is_a_caption() -> None:
+    texts = ["none of the dogs", "nancy", "Nan bread"]
+    assert captions_of(texts) == texts
 
 
-def test_only_the_columns_in_use_are_read_from_parquet(tmp_path: Path) -> None:
-    columns = {"Path": ["a.jpg"], "TEXT": ["a dog"], "split": ["val"], "embedding": [[0.5] * 9]}
-    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
-    (row,) = table_rows(str(tmp_path / "t.parquet"))
-    assert row == {"Path": "a.jpg", "TEXT": "a dog", "split": "val"}
+def test_deeply_nested_values_are_a_bad_caption() -> None:
+    nested: Any = "a dog"
+    for _ in range(400):
+        nested = [nested]
+    with pytest.raises(Refusal, match="nested more than 20 times"):
+        captions_of(nested)
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "sentence"),
+    ("value", "expected"),
     [
-        ("t.csv", b"image\n\xff\n", "cannot read the captions table .*t.csv: "),
-        ("t.jsonl", b'{"image": 1}\n{', "cannot read the captions table .*t.jsonl: "),
-        ("t.jsonl", b"\n[1]", "line 2 of .*t.jsonl is not a JSON object"),
-        ("t.parquet", b"PAR1", "cannot read the captions table .*t.parquet: "),
+        ({"TEXT": "a dog"}, ["a dog"]),
+        ({"caption_1": "b", "caption_0": "a", "caption_10": "c"}, ["a", "b", "c"]),
+        ({"sentences": [{"raw": "a dog", "tokens": ["a", "dog"]}]}, ["a dog"]),
+        ([{"raw": "a dog"}, {"raw": "a cat"}], ["a dog", "a cat"]),
+        ({"alt_text": "a dog"}, ["a dog"]),
     ],
 )
-def test_a_table_in_another_format_than_its_suffix_is_refused(
-    tmp_path: Path, name: str, content: bytes, sentence: str
+def test_objects_are_read_under_the_names_that_columns_have(
+    value: Any, expected: list[str]
 ) -> None:
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(SourceError, match=sentence):
-        list(table_rows(str(tmp_path / name)))
+    assert captions_of(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[1]", ["[1]"]),
+        ("[1, 2] two dogs", ["[1, 2] two dogs"]),
+        ("[Photo] a bus", ["[Photo] a bus"]),
+        ("['a dog', \"the dog's bone\"]", ["a dog", "the dog's bone"]),
+        ("['a dog' is here]", ["['a dog' is here]"]),
+        ("['a', " + "[" * 100_000, ["['a', " + "[" * 100_000]),
+        ("[null]", []),
+    ],
+)
+def test_brackets_are_a_list_only_if_every_item_is_a_text(text: str, expected: list[str]) -> None:
+    assert captions_in_string(text) == expected
+
+
+def test_a_json_object_without_captions_says_what_it_has() -> None:
+    with pytest.raises(Refusal, match="a JSON object without captions; it has 'w', 'h'"):
+        captions_in_string('{"w": 1, "h": 2}')
+
+
+def test_one_bad_cell_of_a_row_leaves_the_captions_of_the_others() -> None:
+    row = {"caption_0": "a dog", "caption_1": 7, "caption_2": '["a cat", "cats"]'}
+    captions, refusals = row_captions(row, (*row, "caption_3"))
+    assert captions == ["a dog", "a cat", "cats"]
+    assert [refusal.reason for refusal in refusals] == ["bad-caption"]

@@ -4,9 +4,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from PIL import Image
 
 from schemas.errors import SourceError
-from stages.sources.record import SourceOptions
+from stages.sources.record import Inventory, LeftOut, SourceOptions
 from stages.sources.source_kind import open_source
 from tests.stages.sources.samples import (
     encoded,
@@ -260,3 +261,150 @@ def test_the_digest_changes_with_annotations_and_image_sizes(tmp_path: Path) -> 
     assert len(set(digests)) == 3
     (root / "images/val/unlisted.jpg").write_bytes(b"")
     assert open_source([str(root)], SourceOptions()).digest() == digests[-1]
+
+
+def read(root: Path, **options: Any) -> list[tuple[str, list[list[float]]]]:
+    """Id and corners of the boxes of each image."""
+    rows, _ = ingest(root.parent / "scratch", root, **options)
+    sides = ("x0", "y0", "x1", "y1")
+    return [(r["image_id"], [[thing[s] for s in sides] for thing in r["objects"]]) for r in rows]
+
+
+def inventory(root: Path) -> Inventory:
+    return open_source([str(root)], SourceOptions()).inventory()
+
+
+def test_the_id_of_the_json_is_kept(tmp_path: Path) -> None:
+    root = tmp_path / "c"
+    write_images(root / "val", ["1.jpg", "2.jpg", "3.jpg"])
+    listed = {"images": images("1.jpg", "2.jpg", "3.jpg"), "annotations": []}
+    write_json(root / "annotations/captions_val.json", listed)
+    rows, _ = ingest(tmp_path / "s", root)
+    named = {row["image_id"]: row["source_id"] for row in rows}
+    assert named == {"val/1": "0", "val/2": "1", "val/3": "2"}
+
+
+def test_annotations_of_unlisted_images_are_refused_once_however_parts_are_cut(
+    tmp_path: Path,
+) -> None:
+    boxes = [box(0, 1, 1, 2, 2), box(77, 1, 1, 2, 2), box(78, 1, 1, 2, 2)]
+    root = write_coco(tmp_path / "c", instances=boxes)
+    for part_images in (10, 1):
+        _, refused = ingest(tmp_path / "s", root, part_images=part_images)
+        assert reasons(refused) == [
+            ("val/instances_val.json#annotation1", "unknown-image"),
+            ("val/instances_val.json#annotation2", "unknown-image"),
+        ]
+
+
+def test_boxes_fit_images_that_were_turned_or_resized_since(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    (tmp_path / "c/val").mkdir(parents=True)
+    (tmp_path / "c/val/turned.jpg").write_bytes(encoded(size=(100, 60), exif=exif))
+    (tmp_path / "c/val/small.jpg").write_bytes(encoded(size=(100, 60)))
+    (tmp_path / "c/val/cut.jpg").write_bytes(encoded(size=(100, 60)))
+    sizes = [("turned.jpg", 100, 60), ("small.jpg", 200, 120), ("cut.jpg", 120, 60)]
+    listed = [
+        {"id": n, "file_name": name, "width": width, "height": height}
+        for n, (name, width, height) in enumerate(sizes)
+    ]
+    boxes = [box(n, 70, 10, 20, 10) for n in range(3)]
+    content = {"images": listed, "annotations": boxes, "categories": CATEGORIES}
+    write_json(tmp_path / "c/annotations/instances_val.json", content)
+    assert read(tmp_path / "c") == [
+        ("val/cut", []),
+        ("val/small", [[35, 5, 45, 10]]),
+        ("val/turned", [[40, 70, 50, 90]]),
+    ]
+    _, refused = ingest(tmp_path / "s", tmp_path / "c")
+    assert reasons(refused) == [("val/cut#0", "size-mismatch")]
+    assert "120 x 60; it has 100 x 60 pixels" in refused[0][2]
+
+
+def test_the_form_of_boxes_is_judged_over_all_images_or_told(tmp_path: Path) -> None:
+    boxes = [box(0, 7, 2, 11, 7), box(1, 8, 4, 12, 8), box(1, 1, 1, 3, 3)]
+    root = write_coco(tmp_path / "c", instances=boxes)
+    for part_images in (10, 1):
+        with pytest.raises(SourceError, match=r"val/instances_val\.json.*--boxes xyxy"):
+            ingest(tmp_path / "s", root, part_images=part_images)
+    assert read(root, boxes="xyxy") == [
+        ("val/a", [[7, 2, 11, 7]]),
+        ("val/b", [[8, 4, 12, 8], [1, 1, 3, 3]]),
+    ]
+    write_coco(root, instances=[box(0, 0.25, 0.5, 0.5, 0.25)])
+    with pytest.raises(SourceError, match=r"within \[0, 1\], so they look normalised"):
+        ingest(tmp_path / "s", root)
+    assert read(root, boxes="normalised") == [("val/a", [[3, 4, 9, 6]]), ("val/b", [])]
+
+
+def test_the_form_of_boxes_is_an_option_of_coco_alone(tmp_path: Path) -> None:
+    write_images(tmp_path / "p", ["a.jpg"])
+    with pytest.raises(SourceError, match="--boxes is for COCO's JSON; this is a folder source"):
+        ingest(tmp_path / "s", tmp_path / "p", boxes="xyxy")
+
+
+def test_lvis_lists_images_of_two_folders(tmp_path: Path) -> None:
+    write_images(tmp_path / "c/images", ["train2017/1.jpg", "val2017/2.jpg"])
+    url = "http://images.cocodataset.org"
+    entries = [{"id": 1, "coco_url": f"{url}/train2017/1.jpg"}]
+    entries.append({"id": 2, "coco_url": f"{url}/val2017/2.jpg"})
+    boxes = [box(1, 1, 1, 2, 2), box(2, 2, 2, 2, 2)]
+    content = {"images": entries, "annotations": boxes, "categories": CATEGORIES}
+    write_json(tmp_path / "c/annotations/lvis_v1_val.json", content)
+    assert read(tmp_path / "c") == [
+        ("val/train2017/1", [[1, 1, 3, 3]]),
+        ("val/val2017/2", [[2, 2, 4, 4]]),
+    ]
+
+
+def test_roboflow_has_its_json_beside_the_images(tmp_path: Path) -> None:
+    for number, split in enumerate(("train", "valid")):
+        write_images(tmp_path / "c" / split, ["a.jpg"])
+        boxes = [box(0, 1 + number, 1, 2, 2)]
+        content = {"images": images("a.jpg"), "annotations": boxes, "categories": CATEGORIES}
+        write_json(tmp_path / "c" / split / "_annotations.coco.json", content)
+    assert read(tmp_path / "c") == [("train/a", [[1, 1, 3, 3]]), ("valid/a", [[2, 1, 4, 3]])]
+
+
+def test_splits_that_share_a_folder_have_their_own_images_alone(tmp_path: Path) -> None:
+    write_images(tmp_path / "c/images", ["a.jpg", "b.jpg", "c.jpg"])
+    for split, name in (("train", "a.jpg"), ("val", "b.jpg")):
+        listed = {"images": images(name), "annotations": []}
+        write_json(tmp_path / f"c/annotations/instances_{split}.json", listed)
+    assert ids(ingest(tmp_path / "s", tmp_path / "c")[0]) == ["train/a", "val/b"]
+    assert inventory(tmp_path / "c").left_out == (LeftOut("image that no JSON lists"),)
+
+
+def test_a_split_none_of_whose_images_is_there_is_left_out_and_named(tmp_path: Path) -> None:
+    root = write_coco(tmp_path / "c", captions=[])
+    write_images(root / "images", ["logo.png"])
+    listed = {"images": images("x.jpg"), "annotations": []}
+    write_json(root / "annotations/captions_train.json", listed)
+    assert ids(ingest(tmp_path / "s", root)[0]) == ["val/a", "val/b"]
+    assert "split train is left out: none of its images is there" in inventory(root).remarks
+    with pytest.raises(SourceError, match=r"no image of split 'train' is in .*images"):
+        ingest(tmp_path / "s", root, split=("train",))
+
+
+def test_how_names_were_matched_and_what_no_json_lists_is_said(tmp_path: Path) -> None:
+    root = tmp_path / "c"
+    write_images(root / "val", ["a.jpg", "sub/b.jpg", "extra.jpg", "more.jpg"])
+    listed = {"images": images("./a.jpg", "b.jpg", "gone.jpg"), "annotations": []}
+    write_json(root / "annotations/captions_val.json", listed)
+    rows, refused = ingest(tmp_path / "s", root)
+    assert ids(rows) == ["val/a", "val/sub/b"]
+    assert reasons(refused) == [("val/gone", "missing-image")]
+    seen = inventory(root)
+    assert seen.left_out == (LeftOut("image that no JSON lists", 2),)
+    assert seen.remarks == (
+        "split val: file names were matched with files by: 1 spelling, 1 base name",
+    )
+
+
+def test_a_missing_image_does_not_take_the_id_of_one_that_is_there(tmp_path: Path) -> None:
+    root = write_coco(tmp_path / "c", captions=[])
+    listed = {"images": images("b.bmp", "b.jpg"), "annotations": []}
+    write_json(root / "annotations/captions_val.json", listed)
+    rows, refused = ingest(tmp_path / "s", root)
+    assert (ids(rows), reasons(refused)) == (["val/b"], [("val/b", "missing-image")])

@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from schemas.errors import SourceError
 from schemas.quarantine import Reason
-from stages.sources.coco_annotations import CocoImage, Split, read_images
+from stages.sources.coco_annotations import SplitContent, read_split
+from stages.sources.coco_image import CocoImage, Split
+from stages.sources.image_folder import ImageFolder
 from tests.stages.sources.samples import write_json
 
 if TYPE_CHECKING:
@@ -14,12 +15,17 @@ if TYPE_CHECKING:
 
 IMAGES = [{"id": 7, "file_name": "a.jpg"}, {"id": 8, "file_name": "deep/b.jpg"}]
 CATEGORIES = [{"id": 1, "name": "dog"}]
+NO_BBOX = "it has no bbox, and no mask to make one of"
+
+
+def content(folder: Path, annotations: list[Any], images: list[Any] = IMAGES) -> SplitContent:
+    listed = {"images": images, "annotations": annotations, "categories": CATEGORIES}
+    path = write_json(folder / "instances_val.json", listed)
+    return read_split(Split("val", (str(path),), str(folder)), ImageFolder(str(folder)))
 
 
 def read(folder: Path, annotations: list[Any], images: list[Any] = IMAGES) -> list[CocoImage]:
-    content = {"images": images, "annotations": annotations, "categories": CATEGORIES}
-    path = write_json(folder / "instances_val.json", content)
-    return read_images(Split("val", (str(path),), str(folder)))
+    return list(content(folder, annotations, images).images.values())
 
 
 def test_an_annotation_becomes_an_object_with_corners(tmp_path: Path) -> None:
@@ -38,11 +44,12 @@ def test_an_unusable_area_is_none(tmp_path: Path, area: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "bbox", [[1, 2, 3], [1, 2, 3, None], [1, 2, 3, True], [1, 2, 3, 10**400], "1234", None]
+    "bbox", [[1, 2, 3], [1, 2, 3, None], [1, 2, 3, True], [1, 2, 3, 10**400], "1234", None, []]
 )
 def test_a_box_that_is_not_four_finite_numbers_is_a_problem(tmp_path: Path, bbox: Any) -> None:
+    detail = "its bbox is not four finite numbers" if bbox else NO_BBOX
     image, _ = read(tmp_path, [{"image_id": 7, "category_id": 1, "bbox": bbox}])
-    sentence = "annotation 0 of instances_val.json is not four finite numbers"
+    sentence = f"annotation 0 of instances_val.json: {detail}"
     assert (image.objects, image.problems) == ([], [(Reason.BAD_BOX, sentence)])
 
 
@@ -51,7 +58,6 @@ def test_captions_and_problems_name_their_annotation(tmp_path: Path) -> None:
         {"image_id": 7, "caption": " a dog "},
         {"image_id": 7, "caption": 5},
         {"image_id": 7, "category_id": 2, "bbox": [0, 0, 1, 1]},
-        {"image_id": 99, "caption": "of no listed image"},
     ]
     image, other = read(tmp_path, annotations)
     assert image.captions == ["a dog"]
@@ -62,7 +68,7 @@ def test_captions_and_problems_name_their_annotation(tmp_path: Path) -> None:
         ),
         (
             Reason.UNKNOWN_CATEGORY,
-            "annotation 2 of instances_val.json has an unlisted category",
+            "annotation 2 of instances_val.json: its category is not listed",
         ),
     ]
     assert (other.captions, other.problems) == ([], [])
@@ -73,10 +79,12 @@ def test_two_files_that_list_one_file_name_describe_one_image(tmp_path: Path) ->
     for number, caption in enumerate(("a dog", "a cat")):  # each file has its own ids
         images = [{"id": number, "file_name": "a.jpg"}]
         annotations = [{"image_id": number, "caption": caption}]
-        content = {"images": images, "annotations": annotations}
-        paths.append(str(write_json(tmp_path / f"captions_{number}.json", content)))
-    (image,) = read_images(Split("val", tuple(paths), str(tmp_path)))
+        listed = {"images": images, "annotations": annotations}
+        paths.append(str(write_json(tmp_path / f"captions_{number}.json", listed)))
+    split = Split("val", tuple(paths), str(tmp_path))
+    (image,) = read_split(split, ImageFolder(str(tmp_path))).images.values()
     assert image.captions == ["a dog", "a cat"]
+    assert image.source_id == "0"
 
 
 def test_an_image_has_the_id_of_its_split_folder_and_stem_and_the_size_of_its_file(
@@ -85,37 +93,103 @@ def test_an_image_has_the_id_of_its_split_folder_and_stem_and_the_size_of_its_fi
     (tmp_path / "a.jpg").write_bytes(b"abc")
     images = [*IMAGES, {"id": 9, "coco_url": "http://images.cocodataset.org/val2017/7.jpg"}]
     read_back = read(tmp_path, [], [*images, {"id": 10, "file_name": ".jpg"}])
-    assert [image.image_id for image in read_back] == ["val/a", "val/deep/b", "val/7", "val/.jpg"]
+    others = ["val/val2017/7", "val/.jpg"]
+    assert [image.image_id for image in read_back] == ["val/a", "val/deep/b", *others]
     assert [image.size for image in read_back] == [3, -1, -1, -1]
 
 
-def test_masks_are_dropped_while_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    annotation = {"image_id": 7, "category_id": 1, "bbox": [1, 1, 2, 2], "segmentation": [[1.0]]}
-    entries: list[Any] = []
-    monkeypatch.setattr(
-        "stages.sources.coco_annotations._add_annotation",
-        lambda _image, entry, _categories, _where: entries.append(entry),
+@pytest.mark.parametrize("image_id", [7, 7.0, "7", " 07 "])
+@pytest.mark.parametrize("listed_id", [7, 7.0, "7"])
+def test_ids_that_are_the_same_number_are_the_same_id(
+    tmp_path: Path, image_id: Any, listed_id: Any
+) -> None:
+    box = {"image_id": image_id, "category_id": "1", "bbox": [1, 2, 3, 4]}
+    (image,) = read(tmp_path, [box], [{"id": listed_id, "file_name": "a.jpg"}])
+    assert (image.source_id, len(image.objects)) == ("7", 1)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "reason", "detail"),
+    [
+        ({"image_id": 99, "caption": "x"}, Reason.UNKNOWN_IMAGE, "image 99 is not listed"),
+        ({"image_id": None, "caption": "x"}, Reason.UNKNOWN_IMAGE, "it names no image_id"),
+        ({"caption": "x"}, Reason.UNKNOWN_IMAGE, "it names no image_id"),
+        (None, Reason.BAD_ROW, "it is not an object"),
+    ],
+)
+def test_an_annotation_of_no_image_is_a_problem_of_its_own(
+    tmp_path: Path, annotation: Any, reason: Reason, detail: str
+) -> None:
+    (problem,) = content(tmp_path, [annotation]).problems
+    assert problem.record == "val/instances_val.json#annotation0"
+    assert problem.reason == reason
+    assert problem.detail == f"annotation 0 of instances_val.json: {detail}"
+
+
+def test_images_that_share_an_id_are_refused_and_so_are_their_annotations(tmp_path: Path) -> None:
+    images = [{"id": 7, "file_name": "a.jpg"}, {"id": "7", "file_name": "b.jpg"}]
+    held = content(tmp_path, [{"image_id": 7, "caption": "of which?"}], images)
+    refusals = [image.refusal for image in held.images.values()]
+    assert [refusal and refusal.reason for refusal in refusals] == [Reason.MISSING_IMAGE] * 2
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).write_bytes(b"abc")
+    held = content(tmp_path, [{"image_id": 7, "caption": "of which?"}], images)
+    refusals = [image.refusal for image in held.images.values()]
+    assert [refusal and refusal.reason for refusal in refusals] == [Reason.DUPLICATE_ID] * 2
+    assert [problem.reason for problem in held.problems] == [Reason.AMBIGUOUS_ID]
+
+
+def test_an_image_that_is_listed_twice_is_one_image_and_counted(tmp_path: Path) -> None:
+    held = content(tmp_path, [], [*IMAGES, {"id": 9, "file_name": "./a.jpg"}])
+    assert [image.source_id for image in held.images.values()] == ["7", "8"]
+    assert held.repeated == 1
+
+
+def test_the_id_of_the_file_with_categories_is_kept(tmp_path: Path) -> None:
+    listed = {"images": [{"id": 1, "file_name": "a.jpg"}]}
+    boxes = {"images": [{"id": 2, "file_name": "a.jpg"}], "categories": CATEGORIES}
+    paths = [write_json(tmp_path / "c.json", listed), write_json(tmp_path / "i.json", boxes)]
+    for files in (paths, paths[::-1]):
+        split = Split("val", tuple(map(str, files)), str(tmp_path))
+        (image,) = read_split(split, ImageFolder(str(tmp_path))).images.values()
+        assert image.source_id == "2"
+
+
+@pytest.mark.parametrize("entry", [{"id": 1, "file_name": 7}, {"id": 1}, 4, None])
+def test_an_entry_without_a_file_name_is_a_problem_and_the_others_stay(
+    tmp_path: Path, entry: Any
+) -> None:
+    held = content(tmp_path, [], [entry, *IMAGES])
+    assert len(held.images) == 2
+    (problem,) = held.problems
+    assert problem.record == "val/instances_val.json#image0"
+    assert (problem.reason, problem.detail) == (
+        Reason.BAD_ROW,
+        "image 0 of instances_val.json: it has no file_name",
     )
-    read(tmp_path, [annotation])
-    assert entries == [{"image_id": 7, "category_id": 1, "bbox": [1, 1, 2, 2]}]
 
 
-@pytest.mark.parametrize("name", [7, "", None])
-def test_an_image_without_a_file_name_is_an_error(tmp_path: Path, name: Any) -> None:
-    with pytest.raises(SourceError, match=r"instances_val\.json lists an image without file_name"):
-        read(tmp_path, [], [{"id": 1, "file_name": name}])
+@pytest.mark.parametrize(
+    ("annotation", "reason"),
+    [
+        ({"image_id": 7}, Reason.BAD_ROW),
+        ({"image_id": 7, "caption": " "}, Reason.BAD_CAPTION),
+        ({"image_id": 7, "caption": None}, Reason.BAD_CAPTION),
+        ({"image_id": 7, "category_id": 1}, Reason.BAD_BOX),
+        ({"image_id": 7, "bbox": [1, 1, 2, 2]}, Reason.UNKNOWN_CATEGORY),
+    ],
+)
+def test_an_annotation_that_holds_nothing_usable_is_a_problem(
+    tmp_path: Path, annotation: Any, reason: Reason
+) -> None:
+    image, _ = read(tmp_path, [annotation])
+    assert [problem[0] for problem in image.problems] == [reason]
 
 
-@pytest.mark.parametrize("content", ["[1, 2]", "{}", '{"images": 3}', '{"images": [4]}'])
-def test_a_json_without_a_list_of_images_is_not_coco(tmp_path: Path, content: str) -> None:
-    (tmp_path / "x.json").write_text(content)
-    with pytest.raises(SourceError, match=r"x\.json is not COCO's JSON: it needs a list"):
-        read_images(Split("val", (str(tmp_path / "x.json"),), str(tmp_path)))
-
-
-@pytest.mark.parametrize("content", [b"{broken", b"\xff", b"[" * 100_000, None])
-def test_a_file_that_is_not_json_is_named(tmp_path: Path, content: bytes | None) -> None:
-    if content is not None:
-        (tmp_path / "x.json").write_bytes(content)
-    with pytest.raises(SourceError, match=r"cannot read .*x\.json as JSON"):
-        read_images(Split("val", (str(tmp_path / "x.json"),), str(tmp_path)))
+def test_categories_that_share_a_name_are_one_and_said(tmp_path: Path) -> None:
+    listed = {"images": IMAGES, "categories": [*CATEGORIES, {"id": 5, "name": "dog"}]}
+    boxes = [{"image_id": 7, "category_id": n, "bbox": [1, 1, 2, 2]} for n in (1, 5)]
+    path = write_json(tmp_path / "x.json", {**listed, "annotations": boxes})
+    held = read_split(Split("val", (str(path),), str(tmp_path)), ImageFolder(str(tmp_path)))
+    assert [thing.category for thing in held.images["a.jpg"].objects] == ["dog", "dog"]
+    assert held.remarks == ["val/x.json has several categories called dog"]

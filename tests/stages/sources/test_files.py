@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 import fsspec
 import numpy as np
 import pytest
+from PIL import Image
 
 from schemas.errors import SourceError
+from stages.pixels import FORMATS
 from stages.sources import files
 from stages.sources.files import (
+    IMAGE_SUFFIXES,
     absolute,
     digest_of,
     expand,
@@ -156,10 +159,20 @@ def test_a_safe_name_is_a_relative_path_inside_the_source(name: str, is_safe: bo
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("a.JPG", True), ("a.jpeg", True), ("a.webp", True), ("a.gif", False), ("jpg", False)],
+    [
+        *((f"a{suffix}", True) for suffix in IMAGE_SUFFIXES),
+        *((name, True) for name in ("a.JPG", "a.Jpeg", "a.b.TIFF")),
+        *((name, False) for name in ("a.heic", "a.svg", "a.pdf", "jpg", "a.jpg.txt")),
+    ],
 )
 def test_images_are_known_by_their_suffix(name: str, expected: bool) -> None:
     assert is_image(name) == expected
+
+
+def test_each_image_suffix_is_of_a_format_that_is_decoded() -> None:
+    Image.init()
+    formats = {suffix: Image.registered_extensions()[suffix] for suffix in IMAGE_SUFFIXES}
+    assert {suffix for suffix, name in formats.items() if name not in FORMATS} == set()
 
 
 def test_an_image_file_is_read_or_refused_with_its_reason(

@@ -51,3 +51,62 @@ def test_a_missing_list_is_refused(tmp_path: Path) -> None:
 )
 def test_only_a_whole_number_after_the_last_comma_is_a_count(line: str, name: str) -> None:
     assert without_count(line) == name
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "dog\ntraffic light\n",
+        "\ufeffdog\r\ntraffic light\r\n",
+        '"dog",12\n"traffic light",7\n',
+        "dog\t12\ntraffic light\t7",
+        "1. dog\n2. traffic light",
+        "1) dog\n2) traffic light",
+        "0: dog\n1: traffic light",
+        "0 dog\n1 traffic light",
+        "0\tdog\n1\ttraffic light",
+        "- dog\n- traffic light",
+        'concept,mentions\ndog,12\n"traffic light",7',
+        "id,name\n1,dog\n2,traffic light",
+        '["dog", "traffic light"]',
+        '{"0": "dog", "1": "traffic light"}',
+        '{"categories": [{"id": 1, "name": "dog"}, {"id": 2, "name": "traffic light"}]}',
+    ],
+)
+def test_a_list_is_read_in_any_usual_form(tmp_path: Path, content: str) -> None:
+    for encoding in ("utf-8", "utf-16"):
+        (tmp_path / "a.txt").write_text(content.removeprefix("\ufeff"), encoding)
+        assert read_names(tmp_path / "a.txt") == ["dog", "traffic light"]
+    (tmp_path / "a.txt").write_text(content, "utf-8", newline="")
+    assert read_names(tmp_path / "a.txt") == ["dog", "traffic light"]
+
+
+def test_marks_that_belong_to_a_name_are_kept(tmp_path: Path) -> None:
+    names = [
+        "bow_(weapon)",
+        "4x4",
+        "3d printer",
+        "2 door car",
+        "50's diner",
+        "cafe\u0301",
+        "Paris, France",
+    ]
+    written = [f'"{name}"' if name[0] == "2" else name for name in names]
+    (tmp_path / "a.txt").write_text("\n".join(written), "utf-8")
+    assert read_names(tmp_path / "a.txt") == [*names[:5], "caf\u00e9", names[6]]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("3 person\ndog", r"a number before the name \('3 person'\) and one without \('dog'\)"),
+        ("caf\u00e9\ncafe\u0301", "more than once"),
+        ("dog\x1b[31m", "control character"),
+    ],
+)
+def test_a_list_that_can_be_read_in_two_ways_is_refused(
+    tmp_path: Path, content: str, sentence: str
+) -> None:
+    (tmp_path / "a.txt").write_text(content, "utf-8")
+    with pytest.raises(SourceError, match=sentence):
+        read_names(tmp_path / "a.txt")

@@ -10,7 +10,7 @@ import pytest
 
 from schemas.errors import SourceError
 from stages.sources.record import SourceOptions
-from stages.sources.source_kind import open_source
+from stages.sources.source_kind import KINDS, open_source
 from tests.stages.sources.samples import encoded, ids, ingest, write_images, write_json, write_tar
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ def test_the_same_tar_twice_is_refused(tmp_path: Path) -> None:
 def test_a_kind_given_by_the_user_replaces_the_detected_one(tmp_path: Path) -> None:
     write_images(tmp_path, ["a.jpg"])
     write_tar(tmp_path / "a.tar", {"x.jpg": encoded()})
-    assert kind_of(tmp_path) == "webdataset"
-    assert kind_of(tmp_path, kind="folder") == "folder"
+    for kind in ("webdataset", "folder"):
+        assert kind_of(tmp_path, kind=kind) == kind
 
 
 def test_a_kind_without_splits_refuses_them(tmp_path: Path) -> None:
@@ -84,17 +84,20 @@ def write_kinds(root: Path) -> None:
         (root / name).mkdir(parents=True)
     write_tar(root / "webdataset/a.tar.gz", {"x.jpg": encoded()}, "w:gz")
     pq.write_table(pa.table({"jpg": [encoded()]}), root / "parquet/data/a.parquet")
+    write_images(root / "yolo/images/train", ["a.jpg"])
+    (root / "yolo/data.yaml").write_text("train: images/train\nnames: [cat]\n")
     (root / "tsv/a.tsv").write_bytes(b"k\t" + base64.b64encode(encoded()) + b"\n")
 
 
 def test_the_kind_is_detected_from_a_folder_or_its_files(tmp_path: Path) -> None:
     write_kinds(tmp_path)
-    for kind in ("folder", "coco", "webdataset", "parquet", "tsv"):
+    for kind in KINDS[1:]:
         assert kind_of(tmp_path / kind) == kind
     assert kind_of(tmp_path / "webdataset/a.tar.gz") == "webdataset"
     assert kind_of(tmp_path / "parquet/data/*.parquet") == "parquet"
     assert kind_of(tmp_path / "tsv/a.tsv") == "tsv"
     assert kind_of(tmp_path / "folder/deep/a.jpg") == "folder"
+    assert kind_of(tmp_path / "yolo/data.yaml") == "yolo"
     json_file = tmp_path / "coco/annotations/captions_val.json"
     assert kind_of(json_file, tmp_path / "coco/images/val") == "coco"
 
@@ -144,3 +147,59 @@ def test_only_the_folder_and_one_level_below_it_are_read_for_tars(tmp_path: Path
     for name in ("0.tar", "a/1.tar", "a/b/2.tar"):
         write_tar(tmp_path / name, {"x.jpg": encoded()})
     assert ids(ingest(tmp_path / "s", tmp_path)[0]) == ["0/x", "1/x"]
+
+
+def test_an_archive_beside_images_and_a_table_does_not_win(tmp_path: Path) -> None:
+    root = tmp_path / "flickr"
+    write_images(root / "images", ["a.jpg", "b.jpg"])
+    (root / "captions.csv").write_text("image,caption\na.jpg,a dog\nb.jpg,a cat\n")
+    write_tar(root / "images.tar.gz", {"images/a.jpg": encoded()}, "w:gz")
+    rows, _ = ingest(tmp_path / "s", root)
+    assert [row["captions"] for row in rows] == [["a dog"], ["a cat"]]
+    said = open_source([str(root)], SourceOptions()).inventory()
+    assert [(kind.kind, kind.count) for kind in said.left_out] == [(".tar.gz file", 1)]
+    assert said.remarks[0] == (
+        "the images of the folder are read; 1 tar beside them (images.tar.gz) not: "
+        "--kind webdataset reads that instead"
+    )
+    assert kind_of(root, kind="webdataset") == "webdataset"
+
+
+def test_what_could_be_several_kinds_is_refused(tmp_path: Path) -> None:
+    write_images(tmp_path, ["a.jpg", "b.jpg", "c.jpg"])
+    for name in ("0.tar", "1.tar"):
+        write_tar(tmp_path / name, {"x.jpg": encoded()})
+    sentence = "holds 2 tars and 3 images: say what to read with --kind webdataset or --kind folder"
+    with pytest.raises(SourceError, match=sentence):
+        kind_of(tmp_path)
+    for name in "abc":
+        (tmp_path / f"{name}.jpg").unlink()
+    assert kind_of(tmp_path) == "webdataset"
+    pq.write_table(pa.table({"jpg": [encoded()]}), tmp_path / "a.parquet")
+    with pytest.raises(SourceError, match="holds 2 tars and 1 Parquet file: say what to read with"):
+        kind_of(tmp_path)
+
+
+def test_attribute_files_and_hidden_folders_hold_no_archives(tmp_path: Path) -> None:
+    write_images(tmp_path, ["a.jpg"])
+    for name in ("._0.tar", ".cache/1.tar"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    assert kind_of(tmp_path) == "folder"
+
+
+def test_a_folder_without_images_says_what_it_holds(tmp_path: Path) -> None:
+    for name in ("a.heic", "b.heic", "c.zip"):
+        (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(
+        SourceError, match=r"holds no images; it holds 2 \.heic files, 1 \.zip file"
+    ):
+        kind_of(tmp_path)
+
+
+def test_a_yolo_source_needs_its_description(tmp_path: Path) -> None:
+    write_images(tmp_path, ["a.jpg"])
+    with pytest.raises(SourceError, match=r"has no data\.yaml with names"):
+        kind_of(tmp_path, kind="yolo")
+    with pytest.raises(SourceError, match=r"one local folder, or its data\.yaml, or both"):
+        kind_of("memory://x", kind="yolo")

@@ -4,11 +4,13 @@ import base64
 import json
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from schemas.errors import SourceError
 from stages.pixels import read_content
-from stages.sources.tsv import is_image_tsv, pair_captions, read_row
+from stages.sources.record import Inventory, LeftOut, Record
+from stages.sources.tsv import TsvSource, is_image_tsv, pair_captions, read_row
 from tests.stages.sources.samples import encoded, ids, ingest, reasons
 
 if TYPE_CHECKING:
@@ -116,12 +118,33 @@ def test_rows_without_an_image_are_refused(tmp_path: Path) -> None:
     ]
 
 
-def test_captions_of_another_key_are_refused(tmp_path: Path) -> None:
+def test_captions_are_joined_by_key_in_any_order(tmp_path: Path) -> None:
     path = write_pair(tmp_path)
-    (tmp_path / "cc_captions.tsv").write_text(lines(("k0", "zero"), ("other", "one")))
+    pairs = [("k2", "two"), ("other", "lost"), ("k0", "zero"), ("k2", "another two")]
+    (tmp_path / "cc_captions.tsv").write_text(lines(*pairs))
     rows, refused = ingest(tmp_path / "s", path)
-    assert [row["captions"] for row in rows] == [["zero"], [], []]
-    assert reasons(refused) == [("cc/k1", "bad-caption"), ("cc/k2", "bad-caption")]
+    assert [row["captions"] for row in rows] == [["zero"], [], ["two", "another two"]]
+    assert refused == []
+    inventory = TsvSource(((str(path), str(tmp_path / "cc_captions.tsv")),)).inventory()
+    assert inventory.left_out == (LeftOut("caption of no image", 1),)
+    assert inventory.remarks == (
+        "1 of 4 rows of cc_captions.tsv have a key that no image has, such as 'other'; images "
+        "have 'k0'",
+    )
+    assert inventory.losses == ()
+
+
+def test_most_or_all_captions_of_no_image_are_a_loss(tmp_path: Path) -> None:
+    path = write_pair(tmp_path)
+    captions = tmp_path / "cc_captions.tsv"
+    source = TsvSource(((str(path), str(captions)),))
+    captions.write_text(lines(("k0", "zero"), ("0", "a"), ("1", "b")))
+    inventory = source.inventory()
+    assert inventory.left_out == (LeftOut("caption of no image", 2),)
+    sentence = "of cc_captions.tsv have a key that no image has, such as '0'; images have 'k0'"
+    assert (inventory.remarks, inventory.losses) == ((), (f"2 of 3 rows {sentence}",))
+    captions.write_text(lines(("0", "a"), ("1", "b")))
+    assert source.inventory() == Inventory(unmatched=f"2 of 2 rows {sentence}")
 
 
 def test_a_changed_file_is_noticed(tmp_path: Path) -> None:
@@ -140,15 +163,114 @@ def test_caption_files_without_an_image_file_are_named(tmp_path: Path) -> None:
         ingest(tmp_path / "s", path, tmp_path / "lost1.tsv", tmp_path / "lost2.tsv")
 
 
-def test_a_caption_file_that_ends_early_is_reported_for_each_row(tmp_path: Path) -> None:
+@pytest.mark.parametrize("part_images", [10, 1])
+def test_a_bad_row_of_the_captions_is_told_once(tmp_path: Path, part_images: int) -> None:
     path = write_pair(tmp_path)
-    (tmp_path / "cc_captions.tsv").write_text(lines(("k0", "zero")))
-    rows, refused = ingest(tmp_path / "s", path)
-    assert [row["captions"] for row in rows] == [["zero"], [], []]
-    assert [detail for _, _, detail in refused] == [
-        "the caption TSV ends before row 1",
-        "the caption TSV ends before row 2",
+    (tmp_path / "cc_captions.tsv").write_text("k0\tzero\nk1\tone\twith a tab\nk2\ttwo\n\n")
+    rows, refused = ingest(tmp_path / "s", path, part_images=part_images)
+    assert [row["captions"] for row in rows] == [["zero"], [], ["two"]]
+    detail = "line 2 has 3 cells, but there are 2 columns"
+    assert refused == [("cc_captions.tsv:2", "bad-row", detail)]
+
+
+def test_line_ends_and_blank_lines_are_no_rows(tmp_path: Path) -> None:
+    rows = [f"k{n}\t{picture(n)}" for n in range(2)]
+    (tmp_path / "a.tsv").write_text("\ufeff" + "\r\n".join([rows[0], "", rows[1], "", ""]))
+    (tmp_path / "a_captions.tsv").write_text("\r\n".join(["k0\ta dog", "k1\ta cat", ""]))
+    kept, refused = ingest(tmp_path / "s", tmp_path / "a.tsv")
+    assert [(row["image_id"], row["captions"]) for row in kept] == [
+        ("a/k0", ["a dog"]),
+        ("a/k1", ["a cat"]),
     ]
+    assert [read_content(row) for row in kept] == [encoded(n) for n in range(2)]
+    assert refused == []
+
+
+def test_more_columns_and_a_header_are_understood(tmp_path: Path) -> None:
+    row = "k\t" + json.dumps({"caption": "a dog"}) + f"\t7\t{picture(1)}\n"
+    (tmp_path / "a.tsv").write_text(row)
+    (tmp_path / "b.tsv").write_text(f"image_id\timage\tcaption\nk\t{picture(2)}\ta cat\n")
+    (tmp_path / "c.tsv").write_text(f"{picture(3)}\tk\n")
+    rows, refused = ingest(tmp_path / "s", tmp_path / "*.tsv")
+    assert [(row["image_id"], row["captions"]) for row in rows] == [
+        ("a/k", ["a dog"]),
+        ("b/k", ["a cat"]),
+        ("c/k", []),
+    ]
+    assert [read_content(row) for row in rows] == [encoded(n) for n in (1, 2, 3)]
+    assert refused == []
+    assert TsvSource(((str(tmp_path / "a.tsv"), None),)).inventory().remarks == (
+        "column 2 of a.tsv is not read; --caption-column names one with captions",
+    )
+
+
+def test_columns_can_be_numbered_or_named(tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_text(f"k\t{picture(0)}\ta dog\t{picture(1)}\n")
+    rows, _ = ingest(tmp_path / "s", tmp_path / "a.tsv", caption_column="2", image_column="3")
+    assert (rows[0]["captions"], read_content(rows[0])) == (["a dog"], encoded(1))
+    with pytest.raises(SourceError, match="has no column '9'; it has 4 columns"):
+        ingest(tmp_path / "s", tmp_path / "a.tsv", caption_column="9")
+
+
+def test_every_form_of_base64_is_read(tmp_path: Path) -> None:
+    plain = base64.b64encode(encoded(0)).decode()
+    safe = base64.urlsafe_b64encode(encoded(0)).decode().rstrip("=")
+    forms = {"plain": plain, "safe": safe, "uri": f"data:image/jpeg;base64,{plain}"}
+    for form, cell in forms.items():
+        (tmp_path / f"{form}.tsv").write_text(lines(("k", cell)))
+    rows, refused = ingest(tmp_path / "s", *(tmp_path / f"{form}.tsv" for form in forms))
+    assert [read_content(row) for row in rows] == [encoded(0)] * 3
+    assert refused == []
+
+
+def test_a_row_with_extra_cells_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_text(lines(("a", picture(0)), ("b", f"{picture(1)}\tmore")))
+    rows, refused = ingest(tmp_path / "s", tmp_path / "a.tsv")
+    assert ids(rows) == ["a/a"]
+    assert reasons(refused) == [("a/b", "bad-row")]
+
+
+def test_rows_that_the_line_index_leaves_out_are_told(tmp_path: Path) -> None:
+    path = write_pair(tmp_path)
+    first, second, _ = path.read_bytes().splitlines(keepends=True)
+    (tmp_path / "cc.lineidx").write_text(f"0\n{len(first) + len(second)}\n")
+    rows, refused = ingest(tmp_path / "s", path)
+    assert ids(rows) == ["cc/k0", "cc/k2"]
+    assert reasons(refused) == [(f"cc.tsv:{len(first)}", "bad-row")]
+
+
+def test_the_line_index_may_be_binary(tmp_path: Path) -> None:
+    path = write_pair(tmp_path)
+    expected = ingest(tmp_path / "s", path)
+    sizes = [len(line) for line in path.read_bytes().splitlines(keepends=True)]
+    starts = np.cumsum([0, *sizes[:-1]]).astype("<i8")
+    (tmp_path / "cc.lineidx.8b").write_bytes(starts.tobytes())
+    assert ingest(tmp_path / "s", path) == expected
+
+
+def test_a_line_index_of_another_file_is_refused(tmp_path: Path) -> None:
+    path = write_pair(tmp_path)
+    (tmp_path / "cc.lineidx").write_text("0\n7\n")
+    with pytest.raises(SourceError, match="no row begins at byte 7; delete the lineidx"):
+        ingest(tmp_path / "s", path)
+
+
+def test_captions_of_another_name_are_told(tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_text(lines(("k", picture(0))))
+    (tmp_path / "x.tsv").write_text("image_id\tcaption\nk\ta dog\n")
+    (pair,) = pair_captions([str(tmp_path / "a.tsv"), str(tmp_path / "x.tsv")])
+    source = TsvSource((pair,))
+    (record,) = (item for piece in source.slices() for item in source.records(piece))
+    assert isinstance(record, Record)
+    assert record.captions == ("a dog",)
+    assert source.inventory().remarks == (f"captions of a.tsv are read from {tmp_path / 'x.tsv'}",)
+
+
+def test_captions_in_utf16_are_refused(tmp_path: Path) -> None:
+    path = write_pair(tmp_path)
+    (tmp_path / "cc_captions.tsv").write_bytes("k0\ta dog\n".encode("utf-16"))
+    with pytest.raises(SourceError, match="is UTF-16: captions beside a TSV of images must be"):
+        ingest(tmp_path / "s", path)
 
 
 @pytest.mark.parametrize(
@@ -157,13 +279,16 @@ def test_a_caption_file_that_ends_early_is_reported_for_each_row(tmp_path: Path)
         (b"k\t/9j/4AAQ", True),
         (b"k\tiVBORw0KGgo", True),
         (b"k\tUklGRgAA", True),
-        (b"k\ta dog\nk\t/9j/4AAQ", False),
+        (b"image_id\timage\nk\t/9j/4AAQ", True),
+        (b"k\t_9j_4AAQ", True),
+        (b"k\tR0lGODdh", True),
+        (b"k\ta dog\n", False),
         (b"/9j/4AAQ", False),
         (b"", False),
         (b"k" * 4096 + b"\t/9j/4AAQ", True),
     ],
 )
-def test_an_image_tsv_is_recognised_by_its_first_row(
+def test_an_image_tsv_is_recognised_by_its_first_rows(
     tmp_path: Path, row: bytes, expected: bool
 ) -> None:
     (tmp_path / "a.tsv").write_bytes(row)
@@ -187,5 +312,5 @@ def test_a_row_that_is_not_base64_any_more_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.tsv").write_text("k\t####\nk\n")
     with pytest.raises(SourceError, match=r"since it was ingested \(the row is not base64"):
         read_row(str(tmp_path / "a.tsv"), 0)
-    with pytest.raises(SourceError, match="the row has no second column"):
+    with pytest.raises(SourceError, match="the row has no image in column 1"):
         read_row(str(tmp_path / "a.tsv"), 7)

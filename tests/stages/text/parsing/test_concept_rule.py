@@ -89,11 +89,19 @@ def test_lexical_names_are_kept_whole_whatever_their_tags(text: str, expected: s
     assert concepts(text) == [expected]
 
 
-def test_names_of_the_user_are_kept_whole_in_both_styles() -> None:
-    rule = ConceptRule(names=["Running Shoe"])
-    assert rule.concepts(tagged("his running/VERB shoes/NOUN.p")) == ["running shoe"]
-    paper = ConceptRule("paper", names=["Running Shoe"])
-    assert paper.concepts(tagged("his running/VERB shoes/NOUN.p")) == ["running shoe"]
+def test_a_unit_or_number_before_a_hyphen_is_no_part_of_a_name() -> None:
+    assert concepts("a 12/NUM -/PUNCT inch/NOUN.s.c screen/NOUN.s") == ["screen"]
+    assert concepts("a two/NUM -/PUNCT story/NOUN.s.c brick/NOUN.s.c house/NOUN.s") == [
+        "brick house"
+    ]
+
+
+def test_a_repeated_noun_is_one_name() -> None:
+    assert concepts("dog/NOUN.s.c dog/NOUN.s.c dog/NOUN.s") == ["dog"]
+
+
+def test_a_hyphenated_lexical_name_modifies_the_noun_after_it() -> None:
+    assert concepts("an ice/NOUN.s -/PUNCT cream/NOUN.s cone/NOUN.s") == ["ice cream cone"]
 
 
 def test_colours_are_dropped_as_heads_and_as_modifiers() -> None:

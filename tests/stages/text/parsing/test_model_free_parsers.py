@@ -37,8 +37,23 @@ def test_a_lexicon_matches_whole_words() -> None:
     assert lexicon("cat", caption="a caterpillar, concatenated") == []
 
 
-def test_the_first_of_two_spellings_is_reported() -> None:
-    assert lexicon("Dogs", "dog", caption="a dog") == ["Dogs"]
+def test_of_two_spellings_the_one_in_the_caption_is_reported_else_the_first() -> None:
+    assert lexicon("Dogs", "dog", caption="a dog and dogs") == ["dog", "Dogs"]
+    assert lexicon("oxen", "Oxen", caption="an ox") == ["oxen"]
+
+
+def test_names_are_found_without_their_sense_and_under_their_alternatives() -> None:
+    names = ("bow_(weapon)", "bow_(ribbon)", "Monitor/TV", "(x)", "mouse_(device) computer_mouse")
+    assert lexicon(*names, caption="a bow") == ["bow_(weapon)", "bow_(ribbon)"]
+    assert lexicon(*names, caption="a TV, two monitors") == ["Monitor/TV", "Monitor/TV"]
+    assert lexicon(*names, caption="a mouse, a computer mouse") == [names[4], names[4]]
+    assert lexicon(*names, caption="an x") == ["(x)"]
+
+
+def test_names_are_found_in_scripts_without_spaces() -> None:
+    assert lexicon("狗", "公共汽车", caption="街上有一辆红色的公共汽车和狗") == ["公共汽车", "狗"]
+    assert lexicon("犬", caption="犬がソファの上に寝ている") == ["犬"]
+    assert lexicon("สุนัข", caption="สุนัขนอนอยู่บนโซฟา") == ["สุนัข"]
 
 
 @pytest.mark.parametrize("names", [(), ("", "?!")])

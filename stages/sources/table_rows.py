@@ -1,0 +1,275 @@
+"""Rows of a table: CSV, TSV, JSON lines or Parquet, streamed; a row that cannot be read is told.
+
+A CSV has quotes (RFC 4180). A TSV has none: a cell is what stands between two tabs. A CSV whose
+header is separated by tabs, semicolons or bars is recognised by that header.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import deque
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from schemas.errors import SourceError
+from stages.sources.files import open_file
+from stages.sources.table_columns import (
+    CAPTION_COLUMNS,
+    IMAGE_COLUMNS,
+    KEY_COLUMNS,
+    caption_columns,
+)
+from stages.sources.table_encoding import text_lines, utf8_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import BinaryIO
+
+TABLE_SUFFIXES: Final = (".csv", ".tsv", ".jsonl", ".parquet")
+KNOWN_NAMES: Final = frozenset((*CAPTION_COLUMNS, *IMAGE_COLUMNS, *KEY_COLUMNS, "split"))
+_DELIMITERS: Final = (",", "\t", ";", "|")
+_LONGEST_FIELD: Final = 1 << 26  # csv refuses fields over 131,072 characters by default
+_LONGEST_QUOTE: Final = 1000  # lines; what is longer is a quote that nobody closed
+_HEAD_ROWS: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """A row: its number, which is the line where it begins (in Parquet the row), and its cells."""
+
+    number: int
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that cannot be read: its number, likewise, and why, in one sentence."""
+
+    number: int
+    detail: str
+
+
+class Cells(NamedTuple):
+    """The cells of a row of a text table, and the line where it begins."""
+
+    number: int
+    cells: list[str]
+
+
+def table_rows(uri: str, also: Sequence[str] = ()) -> Iterator[SourceRow | BadRow]:
+    """Rows of a CSV, TSV, JSONL or Parquet table in their order; blank lines are no rows.
+
+    Args:
+        uri: The table; `.txt` is separated as its header is. Text may be gzipped.
+        also: Columns that the user named; of Parquet, only these and columns with a usual name
+            for captions, images, keys and splits are read.
+
+    Raises:
+        SourceError: If the table cannot be opened, has no header, or is in another format or
+            encoding than its suffix says.
+    """
+    try:
+        with open_file(uri) as file:
+            suffix = suffix_of(uri)
+            if suffix == ".parquet":
+                yield from _parquet_rows(file, also)
+            elif suffix in (".jsonl", ".ndjson"):
+                yield from json_rows(file, uri)
+            else:
+                yield from _named_rows(file, uri, suffix)
+    except (ValueError, csv.Error, OSError, EOFError) as error:
+        raise SourceError(f"cannot read the table {uri}: {error}") from error
+
+
+def table_columns(uri: str) -> tuple[str, ...]:
+    """Names of the columns; of JSON lines, those of the first 100 rows.
+
+    Raises:
+        SourceError: As `table_rows` does.
+    """
+    with open_file(uri) as file:
+        if suffix_of(uri) == ".parquet":
+            try:
+                return tuple(pq.ParquetFile(file).schema_arrow.names)
+            except (pa.ArrowException, OSError) as error:
+                raise SourceError(f"cannot read the table {uri}: {error}") from error
+        if suffix_of(uri) not in (".jsonl", ".ndjson"):
+            return _header(_text_rows(file, uri, suffix_of(uri)), uri)
+    head = (row for row in islice(table_rows(uri), _HEAD_ROWS) if isinstance(row, SourceRow))
+    return tuple(dict.fromkeys(name for row in head for name in row.values))
+
+
+def suffix_of(uri: str) -> str:
+    """The suffix that tells the format, in lower case, `.gz` removed."""
+    path = PurePosixPath(uri)
+    return PurePosixPath(path.stem if path.suffix.lower() == ".gz" else path.name).suffix.lower()
+
+
+def json_rows(file: BinaryIO, name: str) -> Iterator[SourceRow | BadRow]:
+    """Rows of JSON lines; a line that is not a JSON object is a bad row."""
+    for number, line in enumerate(utf8_lines(file, name), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            yield BadRow(number, f"line {number} is not JSON: {error}")
+            continue
+        if isinstance(row, dict):
+            yield SourceRow(number, row)
+        else:
+            yield BadRow(number, f"line {number} is not a JSON object")
+
+
+def separated_rows(lines: Iterable[str], suffix: str) -> Iterator[Cells | BadRow]:
+    r"""Rows of a CSV, or of a TSV or text; the first line tells what separates cells.
+
+    >>> list(separated_rows(['image;caption', 'a.jpg;"a;b"'], ".csv"))[1].cells
+    ['a.jpg', 'a;b']
+    >>> list(separated_rows(['a.jpg\t"never closed'], ".tsv"))[0].cells
+    ['a.jpg', '"never closed']
+    """
+    lines = iter(lines)
+    first = next((line for line in lines), None)
+    if first is None:
+        return
+    delimiter = _delimiter(first, suffix)
+    numbered = enumerate(chain([first], lines), 1)
+    if delimiter == "\t" and suffix != ".csv":
+        for number, line in numbered:
+            if line.strip():
+                yield Cells(number, line.rstrip("\r\n").split("\t"))
+    else:
+        yield from _quoted_rows(numbered, delimiter)
+
+
+def fitted(row: Cells, width: int) -> Cells | BadRow:
+    """The row, if it has as many cells as there are columns, empty ones at its end aside."""
+    cells = row.cells
+    if len(cells) > width and not any(cell.strip() for cell in cells[width:]):
+        cells = cells[:width]
+    if len(cells) == width:
+        return Cells(row.number, cells)
+    return BadRow(
+        row.number, f"line {row.number} has {len(cells)} cells, but there are {width} columns"
+    )
+
+
+def unique_columns(cells: Sequence[str]) -> tuple[str, ...]:
+    """Names in a header, each once: one that is repeated gets a number.
+
+    >>> unique_columns(["image", "caption", "caption"])
+    ('image', 'caption', 'caption.1')
+    """
+    names: list[str] = []
+    for cell in cells:
+        name, number = cell.strip(), 0
+        while name in names:
+            number += 1
+            name = f"{cell.strip()}.{number}"
+        names.append(name)
+    return tuple(names)
+
+
+def _text_rows(file: BinaryIO, uri: str, suffix: str) -> Iterator[Cells | BadRow]:
+    return separated_rows(text_lines(file, uri), suffix)
+
+
+def _header(rows: Iterator[Cells | BadRow], uri: str) -> tuple[str, ...]:
+    first = next(rows, None)
+    if first is None:
+        return ()
+    if isinstance(first, BadRow):
+        raise SourceError(f"the header of {uri} cannot be read: {first.detail}")
+    cells = first.cells
+    while cells and not cells[-1].strip():
+        cells = cells[:-1]
+    return unique_columns(cells)
+
+
+def _named_rows(file: BinaryIO, uri: str, suffix: str) -> Iterator[SourceRow | BadRow]:
+    rows = _text_rows(file, uri, suffix)
+    names = _header(rows, uri)
+    for row in rows:
+        whole = fitted(row, len(names)) if isinstance(row, Cells) else row
+        if isinstance(whole, BadRow):
+            yield whole
+        else:
+            yield SourceRow(whole.number, dict(zip(names, whole.cells, strict=True)))
+
+
+def _parquet_rows(file: BinaryIO, also: Sequence[str]) -> Iterator[SourceRow]:
+    table = pq.ParquetFile(file)
+    wanted = {name.strip().lower() for name in also}
+    captions = caption_columns(tuple(table.schema_arrow.names))
+    columns = [
+        name
+        for name in table.schema_arrow.names
+        if name.lower() in KNOWN_NAMES | wanted or name in captions
+    ]
+    number = 0
+    for group in range(table.num_row_groups):  # Arrow cannot join all nested types over groups
+        for batch in table.iter_batches(batch_size=1000, row_groups=[group], columns=columns):
+            for row in batch.to_pylist():
+                number += 1
+                yield SourceRow(number, row)
+
+
+def _delimiter(header: str, suffix: str) -> str:
+    """What separates the names in a header: the one that gives most usual names."""
+    usual = "," if suffix == ".csv" else "\t"
+
+    def rank(delimiter: str) -> tuple[int, int, bool]:
+        names = [cell.strip().strip('"').lower() for cell in header.split(delimiter)]
+        known = sum(name in KNOWN_NAMES for name in names) if len(names) > 1 else 0
+        return known, len(names), delimiter == usual
+
+    best = max(_DELIMITERS, key=rank)
+    # the first line of a text without header may have any signs in it
+    return best if suffix == ".csv" or rank(best)[0] > 1 else usual
+
+
+def _quoted_rows(numbered: Iterator[tuple[int, str]], delimiter: str) -> Iterator[Cells | BadRow]:
+    csv.field_size_limit(_LONGEST_FIELD)
+    again: deque[tuple[int, str]] = deque()  # lines that an unclosed quote took are read once more
+
+    def take() -> tuple[int, str] | None:
+        return again.popleft() if again else next(numbered, None)
+
+    while line := take():
+        number, text = line
+        taken: list[tuple[int, str]] = []
+        cells = _cells(text, delimiter)
+        is_open = cells is None and _is_open(text, delimiter)
+        while is_open and len(taken) < _LONGEST_QUOTE and (more := take()):
+            taken.append(more)
+            text += more[1]
+            if more[1].count('"') % 2:  # only such a line can close the quote
+                cells = _cells(text, delimiter)
+                is_open = cells is None and _is_open(text, delimiter)
+        if cells:
+            yield Cells(number, cells)
+        elif cells is None:
+            again.extendleft(reversed(taken))
+            fault = "a quote that is not closed" if is_open else "text after a closing quote"
+            yield BadRow(
+                number, f"line {number} has {fault}; a quote inside quotes is written twice"
+            )
+
+
+def _cells(text: str, delimiter: str) -> list[str] | None:
+    """The cells of one row; none for a blank line; None if its quotes are wrong."""
+    try:
+        return next(csv.reader([text], delimiter=delimiter, strict=True), [])
+    except csv.Error:
+        return None
+
+
+def _is_open(text: str, delimiter: str) -> bool:
+    return _cells(text + '"', delimiter) is not None

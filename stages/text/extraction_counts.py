@@ -1,0 +1,135 @@
+"""What `rc extract-concepts` read and found: counted part by part, said in one line at the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from stages.outcome import counted, is_most
+from stages.text.parsing.language import ENGLISH, LanguageCount
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from stages.base import Part
+
+NOTE: Final = "counts"
+_FEWEST_WORDS: Final = 20  # in all captions together, to tell that they are not English
+
+
+@dataclass
+class CaptionCount:
+    """Counts captions of one part, those that name something, and mentions."""
+
+    of_english: bool  # whether the parser reads English, so that other languages are counted
+    captions: int = 0
+    naming: int = 0
+    mentions: int = 0
+    language: LanguageCount = field(default_factory=LanguageCount)
+
+    def add(self, captions: Sequence[str], mentions: Sequence[Sequence[str]]) -> None:
+        """Count some captions with the mentions in each."""
+        self.captions += len(captions)
+        self.naming += sum(map(bool, mentions))
+        self.mentions += sum(map(len, mentions))
+        if self.of_english:
+            self.language.add(captions)
+
+    def record(self, part: Part) -> None:
+        """Write the counts into the notes of the part."""
+        numbers = {"captions": self.captions, "naming": self.naming, "mentions": self.mentions}
+        part.count(NOTE, {**numbers, **(self.language.counts() if self.of_english else {})})
+
+
+@dataclass(frozen=True)
+class ExtractionCounts:
+    """The notes of all parts together and of the fold, and how they read."""
+
+    notes: Mapping[str, Any]
+    engine: str
+
+    def summary(self, concepts: int, min_frequency: int, refused: int) -> list[str]:
+        """Captions read, captions that name something, mentions, concepts kept and left out."""
+        line = f"{counted(self._of('captions'), 'caption')}: {self._of('naming'):,} name something"
+        line += f" ({counted(self._of('mentions'), 'mention')})"
+        if refused:
+            line += f"; {counted(refused, 'row')} refused"
+        if "listed" in self.notes:
+            mentioned = self.notes["mentioned"]
+            line += f"; {mentioned:,} of {counted(self.notes['listed'], 'name')} mentioned"
+        else:
+            line += f"; {counted(concepts, 'concept')}"
+            if rare := self.notes.get("phrases", concepts) - concepts:
+                line += f", {counted(rare, 'phrase')} left out (--min-frequency {min_frequency:,})"
+        foreign = self._of("not_english")
+        if not foreign or self._is_foreign():
+            return [line]
+        return [line, f"{counted(foreign, 'caption')} do not look like English{self._languages()}"]
+
+    def why_empty(self, count_by: str, min_frequency: int) -> str:
+        """Why no concept was kept."""
+        captions = counted(self._of("captions"), "caption")
+        if not self._of("captions"):
+            return "there are no captions to read: give images with captions, or --captions FILE"
+        if self._is_foreign():
+            return self._foreign_sentence()
+        if not self._of("naming"):
+            return f"none of {captions} names anything: look at the captions, or at --engine"
+        phrase, most = self.notes["most_frequent"]
+        return (
+            f"none of {counted(self.notes['phrases'], 'phrase')} in {captions} was counted "
+            f"{min_frequency:,} times ({count_by}; the most frequent, '{phrase}', {most:,}): lower "
+            f"--min-frequency"
+        )
+
+    def losses(self, refused: int) -> list[str]:
+        """Kinds of things of which most was lost."""
+        sentences = []
+        captions = self._of("captions")
+        if is_most(refused, refused + captions):
+            sentences.append(
+                f"{counted(refused, 'row')} refused, {counted(captions, 'caption')} read"
+            )
+        if captions and self._is_foreign():
+            sentences.append(self._foreign_sentence())
+        elif captions and self.notes.get("listed") and not self._of("mentions"):
+            sentences.append(self._unmentioned())
+        elif "listed" not in self.notes and is_most(captions - self._of("naming"), captions):
+            nameless = captions - self._of("naming")
+            sentences.append(
+                f"{nameless:,} of {counted(captions, 'caption')} name nothing; look at some of them"
+            )
+        return sentences
+
+    def _unmentioned(self) -> str:
+        example = self.notes.get("example_caption", "")
+        return (
+            f"none of {counted(self.notes['listed'], 'name')}, such as '{self.notes['example']}', "
+            f"is in the {counted(self._of('captions'), 'caption')}, such as '{example}'; look "
+            "whether names and captions are in one language"
+        )
+
+    def _is_foreign(self) -> bool:
+        words = self._of("words")
+        return words >= _FEWEST_WORDS and self._of("known_words") < ENGLISH * words
+
+    def _foreign_sentence(self) -> str:
+        languages = self.notes.get(NOTE, {}).get("languages", {})
+        language, most = max(languages.items(), key=lambda item: item[1], default=("", 0))
+        look = f"look like {language}" if 2 * most >= self._of("not_english") and language else ""
+        share = self._of("known_words") / self._of("words")
+        return (
+            f"these captions {look or 'do not look like English'} ({share:.0%} of their words are "
+            f"known): the parser '{self.engine}' reads English. Give a list of names in the "
+            "language of the captions (--from NAMES --engine lexicon), or a spaCy pipeline of that "
+            "language (--engine spacy:NAME)"
+        )
+
+    def _languages(self) -> str:
+        languages = self.notes.get(NOTE, {}).get("languages", {})
+        ranked = sorted(languages.items(), key=lambda item: (-item[1], item[0]))[:3]
+        said = ", ".join(f"{count:,} {language}" for language, count in ranked)
+        return f" ({said})" if said else ""
+
+    def _of(self, key: str) -> int:
+        return int(self.notes.get(NOTE, {}).get(key, 0))

@@ -1,0 +1,50 @@
+"""The line that ingest ends with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stages.sources.ingest_counts import (
+    NOTE,
+    IngestCounts,
+    count_kept,
+    count_left_out,
+    count_refused,
+)
+from stages.sources.record import LeftOut, Record, SourceObject
+from tests.in_memory import InMemory
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def record(captions: int, boxes: int) -> Record:
+    thing = SourceObject("cat", (0, 0, 1, 1))
+    return Record("a", "a.jpg", bytes, captions=["x"] * captions, objects=[thing] * boxes)
+
+
+def test_every_image_is_kept_or_refused(tmp_path: Path) -> None:
+    part = InMemory({}, tmp_path)
+    count_kept(part, record(2, 3), boxes=1)
+    count_kept(part, record(0, 0), boxes=0)
+    count_refused(part)
+    count_left_out(part, LeftOut(".heic file", 2))
+    count_left_out(part, LeftOut("caption of no image"))
+    counts = IngestCounts(part.notes[NOTE])
+    assert counts.line() == (
+        "3 images: 1 with captions (2), 1 with boxes (1); 1 refused; "
+        "not read: 2 .heic files, 1 caption of no image"
+    )
+    assert counts.losses({}) == ["2 of 3 boxes were refused"]
+
+
+def test_most_images_refused_is_a_loss() -> None:
+    counts = IngestCounts({"images": 3, "kept": 1})
+    assert counts.losses({}) == ["2 of 3 images were refused"]
+    assert IngestCounts({"images": 2, "kept": 1}).losses({}) == []
+
+
+def test_nothing_kept_says_what_was_seen_and_why() -> None:
+    sentence = IngestCounts({"images": 2}).why_empty(["photos"], {"unreadable": 2})
+    assert sentence.startswith("no image of photos was kept: 2 seen (2 unreadable)")
+    assert IngestCounts({}).line() == "0 images: 0 with captions (0), 0 with boxes (0)"

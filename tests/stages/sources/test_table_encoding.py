@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import gzip
+import io
+
+import pytest
+
+from schemas.errors import SourceError
+from stages.sources.table_encoding import text_lines, utf8_lines
+
+TEXT = "image\tcaption\r\n1\ta café 🐶\n"
+
+
+def read(content: bytes) -> list[str]:
+    return list(text_lines(io.BytesIO(content), "t.tsv"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_marks_tell_the_encoding_and_are_no_part_of_the_text(encoding: str) -> None:
+    assert read(TEXT.encode(encoding)) == TEXT.splitlines(keepends=True)
+
+
+def test_utf16_may_have_either_order_of_bytes() -> None:
+    for encoding in ("utf-16-le", "utf-16-be"):
+        assert read(("\ufeff" + TEXT).encode(encoding)) == TEXT.splitlines(keepends=True)
+
+
+def test_gzip_is_recognised_by_its_bytes() -> None:
+    assert read(gzip.compress(TEXT.encode("utf-8-sig"))) == TEXT.splitlines(keepends=True)
+
+
+def test_lines_may_end_as_old_spreadsheets_end_them() -> None:
+    assert read("image,caption\ra.jpg,a café\r".encode()) == ["image,caption\n", "a.jpg,a café\n"]
+
+
+def test_signs_that_unicode_calls_line_ends_stay_in_the_line() -> None:
+    assert read("a\u2028b\x0bc\n".encode()) == ["a\u2028b\x0bc\n"]
+
+
+def test_another_encoding_is_refused_with_its_position() -> None:
+    sentence = r"t\.tsv is not UTF-8: byte 4 of line 2 \(byte 10 of the text\) is 0xe9; write it as"
+    with pytest.raises(SourceError, match=sentence):
+        read("first\ncafé\n".encode("latin-1"))
+    assert list(utf8_lines(io.BytesIO(b"caf\xe9\n"), "t")) == [b"caf\xe9\n"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-32"])
+def test_wide_text_without_a_known_mark_is_refused(encoding: str) -> None:
+    with pytest.raises(SourceError, match=r"t\.tsv is not UTF-8, nor UTF-16 with its mark"):
+        read(TEXT.encode(encoding))
+
+
+def test_utf16_that_is_cut_is_refused_with_its_line() -> None:
+    with pytest.raises(SourceError, match=r"begins as UTF-16, but line \d is not"):
+        read("a\nb\nc".encode("utf-16")[:-1])
+
+
+def test_an_empty_text_has_no_lines() -> None:
+    assert read(b"") == read(b"\xef\xbb\xbf") == []
