@@ -24,7 +24,7 @@ from schemas.pseudo_labels import PSEUDO_LABELS
 from schemas.quarantine import Reason
 from schemas.table import as_matrix
 from stages.base import Part, Reads, Stage, each, option, whole
-from stages.labelling.label_counts import count_agreement, label_outcome
+from stages.labelling.label_counts import count_agreement, in_caption, label_outcome
 from stages.labelling.region_boxes import RegionBoxes
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class Label(Stage):
             "margin": matches.margin.numpy(),
             "entropy": matches.entropy.numpy(),
             "kept": self._kept(np.array(images), best),
-            "in_caption": _in_caption(images, pool.names, indices[:, 0], mentioned),
+            "in_caption": in_caption(images, pool.names, indices[:, 0], mentioned),
             "top_ids": _lists(pool.ids[indices]),
             "top_probabilities": _lists(matches.probabilities.numpy()),
             "residual": matches.residual.numpy(),
@@ -274,20 +274,6 @@ def _mentioned(part: Part) -> dict[str, set[str]]:
         for image, concept in zip(*columns, strict=True):
             mentioned.setdefault(image, set()).add(concept)
     return mentioned
-
-
-def _in_caption(
-    images: list[str],
-    names: list[str],
-    indices: NDArray[np.int64],
-    mentioned: Mapping[str, set[str]] | None,
-) -> list[bool | None]:
-    if mentioned is None:
-        return [None] * len(images)
-    return [
-        names[index] in mentioned.get(image, ())
-        for image, index in zip(images, indices, strict=True)
-    ]
 
 
 def _lists(matrix: NDArray[Any]) -> pa.ListArray:

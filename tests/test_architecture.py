@@ -51,7 +51,7 @@ PLAIN_WORDS = set(
         extraction failure fields figures file files find folder food form format formats frames
         free geometry given grammar grid guard headline health help home ids if in index init inputs
         json key keys kind kitchen labelled language layout lemmas limits lists loop lvis main
-        manifest matches matching members metadata metrics mirroring model name named names
+        manifest matches matching members metadata metrics mirroring missing model name named names
         neighbours network noun nouns numbers onnx optimisers option options other outcome output
         page pages pairs parquet parser parsers perceptron phrases pictures pixel pixels plants play
         plot plots precision predicate prefetching preprocess pretraining process progress protocols

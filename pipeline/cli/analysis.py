@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.run_options import STORE, Store
+from pipeline.cli.run_options import STORE, Quiet, Store
 from schemas.errors import OptionError
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def compare(
     )
 
 
-def report(
+def report(  # each is an option
     subject: Annotated[str, typer.Argument(help="labels: the pseudo-labels")],
     store: Store = STORE,
     out: Annotated[Path, typer.Option("--out", help="folder for the page and its pictures")] = Path(
@@ -132,6 +132,7 @@ def report(
     where: Annotated[
         str | None, typer.Option("--where", help="SQL predicate over judged_labels")
     ] = None,
+    quiet: Quiet = False,
 ) -> None:
     """Write a page about pseudo-labels, with pictures.
 
@@ -141,10 +142,11 @@ def report(
     Precision, recall, calibration, confusions and sizes need images with ground-truth boxes.
     """
     from pipeline.analysis.report import report_labels
+    from pipeline.cli.progress_bar import TerminalReporter
 
     if subject != "labels":
         raise OptionError(f"rc report writes about labels, not '{subject}'")
-    typer.echo(str(report_labels(store, out, labels, where)))
+    typer.echo(str(report_labels(store, out, labels, where, TerminalReporter(quiet=quiet))))
 
 
 def _print_table(title: str, rows: pa.Table) -> None:

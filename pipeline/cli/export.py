@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.run_options import STORE, Store
+from pipeline.cli.run_options import STORE, Quiet, Store
 from schemas.errors import OptionError
 
 _Out = Annotated[Path, typer.Argument(help="file to write; its suffix may be left out")]
@@ -46,6 +46,7 @@ def export(  # noqa: PLR0913  # each is an option
     images: Annotated[
         str, typer.Option("--images", help="how to write the pixels: link, copy or none")
     ] = "link",
+    quiet: Quiet = False,
 ) -> None:
     """Write pseudo-labels as COCO, LVIS, YOLO, WebDataset, ...
 
@@ -54,6 +55,7 @@ def export(  # noqa: PLR0913  # each is an option
     Ids follow the order of the store and do not depend on what is left out. Scores are kept. Files
     get new names; the image_id is written where the format has a field for it.
     """
+    from pipeline.cli.progress_bar import TerminalReporter
     from pipeline.exporting import labels as formats
     from pipeline.exporting.labelled_images import ExportRequest
     from stages.evaluation.vocabulary import quoted_names, read_categories
@@ -65,7 +67,8 @@ def export(  # noqa: PLR0913  # each is an option
         known = ", ".join(formats.IMAGE_MODES)
         raise OptionError(f"rc export: --images must be one of {known}, got {images!r}")
     names = tuple(read_categories(categories)) if categories else None
-    summary = formats.export_labels(store, out, form, ExportRequest(labels, where, names), images)
+    request, terminal = ExportRequest(labels, where, names), TerminalReporter(quiet=quiet)
+    summary = formats.export_labels(store, out, form, request, images, terminal)
     if names and summary.unknown_categories:
         missing = quoted_names(summary.unknown_categories)
         typer.echo(f"warning: not in the concept pool, so without labels: {missing}", err=True)

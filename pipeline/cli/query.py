@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.run_options import STORE, Store
+from pipeline.cli.run_options import STORE, Quiet, Store
 from schemas.errors import OptionError, QueryError
 
 Use = Annotated[
@@ -90,6 +90,7 @@ def db(
     force: Annotated[
         bool, typer.Option("--force", help="replace a DuckDB file that exists")
     ] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Write the store as a DuckDB file, for any DuckDB client.
 
@@ -98,9 +99,13 @@ def db(
     Without --materialize the views read the Parquet files of the store, and vectors are BLOBs of
     the stored bytes; with it vectors are FLOAT arrays.
     """
+    from pipeline.cli.progress_bar import TerminalReporter
     from pipeline.sql import write_database
 
-    names = write_database(store, out, use or [], materialize=materialize, force=force)
+    terminal = TerminalReporter(quiet=quiet)
+    names = write_database(
+        store, out, use or [], materialize=materialize, force=force, reporter=terminal
+    )
     typer.echo(f"{out}  {len(names)} {'tables' if materialize else 'views'}: {', '.join(names)}")
 
 

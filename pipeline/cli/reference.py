@@ -23,6 +23,7 @@ _RUN_OPTION_NAMES = [
     "dry_run",
     "force",
     "max_errors",
+    "allow_empty",
     "json",
     "quiet",
     "debug",
@@ -65,7 +66,7 @@ def commands_page(app: typer.Typer) -> str:
     lines = ["# Commands", "", "Made by `rc commands` from the stages; do not edit.", ""]
     lines += [
         "Every stage also takes `--store --workers --limit --device --threads --dry-run --force "
-        "--max-errors --json --quiet --debug`.",
+        "--max-errors --allow-empty --json --quiet --debug`.",
         "",
     ]
     for name, command in group.commands.items():

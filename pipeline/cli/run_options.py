@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 PANEL = "Running"
 Store = Annotated[Path, typer.Option("--store", envvar="RC_STORE", help="folder of artifacts")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="show no progress")]
 STORE = Path("store")
 
 

@@ -12,6 +12,8 @@ from schemas.errors import OptionError
 from stages.text import prompt_options
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from pipeline.searching.feature_corpus import FeatureCorpus
     from pipeline.searching.query_vectors import QueryVector
 
@@ -109,7 +111,7 @@ def search(  # noqa: PLR0913  # each is an option
         query = query_vectors.region_query(corpus, str(region))
     search_device = "cpu" if device == "cpu" else "auto"
     hits = nearest_regions(corpus, query.vector, k, where, query.exclude, search_device)
-    write(hits.to_reader())
+    write(_some(hits, corpus, where).to_reader())
     if sheet is not None:
         save_hit_sheet(corpus, hits, sheet)
 
@@ -171,6 +173,14 @@ def duplicates(  # noqa: PLR0913  # each is an option
         shown, groups = save_group_sheet(corpus, rows, sheet)
         if shown < groups:
             typer.echo(f"{sheet} shows the largest {shown} of {groups} groups", err=True)
+
+
+def _some(hits: pa.Table, corpus: FeatureCorpus, where: str | None) -> pa.Table:
+    """The hits, if there are any."""
+    if hits.num_rows:
+        return hits
+    condition = f" for which {where} holds" if where else ""
+    raise OptionError(f"rc search: {corpus.features.address} has no region{condition}")
 
 
 def _print_recall(corpus: FeatureCorpus, sample: int, k: int, device: str) -> None:

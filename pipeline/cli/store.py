@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.run_options import STORE, Store
+from pipeline.cli.run_options import STORE, Quiet, Store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +30,7 @@ def status(
     Artifacts with rows, sizes and times, the newest last.
     """
     from pipeline.store import catalog
+    from pipeline.store.missing import nothing_in
 
     artifacts = catalog.everything(store)
     for artifact in artifacts:
@@ -38,7 +39,7 @@ def status(
     for path in unfinished:
         typer.echo(f"{path.parent.name}/{path.name}  {_unfinished(path)}", err=True)
     if not artifacts and not unfinished:
-        typer.echo(catalog.nothing_in(store), err=True)
+        typer.echo(nothing_in(store), err=True)
 
 
 def lineage(
@@ -93,6 +94,7 @@ def verify(
 def gc(
     store: Store = STORE,
     yes: Annotated[bool, typer.Option("--yes", help="delete; otherwise only list")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """List what is not needed any more; delete it with --yes.
 
@@ -106,7 +108,9 @@ def gc(
     if not yes:
         typer.echo(f"{len(folders)} folders would be deleted; add --yes to do it", err=True)
         return
-    freed = catalog.sweep(store, folders)
+    from pipeline.cli.progress_bar import TerminalReporter
+
+    freed = catalog.sweep(store, folders, TerminalReporter(quiet=quiet))
     typer.echo(f"deleted {len(folders)} folders, {freed:,} bytes", err=True)
 
 

@@ -77,11 +77,12 @@ def _serve(store: Path, host: str, port: int) -> None:
 
     from pipeline.gallery.server import make_app
     from pipeline.store import catalog
+    from pipeline.store.missing import nothing_in
 
     if not host:
         raise OptionError("rc view: --host is empty; use 127.0.0.1 for this machine only")
     if not catalog.committed(store):
-        raise ArtifactNotFoundError(catalog.nothing_in(store))
+        raise ArtifactNotFoundError(nothing_in(store))
     with _open_socket(host, port) as listening:
         open_port = listening.getsockname()[1]
         anywhere = host in _ALL_ADDRESSES

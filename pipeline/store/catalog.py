@@ -5,25 +5,25 @@ from __future__ import annotations
 import fcntl
 import re
 import shutil
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from pipeline.progress import Silent
 from pipeline.store import manifest as manifests
 from pipeline.store import parts, unfinished
 from pipeline.store.artifact import Artifact, open_artifact
+from pipeline.store.missing import not_found
 from pipeline.store.recency import recency
-from pipeline.store.tables import all_tables, models
-from pipeline.verbs import maker
+from pipeline.store.tables import models
 from schemas.errors import ArtifactError, ArtifactNotFoundError, OptionError, SchemaError
 from schemas.metrics import METRICS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
+    from pipeline.progress import Reporter
     from schemas.table import Table
 
-_SHOWN: Final = 5  # artifacts that a message names
 _FOLDER = re.compile(r"v(\d+)-([0-9a-f]{12})")
 
 
@@ -47,7 +47,8 @@ def find(root: Path, name: str, version: int | None = None) -> Artifact:
         if path.name.startswith(version_prefix) and path.name.split("-")[1].startswith(prefix)
     ] or [path for path in committed(root, table) if prefix and _called(path) == prefix]
     if not matches:
-        raise ArtifactNotFoundError(_not_found(root, name, table))
+        there = {path.name: path.parent.name for path in committed(root)}
+        raise ArtifactNotFoundError(not_found(root, name, table, there))
     if prefix and len(matches) > 1 and not all(_called(path) == prefix for path in matches):
         several = ", ".join(f"{path.parent.name}/{path.name}" for path in matches)
         raise ArtifactError(f"'{name}' could be any of {several}; write more of its name")
@@ -64,15 +65,6 @@ def find(root: Path, name: str, version: int | None = None) -> Artifact:
     newest = max(artifacts, key=_recency)
     _refuse_other_version(newest.path, version)
     return newest
-
-
-def nothing_in(root: Path) -> str:
-    """The sentence about a store without artifacts."""
-    there = "" if root.is_dir() else ", which is no folder"
-    return (
-        f"nothing is in {root.absolute()} yet{there}; begin with 'rc ingest', or name another "
-        "store with --store"
-    )
 
 
 def of_table(root: Path, table: Table, name: str | None = None) -> Artifact:
@@ -231,7 +223,7 @@ def sweepable(root: Path) -> dict[Path, str]:
     return folders
 
 
-def sweep(root: Path, folders: Iterable[Path]) -> int:
+def sweep(root: Path, folders: Collection[Path], reporter: Reporter | None = None) -> int:
     """Delete artifacts and unfinished runs, manifests first; how many bytes that freed.
 
     Raises:
@@ -242,11 +234,16 @@ def sweep(root: Path, folders: Iterable[Path]) -> int:
             f"nothing was deleted: {', '.join(busy)} is being made at this moment, perhaps from "
             "what would go. Run 'rc gc' again when it is finished."
         )
-    size = 0
-    for folder in folders:
-        size += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        (folder / manifests.NAME).unlink(missing_ok=True)
-        shutil.rmtree(folder)
+    size, reporter = 0, reporter or Silent()
+    reporter.start("gc", len(folders), "folders")
+    try:
+        for folder in folders:
+            size += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+            (folder / manifests.NAME).unlink(missing_ok=True)
+            shutil.rmtree(folder)
+            reporter.advance(1)
+    finally:
+        reporter.stop()
     return size
 
 
@@ -259,22 +256,6 @@ def _split(name: str) -> tuple[str, str, str]:
             "'rc status' prints"
         )
     return match[1], match[3] or "", match[2] or match[4] or ""
-
-
-def _not_found(root: Path, name: str, table: str) -> str:
-    """What is there instead of an artifact that was asked for, and what makes it."""
-    if not committed(root):
-        return f"no artifact matches '{name}': {nothing_in(root)}"
-    start = f"no artifact matches '{name}' in {root.absolute()}"
-    known = [one.name for one in all_tables()]
-    if table not in known:
-        near = get_close_matches(table, known, 2) or known
-        return f"{start}: there is no table {table}, but {', '.join(near)}"
-    there = [path.name for path in committed(root, table)]
-    if there:
-        more = f" and {len(there) - _SHOWN} more" if len(there) > _SHOWN else ""
-        return f"{start}: the {table} there are {', '.join(there[:_SHOWN])}{more}"
-    return f"{start}: there are no {table} yet, 'rc {maker(table)}' makes them"
 
 
 def _recency(artifact: Artifact) -> tuple[int, str]:

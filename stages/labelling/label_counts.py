@@ -1,4 +1,4 @@
-"""What `rc label` says at its end: regions labelled and kept, and how many a caption agrees with."""
+"""What `rc label` says at its end: labelled, kept, and how many a caption agrees with."""
 
 from __future__ import annotations
 
@@ -7,9 +7,35 @@ from typing import TYPE_CHECKING
 from stages.outcome import Outcome, Result, counted, is_most
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from stages.base import Part
+
+
+def in_caption(
+    images: list[str],
+    names: list[str],
+    indices: NDArray[np.int64],
+    mentioned: Mapping[str, set[str]] | None,
+) -> list[bool | None]:
+    """Whether a caption of each image mentions the concept; None if no captions are known.
+
+    Args:
+        images: (R,) image ids.
+        names: (C,) of the concepts.
+        indices: (R,) positions in `names`.
+        mentioned: Names that the captions of an image mention, by image.
+    """
+    if mentioned is None:
+        return [None] * len(images)
+    return [
+        names[index] in mentioned.get(image, ())
+        for image, index in zip(images, indices, strict=True)
+    ]
 
 
 def count_agreement(part: Part, labels: pa.RecordBatch) -> None:

@@ -20,6 +20,7 @@ from pipeline.gallery.pictures import LONGEST_SIDE, jpeg
 from pipeline.gallery.synonyms import near_synonyms
 from pipeline.store import catalog
 from pipeline.store.atomic import new_folder
+from pipeline.store.missing import nothing_in
 from schemas.errors import ArtifactNotFoundError, OptionError, SourceError
 from schemas.images import IMAGES
 from schemas.pseudo_labels import PSEUDO_LABELS
@@ -114,7 +115,7 @@ def _resolve_address(root: Path, use: str | None) -> str:
             return _check_ancestors(catalog.find(root, table, version)).address
         except ArtifactNotFoundError:
             continue
-    raise ArtifactNotFoundError(catalog.nothing_in(root))
+    raise ArtifactNotFoundError(nothing_in(root))
 
 
 def _check_ancestors(artifact: Artifact) -> Artifact:

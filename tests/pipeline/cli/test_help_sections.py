@@ -81,7 +81,7 @@ def test_everyday_options_of_a_real_stage_are_its_own(name: str) -> None:
         ("rc feat", 1, ["featurize"]),
         ("rc export-", 1, ["export-weights", "export-features", "export-detections"]),
         ("rc label --temp", 2, ["--temperature"]),
-        ("rc gc --", 2, ["--store", "--yes", "--help"]),
+        ("rc gc --", 2, ["--store", "--yes", "--quiet", "--help"]),
     ],
 )
 def test_verbs_and_their_options_are_completed(

@@ -41,7 +41,7 @@ def test_json_is_one_object_on_one_line(rc, root: Path) -> None:  # type: ignore
         "address": catalog.find(root, "images").address,
         "rows": 18,
         "dropped": {"told-to": 2},
-        "notes": {"images": 18},
+        "notes": {"images": 18, "summary": ["18 rows"]},
     }
     assert result.out.count("\n") == 1
     assert "2 refused: told-to (rc sql 'FROM quarantine')" in result.err

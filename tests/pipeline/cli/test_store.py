@@ -31,7 +31,7 @@ def test_status_lists_artifacts_and_unfinished_runs(rc, root: Path) -> None:  # 
     assert "20 rows" in line
     assert "4 parts" in line
     assert result.err.startswith("proposals/v1-")
-    assert "unfinished: run its command again" in result.err
+    assert "failed: rc propose: 1 of 4 parts failed; part 1 said: " in result.err
     (facts,) = map(json.loads, rc("status", "--json").out.splitlines())
     assert (facts["address"], facts["rows"], facts["stage"]) == (images.address, 20, "ingest")
 
