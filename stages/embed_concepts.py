@@ -15,6 +15,7 @@ from schemas.errors import ArtifactError
 from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, option, whole
+from stages.outcome import Outcome, Result, counted
 from stages.text.prompt_options import Averaging, averaging_option, templates_option
 from stages.text.templates import read_templates
 
@@ -55,6 +56,12 @@ class EmbedConcepts(Stage):
         """See `Stage.digests`: the templates themselves, whatever they are called."""
         lines = "\n".join(read_templates(self.templates))
         return {"templates": hashlib.sha256(lines.encode()).hexdigest()}
+
+    def outcome(self, result: Result) -> Outcome:
+        """See `Stage.outcome`: concepts, and how many prompts stand behind each."""
+        prompts = counted(len(result.notes["templates"]), "prompt")
+        line = f"{counted(result.rows, 'concept')} embedded, {prompts} each"
+        return Outcome([line], None if result.rows else "no concept was embedded")
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Yield one row per concept.

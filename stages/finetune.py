@@ -194,6 +194,7 @@ class Finetune(TrainingStage):
         )
         learner = DetectorTraining(detector, losses, self.precision, self.dump_losses)
         rows = fit(learner, loader, self.config(steps), checkpoint, self.watch(part))
+        self.note_loss(part, rows)
         weights = part.attach("weights.safetensors")
         save_detector(detector, part.attach("model.json"), weights, self.save_dtype)
         part.note("categories", list(detector.head.categories))

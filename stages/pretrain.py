@@ -35,7 +35,9 @@ class Pretrain(TrainingStage):
     read: the weights are imported as they are.
     """
 
-    model: str = option("RN50", "open_clip's name of an architecture, or a JSON configuration")
+    model: str = option(
+        "RN50", "open_clip's name of an architecture, small (to try things), or a JSON file"
+    )
     pretrained: str | None = option(None, "weights to begin with: open_clip's tag, or a file")
     freeze_text: bool = option(False, "train the image tower and the temperature alone")
     zoom_min: float = option(1.0, "least size of an image, times the network's", above=0)
@@ -142,7 +144,9 @@ class Pretrain(TrainingStage):
             long_captions=self.long_captions,
         )
         checkpoint = part.scratch / "checkpoint.pt"
-        return fit(learner, loader, self.config(steps), checkpoint, self.watch(part))
+        rows = fit(learner, loader, self.config(steps), checkpoint, self.watch(part))
+        self.note_loss(part, rows)
+        return rows
 
     def _files(self) -> dict[str, str]:
         """Options that name a file rather than something open_clip knows."""

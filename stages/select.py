@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from schemas.errors import OptionError
 from schemas.pseudo_labels import PSEUDO_LABELS
 from stages.base import Part, Reads, Stage, each, option
+from stages.outcome import Outcome, Result, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -57,3 +58,8 @@ class Select(Stage):
             part.advance(rows.num_rows)
             yield rows  # read under a condition, so all of them are kept
         part.count("regions", {"regions": count, "kept": count})
+
+    def outcome(self, result: Result) -> Outcome:
+        """See `Stage.outcome`: how many labels were selected."""
+        empty = None if result.rows else f"no label was selected: --where {self.where}"
+        return Outcome([f"{counted(result.rows, 'label')} selected as {self.called}"], empty)

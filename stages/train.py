@@ -137,6 +137,7 @@ class Train(TrainingStage):
             part.scratch / "checkpoint.pt",
             self.watch(part),
         )
+        self.note_loss(part, rows)
         weights = part.attach("weights.safetensors")
         save_clip(clip, part.attach("model.json"), weights, self.save_dtype)
         yield _curve(rows)

@@ -214,7 +214,9 @@ class TrainRpn(TrainingStage):
         )
         learner = RpnTraining(rpn, teaching, self.precision, hold_norms=self.weights is not None)
         checkpoint = part.scratch / "checkpoint.pt"
-        return fit(learner, loader, self.config(steps), checkpoint, self.watch(part))
+        rows = fit(learner, loader, self.config(steps), checkpoint, self.watch(part))
+        self.note_loss(part, rows)
+        return rows
 
     def _presets(self) -> tuple[int, int, tuple[int, ...], tuple[str, ...]]:
         return _SMALL if self.backbone == "small" else _PUBLISHED

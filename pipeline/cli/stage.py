@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 import typer
 
 from pipeline.cli.progress_bar import TerminalReporter
-from pipeline.cli.run_options import PANEL, RUN_OPTIONS, RunOptions, check_budget, check_losses
+from pipeline.cli.run_options import (
+    PANEL,
+    RUN_OPTIONS,
+    RunOptions,
+    check_budget,
+    check_losses,
+)
 from stages.base import Stage
 from stages.option import choices, option_types, value_type, with_presets
 

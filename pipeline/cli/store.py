@@ -129,9 +129,9 @@ def _broken(path: Path) -> list[str]:
 def _unfinished(path: Path) -> str:
     """What is known of a run that has not committed its artifact, and what to do about it."""
     from pipeline.cli.row_formats import cell_text
-    from pipeline.store.failure import failure_of
+    from pipeline.store.unfinished import failure
 
-    if why := failure_of(path):
+    if why := failure(path):
         return f"failed: {cell_text(why)} (rc gc removes it)"
     return "unfinished: run its command again, or rc gc removes it"
 

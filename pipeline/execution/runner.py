@@ -20,7 +20,7 @@ from pipeline.execution.leakage import with_leakage
 from pipeline.execution.notes import Notes, joined
 from pipeline.execution.task import Task
 from pipeline.progress import Silent
-from pipeline.store import catalog, failure, parts, recency, unfinished
+from pipeline.store import catalog, parts, recency, unfinished
 from pipeline.store import manifest as manifests
 from pipeline.store.artifact import Artifact, open_artifact, stream
 from pipeline.store.atomic import exclusively
@@ -129,7 +129,7 @@ def materialize(  # noqa: PLR0913 - all but three are keywords that say how, not
         if force and work.folder.exists():
             (work.folder / manifests.NAME).unlink(missing_ok=True)
             shutil.rmtree(work.folder)
-        with failure.recorded(work.folder):
+        with unfinished.failures_recorded(work.folder):
             return _compute(work, workers, reporter, allow_empty=allow_empty)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from stages.base import Stage, option
+from stages.outcome import Outcome, Result, counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -73,6 +74,25 @@ class TrainingStage(Stage):
         if self.steps is not None:
             return self.steps
         return max(1, math.ceil(self.epochs * len(dataset) / self.images_per_batch))
+
+    def outcome(self, result: Result) -> Outcome:
+        """See `Stage.outcome`: steps, and the loss at the beginning and at the end of its curve."""
+        loss = result.notes.get("loss")
+        if loss is None:  # taken as it was, without a step
+            return super().outcome(result)
+        line = (
+            f"{counted(loss['steps'], 'step')} over {counted(loss['images'], 'image')}: "
+            f"loss {loss['first']:.3g} → {loss['last']:.3g}"
+        )
+        return Outcome([line, "rc report draws the curve of the training"])
+
+    def note_loss(self, part: Part, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Note where the loss began and where it ended, from the rows of the curve."""
+        curve = [row for row in rows if row.get("loss") is not None]
+        if curve:
+            first, last = curve[0], curve[-1]
+            ends = {"first": float(first["loss"]), "last": float(last["loss"])}
+            part.note("loss", {**ends, "steps": rows[-1]["step"], "images": rows[-1]["images"]})
 
     def config(self, steps: int) -> TrainingConfig:
         """The configuration of a run of so many steps."""

@@ -188,6 +188,7 @@ class _FolderWriter:
             "images": list(zip(*sizes.values(), strict=True)),
             "rows": _ROWS,
             "splits": page_queries.splits(self._pool, self._address),
+            "note": page_queries.note(self._pool, self._address),
             "concepts": list(self._concepts),
             "evaluations": evaluations,
             "regions": len(self._neighbours) if self._neighbours else 0,
@@ -242,7 +243,12 @@ class _FolderWriter:
         """The row of an image in the list: what it shows, and the labels to filter by."""
         names = ("image_id", "width", "height", "split", "captions")
         labels = [
-            (self._concepts[row["concept"]], row["probability"], row["margin"])
+            (
+                self._concepts[row["concept"]],
+                row["probability"],
+                row["margin"],
+                *page_queries.whole_pixels(row),
+            )
             for row in page["regions"]
             if row["kept"] and self._concepts
         ]

@@ -62,7 +62,8 @@ def _spelled(name: str) -> list[str]:
     words = words_of(name)
     after_article = [f"{article} {name}" for article in ("a", "an", "the")]
     if len(words) != 1:  # also with the article, so that "a back pack" is not "a back"
-        return [name, *after_article] if words else []
+        is_plain = words and not any(mark in name for mark in "/()")
+        return [name, *after_article] if is_plain else [name][: len(words)]
     if words[0] in _ADJECTIVES:
         return []
     return after_article if words[0] in _SELDOM_NOUNS else [name]

@@ -1,4 +1,4 @@
-"""Unfinished runs: what they read is kept."""
+"""Unfinished runs: what they read is kept, and why they failed is told."""
 
 from __future__ import annotations
 
@@ -42,3 +42,35 @@ def test_inputs_that_are_gone_or_cannot_be_read_are_none(root: Path) -> None:
     assert unfinished.inputs(folder) == []
     (folder / unfinished.INPUTS).write_bytes(b"\xff")
     assert unfinished.inputs(folder) == []
+
+
+def test_the_reason_of_a_failure_is_one_line(root: Path) -> None:
+    assert unfinished.failure(root) == ""
+    root.mkdir(exist_ok=True)
+    (root / unfinished.FAILED).write_text("the loss became nan\nat step 3")
+    assert unfinished.failure(root) == "the loss became nan at step 3"
+
+
+def test_the_error_that_ended_a_run_is_kept(tmp_path: Path) -> None:
+    with pytest.raises(StageError), unfinished.failures_recorded(tmp_path):
+        raise StageError("part 3 said no")
+    assert unfinished.failure(tmp_path) == "part 3 said no"
+
+
+def test_a_run_that_starts_again_forgets_it(tmp_path: Path) -> None:
+    (tmp_path / ".failed").write_text("long ago")
+    with unfinished.failures_recorded(tmp_path):
+        assert unfinished.failure(tmp_path) == ""
+    assert unfinished.failure(tmp_path) == ""
+
+
+def test_a_run_that_was_killed_has_not_failed(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), unfinished.failures_recorded(tmp_path):
+        raise KeyboardInterrupt
+    assert unfinished.failure(tmp_path) == ""
+
+
+def test_a_run_that_left_no_folder_leaves_no_reason(tmp_path: Path) -> None:
+    with pytest.raises(StageError), unfinished.failures_recorded(tmp_path / "none"):
+        raise StageError("no")
+    assert not (tmp_path / "none").exists()

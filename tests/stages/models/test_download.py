@@ -56,7 +56,8 @@ def test_offline_by_wish_does_not_try_to_connect(monkeypatch: pytest.MonkeyPatch
 def test_what_was_fetched_before_needs_no_network(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(socket, "create_connection", fail_to_connect)
+    asked: list[object] = []
+    monkeypatch.setattr(socket, "create_connection", lambda *where, **_: asked.append(where))
     (tmp_path / "RN50.pt").touch()
     require_weights({"url": "https://nowhere.test/abc/RN50.pt"}, "openai", "RN50")
     assert not reachable(ADDRESS)
@@ -66,6 +67,7 @@ def test_what_was_fetched_before_needs_no_network(
         lambda _, name: str(tmp_path / "RN50.pt") if name.endswith(".bin") else None,
     )
     require_weights(KNOWN, "made-up", "RN50")
+    assert asked == []
 
 
 def test_a_name_server_that_never_answers_is_not_waited_for(

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from stages.outcome import Result
 from stages.pixels import load_image
 from stages.pretrain import Pretrain
 from stages.training.dataset import ShuffledDataset
 from stages.training.options import TrainingStage
 from stages.training.pixel_cache import PixelCache
 from tests.in_memory import InMemory
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def dataset(samples: int) -> ShuffledDataset[int]:
@@ -103,3 +107,24 @@ def test_images_are_decoded_through_a_cache_only_if_it_has_memory() -> None:
 def test_training_is_a_single_task_over_all_parts() -> None:
     assert issubclass(Pretrain, TrainingStage)
     assert Pretrain().plan({"images": [0, 1, 2]}) == [0]
+
+
+def test_the_outcome_is_the_loss_at_both_ends_of_the_curve(tmp_path: Path) -> None:
+    part = InMemory({}, tmp_path)
+    rows = [
+        {"step": 1, "images": 4, "loss": None},
+        {"step": 50, "images": 200, "loss": 3.25},
+        {"step": 1000, "images": 4000, "loss": 0.51239},
+    ]
+    Pretrain().note_loss(part, rows)
+    outcome = Pretrain().outcome(Result(3, {}, part.notes))
+    assert outcome.summary[0] == "1,000 steps over 4,000 images: loss 3.25 → 0.512"
+    assert outcome.empty is None
+
+
+def test_weights_taken_without_a_step_have_no_loss(tmp_path: Path) -> None:
+    part = InMemory({}, tmp_path)
+    Pretrain().note_loss(part, [])
+    assert part.notes == {}
+    outcome = Pretrain().outcome(Result(0, {}, {"summary": ["12 tensors used"]}))
+    assert (list(outcome.summary), outcome.empty) == (["0 rows", "12 tensors used"], None)

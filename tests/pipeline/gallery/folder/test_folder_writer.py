@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from starlette.testclient import TestClient
 
+SIDES = ("x0", "y0", "x1", "y1")
+
 
 def read_answer(folder: Path, name: str) -> Any:
     """The JSON of an answer: a call of `put` with its name and one string."""
@@ -113,7 +115,9 @@ def test_the_list_of_images_has_the_kept_labels_of_each(folder: Path) -> None:
         page = read_answer(folder, f"image-{position}")
         assert row["captions"] == page["image"]["captions"]
         assert [[concepts[number], *rest] for number, *rest in row["labels"]] == [
-            [r["concept"], r["probability"], r["margin"]] for r in page["regions"] if r["kept"]
+            [r["concept"], r["probability"], r["margin"], *(round(r[side]) for side in SIDES)]
+            for r in page["regions"]
+            if r["kept"]
         ]
 
 
