@@ -27,7 +27,7 @@ def test_options_inputs_notes_times_and_refusals_are_shown(rc, root: Path) -> No
     assert "rows     17" in lines
     for title, line in (
         ("options", "  refuse_every  7"),
-        ("notes", "  images  17"),
+        ("notes", "  images   17"),
         ("refused", "  told-to  3"),
         ("run", "  workers        1"),
     ):
