@@ -21,7 +21,7 @@ from stages.sources.parquet import (
     has_image_bytes,
     is_list_of_files,
 )
-from stages.sources.table_files import is_table
+from stages.sources.table_files import is_json_of_captions, is_table
 from stages.sources.tsv import TsvSource, is_image_tsv, pair_captions
 from stages.sources.webdataset import TAR_SUFFIXES, WebDatasetSource
 from stages.sources.yolo_config import find_config, is_config_name, read_config
@@ -37,8 +37,8 @@ KINDS: Final = get_args(Kind)
 ACCEPTED: Final = (
     "WebDataset tars; a COCO folder with annotations/{captions,instances}_SPLIT.json, or its "
     "JSON files and image folder; a YOLO folder with data.yaml; a folder of images, with captions "
-    "in a CSV, TSV, JSONL or Parquet or in texts beside them, if there are any; Parquet with image "
-    "bytes; TSV of key and base64 image"
+    "in a CSV, TSV, JSON, JSONL or Parquet or in texts beside them, if there are any; Parquet with "
+    "image bytes; TSV of key and base64 image"
 )
 _MANY: Final = 100  # images for each archive, so that the archives are not what is meant
 _CALLED: Final = {
@@ -94,7 +94,7 @@ def _kind_of_files(
     if every(lambda path: path.lower().endswith(TAR_SUFFIXES)):
         return "webdataset"
     if all(path.lower().endswith(".json") for path in files):
-        return "coco"
+        return _kind_of_jsons(files)
     if len(files) == 1 and is_config_name(files[0]):
         return "yolo"
     if every(lambda path: path.endswith(".parquet") and has_image_bytes(path, image_column)):
@@ -104,6 +104,10 @@ def _kind_of_files(
     if every(is_image) or (len(files) == 1 and is_table(files[0])):
         return "folder"
     return None
+
+
+def _kind_of_jsons(files: Sequence[str]) -> str:
+    return "folder" if len(files) == 1 and is_json_of_captions(files[0]) else "coco"
 
 
 def _kind_of_folder(folders: Sequence[str], image_column: str | None) -> str | None:
