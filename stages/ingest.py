@@ -120,7 +120,7 @@ class Ingest(Stage):
         """Images, captions and boxes kept; what was refused, and what was not read."""
         counts = IngestCounts(result.notes.get(NOTE, {}))
         empty = result.notes.get("unmatched")
-        if not result.rows:
+        if not result.rows and empty is None:
             empty = counts.why_empty(self.sources, result.dropped)
         summary = [counts.line(), *counts.moved(), *result.notes.get("remarks", ())]
         losses = [*counts.losses(result.dropped), *result.notes.get("losses", ())]
