@@ -137,6 +137,8 @@ class ExtractConcepts(Stage):
             if part.number == 0 and names is not None and captions and not seen.captions:
                 part.note("example_caption", _glimpse(captions[0]))
             seen.add(captions, mentions)
+            if self.captions is not None:
+                seen.captionless += sum(not (r.captions or r.problem) for r in batch)
             yield _mentions(batch, mentions, texts_given)
             part.advance(len(batch))
         seen.record(part)

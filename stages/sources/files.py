@@ -217,7 +217,7 @@ def _why_no_match(text: str) -> str:
         return "quote the pattern, or name the files"
     plain = [*takewhile(lambda part: not glob.has_magic(part), Path(absolute(text)).parts)]
     folder = Path(*plain)
-    missing = [place for place in [*folder.parents][::-1] + [folder] if not place.exists()]
+    missing = [place for place in [*[*folder.parents][::-1], folder] if not place.exists()]
     if missing:
         return f"there is no folder {missing[0]}"
     return f"{folder} is there, and no file in it has such a name; quote the pattern"
