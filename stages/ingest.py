@@ -82,6 +82,8 @@ class Ingest(Stage):
     part_images: int = option(10_000, "images in a part, at most", at_least=1)
 
     name: ClassVar[str] = "ingest"
+    everyday: ClassVar[tuple[str, ...]] = ("kind", "split", "require_captions", "pack")
+    example: ClassVar[str] = "rc ingest photos/"
     version: ClassVar[int] = 2
     reads: ClassVar[Mapping[str, Reads]] = {}
     writes: ClassVar[Table] = IMAGES
@@ -118,7 +120,7 @@ class Ingest(Stage):
         """Images, captions and boxes kept; what was refused, and what was not read."""
         counts = IngestCounts(result.notes.get(NOTE, {}))
         empty = result.notes.get("unmatched")
-        if not result.rows:
+        if not result.rows and empty is None:
             empty = counts.why_empty(self.sources, result.dropped)
         summary = [counts.line(), *counts.moved(), *result.notes.get("remarks", ())]
         losses = [*counts.losses(result.dropped), *result.notes.get("losses", ())]

@@ -66,7 +66,7 @@ def find_files(root: Path) -> CocoFiles:
             kind = next((what for name, what in _UNREAD.items() if path.name.startswith(name)), "")
             if kind:
                 unread[path] = kind
-            elif not _OFFICIAL.fullmatch(path.name) and not _looks_like_coco(path):
+            elif not _OFFICIAL.fullmatch(path.name) and not looks_like_coco(path):
                 unread[path] = UNKNOWN
             elif is_beside:
                 beside.append(path)
@@ -135,7 +135,7 @@ def _has_images_beside(folder: Path, root: Path) -> bool:
     return folder != root and not is_of_annotations and has_images(str(folder))
 
 
-def _looks_like_coco(path: Path) -> bool:
+def looks_like_coco(path: Path) -> bool:
     """Whether a file is an object with two of COCO's lists; found at its ends, as it may be big."""
     try:
         with path.open("rb") as file:

@@ -11,17 +11,20 @@ In a folder, the first of these that is there is read, and all other JSON is nam
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from schemas.errors import SourceError
 from stages.sources.coco_files import UNKNOWN, CocoFiles, find_files, name_splits
 from stages.sources.coco_image import Split
-from stages.sources.image_folder import has_images
+from stages.sources.files import is_image
+from stages.sources.image_folder import has_images, names_below
+from stages.sources.other_files import unread_below
 from stages.sources.record import Inventory, LeftOut
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _SHOWN = 5  # files that a remark names
 
@@ -61,7 +64,11 @@ def find_splits(root: str, names: Sequence[str]) -> CocoLayout:
             splits.append(split)
     if not splits:
         raise SourceError(_why_no_split(root, list(jsons), files))
-    return CocoLayout(_select(tuple(splits), names), _inventory(top, files, remarks))
+    inventory = _inventory(top, files, remarks)
+    read = [*files.chosen, *files.unread, *_images_of(splits)]
+    unread = unread_below([root], list(map(str, read)))
+    inventory = replace(inventory, left_out=(*inventory.left_out, *unread))
+    return CocoLayout(_select(tuple(splits), names), inventory)
 
 
 def pair_splits(paths: Sequence[str], names: Sequence[str]) -> CocoLayout:
@@ -118,6 +125,12 @@ def _split(
         return Split(name, files, str(folder))
     shared = next((str(place) for place in places if has_images(str(place), others)), None)
     return None if shared is None else Split(name, files, shared, is_shared=True, others=others)
+
+
+def _images_of(splits: Iterable[Split]) -> Iterator[Path]:
+    """Images in the folders of splits: those that no JSON lists are counted with their split."""
+    for folder in {split.folder for split in splits}:
+        yield from (Path(folder, name) for name in names_below(folder) if is_image(name))
 
 
 def _why_no_split(root: str, names: Sequence[str], files: CocoFiles) -> str:

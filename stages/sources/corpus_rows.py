@@ -6,7 +6,6 @@ with most words holds the captions. All of a JSON document is read at once; othe
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from contextlib import closing, contextmanager
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from schemas.errors import SourceError
 from stages.sources.files import open_file
+from stages.sources.json_tables import document_rows
 from stages.sources.table_columns import (
     CAPTION_COLUMNS,
     KEY_COLUMNS,
@@ -26,7 +26,7 @@ from stages.sources.table_columns import (
     named_column,
     no_captions,
 )
-from stages.sources.table_encoding import text_lines, utf8_lines
+from stages.sources.table_encoding import text_lines
 from stages.sources.table_rows import (
     KNOWN_NAMES,
     BadRow,
@@ -44,7 +44,6 @@ from stages.sources.table_rows import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
-    from typing import BinaryIO
 
 SUFFIXES: Final = (".tsv", ".txt", ".csv", ".jsonl", ".ndjson", ".json", ".parquet")
 _HEAD_ROWS: Final = 100  # read first, to find the caption column of a text without header
@@ -92,7 +91,7 @@ def opened(file: Path, caption: str | None, key: str | None) -> Iterator[CorpusR
         return
     with open_file(str(file)) as stream:
         if suffix in (".jsonl", ".ndjson", ".json"):
-            read = _document_rows if suffix == ".json" else json_rows
+            read = document_rows if suffix == ".json" else json_rows
             with closing(_closable(read(stream, file.name))) as rows:
                 head = list(islice(rows, _HEAD_ROWS))
                 good = [row.values for row in head if isinstance(row, SourceRow)]
@@ -221,44 +220,3 @@ def _wordiest_column(rows: Iterable[Cells], width: int) -> str:
             words = (word for word in cell[:10_000].split() if len(word) < 1000)
             letters[index] += sum(len(word) for word in words if _WORD.fullmatch(word))
     return str(letters.index(max(letters)))
-
-
-def _document_rows(file: BinaryIO, name: str) -> Iterator[SourceRow | BadRow]:
-    """Rows of a JSON document: COCO's captions, a list of objects or texts, captions by key."""
-    payload = b"".join(utf8_lines(file, name))
-    try:
-        entries = _entries(json.loads(payload))
-    except (ValueError, RecursionError):
-        file.seek(0)
-        yield from json_rows(file, name)  # JSON lines under another suffix
-        return
-    for number, entry in enumerate(entries, 1):
-        if isinstance(entry, dict):
-            yield SourceRow(number, entry)
-        else:
-            yield BadRow(number, f"entry {number} is not a JSON object")
-
-
-def _entries(document: Any) -> list[Any]:
-    if isinstance(document, dict):
-        lists = [document[name] for name in ("annotations", "images", "data") if name in document]
-        of_captions = [entries for entries in lists if isinstance(entries, list) and entries]
-        if of_captions:
-            return _grouped_by_key(of_captions[0])
-        if lists or caption_columns(tuple(document)):
-            return [] if lists else [document]
-        return [{"key": key, "caption": value} for key, value in document.items()]
-    entries = document if isinstance(document, list) else [document]
-    return [{"caption": item} if isinstance(item, str) else item for item in entries]
-
-
-def _grouped_by_key(entries: list[Any]) -> list[Any]:
-    """Entries of one image beside each other, images in the order of their first entry."""
-    first: dict[str, int] = {}
-    for entry in entries:
-        if isinstance(entry, dict):
-            first.setdefault(str(entry.get("image_id")), len(first))
-    return sorted(
-        entries,
-        key=lambda e: first[str(e.get("image_id"))] if isinstance(e, dict) else len(first),
-    )

@@ -28,11 +28,15 @@ from stages.sources.files import (
     size_and_mtime,
     unique_names,
 )
+from stages.sources.name_index import normalised
+from stages.sources.other_files import unread_below
 from stages.sources.parquet_columns import (
     column_remarks,
+    holds_only_paths,
     image_column,
     images_in_cell,
     no_image_column,
+    paths_in,
     paths_without_bytes,
 )
 from stages.sources.parquet_rows import group_ranges, open_parquet, row_groups
@@ -56,10 +60,17 @@ _ROWS: Final = 32  # read at once
 
 @dataclass(frozen=True)
 class ParquetSource:
-    """Files in the order given, images in order of their rows."""
+    """Files in the order given, images in order of their rows.
+
+    Attributes:
+        files: Paths.
+        options: How to read them.
+        folders: That the user named, and in which the files were found.
+    """
 
     files: tuple[str, ...]
     options: SourceOptions = DEFAULTS
+    folders: tuple[str, ...] = ()
     kind: str = "parquet"
 
     def digest(self) -> str:
@@ -83,7 +94,7 @@ class ParquetSource:
         return sum(self.count(part_slice) for part_slice in self._slices)
 
     def inventory(self) -> Inventory:
-        """Which columns were chosen; files of the same columns are told once."""
+        """Which columns were chosen, told once for files of the same columns; files beside them."""
         remarks: dict[tuple[str, ...], list[str]] = {}
         for uri in self.files:
             schema, image = _chosen_image(uri, self.options.image_column)
@@ -95,7 +106,9 @@ class ParquetSource:
                     self.options.caption_column,
                     self.options.image_column is not None,
                 )
-        return Inventory(remarks=tuple(text for texts in remarks.values() for text in texts))
+        left_out = unread_below(self.folders, [*self.files, *self._files_beside()])
+        said = tuple(text for texts in remarks.values() for text in texts)
+        return Inventory(tuple(left_out), said)
 
     def records(self, part_slice: Slice) -> Iterator[Record | Problem | LeftOut]:
         """One record per row."""
@@ -110,6 +123,12 @@ class ParquetSource:
         except (pa.ArrowException, OSError) as error:
             detail = f"rows {row} to {part_slice.last - 1} cannot be read: {error}"
             yield Problem(f"{name}/{row:09d}", Reason.UNREADABLE, detail)
+
+    def _files_beside(self) -> Iterator[str]:
+        """Image files that rows without bytes name."""
+        if self.folders:
+            for uri in self.files:
+                yield from _paths_beside(uri, self.options.image_column)
 
     @cached_property
     def _slices(self) -> list[Slice]:
@@ -135,6 +154,23 @@ def has_image_bytes(uri: str, wanted: str | None = None) -> bool:
     """Whether a Parquet file has a column with image bytes; `wanted` is one the user named."""
     with open_file(uri) as file:
         return image_column(open_parquet(uri, file).schema_arrow, wanted) is not None
+
+
+def is_list_of_files(uri: str, wanted: str | None = None) -> bool:
+    """Whether a Parquet file has no image itself, only paths of image files."""
+    with open_file(uri) as file:
+        table = open_parquet(uri, file)
+        image = image_column(table.schema_arrow, wanted)
+        return image is not None and holds_only_paths(table, image)
+
+
+def files_in_paths(uri: str, wanted: str | None = None) -> set[str]:
+    """Image files that the paths of a Parquet file name, whether the rows hold bytes or not."""
+    _, image = _chosen_image(uri, wanted)
+    with open_file(uri) as file, contextlib.suppress(pa.ArrowException, OSError):
+        names = set(map(normalised, paths_in(open_parquet(uri, file), image)))
+        return {str(Path(uri).parent / name) for name in names if is_safe_name(name)}
+    return set()
 
 
 def check_image_column(uri: str, wanted: str | None) -> None:
@@ -204,12 +240,17 @@ class _ParquetLoader:
 
 
 def _sizes_beside(uri: str, wanted: str | None) -> Iterator[str]:
+    for path in _paths_beside(uri, wanted):
+        yield f"{Path(path).relative_to(Path(uri).parent)} {Path(path).stat().st_size}"
+
+
+def _paths_beside(uri: str, wanted: str | None) -> Iterator[str]:
     _, image = _chosen_image(uri, wanted)
     with open_file(uri) as file, contextlib.suppress(pa.ArrowException, OSError):
         for name in paths_without_bytes(open_parquet(uri, file), image):
             path = Path(uri).parent / name
             if is_safe_name(name) and path.is_file():
-                yield f"{name} {path.stat().st_size}"
+                yield str(path)
 
 
 def _load_beside(folder: Path, name: str) -> bytes:

@@ -101,6 +101,34 @@ def paths_without_bytes(table: pq.ParquetFile, image: str) -> Iterator[str]:
             yield from (cell["path"] for cell in cells if cell and cell["path"])
 
 
+def paths_in(table: pq.ParquetFile, image: str) -> Iterator[str]:
+    """The paths in all cells of `image`, those with bytes too; none if its cells have no path."""
+    schema = table.metadata.schema
+    paths = {schema.column(number).path for number in range(table.metadata.num_columns)}
+    if f"{image}.path" in paths:
+        for batch in table.iter_batches(batch_size=10_000, columns=[f"{image}.path"]):
+            yield from (cell["path"] for cell in batch[0].to_pylist() if cell and cell["path"])
+
+
+def holds_only_paths(table: pq.ParquetFile, image: str) -> bool:
+    """Whether `image` has paths and no bytes in any row: a table of images that lie elsewhere."""
+    metadata = table.metadata
+    columns = {metadata.schema.column(n).path: n for n in range(metadata.num_columns)}
+    if not {f"{image}.bytes", f"{image}.path"} <= set(columns) or not metadata.num_rows:
+        return False
+    for group in range(metadata.num_row_groups):
+        rows = metadata.row_group(group).num_rows
+        statistics = metadata.row_group(group).column(columns[f"{image}.bytes"]).statistics
+        if statistics is not None and statistics.has_null_count:
+            nulls = statistics.null_count
+        else:
+            cells = table.read_row_group(group, columns=[f"{image}.bytes"]).column(0).to_pylist()
+            nulls = sum(cell is None or cell["bytes"] is None for cell in cells)
+        if nulls < rows:
+            return False
+    return True
+
+
 def column_remarks(
     table: str, schema: pa.Schema, image: str, caption: str | None, is_given: bool
 ) -> list[str]:

@@ -14,15 +14,21 @@ from stages.sources.folder import FolderSource
 from stages.sources.folder_files import list_files
 from stages.sources.folder_tables import shown
 from stages.sources.ingest_counts import several
-from stages.sources.parquet import ParquetSource, check_image_column, has_image_bytes
-from stages.sources.table_files import is_table
+from stages.sources.parquet import (
+    ParquetSource,
+    check_image_column,
+    files_in_paths,
+    has_image_bytes,
+    is_list_of_files,
+)
+from stages.sources.table_files import is_json_of_captions, is_table
 from stages.sources.tsv import TsvSource, is_image_tsv, pair_captions
 from stages.sources.webdataset import TAR_SUFFIXES, WebDatasetSource
 from stages.sources.yolo_config import find_config, is_config_name, read_config
 from stages.sources.yolo_folder import YoloSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from stages.sources.record import Source, SourceOptions
 
@@ -31,8 +37,8 @@ KINDS: Final = get_args(Kind)
 ACCEPTED: Final = (
     "WebDataset tars; a COCO folder with annotations/{captions,instances}_SPLIT.json, or its "
     "JSON files and image folder; a YOLO folder with data.yaml; a folder of images, with captions "
-    "in a CSV, TSV, JSONL or Parquet or in texts beside them, if there are any; Parquet with image "
-    "bytes; TSV of key and base64 image"
+    "in a CSV, TSV, JSON, JSONL or Parquet or in texts beside them, if there are any; Parquet with "
+    "image bytes; TSV of key and base64 image"
 )
 _MANY: Final = 100  # images for each archive, so that the archives are not what is meant
 _CALLED: Final = {
@@ -70,7 +76,7 @@ def open_source(paths: Sequence[str], options: SourceOptions) -> Source:
 
 
 def _detect_kind(paths: Sequence[str], options: SourceOptions) -> str:
-    folders = [path for path in paths if _is_folder(path)]
+    folders = _folders(paths)
     files = [path for path in paths if path not in folders]
     image = options.image_column
     kind = _kind_of_files(files, folders, image) if files else _kind_of_folder(paths, image)
@@ -88,7 +94,7 @@ def _kind_of_files(
     if every(lambda path: path.lower().endswith(TAR_SUFFIXES)):
         return "webdataset"
     if all(path.lower().endswith(".json") for path in files):
-        return "coco"
+        return _kind_of_jsons(files)
     if len(files) == 1 and is_config_name(files[0]):
         return "yolo"
     if every(lambda path: path.endswith(".parquet") and has_image_bytes(path, image_column)):
@@ -100,6 +106,10 @@ def _kind_of_files(
     return None
 
 
+def _kind_of_jsons(files: Sequence[str]) -> str:
+    return "folder" if len(files) == 1 and is_json_of_captions(files[0]) else "coco"
+
+
 def _kind_of_folder(folders: Sequence[str], image_column: str | None) -> str | None:
     """The kind of a folder, or of several; of archives beside images, it must be beyond doubt."""
     root = folders[0]
@@ -108,7 +118,7 @@ def _kind_of_folder(folders: Sequence[str], image_column: str | None) -> str | N
     if len(folders) == 1 and find_config(root):
         return "yolo"
     archives = {kind: files for kind, files in _archives(folders, image_column).items() if files}
-    images = len(list_files(root).images) if len(folders) == 1 and archives else 0
+    images = _images_apart(root, archives, image_column) if len(folders) == 1 and archives else 0
     number = sum(map(len, archives.values()))
     if not archives or (images > number and (number == 1 or images > _MANY * number)):
         return "folder" if len(folders) == 1 else None
@@ -120,11 +130,28 @@ def _kind_of_folder(folders: Sequence[str], image_column: str | None) -> str | N
     return next(iter(archives))
 
 
+def _images_apart(
+    root: str, archives: Mapping[str, Sequence[str]], image_column: str | None
+) -> int:
+    """How many images lie in a folder, without those that a Parquet file in it names."""
+    images = {str(Path(root, image.name)) for image in list_files(root).images}
+    for path in archives.get("parquet", ()) if images else ():
+        images -= files_in_paths(path, image_column)
+    return len(images)
+
+
 def _archives(folders: Sequence[str], image_column: str | None) -> dict[str, list[str]]:
-    """Files directly in the folders, or one below, that hold images, by the kind of source."""
+    """Files directly in the folders, or one below, that hold images, by the kind of source.
+
+    A Parquet file of paths alone is none: it is a table of image files.
+    """
     return {
         "webdataset": _files(folders, *TAR_SUFFIXES),
-        "parquet": [p for p in _files(folders, ".parquet") if has_image_bytes(p, image_column)],
+        "parquet": [
+            path
+            for path in _files(folders, ".parquet")
+            if has_image_bytes(path, image_column) and not is_list_of_files(path, image_column)
+        ],
         "tsv": [path for path in _files(folders, ".tsv") if is_image_tsv(path)],
     }
 
@@ -139,7 +166,7 @@ def _open_webdataset(paths: Sequence[str], _options: SourceOptions) -> Source:
     tars = _files(paths, *TAR_SUFFIXES)
     for tar in tars:
         size_of(tar)  # a missing tar is reported now, not when its part runs
-    return WebDatasetSource(tuple(tars))
+    return WebDatasetSource(tuple(tars), _folders(paths))
 
 
 def _open_yolo(paths: Sequence[str], options: SourceOptions) -> Source:
@@ -192,11 +219,11 @@ def _open_parquet(paths: Sequence[str], options: SourceOptions) -> Source:
     files = _files(paths, ".parquet")
     for path in files:
         check_image_column(path, options.image_column)
-    return ParquetSource(tuple(files), options)
+    return ParquetSource(tuple(files), options, _folders(paths))
 
 
 def _open_tsv(paths: Sequence[str], options: SourceOptions) -> Source:
-    return TsvSource(pair_captions(_files(paths, ".tsv")), options)
+    return TsvSource(pair_captions(_files(paths, ".tsv")), options, _folders(paths))
 
 
 _OPENERS: Final = {
@@ -211,6 +238,10 @@ _OPENERS: Final = {
 
 def _is_folder(path: str) -> bool:
     return not is_remote(path) and Path(path).is_dir()
+
+
+def _folders(paths: Sequence[str]) -> tuple[str, ...]:
+    return tuple(path for path in paths if _is_folder(path))
 
 
 def _files(paths: Sequence[str], *suffixes: str) -> list[str]:

@@ -13,6 +13,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from schemas.errors import SourceError
+from stages.sources.coco_files import looks_like_coco
+from stages.sources.record import DEFAULTS
 from stages.sources.table_columns import (
     caption_columns,
     caption_remarks,
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from stages.sources.record import SourceOptions
 
 _MOST: Final = 100  # tables that are looked into
+_PERHAPS: Final = (".txt", ".token", ".json")  # files that need not be tables
 _METADATA: Final = "metadata"  # Hugging Face's name of a table of images
 _OBJECT_COLUMNS: Final = frozenset(("objects", "bbox", "bboxes", "boxes", "annotations"))
 _STATUS: Final = "status"  # of a download: a table of img2dataset, not of what lies here
@@ -72,7 +75,12 @@ class TableChoice:
 
 def is_table(name: str) -> bool:
     """Whether a file can be a table, by its suffix; a text can be one."""
-    return suffix_of(name) in (*TABLE_SUFFIXES, ".ndjson", ".txt")
+    return suffix_of(name) in (*TABLE_SUFFIXES, ".ndjson", *_PERHAPS)
+
+
+def is_json_of_captions(path: str) -> bool:
+    """Whether a file is a JSON document of captions with the names of their images, not COCO's."""
+    return suffix_of(path) == ".json" and _look_at("", path, DEFAULTS).is_usable
 
 
 def named_table(root: str, path: str, options: SourceOptions) -> TableChoice:
@@ -193,7 +201,7 @@ def _why_left(table: FolderTable, *, has_texts: bool) -> str:
 
 def _look_at_all(root: str, names: Sequence[str], options: SourceOptions) -> list[FolderTable]:
     """Tables among files; texts are looked into if they are few, since each image may have one."""
-    texts = [name for name in names if suffix_of(name) == ".txt"]
+    texts = [name for name in names if suffix_of(name) in _PERHAPS]
     tables = [name for name in names if name not in set(texts)]
     if len(tables) > _MOST:
         return []  # one for each image, or so
@@ -202,14 +210,14 @@ def _look_at_all(root: str, names: Sequence[str], options: SourceOptions) -> lis
 
 
 def _look_at(root: str, name: str, options: SourceOptions) -> FolderTable:
-    path = str(Path(root, name))
+    path, is_sure = str(Path(root, name)), suffix_of(name) not in _PERHAPS
     try:
-        columns = table_columns(path)
+        is_coco = suffix_of(name) == ".json" and looks_like_coco(Path(path))
+        columns = () if is_coco else table_columns(path)
     except SourceError as error:
-        is_text = suffix_of(name) == ".txt"  # a text need not be a table
-        return FolderTable(name, fault="" if is_text else str(error))
+        return FolderTable(name, fault=str(error) if is_sure else "")
     image = image_name_column(columns, options.image_column)
     captions = caption_columns(columns, options.caption_column)
-    if suffix_of(name) == ".txt" and (not image or not captions or len(columns) < 2):
+    if not is_sure and (not image or not captions or len(columns) < 2):
         return FolderTable(name)
     return FolderTable(name, columns, image is not None, bool(set(captions) - {image}))

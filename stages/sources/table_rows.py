@@ -1,58 +1,58 @@
 """Rows of a table: CSV, TSV, JSON lines or Parquet, streamed; a row that cannot be read is told.
 
 A CSV has quotes (RFC 4180). A TSV has none: a cell is what stands between two tabs. A CSV whose
-header is separated by tabs, semicolons or bars is recognised by that header.
+header is separated by tabs, semicolons or bars is recognised by that header. A table whose first
+row names an image file has no header.
 """
 
 from __future__ import annotations
 
 import csv
-import json
+import re
 from collections import deque
-from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas.errors import SourceError
-from stages.sources.files import open_file
+from stages.sources.files import is_image, open_file
+from stages.sources.json_tables import BadRow, SourceRow, image_rows, json_rows
 from stages.sources.table_columns import (
     CAPTION_COLUMNS,
     IMAGE_COLUMNS,
     KEY_COLUMNS,
     caption_columns,
 )
-from stages.sources.table_encoding import text_lines, utf8_lines
+from stages.sources.table_encoding import text_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import BinaryIO
+
+__all__ = [
+    "BadRow",
+    "Cells",
+    "SourceRow",
+    "columns_without_header",
+    "fitted",
+    "json_rows",
+    "separated_rows",
+    "suffix_of",
+    "table_columns",
+    "table_rows",
+    "unique_columns",
+]
 
 TABLE_SUFFIXES: Final = (".csv", ".tsv", ".jsonl", ".parquet")
 KNOWN_NAMES: Final = frozenset((*CAPTION_COLUMNS, *IMAGE_COLUMNS, *KEY_COLUMNS, "split"))
 _DELIMITERS: Final = (",", "\t", ";", "|")
+_NUMBERED: Final = re.compile(r"#\w+$")  # Flickr's `1.jpg#0`: caption 0 of 1.jpg
 _LONGEST_FIELD: Final = 1 << 26  # csv refuses fields over 131,072 characters by default
 _LONGEST_QUOTE: Final = 1000  # lines; what is longer is a quote that nobody closed
 _HEAD_ROWS: Final = 100
-
-
-@dataclass(frozen=True, slots=True)
-class SourceRow:
-    """A row: its number, which is the line where it begins (in Parquet the row), and its cells."""
-
-    number: int
-    values: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class BadRow:
-    """A row that cannot be read: its number, likewise, and why, in one sentence."""
-
-    number: int
-    detail: str
 
 
 class Cells(NamedTuple):
@@ -63,7 +63,7 @@ class Cells(NamedTuple):
 
 
 def table_rows(uri: str, also: Sequence[str] = ()) -> Iterator[SourceRow | BadRow]:
-    """Rows of a CSV, TSV, JSONL or Parquet table in their order; blank lines are no rows.
+    """Rows of a CSV, TSV, JSON, JSONL or Parquet table in their order; blank lines are no rows.
 
     Args:
         uri: The table; `.txt` is separated as its header is. Text may be gzipped.
@@ -81,6 +81,8 @@ def table_rows(uri: str, also: Sequence[str] = ()) -> Iterator[SourceRow | BadRo
                 yield from _parquet_rows(file, also)
             elif suffix in (".jsonl", ".ndjson"):
                 yield from json_rows(file, uri)
+            elif suffix == ".json":
+                yield from image_rows(file, uri)
             else:
                 yield from _named_rows(file, uri, suffix)
     except (ValueError, csv.Error, OSError, EOFError) as error:
@@ -88,7 +90,7 @@ def table_rows(uri: str, also: Sequence[str] = ()) -> Iterator[SourceRow | BadRo
 
 
 def table_columns(uri: str) -> tuple[str, ...]:
-    """Names of the columns; of JSON lines, those of the first 100 rows.
+    """Names of the columns; of JSON, those of the first 100 rows.
 
     Raises:
         SourceError: As `table_rows` does.
@@ -99,8 +101,8 @@ def table_columns(uri: str) -> tuple[str, ...]:
                 return tuple(pq.ParquetFile(file).schema_arrow.names)
             except (pa.ArrowException, OSError) as error:
                 raise SourceError(f"cannot read the table {uri}: {error}") from error
-        if suffix_of(uri) not in (".jsonl", ".ndjson"):
-            return _header(_text_rows(file, uri, suffix_of(uri)), uri)
+        if suffix_of(uri) not in (".jsonl", ".ndjson", ".json"):
+            return _header(_text_rows(file, uri, suffix_of(uri)), uri)[0]
     head = (row for row in islice(table_rows(uri), _HEAD_ROWS) if isinstance(row, SourceRow))
     return tuple(dict.fromkeys(name for row in head for name in row.values))
 
@@ -109,22 +111,6 @@ def suffix_of(uri: str) -> str:
     """The suffix that tells the format, in lower case, `.gz` removed."""
     path = PurePosixPath(uri)
     return PurePosixPath(path.stem if path.suffix.lower() == ".gz" else path.name).suffix.lower()
-
-
-def json_rows(file: BinaryIO, name: str) -> Iterator[SourceRow | BadRow]:
-    """Rows of JSON lines; a line that is not a JSON object is a bad row."""
-    for number, line in enumerate(utf8_lines(file, name), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            yield BadRow(number, f"line {number} is not JSON: {error}")
-            continue
-        if isinstance(row, dict):
-            yield SourceRow(number, row)
-        else:
-            yield BadRow(number, f"line {number} is not a JSON object")
 
 
 def separated_rows(lines: Iterable[str], suffix: str) -> Iterator[Cells | BadRow]:
@@ -177,25 +163,47 @@ def unique_columns(cells: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
+def columns_without_header(cells: Sequence[str]) -> tuple[str, ...] | None:
+    """Columns of a table whose first row is one of data: it has one cell that names an image file.
+
+    The only other cell that is no number holds the caption. None if the row is a header.
+
+    >>> columns_without_header(["1.jpg#0", "a dog"]), columns_without_header(["image", "caption"])
+    (('image', 'caption'), None)
+    >>> columns_without_header(["1.jpg", "0", "a dog"])
+    ('image', '1', 'caption')
+    """
+    images = [n for n, cell in enumerate(cells) if is_image(_NUMBERED.sub("", cell.strip()))]
+    others = [n for n, cell in enumerate(cells) if n not in images and not cell.strip().isdecimal()]
+    if len(images) != 1 or len(cells) < 2:
+        return None
+    names = {images[0]: "image"} | ({others[0]: "caption"} if len(others) == 1 else {})
+    return tuple(names.get(number, str(number)) for number in range(len(cells)))
+
+
 def _text_rows(file: BinaryIO, uri: str, suffix: str) -> Iterator[Cells | BadRow]:
     return separated_rows(text_lines(file, uri), suffix)
 
 
-def _header(rows: Iterator[Cells | BadRow], uri: str) -> tuple[str, ...]:
+def _header(rows: Iterator[Cells | BadRow], uri: str) -> tuple[tuple[str, ...], Cells | None]:
+    """Names of the columns, and the first row, if that is one of data."""
     first = next(rows, None)
     if first is None:
-        return ()
+        return (), None
     if isinstance(first, BadRow):
         raise SourceError(f"the header of {uri} cannot be read: {first.detail}")
     cells = first.cells
     while cells and not cells[-1].strip():
         cells = cells[:-1]
-    return unique_columns(cells)
+    names = columns_without_header(cells)
+    return (unique_columns(cells), None) if names is None else (names, first)
 
 
 def _named_rows(file: BinaryIO, uri: str, suffix: str) -> Iterator[SourceRow | BadRow]:
     rows = _text_rows(file, uri, suffix)
-    names = _header(rows, uri)
+    names, first = _header(rows, uri)
+    if first is not None:
+        rows = chain([first], rows)
     for row in rows:
         whole = fitted(row, len(names)) if isinstance(row, Cells) else row
         if isinstance(whole, BadRow):

@@ -75,7 +75,12 @@ def _headers(stream: TarStream) -> Iterator[tarfile.TarInfo | Problem]:
         if error is not None or stream.last_block != bytes(BLOCK):
             yield Problem("", Reason.TRUNCATED_TAR, _damage(stream, starts_at, error))
             return
-        if not stream.find_next_tar():
+        try:
+            is_followed = stream.find_next_tar()
+        except Exception as damage:  # of compression or the network, likewise
+            yield Problem("", Reason.TRUNCATED_TAR, _damage(stream, starts_at, damage))
+            return
+        if not is_followed:
             return
         starts_at = stream.tell()
 

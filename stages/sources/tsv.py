@@ -16,6 +16,7 @@ from schemas.quarantine import Reason
 from stages.outcome import is_most
 from stages.sources.caption_fields import captions_in_text, distinct
 from stages.sources.files import digest_of, file_digest, is_remote, open_file, unique_names
+from stages.sources.other_files import unread_below
 from stages.sources.record import (
     DEFAULTS,
     Inventory,
@@ -32,6 +33,7 @@ from stages.sources.tsv_rows import (
     RowIndex,
     RowLayout,
     image_of_row,
+    lineidx_paths,
     row_cells,
     row_index,
     row_layout,
@@ -46,10 +48,17 @@ _CAPTION_NAMES: Final = ("captions", "caption", "texts", "text")
 
 @dataclass(frozen=True)
 class TsvSource:
-    """Image files in the order given, each with its caption file or none."""
+    """Image files in the order given, each with its caption file or none.
+
+    Attributes:
+        files: Paths of images and captions.
+        options: How to read them.
+        folders: That the user named, and in which the files were found.
+    """
 
     files: tuple[tuple[str, str | None], ...]
     options: SourceOptions = DEFAULTS
+    folders: tuple[str, ...] = ()
     kind: str = "tsv"
 
     def digest(self) -> str:
@@ -80,7 +89,7 @@ class TsvSource:
         return sum(len(self._index(number).starts) for number in range(len(self.files)))
 
     def inventory(self) -> Inventory:
-        """Captions of no image; columns that were not read; caption files of another name."""
+        """Captions of no image; columns and files that were not read; other caption files."""
         remarks: list[str] = []
         losses: list[str] = []
         lost, rows, said = 0, 0, ""
@@ -98,8 +107,9 @@ class TsvSource:
                 (losses if is_most(of_none.count, of_none.rows) else remarks).append(said)
         if lost and lost == rows:
             return Inventory(remarks=tuple(remarks), unmatched=said)
-        left_out = (LeftOut("caption of no image", lost),) if lost else ()
-        return Inventory(left_out, tuple(remarks), tuple(losses))
+        left_out = unread_below(self.folders, list(self._read_files()))
+        left_out += [LeftOut("caption of no image", lost)] if lost else []
+        return Inventory(tuple(left_out), tuple(remarks), tuple(losses))
 
     def records(self, part_slice: Slice) -> Iterator[Record | Problem]:
         """One record per row; with the first rows, the bad rows of the captions."""
@@ -134,6 +144,12 @@ class TsvSource:
             captions=distinct([*captions, *more]),
             problems=(*problems, *more_problems),
         )
+
+    def _read_files(self) -> Iterator[str]:
+        for images, texts in self.files:
+            yield images
+            yield from (texts,) if texts else ()
+            yield from (str(path) for path in lineidx_paths(images))
 
     def _first_key(self, number: int) -> str:
         uri, start = self.files[number][0], self._index(number).starts[0]

@@ -255,10 +255,15 @@ def _has_captions(cell: bytes) -> bool:
         return False
 
 
+def lineidx_paths(uri: str) -> tuple[Path, Path]:
+    """Where the index of rows may be: one of texts, and one of 8 bytes a row."""
+    path = Path(uri).with_suffix(".lineidx")
+    return path, path.with_name(f"{path.name}.8b")
+
+
 def _read_lineidx(uri: str) -> NDArray[np.int64] | None:
     """First byte of each row and the end, from the `.lineidx` or `.lineidx.8b` beside the file."""
-    path = Path(uri).with_suffix(".lineidx")
-    binary = path.with_name(f"{path.name}.8b")
+    path, binary = lineidx_paths(uri)
     if is_remote(uri) or not (path.is_file() or binary.is_file()):
         return None
     path = path if path.is_file() else binary

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from schemas.quarantine import Reason
 from stages.sources.caption_fields import distinct
 from stages.sources.files import digest_of, file_digest, size_and_mtime, size_of, unique_names
+from stages.sources.other_files import unread_below
 from stages.sources.record import Inventory, LeftOut, Problem, Record, Slice
 from stages.sources.tar_members import tar_members
 from stages.sources.tar_numbers import missing_tars
@@ -32,9 +33,15 @@ _MOST_KINDS: Final = 100  # that are told apart in one tar
 
 @dataclass(frozen=True)
 class WebDatasetSource:
-    """Tars in the order given; local or remote, compressed ones included."""
+    """Tars in the order given; local or remote, compressed ones included.
+
+    Attributes:
+        tars: Paths.
+        folders: That the user named, and in which the tars were found.
+    """
 
     tars: tuple[str, ...]
+    folders: tuple[str, ...] = ()
     kind: str = "webdataset"
 
     def digest(self) -> str:
@@ -61,8 +68,9 @@ class WebDatasetSource:
         return round(images * sum(sizes) / max(sizes[0], 1))
 
     def inventory(self) -> Inventory:
-        """Which numbers are missing among the tars."""
-        return Inventory(remarks=tuple(missing_tars(self._names)))
+        """Files beside the tars, and which numbers are missing among them."""
+        left_out = unread_below(self.folders, self.tars)
+        return Inventory(tuple(left_out), tuple(missing_tars(self._names)))
 
     def records(self, part_slice: Slice) -> Iterator[Record | Problem | LeftOut]:
         """One record per image, with the captions of its key; at the end, if the tar is damaged."""

@@ -124,7 +124,7 @@ def _read_list(path: Path) -> YoloConfig | None:
         return None
     labels = (
         p
-        for pattern in ("*.txt", "labels/*.txt", "labels/*/*.txt", "*/labels/*.txt")
+        for pattern in ("*.txt", "*/*.txt", "labels/*/*.txt", "*/labels/*.txt")
         for p in sorted(path.parent.glob(pattern))[:_MOST_SAMPLED]
     )
     if not any(is_label_text(read_head(p).decode(errors="replace")) for p in labels):

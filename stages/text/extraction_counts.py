@@ -141,8 +141,7 @@ class ExtractionCounts:
         return (
             f"these captions {look or 'do not look like English'} ({share:.0%} of their words are "
             f"known): the parser '{self.engine}' reads English. Give a list of names in the "
-            "language of the captions (--from NAMES --engine lexicon), or a spaCy pipeline of that "
-            "language (--engine spacy:NAME)"
+            "language of the captions: --from NAMES --engine lexicon"
         )
 
     def _languages(self) -> str:

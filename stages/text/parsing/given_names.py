@@ -68,7 +68,8 @@ def _spelled(name: str) -> list[str]:
         words = words_of(alternative)
         after_article = [f"{article} {alternative}" for article in ("a", "an", "the")]
         if len(words) != 1:  # also with the article, so that "a back pack" is not "a back"
-            found += [alternative, *after_article] if words else []
+            is_plain = words and not any(mark in alternative for mark in "/()")
+            found += [alternative, *after_article] if is_plain else [alternative][: len(words)]
         elif words[0] in _ADJECTIVES:
             found += after_article if alternatives != [name] else []
         else:

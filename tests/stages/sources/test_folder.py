@@ -15,7 +15,14 @@ from stages.outcome import Outcome, Result
 from stages.sources.record import LeftOut, SourceOptions
 from stages.sources.source_kind import open_source
 from tests.in_memory import InMemory
-from tests.stages.sources.samples import encoded, ids, ingest, reasons, write_images
+from tests.stages.sources.samples import (
+    encoded,
+    ids,
+    ingest,
+    reasons,
+    write_images,
+    write_json,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -388,3 +395,55 @@ def test_labels_beside_images_are_no_captions(photos: Path, tmp_path: Path) -> N
     said = outcome(tmp_path / "s", photos)
     assert said.summary[0].endswith("0 with boxes (0); not read: 1 YOLO label .txt file")
     assert said.summary[1].startswith("labels of YOLO were not read, since nothing names their")
+
+
+KARPATHY = {
+    "images": [
+        {"filename": "0.jpg", "split": "train", "sentences": [{"raw": "a dog"}, {"raw": "dogs"}]},
+        {"filename": "1.jpg", "split": "test", "sentences": [{"raw": "a cat"}]},
+    ],
+    "dataset": "flickr8k",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("Flickr8k.token.txt", "0.jpg#0\ta dog, a ball\n0.jpg#1\tdogs\n1.jpg#0\ta cat\n"),
+        ("results.token", "0.jpg#0\ta dog, a ball\n0.jpg#1\tdogs\n1.jpg#0\ta cat\n"),
+        ("captions.csv", '0.jpg,"a dog, a ball"\n0.jpg,dogs\n1.jpg,a cat\n'),
+        ("numbered.csv", '0.jpg,0,"a dog, a ball"\n0.jpg,1,dogs\n1.jpg,0,a cat\n'),
+        ("cc.tsv", "a dog, a ball\thttp://x/0.jpg\ndogs\thttp://x/0.jpg\na cat\tx/1.jpg\n"),
+    ],
+)
+def test_a_table_without_header_is_known_by_the_images_it_names(
+    tmp_path: Path, name: str, content: str
+) -> None:
+    write_images(tmp_path, ["deep/0.jpg", "deep/1.jpg"])
+    (tmp_path / name).write_text(content)
+    (tmp_path / "trainImages.txt").write_text("0.jpg\n1.jpg\n")
+    rows, refused = ingest(tmp_path / "s", tmp_path, kind="folder")
+    assert [row["captions"] for row in rows] == [["a dog, a ball", "dogs"], ["a cat"]]
+    assert refused == []
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        KARPATHY,
+        [
+            {"image": "deep/0.jpg", "caption": ["a dog", "dogs"]},
+            {"image": "deep/1.jpg", "caption": "a cat"},
+        ],
+        {"0.jpg": ["a dog", "dogs"], "1.jpg": "a cat"},
+    ],
+)
+def test_a_json_document_of_captions_is_read(tmp_path: Path, document: object) -> None:
+    write_images(tmp_path, ["deep/0.jpg", "deep/1.jpg"])
+    path = write_json(tmp_path / "captions.json", document)
+    write_json(tmp_path / "stats.json", {"count": 2})
+    for sources in ([tmp_path], [path, tmp_path]):
+        rows, refused = ingest(tmp_path / "s", *sources)
+        rows.sort(key=lambda row: str(row["uri"]))
+        assert [row["captions"] for row in rows] == [["a dog", "dogs"], ["a cat"]]
+        assert refused == []

@@ -8,9 +8,11 @@ import pytest
 
 from schemas.errors import SourceError
 from stages.sources.parquet_columns import (
+    holds_only_paths,
     image_column,
     images_in_cell,
     no_image_column,
+    paths_in,
     paths_without_bytes,
 )
 
@@ -90,3 +92,23 @@ def test_paths_are_listed_where_a_row_group_lacks_bytes(tmp_path: Path) -> None:
     with pq.ParquetFile(tmp_path / "a.parquet") as file:
         assert list(paths_without_bytes(file, "image")) == ["c.jpg"]
         assert list(paths_without_bytes(file, "jpg")) == []
+
+
+@pytest.mark.parametrize(
+    ("cells", "is_list"),
+    [
+        ([{"bytes": None, "path": "a.jpg"}, None], True),
+        ([{"bytes": None, "path": "a.jpg"}, {"bytes": b"x", "path": None}], False),
+        ([], False),
+    ],
+)
+@pytest.mark.parametrize("statistics", [True, False])
+def test_only_a_column_without_any_bytes_is_a_list_of_files(
+    tmp_path: Path, cells: list[Any], is_list: bool, statistics: bool
+) -> None:
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    table = pa.table({"image": pa.array(cells, kind)})
+    pq.write_table(table, tmp_path / "a.parquet", row_group_size=1, write_statistics=statistics)
+    with pq.ParquetFile(tmp_path / "a.parquet") as file:
+        assert holds_only_paths(file, "image") is is_list
+        assert list(paths_in(file, "image")) == ["a.jpg"] * bool(cells)

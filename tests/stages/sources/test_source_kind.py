@@ -203,3 +203,30 @@ def test_a_yolo_source_needs_its_description(tmp_path: Path) -> None:
         kind_of(tmp_path, kind="yolo")
     with pytest.raises(SourceError, match=r"one local folder, or its data\.yaml, or both"):
         kind_of("memory://x", kind="yolo")
+
+
+def write_paths(path: Path, rows: list[tuple[bytes | None, str]]) -> None:
+    cells = [{"bytes": content, "path": name} for content, name in rows]
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    captions = [f"caption {number}" for number in range(len(rows))]
+    pq.write_table(pa.table({"image": pa.array(cells, kind), "caption": captions}), path)
+
+
+def test_a_parquet_of_paths_alone_is_the_table_of_the_folder(tmp_path: Path) -> None:
+    write_images(tmp_path, ["deep/a.jpg", "deep/b.jpg", "deep/c.jpg"])
+    write_paths(tmp_path / "p.parquet", [(None, "deep/a.jpg"), (None, "deep/b.jpg")])
+    assert kind_of(tmp_path) == "folder"
+    rows, refused = ingest(tmp_path / "s", tmp_path)
+    assert [row["captions"] for row in rows] == [["caption 0"], ["caption 1"], []]
+    assert refused == []
+
+
+def test_a_parquet_that_names_all_images_beside_it_is_read(tmp_path: Path) -> None:
+    write_images(tmp_path, ["a.jpg"])
+    write_paths(tmp_path / "p.parquet", [(None, "./a.jpg"), (encoded(), "embedded.jpg")])
+    assert kind_of(tmp_path) == "parquet"
+    write_paths(tmp_path / "p.parquet", [(encoded(), "a.jpg")])
+    assert kind_of(tmp_path) == "parquet"
+    write_images(tmp_path, ["a.jpg", "other.jpg"])
+    with pytest.raises(SourceError, match="holds 1 Parquet file and 1 image: say what to read"):
+        kind_of(tmp_path)

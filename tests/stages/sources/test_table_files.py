@@ -135,4 +135,5 @@ def test_a_named_table_is_read_whatever_else_there_is(tmp_path: Path) -> None:
 
 def test_tables_are_known_by_their_suffix() -> None:
     known = ["a.csv", "a.TSV", "a.jsonl", "a.ndjson", "a.parquet", "captions.txt", "a.csv.gz"]
-    assert [is_table(name) for name in (*known, "a.json", "a.xlsx")] == [True] * 7 + [False] * 2
+    known += ["a.json", "results.token"]
+    assert [is_table(name) for name in (*known, "a.docx", "a.xlsx")] == [True] * 9 + [False] * 2

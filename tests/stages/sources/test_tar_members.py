@@ -116,3 +116,13 @@ def test_a_compressed_tar_cut_short_gives_what_came_before(tmp_path: Path) -> No
     assert first.load() == b"one"
     with pytest.raises(Refusal, match="the tar ends after 464 of 2000 bytes"):
         second.load()
+
+
+@pytest.mark.parametrize("cut", [1, 8, 12])
+def test_a_compressed_tar_that_breaks_off_after_its_end_mark_is_reported(
+    tmp_path: Path, cut: int
+) -> None:
+    path = write_tar(tmp_path / "a.tar", {"x.jpg": b"one"}, "w:gz")
+    path.write_bytes(path.read_bytes()[:-cut])
+    assert [member.load() for member in members_of(path)] == [b"one"]
+    assert [problem.reason for problem in problems_of(path)] == [Reason.TRUNCATED_TAR]

@@ -92,3 +92,12 @@ def test_descriptions_are_known_by_their_names() -> None:
     assert [is_config_name(name) for name in (*known, "a.txt", "a.json")] == [True] * 4 + [
         False
     ] * 2
+
+
+def test_a_list_of_classes_is_found_beside_a_folder_of_labels_of_any_name(tmp_path: Path) -> None:
+    (tmp_path / "obj_train_data").mkdir()
+    (tmp_path / "obj_train_data/a.txt").write_text("0 .5 .5 .2 .2\n")
+    (tmp_path / "obj.names").write_text("cat\ndog\n")
+    config = find_config(str(tmp_path))
+    assert config is not None
+    assert config.names == {0: "cat", 1: "dog"}
