@@ -60,8 +60,12 @@ def label_outcome(result: Result) -> Outcome:
     if result.rows == 0:
         return Outcome([line], f"no region got a label: {line}")
     seen = result.rows + refused
-    losses = [f"{refused:,} of {counted(seen, 'region')} were refused"]
-    return Outcome([line], None, losses if is_most(refused, seen) else [])
+    losses = []
+    if is_most(refused, seen):
+        losses.append(f"{refused:,} of {counted(seen, 'region')} were refused")
+    if not counts["kept"]:
+        losses.append("no region is kept: none is as probable as --min-probability asks; lower it")
+    return Outcome([line], None, losses)
 
 
 def _share(part: int, whole: int) -> str:

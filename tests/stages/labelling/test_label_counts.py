@@ -48,3 +48,8 @@ def test_no_label_is_empty_and_most_refused_a_loss() -> None:
     assert nothing.empty == "no region got a label: 0 regions labelled, 0 kept; 4 refused"
     assert label_outcome(result(1, 1, 2)).losses == ["2 of 3 regions were refused"]
     assert label_outcome(result(2, 1, 2)).losses == []
+
+
+def test_labels_of_which_none_is_kept_are_a_loss() -> None:
+    (loss,) = label_outcome(result(20, 0)).losses
+    assert loss == "no region is kept: none is as probable as --min-probability asks; lower it"
