@@ -28,6 +28,7 @@ _SPLIT: Final = re.compile(
     r"(train|training|val|valid|validation|dev|test|testing|eval|trainval|minival)\d*",
     re.IGNORECASE,
 )
+_LONGEST_NAME: Final = 4096  # characters of a path
 _NUMBERED: Final = re.compile(r"(\.\w+)#\w+$")  # Flickr's `1.jpg#0`: caption 0 of 1.jpg
 
 
@@ -227,7 +228,10 @@ def _named_rows(
             continue
         column = image_name_column(tuple(row.values), options.image_column)
         written = _name_in(row.values.get(column)) if column is not None else ""
-        if written:
+        if len(written) > _LONGEST_NAME:
+            detail = f"its name of an image has {len(written):,} characters: no name of a file"
+            join.bad_rows.append(_bad_row(join, row.number, detail))
+        elif written:
             yield written, row
         else:
             join.bad_rows.append(_bad_row(join, row.number, "the row names no image"))

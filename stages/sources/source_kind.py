@@ -22,7 +22,7 @@ from stages.sources.parquet import (
     is_list_of_files,
 )
 from stages.sources.table_files import is_json_of_captions, is_table
-from stages.sources.tsv import TsvSource, is_image_tsv, pair_captions
+from stages.sources.tsv import TsvSource, holds_labels, is_image_tsv, pair_captions
 from stages.sources.webdataset import TAR_SUFFIXES, WebDatasetSource
 from stages.sources.yolo_config import find_config, is_config_name, read_config
 from stages.sources.yolo_folder import YoloSource
@@ -223,7 +223,8 @@ def _open_parquet(paths: Sequence[str], options: SourceOptions) -> Source:
 
 
 def _open_tsv(paths: Sequence[str], options: SourceOptions) -> Source:
-    return TsvSource(pair_captions(_files(paths, ".tsv")), options, _folders(paths))
+    files = [path for path in _files(paths, ".tsv") if path in paths or not holds_labels(path)]
+    return TsvSource(pair_captions(files), options, _folders(paths))
 
 
 _OPENERS: Final = {
