@@ -81,7 +81,7 @@ class Images(Invented):
             categories = self.common(4 * n, rng).reshape(n, 4).tolist()
             same = {"source": "folder", "sha256": "0" * 64, "format": "JPEG"}
             sizes = [sizes_of[uri] for uri in uris]
-            absent = dict.fromkeys(("member", "offset", "content"))
+            absent = dict.fromkeys(("source_id", "member", "offset", "content"))
             constant = {k: [v] * n for k, v in {**same, "orientation": 1, **absent}.items()}
             yield IMAGES.batch(
                 {

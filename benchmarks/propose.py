@@ -63,6 +63,7 @@ def image_rows(count: int, content: bytes | None) -> pa.Table:
     """Rows of `images`, without objects."""
     constant: dict[str, Any] = {
         "source": "folder",
+        "source_id": None,
         "split": None,
         "uri": "none.jpg",
         "member": None,

@@ -93,7 +93,7 @@ class Images(Invented):
         ids = self.ids(part)
         same = {"source": "folder", "uri": "x.jpg", "sha256": "0" * 64, "format": "JPEG"}
         numbers = {"num_bytes": 1, "width": 640, "height": 480, "orientation": 1}
-        absent = dict.fromkeys(("split", "member", "offset", "content"))
+        absent = dict.fromkeys(("source_id", "split", "member", "offset", "content"))
         constant = {name: [v] * len(ids) for name, v in {**same, **numbers, **absent}.items()}
         lists = {"captions": [["a dog"]] * len(ids), "objects": [[]] * len(ids)}
         yield IMAGES.batch({"image_id": ids, **constant, **lists})

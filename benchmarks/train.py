@@ -85,6 +85,7 @@ def _images(count: int, rng: np.random.Generator) -> dict[str, Any]:
     return {
         "image_id": [f"bench/{n:05d}" for n in range(count)],
         "source": ["folder"] * count,
+        "source_id": [None] * count,
         "split": [None] * count,
         "uri": [""] * count,
         "member": [None] * count,

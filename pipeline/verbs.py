@@ -12,10 +12,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """Where a stage is, and its one line of help (the first line of the class's docstring)."""
+    """Where a stage is, and its one line of help (the first line of the class's docstring).
+
+    Attributes:
+        name: As typed after `rc`.
+        help: Of at most 57 characters, so that it fits on a line of `rc --help`.
+        makes: The table that nobody else makes, if there is one.
+    """
 
     name: str
     help: str
+    makes: str = ""
 
     def load(self) -> type[Stage]:
         """The stage's class."""
@@ -28,41 +35,36 @@ class Verb:
 VERBS = {
     verb.name: verb
     for verb in (
-        Verb("ingest", "Read images with their captions and ground truth."),
+        Verb("ingest", "Read images with their captions and ground truth.", "images"),
         Verb(
             "extract-concepts",
-            "Find the concept pool in captions, or the mentions of a given pool.",
+            "Find the concepts in captions, or those of a given pool.",
+            "concepts",
         ),
-        Verb("pretrain", "Train a teacher on whole images and captions, or import one."),
+        Verb("pretrain", "Train a teacher on images and captions, or import one.", "teachers"),
+        Verb("import-weights", "Import a model, or embeddings, from a published file."),
         Verb(
-            "import-weights",
-            "Import a teacher, student, RPN, detector or concept embeddings from a published file.",
+            "embed-concepts",
+            "Embed every concept in the space of the teacher.",
+            "concept_embeddings",
         ),
-        Verb("embed-concepts", "Embed every concept in the space of the teacher's features."),
-        Verb(
-            "train-rpn",
-            "Train a class-agnostic region proposal network on ground truth, or import one.",
-        ),
-        Verb(
-            "propose",
-            "Find boxes that may hold something: by a network, another localizer, or chance.",
-        ),
-        Verb("featurize", "Embed every proposal, and the whole image, with a teacher or student."),
-        Verb("label", "Give every region its most probable concepts under the teacher."),
-        Verb("select", "Keep the pseudo-labels for which a SQL condition holds, under a name."),
-        Verb("train", "Train a student on regions and their pseudo-labels."),
-        Verb(
-            "finetune",
-            "Train a detector of named categories on ground truth, from a student, teacher or "
-            "detector.",
-        ),
-        Verb(
-            "detect",
-            "Find things of any names in images, with a detector, student or teacher.",
-        ),
-        Verb(
-            "evaluate",
-            "Measure recognition by a teacher, student or detector against ground truth.",
-        ),
+        Verb("train-rpn", "Train a region proposal network, or import one.", "rpns"),
+        Verb("propose", "Find boxes that may hold something.", "proposals"),
+        Verb("featurize", "Embed every proposal, and the whole image.", "features"),
+        Verb("label", "Give every region its most probable concepts.", "pseudo_labels"),
+        Verb("select", "Keep pseudo-labels by a SQL condition, under a name."),
+        Verb("train", "Train a student on regions and their pseudo-labels.", "students"),
+        Verb("finetune", "Train a detector of named categories on ground truth.", "detectors"),
+        Verb("detect", "Find things of any names in images.", "detections"),
+        Verb("evaluate", "Measure recognition against ground truth.", "metrics"),
     )
 }
+
+
+def maker(table: str) -> str:
+    """The verb that makes a table; empty if it is none of ours.
+
+    >>> maker("pseudo_labels"), maker("nothing")
+    ('label', '')
+    """
+    return next((verb.name for verb in VERBS.values() if verb.makes == table), "")

@@ -154,6 +154,9 @@ class Stage(ABC):
     drafts: ClassVar[Table | None] = None  # rows of `run`, if `merge` folds them into `writes`
     single_task: ClassVar[bool] = False  # True: one task over all parts
     unit: ClassVar[str] = "images"  # what `Part.advance` counts
+    counts_rows: ClassVar[bool] = True  # whether `unit`s are rows of the first input
+    everyday: ClassVar[tuple[str, ...]] = ()  # options and inputs that its help shows first
+    example: ClassVar[str] = ""  # a command, for its help
 
     def __post_init__(self) -> None:
         check_options(self)

@@ -34,6 +34,7 @@ from stages.evaluation.scores import LOGITS, boxes_of, combine, select
 from stages.evaluation.suppression import SoftNms
 from stages.evaluation.vocabulary import list_digest, read_categories
 from stages.models.resizing import Size
+from stages.outcome import Outcome, Result, counted, is_most
 from stages.sources.files import digest_of
 from stages.text.prompt_options import Averaging, averaging_option, templates_option
 from stages.text.templates import read_templates
@@ -51,7 +52,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Detect(Stage):
-    """Find things of any names in images, with a detector, student or teacher."""
+    """Find things of any names in images.
+
+    With a detector, student or teacher.
+    """
 
     names: str | None = option(None, 'what to look for, such as "cat, traffic light"')
     categories: Path | None = option(
@@ -80,6 +84,8 @@ class Detect(Stage):
     detections_per_image: int = option(300, "the highest-scored of an image are kept", at_least=1)
 
     name: ClassVar[str] = "detect"
+    everyday: ClassVar[tuple[str, ...]] = ("names", "categories", "model", "score_threshold")
+    example: ClassVar[str] = 'rc detect --names "cat, traffic light"'
     version: ClassVar[int] = 1
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),
@@ -111,15 +117,35 @@ class Detect(Stage):
         """
         detector, score = self._detector(part)
         part.note("protocol", self._protocol(detector, score))
+        images = {"seen": 0, "with_detections": 0, "unreadable": 0}
         for row, proposals in read_slice(part, with_proposals=True):
             part.advance()
+            images["seen"] += 1
             try:
                 detections, boxes = self._find(detector, row, proposals, score)
             except SourceError as error:
                 part.refuse(str(row["image_id"]), Reason.UNREADABLE, str(error))
+                images["unreadable"] += 1
                 continue
             if len(detections.region):
+                images["with_detections"] += 1
                 yield _rows(row["image_id"], detections, boxes, detector.head.categories)
+
+        part.count("images", images)
+
+    def outcome(self, result: Result) -> Outcome:
+        """See `Stage.outcome`: detections, and the images that have any."""
+        images = result.notes["images"]
+        unreadable, seen = images["unreadable"], images["seen"]
+        line = (
+            f"{counted(result.rows, 'detection')} in {images['with_detections']:,} "
+            f"of {counted(seen, 'image')}"
+        )
+        if unreadable:
+            line += f"; {unreadable:,} could not be read"
+        losses = [f"{unreadable:,} of {counted(seen, 'image')} could not be read"]
+        empty = None if result.rows else f"nothing was detected: {line}"
+        return Outcome([line], empty, losses if is_most(unreadable, seen) else [])
 
     def _find(
         self, detector: Detector, row: Mapping[str, Any], proposals: ImageProposals, score: Formula

@@ -15,6 +15,7 @@ from schemas.errors import ArtifactError
 from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, option, whole
+from stages.outcome import Outcome, Result, counted
 from stages.text.prompt_options import Averaging, averaging_option, templates_option
 from stages.text.templates import read_templates
 
@@ -30,7 +31,7 @@ _BLOCK = 256  # concepts a batch of rows: 1 MB of embeddings 1024 wide
 
 @dataclass(frozen=True, kw_only=True)
 class EmbedConcepts(Stage):
-    """Embed every concept in the space of the teacher's features."""
+    """Embed every concept in the space of the teacher."""
 
     templates: str = templates_option()
     averaging: Averaging = averaging_option()
@@ -41,6 +42,8 @@ class EmbedConcepts(Stage):
     batch: int = option(1024, "prompts encoded together", recipe=False, at_least=1)
 
     name: ClassVar[str] = "embed-concepts"
+    everyday: ClassVar[tuple[str, ...]] = ("templates", "concepts", "teacher")
+    example: ClassVar[str] = "rc embed-concepts --templates plain"
     version: ClassVar[int] = 2
     reads: ClassVar[Mapping[str, Reads]] = {
         "concepts": whole(CONCEPTS),
@@ -53,6 +56,12 @@ class EmbedConcepts(Stage):
         """See `Stage.digests`: the templates themselves, whatever they are called."""
         lines = "\n".join(read_templates(self.templates))
         return {"templates": hashlib.sha256(lines.encode()).hexdigest()}
+
+    def outcome(self, result: Result) -> Outcome:
+        """See `Stage.outcome`: concepts, and how many prompts stand behind each."""
+        prompts = counted(len(result.notes["templates"]), "prompt")
+        line = f"{counted(result.rows, 'concept')} embedded, {prompts} each"
+        return Outcome([line], None if result.rows else "no concept was embedded")
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Yield one row per concept.

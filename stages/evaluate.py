@@ -34,11 +34,13 @@ from stages.evaluation.category_embeddings import (
     embed_categories,
     read_vocabulary_config,
 )
+from stages.evaluation.headline import headline, score_lines
 from stages.evaluation.image_inputs import read_images
 from stages.evaluation.protocols import LVIS_PRESETS, PRESETS, PROPOSAL_OPTIONS, Preset, deviations
 from stages.evaluation.suppression import SoftNms
 from stages.evaluation.vocabulary import list_digest
 from stages.models.resizing import Size
+from stages.outcome import Outcome, Result
 from stages.sources.files import digest_of, file_digest
 from stages.text.prompt_options import Averaging, averaging_option, templates_option
 from stages.text.templates import read_templates
@@ -59,7 +61,10 @@ _TEMPERATURE = 0.01
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate(Stage):
-    """Measure recognition by a teacher, student or detector against ground truth."""
+    """Measure recognition against ground truth.
+
+    By a teacher, student or detector.
+    """
 
     preset: Preset | None = option(
         None, "a published protocol: sets the options below that are not given", presets=PRESETS
@@ -131,7 +136,9 @@ class Evaluate(Stage):
     pictures: bool = option(True, "draw precision over recall, and calibration, as PNG")
 
     name: ClassVar[str] = "evaluate"
-    version: ClassVar[int] = 3  # expected calibration errors, and files beside the metrics
+    everyday: ClassVar[tuple[str, ...]] = ("model", "preset", "boxes", "categories", "splits")
+    example: ClassVar[str] = "rc evaluate --model students --splits coco-ovd"
+    version: ClassVar[int] = 4  # scores in the notes
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),
         "proposals": each(PROPOSALS, optional=True),
@@ -210,9 +217,15 @@ class Evaluate(Stage):
                 part.advance()
         metrics = evaluator.metrics() + attach_report(part, evaluator, pictures=self.pictures)
         part.note("novel", list(lists.splits.get("novel", ())))
+        part.note("scores", headline(metrics))
         part.note("protocol", self._protocol(evaluator, model, choice))
         part.note("warnings", self._warnings(evaluator, model, choice))
         yield metric_rows(metrics)
+
+    def outcome(self, result: Result) -> Outcome:
+        """See `Stage.outcome`: top-1, top-5, AP and AP50 of all objects, then of each split."""
+        empty = "no object was measured: the images have no boxes" if result.rows == 0 else None
+        return Outcome(score_lines(result.notes.get("scores", {})), empty)
 
     def _lists(self) -> VocabularyConfig:
         return read_vocabulary_config(

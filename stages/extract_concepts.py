@@ -45,7 +45,7 @@ _GLIMPSE = 80  # characters of a caption in a message
 
 @dataclass(frozen=True, kw_only=True)
 class ExtractConcepts(Stage):
-    """Find the concept pool in captions, or the mentions of a given pool."""
+    """Find the concepts in captions, or those of a given pool."""
 
     engine: str = option(
         "bundled",
@@ -82,10 +82,12 @@ class ExtractConcepts(Stage):
     )
 
     name: ClassVar[str] = "extract-concepts"
+    everyday: ClassVar[tuple[str, ...]] = ("min_frequency", "from_file", "captions", "engine")
+    example: ClassVar[str] = "rc extract-concepts --min-frequency 5"
     version: ClassVar[int] = 1
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),
-        "pool": whole(CONCEPTS, optional=True),
+        "pool": whole(CONCEPTS, optional=True, named=True),
     }
     writes: ClassVar[Table] = CONCEPTS
     drafts: ClassVar[Table | None] = MENTIONS
@@ -135,6 +137,8 @@ class ExtractConcepts(Stage):
             if part.number == 0 and names is not None and captions and not seen.captions:
                 part.note("example_caption", _glimpse(captions[0]))
             seen.add(captions, mentions)
+            if self.captions is not None:
+                seen.captionless += sum(not (r.captions or r.problem) for r in batch)
             yield _mentions(batch, mentions, texts_given)
             part.advance(len(batch))
         seen.record(part)

@@ -23,6 +23,7 @@ from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, each, option, whole
 from stages.models.resizing import Size
+from stages.outcome import Outcome, Result, counted, is_most
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -40,7 +41,10 @@ _BESIDE_PIXELS: Final = ("captions", "objects")  # columns of images that are no
 
 @dataclass(frozen=True, kw_only=True)
 class Featurize(Stage):
-    """Embed every proposal, and the whole image, with a teacher or student."""
+    """Embed every proposal, and the whole image.
+
+    With a teacher or student.
+    """
 
     resize: str = option(
         "800x1333", "SHORTESTxLONGEST side in pixels, native (the network's own side), or none"
@@ -53,6 +57,8 @@ class Featurize(Stage):
     loaders: int = option(2, "threads that decode and resize ahead", recipe=False, at_least=0)
 
     name: ClassVar[str] = "featurize"
+    everyday: ClassVar[tuple[str, ...]] = ("teacher", "proposals", "resize")
+    example: ClassVar[str] = "rc featurize --teacher teachers"
     version: ClassVar[int] = 2
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),
@@ -93,6 +99,22 @@ class Featurize(Stage):
         while window := list(islice(images, self.batch_images)):
             yield from self._features(part, clip, window)
             part.advance(len(window))
+
+    def outcome(self, result: Result) -> Outcome:
+        """See `Stage.outcome`: regions and images, and which images have no features."""
+        images = result.notes["images"]
+        line = f"{counted(result.rows, 'feature')} of {counted(images['seen'], 'image')}"
+        if images["without_regions"]:
+            line += f"; {images['without_regions']:,} without proposals"
+        if images["unreadable"]:
+            line += f"; {images['unreadable']:,} could not be read"
+        empty = None if result.rows else f"there are no features: {line}"
+        losses = []
+        if is_most(images["unreadable"], images["seen"]):
+            losses.append(
+                f"{images['unreadable']:,} of {counted(images['seen'], 'image')} unreadable"
+            )
+        return Outcome([line], empty, losses)
 
     def _proposed_images(self, part: Part) -> Iterator[_ProposedImage]:
         """Every image with its proposals, which come in the same order but may be missing."""
@@ -140,10 +162,15 @@ class Featurize(Stage):
 
         from stages.models.region_encoding import encode_regions_batched
 
+        prepared = [(image.proposed, image.ready) for image in window if image.ready is not None]
+        unreadable = sum(bool(image.problem) for image in window)
+        without = len(window) - len(prepared) - unreadable
+        part.count(
+            "images", {"seen": len(window), "unreadable": unreadable, "without_regions": without}
+        )
         for image in window:
             if image.problem:
                 part.refuse(image.proposed.image_id, Reason.UNREADABLE, image.problem)
-        prepared = [(image.proposed, image.ready) for image in window if image.ready is not None]
         boxes = [ready.scale_boxes(proposed.boxes) for proposed, ready in prepared]
         if self.whole_image:
             pairs = zip(prepared, boxes, strict=True)

@@ -46,7 +46,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Finetune(TrainingStage):
-    """Train a detector of named categories on ground truth, from a student, teacher or detector."""
+    """Train a detector of named categories on ground truth.
+
+    It begins with a student, teacher or detector.
+    """
 
     categories: Path | None = option(
         None,
@@ -115,7 +118,15 @@ class Finetune(TrainingStage):
     )
 
     name: ClassVar[str] = "finetune"
-    version: ClassVar[int] = 1
+    everyday: ClassVar[tuple[str, ...]] = (
+        "model",
+        "splits",
+        "categories",
+        "steps",
+        "images_per_batch",
+    )
+    example: ClassVar[str] = "rc finetune --model students --splits coco-ovd"
+    version: ClassVar[int] = 2  # a short run has its first step in the curve
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),
         "proposals": each(PROPOSALS),
@@ -182,7 +193,8 @@ class Finetune(TrainingStage):
             box_weight=self.box_weight,
         )
         learner = DetectorTraining(detector, losses, self.precision, self.dump_losses)
-        rows = fit(learner, loader, self.config(steps), checkpoint, self.watch(part, steps))
+        rows = fit(learner, loader, self.config(steps), checkpoint, self.watch(part))
+        self.note_loss(part, rows)
         weights = part.attach("weights.safetensors")
         save_detector(detector, part.attach("model.json"), weights, self.save_dtype)
         part.note("categories", list(detector.head.categories))

@@ -39,7 +39,9 @@ _BESIDE = {"detector": "categories", "embeddings": "names"}  # lists that a file
 
 @dataclass(frozen=True, kw_only=True)
 class ImportWeights(Stage):
-    """Import a teacher, student, RPN, detector or concept embeddings from a published file.
+    """Import a model, or embeddings, from a published file.
+
+    It becomes a teacher, student, RPN, detector or concept embeddings.
 
     Every tensor of the file is accounted for; nothing in it is run. Takes RegionCLIP's files,
     CLIP's own and open_clip's, detectors of torchvision and detectron2 (their RPNs), and matrices
@@ -68,6 +70,8 @@ class ImportWeights(Stage):
     )
 
     name: ClassVar[str] = "import-weights"
+    everyday: ClassVar[tuple[str, ...]] = ("kind", "architecture", "names", "categories")
+    example: ClassVar[str] = "rc import-weights regionclip_pretrained-cc_rn50.pth --as teacher"
     version: ClassVar[int] = 1
     reads: ClassVar[Mapping[str, Reads]] = {}
     writes: ClassVar[Table] = TEACHERS

@@ -82,6 +82,8 @@ class Ingest(Stage):
     part_images: int = option(10_000, "images in a part, at most", at_least=1)
 
     name: ClassVar[str] = "ingest"
+    everyday: ClassVar[tuple[str, ...]] = ("kind", "split", "require_captions", "pack")
+    example: ClassVar[str] = "rc ingest photos/"
     version: ClassVar[int] = 2
     reads: ClassVar[Mapping[str, Reads]] = {}
     writes: ClassVar[Table] = IMAGES

@@ -24,6 +24,7 @@ from schemas.pseudo_labels import PSEUDO_LABELS
 from schemas.quarantine import Reason
 from schemas.table import as_matrix
 from stages.base import Part, Reads, Stage, each, option, whole
+from stages.labelling.label_counts import count_agreement, in_caption, label_outcome
 from stages.labelling.region_boxes import RegionBoxes
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from schemas.table import Table
     from stages.labelling.concept_matching import ConceptMatches
+    from stages.outcome import Outcome, Result
 
 WHOLE_IMAGE: Final = -1  # the region that is the image itself; it gets no pseudo-label
 _ROWS: Final = 4096  # about as many rows at a time: 16 MB of features 1024 wide
@@ -42,7 +44,10 @@ _REGIONS: Final = {"cpu": 256, "cuda": 8192}  # a block of cosines fits a CPU's 
 
 @dataclass(frozen=True, kw_only=True)
 class Label(Stage):
-    """Give every region its most probable concepts under the teacher."""
+    """Give every region its most probable concepts.
+
+    Under the teacher, by the cosine of feature and concept embedding.
+    """
 
     temperature: float = option(0.01, "divides cosine similarity; lower is sharper", above=0)
     top_k: int = option(64, "concepts kept per region, the rest as one residual", at_least=1)
@@ -62,6 +67,8 @@ class Label(Stage):
     block_concepts: int = option(8192, "concepts compared at a time", recipe=False, at_least=1)
 
     name: ClassVar[str] = "label"
+    everyday: ClassVar[tuple[str, ...]] = ("min_probability", "among", "temperature")
+    example: ClassVar[str] = "rc label --min-probability 0.2"
     version: ClassVar[int] = 2  # boxes stand beside their names
     reads: ClassVar[Mapping[str, Reads]] = {
         "features": each(FEATURES),
@@ -105,9 +112,14 @@ class Label(Stage):
                 labels = PSEUDO_LABELS.batch({**columns, **boxes.of(usable)})
                 counts["regions"] += labels.num_rows
                 counts["kept"] += labels.column("kept").true_count
+                count_agreement(part, labels)
                 yield labels
             part.advance(rows.num_rows)
         part.count("regions", counts)
+
+    def outcome(self, result: Result) -> Outcome:
+        """See `Stage.outcome`."""
+        return label_outcome(result)
 
     def _label(
         self,
@@ -128,7 +140,7 @@ class Label(Stage):
             "margin": matches.margin.numpy(),
             "entropy": matches.entropy.numpy(),
             "kept": self._kept(np.array(images), best),
-            "in_caption": _in_caption(images, pool.names, indices[:, 0], mentioned),
+            "in_caption": in_caption(images, pool.names, indices[:, 0], mentioned),
             "top_ids": _lists(pool.ids[indices]),
             "top_probabilities": _lists(matches.probabilities.numpy()),
             "residual": matches.residual.numpy(),
@@ -262,20 +274,6 @@ def _mentioned(part: Part) -> dict[str, set[str]]:
         for image, concept in zip(*columns, strict=True):
             mentioned.setdefault(image, set()).add(concept)
     return mentioned
-
-
-def _in_caption(
-    images: list[str],
-    names: list[str],
-    indices: NDArray[np.int64],
-    mentioned: Mapping[str, set[str]] | None,
-) -> list[bool | None]:
-    if mentioned is None:
-        return [None] * len(images)
-    return [
-        names[index] in mentioned.get(image, ())
-        for image, index in zip(images, indices, strict=True)
-    ]
 
 
 def _lists(matrix: NDArray[Any]) -> pa.ListArray:

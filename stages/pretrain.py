@@ -29,13 +29,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Pretrain(TrainingStage):
-    """Train a teacher on whole images and captions, or import one.
+    """Train a teacher on images and captions, or import one.
 
     Images without a caption are left out. With `--steps 0` nothing is trained and no images are
     read: the weights are imported as they are.
     """
 
-    model: str = option("RN50", "open_clip's name of an architecture, or a JSON configuration")
+    model: str = option(
+        "RN50", "open_clip's name of an architecture, small (to try things), or a JSON file"
+    )
     pretrained: str | None = option(None, "weights to begin with: open_clip's tag, or a file")
     freeze_text: bool = option(False, "train the image tower and the temperature alone")
     zoom_min: float = option(1.0, "least size of an image, times the network's", above=0)
@@ -58,7 +60,16 @@ class Pretrain(TrainingStage):
     )
 
     name: ClassVar[str] = "pretrain"
-    version: ClassVar[int] = 1
+    everyday: ClassVar[tuple[str, ...]] = (
+        "model",
+        "pretrained",
+        "epochs",
+        "steps",
+        "images_per_batch",
+        "learning_rate",
+    )
+    example: ClassVar[str] = "rc pretrain --model RN50 --pretrained RN50.pt --steps 0"
+    version: ClassVar[int] = 2  # a short run has its first step in the curve
     reads: ClassVar[Mapping[str, Reads]] = {"images": each(IMAGES)}
     writes: ClassVar[Table] = TEACHERS
 
@@ -133,7 +144,9 @@ class Pretrain(TrainingStage):
             long_captions=self.long_captions,
         )
         checkpoint = part.scratch / "checkpoint.pt"
-        return fit(learner, loader, self.config(steps), checkpoint, self.watch(part, steps))
+        rows = fit(learner, loader, self.config(steps), checkpoint, self.watch(part))
+        self.note_loss(part, rows)
+        return rows
 
     def _files(self) -> dict[str, str]:
         """Options that name a file rather than something open_clip knows."""

@@ -43,7 +43,10 @@ _ROWS: Final = 50_000  # proposals of a batch of rows, about
 
 @dataclass(frozen=True, kw_only=True)
 class Propose(Stage):
-    """Find boxes that may hold something: by a network, another localizer, or chance."""
+    """Find boxes that may hold something.
+
+    By a network, another localizer, a grid, or chance.
+    """
 
     from_file: Path | None = option(
         None,
@@ -87,6 +90,8 @@ class Propose(Stage):
     seed: int = option(0, "of random boxes", at_least=0)
 
     name: ClassVar[str] = "propose"
+    everyday: ClassVar[tuple[str, ...]] = ("from_file", "grid", "random", "rpn", "top_k")
+    example: ClassVar[str] = "rc propose --grid"
     version: ClassVar[int] = 4  # images are matched over all parts; boxes are judged
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from schemas.errors import OptionError
 from schemas.pseudo_labels import PSEUDO_LABELS
 from stages.base import Part, Reads, Stage, each, option
+from stages.outcome import Outcome, Result, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,12 +29,14 @@ _HEXADECIMAL: Final = re.compile(r"[0-9a-f]*")
 
 @dataclass(frozen=True, kw_only=True)
 class Select(Stage):
-    """Keep the pseudo-labels for which a SQL condition holds, under a name."""
+    """Keep pseudo-labels by a SQL condition, under a name."""
 
     called: str = option("", "what to call the selection", flag="NAME")
     where: str | None = option("kept", "SQL condition on pseudo_labels: those to keep")
 
     name: ClassVar[str] = "select"
+    everyday: ClassVar[tuple[str, ...]] = ("where",)
+    example: ClassVar[str] = 'rc select sure --where "probability > 0.5"'
     version: ClassVar[int] = 2
     reads: ClassVar[Mapping[str, Reads]] = {"pseudo_labels": each(PSEUDO_LABELS, where="where")}
     writes: ClassVar[Table] = PSEUDO_LABELS
@@ -55,3 +58,8 @@ class Select(Stage):
             part.advance(rows.num_rows)
             yield rows  # read under a condition, so all of them are kept
         part.count("regions", {"regions": count, "kept": count})
+
+    def outcome(self, result: Result) -> Outcome:
+        """See `Stage.outcome`: how many labels were selected."""
+        empty = None if result.rows else f"no label was selected: --where {self.where}"
+        return Outcome([f"{counted(result.rows, 'label')} selected as {self.called}"], empty)

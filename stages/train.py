@@ -84,7 +84,15 @@ class Train(TrainingStage):
     clip: float = option(5.0, "largest gradient norm; 0 is no limit", at_least=0)
 
     name: ClassVar[str] = "train"
-    version: ClassVar[int] = 2
+    everyday: ClassVar[tuple[str, ...]] = (
+        "where",
+        "epochs",
+        "steps",
+        "images_per_batch",
+        "learning_rate",
+    )
+    example: ClassVar[str] = "rc train --epochs 5 --images-per-batch 32"
+    version: ClassVar[int] = 3  # a short run has its first step in the curve
     reads: ClassVar[Mapping[str, Reads]] = {
         "pseudo_labels": each(PSEUDO_LABELS, where="where"),
         "proposals": each(PROPOSALS),
@@ -127,8 +135,9 @@ class Train(TrainingStage):
             loader,
             self.config(steps),
             part.scratch / "checkpoint.pt",
-            self.watch(part, steps),
+            self.watch(part),
         )
+        self.note_loss(part, rows)
         weights = part.attach("weights.safetensors")
         save_clip(clip, part.attach("model.json"), weights, self.save_dtype)
         yield _curve(rows)

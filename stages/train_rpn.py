@@ -46,7 +46,9 @@ _PUBLISHED: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class TrainRpn(TrainingStage):
-    """Train a class-agnostic region proposal network on ground truth, or import one.
+    """Train a region proposal network, or import one.
+
+    It learns from ground truth, without regard to categories.
 
     Images without a box, and crowds, are left out. With `--steps 0` nothing is trained and no
     images are read: the weights are imported as they are.
@@ -98,7 +100,15 @@ class TrainRpn(TrainingStage):
     warmup: int = option(100, "steps of linear warm-up; a tenth of the run at most", at_least=0)
 
     name: ClassVar[str] = "train-rpn"
-    version: ClassVar[int] = 2
+    everyday: ClassVar[tuple[str, ...]] = (
+        "backbone",
+        "weights",
+        "epochs",
+        "steps",
+        "images_per_batch",
+    )
+    example: ClassVar[str] = "rc train-rpn --epochs 12"
+    version: ClassVar[int] = 3  # a short run has its first step in the curve
     reads: ClassVar[Mapping[str, Reads]] = {"images": each(IMAGES)}
     writes: ClassVar[Table] = RPNS
 
@@ -204,7 +214,9 @@ class TrainRpn(TrainingStage):
         )
         learner = RpnTraining(rpn, teaching, self.precision, hold_norms=self.weights is not None)
         checkpoint = part.scratch / "checkpoint.pt"
-        return fit(learner, loader, self.config(steps), checkpoint, self.watch(part, steps))
+        rows = fit(learner, loader, self.config(steps), checkpoint, self.watch(part))
+        self.note_loss(part, rows)
+        return rows
 
     def _presets(self) -> tuple[int, int, tuple[int, ...], tuple[str, ...]]:
         return _SMALL if self.backbone == "small" else _PUBLISHED

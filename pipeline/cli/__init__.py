@@ -33,9 +33,17 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         from pipeline.cli.app import make_app
 
-        make_app(words)(args=words, prog_name="rc")
+        make_app(_words_to_complete() or words)(args=words, prog_name="rc")
     except (_Interrupted, RCError, RuntimeError, OSError) as error:
         _report(error, words)
+
+
+def _words_to_complete() -> list[str]:
+    """The command line that a shell asks to complete; its verb must know its options."""
+    if "_RC_COMPLETE" not in os.environ:
+        return []
+    line = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS") or ""
+    return line.split()[1:]
 
 
 def _report(error: BaseException, words: list[str]) -> NoReturn:

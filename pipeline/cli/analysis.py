@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.run_options import STORE, Store
+from pipeline.cli.run_options import STORE, Quiet, Store
 from schemas.errors import OptionError
 
 if TYPE_CHECKING:
@@ -46,7 +46,9 @@ def what_if(  # noqa: PLR0913  # each is an option
         typer.Option("--format", help="table, csv, json (one row per line), parquet or markdown"),
     ] = "table",
 ) -> None:
-    """Show which pseudo-labels thresholds would keep; nothing is written.
+    """Show which pseudo-labels thresholds would keep.
+
+    Nothing is written.
 
     The columns are the remaining labels, images and concepts, how often captions agree, and, where
     there is ground truth, precision and recall. The first column can be used as --where.
@@ -71,7 +73,10 @@ def diff(
     store: Store = STORE,
     as_json: Annotated[bool, typer.Option("--json", help="print everything as JSON")] = False,
 ) -> None:
-    """Compare two sets of pseudo-labels region by region: agreement, changes, examples."""
+    """Compare two sets of pseudo-labels region by region.
+
+    Shows how often they agree, what changed most, and examples.
+    """
     from pipeline.analysis import diff
 
     difference = diff.diff_labels(store, first, second)
@@ -91,7 +96,10 @@ def compare(
     store: Store = STORE,
     as_json: Annotated[bool, typer.Option("--json", help="print everything as JSON")] = False,
 ) -> None:
-    """Compare two evaluations metric by metric, with 95 % intervals over resampled images."""
+    """Compare two evaluations metric by metric.
+
+    With 95 % intervals over resampled images.
+    """
     from pipeline.analysis import compare as comparison
 
     rows = comparison.compare(store, first, second)
@@ -112,7 +120,7 @@ def compare(
     )
 
 
-def report(
+def report(  # each is an option
     subject: Annotated[str, typer.Argument(help="labels: the pseudo-labels")],
     store: Store = STORE,
     out: Annotated[Path, typer.Option("--out", help="folder for the page and its pictures")] = Path(
@@ -124,17 +132,21 @@ def report(
     where: Annotated[
         str | None, typer.Option("--where", help="SQL predicate over judged_labels")
     ] = None,
+    quiet: Quiet = False,
 ) -> None:
-    """Write a page about pseudo-labels: counts, scores, captions, concepts, boxes, ground truth.
+    """Write a page about pseudo-labels, with pictures.
+
+    Counts, scores, captions, concepts, boxes, ground truth.
 
     index.html opens without a network; each of its pictures is also a PNG in the same folder.
     Precision, recall, calibration, confusions and sizes need images with ground-truth boxes.
     """
     from pipeline.analysis.report import report_labels
+    from pipeline.cli.progress_bar import TerminalReporter
 
     if subject != "labels":
         raise OptionError(f"rc report writes about labels, not '{subject}'")
-    typer.echo(str(report_labels(store, out, labels, where)))
+    typer.echo(str(report_labels(store, out, labels, where, TerminalReporter(quiet=quiet))))
 
 
 def _print_table(title: str, rows: pa.Table) -> None:

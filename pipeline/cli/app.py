@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,9 +14,11 @@ from pipeline.cli import (
     query,
     recipes,
     search,
+    show,
     store,
     view,
 )
+from pipeline.cli.help_sections import SectionedGroup, use_sections
 from pipeline.cli.stage import add_stage
 from pipeline.verbs import VERBS
 
@@ -25,20 +27,22 @@ if TYPE_CHECKING:
 
 _HELP = """RegionCLIP as a staged, offline data pipeline.
 
-Verbs are listed in the order of the pipeline. Each reads artifacts of the store and writes one.
-If you run it again, it resumes, or finds that the artifact is complete.
+A stage reads artifacts of the store and writes one. If you run it again, it resumes, or finds that
+the artifact is complete. 'rc VERB --help' shows the options of a verb.
 """
 
 
 def make_app(words: Sequence[str], *, load_all: bool = False) -> typer.Typer:
     """The `rc` application for a command line; stages that it does not use are not loaded."""
     app = typer.Typer(
+        cls=SectionedGroup,
         help=_HELP,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
-        context_settings={"max_content_width": 100},
+        context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]},
     )
+    app.callback()(_rc)
     for verb in VERBS.values():
         if load_all or verb.name in words:
             add_stage(app, verb)
@@ -52,12 +56,14 @@ def make_app(words: Sequence[str], *, load_all: bool = False) -> typer.Typer:
         view,
         export,
         store,
+        show,
         health,
         demo_and_draw,
     ):
         group.add_commands(app)
     app.command("tables", hidden=True)(tables)
     app.command("commands", hidden=True)(commands)
+    use_sections(app)
     return app
 
 
@@ -73,6 +79,25 @@ def commands() -> None:
     from pipeline.cli.reference import commands_page
 
     typer.echo(commands_page(make_app([], load_all=True)), nl=False)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"rc {version('regionclip-toolkit')}")
+        raise typer.Exit
+
+
+def _rc(
+    version: Annotated[  # its callback answers
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Options of `rc` itself."""
 
 
 def _not_loaded() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -33,8 +36,12 @@ def demo(
     ] = 1,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no progress")] = False,
 ) -> None:
-    """Run the whole pipeline on synthetic scenes with the bundled teacher; print the accuracies."""
+    """Run the whole pipeline on synthetic scenes.
+
+    With the bundled teacher; prints the accuracies at the end.
+    """
     from pipeline import demo as world
+    from pipeline import demo_pictures
     from pipeline.cli.recipes import recipe_path, run_recipe
 
     started = time.monotonic()
@@ -45,20 +52,30 @@ def demo(
     evaluations = {name: a for name, a in addresses.items() if a.startswith("metrics/")}
     labels = next(a for a in addresses.values() if a.startswith("pseudo_labels/"))
     scores = world.scores(store, evaluations)
-    compared = [(score.name, score.address) for score in (_teacher_score(scores), scores[-1])]
+    teacher, student = world.teacher_score(scores), scores[-1]
+    sides = (teacher.name, teacher.address), (student.name, student.address)
     pictures = [
-        world.save_pseudo_label_sheet(store, labels, out / "pictures"),
-        world.save_comparison_sheet(store, compared, out / "pictures"),
+        demo_pictures.save_pseudo_label_sheet(store, labels, out / "pictures"),
+        demo_pictures.save_comparison_sheet(store, *sides, out / "pictures"),
     ]
     typer.echo(_accuracy_table(scores, holdout))
-    for picture in pictures:
+    for picture in filter(None, pictures):
         typer.echo(f"picture: {picture}")
-    typer.echo(f"ask more: rc sql --store {store} 'FROM artifacts'")
+    typer.echo(f"\n{world.gain(scores, scenes)}\n")
+    place = shlex.quote(str(store))
+    typer.echo(f"look at it in a browser: {_this_command()} view --store {place}")
+    typer.echo(f"ask with SQL: {_this_command()} sql --store {place}")
     typer.echo(f"{time.monotonic() - started:.0f} seconds", err=True)
 
 
-def _teacher_score(scores: list[Score]) -> Score:
-    return next((score for score in scores if score.name == "teacher"), scores[0])
+def _this_command() -> str:
+    """How to call this program again: by its path, unless the shell finds it as `rc`.
+
+    Other programs are called rc too, so the one that the shell finds must be this one.
+    """
+    program, first = Path(sys.argv[0]), shutil.which("rc")
+    same = first is not None and Path(first).resolve() == program.resolve()
+    return "rc" if same or program.stem != "rc" else shlex.quote(str(program))
 
 
 def _accuracy_table(scores: list[Score], holdout: int) -> str:
@@ -83,7 +100,7 @@ def draw(
         str, typer.Option("--split", help="name of the split of the scenes")
     ] = "scenes",
 ) -> None:
-    """Write synthetic pictures: web pictures with captions, or scenes with captions and boxes."""
+    """Write synthetic pictures with captions, or boxes too."""
     from stages.synthetic.dataset_writers import write_scenes, write_web_images
 
     if kind == "web":

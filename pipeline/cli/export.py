@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.run_options import STORE, Store
+from pipeline.cli.run_options import STORE, Quiet, Store
 from schemas.errors import OptionError
 
 _Out = Annotated[Path, typer.Argument(help="file to write; its suffix may be left out")]
@@ -46,12 +46,16 @@ def export(  # noqa: PLR0913  # each is an option
     images: Annotated[
         str, typer.Option("--images", help="how to write the pixels: link, copy or none")
     ] = "link",
+    quiet: Quiet = False,
 ) -> None:
-    """Write pseudo-labels as training data for other programs: COCO, LVIS, YOLO, WebDataset, ...
+    """Write pseudo-labels as COCO, LVIS, YOLO, WebDataset, ...
+
+    As training data for other programs.
 
     Ids follow the order of the store and do not depend on what is left out. Scores are kept. Files
     get new names; the image_id is written where the format has a field for it.
     """
+    from pipeline.cli.progress_bar import TerminalReporter
     from pipeline.exporting import labels as formats
     from pipeline.exporting.labelled_images import ExportRequest
     from stages.evaluation.vocabulary import quoted_names, read_categories
@@ -63,7 +67,8 @@ def export(  # noqa: PLR0913  # each is an option
         known = ", ".join(formats.IMAGE_MODES)
         raise OptionError(f"rc export: --images must be one of {known}, got {images!r}")
     names = tuple(read_categories(categories)) if categories else None
-    summary = formats.export_labels(store, out, form, ExportRequest(labels, where, names), images)
+    request, terminal = ExportRequest(labels, where, names), TerminalReporter(quiet=quiet)
+    summary = formats.export_labels(store, out, form, request, images, terminal)
     if names and summary.unknown_categories:
         missing = quoted_names(summary.unknown_categories)
         typer.echo(f"warning: not in the concept pool, so without labels: {missing}", err=True)
@@ -91,7 +96,10 @@ def export_weights(  # noqa: PLR0913  # each is an option
     force: _Force = False,
     store: Store = STORE,
 ) -> None:
-    """Write a model's weights for another program: open_clip, RegionCLIP, or ONNX runtimes."""
+    """Write a model's weights for another program.
+
+    For open_clip, RegionCLIP, or ONNX runtimes.
+    """
     from pipeline.exporting import weights
 
     _check_format("export-weights", form, weights.FORMATS)
@@ -122,7 +130,10 @@ def export_features(
     force: _Force = False,
     store: Store = STORE,
 ) -> None:
-    """Write region features with their boxes, float32 and not normalised: NumPy, HDF5, Parquet."""
+    """Write region features as NumPy, HDF5 or Parquet.
+
+    With their boxes, float32 and not normalised.
+    """
     from pipeline.exporting import features
 
     _check_format("export-features", form, features.FORMATS)
@@ -150,7 +161,10 @@ def export_detections(
     force: Annotated[bool, typer.Option("--force", help="replace the file if it exists")] = False,
     store: Store = STORE,
 ) -> None:
-    """Write detections as COCO JSON, and pictures with their boxes to a folder next to it."""
+    """Write detections as COCO JSON, and pictures of them.
+
+    The pictures, with their boxes, go to a folder next to the JSON.
+    """
     from pipeline.exporting import detections
 
     path, count = detections.export_coco(store, address, out, min_score, force=force)

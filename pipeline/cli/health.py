@@ -36,7 +36,10 @@ def add_commands(app: typer.Typer) -> None:
 
 
 def doctor(store: Store = STORE) -> None:
-    """Check libraries, devices, disk and the store; exit 1 if anything is wrong."""
+    """Check libraries, devices, disk and the store.
+
+    Exit code 1 if anything is wrong.
+    """
     bad = 0
     for name, module in _LIBRARIES.items():
         problem = _import_problem(module)
@@ -54,7 +57,10 @@ def doctor(store: Store = STORE) -> None:
 def config(
     verb: Annotated[str, typer.Argument(help="a stage, such as label")],
 ) -> None:
-    """Show every option of a stage: its value, and whether it is a default or from RC_*."""
+    """Show the options of a stage, and where they come from.
+
+    The value of each, and whether it is a default or from RC_*.
+    """
     from pipeline.cli.stage import option_fields
 
     if verb not in VERBS:

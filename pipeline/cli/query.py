@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.run_options import STORE, Store
+from pipeline.cli.run_options import STORE, Quiet, Store
 from schemas.errors import OptionError, QueryError
 
 Use = Annotated[
@@ -48,7 +48,9 @@ def sql(  # noqa: PLR0913  # each is an option
         int, typer.Option("--memory-mb", min=64, help="memory of a query; more goes to disk")
     ] = 2048,
 ) -> None:
-    """Query the store in SQL: images, captions, objects, concepts, pseudo_labels, lineage, ...
+    """Query the store in SQL.
+
+    Views: images, captions, objects, concepts, pseudo_labels, lineage, ...
 
     Read-only: no files outside the store, no settings, no statement that writes. Older artifacts of
     a table can be named: FROM pseudo_labels@3f9c.
@@ -88,15 +90,22 @@ def db(
     force: Annotated[
         bool, typer.Option("--force", help="replace a DuckDB file that exists")
     ] = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Write a DuckDB file with all views of the store, for any DuckDB client.
+    """Write the store as a DuckDB file, for any DuckDB client.
+
+    It has all views of the store.
 
     Without --materialize the views read the Parquet files of the store, and vectors are BLOBs of
     the stored bytes; with it vectors are FLOAT arrays.
     """
+    from pipeline.cli.progress_bar import TerminalReporter
     from pipeline.sql import write_database
 
-    names = write_database(store, out, use or [], materialize=materialize, force=force)
+    terminal = TerminalReporter(quiet=quiet)
+    names = write_database(
+        store, out, use or [], materialize=materialize, force=force, reporter=terminal
+    )
     typer.echo(f"{out}  {len(names)} {'tables' if materialize else 'views'}: {', '.join(names)}")
 
 

@@ -50,7 +50,10 @@ def run(  # noqa: PLR0913  # each is an option
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="show no progress")] = False,
 ) -> None:
-    """Run the stages of a recipe in order, without those that are finished; write its tables."""
+    """Run the stages of a recipe, without finished ones.
+
+    In their order; then the tables of the recipe are written.
+    """
     from pipeline.recipes.recipe import load
 
     run_options = RunOptions(store=store, workers=workers, dry_run=dry_run, quiet=quiet)

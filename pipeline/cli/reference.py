@@ -23,6 +23,7 @@ _RUN_OPTION_NAMES = [
     "dry_run",
     "force",
     "max_errors",
+    "allow_empty",
     "json",
     "quiet",
     "debug",
@@ -65,7 +66,7 @@ def commands_page(app: typer.Typer) -> str:
     lines = ["# Commands", "", "Made by `rc commands` from the stages; do not edit.", ""]
     lines += [
         "Every stage also takes `--store --workers --limit --device --threads --dry-run --force "
-        "--max-errors --json --quiet --debug`.",
+        "--max-errors --allow-empty --json --quiet --debug`.",
         "",
     ]
     for name, command in group.commands.items():
@@ -76,7 +77,7 @@ def commands_page(app: typer.Typer) -> str:
 
 
 def _section(name: str, command: Any) -> list[str]:
-    lines = [f"## rc {name}", "", " ".join((command.help or "").split("\n\n")[0].split()), ""]
+    lines = [f"## rc {name}", "", *_paragraphs(command.help or "")]
     hidden = [*(_RUN_OPTION_NAMES if name in VERBS else []), "help"]
     rows = [
         f"| `{' '.join(parameter.opts)}` | {_default(parameter)} | {_help_text(parameter)} |"
@@ -85,6 +86,16 @@ def _section(name: str, command: Any) -> list[str]:
     ]
     if rows:
         lines += ["| flag | default | meaning |", "|---|---|---|", *rows, ""]
+    return lines
+
+
+def _paragraphs(text: str) -> list[str]:
+    """The help of a verb: its paragraphs, each on one line, and its example as code."""
+    lines = []
+    for paragraph in text.split("\n\n"):
+        head, example, command = paragraph.partition("Example: ")
+        is_example = example and not head.strip("\b\n ")
+        lines += [f"    {command}" if is_example else " ".join(paragraph.split()), ""]
     return lines
 
 

@@ -47,7 +47,7 @@ def _write_table(reader: pa.RecordBatchReader) -> None:
             f"only the first {_TABLE_ROWS} rows are shown; use --format csv for all", err=True
         )
     if hidden:
-        message = f"{hidden} of {len(columns)} columns are not shown; select fewer columns"
+        message = f"{hidden} of {len(columns)} columns are not shown; select fewer"
         typer.echo(f"{message}, or use --format csv for all", err=True)
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 PANEL = "Running"
 Store = Annotated[Path, typer.Option("--store", envvar="RC_STORE", help="folder of artifacts")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="show no progress")]
 STORE = Path("store")
 
 
@@ -63,6 +64,8 @@ _DECLARED: dict[str, tuple[Any, Any]] = {
     "quiet": (bool, typer.Option("--quiet", "-q", help="show no progress")),
     "debug": (bool, typer.Option("--debug", help="show the traceback of an error")),
 }
+for _, _shown in _DECLARED.values():
+    _shown.rich_help_panel = PANEL
 RUN_OPTIONS = [
     inspect.Parameter(
         f.name,

@@ -12,6 +12,8 @@ from schemas.errors import OptionError
 from stages.text import prompt_options
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from pipeline.searching.feature_corpus import FeatureCorpus
     from pipeline.searching.query_vectors import QueryVector
 
@@ -80,11 +82,11 @@ def search(  # noqa: PLR0913  # each is an option
         int, typer.Option("--sample", help="stored vectors that --check searches for")
     ] = 100,
 ) -> None:
-    """Find the regions most similar to a text, a photograph or part of one, or another region.
+    """Find the regions most similar to a text or an image.
 
-    The search uses the newest features and the model that made them. --where may use image_id,
-    region, the box, objectness, concept, probability, margin, kept, in_caption, split, captions,
-    and views in a subquery; if k regions satisfy it, k regions are found.
+    The image may be another region. Newest features are searched, with the model that made them.
+    --where may use image_id, region, the box, objectness, concept, probability, margin, kept,
+    in_caption, split, captions, and views in a subquery; k such regions are found if there are k.
     """
     from pipeline.searching import FeatureCorpus, nearest_regions, save_hit_sheet
     from pipeline.searching.result_sheets import check_sheet_path
@@ -109,7 +111,7 @@ def search(  # noqa: PLR0913  # each is an option
         query = query_vectors.region_query(corpus, str(region))
     search_device = "cpu" if device == "cpu" else "auto"
     hits = nearest_regions(corpus, query.vector, k, where, query.exclude, search_device)
-    write(hits.to_reader())
+    write(_some(hits, corpus, where).to_reader())
     if sheet is not None:
         save_hit_sheet(corpus, hits, sheet)
 
@@ -148,7 +150,7 @@ def duplicates(  # noqa: PLR0913  # each is an option
     sheet: Sheet = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="show no progress")] = False,
 ) -> None:
-    """Group images, or regions, whose features are nearly equal.
+    """Group images, or regions, with nearly equal features.
 
     Every pair of those that satisfy --where is compared. A group is connected by a chain of pairs.
     """
@@ -171,6 +173,14 @@ def duplicates(  # noqa: PLR0913  # each is an option
         shown, groups = save_group_sheet(corpus, rows, sheet)
         if shown < groups:
             typer.echo(f"{sheet} shows the largest {shown} of {groups} groups", err=True)
+
+
+def _some(hits: pa.Table, corpus: FeatureCorpus, where: str | None) -> pa.Table:
+    """The hits, if there are any."""
+    if hits.num_rows:
+        return hits
+    condition = f" for which {where} holds" if where else ""
+    raise OptionError(f"rc search: {corpus.features.address} has no region{condition}")
 
 
 def _print_recall(corpus: FeatureCorpus, sample: int, k: int, device: str) -> None:

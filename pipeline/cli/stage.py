@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 import typer
 
 from pipeline.cli.progress_bar import TerminalReporter
-from pipeline.cli.run_options import RUN_OPTIONS, RunOptions, check_budget, check_losses
+from pipeline.cli.run_options import (
+    PANEL,
+    RUN_OPTIONS,
+    RunOptions,
+    check_budget,
+    check_losses,
+)
 from stages.base import Stage
 from stages.option import choices, option_types, value_type, with_presets
 
@@ -23,6 +29,7 @@ if TYPE_CHECKING:
 
 
 _FOUND = "default: the one that the other inputs were made from, else the newest"
+_FOUND_IF_ANY = "default: the one that the other inputs were made from, if any"
 _UNNAMED = "only read if it is named here"
 _CONTEXT = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
 
@@ -39,9 +46,9 @@ def add_stage(app: typer.Typer, verb: Verb) -> None:
             check_losses(artifact)
 
     command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [_CONTEXT, *_arguments(stage), *_inputs(stage), *_options(stage), *RUN_OPTIONS]
+        [_CONTEXT, *_arguments(stage), *_in_sections(stage), *RUN_OPTIONS]
     )
-    app.command(verb.name, help=inspect.getdoc(stage))(command)
+    app.command(verb.name, help=_full_help(stage))(command)
 
 
 def execute(
@@ -120,6 +127,27 @@ def _argument(meta: Any) -> Any:
     return typer.Argument(help=meta["doc"], metavar=meta["flag"], show_default=False)
 
 
+def _full_help(cls: type[Stage]) -> str:
+    """The docstring, and the example; the backspace keeps the example from being wrapped."""
+    text = inspect.getdoc(cls) or ""
+    return f"{text}\n\n\b\nExample: {cls.example}" if cls.example else text
+
+
+def _in_sections(cls: type[Stage]) -> list[inspect.Parameter]:
+    """Options and inputs in the order of the help: the everyday ones first."""
+    parameters = {p.name: p for p in (*_inputs(cls), *_options(cls))}
+    first = [name if name in parameters else f"input_{name}" for name in cls.everyday]
+    return [parameters[name] for name in dict.fromkeys([*first, *parameters])]
+
+
+def _section(cls: type[Stage], name: str, usual: str) -> str | None:
+    """The heading of an option or input; None for that of the everyday ones."""
+    common = {f.name for f in fields(Stage)}
+    if name in common:
+        return PANEL
+    return None if name in cls.everyday or not cls.everyday else usual
+
+
 def _options(cls: type[Stage]) -> list[inspect.Parameter]:
     parameters = []
     for name, kind, default, meta in option_fields(cls):
@@ -128,7 +156,13 @@ def _options(cls: type[Stage]) -> list[inspect.Parameter]:
         flag = meta["flag"] or "--" + name.replace("_", "-")
         flags = [f"{flag}/--no-{flag[2:]}"] if kind is bool else [flag]
         variable = f"RC_{cls.name}_{name}".upper().replace("-", "_")
-        shown = typer.Option(*flags, help=_help(kind, meta), envvar=variable, show_envvar=False)
+        shown = typer.Option(
+            *flags,
+            help=_help(kind, meta),
+            envvar=variable,
+            show_envvar=False,
+            rich_help_panel=_section(cls, name, "More options"),
+        )
         parameters.append(_parameter(name, _accepted(kind), shown, _as_list(default)))
     return parameters
 
@@ -139,12 +173,19 @@ def _inputs(cls: type[Stage]) -> list[inspect.Parameter]:
         tables = " or ".join(f"{table.name}@…" for table in (reads.table, *reads.also))
         shown = typer.Option(
             *_spellings(role, reads),
-            help=f"{tables}; {_UNNAMED if reads.named else _FOUND}",
+            help=f"{tables}; {_default_input(reads)}",
             metavar="ARTIFACT",
-            rich_help_panel="Inputs",
+            rich_help_panel=_section(cls, role, "Inputs"),
         )
         parameters.append(_parameter(f"input_{role}", str | None, shown, None))
     return parameters
+
+
+def _default_input(reads: Reads) -> str:
+    """Which artifact is read if the user names none."""
+    if reads.named:
+        return _UNNAMED
+    return _FOUND_IF_ANY if reads.optional else _FOUND
 
 
 def _spellings(role: str, reads: Reads) -> list[str]:

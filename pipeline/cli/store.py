@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.run_options import STORE, Store
+from pipeline.cli.run_options import STORE, Quiet, Store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,25 +25,31 @@ def status(
     store: Store = STORE,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
 ) -> None:
-    """List what is in the store: artifacts with rows and sizes, and unfinished runs."""
+    """List what is in the store, with unfinished runs.
+
+    Artifacts with rows, sizes and times, the newest last.
+    """
     from pipeline.store import catalog
+    from pipeline.store.missing import nothing_in
 
     artifacts = catalog.everything(store)
     for artifact in artifacts:
         typer.echo(json.dumps(_facts(artifact)) if as_json else _line(artifact))
     unfinished = [p for p, why in catalog.sweepable(store).items() if why == "unfinished"]
     for path in unfinished:
-        advice = "unfinished: run its command again, or rc gc removes it"
-        typer.echo(f"{path.parent.name}/{path.name}  {advice}", err=True)
+        typer.echo(f"{path.parent.name}/{path.name}  {_unfinished(path)}", err=True)
     if not artifacts and not unfinished:
-        typer.echo(f"nothing is in {store} yet; begin with 'rc ingest'", err=True)
+        typer.echo(nothing_in(store), err=True)
 
 
 def lineage(
     artifact: Annotated[str, typer.Argument(help="table, table@prefix or address")],
     store: Store = STORE,
 ) -> None:
-    """Show what an artifact was made from, and with which options, back to the sources."""
+    """Show what an artifact was made from, and how.
+
+    Its inputs with their options, back to the sources.
+    """
     from pipeline.store import catalog
 
     shown: set[str] = set()
@@ -68,7 +74,10 @@ def verify(
     artifact: Annotated[str | None, typer.Argument(help="one artifact; default: all")] = None,
     store: Store = STORE,
 ) -> None:
-    """Hash every file again; name each file and part that differs from its manifest."""
+    """Hash every file again, and name those that differ.
+
+    From what their manifests say.
+    """
     from pipeline.store import catalog
     from schemas.errors import ArtifactError
 
@@ -85,8 +94,12 @@ def verify(
 def gc(
     store: Store = STORE,
     yes: Annotated[bool, typer.Option("--yes", help="delete; otherwise only list")] = False,
+    quiet: Quiet = False,
 ) -> None:
-    """List what nothing refers to (superseded artifacts, unfinished runs); delete with --yes."""
+    """List what is not needed any more; delete it with --yes.
+
+    Superseded artifacts that nothing refers to, and unfinished runs.
+    """
     from pipeline.store import catalog
 
     folders = catalog.sweepable(store)
@@ -95,7 +108,9 @@ def gc(
     if not yes:
         typer.echo(f"{len(folders)} folders would be deleted; add --yes to do it", err=True)
         return
-    freed = catalog.sweep(store, folders)
+    from pipeline.cli.progress_bar import TerminalReporter
+
+    freed = catalog.sweep(store, folders, TerminalReporter(quiet=quiet))
     typer.echo(f"deleted {len(folders)} folders, {freed:,} bytes", err=True)
 
 
@@ -109,6 +124,16 @@ def _broken(path: Path) -> list[str]:
         return catalog.verify(open_artifact(path))
     except ArtifactError:
         return [f"{path.parent.name}/{path.name}/manifest.json"]
+
+
+def _unfinished(path: Path) -> str:
+    """What is known of a run that has not committed its artifact, and what to do about it."""
+    from pipeline.cli.row_formats import cell_text
+    from pipeline.store.unfinished import failure
+
+    if why := failure(path):
+        return f"failed: {cell_text(why)} (rc gc removes it)"
+    return "unfinished: run its command again, or rc gc removes it"
 
 
 def _facts(artifact: Artifact) -> dict[str, object]:

@@ -45,7 +45,9 @@ def view(  # noqa: PLR0913  # each is an option
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="show no progress")] = False,
 ) -> None:
-    """Show the store in a browser: images with labels, concepts, what-if, training, scores.
+    """Show the store in a browser.
+
+    Images with labels, concepts, what-if, training, scores.
 
     Only this machine can connect, unless --host is changed. Ctrl-C ends the server. --static writes
     the same pages to a folder that needs no server: open its index.html.
@@ -75,11 +77,12 @@ def _serve(store: Path, host: str, port: int) -> None:
 
     from pipeline.gallery.server import make_app
     from pipeline.store import catalog
+    from pipeline.store.missing import nothing_in
 
     if not host:
         raise OptionError("rc view: --host is empty; use 127.0.0.1 for this machine only")
     if not catalog.committed(store):
-        raise ArtifactNotFoundError(f"nothing is in {store} yet; begin with 'rc ingest'")
+        raise ArtifactNotFoundError(nothing_in(store))
     with _open_socket(host, port) as listening:
         open_port = listening.getsockname()[1]
         anywhere = host in _ALL_ADDRESSES

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.store import catalog
 from pipeline.store.tables import models
+from pipeline.verbs import maker
 from schemas.errors import ArtifactError, ArtifactNotFoundError, OptionError
 
 if TYPE_CHECKING:
@@ -135,10 +136,15 @@ def _open_role(
         others = " or ".join(table.name for table in reads.also)
         instead = f"say --{_flag(role)} {others}, " if others else ""
         raise ArtifactNotFoundError(
-            f"rc {stage.name} needs {reads.table.name}, and there are none in {root}. Make them "
-            f"first (see 'rc --help' for the order of the verbs), {instead}or name a store with "
-            f"--store."
+            f"rc {stage.name} needs {reads.table.name}, and there are none in {root.absolute()}. "
+            f"Make them first with {_maker(reads)}, {instead}or name a store with --store."
         ) from None
+
+
+def _maker(reads: Reads) -> str:
+    """The command that makes an input."""
+    verb = maker(reads.table.name)
+    return f"'rc {verb}'" if verb else "its stage"
 
 
 def _likely(stage: Stage, role: str, chosen: Mapping[str, Artifact], root: Path) -> list[Artifact]:

@@ -20,7 +20,7 @@ from pipeline.execution.leakage import with_leakage
 from pipeline.execution.notes import Notes, joined
 from pipeline.execution.task import Task
 from pipeline.progress import Silent
-from pipeline.store import catalog, failure, parts, recency
+from pipeline.store import catalog, parts, recency, unfinished
 from pipeline.store import manifest as manifests
 from pipeline.store.artifact import Artifact, open_artifact, stream
 from pipeline.store.atomic import exclusively
@@ -95,7 +95,7 @@ def plan(
     work = folder / "drafts" if stage.drafts else folder
     paths = {role: artifact.path for role, artifact in inputs.items()}
     tasks = [Task(stage, paths, number, work, rows) for number in numbers]
-    total = stage.total() or _total(stage, inputs, rows)
+    total = stage.total() or (_total(stage, inputs, rows) if stage.counts_rows else None)
     return Plan(stage, inputs, folder, digest, sources, tasks, total)
 
 
@@ -129,7 +129,7 @@ def materialize(  # noqa: PLR0913 - all but three are keywords that say how, not
         if force and work.folder.exists():
             (work.folder / manifests.NAME).unlink(missing_ok=True)
             shutil.rmtree(work.folder)
-        with failure.recorded(work.folder):
+        with unfinished.failures_recorded(work.folder):
             return _compute(work, workers, reporter, allow_empty=allow_empty)
 
 
@@ -170,6 +170,7 @@ def _compute(work: Plan, workers: int, reporter: Reporter, *, allow_empty: bool)
     for folder in {work.folder, *(task.folder for task in work.tasks)}:
         shutil.rmtree(folder / ".work", ignore_errors=True)  # half parts of a killed run
         folder.mkdir(parents=True, exist_ok=True)
+    unfinished.record_inputs(work.folder, work.inputs.values())
     done = work.receipts()
     finished = {receipt.part.number for receipt in done}
     engine = engines.make(1 if work.stage.single_task else workers)

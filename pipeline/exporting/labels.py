@@ -16,6 +16,7 @@ from pipeline.exporting.labelled_images import LabelledImageReader
 from pipeline.exporting.parquet_format import ParquetFormat
 from pipeline.exporting.webdataset_format import WebDatasetFormat
 from pipeline.exporting.yolo_format import YoloFormat
+from pipeline.progress import Silent
 from pipeline.store.atomic import new_folder
 from schemas.errors import OptionError
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from pipeline.exporting.label_writer import LabelWriter
     from pipeline.exporting.labelled_images import ExportRequest
+    from pipeline.progress import Reporter
 
 __all__ = ["FORMATS", "IMAGE_MODES", "export_labels"]
 
@@ -53,7 +55,12 @@ class ExportSummary:
 
 
 def export_labels(
-    root: Path, out: Path, form: str, request: ExportRequest, images: str = "link"
+    root: Path,
+    out: Path,
+    form: str,
+    request: ExportRequest,
+    images: str = "link",
+    reporter: Reporter | None = None,
 ) -> ExportSummary:
     """Write pseudo-labels for another program.
 
@@ -63,6 +70,7 @@ def export_labels(
         form: One of `FORMATS`.
         request: Which labels.
         images: One of `IMAGE_MODES`.
+        reporter: Told of each image that is written.
 
     Raises:
         OptionError: If the folder exists, or no label remains.
@@ -74,9 +82,15 @@ def export_labels(
     counts = Counter({"images": 0, "labels": 0})
     with new_folder(out) as draft:
         writer = FORMATS[form](draft, labelled.names, images)
-        for image in labelled:
-            writer.add(image)
-            counts.update(images=1, labels=len(image.labels))
+        reporter = reporter or Silent()
+        reporter.start("export", None, "images")
+        try:
+            for image in labelled:
+                writer.add(image)
+                counts.update(images=1, labels=len(image.labels))
+                reporter.advance(1)
+        finally:
+            reporter.stop()
         if not counts["labels"]:
             raise OptionError(
                 f"rc export: no label of {labelled.address} is left to export; see with rc what-if "

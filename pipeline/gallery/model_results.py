@@ -23,7 +23,9 @@ def training_curves(connections: ConnectionPool) -> list[dict[str, Any]]:
     for artifact in connections.artifacts():
         if artifact.manifest.artifact in models() and artifact.manifest.rows > 1:
             rows = [row for batch in stream(artifact.files()) for row in batch.to_pylist()]
-            curves.append({"artifact": artifact.address, "rows": thin_out(rows)})
+            log_every = artifact.manifest.stage.options.get("log_every")
+            curve = {"artifact": artifact.address, "rows": thin_out(rows), "log_every": log_every}
+            curves.append(curve)
     return curves
 
 

@@ -21,6 +21,11 @@ _PAGE: Final = 60  # images of a page
 EXAMPLES: Final = 12  # regions of a concept with the highest, and the lowest, probability
 NEIGHBOURS: Final = 8  # most similar concepts
 _MAX_LIMIT: Final = 1000  # images of one request
+_MARKED: Final = 5  # regions that are marked on the card of an image
+NO_BOXES: Final = (
+    "No image has a box yet: these images came without ground truth, and they have no "
+    "pseudo-labels. Run 'rc propose', 'rc featurize' and 'rc label' first."
+)
 NO_LABELS: Final = "these images have no pseudo-labels yet; run 'rc label' first"
 _LABEL_FILTERS: Final = ("probability", "margin")
 
@@ -44,7 +49,8 @@ def images(connections: ConnectionPool, parameters: Mapping[str, str]) -> dict[s
     The page starts after the image `after`, or ends before the image `before`. Filters: `split`;
     `text`, part of a caption; `concept`, `probability` and `margin`: the image has a kept region
     that meets all of them: this concept, at least this probability, at least this margin. `of` is
-    the address of other images than those of the newest labels.
+    the address of other images than those of the newest labels. If regions are filtered, each
+    image has the `boxes` of those that pass, the most probable first.
 
     Raises:
         OptionError: If a number is not valid, or out of its range.
@@ -62,12 +68,15 @@ def images(connections: ConnectionPool, parameters: Mapping[str, str]) -> dict[s
     if parameters.get("text"):
         conditions.append("len(list_filter(captions, lambda c: contains(lower(c), lower(?)))) > 0")
         values.append(parameters["text"])
-    if any(parameters.get(name) for name in ("concept", *_LABEL_FILTERS)):
+    by_region = any(parameters.get(name) for name in ("concept", *_LABEL_FILTERS))
+    if by_region:
         if not connections.shows_same_images("pseudo_labels", address):
             raise QueryError(NO_LABELS)
-        subquery, more = _matching_regions(parameters, conditions[0], edge)
-        conditions.append(f"image_id IN ({subquery})")
-        values += more
+        passing, more = _region_conditions(parameters)
+        conditions.append(
+            f"image_id IN (SELECT image_id FROM pseudo_labels WHERE {conditions[0]} AND {passing})"
+        )
+        values += [edge, *more]
     rows = connections.query(
         "SELECT image_id, width, height, split, captions FROM images "
         f"WHERE {' AND '.join(conditions)} "
@@ -76,23 +85,48 @@ def images(connections: ConnectionPool, parameters: Mapping[str, str]) -> dict[s
         address,
     )
     page = rows[:limit][::-1] if backwards else rows[:limit]
+    if by_region:
+        _add_boxes(connections, page, parameters, address)
     return {"images": page, "more": len(rows) > limit, **_filter_choices(connections, address)}
 
 
-def _matching_regions(
-    parameters: Mapping[str, str], edge_condition: str, edge: str
-) -> tuple[str, list[str | float]]:
-    """SQL for the images of the regions that pass the filters, beyond the edge of the page."""
-    statement = f"SELECT image_id FROM pseudo_labels WHERE kept AND {edge_condition}"
-    values: list[str | float] = [edge]
+def _region_conditions(parameters: Mapping[str, str]) -> tuple[str, list[str | float]]:
+    """SQL over pseudo_labels for the regions that pass the filters, and its values."""
+    condition = "kept"
+    values: list[str | float] = []
     for name in _LABEL_FILTERS:
         if parameters.get(name):
-            statement += f" AND {name} >= ?"
+            condition += f" AND {name} >= ?"
             values.append(_fraction(parameters, name))
     if parameters.get("concept"):
-        statement += " AND lower(concept) = lower(trim(?))"
+        condition += " AND lower(concept) = lower(trim(?))"
         values.append(parameters["concept"])
-    return statement, values
+    return condition, values
+
+
+def _add_boxes(
+    connections: ConnectionPool, page: list[Row], parameters: Mapping[str, str], address: str
+) -> None:
+    """Give each image of a page the boxes of its regions that pass the filters."""
+    condition, values = _region_conditions(parameters)
+    ids = [row["image_id"] for row in page]
+    places = ", ".join("?" * len(ids)) or "NULL"
+    regions = connections.query(
+        "SELECT image_id, x0, y0, x1, y1 FROM pseudo_labels "
+        f"WHERE {condition} AND image_id IN ({places}) ORDER BY probability DESC, region",
+        [*values, *ids],
+        address,
+    )
+    boxes: dict[str, list[list[int]]] = {image_id: [] for image_id in ids}
+    for row in regions:
+        boxes[row["image_id"]].append(whole_pixels(row))
+    for row in page:
+        row["boxes"] = boxes[row["image_id"]][:_MARKED]
+
+
+def whole_pixels(row: Row) -> list[int]:
+    """The box of a row, precise enough for a small picture: x0, y0, x1, y1."""
+    return [round(row[side]) for side in ("x0", "y0", "x1", "y1")]
 
 
 def _shown_address(connections: ConnectionPool, parameters: Mapping[str, str]) -> str:
@@ -111,7 +145,20 @@ def _filter_choices(connections: ConnectionPool, address: str) -> dict[str, Any]
             {"address": name, "rows": rows[name]} for name in connections.image_addresses()
         ],
         "splits": splits(connections, address),
+        "note": note(connections, address),
     }
+
+
+def note(connections: ConnectionPool, address: str) -> str | None:
+    """What visitors should know before they look for boxes: that there is none."""
+    if connections.shows_same_images("pseudo_labels", address):
+        return None
+    statement = "SELECT bool_or(len(objects) > 0) AS annotated FROM images"
+    rows = connections.cached(
+        ("annotated", connections.resolve(address)),
+        lambda: connections.query(statement, labels=address),
+    )
+    return None if rows[0]["annotated"] else NO_BOXES
 
 
 def splits(connections: ConnectionPool, labels: str) -> list[str]:

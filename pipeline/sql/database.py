@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import duckdb
 
+from pipeline.progress import Silent
 from pipeline.sql.connection import add_relations, sql_literal
 from pipeline.sql.relations import store_relations
 from pipeline.sql.statements import first_line
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from pipeline.progress import Reporter
     from pipeline.sql.relations import Relations
 
 _MAGIC: Final = b"DUCK"  # in every DuckDB file, after a checksum of eight bytes
@@ -28,6 +30,7 @@ def write_database(
     *,
     materialize: bool = False,
     force: bool = False,
+    reporter: Reporter | None = None,
 ) -> list[str]:
     """Write a DuckDB file that any client opens; return the names of its views or tables.
 
@@ -41,6 +44,7 @@ def write_database(
         prefer: Artifacts to show instead of the newest, as `table@prefix`.
         materialize: Copy the rows instead of referring to their files.
         force: Replace a DuckDB file that exists.
+        reporter: Told of each table that is copied.
 
     Raises:
         OptionError: If `path` exists and must not be replaced.
@@ -52,9 +56,9 @@ def write_database(
     with whole_or_absent(path) as draft:
         draft.unlink(missing_ok=True)
         try:
-            return (
-                _write_tables(relations, draft) if materialize else _write_views(relations, draft)
-            )
+            if materialize:
+                return _write_tables(relations, draft, reporter or Silent())
+            return _write_views(relations, draft)
         except duckdb.Error as error:
             raise QueryError(f"{path} was not written: {first_line(error)}") from error
 
@@ -83,13 +87,18 @@ def _write_views(relations: Relations, path: Path) -> list[str]:
         return _public_views(connection)
 
 
-def _write_tables(relations: Relations, path: Path) -> list[str]:
+def _write_tables(relations: Relations, path: Path, reporter: Reporter) -> list[str]:
     with duckdb.connect(":memory:") as connection:
         add_relations(connection, relations)
         names = _public_views(connection)
         connection.execute(f"ATTACH {sql_literal(str(path))} AS out")
-        for name in names:
-            connection.execute(f'CREATE TABLE out."{name}" AS FROM main."{name}"')
+        reporter.start("db", len(names), "tables")
+        try:
+            for name in names:
+                connection.execute(f'CREATE TABLE out."{name}" AS FROM main."{name}"')
+                reporter.advance(1)
+        finally:
+            reporter.stop()
         connection.execute("DETACH out")
         return names
 

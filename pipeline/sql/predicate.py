@@ -11,6 +11,7 @@ from pipeline.sql import syntax
 from pipeline.sql.connection import open_locked
 from pipeline.sql.relations import part_relations
 from pipeline.sql.statements import batches, check_encoding, first_line, query
+from pipeline.sql.suggestions import NO_COLUMN
 from pipeline.store import parts
 from schemas.errors import QueryError
 
@@ -99,11 +100,10 @@ def _count_matches(connection: duckdb.DuckDBPyConnection, predicate: str, limit:
     try:
         return sum(batch.num_rows for batch in batches(query(connection, statement)))
     except QueryError as error:
-        if "Referenced column" not in str(error):
+        if not str(error).startswith(NO_COLUMN):
             raise
         columns = ", ".join(connection.sql("FROM pseudo_labels LIMIT 0").columns)
-        message = str(error).rstrip(".!")
-        raise QueryError(f"{message}. The columns for --where are {columns}") from None
+        raise QueryError(f"{error}. The columns for --where are {columns}") from None
 
 
 def check_predicate(connection: duckdb.DuckDBPyConnection, predicate: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from pipeline.sql.catalog_tables import catalog_tables
 from pipeline.store import catalog
+from pipeline.store.missing import nothing_in
 from pipeline.store.tables import all_tables
 from schemas.errors import ArtifactNotFoundError
 
@@ -70,7 +71,7 @@ def store_relations(
     """
     everything = catalog.everything(root)
     if not everything:
-        raise ArtifactNotFoundError(f"nothing is in {root} yet; begin with 'rc ingest'")
+        raise ArtifactNotFoundError(nothing_in(root))
     versions = _versions()
     readable = [a for a in everything if a.manifest.version == versions.get(a.manifest.artifact)]
     readable.sort(key=lambda a: not catalog.selected(a))  # selections are shown only by name

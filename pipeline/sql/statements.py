@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from pipeline.sql import syntax
 from pipeline.sql.relations import TABLE_ORDER, VIEW_SOURCES
+from pipeline.sql.suggestions import suggestion
 from schemas.errors import QueryError
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ def query(connection: duckdb.DuckDBPyConnection, statement: str) -> duckdb.DuckD
             raise QueryError("rc sql answers one SELECT at a time and changes nothing")
         return connection.sql(statement)
     except duckdb.Error as error:
-        raise QueryError(first_line(error)) from None
+        advice = suggestion(connection, statement, str(error))
+        raise QueryError(advice or first_line(error)) from None
 
 
 def batches(relation: duckdb.DuckDBPyRelation) -> pa.RecordBatchReader:

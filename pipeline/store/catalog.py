@@ -7,18 +7,21 @@ import re
 import shutil
 from typing import TYPE_CHECKING
 
+from pipeline.progress import Silent
 from pipeline.store import manifest as manifests
-from pipeline.store import parts
+from pipeline.store import parts, unfinished
 from pipeline.store.artifact import Artifact, open_artifact
+from pipeline.store.missing import not_found
 from pipeline.store.recency import recency
 from pipeline.store.tables import models
 from schemas.errors import ArtifactError, ArtifactNotFoundError, OptionError, SchemaError
 from schemas.metrics import METRICS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
+    from pipeline.progress import Reporter
     from schemas.table import Table
 
 _FOLDER = re.compile(r"v(\d+)-([0-9a-f]{12})")
@@ -44,10 +47,8 @@ def find(root: Path, name: str, version: int | None = None) -> Artifact:
         if path.name.startswith(version_prefix) and path.name.split("-")[1].startswith(prefix)
     ] or [path for path in committed(root, table) if prefix and _called(path) == prefix]
     if not matches:
-        raise ArtifactNotFoundError(
-            f"no artifact matches '{name}' in {root}. "
-            "See what is there with 'rc status', or make it with its stage."
-        )
+        there = {path.name: path.parent.name for path in committed(root)}
+        raise ArtifactNotFoundError(not_found(root, name, table, there))
     if prefix and len(matches) > 1 and not all(_called(path) == prefix for path in matches):
         several = ", ".join(f"{path.parent.name}/{path.name}" for path in matches)
         raise ArtifactError(f"'{name}' could be any of {several}; write more of its name")
@@ -211,19 +212,18 @@ def sweepable(root: Path) -> dict[Path, str]:
     newest = {(a.manifest.artifact, selected(a)): a for a in finished}
     # models cost hours, and nothing else is made from metrics: neither goes unasked
     kept = [a for a in finished if a.manifest.artifact in {*models(), METRICS.name}]
-    needed = {a.path for leaf in [*newest.values(), *kept] for a in ancestry(leaf)}
+    started = [a for folder in unfinished.folders(root) for a in unfinished.inputs(folder)]
+    needed = {a.path for leaf in [*newest.values(), *kept, *started] for a in ancestry(leaf)}
     folders = {a.path: "superseded, and nothing refers to it" for a in finished}
     folders = {path: reason for path, reason in folders.items() if path not in needed}
     busy = set(under_way(root))
-    for path in sorted(root.glob("*/v*-*")):
-        ours = path.is_dir() and _FOLDER.fullmatch(path.name)
-        idle = f"{path.parent.name}/{path.name}" not in busy
-        if ours and idle and not (path / manifests.NAME).exists():
+    for path in unfinished.folders(root):
+        if f"{path.parent.name}/{path.name}" not in busy:
             folders[path] = "unfinished"
     return folders
 
 
-def sweep(root: Path, folders: Iterable[Path]) -> int:
+def sweep(root: Path, folders: Collection[Path], reporter: Reporter | None = None) -> int:
     """Delete artifacts and unfinished runs, manifests first; how many bytes that freed.
 
     Raises:
@@ -234,11 +234,16 @@ def sweep(root: Path, folders: Iterable[Path]) -> int:
             f"nothing was deleted: {', '.join(busy)} is being made at this moment, perhaps from "
             "what would go. Run 'rc gc' again when it is finished."
         )
-    size = 0
-    for folder in folders:
-        size += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        (folder / manifests.NAME).unlink(missing_ok=True)
-        shutil.rmtree(folder)
+    size, reporter = 0, reporter or Silent()
+    reporter.start("gc", len(folders), "folders")
+    try:
+        for folder in folders:
+            size += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+            (folder / manifests.NAME).unlink(missing_ok=True)
+            shutil.rmtree(folder)
+            reporter.advance(1)
+    finally:
+        reporter.stop()
     return size
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import open_clip
 import torch
@@ -12,8 +12,12 @@ from open_clip.model import convert_to_custom_text_state_dict
 
 from schemas.errors import SourceError
 from stages.models.clip_spec import ClipSpec, architecture_spec, three_floats
+from stages.models.download import quiet, require_weights
 from stages.models.network import Clip
 from stages.models.weights import SUFFIXES, load_state, read_state, require_trained_statistics
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def create_clip(architecture: str, pretrained: str | None = None, seed: int = 0) -> Clip:
@@ -64,10 +68,12 @@ def _clip_from_tag(spec: ClipSpec, tag: str) -> Clip:
     config = dict(spec.config)
     if known.get("quick_gelu"):  # a text tower trained with QuickGELU is wrong without it
         config["quick_gelu"] = True
+    require_weights(known, tag, _with_activation(name, known))
     try:
-        fetched = open_clip.create_model(
-            name, pretrained=tag, force_quick_gelu=bool(known.get("quick_gelu"))
-        )
+        with quiet():
+            fetched = open_clip.create_model(
+                name, pretrained=tag, force_quick_gelu=bool(known.get("quick_gelu"))
+            )
     except Exception as error:  # open_clip and its download libraries share no base class
         raise SourceError(
             f"weights '{tag}' of '{name}' could not be fetched ({error}); check the network, or "
@@ -79,6 +85,12 @@ def _clip_from_tag(spec: ClipSpec, tag: str) -> Clip:
     ).eval()
     load_state(clip.network, fetched.state_dict(), f"open_clip {name} {tag}")
     return clip
+
+
+def _with_activation(name: str, known: Mapping[str, Any]) -> str:
+    """The architecture with the activation that the weights were trained with."""
+    quick = f"{name}-quickgelu"
+    return quick if known.get("quick_gelu") and quick in open_clip.list_models() else name
 
 
 def _changed(spec: ClipSpec, **changes: Any) -> ClipSpec:

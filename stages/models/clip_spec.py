@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import open_clip
 
@@ -13,6 +13,8 @@ from schemas.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_BUNDLED: Final = {"small": Path(__file__).with_name("small_clip.json")}
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,14 @@ class ClipSpec:
 def architecture_spec(architecture: str) -> ClipSpec:
     """The spec of an architecture, given by name or JSON file, with an empty origin.
 
+    Names are open_clip's, and "small", a network of 6 million parameters to try things with.
+
     Raises:
         SourceError: If the name is unknown, or the file is not a configuration.
     """
-    if architecture.endswith(".json"):
-        name, content = None, _read_json(Path(architecture))
+    file = _BUNDLED.get(architecture) or Path(architecture)
+    if file.suffix == ".json":
+        name, content = None, _read_json(file)
     else:
         name, content = architecture.replace("/", "-"), _named_config(architecture)
     config = content.get("config") or content.get("model_cfg") or content
@@ -99,8 +104,8 @@ def _named_config(name: str) -> Mapping[str, Any]:
     config = open_clip.get_model_config(name.replace("/", "-"))
     if config is None:
         raise SourceError(
-            f"open_clip knows no architecture '{name}'; give a name such as RN50 or ViT-B-32, or "
-            f"the path of a .json configuration"
+            f"open_clip knows no architecture '{name}'; give a name such as RN50 or ViT-B-32, "
+            f"'small' to try things, or the path of a .json configuration"
         )
     return dict(config)
 

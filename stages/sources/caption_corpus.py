@@ -33,7 +33,10 @@ _ERRORS = (OSError, EOFError, zlib.error, pa.ArrowException)
 
 
 class CaptionRecord(NamedTuple):
-    """Captions of one key; or what could not be read, with `problem`, why, and its reason."""
+    """Captions of one key; or what could not be read, with `problem`, why, and its reason.
+
+    A row without a caption has neither.
+    """
 
     key: str
     captions: tuple[str, ...]
@@ -155,7 +158,7 @@ def _grouped(rows: Iterator[CaptionRecord]) -> Iterator[CaptionRecord]:
 
 
 def _records(file: Path, table: CorpusRows) -> Iterator[CaptionRecord]:
-    """Of each row its captions, and a problem for each cell that has none."""
+    """Of each row its captions, and a problem for each cell that cannot be read."""
     for row in table.rows:
         name = f"{file.name}:{row.number}"
         if isinstance(row, BadRow):
@@ -177,8 +180,7 @@ def _row_records(name: str, row: SourceRow, table: CorpusRows) -> Iterator[Capti
     for refusal in refusals:
         yield CaptionRecord(name, (), refusal.detail, refusal.reason)
     if not captions and not refusals:
-        place = " or ".join(map(repr, columns)) or "any column with a usual name"
-        yield CaptionRecord(name, (), f"no text in {place}")
+        yield CaptionRecord(name, ())
 
 
 def _key_text(value: Any) -> str:

@@ -9,6 +9,7 @@ import glob
 import hashlib
 import os
 import re
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Final, cast
 
@@ -206,8 +207,20 @@ def _expand_glob(text: str) -> list[str]:
     else:
         paths = glob.glob(absolute(text), recursive=True)  # noqa: PTH207 - the pattern may be absolute
     if not paths:
-        raise SourceError(f"nothing matches {text}; quote the pattern, or name the files")
+        raise SourceError(f"nothing matches {text}: {_why_no_match(text)}")
     return sorted(paths)
+
+
+def _why_no_match(text: str) -> str:
+    """What is missing: the first folder of a local pattern that is not there, or the files."""
+    if is_remote(text):
+        return "quote the pattern, or name the files"
+    plain = [*takewhile(lambda part: not glob.has_magic(part), Path(absolute(text)).parts)]
+    folder = Path(*plain)
+    missing = [place for place in [*[*folder.parents][::-1], folder] if not place.exists()]
+    if missing:
+        return f"there is no folder {missing[0]}"
+    return f"{folder} is there, and no file in it has such a name; quote the pattern"
 
 
 def _error_text(error: Exception) -> str:

@@ -19,12 +19,13 @@ _FEWEST_WORDS: Final = 20  # in all captions together, to tell that they are not
 
 @dataclass
 class CaptionCount:
-    """Counts captions of one part, those that name something, and mentions."""
+    """Counts captions of one part, those that name something, mentions, rows without a caption."""
 
     of_english: bool  # whether the parser reads English, so that other languages are counted
     captions: int = 0
     naming: int = 0
     mentions: int = 0
+    captionless: int = 0
     language: LanguageCount = field(default_factory=LanguageCount)
 
     def add(self, captions: Sequence[str], mentions: Sequence[Sequence[str]]) -> None:
@@ -38,6 +39,7 @@ class CaptionCount:
     def record(self, part: Part) -> None:
         """Write the counts into the notes of the part."""
         numbers = {"captions": self.captions, "naming": self.naming, "mentions": self.mentions}
+        numbers |= {"captionless": self.captionless} if self.captionless else {}
         part.count(NOTE, {**numbers, **(self.language.counts() if self.of_english else {})})
 
 
@@ -52,6 +54,8 @@ class ExtractionCounts:
         """Captions read, captions that name something, mentions, concepts kept and left out."""
         line = f"{counted(self._of('captions'), 'caption')}: {self._of('naming'):,} name something"
         line += f" ({counted(self._of('mentions'), 'mention')})"
+        if captionless := self._captionless():
+            line += f"; {captionless}"
         if refused:
             line += f"; {counted(refused, 'row')} refused"
         if "listed" in self.notes:
@@ -70,7 +74,8 @@ class ExtractionCounts:
         """Why no concept was kept."""
         captions = counted(self._of("captions"), "caption")
         if not self._of("captions"):
-            return "there are no captions to read: give images with captions, or --captions FILE"
+            found = self._captionless() or "give images with captions, or --captions FILE"
+            return f"there are no captions to read: {found}"
         if self._is_foreign():
             return self._foreign_sentence()
         if not self._of("naming"):
@@ -101,6 +106,11 @@ class ExtractionCounts:
             )
         return sentences
 
+    def _captionless(self) -> str:
+        """How many rows of a caption file have no caption; nothing if all have one."""
+        number = self._of("captionless")
+        return f"{counted(number, 'row')} without a caption" if number else ""
+
     def _unmentioned(self) -> str:
         example = self.notes.get("example_caption", "")
         return (
@@ -121,8 +131,7 @@ class ExtractionCounts:
         return (
             f"these captions {look or 'do not look like English'} ({share:.0%} of their words are "
             f"known): the parser '{self.engine}' reads English. Give a list of names in the "
-            "language of the captions (--from NAMES --engine lexicon), or a spaCy pipeline of that "
-            "language (--engine spacy:NAME)"
+            "language of the captions: --from NAMES --engine lexicon"
         )
 
     def _languages(self) -> str:

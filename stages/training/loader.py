@@ -63,5 +63,6 @@ class BatchLoader(Generic[T, U]):
                     yield (epoch, used), sample
             if used == 0:
                 raise StageError(
-                    "no image is left to train on; check what the inputs hold, and loosen --where"
+                    "no image is left to train on: none of the inputs has what is learned from "
+                    "(captions, boxes, or labels that take part); 'rc show' says what they hold"
                 )

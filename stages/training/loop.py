@@ -137,8 +137,14 @@ def _step(
         )
     readings = learner.after_step()
     state.add_values(values)
-    if state.step % config.log_every == 0 or state.step == config.steps:
+    if _is_logged(state.step, config):
         state.add_row(learning_rate, readings)
+
+
+def _is_logged(step: int, config: TrainingConfig) -> bool:
+    """Whether a step ends a row of the log; a run of one such row has its first step too."""
+    first = step == 1 and config.steps <= config.log_every
+    return first or step % config.log_every == 0 or step == config.steps
 
 
 def _minimise(

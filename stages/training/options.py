@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from stages.base import Stage, option
+from stages.outcome import Outcome, Result, counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingStage(Stage):
-    """A stage that takes optimiser steps; its progress is in percent of the run."""
+    """A stage that takes optimiser steps; its progress is in steps."""
 
     epochs: int = option(1, "passes over the images", at_least=0)
     steps: int | None = option(None, "optimiser steps, instead of --epochs", at_least=0)
@@ -55,7 +56,8 @@ class TrainingStage(Stage):
     cache_mb: int = option(0, "memory for decoded images", recipe=False, at_least=0)
     tensorboard: str | None = option(None, "folder for TensorBoard's events", recipe=False)
 
-    unit: ClassVar[str] = "percent"
+    unit: ClassVar[str] = "steps"
+    counts_rows: ClassVar[bool] = False
     single_task: ClassVar[bool] = True
 
     def recipe(self) -> dict[str, Any]:
@@ -64,14 +66,33 @@ class TrainingStage(Stage):
         return options if self.steps is None else {**options, "epochs": None}
 
     def total(self) -> int | None:
-        """See `Stage.total`: a run is a hundred percent."""
-        return 100
+        """See `Stage.total`: before images are counted, it is known only if --steps is given."""
+        return self.steps
 
     def num_steps(self, dataset: ShuffledDataset[Any]) -> int:
         """Number of optimiser steps of the run."""
         if self.steps is not None:
             return self.steps
         return max(1, math.ceil(self.epochs * len(dataset) / self.images_per_batch))
+
+    def outcome(self, result: Result) -> Outcome:
+        """See `Stage.outcome`: steps, and the loss at the beginning and at the end of its curve."""
+        loss = result.notes.get("loss")
+        if loss is None:  # taken as it was, without a step
+            return super().outcome(result)
+        line = (
+            f"{counted(loss['steps'], 'step')} over {counted(loss['images'], 'image')}: "
+            f"loss {loss['first']:.3g} → {loss['last']:.3g}"
+        )
+        return Outcome([line, "rc report draws the curve of the training"])
+
+    def note_loss(self, part: Part, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Note where the loss began and where it ended, from the rows of the curve."""
+        curve = [row for row in rows if row.get("loss") is not None]
+        if curve:
+            first, last = curve[0], curve[-1]
+            ends = {"first": float(first["loss"]), "last": float(last["loss"])}
+            part.note("loss", {**ends, "steps": rows[-1]["step"], "images": rows[-1]["images"]})
 
     def config(self, steps: int) -> TrainingConfig:
         """The configuration of a run of so many steps."""
@@ -107,8 +128,8 @@ class TrainingStage(Stage):
 
         return PixelCache(load_image, self.cache_mb << 20) if self.cache_mb else load_image
 
-    def watch(self, part: Part, steps: int) -> Watch:
-        """A function for `fit` to call: reports progress in percent, and log rows to TensorBoard.
+    def watch(self, part: Part) -> Watch:
+        """A function for `fit` to call: reports steps, and log rows to TensorBoard.
 
         Raises:
             OptionError: If --tensorboard is given and TensorBoard is not installed.
@@ -116,15 +137,9 @@ class TrainingStage(Stage):
         from stages.training.tensorboard import event_writer
 
         write_events = event_writer(self.tensorboard, self.name)
-        done = reported = 0
 
         def on_step(count: int, rows: Sequence[Mapping[str, Any]]) -> None:
-            nonlocal done, reported
-            done += count
-            percent = 100 * done // steps
-            if percent > reported:
-                part.advance(percent - reported)
-                reported = percent
+            part.advance(count)
             if rows:
                 write_events(rows)
 

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.verbs import VERBS
+from tests.pipeline.demo_store import make_demo_store
 from tests.pipeline.toys import verbs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.pipeline.demo_store import DemoStore
 
 
 @pytest.fixture
@@ -24,6 +27,13 @@ def root(tmp_path: Path) -> Path:
 def no_flushing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests survive no power cuts, and flushing is most of the time a tiny part takes."""
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
+@pytest.fixture(scope="session")
+def demo_store(tmp_path_factory: pytest.TempPathFactory) -> DemoStore:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        return make_demo_store(tmp_path_factory.mktemp("demo"))
 
 
 @pytest.fixture

@@ -32,9 +32,13 @@ def make(stage: Stage, root: Path, pins: Mapping[str, str] | None = None, **how:
 
 def make_all(root: Path, count: int = 20, **how: Any) -> dict[str, Artifact]:
     """One artifact of every toy, by table."""
-    first = make(toys.Ingest(count=count, refuse_every=7), root, **how)
-    made = [first, *(make(toy(), root, **how) for toy in toys.TOYS[1:])]
-    return {artifact.manifest.artifact: artifact for artifact in made}
+    how = {"allow_empty": count < 2, **how}  # the first image is refused
+    made = {"images": make(toys.Ingest(count=count, refuse_every=7), root, **how)}
+    for toy in toys.TOYS[1:]:
+        needed = {role: reads for role, reads in toy.reads.items() if not reads.optional}
+        pins = {role: made[reads.table.name].address for role, reads in needed.items()}
+        made[toy.writes.name] = make(toy(), root, pins, **how)
+    return made
 
 
 def rows_of(artifact: Artifact, *, drafts: bool = False) -> pa.Table:

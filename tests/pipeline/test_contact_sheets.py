@@ -117,3 +117,23 @@ def test_a_title_adds_one_line_above_and_text_lines_below(tmp_path: Path) -> Non
 )
 def test_text_becomes_one_printable_line_of_limited_length(text: str, expected: str) -> None:
     assert _printable(text) == expected
+
+
+def test_tags_of_equal_boxes_do_not_cover_each_other(tmp_path: Path) -> None:
+    marks = [Mark((20, 20, 40, 30), "cat", colour) for colour in (RIGHT, WRONG, NEUTRAL)]
+    pixels = sheet(tmp_path, [[Panel(np.full((90, 120, 3), 128, np.uint8), marks)]])
+    sizes = {has_colour(pixels, mark.colour)[MARGIN:].sum() for mark in marks[:2]}
+    alone = has_colour(sheet(tmp_path, [[Panel(GREY, marks[:1])]]), RIGHT)
+    tag_alone = alone[: MARGIN + 19].sum()
+    assert min(sizes) >= tag_alone > 100  # the boxes lie on each other, the tags do not
+
+
+def test_a_legend_adds_lines_below_all_rows(tmp_path: Path) -> None:
+    bare = sheet(tmp_path, [[Panel(GREY, [])], [Panel(GREY, [])]])
+    legend = "green is right and red is wrong"
+    save_sheet(tmp_path / "legend.png", [[Panel(GREY, [])], [Panel(GREY, [])]], 1, legend)
+    with Image.open(tmp_path / "legend.png") as image:
+        pixels = np.asarray(image)
+    assert pixels.shape[0] - bare.shape[0] == 2 * LINE + MARGIN
+    assert (pixels[: bare.shape[0] - MARGIN] == bare[:-MARGIN]).all()
+    assert (pixels[bare.shape[0] :] < 255).any()

@@ -2,135 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from PIL import Image
 
 from pipeline import demo
-from pipeline.contact_sheets import RIGHT, WRONG
-from schemas.detections import DETECTIONS
 from schemas.errors import SourceError
-from schemas.images import IMAGES
-from schemas.metrics import METRICS
-from stages.base import Part, Reads, Stage, each, option
-from stages.ingest import Ingest
-from tests.pipeline import toys
-from tests.pipeline.helpers import make
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from pipeline.contact_sheets import Panel
-    from pipeline.store.artifact import Artifact
-    from schemas.table import Table
+from tests.pipeline.demo_store import NUM_HOLDOUT, NUM_SCENES, DemoStore
 
 pytestmark = pytest.mark.slow
 
-NUM_SCENES, NUM_HOLDOUT = 3, 2
 
-
-@dataclass(frozen=True, kw_only=True)
-class NameEveryThirdWrong(Stage):
-    """Names every ground-truth box correctly, except every third one."""
-
-    with_splits: bool = option(True, "whether base and novel are measured too")
-
-    name: ClassVar[str] = "evaluate"
-    version: ClassVar[int] = 1
-    reads: ClassVar[Mapping[str, Reads]] = {"images": each(IMAGES)}
-    writes: ClassVar[Table] = METRICS
-    single_task: ClassVar[bool] = True
-
-    def run(self, part: Part) -> Iterator[pa.RecordBatch]:
-        boxes = [
-            (row["image_id"], index, box)
-            for one_part in part.slices()
-            for row in one_part.table("images").to_pylist()
-            for index, box in enumerate(row["objects"])
-        ]
-        truth = [box["category"] for _, _, box in boxes]
-        named = ["nothing" if i % 3 == 2 else name for i, name in enumerate(truth)]
-        detections = DETECTIONS.batch(
-            {
-                "image_id": [image_id for image_id, _, _ in boxes],
-                "detection": [index for _, index, _ in boxes],
-                "category_id": [0] * len(boxes),
-                "category": named,
-                "score": [0.5] * len(boxes),
-                **{edge: [box[edge] for _, _, box in boxes] for edge in ("x0", "y0", "x1", "y1")},
-                "truth": truth,
-                "rank": [0] * len(boxes),
-            }
-        )
-        pq.write_table(pa.Table.from_batches([detections]), part.attach("detections.parquet"))
-        rows = [("top1", "all", "", 0.25), ("top5", "all", "", 0.5), ("top1", "all", "cat", 0.9)]
-        if self.with_splits:
-            rows += [("top1", "base", "", 0.375), ("top1", "novel", "", 0.125)]
-        metrics, splits, categories, values = zip(*rows, strict=True)
-        yield METRICS.batch(
-            {
-                "metric": metrics,
-                "split": splits,
-                "category": categories,
-                "value": values,
-                "count": [1] * len(rows),
-            }
-        )
-
-
-@dataclass(frozen=True)
-class DemoStore:
-    """A folder of scenes, and a store with what the demo recipe makes of them."""
-
-    folder: Path
-    settings: dict[str, Any]
-    root: Path
-    labels: Artifact
-    metrics: tuple[Artifact, Artifact]  # with and without base and novel
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoStore]:
-    folder = tmp_path_factory.mktemp("demo")
-    root = folder / "store"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "fsync", lambda descriptor: None)
-        settings = demo.render_demo_scenes(folder, NUM_SCENES, NUM_HOLDOUT, seed=2)
-        holdout = make(Ingest(sources=(settings["holdout"],)), root)
-        pins = {"images": holdout.address}
-        metrics = tuple(
-            make(NameEveryThirdWrong(with_splits=splits), root, pins) for splits in (True, False)
-        )
-        make(Ingest(sources=(settings["scenes"],)), root)
-        for toy in toys.TOYS[1:-2]:
-            make(toy(), root)
-        labels = make(toys.Label(), root)
-        yield DemoStore(folder, settings, root, labels, (metrics[0], metrics[1]))
-
-
-@pytest.fixture
-def sheets(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[Sequence[Panel]]]:
-    """The panels of every sheet that is saved."""
-    saved: list[Sequence[Sequence[Panel]]] = []
-    save_sheet = demo.save_sheet
-
-    def save(path: Path, rows: Sequence[Sequence[Panel]]) -> None:
-        saved.append(rows)
-        save_sheet(path, rows)
-
-    monkeypatch.setattr(demo, "save_sheet", save)
-    return saved
-
-
-def test_settings_name_the_folders_that_were_written(store: DemoStore) -> None:
-    settings = store.settings
+def test_settings_name_the_folders_that_were_written(demo_store: DemoStore) -> None:
+    settings = demo_store.settings
     assert settings["seed"] == 2
     for name, count in (("scenes", NUM_SCENES), ("holdout", NUM_HOLDOUT)):
         assert len(list((Path(settings[name]) / "images" / name).iterdir())) == count
@@ -138,16 +22,19 @@ def test_settings_name_the_folders_that_were_written(store: DemoStore) -> None:
     assert (Path(settings["data"]) / "teacher.safetensors").is_file()
 
 
-def test_held_out_scenes_differ_from_the_scenes_to_learn_from(store: DemoStore) -> None:
-    paths = [*store.folder.glob("scenes/images/*/*"), *store.folder.glob("holdout/images/*/*")]
+def test_held_out_scenes_differ_from_the_scenes_to_learn_from(demo_store: DemoStore) -> None:
+    paths = [
+        *demo_store.folder.glob("scenes/images/*/*"),
+        *demo_store.folder.glob("holdout/images/*/*"),
+    ]
     assert len({path.read_bytes() for path in paths}) == NUM_SCENES + NUM_HOLDOUT
 
 
-def test_another_seed_gives_other_scenes(store: DemoStore, tmp_path: Path) -> None:
+def test_another_seed_gives_other_scenes(demo_store: DemoStore, tmp_path: Path) -> None:
     demo.render_demo_scenes(tmp_path, 1, 0, seed=3)
     first, second = (
         (folder / "scenes/images/scenes/000000.jpg").read_bytes()
-        for folder in (store.folder, tmp_path)
+        for folder in (demo_store.folder, tmp_path)
     )
     assert first != second
 
@@ -175,77 +62,51 @@ def test_missing_weights_are_refused_with_advice(
 
 
 def test_scores_are_the_accuracies_over_all_categories_in_the_order_given(
-    store: DemoStore,
+    demo_store: DemoStore,
 ) -> None:
-    with_splits, without = (artifact.address for artifact in store.metrics)
-    scores = demo.scores(store.root, {"student": without, "teacher": with_splits})
+    with_splits, without = (artifact.address for artifact in demo_store.metrics)
+    scores = demo.scores(demo_store.root, {"student": without, "teacher": with_splits})
     assert scores == [
         demo.Score("student", without, 0.25, 0.5, None, None),
         demo.Score("teacher", with_splits, 0.25, 0.5, 0.375, 0.125),
     ]
 
 
-def test_no_evaluation_has_no_scores(store: DemoStore) -> None:
-    assert demo.scores(store.root, {}) == []
+def test_no_evaluation_has_no_scores(demo_store: DemoStore) -> None:
+    assert demo.scores(demo_store.root, {}) == []
 
 
-def test_the_comparison_has_a_row_per_model_and_a_panel_per_scene(
-    store: DemoStore, tmp_path: Path, sheets: list[Sequence[Sequence[Panel]]]
+@pytest.mark.parametrize(
+    ("scenes", "settings"),
+    [(800, (20, 100, 300)), (2000, (20, 100, 300)), (200, (5, 25, 75)), (10, (2, 2, 10))],
+)
+def test_fewer_scenes_need_rarer_concepts_and_fewer_steps(
+    scenes: int, settings: tuple[int, int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    address = store.metrics[0].address
-    path = demo.save_comparison_sheet(
-        store.root, [("teacher", address), ("student", address)], tmp_path / "pictures"
+    monkeypatch.setattr("stages.synthetic.dataset_writers.write_scenes", lambda *_: None)
+    given = demo.render_demo_scenes(tmp_path, scenes, 10, 0)
+    names = ("min_frequency", "paper_steps", "best_steps")
+    assert tuple(given[name] for name in names) == settings
+
+
+def score(name: str, top1: float) -> demo.Score:
+    return demo.Score(name, f"metrics/{name}", top1, 0.9, None, None)
+
+
+def test_the_gain_is_one_true_sentence() -> None:
+    teacher, worse, better = score("teacher", 0.477), score("plain", 0.418), score("best", 0.543)
+    assert demo.gain([teacher, worse, better], 800) == (
+        "Trained on captions alone, the best student names 54.3 % of the boxes rightly, "
+        "6.6 points more than its teacher (47.7 %)."
     )
-    assert path == tmp_path / "pictures" / "teacher_and_student.png"
-    with Image.open(path) as image:
-        assert image.width > 2 * 320 * 1.6
-    ((teacher, student),) = sheets
-    assert len(teacher) == len(student) == NUM_HOLDOUT
-    assert [panel.title.split(":")[0] for panel in (teacher[0], student[0])] == [
-        "teacher",
-        "student",
-    ]
+    assert demo.gain([teacher, worse], 24) == (
+        "Trained on captions alone, the best student names 41.8 % of the boxes rightly, "
+        "5.9 points less than its teacher (47.7 %). With 24 scenes, much of this is chance; "
+        "the default is 800."
+    )
 
 
-def test_right_and_wrong_predictions_are_counted_and_coloured(
-    store: DemoStore, tmp_path: Path, sheets: list[Sequence[Sequence[Panel]]]
-) -> None:
-    demo.save_comparison_sheet(store.root, [("model", store.metrics[0].address)], tmp_path)
-    (((first, second),),) = sheets
-    for panel in (first, second):
-        wrong = [mark for mark in panel.marks if mark.words == "nothing"]
-        assert {mark.colour for mark in wrong} == {WRONG}
-        assert {mark.colour for mark in panel.marks if mark not in wrong} == {RIGHT}
-        right = len(panel.marks) - len(wrong)
-        assert panel.title == f"model: {right} of {len(panel.marks)} right"
-        areas = [(m.box[2] - m.box[0]) * (m.box[3] - m.box[1]) for m in panel.marks]
-        assert areas == sorted(areas, reverse=True)  # small boxes are drawn over large ones
-
-
-def test_the_label_sheet_shows_each_mentioned_concept_once_with_its_best_probability(
-    store: DemoStore, tmp_path: Path, sheets: list[Sequence[Sequence[Panel]]]
-) -> None:
-    path = demo.save_pseudo_label_sheet(store.root, store.labels.address, tmp_path)
-    assert path == tmp_path / "pseudo_labels.png"
-    ((panels,),) = sheets
-    assert 0 < len(panels) <= 3
-    for panel in panels:
-        assert panel.pixels.shape == (256, 320, 3)
-        assert panel.title == "pseudo-labels"
-        concepts = [mark.words.rsplit(" ", 1)[0] for mark in panel.marks]
-        assert len(concepts) == len(set(concepts)) > 0
-        probabilities = [float(mark.words.rsplit(" ", 1)[1]) for mark in panel.marks]
-        assert probabilities == sorted(probabilities, reverse=True)
-        assert min(probabilities) > 0.4  # the threshold of the toy labels
-        assert " / " in panel.text
-
-
-def test_sheets_show_the_pixels_of_their_images(
-    store: DemoStore, tmp_path: Path, sheets: list[Sequence[Sequence[Panel]]]
-) -> None:
-    demo.save_comparison_sheet(store.root, [("model", store.metrics[0].address)], tmp_path)
-    (((first, second),),) = sheets
-    files = sorted((store.folder / "holdout/images/holdout").iterdir())
-    for panel, path in zip((first, second), files, strict=True):
-        with Image.open(path) as image:
-            np.testing.assert_array_equal(panel.pixels, np.asarray(image))
+def test_the_teacher_is_compared_or_else_the_first_model() -> None:
+    scores = [score("student, plain", 0.2), score("teacher", 0.3), score("student, best", 0.4)]
+    assert demo.teacher_score(scores).name == "teacher"
+    assert demo.teacher_score(scores[2:]).name == "student, best"

@@ -436,6 +436,7 @@ class ToyVerb:
 
     name: str
     help: str
+    makes: str = ""
 
     def load(self) -> type[Toy]:
         return {toy.name: toy for toy in TOYS}[self.name]
@@ -443,4 +444,4 @@ class ToyVerb:
 
 def verbs() -> dict[str, Verb]:
     """The registry with toys in it, under the verbs they stand for."""
-    return {toy.name: ToyVerb(toy.name, toy.__doc__ or "") for toy in TOYS}  # type: ignore[misc]
+    return {toy.name: ToyVerb(toy.name, toy.__doc__ or "", toy.writes.name) for toy in TOYS}  # type: ignore[misc]

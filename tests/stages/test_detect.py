@@ -17,6 +17,7 @@ from stages.finetune import Finetune
 from stages.models.clip import load_clip
 from stages.models.detector import predict, read_detector
 from stages.models.text_embeddings import embed_names
+from stages.outcome import Result
 from stages.pixels import load_image
 from tests.stages.training import tiny_scenes
 
@@ -179,3 +180,13 @@ def test_options_that_contradict_or_are_malformed_are_refused(
 ) -> None:
     with pytest.raises(OptionError, match=message):
         Detect(**options)
+
+
+def test_the_outcome_counts_images_with_detections() -> None:
+    images = {"seen": 4, "with_detections": 1, "unreadable": 3}
+    outcome = Detect().outcome(Result(7, {}, {"images": images}))
+    assert outcome.summary == ["7 detections in 1 of 4 images; 3 could not be read"]
+    assert outcome.losses == ["3 of 4 images could not be read"]
+    assert Detect().outcome(Result(0, {}, {"images": images | {"unreadable": 0}})).empty == (
+        "nothing was detected: 0 detections in 1 of 4 images"
+    )

@@ -9,6 +9,7 @@ from schemas.errors import ArtifactError, OptionError, SourceError
 from schemas.table import as_matrix
 from stages.embed_concepts import EmbedConcepts
 from stages.models.clip import load_clip
+from stages.outcome import Result
 from tests.in_memory import InMemory
 from tests.stages.models.texts import encode_texts
 from tests.stages.models.tiny import tiny_files
@@ -98,3 +99,9 @@ def test_templates_are_compared_by_their_lines_not_by_their_name(tmp_path) -> No
 def test_an_unknown_averaging_is_refused() -> None:
     with pytest.raises(OptionError, match="rc embed-concepts: --averaging must be one of"):
         EmbedConcepts(averaging="median")
+
+
+def test_the_outcome_counts_concepts_and_prompts() -> None:
+    outcome = EmbedConcepts().outcome(Result(2, {}, {"templates": ["a {}", "the {}"]}))
+    assert outcome.summary == ["2 concepts embedded, 2 prompts each"]
+    assert outcome.empty is None

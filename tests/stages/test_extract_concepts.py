@@ -306,6 +306,22 @@ def test_bad_rows_of_a_caption_file_go_to_quarantine(tmp_path: Path) -> None:
     assert "; 1 row refused;" in line
 
 
+def test_rows_without_a_caption_are_counted_and_not_refused(tmp_path: Path) -> None:
+    path = tmp_path / "c.jsonl"
+    rows = ['{"caption": "dog"}', '{"caption": null}', '{"caption": ""}', '{"caption": NaN}']
+    path.write_text("\n".join(rows))
+    stage = ExtractConcepts(engine="ngram:1", min_frequency=1, captions=path)
+    (part,) = corpus_parts(stage)
+    said = outcome(part, captions=path)
+    assert part.refused == []
+    assert said.losses == []
+    assert said.summary[0].startswith("1 caption: 1 name something (1 mention); 3 rows without a ")
+    path.write_text("\n".join(rows[1:]))
+    assert outcome(*corpus_parts(stage), captions=path).empty == (
+        "there are no captions to read: 3 rows without a caption"
+    )
+
+
 def test_what_was_chosen_in_a_caption_file_is_said_once(tmp_path: Path) -> None:
     path = tmp_path / "c.tsv"
     path.write_text("key\ttitle\tcaption\n1\tx\ta dog\n2\tx\ta cat\n1\tx\tdogs\n")

@@ -17,6 +17,7 @@ from schemas.table import as_matrix
 from stages.featurize import Featurize
 from stages.models.clip import load_clip
 from stages.models.preprocess import Size, prepare
+from stages.outcome import Result
 from stages.pixels import load_image
 from tests.in_memory import InMemory
 from tests.stages.models.tiny import tiny_files
@@ -249,3 +250,28 @@ def test_cuda_featurizes_like_the_cpu(files) -> None:
     np.testing.assert_allclose(
         as_matrix(there, "feature"), expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max()
     )
+
+
+def test_the_outcome_says_which_images_have_no_features(files) -> None:
+    broken = image_row("c") | {"content": b"no image"}
+    part = InMemory(
+        {
+            "images": images(image_row("a"), image_row("b"), broken),
+            "proposals": proposals(("a", 0, [0, 0, 9, 9]), ("c", 0, [0, 0, 9, 9])),
+        },
+        files=files,
+    )
+    rows = featurize(part, whole_image=False).num_rows
+    assert part.notes["images"] == {"seen": 3, "unreadable": 1, "without_regions": 1}
+    outcome = Featurize().outcome(Result(rows, {}, part.notes))
+    line = "1 feature of 3 images; 1 without proposals; 1 could not be read"
+    assert (outcome.summary, outcome.empty, outcome.losses) == ([line], None, [])
+
+
+def test_unreadable_images_are_a_loss_and_no_feature_is_empty() -> None:
+    images = {"seen": 3, "unreadable": 2, "without_regions": 0}
+    assert Featurize().outcome(Result(1, {}, {"images": images})).losses == [
+        "2 of 3 images unreadable"
+    ]
+    empty = Featurize().outcome(Result(0, {}, {"images": images})).empty
+    assert empty == "there are no features: 0 features of 3 images; 2 could not be read"

@@ -160,7 +160,7 @@ def test_regions_of_images_whose_captions_mention_nothing_count_as_unmentioned()
     part = InMemory(tables)
     (batch,) = Label(device="cpu", among="captions").run(part)
     assert batch.num_rows == 1
-    assert part.notes == {"regions": {"regions": 1, "kept": 1, "unmentioned": 1}}
+    assert part.notes["regions"] == {"regions": 1, "kept": 1, "unmentioned": 1}
 
 
 def test_among_captions_needs_mentions() -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from schemas.errors import OptionError
 from schemas.pseudo_labels import PSEUDO_LABELS
+from stages.outcome import Result
 from stages.select import Select
 from tests.in_memory import InMemory
 from tests.stages.training.tiny import pseudo_labels
@@ -34,3 +35,10 @@ def test_an_ambiguous_name_is_refused(name: str) -> None:
 @pytest.mark.parametrize("name", ["sure", "sure-ones_2", "g"])
 def test_a_name_of_small_letters_digits_and_marks_is_accepted(name: str) -> None:
     assert Select(called=name).recipe()["called"] == name
+
+
+def test_the_outcome_names_the_selection() -> None:
+    stage = Select(called="sure", where="probability > 0.9")
+    assert stage.outcome(Result(3, {}, {})).summary == ["3 labels selected as sure"]
+    empty = stage.outcome(Result(0, {}, {})).empty
+    assert empty == "no label was selected: --where probability > 0.9"

@@ -145,7 +145,7 @@ def test_a_killed_run_ends_in_the_same_bytes(tmp_path: Path, changes: dict[str, 
 
     def die(count: int = 1) -> None:
         killed.advanced += count
-        if killed.advanced >= 70:
+        if killed.advanced >= 5:
             raise KilledError
 
     killed.advance = die  # type: ignore[method-assign]

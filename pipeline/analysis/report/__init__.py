@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pipeline.progress import Reporter
+
 PAGE = "index.html"
 
 
 def report_labels(
-    root: Path, out: Path, labels: str | None = None, where: str | None = None
+    root: Path,
+    out: Path,
+    labels: str | None = None,
+    where: str | None = None,
+    reporter: Reporter | None = None,
 ) -> Path:
     """Write a page about pseudo-labels, with its plots beside it; return the path of the page.
 
@@ -20,9 +26,10 @@ def report_labels(
         out: Folder, created if it does not exist; files of an older report are replaced.
         labels: As pseudo_labels@3f9c, or a selection's name; default: the newest.
         where: SQL predicate over judged_labels: the labels to report on.
+        reporter: Told of each query that is answered.
 
     Raises:
-        OptionError: If the folder has a page that is not a report.
+        OptionError: If there is no label to report on, or the folder has another page.
         ArtifactNotFoundError: If there are no such labels.
         ArtifactError: If an input of the labels is missing from the store.
         QueryError: If the predicate is not one, or fails.
@@ -37,7 +44,10 @@ def report_labels(
         raise OptionError(
             f"rc report: {out / PAGE} is not a report and is kept; name another --out"
         )
-    statistics = collect_statistics(root, labels, where)
+    statistics = collect_statistics(root, labels, where, reporter)
+    if not statistics["counts"][0]["labels"]:
+        condition = f" for which {where} holds" if where else ""
+        raise OptionError(f"rc report: {statistics.address} has no label{condition}")
     try:
         out.mkdir(parents=True, exist_ok=True)
         sections = draw_sections(statistics, out)

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline import sql
+from pipeline.progress import Silent
 from pipeline.store import catalog
 from schemas.pseudo_labels import PSEUDO_LABELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from pipeline.progress import Reporter
 
 QUERIES: Final = Path(__file__).parent / "queries"
 _LABELS: Final = "judged"  # the query whose result is a table for the other queries
@@ -62,7 +65,10 @@ class LabelStatistics:
 
 
 def collect_statistics(
-    root: Path, labels: str | None = None, where: str | None = None
+    root: Path,
+    labels: str | None = None,
+    where: str | None = None,
+    reporter: Reporter | None = None,
 ) -> LabelStatistics:
     """Run all queries on an artifact of pseudo-labels.
 
@@ -73,6 +79,7 @@ def collect_statistics(
         root: The store.
         labels: As pseudo_labels@3f9c, or a selection's name; default: the newest.
         where: SQL predicate over judged_labels: the labels to report on.
+        reporter: Told of each query that is answered.
 
     Raises:
         ArtifactNotFoundError: If there are no such labels.
@@ -93,10 +100,16 @@ def collect_statistics(
         sql.create_table(connection, _LABELS, judged)
         sql.create_table(connection, "ground_truth", _GROUND_TRUTH)
         sql.create_table(connection, "pool", "SELECT concept FROM __labelled_concepts")
-        results = {
-            name: sql.batches(sql.query(connection, statement)).read_all().to_pylist()
-            for name, statement in queries.items()
-        }
+        results = {}
+        reporter = reporter or Silent()
+        reporter.start("report", len(queries), "queries")
+        try:
+            for name, statement in queries.items():
+                answer = sql.batches(sql.query(connection, statement))
+                results[name] = answer.read_all().to_pylist()
+                reporter.advance(1)
+        finally:
+            reporter.stop()
     return LabelStatistics(artifact.address, where, results)
 
 

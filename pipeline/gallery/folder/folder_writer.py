@@ -20,6 +20,7 @@ from pipeline.gallery.pictures import LONGEST_SIDE, jpeg
 from pipeline.gallery.synonyms import near_synonyms
 from pipeline.store import catalog
 from pipeline.store.atomic import new_folder
+from pipeline.store.missing import nothing_in
 from schemas.errors import ArtifactNotFoundError, OptionError, SourceError
 from schemas.images import IMAGES
 from schemas.pseudo_labels import PSEUDO_LABELS
@@ -114,7 +115,7 @@ def _resolve_address(root: Path, use: str | None) -> str:
             return _check_ancestors(catalog.find(root, table, version)).address
         except ArtifactNotFoundError:
             continue
-    raise ArtifactNotFoundError(f"nothing is in {root} yet; begin with 'rc ingest'")
+    raise ArtifactNotFoundError(nothing_in(root))
 
 
 def _check_ancestors(artifact: Artifact) -> Artifact:
@@ -187,6 +188,7 @@ class _FolderWriter:
             "images": list(zip(*sizes.values(), strict=True)),
             "rows": _ROWS,
             "splits": page_queries.splits(self._pool, self._address),
+            "note": page_queries.note(self._pool, self._address),
             "concepts": list(self._concepts),
             "evaluations": evaluations,
             "regions": len(self._neighbours) if self._neighbours else 0,
@@ -241,7 +243,12 @@ class _FolderWriter:
         """The row of an image in the list: what it shows, and the labels to filter by."""
         names = ("image_id", "width", "height", "split", "captions")
         labels = [
-            (self._concepts[row["concept"]], row["probability"], row["margin"])
+            (
+                self._concepts[row["concept"]],
+                row["probability"],
+                row["margin"],
+                *page_queries.whole_pixels(row),
+            )
             for row in page["regions"]
             if row["kept"] and self._concepts
         ]

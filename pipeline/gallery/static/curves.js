@@ -4,13 +4,14 @@ import { lineChart } from "./charts.js";
 import { ask } from "./data.js";
 import { decimal, el, number, percent, table } from "./dom.js";
 
+const SHORT = 10; // points: fewer get an explanation
 const AXES = new Set(["step", "images", "learning_rate"]);
 
 export async function training(page) {
   const [models, judged] = await Promise.all([ask("training"), ask("evaluations")]);
   page.append(el("h1", {}, "Training"));
   if (!models.length) page.append(el("p", { class: "soft" }, "No model of this store was trained for more than a step."));
-  for (const { artifact, rows } of models) {
+  for (const { artifact, rows, log_every: every } of models) {
     const names = Object.keys(rows[0]).filter((name) => !AXES.has(name) && rows.some((row) => row[name] !== null));
     const losses = names.filter((name) => !["regions", "accuracy", "foreground", "logit_scale"].includes(name));
     const others = names.filter((name) => !losses.includes(name) && name !== "regions");
@@ -19,6 +20,7 @@ export async function training(page) {
     page.append(
       el("h2", {}, el("code", {}, artifact)),
       scores.length ? summary(scores) : "",
+      every && rows.length < SHORT ? el("p", { class: "soft" }, `The curve is short: the run took ${number(rows.at(-1).step)} steps, and a point is the mean of ${number(every)} (--log-every).`) : "",
       el("div", { class: "two" },
         el("div", { class: "card" }, lineChart(lines(losses), { x: "step", y: "loss" })),
         others.length ? el("div", { class: "card" }, lineChart(lines(others), { x: "step", y: "share" })) : null),

@@ -10,6 +10,7 @@ export const chosen = { labels: "" };
 export const STEP = 0.05;
 
 const PAGE = 60; // images of a page
+const MARKED = 5; // regions that are marked on the card of an image
 const QUANTITIES = ["probability", "margin", "objectness"];
 const arrived = new Map();
 const kept = new Map();
@@ -82,17 +83,17 @@ async function conceptPage(name) {
 
 /** A page of images, selected as the server does: see page_queries.images. */
 async function images({ after = "", before, limit = PAGE, ...filters }) {
-  const wanted = await filter(filters);
+  const { wanted, marked } = await filter(filters);
   const back = before !== undefined;
   const found = [];
   let place = back ? (places.get(before) ?? 0) - 1 : placeAfter(after);
   for (; known.images[place] && found.length <= limit; place += back ? -1 : 1) {
     const rows = await load(`images-${Math.floor(place / known.rows)}`);
     const row = rows[place % known.rows];
-    if (wanted(row)) found.push(row);
+    if (wanted(row)) found.push(marked ? { ...row, boxes: marked(row) } : row);
   }
   const page = found.slice(0, limit);
-  return { images: back ? page.reverse() : page, more: found.length > limit, splits: known.splits, artifacts: [] };
+  return { images: back ? page.reverse() : page, more: found.length > limit, splits: known.splits, artifacts: [], note: known.note };
 }
 
 function placeAfter(id) {
@@ -107,11 +108,12 @@ async function filter({ text, concept, split, ...given }) {
   const name = concept?.trim().toLowerCase();
   const called = new Set(known.concepts.flatMap((one, place) => (one.toLowerCase() === name ? [place] : [])));
   const enough = (value, least) => least === null || (value !== null && value >= least);
-  return (row) =>
+  const passes = ([of, sure, ahead]) => (!concept || called.has(of)) && enough(sure, probability) && enough(ahead, margin);
+  const wanted = (row) =>
     (!text || row.captions.some((caption) => caption.toLowerCase().includes(text.toLowerCase()))) &&
     (!split || row.split === split) &&
-    (!byLabel || row.labels.some(([of, sure, ahead]) =>
-      (!concept || called.has(of)) && enough(sure, probability) && enough(ahead, margin)));
+    (!byLabel || row.labels.some(passes));
+  return { wanted, marked: byLabel && ((row) => row.labels.filter(passes).slice(0, MARKED).map(([, , , ...box]) => box)) };
 }
 
 function share(given, name) {

@@ -63,6 +63,7 @@ function single(page, { image: found, regions, detections }, given) {
     ["truth", "ground truth", found.objects.map((row, at) => ({ ...row, name: row.category, key: `truth ${at}` }))],
     ["said", "detections of an evaluation", detections.map((row, at) => ({ ...row, name: row.category, key: `said ${at}` }))],
   ].filter(([, , rows]) => rows.length);
+  if (!kinds.length) page.append(el("p", { class: "problem" }, "This image has no box: no pseudo-labels, ground truth or detections."));
   const { layer, element } = stage(found, ofSet(given));
   const shown = { label: true, truth: !regions.length, said: false };
   const least = el("input", { type: "range", min: 0, max: 1, step: 0.05, value: 0.5, "aria-label": "minimum probability", oninput: draw });

@@ -1,7 +1,7 @@
 // Photographs, filtered, in a list without end.
 
 import { ask, picture } from "./data.js";
-import { announce, el, number } from "./dom.js";
+import { announce, el, number, svg } from "./dom.js";
 import { go, here } from "./route.js";
 
 const FILTERS = ["of", "text", "concept", "probability", "margin", "split"];
@@ -30,7 +30,7 @@ export async function images(page, given) {
     busy = true;
     try {
       const found = await ask("images", { ...filters, after });
-      if (!place.childElementCount) place.append(form(filters, found), ...beginning(filters, given));
+      if (!place.childElementCount) place.append(form(filters, found), found.note ? el("p", { class: "problem" }, found.note) : "", ...beginning(filters, given));
       if (found.images.length) list.append(grids.grid(found.images, filters, after));
       after = found.images.at(-1)?.image_id ?? after;
       more = found.more;
@@ -111,7 +111,7 @@ function drawnWhenNear() {
   }, { rootMargin: "1800px" });
   return {
     grid(rows, filters, after) {
-      const kept = rows.map(({ image_id, captions }) => ({ image_id, words: captions[0] ?? image_id }));
+      const kept = rows.map(({ image_id, width, height, captions, boxes }) => ({ image_id, width, height, boxes, words: captions[0] ?? image_id }));
       const cards = () => kept.map((row) => card(row, filters, after));
       const made = el("div", { class: "grid" }, cards());
       known.set(made, cards);
@@ -121,13 +121,21 @@ function drawnWhenNear() {
   };
 }
 
-function card({ image_id, words }, filters, after) {
+function card({ image_id, words, ...row }, filters, after) {
   return el(
     "a",
     { href: `#image?${new URLSearchParams({ ...filters, id: image_id })}`, title: image_id, onclick: () => remember(filters, after) },
-    el("img", { src: picture("thumb", { id: image_id, ...ofSet(filters) }), alt: words, loading: "lazy", decoding: "async" }),
+    el("div", { class: "thumb" },
+      el("img", { src: picture("thumb", { id: image_id, ...ofSet(filters) }), alt: words, loading: "lazy", decoding: "async" }),
+      row.boxes ? marks(row) : null),
     el("span", {}, words),
   );
+}
+
+/** The boxes that passed the filters, over a picture that is cut to the shape of its card. */
+function marks({ width, height, boxes }) {
+  return svg("svg", { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "xMidYMid slice", "aria-hidden": "true" },
+    boxes.map(([x0, y0, x1, y1]) => svg("rect", { x: x0, y: y0, width: x1 - x0, height: y1 - y0 })));
 }
 
 /** So that going back shows the same page of images. */

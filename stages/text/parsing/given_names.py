@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from stages.text.parser_training.other_words import ADJECTIVES
 from stages.text.parsing.cleaning import words_of
-from stages.text.parsing.model_free_parsers import LexiconParser
+from stages.text.parsing.model_free_parsers import LexiconParser, NgramParser, alternatives_of
 from stages.text.parsing.word_lists import ADJECTIVAL, CLOSED_CLASS, COLORS
 
 if TYPE_CHECKING:
@@ -37,10 +37,11 @@ class GivenNames:
         of_themselves = {name.lower(): name for name in names} | {name: name for name in names}
         self._names = forms | of_themselves
         read = {self._names[form] for form in forms}
-        self._spelled: dict[str, str] = {}  # what is looked for as it is written, and its name
+        self._spelled: dict[str, list[str]] = {}  # names by what is looked for as it is written
         for name in names if not isinstance(parser, LexiconParser) else ():
-            if name not in read or len(words_of(name)) > 1:
-                self._spelled.update(dict.fromkeys(_spelled(name), name))
+            if name not in read or len(words_of(name)) > 1 or isinstance(parser, NgramParser):
+                for form in dict.fromkeys(" ".join(words_of(form)) for form in _spelled(name)):
+                    self._spelled.setdefault(form, []).append(name)
         self._lexicon = LexiconParser(list(self._spelled)) if self._spelled else None
 
     def mentions(self, captions: Iterable[str]) -> Iterator[list[str]]:
@@ -51,21 +52,29 @@ class GivenNames:
             written = self._lexicon.concepts(batch) if self._lexicon else repeat([])
             for as_read, as_written in zip(phrases, written, strict=False):
                 read = Counter(self._names[p] for p in as_read if p in self._names)
-                yield list((read | Counter(map(self._spelled.__getitem__, as_written))).elements())
+                spelled = Counter(name for form in as_written for name in self._spelled[form])
+                yield list((read | spelled).elements())
 
 
 def _spelled(name: str) -> list[str]:
-    """How a name that the parser does not read is looked for.
+    """How a name that the parser does not read is looked for, each alternative by itself.
 
-    A word that seldom is a noun needs an article ("a can"), and an adjective is never one.
+    A word that seldom is a noun needs an article ("a can"), and so does an adjective, which is no
+    name by itself: the parser would have read it.
     """
-    words = words_of(name)
-    after_article = [f"{article} {name}" for article in ("a", "an", "the")]
-    if len(words) != 1:  # also with the article, so that "a back pack" is not "a back"
-        return [name, *after_article] if words else []
-    if words[0] in _ADJECTIVES:
-        return []
-    return after_article if words[0] in _SELDOM_NOUNS else [name]
+    found = []
+    alternatives = alternatives_of(name)
+    for alternative in alternatives:
+        words = words_of(alternative)
+        after_article = [f"{article} {alternative}" for article in ("a", "an", "the")]
+        if len(words) != 1:  # also with the article, so that "a back pack" is not "a back"
+            is_plain = words and not any(mark in alternative for mark in "/()")
+            found += [alternative, *after_article] if is_plain else [alternative][: len(words)]
+        elif words[0] in _ADJECTIVES:
+            found += after_article if alternatives != [name] else []
+        else:
+            found += after_article if words[0] in _SELDOM_NOUNS else [alternative]
+    return found
 
 
 def _forms(names: Sequence[str], parser: CaptionParser) -> dict[str, str]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _Words = tuple[str, ...]
 
-_LEXICON_VERSION = 2
+_LEXICON_VERSION = 3
 _SENSE = re.compile(r"\([^()]*\)")  # as in LVIS: "bow_(weapon)"
 # Pairs whose plural is a word of its own elsewhere ("glasses" to wear), but a plural here.
 _PLURAL_PAIRS = {"glass": "glasses", "ski": "skis", "goggle": "goggles", "headphone": "headphones"}
@@ -66,7 +66,7 @@ class LexiconParser:
         """Yield the names in each caption from left to right; they never overlap."""
         for caption in captions:
             words = tuple(words_of(caption))
-            yield list(self._matches(words, tuple(map(singular, words))))
+            yield list(self._matches(words, tuple(map(_matched, words))))
 
     def _matches(self, written: _Words, words: _Words) -> Iterator[str]:
         start = 0
@@ -122,17 +122,29 @@ def names_digest(names: Iterable[str]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _spellings(name: str) -> list[_Words]:
-    """The words of a name without its sense in parentheses; of "monitor/tv", each alternative."""
+def alternatives_of(name: str) -> list[str]:
+    """A name without its sense in parentheses; also each alternative, if there are several.
+
+    >>> alternatives_of("bow_(weapon)"), alternatives_of("tench, Tinca tinca")
+    (['bow_'], ['tench, Tinca tinca', 'tench', ' Tinca tinca'])
+    """
     bare = [part for part in _SENSE.split(name) if words_of(part)] or [name]
-    parts = [part for text in bare for part in text.split("/") if len(part.strip()) > 1]
-    alternatives = parts if len(parts) > 1 else []
-    return [words for text in (*bare, *alternatives) if (words := tuple(words_of(text)))]
+    parts = [part for text in bare for part in re.split("[/,]", text) if len(part.strip()) > 1]
+    return [*bare, *(parts if len(parts) > 1 else [])]
+
+
+def _spellings(name: str) -> list[_Words]:
+    return [words for text in alternatives_of(name) if (words := tuple(words_of(text)))]
+
+
+def _matched(word: str) -> str:
+    """A word in the singular, without the ending of a possessive: "dog" of "dogs" and "dog's"."""
+    return singular(word.removesuffix("'s").removesuffix("\u2019s") or word)
 
 
 def _match_keys(spelling: _Words) -> Iterator[_Words]:
     """The word sequences in the singular that match a spelling."""
-    key = tuple(map(singular, spelling))
+    key = tuple(map(_matched, spelling))
     yield key
     counterpart = _PLURAL_PAIRS.get(key[-1])
     if counterpart and (len(key) > 1 or "glass" not in key[-1]):

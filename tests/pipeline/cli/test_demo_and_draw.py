@@ -6,7 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.cli.demo_and_draw import _accuracy_table, _teacher_score
+import pytest
+
+from pipeline.cli.demo_and_draw import _accuracy_table, _this_command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,6 +68,22 @@ def test_the_table_has_one_line_per_model_in_per_cent() -> None:
     assert len({len(line) for line in lines}) == 1
 
 
-def test_the_teacher_is_compared_or_else_the_first_model() -> None:
-    assert _teacher_score(SCORES).name == "teacher"
-    assert _teacher_score(SCORES[2:]).name == "student, the best recipe"
+@pytest.mark.parametrize(
+    ("called_as", "on_path", "command"),
+    [
+        ("bin/rc", True, "rc"),
+        ("bin/rc", False, "bin/rc"),
+        ("my bin/rc", False, "'my bin/rc'"),
+        ("/usr/lib/pytest/__main__.py", False, "rc"),
+    ],
+)
+def test_the_command_that_is_printed_works_where_the_demo_was_called(
+    called_as: str, on_path: bool, command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("bin", "other"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "rc").touch(mode=0o755)
+    monkeypatch.setattr("sys.argv", [called_as, "demo"])
+    monkeypatch.setenv("PATH", str(tmp_path / ("bin" if on_path else "other")))
+    assert _this_command() == command

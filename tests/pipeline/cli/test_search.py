@@ -128,8 +128,9 @@ def test_a_predicate_narrows_what_is_found(ask: Rc) -> None:
     assert sorted(names(rows)) == [("photos/bare.png", region) for region in (3, 4, 5)]
 
 
-def test_nothing_found_is_an_empty_answer(ask: Rc) -> None:
-    assert told(ask("search", "cup", "--where", "false", "--format", "json", *QUICK)) == []
+def test_nothing_found_is_one_sentence(ask: Rc) -> None:
+    answer = refused(ask("search", "cup", "--where", "false", "--format", "json", *QUICK))
+    assert "has no region for which false holds" in answer
 
 
 def test_other_features_are_searched_by_name(ask: Rc, photos: Photographs) -> None:
@@ -207,7 +208,7 @@ WRONG: list[tuple[tuple[object, ...], str]] = [
     (("duplicates", "--sheet", "groups"), "written to a .png file, got 'groups'"),
     (("duplicates", "--format", "xml"), "--format must be one of table, csv, json"),
     (("duplicates", "--features", "pseudo_labels@00"), "is no features"),
-    (("duplicates", "--store", "nosuch"), "no artifact matches 'features' in nosuch"),
+    (("duplicates", "--store", "nosuch"), "no artifact matches 'features': nothing is in /"),
 ]
 
 
@@ -239,7 +240,7 @@ def test_a_sheet_that_cannot_be_written_is_one_sentence(ask: Rc, tmp_path: Path,
 
 def test_a_sheet_of_nothing_is_one_sentence(ask: Rc, tmp_path: Path) -> None:
     sheet = ("--sheet", tmp_path / "sheet.png", "--where", "false")
-    assert "the search has no hits" in refused(ask("search", "cup", *sheet, *QUICK))
+    assert "has no region for which false holds" in refused(ask("search", "cup", *sheet, *QUICK))
     assert "there are no duplicates" in refused(ask("duplicates", "--quiet", *sheet))
     assert not list(tmp_path.glob("*.png"))
 

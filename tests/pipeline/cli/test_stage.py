@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pipeline.cli.stage import _default_input
 from pipeline.store import catalog
 from pipeline.verbs import VERBS
+from schemas.concepts import CONCEPTS
+from stages.base import whole
 from tests.pipeline.cli.toy_presets import VerbWithPresets
 from tests.pipeline.helpers import rows_of
 
@@ -38,7 +41,7 @@ def test_json_is_one_object_on_one_line(rc, root: Path) -> None:  # type: ignore
         "address": catalog.find(root, "images").address,
         "rows": 18,
         "dropped": {"told-to": 2},
-        "notes": {"images": 18},
+        "notes": {"images": 18, "summary": ["18 rows"]},
     }
     assert result.out.count("\n") == 1
     assert "2 refused: told-to (rc sql 'FROM quarantine')" in result.err
@@ -240,3 +243,10 @@ def test_an_unknown_preset_is_refused(rc, monkeypatch: pytest.MonkeyPatch) -> No
     result = rc("ingest", "a", "--preset", "huge")
     assert result.code == 1
     assert "--preset must be one of small, got 'huge'" in result.err
+
+
+def test_help_says_which_artifact_an_unnamed_input_is() -> None:
+    assert _default_input(whole(CONCEPTS)).endswith("else the newest")
+    assert _default_input(whole(CONCEPTS, optional=True)).endswith("if any")
+    named = whole(CONCEPTS, optional=True, named=True)
+    assert _default_input(named) == "only read if it is named here"

@@ -31,7 +31,7 @@ def test_status_lists_artifacts_and_unfinished_runs(rc, root: Path) -> None:  # 
     assert "20 rows" in line
     assert "4 parts" in line
     assert result.err.startswith("proposals/v1-")
-    assert "unfinished: run its command again" in result.err
+    assert "failed: rc propose: 1 of 4 parts failed; part 1 said: " in result.err
     (facts,) = map(json.loads, rc("status", "--json").out.splitlines())
     assert (facts["address"], facts["rows"], facts["stage"]) == (images.address, 20, "ingest")
 
@@ -39,7 +39,22 @@ def test_status_lists_artifacts_and_unfinished_runs(rc, root: Path) -> None:  # 
 def test_status_of_nothing_says_where_to_begin(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     result = rc("status")
     assert (result.code, result.out) == (0, "")
-    assert result.err == f"nothing is in {root} yet; begin with 'rc ingest'\n"
+    start = f"nothing is in {root} yet, which is no folder; begin with 'rc ingest', "
+    assert result.err == f"{start}or name another store with --store\n"
+
+
+def test_a_store_is_named_by_its_absolute_path(rc, monkeypatch, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.chdir(tmp_path)
+    assert f"nothing is in {tmp_path / 'here'} yet" in rc("status", "--store", "here").err
+    assert f"nothing is in {tmp_path / 'here'} yet" in rc("show", "images", "--store", "here").err
+
+
+def test_a_run_that_failed_for_good_is_listed_with_its_reason(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
+    folder = root / "students" / "v1-0123456789ab"
+    folder.mkdir(parents=True)
+    folder.joinpath(".failed").write_text("the loss became nan at step 3\x1b[2J")
+    told = "failed: the loss became nan at step 3�[2J (rc gc removes it)"
+    assert rc("status").err == f"students/v1-0123456789ab  {told}\n"
 
 
 @pytest.mark.slow

@@ -77,7 +77,7 @@ def test_numbers_are_uncut_and_columns_in_the_middle_are_left_out(rc, root: Path
     assert [name.strip() for name in names] == [*shown[:7], "…", *shown[7:]]
     assert [cell.strip() for cell in first] == [*["123456789000"] * 7, "…", *["123456789000"] * 6]
     assert answer.err == (
-        "7 of 20 columns are not shown; select fewer columns, or use --format csv for all\n"
+        "7 of 20 columns are not shown; select fewer, or use --format csv for all\n"
     )
     assert all(len(line) <= 200 for line in answer.out.splitlines())
 

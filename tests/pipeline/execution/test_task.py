@@ -183,5 +183,5 @@ def test_a_predicate_that_nothing_of_a_part_meets_gives_no_rows(store, tmp_path:
 
 
 def test_a_predicate_over_a_column_that_is_not_there_is_a_sentence(store, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(QueryError, match='Referenced column "confidence" not found'):
+    with pytest.raises(QueryError, match="there is no column confidence"):
         part_of(Train(where="confidence > 1"), store, tmp_path).table("pseudo_labels")

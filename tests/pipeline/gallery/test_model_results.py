@@ -40,6 +40,7 @@ def test_only_models_with_more_than_one_step_have_a_curve(pool: ConnectionPool) 
     assert curve["artifact"] == student.address
     assert curve["rows"] == rows_of(student).to_pylist()
     assert [row["step"] for row in curve["rows"]] == [1, 2]
+    assert curve["log_every"] == student.manifest.stage.options["log_every"]
 
 
 @pytest.mark.slow

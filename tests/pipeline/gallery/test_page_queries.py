@@ -110,6 +110,37 @@ def test_label_filters_hold_together_for_one_kept_region(
     assert matched
 
 
+def test_an_image_found_by_a_region_has_its_boxes_the_most_probable_first(
+    pool: ConnectionPool, labels: list[Row]
+) -> None:
+    concept, _ = Counter(row["concept"] for row in labels if row["kept"]).most_common(1)[0]
+    page = page_queries.images(pool, {"concept": concept, "probability": "0.2"})
+    assert page["images"]
+    for image in page["images"]:
+        passing = [
+            row
+            for row in labels
+            if row["kept"]
+            and row["concept"] == concept
+            and row["probability"] >= 0.2
+            and row["image_id"] == image["image_id"]
+        ]
+        passing.sort(key=lambda row: (-row["probability"], row["region"]))
+        sides = ("x0", "y0", "x1", "y1")
+        assert image["boxes"] == [[round(row[side]) for side in sides] for row in passing[:5]]
+    assert "boxes" not in page_queries.images(pool, {"text": "a"})["images"][0]
+
+
+def test_visitors_are_told_at_once_that_no_image_has_a_box(
+    pool: ConnectionPool, tmp_path: Path
+) -> None:
+    assert page_queries.images(pool, {})["note"] is None
+    make(Ingest(count=3), tmp_path)
+    bare = ConnectionPool(tmp_path)
+    annotated = any(row["objects"] for row in bare.query("SELECT objects FROM images"))
+    assert (page_queries.images(bare, {})["note"] == page_queries.NO_BOXES) is not annotated
+
+
 def test_text_and_split_filter_images(pool: ConnectionPool) -> None:
     assert ids(page_queries.images(pool, {"text": "onerror=ALERT"})) == ["scenes/000000"]
     assert ids(page_queries.images(pool, {"text": "%"})) == []

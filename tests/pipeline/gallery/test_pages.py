@@ -214,3 +214,85 @@ def test_cards_far_from_the_viewport_are_removed(address: str, browser: Browser)
     browser.evaluate("document.querySelector('h1').style.height = ''")
     browser.wait_until("document.querySelectorAll('.grid a').length === 6")
     assert browser.errors == []
+
+
+def test_a_search_begins_with_examples(address: str, browser: Browser) -> None:
+    browser.open(f"{address}/#search")
+    browser.wait_until("document.querySelectorAll('.examples a').length > 0")
+    example = browser.evaluate("document.querySelector('.examples a').textContent")
+    browser.evaluate("document.querySelector('.examples a').click()")
+    browser.wait_until(f"document.body.textContent.includes('similar to “{example}”')")
+    assert browser.errors == []
+
+
+def test_a_card_marks_the_boxes_of_the_concept_that_was_looked_for(
+    address: str, browser: Browser
+) -> None:
+    browser.open(f"{address}/#search")
+    browser.wait_until("document.querySelectorAll('.examples a').length > 0")
+    concept = browser.evaluate("document.querySelector('.examples a').textContent")
+    browser.open(f"{address}/#images?{urlencode({'concept': concept})}")
+    browser.wait_until("document.querySelectorAll('.grid a').length > 0")
+    marked = (
+        "[...document.querySelectorAll('.grid a')].map((a) => a.querySelectorAll('rect').length)"
+    )
+    assert all(1 <= count <= 5 for count in browser.evaluate(marked))
+    browser.open(f"{address}/#images")
+    browser.wait_until("document.querySelectorAll('.grid a').length === 6")
+    assert sum(browser.evaluate(marked)) == 0
+    assert browser.errors == []
+
+
+CROWD = (
+    "import('./static/stage.js').then(({ drawBoxes, lightTogether, stage }) => { "
+    "const found = { image_id: 'scenes/000001', width: 320, height: 256, captions: [] }; "
+    "const { layer, element } = stage(found); "
+    "const root = document.createElement('div'); root.append(element); "
+    "document.getElementById('page').replaceChildren(root); lightTogether(root); "
+    "const boxes = Array.from({ length: %d }, (_, n) => ({ kind: 'label', key: `${n}`, "
+    "name: `n${n}`, "
+    "score: 1 - n / 100, x0: 40 * (n %% 8), y0: 40 * Math.floor(n / 8), "
+    "x1: 40 * (n %% 8) + 35, y1: 40 * Math.floor(n / 8) + 35 })); "
+    "drawBoxes(layer, found, boxes); })"
+)
+
+
+@pytest.mark.parametrize(("boxes", "crowded"), [(12, False), (40, True)])
+def test_many_boxes_are_thin_except_those_under_the_pointer(
+    address: str, browser: Browser, boxes: int, crowded: bool
+) -> None:
+    browser.open(f"{address}/#search")
+    browser.evaluate(CROWD % boxes)
+    browser.wait_until(f"document.querySelectorAll('.stage g').length === {boxes}")
+    styled = "[...document.querySelectorAll('.stage {}')].filter((one) => getComputedStyle(one).{})"
+    names = f"{styled.format('text', 'display !== `none`')}.map((one) => one.textContent)"
+    assert len(browser.evaluate(names)) <= 12
+    faint = f"{styled.format('rect', 'opacity < 1')}.length"
+    browser.hover("nav a")
+    assert browser.evaluate(faint) == (boxes if crowded else 0)
+    browser.hover('.stage g[data-key="5"] rect')
+    assert browser.evaluate(faint) == (boxes - 1 if crowded else 0)
+    assert "n5 0.95" in browser.evaluate(names)
+    if crowded:
+        assert browser.evaluate(names) == ["n5 0.95"]
+    assert browser.errors == []
+
+
+def test_a_box_that_was_clicked_stays_highlighted_until_the_next_click(
+    address: str, browser: Browser
+) -> None:
+    browser.open(f"{address}/#search")
+    browser.evaluate(CROWD % 40)
+    browser.wait_until("document.querySelectorAll('.stage g').length === 40")
+    click = (
+        "document.querySelector('.stage g[data-key=\"{}\"] rect')"
+        ".dispatchEvent(new MouseEvent('click', {{ bubbles: true }}))"
+    )
+    chosen = "[...document.querySelectorAll('.stage g.chosen')].map((one) => one.dataset.key)"
+    browser.evaluate(click.format(5))
+    browser.hover("nav a")
+    assert browser.evaluate(chosen) == ["5"]
+    browser.evaluate(click.format(7))
+    assert browser.evaluate(chosen) == ["7"]
+    browser.evaluate(click.format(7))
+    assert browser.evaluate(chosen) == []

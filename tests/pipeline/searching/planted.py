@@ -59,7 +59,7 @@ class Planted(Stage):
 def plant(root: Path, *parts: Any, **options: Any) -> FeatureCorpus:
     """A corpus with these vectors in its parts, and nothing else in its store."""
     vectors = json.dumps([np.asarray(part, np.float64).tolist() for part in parts])
-    return FeatureCorpus(make(Planted(vectors=vectors, **options), root))
+    return FeatureCorpus(make(Planted(vectors=vectors, **options), root, allow_empty=True))
 
 
 def stored(corpus: FeatureCorpus) -> dict[Key, NDArray[np.float64]]:

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from schemas.errors import SourceError
+from stages.models import download as download_module
 from stages.models.clip_creation import create_clip
 from tests.stages.models.texts import encode_texts
 from tests.stages.models.tiny import config, tiny_clip
@@ -91,6 +92,7 @@ def tag(tmp_path, monkeypatch) -> Clip:
     monkeypatch.setattr(open_clip, "get_model_config", lambda _: config())
     monkeypatch.setattr(open_clip, "get_pretrained_cfg", lambda _name, _tag: known)
     monkeypatch.setattr(open_clip, "create_model", download)
+    monkeypatch.setattr(download_module, "reachable", lambda _: True)
     return clip
 
 
@@ -115,6 +117,13 @@ def test_a_failed_download_is_refused_with_its_reason(tag, monkeypatch) -> None:
         "weights 'made-up' of 'tiny' could not be fetched (no route); check the network, or "
         "download the file elsewhere and give its path"
     )
+
+
+def test_without_a_network_the_architecture_for_the_file_has_its_activation(monkeypatch) -> None:
+    monkeypatch.setattr(download_module, "_source", lambda _: ("https://nowhere.test/a", False))
+    monkeypatch.setattr(download_module, "reachable", lambda _: False)
+    with pytest.raises(SourceError, match=r"\(--model RN50-quickgelu --pretrained FILE\)$"):
+        create_clip("RN50", "openai")
 
 
 @pytest.mark.network

@@ -101,3 +101,8 @@ def test_three_numbers_become_floats_and_two_are_refused() -> None:
     assert [type(value) for value in three_floats([1, 2, 3])] == [float] * 3
     with pytest.raises(ValueError, match="not enough values"):
         three_floats([1, 2])
+
+
+def test_a_small_network_is_bundled_under_a_name() -> None:
+    spec = architecture_spec("small")
+    assert (spec.architecture, spec.image_size, spec.config["embed_dim"]) == (None, 64, 128)

@@ -47,7 +47,7 @@ def test_without_header_the_wordiest_column_is_the_caption(tmp_path: Path) -> No
         tmp_path / "a.tsv", "coco\t1.jpg\ta dog on grass", "coco\t1.jpg\tone", "coco\t2.jpg\t"
     )
     assert [r.captions for r in read(path)] == [("a dog on grass",), ("one",), ()]
-    assert read(path)[2].problem == "no text in '2'"
+    assert read(path)[2].problem == ""
     assert read(path, key="1")[0] == CaptionRecord("1.jpg", ("a dog on grass", "one"))
 
 
@@ -84,7 +84,7 @@ def test_captions_in_json_lines_are_found_under_usual_names(tmp_path: Path) -> N
     ]
 
 
-@pytest.mark.parametrize("line", ["{", "[1]", '{"caption": 3}', '{"caption": ""}', "[" * 9999])
+@pytest.mark.parametrize("line", ["{", "[1]", '{"caption": 3}', "[" * 9999])
 def test_a_bad_line_is_a_problem_of_its_own(tmp_path: Path, line: str) -> None:
     path = write(tmp_path / "a.jsonl", '{"caption": "a dog"}', line, '{"caption": "a cat"}')
     first, bad, last = read(path)
@@ -291,8 +291,8 @@ def test_missing_captions_of_parquet_are_rows_without_text(tmp_path: Path) -> No
     pq.write_table(table, tmp_path / "a.parquet")
     assert read(tmp_path / "a.parquet") == [
         CaptionRecord("1", ("a dog",)),
-        CaptionRecord("a.parquet:2", (), "no text in 'caption'"),
-        CaptionRecord("a.parquet:3", (), "no text in 'caption'"),
+        CaptionRecord("a.parquet:2", ()),
+        CaptionRecord("a.parquet:3", ()),
     ]
 
 

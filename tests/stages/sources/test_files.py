@@ -60,8 +60,15 @@ def test_a_glob_is_sorted_and_must_match_something(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"")
     assert expand(f"{tmp_path}/*.tar") == [f"{tmp_path}/a.tar", f"{tmp_path}/b.tar"]
     assert expand(f"{tmp_path}/**/c.tar") == [f"{tmp_path}/deep/c.tar"]
-    with pytest.raises(SourceError, match=r"nothing matches .*\*\.zip; quote the pattern, or name"):
+    with pytest.raises(SourceError, match=r"nothing matches .*\*\.zip: .* quote the pattern"):
         expand(f"{tmp_path}/*.zip")
+
+
+def test_a_pattern_that_matches_nothing_names_the_folder_that_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=rf"there is no folder {tmp_path}/data$"):
+        expand(f"{tmp_path}/data/shards/*.tar")
+    with pytest.raises(SourceError, match=rf"{tmp_path} is there, and no file in it has such a na"):
+        expand(f"{tmp_path}/*.tar")
 
 
 def test_a_remote_glob_is_expanded_by_its_file_system(remote: str) -> None:

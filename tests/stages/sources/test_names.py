@@ -43,7 +43,7 @@ def test_a_missing_list_is_refused(tmp_path: Path) -> None:
     [
         ("dog,7", "dog"),
         (" dog , 7 ", "dog"),
-        ("dog,", "dog,"),
+        ("dog,", "dog"),
         (",7", ",7"),
         ("a,b,7", "a,b"),
         ("dog,-7", "dog,-7"),
@@ -105,6 +105,60 @@ def test_marks_that_belong_to_a_name_are_kept(tmp_path: Path) -> None:
     ],
 )
 def test_a_list_that_can_be_read_in_two_ways_is_refused(
+    tmp_path: Path, content: str, sentence: str
+) -> None:
+    (tmp_path / "a.txt").write_text(content, "utf-8")
+    with pytest.raises(SourceError, match=sentence):
+        read_names(tmp_path / "a.txt")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "# two names\ndog  # a pet\ntraffic light\n",
+        "n02084071 dog\nn06874185 traffic light\n",
+        "n02084071\tdog\nn06874185\ttraffic light\n",
+        "/m/0bt9lr,dog\n/m/015qff,traffic light\n",
+        "LabelName,DisplayName\n/m/0bt9lr,dog\n/m/015qff,traffic light\n",
+        "0,dog\n1,traffic light\n",
+        "dog;12\ntraffic light;7\n",
+        "dog,0.53\ntraffic light,1.2e-3\n",
+        "dog,12,9,3\ntraffic light,7,7,1\n",
+        "dog,\ntraffic light,\n",
+        "'dog'\n'traffic light'\n",
+        "concept\ndog\ntraffic light\n",
+        'concept,mentions,captions,images,examples\ndog,2,2,1,"a, b"\ntraffic light,1,1,1,\n',
+        "names:\n  0: dog\n  1: traffic light\n",
+        "['dog', 'traffic light']",
+        '{"dog": 12, "traffic light": 7}',
+        '{"0": ["n02084071", "dog"], "1": ["n06874185", "traffic light"]}',
+        '{"name": "dog"}\n{"name": "traffic light", "count": 7}\n',
+    ],
+)
+def test_ids_counts_and_comments_of_published_lists_are_left_out(
+    tmp_path: Path, content: str
+) -> None:
+    (tmp_path / "a.txt").write_text(content, "utf-8")
+    assert read_names(tmp_path / "a.txt") == ["dog", "traffic light"]
+
+
+def test_marks_inside_a_name_do_not_shorten_it(tmp_path: Path) -> None:
+    names = ["walk - don't walk sign", "tench, Tinca tinca", "apollo 11 - rocket", "n01 tag"]
+    (tmp_path / "a.txt").write_text("\n".join(names), "utf-8")
+    assert read_names(tmp_path / "a.txt") == names
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("dog\t12\tanimal\n", "several columns"),
+        ("dog, cat, fire hydrant\n", "a line of its own"),
+        ("id,name\n1,dog\n2,\n", "row 3 has no name"),
+        ('{"images": [{"id": 1}]}', "JSON without names"),
+        ("# nothing\n", "is empty"),
+    ],
+)
+def test_a_list_whose_names_cannot_be_told_is_refused(
     tmp_path: Path, content: str, sentence: str
 ) -> None:
     (tmp_path / "a.txt").write_text(content, "utf-8")

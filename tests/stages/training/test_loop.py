@@ -141,9 +141,9 @@ def test_a_step_without_a_loss_changes_no_weight() -> None:
 
 
 def test_the_mean_of_a_term_is_over_the_steps_that_have_it() -> None:
-    rows = fit(Line(), Numbers(fifth=-1.0), config(10, log_every=10))
-    each = fit(Line(), Numbers(fifth=-1.0), config(10, log_every=1))
-    present = [row["loss"] for row in each if "loss" in row]
+    rows = fit(Line(), Numbers(fifth=-1.0), config(12, log_every=10))
+    each = fit(Line(), Numbers(fifth=-1.0), config(12, log_every=1))
+    present = [row["loss"] for row in each[:10] if "loss" in row]
     assert len(present) == 9
     assert rows[0]["loss"] == pytest.approx(sum(present) / 9)
 
@@ -159,3 +159,14 @@ def test_progress_counts_every_step_once_even_when_resumed(tmp_path: Path) -> No
     fit(Line(), Numbers(), config(8, checkpoint_every=4), tmp_path / "c.pt")
     fit(Line(), Numbers(), plan, tmp_path / "c.pt", lambda steps, rows: reported.append(steps))
     assert reported == [8, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("steps", "log_every", "logged"),
+    [(3, 50, [1, 3]), (4, 4, [1, 4]), (1, 50, [1]), (5, 4, [4, 5]), (8, 4, [4, 8])],
+)
+def test_a_short_run_has_its_first_and_last_step_in_the_log(
+    steps: int, log_every: int, logged: list[int]
+) -> None:
+    rows = fit(Line(), Numbers(), config(steps, log_every=log_every))
+    assert [row["step"] for row in rows] == logged

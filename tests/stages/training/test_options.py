@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from stages.outcome import Result
 from stages.pixels import load_image
 from stages.pretrain import Pretrain
 from stages.training.dataset import ShuffledDataset
 from stages.training.options import TrainingStage
 from stages.training.pixel_cache import PixelCache
 from tests.in_memory import InMemory
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def dataset(samples: int) -> ShuffledDataset[int]:
@@ -71,24 +75,14 @@ def test_the_configuration_has_the_options_of_the_stage() -> None:
     assert config.schedule.factor(20) == pytest.approx(0.01)
 
 
-@pytest.mark.parametrize("steps", [1, 3, 7, 100, 250])
-def test_progress_adds_up_to_a_hundred_percent(steps: int) -> None:
+def test_progress_counts_steps_of_a_total_that_is_known_if_it_is_given() -> None:
     part = InMemory({})
-    report = Pretrain().watch(part, steps)
-    previous = 0
-    for done in range(1, steps + 1):
-        report(1, [])
-        assert part.advanced == 100 * done // steps
-        assert part.advanced >= previous
-        previous = part.advanced
-    assert part.advanced == Pretrain().total() == 100
-
-
-def test_a_resumed_run_reports_all_earlier_steps_at_once() -> None:
-    part = InMemory({})
-    report = Pretrain().watch(part, 10)
-    report(7, [])
-    assert part.advanced == 70
+    report = Pretrain().watch(part)
+    report(7, [])  # a resumed run reports all earlier steps at once
+    report(1, [])
+    assert part.advanced == 8
+    assert (Pretrain.unit, Pretrain(steps=27).total(), Pretrain().total()) == ("steps", 27, None)
+    assert not Pretrain.counts_rows
 
 
 def test_rows_of_the_log_go_to_the_event_writer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +93,7 @@ def test_rows_of_the_log_go_to_the_event_writer(monkeypatch: pytest.MonkeyPatch)
         return written.append
 
     monkeypatch.setattr("stages.training.tensorboard.event_writer", event_writer)
-    report = Pretrain(tensorboard="events").watch(InMemory({}), 4)
+    report = Pretrain(tensorboard="events").watch(InMemory({}))
     report(1, [])
     report(1, [{"step": 2}])
     assert written == [[{"step": 2}]]
@@ -113,3 +107,24 @@ def test_images_are_decoded_through_a_cache_only_if_it_has_memory() -> None:
 def test_training_is_a_single_task_over_all_parts() -> None:
     assert issubclass(Pretrain, TrainingStage)
     assert Pretrain().plan({"images": [0, 1, 2]}) == [0]
+
+
+def test_the_outcome_is_the_loss_at_both_ends_of_the_curve(tmp_path: Path) -> None:
+    part = InMemory({}, tmp_path)
+    rows = [
+        {"step": 1, "images": 4, "loss": None},
+        {"step": 50, "images": 200, "loss": 3.25},
+        {"step": 1000, "images": 4000, "loss": 0.51239},
+    ]
+    Pretrain().note_loss(part, rows)
+    outcome = Pretrain().outcome(Result(3, {}, part.notes))
+    assert outcome.summary[0] == "1,000 steps over 4,000 images: loss 3.25 → 0.512"
+    assert outcome.empty is None
+
+
+def test_weights_taken_without_a_step_have_no_loss(tmp_path: Path) -> None:
+    part = InMemory({}, tmp_path)
+    Pretrain().note_loss(part, [])
+    assert part.notes == {}
+    outcome = Pretrain().outcome(Result(0, {}, {"summary": ["12 tensors used"]}))
+    assert (list(outcome.summary), outcome.empty) == (["0 rows", "12 tensors used"], None)

@@ -76,8 +76,10 @@ def test_a_script_in_a_name_is_escaped(tmp_path: Path) -> None:
     assert "&lt;script&gt;alert" in text
 
 
-def test_an_empty_set_of_labels_gives_a_page(made: dict[str, Artifact], tmp_path: Path) -> None:
-    assert report_labels(made["images"].root, tmp_path / "out", where="false").is_file()
+def test_an_empty_set_of_labels_is_refused(made: dict[str, Artifact], tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="has no label for which false holds"):
+        report_labels(made["images"].root, tmp_path / "out", where="false")
+    assert not (tmp_path / "out").exists()
 
 
 def test_what_cannot_be_reported_is_a_sentence(root: Path) -> None:

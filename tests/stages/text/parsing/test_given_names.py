@@ -34,6 +34,8 @@ AS_WRITTEN = {
     "A-frame": "an a-frame house",
     "jack-o'-lantern": "a Jack-o\u2019-lantern",
     "Pen/Pencil": "a pencil on paper",
+    "tench, Tinca tinca": "a man holds a tench",
+    "gazebo": "the gazebo's roof",
     "background": "trees in the background",
     "4x4": "a 4x4 on a road",
     "red panda": "the red pandas",
@@ -85,6 +87,22 @@ def test_a_list_only_adds_to_what_the_parser_finds(bundled: CaptionParser) -> No
     assert counts(names, bundled, caption) == {
         "child": 1, "t-shirt": 1, "dog house": 1,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("engine", ["bundled", "lexicon", "ngram:4"])
+def test_each_alternative_of_a_name_is_counted_once(bundled: CaptionParser, engine: str) -> None:
+    names = ["Cabinet/shelf", "traffic light", "traffic_light"]
+    parser = bundled if engine == "bundled" else load_parser(engine, names=names)
+    assert counts(names, parser, "a cabinet, two shelves and a traffic light") == {
+        "Cabinet/shelf": 2, "traffic light": 1, "traffic_light": 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("engine", ["bundled", "lexicon", "ngram:4"])
+def test_names_are_found_in_the_plural_and_as_owners(bundled: CaptionParser, engine: str) -> None:
+    parser = bundled if engine == "bundled" else load_parser(engine, names=["gazebo", "knife"])
+    caption = "the gazebo's roof and two knives"
+    assert counts(["gazebo", "knife"], parser, caption) == {"gazebo": 1, "knife": 1}
 
 
 def test_names_of_one_word_are_found_where_they_are_nouns(bundled: CaptionParser) -> None:

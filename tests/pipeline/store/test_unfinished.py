@@ -1,0 +1,76 @@
+"""Unfinished runs: what they read is kept, and why they failed is told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.store import catalog, unfinished
+from schemas.errors import StageError
+from tests.pipeline.helpers import make
+from tests.pipeline.toys import Ingest, Propose
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_what_an_interrupted_run_reads_is_not_swept(root: Path) -> None:
+    older = make(Ingest(), root)
+    with pytest.raises(StageError):
+        make(Propose(break_part=1), root)
+    make(Ingest(count=3), root)  # now the newest
+    (folder,) = unfinished.folders(root)
+    assert unfinished.inputs(folder) == [older]
+    assert set(catalog.sweepable(root)) == {folder}
+    catalog.sweep(root, [folder])
+    assert set(catalog.sweepable(root)) == {older.path}
+
+
+def test_a_finished_run_keeps_no_list_of_its_inputs(root: Path) -> None:
+    make(Ingest(), root)
+    proposals = make(Propose(), root)
+    assert unfinished.folders(root) == []
+    assert list(proposals.path.glob(".*")) == []
+
+
+def test_inputs_that_are_gone_or_cannot_be_read_are_none(root: Path) -> None:
+    folder = root / "proposals" / "v1-0123456789ab"
+    folder.mkdir(parents=True)
+    assert unfinished.inputs(folder) == []
+    (folder / unfinished.INPUTS).write_bytes(b"images/v2-000000000000\n")
+    assert unfinished.inputs(folder) == []
+    (folder / unfinished.INPUTS).write_bytes(b"\xff")
+    assert unfinished.inputs(folder) == []
+
+
+def test_the_reason_of_a_failure_is_one_line(root: Path) -> None:
+    assert unfinished.failure(root) == ""
+    root.mkdir(exist_ok=True)
+    (root / unfinished.FAILED).write_text("the loss became nan\nat step 3")
+    assert unfinished.failure(root) == "the loss became nan at step 3"
+
+
+def test_the_error_that_ended_a_run_is_kept(tmp_path: Path) -> None:
+    with pytest.raises(StageError), unfinished.failures_recorded(tmp_path):
+        raise StageError("part 3 said no")
+    assert unfinished.failure(tmp_path) == "part 3 said no"
+
+
+def test_a_run_that_starts_again_forgets_it(tmp_path: Path) -> None:
+    (tmp_path / ".failed").write_text("long ago")
+    with unfinished.failures_recorded(tmp_path):
+        assert unfinished.failure(tmp_path) == ""
+    assert unfinished.failure(tmp_path) == ""
+
+
+def test_a_run_that_was_killed_has_not_failed(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), unfinished.failures_recorded(tmp_path):
+        raise KeyboardInterrupt
+    assert unfinished.failure(tmp_path) == ""
+
+
+def test_a_run_that_left_no_folder_leaves_no_reason(tmp_path: Path) -> None:
+    with pytest.raises(StageError), unfinished.failures_recorded(tmp_path / "none"):
+        raise StageError("no")
+    assert not (tmp_path / "none").exists()
