@@ -29,6 +29,7 @@ _SPLIT: Final = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_NAME: Final = 4096  # characters of a path
+_SHOWN: Final = 100  # characters of a name in a message
 _NUMBERED: Final = re.compile(r"(\.\w+)#\w+$")  # Flickr's `1.jpg#0`: caption 0 of 1.jpg
 
 
@@ -195,7 +196,7 @@ def join_table(
             join.names[_way(answer)] += 1
         is_found = isinstance(answer, NameMatch)
         if not is_found:
-            join.unfound = join.unfound or written
+            join.unfound = join.unfound or written[:_SHOWN]
         image = _image_of(images, answer, written, scope)
         before = len(image.captions or ())
         _add_row(image, row, options)

@@ -148,3 +148,8 @@ def test_a_cell_too_long_for_a_name_is_a_bad_row_without_its_content(tmp_path: P
     assert refused == [
         ("t.csv:3", "bad-row", "its name of an image has 5,000 characters: no name of a file")
     ]
+
+
+def test_a_message_holds_only_the_begin_of_a_long_name(tmp_path: Path) -> None:
+    _, join = joined(tmp_path, ["a.jpg"], [("y" * 3000, "a cat")])
+    assert join.unfound == "y" * 100
