@@ -66,6 +66,7 @@ def numbers(gives: str) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", gives)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("lines", "gives"), examples("Images with captions"))
 def test_a_source_gives_its_images(lines: list[str], gives: str, tmp_path: Path) -> None:
     write_example(lines, tmp_path / "data")
@@ -76,6 +77,7 @@ def test_a_source_gives_its_images(lines: list[str], gives: str, tmp_path: Path)
     assert artifact.manifest.dropped == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("lines", "gives"), examples("Captions without images"))
 def test_a_corpus_gives_its_captions(lines: list[str], gives: str, tmp_path: Path) -> None:
     corpus = write_example(lines, tmp_path)
@@ -89,6 +91,7 @@ def test_a_list_gives_its_names(lines: list[str], gives: str, tmp_path: Path) ->
     assert len(read_names(write_example(lines, tmp_path))) == numbers(gives)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("lines", "gives"), examples("Boxes of other localizers"))
 def test_a_localizer_gives_its_boxes(lines: list[str], gives: str, tmp_path: Path) -> None:
     write_example(["a.jpg", "b.jpg"], tmp_path / "src")

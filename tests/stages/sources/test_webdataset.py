@@ -473,6 +473,7 @@ MEMBER_NAMES = st.builds(
 CONTENTS = st.sampled_from([b"", b"a dog", encoded(), b'{"caption": "a cat"}', b"\xff", b"{"])
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(
     members=st.lists(st.tuples(MEMBER_NAMES, CONTENTS), max_size=12),
@@ -555,6 +556,7 @@ def captions_accounted(items: list[Record | Problem | LeftOut]) -> set[str]:
 EVERY_KEY = {f"{folder}{key}" for folder in ("", "d.1/") for key in ("x", "y", "z")}
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(data=st.data())
 def test_a_tar_with_bytes_changed_anywhere_is_read_or_refused(data: st.DataObject) -> None:
