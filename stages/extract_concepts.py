@@ -164,7 +164,9 @@ class ExtractConcepts(Stage):
         refused = sum(result.dropped.values())
         summary = counts.summary(result.rows, self.min_frequency, refused)
         summary += result.notes.get("remarks", ())
-        empty = None if result.rows else counts.why_empty(self.count_by, self.min_frequency)
+        file = self.captions.name if self.captions else ""
+        asked = self.count_by, self.min_frequency
+        empty = None if result.rows else counts.why_empty(*asked, refused, file)
         return Outcome(summary, empty, [] if empty else counts.losses(refused))
 
     def _frequent(
@@ -204,8 +206,12 @@ class ExtractConcepts(Stage):
                 part.note("remarks", remarks)
         first = part.number * _PART_RECORDS
         last = min(first + _PART_RECORDS, self._records())
+        problems = 0
         for record in islice(corpus.records(), first, last):
             if record.problem:
+                problems += 1
+                if part.number == 0 and problems == 1:
+                    part.note("example_problem", _glimpse(record.problem))
                 part.refuse(record.key, record.reason, record.problem)
             yield record
 

@@ -278,7 +278,7 @@ def _total(stage: Stage, inputs: Mapping[str, Artifact], rows: Mapping[int, int]
 
 def _report(work: Plan, failures: Mapping[int, str]) -> str:
     number = min(failures)
-    if len(work.tasks) == 1:
+    if len(failures) == len(work.tasks) and len(set(failures.values())) == 1:
         return f"rc {work.stage.name}: {failures[number]}"
     return (
         f"rc {work.stage.name}: {len(failures)} of {len(work.tasks)} parts failed; part {number} "

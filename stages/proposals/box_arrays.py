@@ -91,8 +91,9 @@ class BoxCollector:
 
     def know(self, key: ImageKey) -> int:
         """Index of an image, which may have no boxes."""
-        index = self._index_of.setdefault(key, len(self._keys))
-        if index == len(self._keys):
+        index = self._index_of.get(key)
+        if index is None:
+            index = self._index_of[key] = len(self._keys)
             self._keys.append(key)
         return index
 

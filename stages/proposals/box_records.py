@@ -1,12 +1,13 @@
 """Boxes of one record of a JSON file: of COCO's results, of torchvision, MMDetection, SAM, ...
 
 A record is one box (`bbox`, `segmentation`, or four fields of corners) or all boxes of an image
-(`boxes` or `bboxes` with `scores`, or `annotations`). Categories are ignored.
+(`boxes` or `bboxes` with `scores`, or `annotations` or `instances`). Categories are ignored.
 """
 
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from schemas.quarantine import Reason
@@ -31,7 +32,8 @@ _CORNERS: Final = (
     ("xmin", "ymin", "xmax", "ymax"),
 )
 _ARRAYS: Final = ("bboxes", "boxes")  # of an image; corners, as torchvision and MMDetection write
-_LISTS: Final = frozenset(("annotations", *_ARRAYS))
+_RECORDS: Final = ("annotations", "instances")  # of an image; instances as detectron2 writes
+_LISTS: Final = frozenset((*_RECORDS, *_ARRAYS))
 _ALL_NAMES: Final = frozenset(_NAMES)
 _OTHER: Final = {  # what other files of COCO's kind hold
     "caption": "captions",
@@ -69,10 +71,7 @@ def boxes_of_record(record: Any, layout: BoxLayout | None = None) -> Iterator[Bo
         layout: What the user says the four numbers are; None: as the record's form has it.
     """
     if not is_boxes_of_image(record):
-        try:
-            yield _one_box(record, layout)
-        except Refusal as refusal:
-            yield refusal
+        yield box_or_refusal(record, layout)
         return
     try:
         key = key_of(record.get("image")) if isinstance(record.get("image"), dict) else None
@@ -84,6 +83,14 @@ def boxes_of_record(record: Any, layout: BoxLayout | None = None) -> Iterator[Bo
     for member in members:
         for box in boxes_of_record(member, layout):
             yield box if isinstance(box, Refusal) else box._replace(key=box.key or key)
+
+
+def box_or_refusal(record: Any, layout: BoxLayout | None = None) -> Box | Refusal:
+    """The box of a record that is one box, or why it is refused."""
+    try:
+        return _one_box(record, layout)
+    except Refusal as refusal:
+        return refusal
 
 
 def key_of(record: Any) -> ImageKey | None:
@@ -99,9 +106,16 @@ def key_of(record: Any) -> ImageKey | None:
         name = next((record[n] for n in _NAMES if isinstance(record.get(n), str)), None) or None
     if "image_id" not in record:
         return ImageKey(None, name) if name else None
+    if name is None and type(record["image_id"]) is int:  # nearly all records
+        return _numbered(record["image_id"])
     if record["image_id"] is None and name:
         return ImageKey(None, name)
     return ImageKey(text_of_id(record["image_id"]), name)
+
+
+@lru_cache(maxsize=1)  # boxes of one image are neighbours
+def _numbered(image_id: int) -> ImageKey:
+    return ImageKey(text_of_id(image_id))
 
 
 def text_of_id(value: Any) -> str:
@@ -128,8 +142,9 @@ def text_of_id(value: Any) -> str:
 
 def _members(record: dict[str, Any]) -> list[Any]:
     """The boxes of an image, each as a record of its own."""
-    if isinstance(record.get("annotations"), list):
-        return list(record["annotations"])
+    for name in _RECORDS:
+        if isinstance(record.get(name), list):
+            return list(record[name])
     boxes = next(record[name] for name in _ARRAYS if isinstance(record.get(name), list))
     scores = next((record[n] for n in ("scores", *_SCORES) if n in record), None)
     if scores is None:

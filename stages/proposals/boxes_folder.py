@@ -55,7 +55,7 @@ def read_folder(folder: Path, layout: BoxLayout | None = None) -> BoxArrays:
         if is_yolo:
             _add_labels(path, name, collector)
         else:
-            add_json(path, name, collector, layout)
+            add_json(path, name, collector, layout, is_of_one_image=True)
     arrays = collector.arrays(in_fractions=is_yolo)
     if not len(arrays) and arrays.bad.count:
         first = arrays.bad.listed[0]

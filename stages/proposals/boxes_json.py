@@ -17,7 +17,13 @@ from schemas.errors import SourceError
 from schemas.quarantine import Reason
 from stages.proposals.box_arrays import BoxArrays, BoxCollector
 from stages.proposals.box_file import ImageKey
-from stages.proposals.box_records import Box, boxes_of_record, is_boxes_of_image, key_of
+from stages.proposals.box_records import (
+    Box,
+    box_or_refusal,
+    boxes_of_record,
+    is_boxes_of_image,
+    key_of,
+)
 from stages.proposals.json_records import Element, Unreadable, elements
 from stages.sources.record import Refusal
 
@@ -55,7 +61,12 @@ def read_json(path: Path, layout: BoxLayout | None = None) -> BoxArrays:
 
 
 def add_json(
-    path: Path, name: str, collector: BoxCollector, layout: BoxLayout | None = None
+    path: Path,
+    name: str,
+    collector: BoxCollector,
+    layout: BoxLayout | None = None,
+    *,
+    is_of_one_image: bool = False,
 ) -> None:
     """Add all boxes of a file to others.
 
@@ -64,11 +75,13 @@ def add_json(
         name: Of the file in messages.
         collector: What they are added to.
         layout: As in `read_json`.
+        is_of_one_image: Whether records that name no image are of the image that the file is
+            named like, as those of SAM's and Ultralytics' lists are.
 
     Raises:
         SourceError: If the file is no JSON.
     """
-    reader = _Reader(name, collector, layout)
+    reader = _Reader(name, collector, layout, _THIS_IMAGE if is_of_one_image else None)
     try:
         for element in elements(path):
             reader.add(element)
@@ -86,11 +99,18 @@ def add_json(
 class _Reader:
     """Sorts the elements of one file: boxes, names of images, and what says nothing of boxes."""
 
-    def __init__(self, name: str, collector: BoxCollector, layout: BoxLayout | None) -> None:
+    def __init__(
+        self,
+        name: str,
+        collector: BoxCollector,
+        layout: BoxLayout | None,
+        default: ImageKey | None,
+    ) -> None:
         self.number = 0
         self._name = name
         self._collector = collector
         self._layout = layout
+        self._default = default
         self._names: dict[ImageKey, ImageKey] = {}  # of images that the file lists
         self._fields: dict[str, Any] = {}  # of the file, if it is one object
 
@@ -98,7 +118,7 @@ class _Reader:
         """Take the next element."""
         key, value = element.key, element.value
         if key is None:
-            self._record(value, None)
+            self._record(value, self._default)
         elif key == "images" and isinstance(value, dict):
             self._list_image(value)
         elif key in _RECORDS and not element.is_member:
@@ -122,7 +142,7 @@ class _Reader:
         lists = {n: v for n, v in self._fields.items() if isinstance(v, list)}
         if is_boxes_of_image(lists) or {"bbox", "box"} & self._fields.keys():
             self._record({**self._fields, "image": None}, own)
-        elif "image" in self._fields:
+        elif "image" in self._fields or (is_empty and self._default and not self._fields):
             self._collector.know(own)
         else:
             for name in lists:
@@ -153,11 +173,16 @@ class _Reader:
         elif record == [] and default:
             self._collector.know(default)  # without boxes
         else:
-            if is_boxes_of_image(record):
-                self._know(record, default)
-            for box in boxes_of_record(record, self._layout):
-                self._box(box, default)
+            self._boxes(record, default)
         self.number += 1
+
+    def _boxes(self, record: Any, default: ImageKey | None) -> None:
+        if not is_boxes_of_image(record):  # nearly all records
+            self._box(box_or_refusal(record, self._layout), default)
+            return
+        self._know(record, default)
+        for box in boxes_of_record(record, self._layout):
+            self._box(box, default)
 
     def _box(self, box: Box | Refusal, default: ImageKey | None) -> None:
         if isinstance(box, Refusal):

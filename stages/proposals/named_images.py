@@ -1,7 +1,7 @@
 """Our images as a file of another tool could call them: by id, by name, or by number.
 
 Only those are kept that the file could mean. Parts are streamed; an image that is kept costs about
-1 kB if it is found by its name, a third of that if it is found by an id.
+0.8 kB, found by its name or by an id, and 0.2 kB more where names differ in their suffix.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from stages.sources.json_ids import id_text
-from stages.sources.name_index import NameIndex, normalised, stem
+from stages.sources.name_index import NameIndex, enter, entries, normalised, stem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -55,8 +55,8 @@ class NamedImages:
         self.first = ""
         self.rows: list[NamedImage] = []
         self._by_image_id: dict[str, int] = {}
-        self._by_source_id: dict[str, list[int]] = {}
-        self._by_name: dict[str, list[int]] = {}
+        self._by_source_id: dict[str, int | list[int]] = {}
+        self._by_name: dict[str, int | list[int]] = {}
         self._by_number: dict[int, dict[int, None]] = {}
         wanted = _AskedFor(keys)
         sizes: dict[tuple[int, int], tuple[int, int]] = {}  # so that equal ones are one object
@@ -78,12 +78,12 @@ class NamedImages:
             self._by_image_id[row.image_id] = place
         if row.source_id in wanted.ids:
             is_wanted = True
-            self._by_source_id.setdefault(row.source_id or "", []).append(place)
+            enter(self._by_source_id, row.source_id or "", place)
         for name in names_of(row):
             base_name = normalised(name).rpartition("/")[2]
             if stem(base_name).casefold() in wanted.stems:
                 is_wanted = True
-                self._by_name.setdefault(name, []).append(place)
+                enter(self._by_name, name, place)
             number = None if row.source_id else as_number(base_name)
             if number in wanted.numbers:
                 is_wanted = True
@@ -97,7 +97,7 @@ class NamedImages:
 
     def by_source_id(self, key: ImageKey) -> tuple[int, ...]:
         """Images to which the source's JSON gives this id."""
-        return tuple(self._by_source_id.get(id_text(key.id) or "", ()))
+        return tuple(entries(self._by_source_id, id_text(key.id) or ""))
 
     def by_name(self, key: ImageKey) -> tuple[tuple[int, ...], str]:
         """Images of this name, and by which rule."""
@@ -105,7 +105,8 @@ class NamedImages:
         if not fitting:
             return (), "stem"
         way, names = fitting
-        return tuple(dict.fromkeys(p for name in names for p in self._by_name[name])), way
+        places = (place for name in names for place in entries(self._by_name, name))
+        return tuple(dict.fromkeys(places)), way
 
     def by_number(self, key: ImageKey) -> tuple[int, ...]:
         """Images that no JSON listed, and whose name is this number."""

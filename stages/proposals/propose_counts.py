@@ -41,12 +41,12 @@ class ProposeCounts:
         """Why there is no proposal."""
         file = self._file
         if not file:
-            return f"there are no proposals: {self._proposals()}; {self._refused_boxes() or 'none'}"
+            return self._why_none_is_left()
         if not file["ids"]:
             return f"{file['file']} has no boxes; look at the file, or name another with --from"
         boxes, images = (repr(text) for text in file["example"])
         if file["ids_matched"]:
-            return f"there are no proposals: {self._matched()}; {self._refused_boxes() or 'none'}"
+            return f"{self._why_none_is_left()}; {self._matched()}"
         if file["ids_ambiguous"]:
             return (
                 f"{file['file']}: {counted(file['ids_ambiguous'], 'id')} could be several images "
@@ -57,6 +57,17 @@ class ProposeCounts:
             f"no id of {file['file']} is one of ours: boxes are keyed {boxes}, images are named "
             f"{images}; write the name of the image's file, its image_id, or its COCO id"
         )
+
+    def _why_none_is_left(self) -> str:
+        """Of raw boxes, whether they could not be used or were not selected."""
+        raw = self._of("raw_boxes")
+        if not raw:
+            return f"{counted(self._images, 'image')} gave no box"
+        said = f"of {counted(raw, 'box', 'boxes')} none is a proposal"
+        lost = self._of("boxes_not_finite") + self._of("boxes_outside")
+        if lost < raw:
+            return f"{said}: lower --min-size or --min-objectness"
+        return f"{said}: {lost:,} are empty, outside their image, or not finite"
 
     def losses(self) -> list[str]:
         """Kinds of things of which most was lost."""

@@ -18,15 +18,18 @@ receives what belongs to another of the same base name.
 from __future__ import annotations
 
 import unicodedata
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeVar, get_args
 from urllib.parse import unquote
 
 from schemas.quarantine import Reason
 from stages.sources.record import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+K = TypeVar("K")
+V = TypeVar("V")
 Way = Literal["exact", "spelling", "path", "base name", "stem"]
 _WAYS: Final = get_args(Way)
 _SHOWN: Final = 3  # names that a refusal lists
@@ -45,7 +48,7 @@ class NameMatch(NamedTuple):
 
 
 class NameIndex:
-    r"""Known names, each once; holds about 500 bytes a name.
+    r"""Known names, each once; an index is made when it is first needed.
 
     >>> index = NameIndex(["val/caf\u00e9.jpg", "f/1.jpg", "g/1.jpg"])
     >>> index.find("C:\\data\\val\\cafe\u0301.jpg").way, index.find("g/1.png").name
@@ -54,15 +57,29 @@ class NameIndex:
 
     def __init__(self, names: Iterable[str]) -> None:
         self._names: dict[str, None] = dict.fromkeys(names)
-        self._by_spelling: dict[str, list[str]] = {}
-        self._by_base_name: dict[str, list[str]] = {}
-        self._by_stem: dict[str, list[str]] = {}
+
+    @cached_property
+    def _by_spelling(self) -> dict[str, str | list[str]]:
+        """Names that are written in another way than `normalised` has it."""
+        index: dict[str, str | list[str]] = {}
         for name in self._names:
-            spelling = normalised(name)
-            base_name = spelling.rpartition("/")[2]
-            self._by_spelling.setdefault(spelling, []).append(name)
-            self._by_base_name.setdefault(base_name, []).append(name)
-            self._by_stem.setdefault(_any_case(base_name), []).append(name)
+            if (spelling := normalised(name)) != name:
+                enter(index, spelling, name)
+        return index
+
+    @cached_property
+    def _by_base_name(self) -> dict[str, str | list[str]]:
+        index: dict[str, str | list[str]] = {}
+        for name in self._names:
+            enter(index, normalised(name).rpartition("/")[2], name)
+        return index
+
+    @cached_property
+    def _by_stem(self) -> dict[str, str | list[str]]:
+        index: dict[str, str | list[str]] = {}
+        for name in self._names:
+            enter(index, _any_case(normalised(name).rpartition("/")[2]), name)
+        return index
 
     def find(self, written: str) -> NameMatch | None:
         """The known name that is meant; None if none fits.
@@ -78,14 +95,14 @@ class NameIndex:
         if written in self._names:
             return "exact", [written]
         spelling = normalised(written)
-        if same := self._by_spelling.get(spelling):
+        as_spelled = [spelling] if spelling in self._names else []
+        if same := as_spelled + entries(self._by_spelling, spelling):
             return "spelling", same
         base_name = spelling.rpartition("/")[2]
-        if same := self._by_base_name.get(base_name):
+        if same := entries(self._by_base_name, base_name):
             return _by_path(spelling, same, "base name")
-        if same := self._by_stem.get(_any_case(base_name)) or self._by_stem.get(
-            base_name.casefold()
-        ):
+        in_any_case = base_name.casefold()
+        if same := entries(self._by_stem, stem(in_any_case)) or entries(self._by_stem, in_any_case):
             return _by_path(spelling, same, "stem")
         return None
 
@@ -95,15 +112,18 @@ class NameIndex:
         Memory grows with the number of different names, about 300 bytes each.
         """
         answers: dict[str, NameMatch | Refusal | None] = {}
-        claims: dict[str, list[tuple[int, str]]] = {}
+        claims: dict[str, str | list[str]] = {}
         for name in dict.fromkeys(written):
             answer = self._find_or_refuse(name)
             answers[name] = answer
             if isinstance(answer, NameMatch):
-                claims.setdefault(answer.name, []).append((_WAYS.index(answer.way), name))
+                enter(claims, answer.name, name)
         for file, claimants in claims.items():
-            if len(claimants) > 1:
-                answers.update(_losers(file, claimants))
+            if isinstance(claimants, list):
+                found = {name: answers[name] for name in claimants}
+                ways = {name: a.way for name, a in found.items() if isinstance(a, NameMatch)}
+                ranked = [(_WAYS.index(way), name) for name, way in ways.items()]
+                answers.update(_losers(file, ranked))
         return answers
 
     def _find_or_refuse(self, written: str) -> NameMatch | Refusal | None:
@@ -111,6 +131,31 @@ class NameIndex:
             return self.find(written)
         except Refusal as refusal:
             return refusal
+
+
+def enter(index: dict[K, V | list[V]], key: K, value: V) -> None:
+    """Add a value under a key; a list is made only for several, since nearly all keys have one.
+
+    >>> index = {}
+    >>> [enter(index, key, value) for key, value in (("a", 1), ("b", 2), ("b", 3))] and index
+    {'a': 1, 'b': [2, 3]}
+    """
+    if key not in index:
+        index[key] = value
+        return
+    others = index[key]
+    if isinstance(others, list):
+        others.append(value)
+    else:
+        index[key] = [others, value]
+
+
+def entries(index: Mapping[K, V | list[V]], key: K) -> list[V]:
+    """The values under a key, in the order in which they were entered."""
+    if key not in index:
+        return []
+    values = index[key]
+    return values if isinstance(values, list) else [values]
 
 
 def normalised(name: str) -> str:

@@ -68,14 +68,15 @@ class ExtractionCounts:
         foreign = self._of("not_english")
         if not foreign or self._is_foreign():
             return [line]
-        return [line, f"{counted(foreign, 'caption')} do not look like English{self._languages()}"]
+        do = "does" if foreign == 1 else "do"
+        not_english = f"{do} not look like English{self._languages()}"
+        return [line, f"{counted(foreign, 'caption')} {not_english}"]
 
-    def why_empty(self, count_by: str, min_frequency: int) -> str:
-        """Why no concept was kept."""
+    def why_empty(self, count_by: str, min_frequency: int, refused: int, file: str) -> str:
+        """Why no concept was kept; `file` names that of the captions, if they come from one."""
         captions = counted(self._of("captions"), "caption")
         if not self._of("captions"):
-            found = self._captionless() or "give images with captions, or --captions FILE"
-            return f"there are no captions to read: {found}"
+            return self._without_captions(refused, file)
         if self._is_foreign():
             return self._foreign_sentence()
         if not self._of("naming"):
@@ -105,6 +106,15 @@ class ExtractionCounts:
                 f"{nameless:,} of {counted(captions, 'caption')} name nothing; look at some of them"
             )
         return sentences
+
+    def _without_captions(self, refused: int, file: str) -> str:
+        if not file:
+            return "the images have no captions: give others, or --captions FILE"
+        found = [self._captionless()] if self._captionless() else []
+        if refused:
+            example = self.notes.get("example_problem", "")
+            found.append(f"{counted(refused, 'row')} refused" + f" ({example})" * bool(example))
+        return f"there are no captions in {file}: {' and '.join(found) or 'it has no rows'}"
 
     def _captionless(self) -> str:
         """How many rows of a caption file have no caption; nothing if all have one."""

@@ -152,7 +152,7 @@ def test_an_empty_pool_says_why() -> None:
     )
     nameless = outcome(captioned({"a": [], "b": ["the and of"]})).empty
     assert nameless == "none of 1 caption names anything: look at the captions, or at --engine"
-    assert "there are no captions" in str(outcome(captioned({"a": []})).empty)
+    assert "the images have no captions" in str(outcome(captioned({"a": []})).empty)
 
 
 def test_most_captions_without_a_name_are_a_loss() -> None:
@@ -318,7 +318,15 @@ def test_rows_without_a_caption_are_counted_and_not_refused(tmp_path: Path) -> N
     assert said.summary[0].startswith("1 caption: 1 name something (1 mention); 3 rows without a ")
     path.write_text("\n".join(rows[1:]))
     assert outcome(*corpus_parts(stage), captions=path).empty == (
-        "there are no captions to read: 3 rows without a caption"
+        "there are no captions in c.jsonl: 3 rows without a caption"
+    )
+
+
+def test_a_file_of_nothing_but_bad_rows_says_what_is_wrong_with_the_first(tmp_path: Path) -> None:
+    (tmp_path / "c.jsonl").write_text('{"caption": 7}\n{"caption": 8}\n')
+    stage = ExtractConcepts(engine="ngram:1", captions=tmp_path / "c.jsonl")
+    assert outcome(*corpus_parts(stage), captions=tmp_path / "c.jsonl").empty == (
+        "there are no captions in c.jsonl: 2 rows refused (a caption must be text, not int)"
     )
 
 
@@ -338,7 +346,7 @@ def test_an_empty_caption_file_has_no_concepts(tmp_path: Path) -> None:
     (tmp_path / "c.txt").write_text("")
     stage = ExtractConcepts(engine="ngram:1", captions=tmp_path / "c.txt")
     assert outcome(*corpus_parts(stage), engine="ngram:1", captions=tmp_path / "c.txt").empty == (
-        "there are no captions to read: give images with captions, or --captions FILE"
+        "there are no captions in c.txt: it has no rows"
     )
 
 

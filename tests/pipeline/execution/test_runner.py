@@ -48,6 +48,19 @@ def test_a_failed_part_leaves_no_artifact_but_keeps_the_others(root: Path) -> No
     assert parts == ["part-00000.parquet", "part-00001.parquet", "part-00003.parquet"]
 
 
+class Hopeless(Ingest):
+    """Fails in every part, for one reason."""
+
+    def run(self, part):  # type: ignore[no-untyped-def]
+        raise ValueError("the file is of another format")
+
+
+def test_what_every_part_says_is_said_once_and_asks_for_no_retry(root: Path) -> None:
+    said = r"^rc ingest: ValueError: the file is of another format\.$"
+    with pytest.raises(StageError, match=said):
+        make(Hopeless(), root)
+
+
 def test_a_rerun_computes_only_the_missing_part(root: Path, tmp_path: Path) -> None:
     with pytest.raises(StageError):
         make(Ingest(break_part=2), root)

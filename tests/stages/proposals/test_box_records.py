@@ -38,6 +38,7 @@ def test_every_form_of_one_box(fields: dict[str, Any], layout: str) -> None:
     [
         {"image_id": 7, "boxes": [[1, 2, 4, 6]] * 2, "scores": [0.5, 0.5], "labels": [1, 1]},
         {"image": {"image_id": 7}, "annotations": [{"bbox": [1, 2, 3, 4], "score": 0.5}] * 2},
+        {"image_id": 7, "instances": [{"image_id": 7, "bbox": [1, 2, 3, 4], "score": 0.5}] * 2},
     ],
 )
 def test_every_form_of_all_boxes_of_an_image(record: dict[str, Any]) -> None:

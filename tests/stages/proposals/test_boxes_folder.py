@@ -75,6 +75,20 @@ def test_a_folder_of_json_is_one_image_a_file(tmp_path: Path) -> None:
     assert arrays.boxes(1)[0].tolist() == [[1, 2, 4, 6]]
 
 
+def test_a_list_of_json_belongs_to_the_image_that_its_file_is_named_like(tmp_path: Path) -> None:
+    masks = [{"bbox": [1, 2, 3, 4], "predicted_iou": 0.9, "area": 12}]  # as SAM's command writes
+    results = [{"name": "dog", "confidence": 0.5, "box": {"x1": 1, "y1": 2, "x2": 4, "y2": 6}}]
+    named = [{"file_name": "d.jpg", "bbox": [1, 2, 3, 4]}]
+    texts = {"a_json": masks, "b_json": results, "c_json": [], "e_json": named}
+    arrays = read_folder(write(tmp_path, **{n: json.dumps(text) for n, text in texts.items()}))
+    names = [key.name for key in arrays.keys]
+    assert names == ["a.json", "b.json", "c.json", "d.jpg"]
+    assert [arrays.boxes(i)[0].tolist() for i in range(4)] == [
+        [[1, 2, 4, 6]], [[1, 2, 4, 6]], [], [[1, 2, 4, 6]],
+    ]  # fmt: skip
+    assert arrays.bad.count == 0
+
+
 @pytest.mark.parametrize(
     ("files", "sentence"),
     [

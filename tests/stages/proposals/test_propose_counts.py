@@ -71,7 +71,11 @@ def test_the_next_lines_say_how_a_file_fits_and_what_was_not_used() -> None:
             {"ids": 0, "ids_matched": 0},
             "b.json has no boxes; look at the file, or name another with --from",
         ),
-        ({}, "there are no proposals: 4 of 4 images have boxes: 4 by COCO id; none"),
+        (
+            {},
+            "of 10 boxes none is a proposal: lower --min-size or --min-objectness; 4 of 4 images "
+            "have boxes: 4 by COCO id",
+        ),
     ],
 )
 def test_an_empty_result_says_why_with_an_example_of_each_side(
@@ -80,9 +84,19 @@ def test_an_empty_result_says_why_with_an_example_of_each_side(
     assert counts(0, file=file).why_empty() == sentence
 
 
-def test_a_network_that_finds_nothing_says_how_many_images_it_saw() -> None:
-    why = ProposeCounts(0, {}, {"boxes": BOXES}).why_empty()
-    assert why == "there are no proposals: 0 proposals of 4 images (0.0 per image); none"
+@pytest.mark.parametrize(
+    ("boxes", "sentence"),
+    [
+        ({}, "of 10 boxes none is a proposal: lower --min-size or --min-objectness"),
+        (
+            {"boxes_outside": 10},
+            "of 10 boxes none is a proposal: 10 are empty, outside their image, or not finite",
+        ),
+        ({"raw_boxes": 0}, "4 images gave no box"),
+    ],
+)
+def test_boxes_that_all_go_say_where_they_went(boxes: dict[str, int], sentence: str) -> None:
+    assert ProposeCounts(0, {}, {"boxes": {**BOXES, **boxes}}).why_empty() == sentence
 
 
 def test_most_of_a_kind_lost_is_said() -> None:

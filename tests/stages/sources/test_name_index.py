@@ -7,7 +7,7 @@ import unicodedata
 import pytest
 
 from schemas.quarantine import Reason
-from stages.sources.name_index import NameIndex, NameMatch, normalised, stem
+from stages.sources.name_index import NameIndex, NameMatch, enter, entries, normalised, stem
 from stages.sources.record import Refusal
 
 DISK = ("caf\u00e9.jpg", "f/1.jpg", "g/1.jpg", "sp ace.jpg", "w/x.jpg", "UP.JPG", "nosuf.jpg")
@@ -85,3 +85,18 @@ def test_a_name_with_a_percent_sign_or_foreign_bytes_stays_what_it_is() -> None:
 def test_stem_and_spelling() -> None:
     assert [stem(name) for name in ("a/b.tar.gz", ".x", "", "a.")] == ["a/b.tar", ".x", "", "a"]
     assert normalised("/a/./b/../c") == "a/b/../c"
+
+
+def test_a_known_name_is_also_meant_by_another_spelling_of_itself() -> None:
+    index = NameIndex(["a b.jpg", "a%20b.jpg"])
+    assert index.find("a%20b.jpg") == NameMatch("a%20b.jpg", "exact")
+    with pytest.raises(Refusal, match=r"could be any of a b\.jpg, a%20b\.jpg"):
+        index.find("./a%20b.jpg")
+
+
+def test_one_entry_needs_no_list() -> None:
+    index: dict[str, int | list[int]] = {}
+    for key, value in (("a", 1), ("b", 2), ("b", 3), ("b", 2)):
+        enter(index, key, value)
+    assert index == {"a": 1, "b": [2, 3, 2]}
+    assert [entries(index, key) for key in "abc"] == [[1], [2, 3, 2], []]
