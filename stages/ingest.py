@@ -120,6 +120,8 @@ class Ingest(Stage):
         """Images, captions and boxes kept; what was refused, and what was not read."""
         counts = IngestCounts(result.notes.get(NOTE, {}))
         empty = result.notes.get("unmatched")
+        if empty is None and self.limit is None:  # else the images that it left out may have some
+            empty = counts.why_unmatched(result.dropped, result.notes.get("examples"))
         if not result.rows and empty is None:
             empty = counts.why_empty(self.sources, result.dropped)
         summary = [counts.line(), *counts.moved(), *result.notes.get("remarks", ())]
@@ -152,20 +154,24 @@ class Ingest(Stage):
                 yield row
 
     def _records(self, part: Part, piece: Slice) -> Iterator[Record]:
+        examples: dict[bool, str] = {}  # of an image, and of what belongs to none
         for item in self._source().records(piece):
             if isinstance(item, Record):
+                examples.setdefault(True, item.image_id)
                 yield item
             elif isinstance(item, LeftOut):
                 count_left_out(part, item)
             else:
+                if item.reason == Reason.UNKNOWN_IMAGE:
+                    examples.setdefault(False, item.record)
                 _refuse(part, item)
+        if part.number == 0 and len(examples) > 1:
+            part.note("examples", [examples[False], examples[True]])
 
     def _row(self, part: Part, record: Record, ids: set[str], spool: _Spool) -> dict[str, Any]:
         """The row of a record; its content stays in the spool, as a position."""
         if record.image_id in ids:
-            raise Refusal(
-                Reason.DUPLICATE_ID, f"{record.member or record.uri} repeats an earlier id"
-            )
+            raise Refusal(Reason.DUPLICATE_ID, f"{_place_of(record)} repeats an earlier id")
         for problem in record.problems:
             _refuse(part, problem)
         if self.require_captions and not record.captions:
@@ -232,6 +238,12 @@ def _open(sources: tuple[str, ...], options: SourceOptions) -> Source:
 
 def _image_id(row: dict[str, Any]) -> str:
     return str(row["image_id"])
+
+
+def _place_of(record: Record) -> str:
+    place = record.member or record.uri
+    row = place.partition(":")[0]
+    return f"row {row}" if row.isdecimal() else place
 
 
 def _refuse(part: Part, problem: Problem) -> None:

@@ -32,7 +32,7 @@ from stages.sources.record import (
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from stages.sources.coco_annotations import SplitContent
     from stages.sources.coco_image import CocoImage, Split
@@ -132,7 +132,10 @@ class CocoSource:
         for split, content in contents.items():
             remarks += [*_ways(split, content.ways), *content.remarks]
         problems = [problem for content in contents.values() for problem in content.problems]
-        return _Content(images, problems, Inventory(tuple(left_out), tuple(remarks)))
+        inventory = Inventory(
+            tuple(left_out), tuple(remarks), unmatched=_why_empty(images, problems, folders)
+        )
+        return _Content(images, problems, inventory)
 
     def _without_images(self, split: Split) -> str:
         """Why a split is left out; an error if the user named it."""
@@ -162,6 +165,27 @@ def _refuse_duplicates(images: Sequence[CocoImage]) -> None:
             image.refusal = Refusal(Reason.DUPLICATE_ID, detail)
         elif image.refusal is None:
             last_id = image.image_id
+
+
+def _why_empty(
+    images: Sequence[CocoImage], problems: Sequence[Problem], folders: Mapping[str, ImageFolder]
+) -> str | None:
+    """A sentence if no listed image is there, or none of the annotations is of a listed image."""
+    there = next((image for image in images if image.size >= 0), None)
+    if there is None and images:
+        folder = images[0].split.folder
+        example = next(iter(sorted(folders[folder].images())), "no image")
+        return (
+            f"no image that the JSON lists is in {folder}: "
+            f"the JSON says {images[0].file_name!r}, the folder has {example!r}"
+        )
+    lost = [problem for problem in problems if problem.reason == Reason.UNKNOWN_IMAGE]
+    if there and lost and not any(i.captions or i.objects or i.problems for i in images):
+        return (
+            f"none of the annotations is of an image that is listed: {lost[0].detail}; "
+            f"{there.file_name} has the id {there.source_id}"
+        )
+    return None
 
 
 def _num_unlisted(folders: Iterable[ImageFolder], images: Iterable[CocoImage]) -> int:

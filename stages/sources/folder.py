@@ -215,8 +215,8 @@ def _split_folder(images: dict[str, FolderImage], folder: str, split: str | None
 def _remarks_on_files(files: FolderFiles) -> list[str]:
     remarks = []
     if again := files.linked_again:
-        number = counted(len(again), "linked folder")
-        remarks.append(f"{number} of folders that are read elsewhere (such as {shown(again[0])!r})")
+        number = counted(len(again), "link")
+        remarks.append(f"{number} to folders that are read elsewhere (such as {shown(again[0])!r})")
     if closed := files.closed:
         number = counted(len(closed), "folder")
         remarks.append(f"{number} may not be opened (such as {shown(closed[0])!r})")

@@ -28,6 +28,8 @@ _SPLIT: Final = re.compile(
     r"(train|training|val|valid|validation|dev|test|testing|eval|trainval|minival)\d*",
     re.IGNORECASE,
 )
+_LONGEST_NAME: Final = 4096  # characters of a path
+_SHOWN: Final = 100  # characters of a name in a message
 _NUMBERED: Final = re.compile(r"(\.\w+)#\w+$")  # Flickr's `1.jpg#0`: caption 0 of 1.jpg
 
 
@@ -194,7 +196,7 @@ def join_table(
             join.names[_way(answer)] += 1
         is_found = isinstance(answer, NameMatch)
         if not is_found:
-            join.unfound = join.unfound or written
+            join.unfound = join.unfound or written[:_SHOWN]
         image = _image_of(images, answer, written, scope)
         before = len(image.captions or ())
         _add_row(image, row, options)
@@ -227,7 +229,10 @@ def _named_rows(
             continue
         column = image_name_column(tuple(row.values), options.image_column)
         written = _name_in(row.values.get(column)) if column is not None else ""
-        if written:
+        if len(written) > _LONGEST_NAME:
+            detail = f"its name of an image has {len(written):,} characters: no name of a file"
+            join.bad_rows.append(_bad_row(join, row.number, detail))
+        elif written:
             yield written, row
         else:
             join.bad_rows.append(_bad_row(join, row.number, "the row names no image"))

@@ -69,12 +69,16 @@ class IngestCounts:
         >>> kinds = {".heic file": 2, ".xlsx file": 1}
         >>> counts = {"images": 3, "kept": 2, "with_captions": 2, "captions": 10, "left_out": kinds}
         >>> print(IngestCounts(counts).line())  # doctest: +NORMALIZE_WHITESPACE
-        3 images: 2 with captions (10), 0 with boxes (0); 1 refused; not read: 2 .heic
+        3 images: 2 with captions (10 captions), 0 with boxes; 1 refused; not read: 2 .heic
         files, 1 .xlsx file
         """
         images = counted(self._of("images"), "image")
-        captions = f"{self._of('with_captions'):,} with captions ({self._of('captions'):,})"
-        boxes = f"{self._of('with_boxes'):,} with boxes ({self._of('boxes'):,})"
+        captions = f"{self._of('with_captions'):,} with captions"
+        if self._of("captions"):
+            captions += f" ({counted(self._of('captions'), 'caption')})"
+        boxes = f"{self._of('with_boxes'):,} with boxes"
+        if self._of("boxes"):
+            boxes += f" ({counted(self._of('boxes'), 'box', 'boxes')})"
         said = f"{images}: {captions}, {boxes}"
         refused = self._of("images") - self._of("kept")
         if refused:
@@ -92,6 +96,26 @@ class IngestCounts:
             f"no image of {', '.join(sources)} was kept: {self._of('images'):,} seen"
             f"{f' ({reasons})' if reasons else ''}; look at the files, or name others"
         )
+
+    def why_unmatched(
+        self, dropped: Mapping[str, int], examples: Sequence[str] | None
+    ) -> str | None:
+        """Why none of the captions and boxes belongs to an image; None if one does.
+
+        Args:
+            dropped: Refused records, by reason.
+            examples: What belongs to no image, and an image; None if they are not known.
+        """
+        unknown = dropped.get(Reason.UNKNOWN_IMAGE, 0)
+        is_whole = self._of("kept") == self._of("images") > 0  # what was refused may have had some
+        if not unknown or not is_whole or self._of("captions") or self._of("boxes_seen"):
+            return None
+        said = (
+            f"none of {counted(unknown, 'caption or box', 'captions or boxes')} belongs to an image"
+        )
+        if examples is None:
+            return f"{said}; rc sql 'FROM quarantine' lists them"
+        return f"{said}: one is of {examples[0]!r}, an image is {examples[1]!r}"
 
     def moved(self) -> list[str]:
         """Sentences about boxes that were made for an image of another size.
@@ -117,9 +141,8 @@ class IngestCounts:
             sentences.append(f"{seen - boxes:,} of {seen:,} boxes were refused")
         unknown = dropped.get(Reason.UNKNOWN_IMAGE, 0)
         if is_most(unknown, unknown + self._of("captions") + seen):
-            sentences.append(
-                f"{unknown:,} captions or boxes are of images that the source does not list"
-            )
+            things = counted(unknown, "caption or box", "captions or boxes")
+            sentences.append(f"{things} of images that the source does not have")
         return sentences
 
     def _of(self, key: str) -> int:

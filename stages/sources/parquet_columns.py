@@ -18,6 +18,7 @@ from stages.sources.table_columns import (
     find_column,
     listed,
     named_column,
+    unread_objects,
 )
 
 if TYPE_CHECKING:
@@ -149,6 +150,7 @@ def column_remarks(
             f"images of {table} are read from {image!r}, not from {listed(others)}; "
             "--image-column decides"
         )
+    remarks += unread_objects(table, schema.names)
     if any(is_list(schema.field(image).type) for is_list in _LISTS):
         remarks.append(f"a row of {table} has a list of images in {image!r}: the first is read")
     return remarks

@@ -22,10 +22,11 @@ from stages.sources.parquet import (
     is_list_of_files,
 )
 from stages.sources.table_files import is_json_of_captions, is_table
-from stages.sources.tsv import TsvSource, is_image_tsv, pair_captions
+from stages.sources.tsv import TsvSource, holds_labels, is_image_tsv, pair_captions
 from stages.sources.webdataset import TAR_SUFFIXES, WebDatasetSource
 from stages.sources.yolo_config import find_config, is_config_name, read_config
 from stages.sources.yolo_folder import YoloSource
+from stages.sources.yolo_names import has_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -97,9 +98,11 @@ def _kind_of_files(
         return _kind_of_jsons(files)
     if len(files) == 1 and is_config_name(files[0]):
         return "yolo"
-    if every(lambda path: path.endswith(".parquet") and has_image_bytes(path, image_column)):
+    if every(
+        lambda path: path.lower().endswith(".parquet") and has_image_bytes(path, image_column)
+    ):
         return "parquet"
-    if every(lambda path: path.endswith(".tsv")) and any(map(is_image_tsv, files)):
+    if every(lambda path: path.lower().endswith(".tsv")) and any(map(is_image_tsv, files)):
         return "tsv"
     if every(is_image) or (len(files) == 1 and is_table(files[0])):
         return "folder"
@@ -115,7 +118,7 @@ def _kind_of_folder(folders: Sequence[str], image_column: str | None) -> str | N
     root = folders[0]
     if len(folders) == 1 and is_coco(root):
         return "coco"
-    if len(folders) == 1 and find_config(root):
+    if len(folders) == 1 and find_config(root) and has_labels(root):
         return "yolo"
     archives = {kind: files for kind, files in _archives(folders, image_column).items() if files}
     images = _images_apart(root, archives, image_column) if len(folders) == 1 and archives else 0
@@ -223,7 +226,8 @@ def _open_parquet(paths: Sequence[str], options: SourceOptions) -> Source:
 
 
 def _open_tsv(paths: Sequence[str], options: SourceOptions) -> Source:
-    return TsvSource(pair_captions(_files(paths, ".tsv")), options, _folders(paths))
+    files = [path for path in _files(paths, ".tsv") if path in paths or not holds_labels(path)]
+    return TsvSource(pair_captions(files), options, _folders(paths))
 
 
 _OPENERS: Final = {

@@ -22,6 +22,7 @@ IMAGE_COLUMNS: Final = (
     *("key", "image_id", "id", "url", "image_url"),
 )
 KEY_COLUMNS: Final = ("image_id", "key", *(name for name in IMAGE_COLUMNS if name != "key"))
+OBJECT_COLUMNS: Final = frozenset(("objects", "bbox", "bboxes", "boxes", "annotations"))
 UNREAD_COLUMNS: Final = ("conversations",)
 _LISTED: Final = 20  # columns in a message
 _NUMBER: Final = re.compile(r"[ _.-]?(\d+)")
@@ -103,6 +104,12 @@ def no_captions(table: str, names: Sequence[str]) -> str:
     if unread := find_column(names, UNREAD_COLUMNS):
         said += f", of which {unread!r} is not read"
     return f"{said}; name one with --caption-column"
+
+
+def unread_objects(table: str, names: Sequence[str]) -> list[str]:
+    """The sentence about columns of boxes, which no table's rows are read for; none if none is."""
+    objects = [name for name in names if name.strip().lower() in OBJECT_COLUMNS]
+    return [f"boxes in {listed(objects)} of {table} are not read"] if objects else []
 
 
 def image_name_column(names: tuple[str, ...], wanted: str | None = None) -> str | None:

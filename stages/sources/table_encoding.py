@@ -54,10 +54,12 @@ def utf8_lines(file: BinaryIO, name: str) -> Iterator[bytes]:
     """
     stream = _unzipped(file)
     head = stream.read(_HEAD_BYTES)
-    if head.startswith(_UTF32) or (b"\0" in head[:1000] and not head.startswith(_UTF16)):
+    if head.startswith(_UTF32):
+        raise SourceError(f"{name} is UTF-32, not UTF-8; {_WAY_OUT}")
+    if (zero := head[:1000].find(b"\0")) >= 0 and not head.startswith(_UTF16):
         raise SourceError(
-            f"{name} is not text in UTF-8, nor in UTF-16 with its mark: it has a NUL byte near its "
-            "start; write it as UTF-8, such as with: iconv -f utf-16le -t utf-8"
+            f"byte {zero + 1} of {name} is zero: it is no text, or UTF-16 without its mark; "
+            f"{_WAY_OUT}"
         )
     stream.seek(len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0)
     if head.startswith(_UTF16):

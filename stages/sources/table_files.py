@@ -21,6 +21,7 @@ from stages.sources.table_columns import (
     find_column,
     image_name_column,
     listed,
+    unread_objects,
 )
 from stages.sources.table_rows import TABLE_SUFFIXES, suffix_of, table_columns
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 _MOST: Final = 100  # tables that are looked into
 _PERHAPS: Final = (".txt", ".token", ".json")  # files that need not be tables
 _METADATA: Final = "metadata"  # Hugging Face's name of a table of images
-_OBJECT_COLUMNS: Final = frozenset(("objects", "bbox", "bboxes", "boxes", "annotations"))
 _STATUS: Final = "status"  # of a download: a table of img2dataset, not of what lies here
 
 
@@ -178,10 +178,7 @@ def _demand_images(table: FolderTable) -> FolderTable:
 
 def _remarks(table: FolderTable, options: SourceOptions) -> list[str]:
     remarks = caption_remarks(table.name, table.columns, options.caption_column)
-    objects = [name for name in table.columns if name.strip().lower() in _OBJECT_COLUMNS]
-    if objects:
-        remarks.append(f"boxes in {listed(objects)} of {table.name} are not read")
-    return remarks
+    return remarks + unread_objects(table.name, table.columns)
 
 
 def _why_left(table: FolderTable, *, has_texts: bool) -> str:

@@ -6,6 +6,7 @@ a line; or `.lineidx.8b`, 8 bytes each) saves a pass over the file.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _IMAGE_NAMES: Final = ("images", "image", "img")
+_OF_LABELS: Final = re.compile(
+    r"[._-](labels?|hw|linelist|features?|predictions?|attributes?|attr)\.tsv$", re.IGNORECASE
+)
 _CAPTION_NAMES: Final = ("captions", "caption", "texts", "text")
 
 
@@ -138,7 +142,7 @@ class TsvSource:
         return Record(
             image_id=image_id,
             uri=self.files[file][0],
-            load=_TsvLoader(cells, layout, row in index.duplicates),
+            load=_TsvLoader(cells, layout, row if row in index.duplicates else None),
             member=str(row) if is_usual else f"{row}:{layout.image}",
             offset=int(index.starts[row]),
             captions=distinct([*captions, *more]),
@@ -174,6 +178,15 @@ class TsvSource:
 def is_image_tsv(uri: str) -> bool:
     """Whether one of the first rows is a key and the base64 of an image."""
     return row_layout(uri) is not None
+
+
+def holds_labels(uri: str) -> bool:
+    """Whether a TSV is called as those of labels, sizes and features beside a TSV of images are.
+
+    >>> holds_labels("train.label.tsv"), holds_labels("train.hw.tsv"), holds_labels("train.tsv")
+    (True, True, False)
+    """
+    return _OF_LABELS.search(uri) is not None
 
 
 def pair_captions(paths: Sequence[str]) -> tuple[tuple[str, str | None], ...]:
@@ -227,11 +240,11 @@ class _TsvLoader:
 
     cells: list[bytes]
     layout: RowLayout
-    is_duplicate: bool
+    duplicate: int | None  # number of the row, if an earlier one has its key
 
     def __call__(self) -> bytes:
-        if self.is_duplicate:
-            raise Refusal(Reason.DUPLICATE_ID, "an earlier row has the same key")
+        if self.duplicate is not None:
+            raise Refusal(Reason.DUPLICATE_ID, f"row {self.duplicate} repeats an earlier id")
         return image_of_row(self.cells, self.layout)
 
 
@@ -252,7 +265,8 @@ def _layout_remarks(name: str, layout: RowLayout) -> list[str]:
     if not layout.others:
         return []
     columns = ", ".join(ascii(layout.names[n]) if layout.names else str(n) for n in layout.others)
-    return [f"column {columns} of {name} is not read; --caption-column names one with captions"]
+    things = "column {} of {} is" if len(layout.others) == 1 else "columns {} of {} are"
+    return [f"{things.format(columns, name)} not read; --caption-column names one with captions"]
 
 
 def _find_caption_file(uri: str) -> str | None:

@@ -32,6 +32,7 @@ from stages.sources.record import (
     consecutive_ranges,
 )
 from stages.sources.yolo_labels import ImageLabels, read_labels
+from stages.sources.yolo_names import in_any_case, is_label_name, label_names, without_images
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -139,7 +140,7 @@ class YoloSource:
         beside = [stem(file.name) + s for file in files.images for s in file.texts]
         unused = self._add_labels(images, {*files.others, *beside}) - read
         unused.discard(Path(self.config.path).relative_to(self.root).as_posix())
-        content.orphans = sorted(name for name in unused if _is_label_name(name))
+        content.orphans = sorted(name for name in unused if is_label_name(name))
         content.unread = sorted(unused - set(content.orphans))
         content.images = self._of_splits([images[name] for name in sorted(images)])
         ids = {self._id_of_key(image) for image in content.images}
@@ -163,7 +164,7 @@ class YoloSource:
                     _take_folder(images, found, split)
         for image in images.values():
             image.split = image.split or split_of_folder(str(PurePosixPath(image.name).parent))
-            image.key = image.key or _without_images(image.name)
+            image.key = image.key or without_images(image.name)
         return read
 
     def _find_place(self, place: str) -> str | None:
@@ -183,8 +184,10 @@ class YoloSource:
     def _add_labels(self, images: dict[str, _YoloImage], texts: set[str]) -> set[str]:
         """Give images their labels; returns the texts that are labels of none."""
         used: set[str] = set()
+        known = {in_any_case(text): text for text in sorted(texts, reverse=True)}
         for image in images.values():
-            image.labels = next((n for n in _label_names(image.name) if n in texts), None)
+            names = (in_any_case(name) for name in label_names(image.name))
+            image.labels = next((known[name] for name in names if name in known), None)
             if image.labels:
                 used.add(image.labels)
         return texts - used
@@ -223,11 +226,17 @@ class YoloSource:
 
     def _why_empty(self, labelled: int) -> str | None:
         content = self._content
-        if labelled or not content.orphans or not content.images:
+        if labelled or not content.images:
             return None
+        image = content.images[0].name
+        if not content.orphans:
+            return (
+                f"no image of {self.root} has labels: those of {image!r} would be in "
+                f"{next(label_names(image))!r}; --kind folder reads the images alone"
+            )
         return (
             f"no labels of {self.root} belong to an image: labels are at {content.orphans[0]!r}, "
-            f"images at {content.images[0].name!r}"
+            f"images at {image!r}"
         )
 
 
@@ -236,7 +245,7 @@ def _take_folder(images: dict[str, _YoloImage], folder: str, split: str) -> None
     for name, image in images.items():
         if image.split is None and name.startswith(prefix):
             image.split = split
-            image.key = _without_images(name[len(prefix) :])
+            image.key = without_images(name[len(prefix) :])
 
 
 def _take_list(images: dict[str, _YoloImage], index: NameIndex, path: Path, split: str) -> None:
@@ -248,28 +257,3 @@ def _take_list(images: dict[str, _YoloImage], index: NameIndex, path: Path, spli
         name = answer.name if isinstance(answer, NameMatch) else written
         image = images.setdefault(name, _YoloImage(name, -1))
         image.split = image.split or split
-
-
-def _label_names(name: str) -> Iterator[str]:
-    """Where the labels of an image may be, the usual place first."""
-    parts = stem(name).split("/")
-    folders, last = parts[:-1], parts[-1]
-    if "images" in folders:
-        place = len(folders) - 1 - folders[::-1].index("images")
-        yield "/".join([*folders[:place], "labels", *folders[place + 1 :], f"{last}.txt"])
-    yield "/".join([*folders, f"{last}.txt"])
-    for place in range(len(folders) + 1):
-        yield "/".join([*folders[:place], "labels", *folders[place:], f"{last}.txt"])
-
-
-def _without_images(name: str) -> str:
-    """A path without its first folder called images."""
-    parts = name.split("/")
-    if "images" in parts[:-1]:
-        parts.remove("images")
-    return "/".join(parts)
-
-
-def _is_label_name(name: str) -> bool:
-    path = PurePosixPath(name)
-    return path.suffix == ".txt" and "labels" in path.parts[:-1] and path.stem != "classes"

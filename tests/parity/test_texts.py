@@ -73,6 +73,7 @@ def test_item_08_an_embedding_is_the_mean_over_prompts_as_they_are(clip: Clip) -
         assert abs(float(embedding.norm()) - 1) > 1e-3  # normalised only where it is used
 
 
+@pytest.mark.slow
 def test_item_08_normalising_each_prompt_first_is_an_option(clip: Clip) -> None:
     prompts = [t.replace("{}", "dog") for t in read_templates("paper")]
     features = end_features(clip, prompts)

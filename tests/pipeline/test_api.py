@@ -39,6 +39,7 @@ def test_the_rows_of_a_table_are_read_when_they_are_used(store: Store) -> None:
     assert sum(batch.num_rows for batch in rows.batches()) == arrow.num_rows
 
 
+@pytest.mark.slow
 def test_an_older_artifact_has_its_own_table_name(tmp_path: Path) -> None:
     older = make(Ingest(count=5), tmp_path)
     make(Ingest(count=3), tmp_path)
@@ -50,6 +51,7 @@ def test_an_older_artifact_has_its_own_table_name(tmp_path: Path) -> None:
     assert len(store.artifacts()) == 2
 
 
+@pytest.mark.slow
 def test_rows_become_data_frames(store: Store) -> None:
     rows = store.sql(
         "SELECT image_id, count(*) AS regions FROM pseudo_labels GROUP BY 1 ORDER BY 1"
@@ -58,6 +60,7 @@ def test_rows_become_data_frames(store: Store) -> None:
     assert isinstance(rows.to_polars(), polars.DataFrame)
 
 
+@pytest.mark.slow
 def test_a_statement_only_reads(store: Store) -> None:
     with pytest.raises(QueryError, match="changes nothing"):
         store.sql("DROP VIEW images").to_arrow()
@@ -93,10 +96,12 @@ def test_the_text_of_a_store_and_of_a_result_say_what_they_are(store: Store) -> 
     assert 'FROM "images"' in repr(store.table("images"))
 
 
+@pytest.mark.slow
 def test_the_number_of_rows_ignores_a_comment_at_the_end(store: Store) -> None:
     assert len(store.sql("FROM images -- all")) == len(store.table("images")) > 0
 
 
+@pytest.mark.slow
 def test_an_artifact_can_be_preferred_by_an_older_result(tmp_path: Path) -> None:
     older = make(Ingest(count=5), tmp_path)
     make(Ingest(count=3), tmp_path)

@@ -57,6 +57,7 @@ boxes = st.tuples(*[st.integers(-20, 220)] * 4).map(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(st.lists(boxes, max_size=6))
 def test_a_few_tags_never_overlap_wherever_their_boxes_are(
     given_boxes: list[tuple[float, float, float, float]],

@@ -148,6 +148,7 @@ def test_imported_embeddings_are_the_names_to_detect(tmp_path: Path) -> None:
     assert imported.equals(run(part, names="one, two", score_threshold=0.0))
 
 
+@pytest.mark.slow
 def test_a_teacher_needs_names_to_detect(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError):
         run(whole(tmp_path))

@@ -33,6 +33,7 @@ def part_of(names: list[str], files) -> InMemory:
     return InMemory({"concepts": concepts(names)}, files=files)
 
 
+@pytest.mark.slow
 def test_every_concept_has_the_mean_over_its_prompts(files) -> None:
     part = part_of(POOL, files)
     (batch,) = EmbedConcepts(device="cpu").run(part)

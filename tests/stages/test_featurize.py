@@ -103,6 +103,7 @@ def test_without_proposals_only_whole_images_have_features(files) -> None:
     assert keys(featurize(part, whole_image=False)) == []
 
 
+@pytest.mark.slow
 def test_batch_sizes_do_not_change_the_rows(files) -> None:
     rows = [image_row(f"i{n}", (64 + 8 * (n % 2), 64), n) for n in range(7)]
     boxes = [(f"i{n}", r, [r, r, 30 + 4 * r, 60]) for n in range(7) for r in range(n % 4)]

@@ -155,6 +155,7 @@ def test_a_random_tower_forgets_what_the_teacher_saw_but_not_its_words(tmp_path:
     assert all(name.startswith("visual.") for name in changed)
 
 
+@pytest.mark.slow
 def test_no_object_to_learn_from_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError):
         run(tiny_scenes.part(tmp_path, bare=tuple(range(12))))

@@ -69,6 +69,7 @@ def test_a_clip_is_attached_to_an_empty_curve_and_its_keys_are_noted(tmp_path, k
     assert "tensors used" in notes["summary"][0]
 
 
+@pytest.mark.slow
 def test_a_detector_is_attached_to_an_empty_curve(tmp_path) -> None:
     path = foreign.save(foreign.finetuned(tmp_path), tmp_path / "f.pth")
     rows, notes = run(

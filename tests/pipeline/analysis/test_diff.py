@@ -67,6 +67,7 @@ def test_a_difference_equals_a_loop_over_the_labels(tmp_path: Path) -> None:
     assert json.loads(json.dumps(diff.as_json(difference)))["first"] == first.address
 
 
+@pytest.mark.slow
 def test_labels_compared_with_themselves_agree_everywhere(made: dict[str, Artifact]) -> None:
     name = made["pseudo_labels"].manifest.fingerprint[:8]
     difference = diff.diff_labels(made["images"].root, name, f"pseudo_labels@{name}")
@@ -78,6 +79,7 @@ def test_labels_compared_with_themselves_agree_everywhere(made: dict[str, Artifa
     ) == (0, 0, 0)
 
 
+@pytest.mark.slow
 def test_artifacts_that_cannot_be_compared_are_refused(made: dict[str, Artifact]) -> None:
     root = made["images"].root
     with pytest.raises(OptionError, match="is no pseudo_labels"):

@@ -33,6 +33,7 @@ SCORES: list[Any] = [
 ]
 
 
+@pytest.mark.slow
 def test_scenes_are_written_as_a_coco_folder(rc, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     out = tmp_path / "scenes"
     result = rc("draw", "scenes", out, "--count", 2, "--split", "toy")
@@ -42,6 +43,7 @@ def test_scenes_are_written_as_a_coco_folder(rc, tmp_path: Path) -> None:  # typ
     assert len(list((out / "images" / "toy").iterdir())) == 2
 
 
+@pytest.mark.slow
 def test_equal_seeds_make_equal_pictures(rc, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
         rc("draw", "web", tmp_path / name, "--count", 1, "--seed", seed)

@@ -41,6 +41,7 @@ def test_no_summary_is_cut_off_or_takes_two_lines_of_80_columns() -> None:
         assert f"\n{title}\n" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [["-h"], ["sql", "-h"], ["label", "-h"]])
 def test_h_is_help_everywhere(rc, words: list[str]) -> None:  # type: ignore[no-untyped-def]
     assert shown_help(rc, *words) == shown_help(rc, *words[:-1], "--help")
@@ -75,6 +76,7 @@ def test_everyday_options_of_a_real_stage_are_its_own(name: str) -> None:
     assert stage.example.startswith(f"rc {name} ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "position", "answer"),
     [

@@ -31,6 +31,7 @@ def test_the_result_is_one_line_on_standard_output(rc, root: Path) -> None:  # t
     assert (result.code, result.out, result.err) == (0, f"{address}  7 rows\n", "")
 
 
+@pytest.mark.slow
 def test_it_is_the_same_line_when_the_artifact_is_already_there(rc) -> None:  # type: ignore[no-untyped-def]
     assert rc("ingest", "here").out == rc("ingest", "here").out
 
@@ -136,6 +137,7 @@ def test_a_full_disk_at_the_end_gives_a_sentence_and_keeps_the_parts(
     assert not (root / "log").exists()  # every part was kept
 
 
+@pytest.mark.slow
 def test_force_computes_again(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     rc("ingest")
     first = catalog.find(root, "images")

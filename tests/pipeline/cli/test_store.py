@@ -144,6 +144,7 @@ def test_gc_lists_first_and_deletes_when_told(rc, root: Path) -> None:  # type: 
     assert not list(root.glob("proposals/v*"))
 
 
+@pytest.mark.slow
 def test_gc_deletes_nothing_while_a_run_is_under_way(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     older = make(Ingest(), root)
     make(Ingest(count=3), root)

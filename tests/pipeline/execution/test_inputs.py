@@ -74,6 +74,7 @@ def test_a_stand_in_may_be_pinned_where_the_stage_allows_it(root: Path) -> None:
     assert found["teacher"] == made["students"].address
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["features@ab", "images2@ab", "proposals/v1-0123"])
 def test_a_pin_to_another_table_is_refused(root: Path, name: str) -> None:
     make(Ingest(), root)
@@ -81,6 +82,7 @@ def test_a_pin_to_another_table_is_refused(root: Path, name: str) -> None:
         inputs.resolve(Propose(), {"images": name}, root)
 
 
+@pytest.mark.slow
 def test_the_table_of_a_pin_may_be_left_out(root: Path) -> None:
     made = make(Ingest(), root)
     make(Ingest(count=2), root)

@@ -95,6 +95,7 @@ def test_a_damaged_part_of_an_unfinished_run_is_computed_again(
     assert contents(made.path) == contents(peace.path)
 
 
+@pytest.mark.slow
 def test_a_damaged_attachment_makes_its_part_be_computed_again(root: Path, tmp_path: Path) -> None:
     make(Ingest(), root)
     with pytest.raises(StageError):
@@ -128,6 +129,7 @@ def test_nothing_hidden_is_left_in_a_finished_artifact(root: Path) -> None:
         assert list(artifact.path.rglob(".*")) == []
 
 
+@pytest.mark.slow
 def test_what_a_run_killed_after_its_commit_left_is_swept_by_the_next(root: Path) -> None:
     artifact = make(ExtractConcepts(), root, {"images": make(Ingest(), root).address})
     for name in (".work", ".receipts", "drafts/.receipts", "drafts/.scratch"):
@@ -202,6 +204,7 @@ def test_the_folder_is_named_by_version_and_fingerprint(root: Path) -> None:
     assert len(artifact.manifest.fingerprint) == 64
 
 
+@pytest.mark.slow
 def test_the_manifest_keeps_the_recipe_apart_from_the_circumstances(root: Path) -> None:
     make(Ingest(sources=("here",), device="cpu"), root)
     manifest = make(Propose(), root, workers=1).manifest

@@ -198,6 +198,7 @@ def test_the_page_of_an_image_has_its_rows(pool: ConnectionPool, labels: list[Ro
     assert page["sides"][0] == {"of": "truth", "words": "ground truth"}
 
 
+@pytest.mark.slow
 def test_an_unknown_image_has_an_empty_page(pool: ConnectionPool) -> None:
     page = page_queries.image(pool, {"id": "scenes/999999"})
     assert page == {"image": None, "regions": [], "detections": [], "sides": []}

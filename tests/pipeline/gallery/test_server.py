@@ -41,6 +41,7 @@ def test_a_gallery_for_everybody_accepts_ip_addresses(root: Path) -> None:
             assert client.get("/").status_code == status
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path",
     [

@@ -231,6 +231,7 @@ def test_features_without_whole_images_are_refused_unless_regions_are_compared(r
         find_duplicates(plant(root, AXES), DuplicateCriteria())
 
 
+@pytest.mark.slow
 def test_a_predicate_that_no_whole_image_passes_gives_an_empty_table(root: Path) -> None:
     assert (
         find_duplicates(plant(root, AXES, lowest=-1), DuplicateCriteria(where="false")).num_rows

@@ -210,6 +210,7 @@ def test_the_settings_show_that_the_connection_is_locked(store: Path) -> None:
     assert settings["autoload_known_extensions"] == "false"
 
 
+@pytest.mark.slow
 def test_nothing_is_written_to_the_working_directory(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,6 +222,7 @@ def test_nothing_is_written_to_the_working_directory(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_statement_with_a_pin_reads_only_the_store(artifacts: dict[str, Artifact]) -> None:
     pin = f"images@{artifacts['images'].manifest.fingerprint[:6]}"
     with pytest.raises(QueryError, match="Permission Error"):
@@ -244,6 +246,7 @@ def test_the_path_of_a_store_may_hold_any_character(tmp_path: Path, name: str) -
     assert list(sql.matching(made["pseudo_labels"], 0, "true"))
 
 
+@pytest.mark.slow
 def test_a_pin_without_the_tables_of_its_view_is_refused(artifacts: dict[str, Artifact]) -> None:
     name = f"mentions@{artifacts['images'].manifest.fingerprint[:6]}"
     with pytest.raises(ArtifactNotFoundError, match="no artifact matches 'concepts@"):

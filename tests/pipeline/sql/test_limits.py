@@ -32,6 +32,7 @@ def test_a_statement_that_takes_too_long_is_interrupted(artifacts: dict[str, Art
         list(sql.batches(sql.query(connection, ENDLESS)))
 
 
+@pytest.mark.slow
 def test_a_statement_that_begins_when_its_time_is_up_is_interrupted_too(
     artifacts: dict[str, Artifact],
 ) -> None:

@@ -28,6 +28,7 @@ def test_its_rows_stream_in_the_order_of_its_parts(root: Path) -> None:
     assert len(ids) == 20
 
 
+@pytest.mark.slow
 def test_drafts_are_files_too(root: Path) -> None:
     concepts = make_all(root)["concepts"]
     assert {path.parent.name for path in concepts.files(drafts=True)} == {"drafts"}

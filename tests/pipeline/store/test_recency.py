@@ -51,6 +51,7 @@ def test_a_clock_that_was_set_back_still_makes_the_newest(
     assert catalog.find(root, "images").address == second.address
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content", [None, b"", b"{}", b'{"at": "x"}', b"\xff", b'{"at": null}', b'{"at": 1e400}']
 )

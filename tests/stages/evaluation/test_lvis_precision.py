@@ -107,6 +107,7 @@ def values(precision: PrecisionRecall, lists: LvisMetadata) -> dict[tuple[str, s
     return {(m.metric, m.split): m.value for m in metrics if not m.category}
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The 'warn' method is deprecated:DeprecationWarning")
 def test_every_number_equals_that_of_the_official_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

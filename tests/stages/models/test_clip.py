@@ -48,6 +48,7 @@ def test_half_precision_on_disk_is_single_in_memory(tmp_path) -> None:
     torch.testing.assert_close(again.state_dict(), clip.state_dict(), rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_open_clip_itself_loads_the_weights(tmp_path, files) -> None:
     folder = tmp_path / "for_open_clip"
     folder.mkdir()
@@ -63,6 +64,7 @@ def test_open_clip_itself_loads_the_weights(tmp_path, files) -> None:
     torch.testing.assert_close(theirs.encode_text(tokens), ours.encode_tokens(tokens))
 
 
+@pytest.mark.slow
 def test_a_model_is_loaded_once_and_again_after_its_file_changed(tmp_path, files) -> None:
     first = load_clip(*files, "cpu")
     assert load_clip(*files, "cpu") is first

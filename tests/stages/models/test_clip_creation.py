@@ -49,6 +49,7 @@ def test_published_weights_load_from_any_kind_of_file(tmp_path, suffix) -> None:
     assert loaded.spec.origin == path.name
 
 
+@pytest.mark.slow
 def test_a_language_encoder_in_its_own_module_takes_weights_of_the_old_layout(tmp_path) -> None:
     clip = tiny_clip(tmp_path)
     torch.save(clip.network.state_dict(), tmp_path / "old.pt")

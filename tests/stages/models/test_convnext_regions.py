@@ -13,6 +13,7 @@ def clip(tmp_path):
     return tiny_clip(tmp_path, "convnext").double()
 
 
+@pytest.mark.slow
 def test_the_whole_image_at_its_native_size_is_clips_own_feature(clip) -> None:
     pixels = torch.randn(2, 3, 64, 64, dtype=torch.float64)
     whole = [torch.tensor([[0.0, 0, 64, 64]])] * 2
@@ -43,6 +44,7 @@ def test_the_grid_of_a_region_is_that_of_an_image_of_the_native_size(clip) -> No
     assert crops.shape[2:] == (2, 2)
 
 
+@pytest.mark.slow
 def test_an_image_smaller_than_a_cell_is_padded(clip) -> None:
     pixels = torch.randn(1, 3, 5, 70, dtype=torch.float64)
     padded = torch.nn.functional.pad(pixels, (0, 0, 0, 27))

@@ -20,6 +20,7 @@ def detector(folder: Path, raw: dict[str, torch.Tensor], names: Path, **how: Any
     return result
 
 
+@pytest.mark.slow
 def test_a_finetuned_file_becomes_a_detector_with_all_of_its_head(tmp_path) -> None:
     raw = foreign.finetuned(tmp_path)
     imported = detector(tmp_path, raw, foreign.names(tmp_path, 5), temperature=0.02)
@@ -38,6 +39,7 @@ def test_a_finetuned_file_becomes_a_detector_with_all_of_its_head(tmp_path) -> N
     assert not again.clip.spec.language
 
 
+@pytest.mark.slow
 def test_logits_are_cosines_over_the_temperature_and_the_background_is_zero(tmp_path) -> None:
     raw = foreign.finetuned(tmp_path)
     imported = detector(tmp_path, raw, foreign.names(tmp_path, 5))
@@ -51,6 +53,7 @@ def test_logits_are_cosines_over_the_temperature_and_the_background_is_zero(tmp_
         assert logits[row, 5] == 0
 
 
+@pytest.mark.slow
 def test_names_can_fit_the_vocabulary_for_tests_instead(tmp_path) -> None:
     raw = foreign.finetuned(tmp_path)
     imported = detector(tmp_path, raw, foreign.names(tmp_path, 7))
@@ -70,6 +73,7 @@ def test_a_learned_background_is_kept(tmp_path) -> None:
     assert torch.equal(imported.background, torch.ones(32))
 
 
+@pytest.mark.slow
 def test_the_kind_of_regression_follows_from_the_box_layer(tmp_path) -> None:
     raw = foreign.finetuned(tmp_path, deltas=20)
     assert detector(tmp_path, raw, foreign.names(tmp_path, 5)).head.regression == "specific"
@@ -100,6 +104,7 @@ def test_embeddings_of_another_width_are_refused(tmp_path) -> None:
         detector(tmp_path, raw, foreign.names(tmp_path, 5))
 
 
+@pytest.mark.slow
 def test_tensors_that_a_detector_does_not_have_are_reported(tmp_path) -> None:
     raw = foreign.finetuned(tmp_path)
     path = foreign.save(raw, tmp_path / "f.pth")

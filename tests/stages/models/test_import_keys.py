@@ -52,6 +52,7 @@ def test_openais_files_are_identified_by_their_scalars(tmp_path) -> None:
     assert mapped.unused([*raw, "input_resolution"]) == ["input_resolution"]
 
 
+@pytest.mark.slow
 def test_a_clip_with_its_own_names_beside_a_teacher_has_regionclips_layout(tmp_path) -> None:
     raw = foreign.renamed(tiny.tiny_clip(tmp_path), "visual.", "")
     raw |= {n: v for n, v in foreign.pretrained(tmp_path).items() if n.startswith("teacher_")}

@@ -51,6 +51,7 @@ def test_attention_pool_adds_its_position_to_the_mean_token() -> None:
     assert out[0, 0].item() == pytest.approx(3 * share + 2 * (1 - share))
 
 
+@pytest.mark.slow
 def test_regions_equal_those_of_a_plain_loop(clip) -> None:
     pixels = torch.randn(2, 3, 96, 128, dtype=torch.float64)
     boxes = [torch.tensor([[3.0, 5, 90, 60], [40, 40, 41, 42]]), torch.tensor([[0.0, 0, 128, 96]])]

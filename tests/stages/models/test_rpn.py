@@ -48,6 +48,7 @@ def test_torchvision_weights_give_the_same_proposals_as_in_torchvision(tmp_path:
     np.testing.assert_allclose(ours, expected.numpy(), atol=1e-3)
 
 
+@pytest.mark.slow
 def test_a_saved_network_gives_the_same_boxes_after_loading(tmp_path: Path) -> None:
     rpn = tiny_rpn()
     loaded = load_rpn(*saved(rpn, tmp_path), "cpu")
@@ -58,6 +59,7 @@ def test_a_saved_network_gives_the_same_boxes_after_loading(tmp_path: Path) -> N
     np.testing.assert_array_equal(logits, expected_logits)
 
 
+@pytest.mark.slow
 def test_a_network_is_loaded_once_until_its_files_change(tmp_path: Path) -> None:
     config, weights = saved(tiny_rpn(), tmp_path)
     first = load_rpn(config, weights, "cpu")

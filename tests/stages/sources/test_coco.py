@@ -408,3 +408,26 @@ def test_a_missing_image_does_not_take_the_id_of_one_that_is_there(tmp_path: Pat
     write_json(root / "annotations/captions_val.json", listed)
     rows, refused = ingest(tmp_path / "s", root)
     assert (ids(rows), reasons(refused)) == (["val/b"], [("val/b", "missing-image")])
+
+
+def test_annotations_none_of_which_is_of_a_listed_image_are_an_error(tmp_path: Path) -> None:
+    write_images(tmp_path / "val", ["a.jpg"])
+    split = {"images": [{"id": 1, "file_name": "a.jpg"}], "categories": []}
+    path = tmp_path / "annotations/instances_val.json"
+    write_json(path, {**split, "annotations": [{"image_id": 42, "bbox": [1, 1, 2, 2]}]})
+    assert inventory(tmp_path).unmatched == (
+        "none of the annotations is of an image that is listed: annotation 0 of "
+        "instances_val.json: image 42 is not listed; a.jpg has the id 1"
+    )
+    write_json(path, {**split, "annotations": []})
+    assert inventory(tmp_path).unmatched is None
+
+
+def test_images_none_of_which_is_there_are_an_error_with_both_names(tmp_path: Path) -> None:
+    write_images(tmp_path / "val", ["q.jpg"])
+    listed = {"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": [], "categories": []}
+    write_json(tmp_path / "annotations/instances_val.json", listed)
+    assert inventory(tmp_path).unmatched == (
+        f"no image that the JSON lists is in {tmp_path / 'val'}: the JSON says 'a.jpg', "
+        "the folder has 'q.jpg'"
+    )

@@ -348,10 +348,10 @@ def test_what_is_not_read_is_counted_by_kind(tmp_path: Path) -> None:
     (root / "link").symlink_to(".")
     said = outcome(tmp_path / "s", root)
     assert said.summary == [
-        "3 images: 0 with captions (0), 0 with boxes (0); not read: 1 ._ file of macOS, "
+        "3 images: 0 with captions, 0 with boxes; not read: 1 ._ file of macOS, "
         "1 .heic file, 1 .xlsx file, 1 Pascal VOC .xml file, 1 file of no suffix, "
         "1 image of hidden folders",
-        "1 linked folder of folders that are read elsewhere (such as 'link')",
+        "1 link to folders that are read elsewhere (such as 'link')",
     ]
 
 
@@ -393,7 +393,7 @@ def test_images_named_one_by_one_keep_their_texts(photos: Path, tmp_path: Path) 
 def test_labels_beside_images_are_no_captions(photos: Path, tmp_path: Path) -> None:
     (photos / "a.txt").write_text("0 .5 .5 .2 .2")
     said = outcome(tmp_path / "s", photos)
-    assert said.summary[0].endswith("0 with boxes (0); not read: 1 YOLO label .txt file")
+    assert said.summary[0].endswith("0 with boxes; not read: 1 YOLO label .txt file")
     assert said.summary[1].startswith("labels of YOLO were not read, since nothing names their")
 
 

@@ -15,6 +15,7 @@ from stages.sources.folder_tables import (
 )
 from stages.sources.record import SourceOptions
 from stages.sources.table_files import FolderTable
+from tests.stages.sources.samples import ingest, write_images
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -137,3 +138,18 @@ def test_splits_are_told_by_the_names_of_folders() -> None:
 
 def test_control_characters_are_not_shown() -> None:
     assert (shown("a b"), shown("a\x1b")) == ("a b", r"'a\x1b'")
+
+
+def test_a_cell_too_long_for_a_name_is_a_bad_row_without_its_content(tmp_path: Path) -> None:
+    write_images(tmp_path, ["a.jpg"])
+    cells = "image,caption\na.jpg,a dog\n" + "x" * 5000 + ",a cat\n"
+    (tmp_path / "t.csv").write_text(cells)
+    _, refused = ingest(tmp_path / "s", tmp_path)
+    assert refused == [
+        ("t.csv:3", "bad-row", "its name of an image has 5,000 characters: no name of a file")
+    ]
+
+
+def test_a_message_holds_only_the_begin_of_a_long_name(tmp_path: Path) -> None:
+    _, join = joined(tmp_path, ["a.jpg"], [("y" * 3000, "a cat")])
+    assert join.unfound == "y" * 100

@@ -139,6 +139,7 @@ def test_a_bad_caption_is_refused_and_the_image_stays(tmp_path: Path) -> None:
     assert reasons(refused) == [("a/000000000", "bad-caption")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind",
     [

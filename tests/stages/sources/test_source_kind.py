@@ -86,6 +86,8 @@ def write_kinds(root: Path) -> None:
     pq.write_table(pa.table({"jpg": [encoded()]}), root / "parquet/data/a.parquet")
     write_images(root / "yolo/images/train", ["a.jpg"])
     (root / "yolo/data.yaml").write_text("train: images/train\nnames: [cat]\n")
+    (root / "yolo/labels/train").mkdir(parents=True)
+    (root / "yolo/labels/train/a.txt").write_text("0 .5 .5 .2 .2\n")
     (root / "tsv/a.tsv").write_bytes(b"k\t" + base64.b64encode(encoded()) + b"\n")
 
 

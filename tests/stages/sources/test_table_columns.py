@@ -11,6 +11,7 @@ from stages.sources.table_columns import (
     listed,
     named_column,
     no_captions,
+    unread_objects,
 )
 
 
@@ -115,3 +116,10 @@ def test_the_column_of_image_names_is_found_likewise(
 def test_names_in_a_message_hold_no_control_characters() -> None:
     assert listed(["a\x1b[2J"]) == r"'a\x1b[2J'"
     assert listed([str(n) for n in range(30)]).endswith("'19' and 10 more")
+
+
+def test_columns_of_boxes_are_told() -> None:
+    assert unread_objects("t.csv", ("image", "Objects", "bbox")) == [
+        "boxes in 'Objects', 'bbox' of t.csv are not read"
+    ]
+    assert unread_objects("t.csv", ("image", "caption")) == []

@@ -80,6 +80,7 @@ def test_an_unquoted_comma_makes_a_bad_row(tmp_path: Path) -> None:
     assert captions(read(tmp_path / "t.csv", text)) == [(2, None), (3, "A man, quoted")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", ['2,"the dog jumps', '2,"Hello" says a man', '2,"a" "b"'])
 def test_a_bad_quote_in_a_csv_costs_its_own_row_alone(tmp_path: Path, bad: str) -> None:
     lines = ["image,caption", '1,"a ""dog"""', bad, '3,"a cat\non a mat"', "4,a cow"]

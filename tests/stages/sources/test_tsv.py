@@ -9,7 +9,8 @@ import pytest
 
 from schemas.errors import SourceError
 from stages.pixels import read_content
-from stages.sources.record import Inventory, LeftOut, Record
+from stages.sources.record import Inventory, LeftOut, Record, SourceOptions
+from stages.sources.source_kind import open_source
 from stages.sources.tsv import TsvSource, is_image_tsv, pair_captions, read_row
 from tests.stages.sources.samples import encoded, ids, ingest, reasons
 
@@ -314,3 +315,20 @@ def test_a_row_that_is_not_base64_any_more_is_an_error(tmp_path: Path) -> None:
         read_row(str(tmp_path / "a.tsv"), 0)
     with pytest.raises(SourceError, match="the row has no image in column 1"):
         read_row(str(tmp_path / "a.tsv"), 7)
+
+
+def test_labels_beside_a_folder_of_images_are_counted_and_do_not_stop_it(tmp_path: Path) -> None:
+    folder = write_pair(tmp_path / "pair").parent
+    name = next(path.stem for path in sorted(folder.glob("*.tsv")) if is_image_tsv(str(path)))
+    for kind in ("label", "hw"):
+        (folder / f"{name}.{kind}.tsv").write_text(lines(("k0", "48 64")))
+    source = open_source([str(folder)], SourceOptions())
+    assert source.kind == "tsv"
+    assert source.inventory().left_out == (LeftOut(".tsv file", 2),)
+
+
+def test_a_duplicate_is_told_alike_however_parts_are_cut(tmp_path: Path) -> None:
+    picture = base64.b64encode(encoded()).decode()
+    (tmp_path / "a.tsv").write_text(lines(("k0", picture), ("k0", picture)))
+    answers = [ingest(tmp_path / "s", tmp_path / "a.tsv", part_images=n)[1] for n in (1, 10)]
+    assert answers[0] == answers[1] == [("a/k0", "duplicate-id", "row 1 repeats an earlier id")]

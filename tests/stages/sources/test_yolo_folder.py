@@ -203,3 +203,26 @@ def test_without_names_labels_are_told_and_not_read(pets: Path, tmp_path: Path) 
     said = inventory(pets)
     assert said.left_out == (LeftOut("YOLO label .txt file", 2),)
     assert said.remarks[0].startswith("labels of YOLO were not read, since nothing names their")
+
+
+def test_folders_of_images_and_labels_are_found_in_any_case(tmp_path: Path) -> None:
+    write_images(tmp_path, ["Images/a.JPG"])
+    (tmp_path / "Labels").mkdir()
+    (tmp_path / "Labels/a.TXT").write_text("0 .5 .5 .5 .5\n")
+    (tmp_path / "data.yaml").write_text("train: Images\nnames: [cat]\n")
+    rows, refused = ingest(tmp_path / "s", tmp_path)
+    assert [(row["image_id"], len(row["objects"])) for row in rows] == [("train/a.JPG", 1)]
+    assert refused == []
+
+
+def test_a_description_without_any_labels_makes_no_yolo_data_set(tmp_path: Path) -> None:
+    write_images(tmp_path, ["images/a.jpg"])
+    (tmp_path / "config.yaml").write_text("train: images\nnames: [cat]\n")
+    (tmp_path / "captions.csv").write_text("image,caption\na.jpg,a dog\n")
+    source = open_source([str(tmp_path)], SourceOptions())
+    assert source.kind == "folder"
+    forced = open_source([str(tmp_path)], SourceOptions("yolo"))
+    assert forced.inventory().unmatched == (
+        f"no image of {tmp_path} has labels: those of 'images/a.jpg' would be in 'labels/a.txt'; "
+        "--kind folder reads the images alone"
+    )

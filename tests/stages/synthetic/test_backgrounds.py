@@ -14,6 +14,7 @@ from stages.synthetic.backgrounds import (
 from stages.synthetic.captions import PLACE_PHRASES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noun", TEXTURES)
 def test_a_texture_fills_any_size_with_finite_values_that_vary(noun: str) -> None:
     for width, height in ((320, 256), (64, 33), (9, 7)):

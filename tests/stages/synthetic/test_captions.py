@@ -45,6 +45,7 @@ def mentions(caption: str, category: Category) -> bool:
     return any(re.search(rf"\b{re.escape(form)}\b", caption) for form in forms)
 
 
+@pytest.mark.slow
 def test_no_caption_mentions_a_position() -> None:
     rng = np.random.default_rng(4)
     captions = list(WEB_TEMPLATES + SCENE_TEMPLATES + PLACE_TEMPLATES)
@@ -63,6 +64,7 @@ def test_a_web_image_of_one_object_always_mentions_its_category() -> None:
             assert mentions(caption, category), caption
 
 
+@pytest.mark.slow
 def test_a_scene_caption_mentions_60_to_80_per_cent_of_distinct_objects() -> None:
     rng = np.random.default_rng(6)
     shares = []

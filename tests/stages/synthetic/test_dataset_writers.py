@@ -37,6 +37,7 @@ def test_a_tar_holds_image_caption_and_record_of_each_key(tmp_path: Path) -> Non
     assert np.abs(decoded - expected.image).mean() < 6
 
 
+@pytest.mark.slow
 def test_writing_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         write_web_images(tmp_path / folder, count=3, seed=1)
@@ -93,6 +94,7 @@ def test_a_second_split_keeps_the_first_and_the_base_and_novel_names(tmp_path: P
     assert splits == {"base": list(BASE), "novel": list(NOVEL)}
 
 
+@pytest.mark.slow
 def test_progress_is_reported_after_every_image(tmp_path: Path) -> None:
     reported: list[tuple[int, int]] = []
     write_web_images(tmp_path, 3, 0, progress=lambda done, count: reported.append((done, count)))

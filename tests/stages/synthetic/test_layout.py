@@ -23,6 +23,7 @@ def crowded_layout(seed: int) -> Layout:
     return layout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_every_object_stays_visible_enough_in_a_crowded_layout(seed: int) -> None:
     layout = crowded_layout(seed)
@@ -30,6 +31,7 @@ def test_every_object_stays_visible_enough_in_a_crowded_layout(seed: int) -> Non
     assert layout.visible_shares().min() >= MIN_VISIBLE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_visible_shares_agree_with_counting_pixels_one_by_one(seed: int) -> None:
     layout = crowded_layout(seed)
@@ -45,6 +47,7 @@ def test_visible_shares_agree_with_counting_pixels_one_by_one(seed: int) -> None
         assert layout.visible_shares()[i] == pytest.approx(num_visible / total)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_a_box_is_the_tightest_box_around_its_visible_alpha(seed: int) -> None:
     layout = crowded_layout(seed)

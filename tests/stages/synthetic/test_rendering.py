@@ -172,6 +172,7 @@ def test_a_scene_chooses_its_objects_from_twelve_distinct_categories() -> None:
     assert {category.name for pool in pools for category in pool} == NAMES
 
 
+@pytest.mark.slow
 def test_captions_mention_only_categories_of_the_image() -> None:
     for index in range(6):
         rendered = render_scene(10, index)

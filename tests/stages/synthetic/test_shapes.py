@@ -96,6 +96,7 @@ def test_the_main_colour_changes_every_object_that_has_a_choice(category: Catego
     assert changed or len(category.colours) == 1
 
 
+@pytest.mark.slow
 def test_all_categories_look_different_at_the_same_seed_and_colours() -> None:
     images = [(category.name, render(category, seed=0).astype(float)) for category in CATEGORIES]
     differences = {

@@ -30,6 +30,7 @@ def test_every_engine_makes_the_same_artifacts(root: Path, tmp_path: Path) -> No
         assert together.manifest.run["engine"] == "pool"
 
 
+@pytest.mark.slow
 def test_a_single_task_runs_in_this_process(root: Path) -> None:
     make(Ingest(), root)
     assert make(Pretrain(), root, workers=2).manifest.run["engine"] == "in-process"

@@ -62,6 +62,7 @@ def test_examples_are_only_from_shown_images(root: Path, names: list[str]) -> No
         assert some[name]["histogram"] == everything[name]["histogram"]
 
 
+@pytest.mark.slow
 def test_without_shown_images_there_are_no_examples(root: Path, names: list[str]) -> None:
     pages = pages_of(root, names[:3], [])
     assert all(page["surest"] == page["unsure"] == [] for page in pages.values())

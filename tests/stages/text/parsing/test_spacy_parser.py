@@ -59,6 +59,7 @@ def test_compounds_come_from_the_dependency_parser_of_the_pipeline(standard: Pat
     assert [token.number for token in tokens] == [None, "s", "p", None, "p"]
 
 
+@pytest.mark.slow
 def test_without_a_dependency_parser_compounds_are_unknown(standard: Path) -> None:
     parser = load_parser(f"spacy:{standard}")
     tokens = parser._read_tokens(parser._nlp("Two balls"))  # type: ignore[attr-defined]
