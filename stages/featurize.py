@@ -104,6 +104,8 @@ class Featurize(Stage):
         """See `Stage.outcome`: regions and images, and which images have no features."""
         images = result.notes["images"]
         line = f"{counted(result.rows, 'feature')} of {counted(images['seen'], 'image')}"
+        if self.whole_image and result.rows:
+            line += ", the whole images among them"
         if images["without_regions"]:
             line += f"; {images['without_regions']:,} without proposals"
         if images["unreadable"]:

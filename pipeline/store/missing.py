@@ -17,7 +17,7 @@ _SHOWN: Final = 5  # artifacts that a message names
 
 def nothing_in(root: Path) -> str:
     """The sentence about a store without artifacts."""
-    there = "" if root.is_dir() else ", which is no folder"
+    there = "" if root.is_dir() else " (there is no such folder)"
     return (
         f"nothing is in {root.absolute()} yet{there}; begin with 'rc ingest', or name another "
         "store with --store"

@@ -150,13 +150,16 @@ class ProposeCounts:
         return said
 
     def _refused_boxes(self) -> str:
-        """Of the raw boxes: what was cut, and what was left out before the selection."""
+        """Of the raw boxes: what was cut, and what was left out before or by the selection."""
         kinds = {
             "boxes_cut": "cut at the border of their image",
             "boxes_outside": "empty or outside it",
             "boxes_not_finite": "without finite numbers or score",
         }
         counts = [f"{self._of(key):,} {what}" for key, what in kinds.items() if self._of(key)]
+        lost = self._of("boxes_outside") + self._of("boxes_not_finite")
+        if passed := self._of("raw_boxes") - lost - self.rows:
+            counts.append(f"{passed:,} left out by --nms, --top-k, --min-size or --min-objectness")
         if not counts or not self._file:
             return ""
         return f"of {counted(self._of('raw_boxes'), 'box', 'boxes')}, {', '.join(counts)}"

@@ -89,7 +89,9 @@ def pair_splits(paths: Sequence[str], names: Sequence[str]) -> CocoLayout:
         by_folder.setdefault(_folder_of(path, folders), []).append(path)
     pairs = sorted(by_folder.items())
     splits = [Split(Path(folder).name, tuple(sorted(files)), folder) for folder, files in pairs]
-    return CocoLayout(_select(tuple(splits), names))
+    read = [*jsons, *map(str, _images_of(splits))]
+    inventory = Inventory(tuple(unread_below(by_folder, read)))
+    return CocoLayout(_select(tuple(splits), names), inventory)
 
 
 def _roots(root: str) -> list[str]:

@@ -25,6 +25,7 @@ KEY_COLUMNS: Final = ("image_id", "key", *(name for name in IMAGE_COLUMNS if nam
 OBJECT_COLUMNS: Final = frozenset(("objects", "bbox", "bboxes", "boxes", "annotations"))
 UNREAD_COLUMNS: Final = ("conversations",)
 _LISTED: Final = 20  # columns in a message
+_SPACE: Final = re.compile(r"[ -]+")
 _NUMBER: Final = re.compile(r"[ _.-]?(\d+)")
 _NOT_CAPTIONS: Final = frozenset(
     (
@@ -35,9 +36,17 @@ _NOT_CAPTIONS: Final = frozenset(
 
 
 def find_column(names: Iterable[str], candidates: Iterable[str]) -> str | None:
-    """The first of `candidates` that is among `names`, ignoring case, as written there; or None."""
-    by_lower_case = {name.strip().lower(): name for name in reversed(list(names))}
-    return next((by_lower_case[name] for name in candidates if name in by_lower_case), None)
+    """The first of `candidates` that is among `names`, as written there; or None if none is.
+
+    Case is ignored, and a space or a hyphen is as good as an underscore.
+
+    >>> find_column(("File Name", "Caption"), ("image", "file_name"))
+    'File Name'
+    """
+    last_first = list(names)[::-1]
+    by_name = {_plain(name): name for name in last_first}
+    by_name |= {name.strip().lower(): name for name in last_first}
+    return next((by_name[name] for name in candidates if name in by_name), None)
 
 
 def named_column(table: str, names: Sequence[str], wanted: str) -> str:
@@ -136,14 +145,24 @@ def listed(names: Sequence[str]) -> str:
 
 
 def column_series(names: Sequence[str], base: str) -> tuple[str, ...]:
-    """Columns called `base`, or `base` and a number, ignoring case, in the order of the numbers."""
+    """Columns called `base`, or `base` and a number, in the order of the numbers.
+
+    >>> column_series(("Alt Text 2", "url", "alt-text 1"), "alt_text")
+    ('alt-text 1', 'Alt Text 2')
+    """
     numbered: list[tuple[int, str]] = []
+    base = _plain(base)
     for name in names:
-        lower = name.strip().lower()
+        lower = _plain(name)
         number = _NUMBER.fullmatch(lower.removeprefix(base)) if lower.startswith(base) else None
         if lower == base or number:
             numbered.append((int(number[1]) if number else -1, name))
     return tuple(name for _, name in sorted(numbered, key=lambda pair: pair[0]))
+
+
+def _plain(name: str) -> str:
+    """A name in lower case, with underscores for spaces and hyphens."""
+    return _SPACE.sub("_", name.strip().lower())
 
 
 def _is_likely(name: str) -> bool:

@@ -21,6 +21,7 @@ from stages.sources.table_columns import (
     find_column,
     image_name_column,
     listed,
+    named_column,
     unread_objects,
 )
 from stages.sources.table_rows import TABLE_SUFFIXES, suffix_of, table_columns
@@ -92,7 +93,9 @@ def named_table(root: str, path: str, options: SourceOptions) -> TableChoice:
     is_inside = Path(path).is_relative_to(root)
     name = Path(path).relative_to(root).as_posix() if is_inside else path
     table = _look_at(root, name, options)
-    return TableChoice((_demand_images(table),), tuple(_remarks(table, options)))
+    return TableChoice(
+        (_demand_images(table, options.image_column),), tuple(_remarks(table, options))
+    )
 
 
 def choose_tables(
@@ -113,7 +116,7 @@ def choose_tables(
     inside = _look_at_all(root, [name for name in names if "/" not in name], options)
     below = _look_at_all(root, [name for name in names if "/" in name], options)
     below_usable = [table for table in below if table.is_usable]
-    chosen = _choose(root, inside, below_usable, has_texts=has_texts)
+    chosen = _choose(root, inside, below_usable, options, has_texts=has_texts)
     remarks = [sentence for table in chosen for sentence in _remarks(table, options)]
     left = [table for table in (*inside, *below_usable) if table not in chosen]
     remarks += [_why_left(table, has_texts=has_texts) for table in left]
@@ -121,7 +124,12 @@ def choose_tables(
 
 
 def _choose(
-    root: str, inside: Sequence[FolderTable], below: Sequence[FolderTable], *, has_texts: bool
+    root: str,
+    inside: Sequence[FolderTable],
+    below: Sequence[FolderTable],
+    options: SourceOptions,
+    *,
+    has_texts: bool,
 ) -> list[FolderTable]:
     if has_texts:  # a table of the downloads lies beside what was downloaded
         inside, below = (
@@ -141,7 +149,7 @@ def _choose(
         raise _several(root, naming)
     for table in inside:
         if table.fault or table.has_captions:
-            _demand_images(table)
+            _demand_images(table, options.image_column)
     return []
 
 
@@ -165,12 +173,14 @@ def _several(root: str, tables: Sequence[FolderTable]) -> SourceError:
     )
 
 
-def _demand_images(table: FolderTable) -> FolderTable:
+def _demand_images(table: FolderTable, wanted: str | None) -> FolderTable:
     if table.fault:
         raise SourceError(table.fault)
     if not table.names_images:
+        if wanted is not None:
+            named_column(table.name, table.columns, wanted)
         raise SourceError(
-            f"{table.name} has no column that names images; its columns are "
+            f"{table.name} has no column that names images, such as file_name; its columns are "
             f"{listed(table.columns)}; name one with --image-column"
         )
     return table

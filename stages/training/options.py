@@ -84,7 +84,7 @@ class TrainingStage(Stage):
             f"{counted(loss['steps'], 'step')} over {counted(loss['images'], 'image')}: "
             f"loss {loss['first']:.3g} → {loss['last']:.3g}"
         )
-        return Outcome([line, "rc report draws the curve of the training"])
+        return Outcome([line, "rc view draws the curve of the training"])
 
     def note_loss(self, part: Part, rows: Sequence[Mapping[str, Any]]) -> None:
         """Note where the loss began and where it ended, from the rows of the curve."""

@@ -264,9 +264,16 @@ def test_the_outcome_says_which_images_have_no_features(files) -> None:
     )
     rows = featurize(part, whole_image=False).num_rows
     assert part.notes["images"] == {"seen": 3, "unreadable": 1, "without_regions": 1}
-    outcome = Featurize().outcome(Result(rows, {}, part.notes))
+    outcome = Featurize(whole_image=False).outcome(Result(rows, {}, part.notes))
     line = "1 feature of 3 images; 1 without proposals; 1 could not be read"
     assert (outcome.summary, outcome.empty, outcome.losses) == ([line], None, [])
+
+
+def test_the_outcome_says_that_whole_images_are_among_the_features() -> None:
+    notes = {"images": {"seen": 2, "unreadable": 0, "without_regions": 0}}
+    assert Featurize().outcome(Result(5, {}, notes)).summary == [
+        "5 features of 2 images, the whole images among them"
+    ]
 
 
 def test_unreadable_images_are_a_loss_and_no_feature_is_empty() -> None:

@@ -39,7 +39,7 @@ def test_status_lists_artifacts_and_unfinished_runs(rc, root: Path) -> None:  # 
 def test_status_of_nothing_says_where_to_begin(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     result = rc("status")
     assert (result.code, result.out) == (0, "")
-    start = f"nothing is in {root} yet, which is no folder; begin with 'rc ingest', "
+    start = f"nothing is in {root} yet (there is no such folder); begin with 'rc ingest', "
     assert result.err == f"{start}or name another store with --store\n"
 
 

@@ -38,7 +38,7 @@ def test_an_empty_store_is_named_by_its_absolute_path(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     store = tmp_path.relative_to(tmp_path) / "store"
-    assert nothing_in(store).startswith(f"nothing is in {tmp_path / 'store'} yet, which is no fold")
+    assert nothing_in(store).startswith(f"nothing is in {tmp_path / 'store'} yet (there is no")
     store.mkdir()
     start = f"no artifact matches 'images': nothing is in {tmp_path / 'store'} yet; begin with"
     assert not_found(store, "images", "images", {}).startswith(start)

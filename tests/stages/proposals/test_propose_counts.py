@@ -37,6 +37,12 @@ def test_the_first_line_says_proposals_and_recall() -> None:
     )
 
 
+def test_boxes_that_the_selection_left_out_are_counted() -> None:
+    left_out = "2 left out by --nms, --top-k, --min-size or --min-objectness"
+    assert counts(8).lines()[-1] == f"of 10 boxes, {left_out}"
+    assert "left out" not in " ".join(counts(10).lines())
+
+
 def test_the_next_lines_say_how_a_file_fits_and_what_was_not_used() -> None:
     boxes = {**BOXES, "boxes_cut": 2, "boxes_outside": 1, "boxes_not_finite": 1}
     file = {"ids_matched": 2, "ids_ambiguous": 1, "has_scores": False, "bad_records": 3}

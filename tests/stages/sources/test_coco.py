@@ -251,6 +251,17 @@ def test_a_json_is_paired_with_the_folder_that_its_name_ends_with(tmp_path: Path
         ingest(tmp_path / "s", *paths[:3], tmp_path / "notes.json")
 
 
+def test_files_in_a_folder_that_is_paired_with_a_json_are_named_if_not_read(
+    tmp_path: Path,
+) -> None:
+    write_images(tmp_path / "photos", ["a.jpg"])
+    (tmp_path / "photos/captions.csv").write_text("file_name,caption\na.jpg,a dog\n")
+    write_json(tmp_path / "photos/boxes.json", {"images": images("a.jpg")})
+    paths = [str(tmp_path / name) for name in ("photos/boxes.json", "photos")]
+    left_out = open_source(paths, SourceOptions()).inventory().left_out
+    assert left_out == (LeftOut(".csv file", 1),)
+
+
 def test_the_digest_changes_with_annotations_and_image_sizes(tmp_path: Path) -> None:
     root = write_coco(tmp_path / "c", captions=[])
     digests = [open_source([str(root)], SourceOptions()).digest()]

@@ -75,8 +75,17 @@ def test_of_several_tables_the_user_must_name_one(tmp_path: Path, tables: dict[s
 
 
 def test_captions_of_nothing_are_an_error(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"no column that names images; its columns are 'who', "):
+    with pytest.raises(
+        SourceError, match=r"that names images, such as file_name; its columns are 'who', "
+    ):
         choose(tmp_path, {"t.csv": "who,caption\n1,2\n"})
+
+
+def test_a_column_of_images_that_is_not_there_is_named(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("who,caption\n1,2\n")
+    options = SourceOptions(image_column="whom")
+    with pytest.raises(SourceError, match="has no column 'whom'; its columns are 'who', 'caption'"):
+        named_table(str(tmp_path), str(tmp_path / "t.csv"), options)
 
 
 @pytest.mark.parametrize(
