@@ -93,8 +93,18 @@ def execute(
         typer.echo(f"warning: {warning}", err=True)
     for reason, count in manifest.dropped.items():
         terminal.say(f"{count} refused: {reason} (rc sql 'FROM quarantine')")
+    _say_limits(artifact, terminal)
     check_budget(artifact, run.max_errors)
     return artifact
+
+
+def _say_limits(artifact: Artifact, terminal: TerminalReporter) -> None:
+    """Name what was made from a part of the data: it may be the newest and taken unasked."""
+    from pipeline.store import catalog
+
+    for made in catalog.ancestry(artifact):
+        if limit := made.manifest.stage.options.get("limit"):
+            terminal.say(f"{made.address} was made with --limit {limit}: a part of the data")
 
 
 def option_fields(cls: type[Stage]) -> list[tuple[str, Any, Any, Any]]:

@@ -252,3 +252,12 @@ def test_help_says_which_artifact_an_unnamed_input_is() -> None:
     assert _default_input(whole(CONCEPTS, optional=True)).endswith("if any")
     named = whole(CONCEPTS, optional=True, named=True)
     assert _default_input(named) == "only read if it is named here"
+
+
+def test_what_was_made_from_a_part_of_the_data_is_named(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
+    whole = rc("ingest", "here", "--count", 6)
+    assert "--limit" not in whole.err
+    assert rc("ingest", "here", "--count", 6, "--limit", 2).code == 0
+    images = catalog.find(root, "images").address
+    said = f"{images} was made with --limit 2: a part of the data"
+    assert said in rc("propose").err
