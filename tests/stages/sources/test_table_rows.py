@@ -150,7 +150,7 @@ def test_empty_cells_at_the_end_of_a_row_are_no_loss() -> None:
         ("t.parquet", b"PAR1", "cannot read the table .*t.parquet: "),
         (
             "t.tsv.gz",
-            gzip.compress(b"image\tcaption\n" * 999)[:30],
+            gzip.compress(b"image\tcaption\n" * 999, mtime=0)[:30],
             "cannot read the table .*t.tsv",
         ),
     ],

@@ -30,7 +30,7 @@ def packed(codec: str, content: bytes) -> bytes:
     ("content", "is_compressed"),
     [
         (TEXT, False),
-        (gzip.compress(TEXT), True),
+        (gzip.compress(TEXT, mtime=0), True),
         (bz2.compress(TEXT), True),
         (lzma.compress(TEXT), True),
         (packed("zstd", TEXT), True),
