@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipeline.searching.feature_corpus import FeatureCorpus
-    from pipeline.searching.query_vectors import QueryVector
 
 _FORMATS = "table, csv, json (one row per line), parquet or markdown"
 Features = Annotated[str | None, typer.Option("--features", help="features@…; default: the newest")]
@@ -81,6 +81,7 @@ def search(  # noqa: PLR0913  # each is an option
     sample: Annotated[
         int, typer.Option("--sample", help="stored vectors that --check searches for")
     ] = 100,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="show no progress")] = False,
 ) -> None:
     """Find the regions most similar to a text or an image.
 
@@ -88,13 +89,13 @@ def search(  # noqa: PLR0913  # each is an option
     --where may use image_id, region, the box, objectness, concept, probability, margin, kept,
     in_caption, split, captions, and views in a subquery; k such regions are found if there are k.
     """
-    from pipeline.searching import FeatureCorpus, nearest_regions, save_hit_sheet
+    from pipeline.searching import nearest_regions, save_hit_sheet
     from pipeline.searching.result_sheets import check_sheet_path
 
     _check_query({"TEXT": text, "--image": image, "--region": region}, box, check=check)
     if sheet is not None:
         check_sheet_path(sheet)
-    corpus = FeatureCorpus.find(store, features, labels)
+    corpus = _corpus(store, features, labels, quiet=quiet)
     if check:
         _print_recall(corpus, sample, k, device)
         return
@@ -102,18 +103,25 @@ def search(  # noqa: PLR0913  # each is an option
     from pipeline.searching import query_vectors
 
     write = row_writer(output)
-    query: QueryVector
     if text is not None:
         query = query_vectors.text_query(corpus, text, templates, averaging, device)
     elif image is not None:
         query = query_vectors.image_query(corpus, image, _parse_box(box), device)
     else:
         query = query_vectors.region_query(corpus, str(region))
-    search_device = "cpu" if device == "cpu" else "auto"
-    hits = nearest_regions(corpus, query.vector, k, where, query.exclude, search_device)
+    where_to = "cpu" if device == "cpu" else "auto"
+    hits = nearest_regions(corpus, query.vector, k, where, query.exclude, where_to)
     write(_some(hits, corpus, where).to_reader())
     if sheet is not None:
         save_hit_sheet(corpus, hits, sheet)
+
+
+def _corpus(store: Path, features: str | None, labels: str | None, *, quiet: bool) -> FeatureCorpus:
+    from pipeline.cli.progress_bar import TerminalReporter
+    from pipeline.searching import FeatureCorpus
+
+    found = FeatureCorpus.find(store, features, labels)
+    return replace(found, reporter=TerminalReporter(quiet=quiet))
 
 
 def _check_query(options: dict[str, object], box: str | None, *, check: bool) -> None:

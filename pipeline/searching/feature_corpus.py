@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
 
 from pipeline import sql
+from pipeline.progress import Silent
 from pipeline.store import catalog, parts
 from pipeline.store.tables import models
 from schemas.errors import ArtifactError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from pipeline.progress import Reporter
     from pipeline.store.artifact import Artifact
 
 _CORNERS: Final = ("x0", "y0", "x1", "y1")
@@ -51,10 +53,12 @@ class FeatureCorpus:
     Attributes:
         features: The vectors.
         labels: Pseudo-labels of their regions, if there are any.
+        reporter: Receives the progress of a search.
     """
 
     features: Artifact
     labels: Artifact | None = None
+    reporter: Reporter = field(default_factory=Silent, compare=False)
 
     @classmethod
     def find(

@@ -9,6 +9,7 @@ Shapes: D width.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -20,6 +21,8 @@ from pipeline.store.vectors import own_columns, unit
 from schemas.errors import OptionError, SourceError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from numpy.typing import NDArray
 
     from pipeline.searching.feature_corpus import FeatureCorpus
@@ -69,7 +72,7 @@ def nearest_regions(
     with corpus.connect() as connection:
         requested = k * _OVERSAMPLING
         while True:
-            candidates = _in_order(index.search(corpus.features, query, requested, device))
+            candidates = _in_order(_search_index(corpus, query, requested, device))
             hits = _describe_hits(corpus, connection, candidates, where, exclude)
             if hits.num_rows >= k or candidates.num_rows >= corpus.features.manifest.rows:
                 break
@@ -80,6 +83,21 @@ def nearest_regions(
     hits = hits.slice(0, k)
     ranks = pa.array(np.arange(1, hits.num_rows + 1, dtype=np.int32))
     return hits.add_column(0, "rank", ranks)
+
+
+def _search_index(corpus: FeatureCorpus, query: NDArray[Any], k: int, device: str) -> pa.Table:
+    with _progress(corpus) as advance:
+        return index.search(corpus.features, query, k, device, advance)
+
+
+@contextmanager
+def _progress(corpus: FeatureCorpus) -> Iterator[Callable[[int], None]]:
+    """Report one pass over all rows."""
+    corpus.reporter.start("search", corpus.features.manifest.rows, "rows")
+    try:
+        yield corpus.reporter.advance
+    finally:
+        corpus.reporter.stop()
 
 
 def _describe_hits(
@@ -107,12 +125,9 @@ def _search_exactly(
     exclude: tuple[str, int] | None,
 ) -> pa.Table:
     """Hits from an exact comparison with every region that passes the predicate."""
-    best = exact.search(
-        corpus.features,
-        query,
-        k + 1 + _TIED,
-        (lambda part: corpus.allowed(connection, part, where)) if where else None,
-    )
+    allowed = (lambda part: corpus.allowed(connection, part, where)) if where else None
+    with _progress(corpus) as advance:
+        best = exact.search(corpus.features, query, k + 1 + _TIED, allowed, advance)
     rows = best.places[0]
     candidates = pa.table({"score": best.scores[0], "part": rows[:, 0], "row": rows[:, 1]})
     keyed = own_columns(corpus.features, _in_order(candidates))

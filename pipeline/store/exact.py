@@ -48,7 +48,11 @@ class Best:
 
 
 def search(
-    artifact: Artifact, vectors: NDArray[Any], k: int, allowed: Allowed | None = None
+    artifact: Artifact,
+    vectors: NDArray[Any],
+    k: int,
+    allowed: Allowed | None = None,
+    advance: Callable[[int], None] = lambda rows: None,
 ) -> Best:
     """The k rows of an artifact most similar to each query, by comparing all of them.
 
@@ -57,6 +61,7 @@ def search(
         vectors: (Q, D) queries that all have a direction; compared by direction alone.
         k: Hits per query, at least 1; fewer if the artifact has fewer.
         allowed: Which rows of a part may be hits, (rows of the part,); default: all.
+        advance: Called with the number of rows of each part before it is compared.
 
     Raises:
         ArtifactError: If the artifact has no vectors, or of another width.
@@ -66,6 +71,7 @@ def search(
     for record in artifact.manifest.parts:
         path = artifact.part(record.number)
         column, width = vector_column(artifact, path)
+        advance(record.rows)
         if not record.rows:
             continue
         check_width(artifact, width, queries.shape[1])

@@ -57,7 +57,13 @@ def build(artifact: Artifact) -> None:
             _write(_make(artifact, record), artifact.path / index_name(record.number))
 
 
-def search(artifact: Artifact, vectors: NDArray[Any], k: int, device: str = "cpu") -> pa.Table:
+def search(
+    artifact: Artifact,
+    vectors: NDArray[Any],
+    k: int,
+    device: str = "cpu",
+    advance: Callable[[int], None] = lambda rows: None,
+) -> pa.Table:
     """The k rows of an artifact most similar to each query, best first.
 
     Args:
@@ -65,6 +71,7 @@ def search(artifact: Artifact, vectors: NDArray[Any], k: int, device: str = "cpu
         vectors: (Q, D) queries; of any length, compared by direction alone.
         k: Hits per query; fewer if the artifact has fewer. Of equal scores the earlier part wins.
         device: cpu; cuda with a faiss made for it; or auto, which is cuda where it can be.
+        advance: Called with the number of rows of each part that was searched.
 
     Returns:
         Columns query, rank, score (cosine), part and row, and the artifact's own columns but for
@@ -74,7 +81,10 @@ def search(artifact: Artifact, vectors: NDArray[Any], k: int, device: str = "cpu
         ArtifactError: If the artifact has no vectors, or of another width.
     """
     queries, directed = unit(np.asarray(vectors))
-    results = [find(queries) for find in searchers(artifact, k, device)]
+    results = []
+    for record, find in zip(artifact.manifest.parts, searchers(artifact, k, device), strict=True):
+        results.append(find(queries))
+        advance(record.rows)
     scores = np.concatenate([np.zeros((len(queries), 0), np.float32), *(f[0] for f in results)], 1)
     rows = np.concatenate([np.zeros((len(queries), 0), np.int64), *(f[1] for f in results)], 1)
     numbers = np.repeat(artifact.numbers, [f[0].shape[1] for f in results]).astype(np.int32)

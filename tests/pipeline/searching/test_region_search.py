@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from pipeline.searching import FeatureCorpus, nearest_regions, region_search
 from pipeline.store import exact, index
 from schemas.errors import ArtifactError, OptionError, QueryError, SourceError
+from tests.pipeline.helpers import Listener
 from tests.pipeline.searching.planted import cosines, keys, plant, stored
 
 if TYPE_CHECKING:
@@ -210,9 +212,9 @@ def test_the_index_is_searched_once_if_that_gives_k_hits(
     corpus = plant(root, [[1, 0.01 * row, 0] for row in range(60)])
     search, requested = index.search, []
 
-    def spy(artifact: Artifact, vectors: NDArray[Any], k: int, device: str) -> pa.Table:
+    def spy(artifact: Artifact, vectors: NDArray[Any], k: int, *how: Any) -> pa.Table:
         requested.append(k)
-        return search(artifact, vectors, k, device)
+        return search(artifact, vectors, k, *how)
 
     monkeypatch.setattr(index, "search", spy)
     assert nearest_regions(corpus, [1, 0, 0], 2, "image_id <> '0/0'").num_rows == 2
@@ -289,3 +291,11 @@ def test_equal_scores_of_the_exact_search_are_ordered_by_part_and_row(
         allowed = [key for key in same if not key[0].startswith("0/")]
         hits = [key for key in hit_keys if key in allowed]
         assert hits == allowed[: len(hits)]
+
+
+def test_the_progress_of_a_search_counts_all_rows(root: Path) -> None:
+    listener = Listener()
+    corpus = replace(plant(root, AXES, AXES), reporter=listener)
+    assert nearest_regions(corpus, AXES[0], 1).num_rows == 1
+    assert listener.started == [("search", 6, "rows")]
+    assert (listener.count, listener.stopped) == (6, 1)
