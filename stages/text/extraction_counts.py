@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from stages.outcome import counted, is_most
+from stages.text.parsing.cleaning import MAX_CHARACTERS
 from stages.text.parsing.language import ENGLISH, LanguageCount
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class CaptionCount:
     naming: int = 0
     mentions: int = 0
     captionless: int = 0
+    cut: int = 0  # captions of which only the beginning was read
     language: LanguageCount = field(default_factory=LanguageCount)
 
     def add(self, captions: Sequence[str], mentions: Sequence[Sequence[str]]) -> None:
@@ -33,6 +35,7 @@ class CaptionCount:
         self.captions += len(captions)
         self.naming += sum(map(bool, mentions))
         self.mentions += sum(map(len, mentions))
+        self.cut += sum(len(caption) > MAX_CHARACTERS for caption in captions)
         if self.of_english:
             self.language.add(captions)
 
@@ -40,6 +43,7 @@ class CaptionCount:
         """Write the counts into the notes of the part."""
         numbers = {"captions": self.captions, "naming": self.naming, "mentions": self.mentions}
         numbers |= {"captionless": self.captionless} if self.captionless else {}
+        numbers |= {"cut": self.cut} if self.cut else {}
         part.count(NOTE, {**numbers, **(self.language.counts() if self.of_english else {})})
 
 
@@ -56,6 +60,8 @@ class ExtractionCounts:
         line += f" ({counted(self._of('mentions'), 'mention')})"
         if captionless := self._captionless():
             line += f"; {captionless}"
+        if cut := self._of("cut"):
+            line += f"; {cut:,} read to character {MAX_CHARACTERS:,}"
         if refused:
             line += f"; {counted(refused, 'row')} refused"
         if "listed" in self.notes:

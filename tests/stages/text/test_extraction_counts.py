@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from stages.text.extraction_counts import NOTE, CaptionCount, ExtractionCounts
+from stages.text.parsing.cleaning import MAX_CHARACTERS
 from tests.in_memory import InMemory
 
 
@@ -47,3 +48,13 @@ def test_a_few_words_tell_no_language() -> None:
 def test_most_rows_refused_are_a_loss() -> None:
     assert counts(captions=2, naming=2).losses(2) == []
     assert counts(captions=2, naming=2).losses(3) == ["3 rows refused, 2 captions read"]
+
+
+def test_a_caption_of_which_only_the_beginning_is_read_is_counted() -> None:
+    part = InMemory({}, Path())
+    count = CaptionCount(of_english=False)
+    count.add(["x" * MAX_CHARACTERS, "x" * (MAX_CHARACTERS + 1)], [[], []])
+    count.record(part)
+    assert part.notes[NOTE]["cut"] == 1
+    (line,) = ExtractionCounts(part.notes, "bundled").summary(0, 1, 0)
+    assert "; 1 read to character 2,000;" in line
