@@ -32,7 +32,7 @@ from stages.sources.table_rows import (
     BadRow,
     Cells,
     SourceRow,
-    fitted,
+    fitted_rows,
     json_rows,
     separated_rows,
     suffix_of,
@@ -150,14 +150,14 @@ def _text(
     head = list(islice(rows, _HEAD_ROWS))
     cells = [row for row in head if isinstance(row, Cells)]
     if not cells:
-        return CorpusRows((), (), None, (), _fitted_rows(chain(head, rows), ("0",)))
+        return CorpusRows((), (), None, (), fitted_rows(chain(head, rows), ("0",)))
     if isinstance(head[0], BadRow):
         raise SourceError(f"the header of {name} cannot be read: {head[0].detail}")
     header = unique_columns(cells[0].cells)
     wanted = [column for column in (caption, key) if column is not None]
     if _is_header(header, wanted) or (suffix == ".csv" and not any(map(str.isdecimal, wanted))):
         rest = (row for row in chain(head, rows) if row is not cells[0])
-        return _with_columns(name, header, _fitted_rows(rest, header), caption, key)
+        return _with_columns(name, header, fitted_rows(rest, header), caption, key)
     return _without_header(name, cells, chain(head, rows), caption, key)
 
 
@@ -198,18 +198,7 @@ def _without_header(
             f"the first line of {name} names no columns, so captions are read from column "
             f"{chosen}, which has most words; --caption-column decides",
         )
-    return CorpusRows(names, (chosen,), key, remarks, _fitted_rows(rows, names))
-
-
-def _fitted_rows(
-    rows: Iterable[Cells | BadRow], names: Sequence[str]
-) -> Iterator[SourceRow | BadRow]:
-    for row in rows:
-        whole = fitted(row, len(names)) if isinstance(row, Cells) else row
-        if isinstance(whole, BadRow):
-            yield whole
-        else:
-            yield SourceRow(whole.number, dict(zip(names, whole.cells, strict=True)))
+    return CorpusRows(names, (chosen,), key, remarks, fitted_rows(rows, names))
 
 
 def _wordiest_column(rows: Iterable[Cells], width: int) -> str:

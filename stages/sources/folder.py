@@ -29,7 +29,7 @@ from stages.sources.record import (
     Refusal,
     Slice,
     SourceOptions,
-    consecutive_ranges,
+    slices_of_sizes,
 )
 from stages.sources.table_files import TableChoice, choose_tables, named_table
 
@@ -85,9 +85,7 @@ class FolderSource:
 
     def slices(self) -> Sequence[Slice]:
         """Consecutive images of about `part_bytes` together."""
-        sizes = [max(image.size, 0) for image in self._content.images]
-        ranges = consecutive_ranges(sizes, self.options.part_bytes, self.options.part_images)
-        return [Slice(0, first, last) for first, last in ranges]
+        return slices_of_sizes((image.size for image in self._content.images), self.options)
 
     def count(self, part_slice: Slice) -> int:
         """Images of the slice."""

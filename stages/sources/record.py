@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from schemas.box_forms import BoxForm
     from schemas.quarantine import Reason
@@ -245,3 +245,10 @@ def consecutive_ranges(
     if len(sizes) > first:
         ranges.append((first, len(sizes)))
     return ranges
+
+
+def slices_of_sizes(sizes: Iterable[int], options: SourceOptions) -> list[Slice]:
+    """Slices of consecutive images of about `part_bytes` together; a missing file has size -1."""
+    known = [max(size, 0) for size in sizes]
+    ranges = consecutive_ranges(known, options.part_bytes, options.part_images)
+    return [Slice(0, first, last) for first, last in ranges]

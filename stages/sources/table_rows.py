@@ -204,6 +204,13 @@ def _named_rows(file: BinaryIO, uri: str, suffix: str) -> Iterator[SourceRow | B
     names, first = _header(rows, uri)
     if first is not None:
         rows = chain([first], rows)
+    yield from fitted_rows(rows, names)
+
+
+def fitted_rows(
+    rows: Iterable[Cells | BadRow], names: Sequence[str]
+) -> Iterator[SourceRow | BadRow]:
+    """Rows with a cell for each name; a row of missing or extra cells is a bad one."""
     for row in rows:
         whole = fitted(row, len(names)) if isinstance(row, Cells) else row
         if isinstance(whole, BadRow):

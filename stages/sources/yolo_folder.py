@@ -29,7 +29,7 @@ from stages.sources.record import (
     Refusal,
     Slice,
     SourceOptions,
-    consecutive_ranges,
+    slices_of_sizes,
 )
 from stages.sources.yolo_labels import ImageLabels, read_labels
 from stages.sources.yolo_names import in_any_case, is_label_name, label_names, without_images
@@ -88,9 +88,7 @@ class YoloSource:
 
     def slices(self) -> Sequence[Slice]:
         """Consecutive images of about `part_bytes` together."""
-        sizes = [max(image.size, 0) for image in self._content.images]
-        ranges = consecutive_ranges(sizes, self.options.part_bytes, self.options.part_images)
-        return [Slice(0, first, last) for first, last in ranges]
+        return slices_of_sizes((image.size for image in self._content.images), self.options)
 
     def count(self, part_slice: Slice) -> int:
         """Images of the slice."""
