@@ -39,6 +39,9 @@ class Pretrain(TrainingStage):
         "RN50", "open_clip's name of an architecture, small (to try things), or a JSON file"
     )
     pretrained: str | None = option(None, "weights to begin with: open_clip's tag, or a file")
+    initial_temperature: float | None = option(
+        None, "learned from there on; default: that of the weights", at_least=0.01
+    )
     freeze_text: bool = option(False, "train the image tower and the temperature alone")
     zoom_min: float = option(1.0, "least size of an image, times the network's", above=0)
     zoom_max: float = option(1.25, "most; a random square of what is larger is kept", above=0)
@@ -110,6 +113,8 @@ class Pretrain(TrainingStage):
 
         device.set_threads(self.threads)
         clip = create_clip(self.model, self.pretrained, self.seed)
+        if self.initial_temperature is not None:
+            clip.set_temperature(self.initial_temperature)
         clip.to(device.resolve(self.device))
         rows = [] if self.imports_only else self._train(clip, part)
         weights = part.attach("weights.safetensors")

@@ -49,6 +49,12 @@ def test_a_teacher_learns_which_caption_belongs_to_which_image(tmp_path: Path) -
     assert made.width == tiny.WIDTH
 
 
+def test_the_temperature_is_learned_from_where_it_was_set(tmp_path: Path) -> None:
+    rows = run(tiny.captioned(tmp_path), steps=2, log_every=1, initial_temperature=0.02)
+    assert rows[0]["logit_scale"] == pytest.approx(50, rel=0.05)
+    assert rows[0]["logit_scale"] != rows[1]["logit_scale"]
+
+
 class KilledError(Exception):
     pass
 
