@@ -34,6 +34,7 @@ from stages.evaluation.scores import LOGITS, boxes_of, combine, select
 from stages.evaluation.suppression import SoftNms
 from stages.evaluation.vocabulary import list_digest, read_categories
 from stages.models.resizing import Size
+from stages.models.similarity import Temperature, chosen_temperature, temperature_option
 from stages.outcome import Outcome, Result, counted, is_most
 from stages.sources.files import digest_of
 from stages.text.prompt_options import Averaging, averaging_option, templates_option
@@ -63,9 +64,7 @@ class Detect(Stage):
     )
     templates: str = templates_option()
     averaging: Averaging = averaging_option()
-    temperature: float | None = option(
-        None, "divides cosine similarity; default: the detector's own, else 0.01", above=0
-    )
+    temperature: Temperature = temperature_option("the weights, a detector's is its own")
     resize: str = option("800x1333", "SHORTESTxLONGEST side in pixels, native, or none")
     interpolation: Literal["bilinear", "bicubic"] = option("bilinear", "how to resize")
     score: Literal["auto", "probability", "sqrt-objectness", "sqrt-logit", "sqrt-sigmoid"] = option(
@@ -186,6 +185,7 @@ class Detect(Stage):
             detector_for_names,
             load_model,
             name_embeddings,
+            own_temperature,
         )
 
         device.set_threads(self.threads)
@@ -205,7 +205,8 @@ class Detect(Stage):
         part.note("embeddings", source)
         usual: Formula = "probability" if isinstance(model, Detector) else "sqrt-objectness"
         score = usual if self.score == "auto" else self.score
-        return detector_for_names(model, names, embeddings, self.temperature), score
+        temperature = chosen_temperature(self.temperature, lambda: own_temperature(model))
+        return detector_for_names(model, names, embeddings, temperature), score
 
     def _protocol(self, detector: Detector, score: Formula) -> dict[str, Any]:
         """What the options alone do not tell."""

@@ -40,6 +40,7 @@ from stages.evaluation.protocols import LVIS_PRESETS, PRESETS, PROPOSAL_OPTIONS,
 from stages.evaluation.suppression import SoftNms
 from stages.evaluation.vocabulary import list_digest
 from stages.models.resizing import Size
+from stages.models.similarity import Temperature, chosen_temperature, temperature_option
 from stages.outcome import Outcome, Result
 from stages.sources.files import digest_of, file_digest
 from stages.text.prompt_options import Averaging, averaging_option, templates_option
@@ -55,8 +56,6 @@ if TYPE_CHECKING:
     from stages.evaluation.evaluated_model import EvaluatedModel
     from stages.evaluation.evaluator import Evaluator, ScoringConfig
     from stages.evaluation.scores import Formula
-
-_TEMPERATURE = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,9 +103,7 @@ class Evaluate(Stage):
     )
     templates: str = templates_option()
     averaging: Averaging = averaging_option()
-    temperature: float | None = option(
-        None, "divides cosine similarity; default: a detector's own, else 0.01", above=0
-    )
+    temperature: Temperature = temperature_option("the weights, a detector's is its own")
     move_boxes: bool = option(True, "let a detector move the proposals")
     resize: str = option(
         "800x1333", "image for roialign: SHORTESTxLONGEST side in pixels, native, or none"
@@ -255,7 +252,7 @@ class Evaluate(Stage):
         by_itself: Formula = "probability" if alone else "sqrt-objectness"
         soft = SoftNms(self.soft_nms, self.soft_nms_sigma, self.soft_nms_prune, self.nms)
         return ScoringConfig(
-            temperature=self.temperature or model.temperature or _TEMPERATURE,
+            temperature=chosen_temperature(self.temperature, lambda: model.temperature),
             score=by_itself if self.score == "auto" else self.score,
             score_threshold=self.score_threshold,
             nms=self.nms,
@@ -290,7 +287,7 @@ class Evaluate(Stage):
     ) -> list[str]:
         """What makes the numbers say less than they seem to."""
         warnings = choice.warnings(evaluator.ignored)
-        if model.temperature and model.temperature != evaluator.config.temperature:
+        if model.detector and model.temperature != evaluator.config.temperature:
             warnings.append(
                 f"the detector was trained at temperature {model.temperature:g}, and judged at "
                 f"{evaluator.config.temperature:g}"

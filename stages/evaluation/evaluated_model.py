@@ -14,6 +14,7 @@ import torch
 from stages.models.box_deltas import decode
 from stages.models.clip import load_clip
 from stages.models.detector import is_detector, load_detector
+from stages.models.similarity import Similarity
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,9 +38,15 @@ class EvaluatedModel:
         return self.detector.head.categories if self.detector else ()
 
     @property
-    def temperature(self) -> float | None:
-        """What a detector divides its cosines by."""
-        return self.detector.head.temperature if self.detector else None
+    def temperature(self) -> float:
+        """What it divides cosines by: a detector's own, else what the weights say.
+
+        Raises:
+            SourceError: If the weights hold no usable number.
+        """
+        if self.detector is None:
+            return Similarity.of(self.clip).temperature
+        return self.detector.head.temperature
 
     @property
     def background(self) -> NDArray[np.float32] | None:

@@ -88,6 +88,8 @@ def test_a_teacher_classifies_proposals_where_they_are(tmp_path: Path) -> None:
             assert [r["detection"] for r in rows_of_image] == list(range(len(rows_of_image)))
     assert set(detected["category"].to_pylist()) <= {"red", "green"}
     assert detected["truth"].null_count == len(detected)
+    run(part, names="red")
+    assert part.slices()[0].notes["protocol"]["temperature"] == 0.07  # that of the weights
 
 
 @pytest.mark.slow
@@ -97,6 +99,7 @@ def test_a_detector_moves_boxes_and_needs_no_list_of_names(tmp_path: Path) -> No
     for piece in part.slices():
         piece.files.update(files)
     detected = run(part, score_threshold=0.05)
+    assert part.slices()[0].notes["protocol"]["temperature"] == 0.1  # what it was trained at
     assert set(detected["category"].to_pylist()) <= set(tiny_scenes.NAMES)
     detector = read_detector(*files.values())
     (piece, *_) = part.slices()

@@ -16,6 +16,8 @@ from schemas.errors import ArtifactError, OptionError, StageError
 from schemas.students import STUDENTS
 from stages.models.clip import Clip, read_clip
 from stages.models.preprocess import Size, prepare
+from stages.models.similarity import Similarity
+from stages.outcome import Result
 from stages.pixels import load_image
 from stages.train import Train
 from tests.stages.training import tiny
@@ -159,11 +161,28 @@ def test_open_clip_loads_a_student_by_itself(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_only_what_the_reference_trains_has_changed(tmp_path: Path) -> None:
     part = tiny.labelled(tmp_path)
-    run(part, image_text_weight=0.0)
+    run(part, image_text_weight=0.0, temperature="teacher")
     teacher = load_file(part.files["teacher", "weights.safetensors"])
     found = load_file(tmp_path / "weights.safetensors")
     moved = {n.split(".")[1] for n in teacher if not torch.equal(teacher[n], found[n])}
     assert moved == {"layer2", "layer3", "layer4", "attnpool"}
+
+
+@pytest.mark.slow
+def test_a_student_is_trained_at_the_temperature_of_its_teacher_and_keeps_the_one_it_had(
+    tmp_path: Path,
+) -> None:
+    losses = {}
+    for name, temperature in (("own", "teacher"), ("same", 0.07), ("other", 0.02)):
+        (tmp_path / name).mkdir()
+        part = tiny.labelled(tmp_path / name)  # its temperature is 0.07
+        rows = run(part, steps=2, log_every=1, temperature=temperature)
+        losses[name] = [row["loss"] for row in rows]
+        used = 0.07 if temperature == "teacher" else temperature
+        assert part.notes["temperature"] == Similarity.of(student(part)).temperature == used
+        last = quick(temperature=temperature).outcome(Result(2, {}, part.notes)).summary[0]
+        assert last.endswith(f"temperature {used}" + (", the teacher's" if name == "own" else ""))
+    assert losses["own"] == losses["same"] != losses["other"]
 
 
 @pytest.mark.slow
