@@ -20,6 +20,7 @@ from schemas.table import as_matrix
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, each, option, whole
 from stages.models.similarity import (
+    Probability,
     Similarity,
     Temperature,
     chosen_temperature,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     import torch
 
     from schemas.table import Table
-    from stages.models.clip import ClipSpec
+    from stages.models.clip import Clip, ClipSpec
     from stages.outcome import Outcome, Result
     from stages.training.loader import BatchLoader
     from stages.training.samples import Sample
@@ -55,6 +56,11 @@ class Train(TrainingStage):
     distillation_weight: float = option(1.0, "of the distillation loss; 0 is off", at_least=0)
     image_text_weight: float = option(1.0, "of the image-text loss; 0 is off", at_least=0)
     temperature: Temperature = temperature_option("the weights it begins with")
+    probability: Probability = option(
+        "softmax",
+        "how the labels were made, as in rc label: so the student's are distilled; sigmoid with "
+        "the bias of the weights",
+    )
     contrastive_over: Literal["occurrences", "concepts"] = option(
         "occurrences",
         "classes of the region-text loss: one per region of the batch, or one per concept",
@@ -144,7 +150,7 @@ class Train(TrainingStage):
             self.device,
         )
         temperature = chosen_temperature(self.temperature, lambda: Similarity.of(clip).temperature)
-        objective = replace(self.objective(), temperature=temperature)
+        objective = replace(self.objective(), temperature=temperature, bias=self._bias(clip))
         make_trainable(clip, self.freeze)
         embeddings = _embeddings(part.table("embeddings"), clip.width)
         loader = self.loader(part.slices(), len(embeddings), clip.spec)
@@ -158,14 +164,28 @@ class Train(TrainingStage):
         )
         self.note_loss(part, rows)
         part.note("temperature", temperature)
+        if objective.bias is not None:
+            part.note("logit_bias", objective.bias)
         if not isinstance(self.temperature, str):
             clip.set_temperature(temperature)  # what it learned with is what it is compared by
         weights = part.attach("weights.safetensors")
         save_clip(clip, part.attach("model.json"), weights, self.save_dtype)
         yield _curve(rows)
 
+    def _bias(self, clip: Clip) -> float | None:
+        """What is added to the student's logits where probabilities are independent."""
+        if self.probability == "softmax":
+            return None
+        bias = Similarity.of(clip).logit_bias
+        if bias is None:
+            raise ArtifactError(
+                "rc train: --probability sigmoid needs weights that were trained by the sigmoid "
+                "loss, as SigLIP was; these have no logit bias, so leave it at softmax"
+            )
+        return bias
+
     def objective(self) -> Objective:
-        """What the options ask the student to be trained for; at which temperature, `run` says."""
+        """What the options ask the student to be trained for, but for what its weights say."""
         from stages.training.student_training import Objective
 
         return Objective(
@@ -194,7 +214,13 @@ class Train(TrainingStage):
         regional, captioned = self.objective().regional, self.image_text_weight > 0
 
         def read(part: Part) -> LabelledImages:
-            return LabelledImages(part, num_concepts, regions=regional, captions=captioned)
+            images = LabelledImages(part, num_concepts, regions=regional, captions=captioned)
+            if self.distillation_weight and self.probability == "softmax" and not images.exclusive:
+                raise ArtifactError(
+                    "rc train: these pseudo-labels were made with --probability sigmoid, their "
+                    "probabilities are independent; give it here too, or --distillation-weight 0"
+                )
+            return images
 
         transform = RegionTransform(
             self.pixels(),

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from schemas.errors import ArtifactError, OptionError, StageError
 from schemas.students import STUDENTS
-from stages.models.clip import Clip, read_clip
+from stages.models.clip import Clip, create_clip, read_clip, save_clip
 from stages.models.preprocess import Size, prepare
 from stages.models.similarity import Similarity
 from stages.outcome import Result
@@ -183,6 +183,36 @@ def test_a_student_is_trained_at_the_temperature_of_its_teacher_and_keeps_the_on
         last = quick(temperature=temperature).outcome(Result(2, {}, part.notes)).summary[0]
         assert last.endswith(f"temperature {used}" + (", the teacher's" if name == "own" else ""))
     assert losses["own"] == losses["same"] != losses["other"]
+
+
+def independent(part: InMemory) -> InMemory:
+    """The same part with pseudo-labels whose probabilities are independent."""
+    for piece in part.slices():
+        labels = piece.tables["pseudo_labels"]
+        residual = pa.array([0.4] * len(labels), pa.float32())
+        index = labels.schema.get_field_index("residual")
+        piece.tables["pseudo_labels"] = labels.set_column(index, "residual", residual)
+    return part
+
+
+@pytest.mark.slow
+def test_independent_labels_are_distilled_with_the_bias_of_the_weights_or_not_at_all(
+    tmp_path: Path,
+) -> None:
+    part = independent(tiny.labelled(tmp_path))
+    with pytest.raises(ArtifactError, match="were made with --probability sigmoid"):
+        run(part, steps=1)
+    with pytest.raises(ArtifactError, match="these have no logit bias"):
+        run(part, steps=1, probability="sigmoid")
+    assert run(part, steps=1, distillation_weight=0.0)[0]["distillation"] is None
+    biased = json.dumps({**tiny.CONFIG, "init_logit_bias": -4.0})
+    (tmp_path / "biased.json").write_text(biased)
+    files = (part.files["teacher", n] for n in ("model.json", "weights.safetensors"))
+    save_clip(create_clip(str(tmp_path / "biased.json")), *files)
+    (tmp_path / "scratch" / "checkpoint.pt").unlink(missing_ok=True)
+    (row,) = run(part, steps=1, probability="sigmoid")
+    assert row["distillation"] > 0
+    assert part.notes["logit_bias"] == Similarity.of(student(part)).logit_bias == -4
 
 
 @pytest.mark.slow
