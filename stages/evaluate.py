@@ -40,7 +40,12 @@ from stages.evaluation.protocols import LVIS_PRESETS, PRESETS, PROPOSAL_OPTIONS,
 from stages.evaluation.suppression import SoftNms
 from stages.evaluation.vocabulary import list_digest
 from stages.models.resizing import Size
-from stages.models.similarity import Temperature, chosen_temperature, temperature_option
+from stages.models.similarity import (
+    Probability,
+    Temperature,
+    chosen_temperature,
+    temperature_option,
+)
 from stages.outcome import Outcome, Result
 from stages.sources.files import digest_of, file_digest
 from stages.text.prompt_options import Averaging, averaging_option, templates_option
@@ -104,6 +109,11 @@ class Evaluate(Stage):
     templates: str = templates_option()
     averaging: Averaging = averaging_option()
     temperature: Temperature = temperature_option("the weights, a detector's is its own")
+    probability: Probability = option(
+        "softmax",
+        "softmax over the categories and a background; sigmoid: each category by itself, with the "
+        "bias of weights trained by the sigmoid loss",
+    )
     move_boxes: bool = option(True, "let a detector move the proposals")
     resize: str = option(
         "800x1333", "image for roialign: SHORTESTxLONGEST side in pixels, native, or none"
@@ -216,7 +226,8 @@ class Evaluate(Stage):
         part.note("novel", list(lists.splits.get("novel", ())))
         part.note("scores", headline(metrics))
         part.note("protocol", self._protocol(evaluator, model, choice))
-        part.note("warnings", self._warnings(evaluator, model, choice))
+        warnings = choice.warnings(evaluator.ignored)
+        part.note("warnings", warnings + model.warnings(evaluator.config.temperature))
         yield metric_rows(metrics)
 
     def outcome(self, result: Result) -> Outcome:
@@ -258,6 +269,7 @@ class Evaluate(Stage):
             nms=self.nms,
             detections_per_image=self.detections_per_image,
             soft_nms=None if self.soft_nms == "none" else soft,
+            bias=model.bias(self.probability),
         )
 
     def _protocol(
@@ -281,15 +293,3 @@ class Evaluate(Stage):
             **choice.protocol(),
             **evaluator.protocol(),
         }
-
-    def _warnings(
-        self, evaluator: Evaluator, model: EvaluatedModel, choice: CategoryEmbeddings
-    ) -> list[str]:
-        """What makes the numbers say less than they seem to."""
-        warnings = choice.warnings(evaluator.ignored)
-        if model.detector and model.temperature != evaluator.config.temperature:
-            warnings.append(
-                f"the detector was trained at temperature {model.temperature:g}, and judged at "
-                f"{evaluator.config.temperature:g}"
-            )
-        return warnings

@@ -23,6 +23,7 @@ from stages.models.similarity import (
     Probability,
     Similarity,
     Temperature,
+    chosen_bias,
     chosen_temperature,
     temperature_option,
 )
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     import torch
 
     from schemas.table import Table
-    from stages.models.clip import Clip, ClipSpec
+    from stages.models.clip import ClipSpec
     from stages.outcome import Outcome, Result
     from stages.training.loader import BatchLoader
     from stages.training.samples import Sample
@@ -150,7 +151,8 @@ class Train(TrainingStage):
             self.device,
         )
         temperature = chosen_temperature(self.temperature, lambda: Similarity.of(clip).temperature)
-        objective = replace(self.objective(), temperature=temperature, bias=self._bias(clip))
+        bias = chosen_bias(self.probability, lambda: Similarity.of(clip).logit_bias)
+        objective = replace(self.objective(), temperature=temperature, bias=bias)
         make_trainable(clip, self.freeze)
         embeddings = _embeddings(part.table("embeddings"), clip.width)
         loader = self.loader(part.slices(), len(embeddings), clip.spec)
@@ -164,25 +166,13 @@ class Train(TrainingStage):
         )
         self.note_loss(part, rows)
         part.note("temperature", temperature)
-        if objective.bias is not None:
-            part.note("logit_bias", objective.bias)
+        if bias is not None:
+            part.note("logit_bias", bias)
         if not isinstance(self.temperature, str):
             clip.set_temperature(temperature)  # what it learned with is what it is compared by
         weights = part.attach("weights.safetensors")
         save_clip(clip, part.attach("model.json"), weights, self.save_dtype)
         yield _curve(rows)
-
-    def _bias(self, clip: Clip) -> float | None:
-        """What is added to the student's logits where probabilities are independent."""
-        if self.probability == "softmax":
-            return None
-        bias = Similarity.of(clip).logit_bias
-        if bias is None:
-            raise ArtifactError(
-                "rc train: --probability sigmoid needs weights that were trained by the sigmoid "
-                "loss, as SigLIP was; these have no logit bias, so leave it at softmax"
-            )
-        return bias
 
     def objective(self) -> Objective:
         """What the options ask the student to be trained for, but for what its weights say."""

@@ -14,7 +14,7 @@ import torch
 from stages.models.box_deltas import decode
 from stages.models.clip import load_clip
 from stages.models.detector import is_detector, load_detector
-from stages.models.similarity import Similarity
+from stages.models.similarity import Similarity, chosen_bias
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from stages.models.detector import Detector
     from stages.models.network import Clip
+    from stages.models.similarity import Probability
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,25 @@ class EvaluatedModel:
         if self.detector is None:
             return Similarity.of(self.clip).temperature
         return self.detector.head.temperature
+
+    def bias(self, kind: Probability) -> float | None:
+        """What is added to logits before a sigmoid; None for a softmax.
+
+        Raises:
+            ArtifactError: If a sigmoid is asked for where there is no such number.
+        """
+        return chosen_bias(
+            kind, lambda: None if self.detector else Similarity.of(self.clip).logit_bias
+        )
+
+    def warnings(self, temperature: float) -> list[str]:
+        """What a reader should know of numbers made at a temperature."""
+        if self.detector is None or temperature == self.temperature:
+            return []
+        return [
+            f"the detector was trained at temperature {self.temperature:g}, and judged at "
+            f"{temperature:g}"
+        ]
 
     @property
     def background(self) -> NDArray[np.float32] | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from schemas.errors import ArtifactError
-from stages.models.similarity import FILE, Similarity, chosen_temperature
+from stages.models.similarity import FILE, Similarity, chosen_bias, chosen_temperature
 
 if TYPE_CHECKING:
     from stages.base import Part
@@ -44,15 +44,9 @@ class LabelSimilarity:
                 "cannot): give --temperature as a number, CLIP's own is 0.01, and leave "
                 "--probability at softmax"
             ) from error
-        if kind == "sigmoid" and own.logit_bias is None:
-            raise ArtifactError(
-                "rc label: --probability sigmoid needs embeddings of a model trained by the "
-                "sigmoid loss, as SigLIP was; the weights of this one have no logit bias, so leave "
-                "it at softmax"
-            )
         return cls(
             chosen_temperature(temperature, lambda: own.temperature),
-            own.logit_bias if kind == "sigmoid" else None,
+            chosen_bias(kind, lambda: own.logit_bias),
             given=not isinstance(temperature, str),
         )
 

@@ -79,6 +79,15 @@ def own_temperature(model: Clip | Detector) -> float:
     return Similarity.of(model).temperature
 
 
+def own_bias(model: Clip | Detector) -> float | None:
+    """What the sigmoid loss adds to a CLIP's logits; None without it, and for a detector.
+
+    Raises:
+        SourceError: If the weights hold no usable number.
+    """
+    return None if isinstance(model, Detector) else Similarity.of(model).logit_bias
+
+
 def reset_image_tower(clip: Clip, seed: int) -> None:
     """Replace the weights of the image tower by random ones in place, as in a new model."""
     with torch.random.fork_rng(devices=[]):

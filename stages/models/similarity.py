@@ -15,7 +15,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from schemas.errors import SourceError
+from schemas.errors import ArtifactError, SourceError
 from stages.option import option
 
 if TYPE_CHECKING:
@@ -45,6 +45,27 @@ def temperature_option(whose: str) -> Any:
 def chosen_temperature(asked: Temperature, own: Callable[[], float]) -> float:
     """The number that an option `--temperature` means; `own` looks up what the weights say."""
     return own() if isinstance(asked, str) else float(asked)
+
+
+def chosen_bias(asked: Probability, own: Callable[[], float | None]) -> float | None:
+    """What an option `--probability` adds to logits before a sigmoid; None means a softmax.
+
+    Args:
+        asked: The option.
+        own: Looks up what the weights say; a detector's say nothing, it has a background instead.
+
+    Raises:
+        ArtifactError: If there is a sigmoid to compute, and no bias.
+    """
+    if asked == "softmax":
+        return None
+    bias = own()
+    if bias is None:
+        raise ArtifactError(
+            "--probability sigmoid needs the weights of a teacher or student trained by the "
+            "sigmoid loss, as SigLIP was; these have no logit bias, so leave it at softmax"
+        )
+    return bias
 
 
 @dataclass(frozen=True)

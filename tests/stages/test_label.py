@@ -321,7 +321,7 @@ def test_what_the_embeddings_do_not_carry_is_refused(tmp_path: Path) -> None:
         labelled_with(None, tmp_path)
     with pytest.raises(ArtifactError, match="and leave --probability at softmax"):
         labelled_with(None, tmp_path, temperature=0.1, probability="sigmoid")
-    with pytest.raises(ArtifactError, match="the weights of this one have no logit bias"):
+    with pytest.raises(ArtifactError, match="these have no logit bias, so leave it at softmax"):
         labelled_with(Similarity(1.0), tmp_path, temperature=0.1, probability="sigmoid")
 
 

@@ -39,5 +39,5 @@ def test_the_teachers_numbers_come_from_beside_the_embeddings(tmp_path: Path) ->
 
 
 def test_a_bias_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match="no logit bias, so leave it at softmax"):
+    with pytest.raises(ArtifactError, match="these have no logit bias"):
         LabelSimilarity.of(part_with(tmp_path, Similarity(1.0)), "teacher", "sigmoid")

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
-from schemas.errors import SourceError
+from schemas.errors import ArtifactError, SourceError
 from stages.models.clip import Clip, create_clip, read_clip, save_clip
-from stages.models.similarity import Similarity, chosen_temperature
+from stages.models.similarity import Similarity, chosen_bias, chosen_temperature
 from tests.stages.models.tiny import config
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def test_the_temperature_is_the_inverse_of_the_scale_to_six_digits() -> None:
     assert Similarity(-0.5).temperature == pytest.approx(math.exp(0.5), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_bias_is_there_if_the_network_has_one(tmp_path: Path) -> None:
     plain = tmp_path / "plain.json"
     plain.write_text(json.dumps(config()))
@@ -55,6 +56,13 @@ def test_it_is_the_same_after_it_was_written(tmp_path: Path) -> None:
 def test_weights_are_only_asked_if_the_temperature_is_the_teachers() -> None:
     assert chosen_temperature("teacher", lambda: 0.07) == 0.07
     assert chosen_temperature(2, lambda: 1 / 0) == 2.0
+
+
+def test_weights_are_only_asked_for_a_bias_if_a_sigmoid_needs_it() -> None:
+    assert chosen_bias("softmax", lambda: 1 / 0) is None
+    assert chosen_bias("sigmoid", lambda: -2.5) == -2.5
+    with pytest.raises(ArtifactError, match="no logit bias, so leave it at softmax"):
+        chosen_bias("sigmoid", lambda: None)
 
 
 @pytest.mark.parametrize(
