@@ -55,6 +55,7 @@ class EmbedConcepts(Stage):
     }
     writes: ClassVar[Table] = CONCEPT_EMBEDDINGS
     unit: ClassVar[str] = "concepts"
+    single_task: ClassVar[bool] = True
 
     def digests(self) -> Mapping[str, str]:
         """See `Stage.digests`: the templates themselves, whatever they are called."""
@@ -84,7 +85,7 @@ class EmbedConcepts(Stage):
         concepts = part.table("concepts").sort_by("concept_id")
         if not concepts.num_rows:
             raise ArtifactError(
-                "rc embed-concepts: the concept pool is empty; lower --min-frequency of "
+                "the concept pool is empty; lower --min-frequency of "
                 "rc extract-concepts, or give it a list with --from"
             )
         clip = load_clip(

@@ -287,7 +287,7 @@ class Finetune(TrainingStage):
         categories = tuple(sorted(ground_truth_categories(part)))
         if not categories:
             raise ArtifactError(
-                "rc finetune: no image has an object, so there is nothing to learn; ingest images "
+                "no image has an object, so there is nothing to learn; ingest images "
                 "with ground truth"
             )
         return categories

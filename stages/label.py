@@ -105,7 +105,7 @@ class Label(Stage):
         mentioned = _mentioned(part) if part.has("mentions") else None
         if mentioned is None and self.among == "captions":
             raise ArtifactError(
-                "rc label: --among captions needs the mentions of these images; run "
+                "--among captions needs the mentions of these images; run "
                 "rc extract-concepts on them, with --pool for a pool that is there already"
             )
         counts = {"regions": 0, "kept": 0, "unmentioned": 0}

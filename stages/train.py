@@ -207,7 +207,7 @@ class Train(TrainingStage):
             images = LabelledImages(part, num_concepts, regions=regional, captions=captioned)
             if self.distillation_weight and self.probability == "softmax" and not images.exclusive:
                 raise ArtifactError(
-                    "rc train: these pseudo-labels were made with --probability sigmoid, their "
+                    "these pseudo-labels were made with --probability sigmoid, their "
                     "probabilities are independent; give it here too, or --distillation-weight 0"
                 )
             return images

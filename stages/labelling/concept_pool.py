@@ -43,7 +43,7 @@ class ConceptPool:
             ArtifactError: If it is empty, or an embedding has no direction.
         """
         if not rows.num_rows:
-            raise ArtifactError("rc label: there are no concept embeddings; embed a concept pool")
+            raise ArtifactError("there are no concept embeddings; embed a concept pool")
         rows = rows.sort_by("concept_id")
         matrix = np.asarray(as_matrix(rows, "embedding"), np.float32)
         names = rows.column("concept").to_pylist()
@@ -51,7 +51,7 @@ class ConceptPool:
         bad = np.flatnonzero(~(np.isfinite(lengths) & (lengths > 0)))
         if len(bad):
             raise ArtifactError(
-                f"rc label: the embedding of '{names[bad[0]]}' is zero or not finite; check the "
+                f"the embedding of '{names[bad[0]]}' is zero or not finite; check the "
                 f"teacher, then run rc embed-concepts again"
             )
         units = torch.from_numpy((matrix / lengths[:, None]).astype(np.float32))
@@ -103,7 +103,7 @@ class ConceptPool:
         width = self.embeddings.shape[1]
         if features.shape[1] != width:
             raise ArtifactError(
-                f"rc label: features have width {features.shape[1]}, concept embeddings {width}; "
+                f"features have width {features.shape[1]}, concept embeddings {width}; "
                 f"make both with the same teacher"
             )
         placed = torch.from_numpy(features).to(self.embeddings.device)

@@ -40,7 +40,7 @@ class LabelSimilarity:
             own = Similarity.read(part.attachment("embeddings", FILE))
         except ArtifactError as error:
             raise ArtifactError(
-                "rc label: these embeddings do not say how their model was trained (imported ones "
+                "these embeddings do not say how their model was trained (imported ones "
                 "cannot): give --temperature as a number, CLIP's own is 0.01, and leave "
                 "--probability at softmax"
             ) from error

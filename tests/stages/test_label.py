@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from safetensors.torch import load_file
 
+from pipeline.store import catalog
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.errors import ArtifactError, OptionError
 from schemas.features import FEATURES
@@ -17,6 +19,7 @@ from stages.label import Label, whole_images
 from stages.models.similarity import Similarity
 from stages.outcome import Result
 from tests.in_memory import InMemory
+from tests.pipeline.searching.photographs import photographs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -294,6 +297,19 @@ def test_by_default_the_temperature_is_that_of_the_teachers_weights(tmp_path: Pa
     assert given.tables["labels"] == part.tables["labels"]
     outcome = Label().outcome(Result(2, {}, part.notes))
     assert outcome.summary[0].endswith("temperature 0.05, the teacher's")
+
+
+@pytest.mark.slow
+def test_in_a_store_the_temperature_travels_beside_the_embeddings(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    root = photographs(tmp_path_factory.getbasetemp()).root
+    labels, teacher = (catalog.find(root, table) for table in ("pseudo_labels", "teachers"))
+    (weights,) = teacher.attachments("weights.safetensors")
+    note = labels.manifest.notes["similarity"]
+    expected = math.exp(-float(load_file(weights)["logit_scale"]))
+    assert (note["temperature"], note["given"]) == (pytest.approx(expected, rel=1e-5), False)
+    assert labels.manifest.notes["summary"][0].endswith(", the teacher's")
 
 
 def test_under_sigmoids_a_region_may_be_none_of_the_concepts(tmp_path: Path) -> None:
