@@ -6,8 +6,7 @@ come from the store and stay as they are. Masks are not learned: the published L
 only to be compared with others.
 
 Source: RegionCLIP (arXiv:2112.09106), transfer to open-vocabulary detection; defaults as in its
-CLIP_fast_rcnn_R_50_C4_ovd.yaml for COCO (16 images a step, 90,000 steps; its temperature, 0.01, is
-that of CLIP's weights). For LVIS it has
+CLIP_fast_rcnn_R_50_C4_ovd.yaml for COCO (16 images a step, 90,000 steps). For LVIS it has
 --background-weight 0.8 --focal-gamma 0 --repeat-threshold 0.001 --steps 180000; fully supervised
 --background-weight 1 --focal-gamma 0 --regression specific.
 """
