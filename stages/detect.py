@@ -86,7 +86,7 @@ class Detect(Stage):
     name: ClassVar[str] = "detect"
     everyday: ClassVar[tuple[str, ...]] = ("names", "categories", "model", "score_threshold")
     example: ClassVar[str] = 'rc detect --names "cat, traffic light"'
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # without the columns of an evaluation
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),
         "proposals": each(PROPOSALS),
@@ -256,7 +256,5 @@ def _rows(
             "category": pa.array(names, pa.string()).take(pa.array(detections.category)),
             "score": detections.score.astype(np.float32),
             **{side: np.ascontiguousarray(values) for side, values in corners},
-            "truth": [None] * count,
-            "rank": [None] * count,
         }
     )

@@ -11,8 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from schemas.detections import DETECTIONS
 from schemas.errors import ArtifactError, OptionError, SourceError
+from schemas.evaluated_detections import EVALUATED_DETECTIONS
 from schemas.metrics import METRICS
 from stages.evaluate import Evaluate
 from stages.evaluation.region_features import PoolingConfig, region_features
@@ -71,8 +71,8 @@ def evaluate(part: InMemory, **options: Any) -> dict[tuple[str, str, str], tuple
 
 
 def detections(part: InMemory) -> list[dict[str, Any]]:
-    table = pq.read_table(part.folder / "detections.parquet")
-    DETECTIONS.check(table)
+    table = pq.read_table(part.folder / "evaluated_detections.parquet")
+    EVALUATED_DETECTIONS.check(table)
     rows: list[dict[str, Any]] = table.to_pylist()
     return rows
 
