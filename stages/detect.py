@@ -22,7 +22,7 @@ import pyarrow as pa
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.detections import DETECTIONS
 from schemas.detectors import DETECTORS
-from schemas.errors import ArtifactError, OptionError, SourceError
+from schemas.errors import OptionError, SourceError
 from schemas.images import IMAGES
 from schemas.proposals import PROPOSALS
 from schemas.quarantine import Reason
@@ -30,7 +30,7 @@ from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, each, option, whole
 from stages.evaluation.image_inputs import read_slice
-from stages.evaluation.scores import LOGITS, boxes_of, combine, select
+from stages.evaluation.scores import boxes_of, combine, localizer_scores, select
 from stages.evaluation.suppression import SoftNms
 from stages.evaluation.vocabulary import list_digest, read_categories
 from stages.models.resizing import Size
@@ -167,8 +167,9 @@ class Detect(Stage):
             (row["height"], row["width"]),
         )
         boxes = moved.cpu().numpy()
+        localizer = localizer_scores(row["image_id"], proposals, score)
         detections = select(
-            combine(score, probability[:, :-1].cpu().numpy(), _localizer(row, proposals, score)),
+            combine(score, probability[:, :-1].cpu().numpy(), localizer),
             boxes,
             threshold=self.score_threshold,
             nms=self.nms,
@@ -227,20 +228,6 @@ def _split(names: str) -> list[str]:
     ['cat', 'traffic light']
     """
     return list(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
-
-
-def _localizer(
-    row: Mapping[str, Any], proposals: ImageProposals, score: Formula
-) -> NDArray[np.float32]:
-    """The localizer's score of each proposal (R,), which the formula multiplies by."""
-    if score not in LOGITS:
-        return proposals.objectness
-    if np.isnan(proposals.logit).any():
-        raise ArtifactError(
-            f"the proposals of {row['image_id']} have no logits, which --score {score} multiplies "
-            f"by; use --score sqrt-objectness or probability"
-        )
-    return proposals.logit
 
 
 def _rows(

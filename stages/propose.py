@@ -82,7 +82,7 @@ class Propose(Stage):
     scores: ScoreForm = option(
         "auto",
         "what --from calls scores: the localizer's own, raw logits, or percent, which are divided "
-        "by 100; auto: what a dump says, refused if they look like percent",
+        "by 100; auto: what a dump says, refused if they are no probabilities",
     )
     ids: IdRule = option(
         "auto",
