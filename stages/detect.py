@@ -36,6 +36,7 @@ from stages.evaluation.vocabulary import list_digest, read_categories
 from stages.models.resizing import Size
 from stages.outcome import Outcome, Result, counted, is_most
 from stages.sources.files import digest_of
+from stages.sources.name_checks import names_fault
 from stages.text.prompt_options import Averaging, averaging_option, templates_option
 from stages.text.templates import read_templates
 
@@ -100,8 +101,8 @@ class Detect(Stage):
         Size.parse(self.resize, native=1)
         if self.names is not None and self.categories is not None:
             raise OptionError("rc detect: give --names or --categories, not both")
-        if self.names is not None and not _split(self.names):
-            raise OptionError("rc detect: --names has no name; separate names with commas")
+        if self.names is not None and (fault := names_fault(_split(self.names))):
+            raise OptionError(f"rc detect: --names {fault}; separate different names with commas")
 
     def digests(self) -> Mapping[str, str]:
         """See `Stage.digests`: the prompt templates and the list of names."""
@@ -222,12 +223,12 @@ class Detect(Stage):
 
 
 def _split(names: str) -> list[str]:
-    """Names between commas, each once.
+    """Names between commas.
 
-    >>> _split("cat, traffic light,,cat")
+    >>> _split("cat, traffic light")
     ['cat', 'traffic light']
     """
-    return list(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
+    return [name.strip() for name in names.split(",")]
 
 
 def _rows(

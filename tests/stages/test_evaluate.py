@@ -227,6 +227,9 @@ def test_objects_outside_the_vocabulary_are_refused_with_their_category_or_left_
     (tmp_path / "names.txt").write_text("ant\ncat")
     with pytest.raises(ArtifactError, match=r"1 categories .* \('bee'\).*--unlisted ignore"):
         evaluate(part, categories=tmp_path / "names.txt")
+    (tmp_path / "alike.txt").write_text("ant\nbe\u0435\ncat", "utf-8")
+    with pytest.raises(ArtifactError, match=r"'bee'; 'bee' looks like 'be\u0435' \(U\+0435\)"):
+        evaluate(part, categories=tmp_path / "alike.txt")
     metrics = evaluate(part, categories=tmp_path / "names.txt", unlisted="ignore")
     assert metrics["top1", "all", ""][1] == 7
     assert part.notes["protocol"]["objects_ignored"] == 3
