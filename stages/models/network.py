@@ -7,6 +7,7 @@ Shapes: B images, R_b regions of image b, N regions of a batch, T texts, L token
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -64,6 +65,11 @@ class Clip(nn.Module):
         """Logarithm of the inverse temperature; a parameter, scalar."""
         scale: torch.Tensor = self.network.logit_scale
         return scale
+
+    @torch.no_grad()
+    def set_temperature(self, temperature: float) -> None:
+        """Change the temperature; where it is trained, it is trained from there on."""
+        self.logit_scale.fill_(-math.log(temperature))
 
     def encode_images(self, pixels: torch.Tensor) -> torch.Tensor:
         """CLIP's own features (B, D) of normalised images (B, 3, S, S) of the native size."""
