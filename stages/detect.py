@@ -22,7 +22,7 @@ import pyarrow as pa
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.detections import DETECTIONS
 from schemas.detectors import DETECTORS
-from schemas.errors import ArtifactError, OptionError, SourceError
+from schemas.errors import OptionError, SourceError
 from schemas.images import IMAGES
 from schemas.proposals import PROPOSALS
 from schemas.quarantine import Reason
@@ -30,7 +30,7 @@ from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, each, option, whole
 from stages.evaluation.image_inputs import read_slice
-from stages.evaluation.scores import LOGITS, boxes_of, combine, select
+from stages.evaluation.scores import boxes_of, combine, localizer_scores, select
 from stages.evaluation.suppression import SoftNms
 from stages.evaluation.vocabulary import list_digest, read_categories
 from stages.models.resizing import Size
@@ -43,6 +43,7 @@ from stages.models.similarity import (
 )
 from stages.outcome import Outcome, Result, counted, is_most
 from stages.sources.files import digest_of
+from stages.sources.name_checks import names_fault
 from stages.text.prompt_options import Averaging, averaging_option, templates_option
 from stages.text.templates import read_templates
 
@@ -96,7 +97,7 @@ class Detect(Stage):
     name: ClassVar[str] = "detect"
     everyday: ClassVar[tuple[str, ...]] = ("names", "categories", "model", "score_threshold")
     example: ClassVar[str] = 'rc detect --names "cat, traffic light"'
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # without the columns of an evaluation
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),
         "proposals": each(PROPOSALS),
@@ -110,8 +111,8 @@ class Detect(Stage):
         Size.parse(self.resize, native=1)
         if self.names is not None and self.categories is not None:
             raise OptionError("rc detect: give --names or --categories, not both")
-        if self.names is not None and not _split(self.names):
-            raise OptionError("rc detect: --names has no name; separate names with commas")
+        if self.names is not None and (fault := names_fault(_split(self.names))):
+            raise OptionError(f"rc detect: --names {fault}; separate different names with commas")
 
     def digests(self) -> Mapping[str, str]:
         """See `Stage.digests`: the prompt templates and the list of names."""
@@ -183,8 +184,9 @@ class Detect(Stage):
         if bias is not None:
             probability = torch.sigmoid(detector.classify(placed.double()) + bias)
         boxes = moved.cpu().numpy()
+        localizer = localizer_scores(row["image_id"], proposals, score)
         detections = select(
-            combine(score, probability[:, :-1].cpu().numpy(), _localizer(row, proposals, score)),
+            combine(score, probability[:, :-1].cpu().numpy(), localizer),
             boxes,
             threshold=self.score_threshold,
             nms=self.nms,
@@ -242,26 +244,12 @@ class Detect(Stage):
 
 
 def _split(names: str) -> list[str]:
-    """Names between commas, each once.
+    """Names between commas.
 
-    >>> _split("cat, traffic light,,cat")
+    >>> _split("cat, traffic light")
     ['cat', 'traffic light']
     """
-    return list(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
-
-
-def _localizer(
-    row: Mapping[str, Any], proposals: ImageProposals, score: Formula
-) -> NDArray[np.float32]:
-    """The localizer's score of each proposal (R,), which the formula multiplies by."""
-    if score not in LOGITS:
-        return proposals.objectness
-    if np.isnan(proposals.logit).any():
-        raise ArtifactError(
-            f"the proposals of {row['image_id']} have no logits, which --score {score} multiplies "
-            f"by; use --score sqrt-objectness or probability"
-        )
-    return proposals.logit
+    return [name.strip() for name in names.split(",")]
 
 
 def _rows(
@@ -277,7 +265,5 @@ def _rows(
             "category": pa.array(names, pa.string()).take(pa.array(detections.category)),
             "score": detections.score.astype(np.float32),
             **{side: np.ascontiguousarray(values) for side, values in corners},
-            "truth": [None] * count,
-            "rank": [None] * count,
         }
     )

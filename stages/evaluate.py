@@ -3,7 +3,7 @@
 With ground-truth boxes: is the true category the most probable one (top-1, top-5)? And, taking
 every category a box may be as a detection, average precision. With proposals: AP and AR as COCO
 defines them, or with `--annotations` as LVIS does. The note `protocol` of the manifest holds how it
-was measured; detections.parquet, beside the rows, holds what was predicted for each box.
+was measured; evaluated_detections.parquet, beside the rows, holds what was predicted for each box.
 
 Average precision ranks the detections of all images together, so this is one task over all parts
 and a second worker would have nothing to do; memory holds the objects and detections.
@@ -145,7 +145,7 @@ class Evaluate(Stage):
     name: ClassVar[str] = "evaluate"
     everyday: ClassVar[tuple[str, ...]] = ("model", "preset", "boxes", "categories", "splits")
     example: ClassVar[str] = "rc evaluate --model students --splits coco-ovd"
-    version: ClassVar[int] = 4  # scores in the notes
+    version: ClassVar[int] = 5  # evaluated_detections.parquet
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),
         "proposals": each(PROPOSALS, optional=True),
@@ -202,7 +202,7 @@ class Evaluate(Stage):
         choice = embed_categories(part, lists, model, refuse=self.unlisted == "refuse")
         if self.boxes == "proposals" and self.move_boxes:
             check_box_regression(choice.vocabulary, model)
-        with DetectionsFile(part.attach("detections.parquet"), choice.vocabulary) as file:
+        with DetectionsFile(part.attach("evaluated_detections.parquet"), choice.vocabulary) as file:
             evaluator = Evaluator(
                 choice.vocabulary,
                 choice.embeddings,

@@ -274,7 +274,7 @@ class Finetune(TrainingStage):
 
     def _names(self, part: Part, model: Clip | Detector) -> tuple[str, ...]:
         """The categories learned, in the order of the list that names them."""
-        from stages.evaluation.image_inputs import ground_truth_categories
+        from stages.evaluation.image_inputs import ground_truth_names
         from stages.models.detector import Detector
 
         if self.categories:
@@ -283,7 +283,7 @@ class Finetune(TrainingStage):
             return read_split(self.splits, self.train_on)
         if isinstance(model, Detector):
             return model.head.categories
-        categories = tuple(sorted(ground_truth_categories(part)))
+        categories = ground_truth_names(part)
         if not categories:
             raise ArtifactError(
                 "no image has an object, so there is nothing to learn; ingest images "

@@ -17,12 +17,12 @@ from stages.evaluation.detection_records import DetectionRecords
 from stages.evaluation.lvis_precision import count_lvis_precision, frequency_metrics
 from stages.evaluation.metrics import Metric, accuracy
 from stages.evaluation.scores import (
-    LOGITS,
     Detections,
     boxes_of,
     combine,
     cosines,
     independent_probabilities,
+    localizer_scores,
     probabilities,
     ranks,
     select,
@@ -127,15 +127,10 @@ class Evaluator:
             features: (R, D) of their boxes.
 
         Raises:
-            ArtifactError: If scores need a logit that the proposals lack.
+            ArtifactError: If scores need a number that the proposals lack.
         """
         formula = self.config.score
-        localizer = proposals.logit if formula in LOGITS else proposals.objectness
-        if formula in LOGITS and np.isnan(localizer).any():
-            raise ArtifactError(
-                f"the proposals of {image_id} have no logits, which "
-                f"--score {formula} multiplies by; use --score sqrt-objectness or probability"
-            )
+        localizer = localizer_scores(image_id, proposals, formula)
         _, probability = self._compare(features)
         scores = combine(formula, probability, localizer)
         selected = self._add_detections(proposals.boxes, scores)

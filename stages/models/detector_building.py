@@ -18,6 +18,7 @@ from stages.models.detector import Detector, HeadSpec, is_detector, load_detecto
 from stages.models.network import Clip
 from stages.models.similarity import Similarity
 from stages.models.text_embeddings import embed_names
+from stages.sources.name_checks import quoted_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from stages.text.prompt_options import Averaging
 
 _PROMPTS = 1024  # encoded in one batch
-_SHOWN = 5  # names in an error message before "and N more"
 
 
 @dataclass(frozen=True)
@@ -195,8 +195,9 @@ def _select_deltas(detector: Detector, model: Detector) -> None:
     unknown = [name for name in detector.head.categories if name not in learned]
     if unknown:
         raise OptionError(
-            f"this detector moves boxes for each category it learned, and {_quoted(unknown)} are "
-            f"not among these; to detect others, use a detector of --regression agnostic"
+            f"this detector moves boxes for each category it learned, and "
+            f"{quoted_names(unknown, learned)} are not among these; to detect others, use a "
+            f"detector of --regression agnostic"
         )
     indices = [learned.index(name) for name in detector.head.categories]
 
@@ -214,12 +215,8 @@ def _rows_of(
     rows = {name: row for row, name in enumerate(row_names)}
     if missing := [name for name in names if name not in rows]:
         raise ArtifactError(
-            f"{len(missing)} names have no embedding ({_quoted(missing)}); give embeddings that "
-            f"have them, or leave --embeddings out so that the language encoder makes them"
+            f"{len(missing)} names have no embedding ({quoted_names(missing, row_names)}); give "
+            f"embeddings that have them, or leave --embeddings out so that the language encoder "
+            f"makes them"
         )
     return tuple(names), matrix[[rows[name] for name in names]], source
-
-
-def _quoted(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(f"'{name}'" for name in names[:_SHOWN]) + more

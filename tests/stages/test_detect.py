@@ -90,7 +90,6 @@ def test_a_teacher_classifies_proposals_where_they_are(tmp_path: Path) -> None:
             )
             assert [r["detection"] for r in rows_of_image] == list(range(len(rows_of_image)))
     assert set(detected["category"].to_pylist()) <= {"red", "green"}
-    assert detected["truth"].null_count == len(detected)
     run(part, names="red")
     assert part.slices()[0].notes["protocol"]["temperature"] == 0.07  # that of the weights
 
@@ -207,7 +206,10 @@ def test_an_image_without_proposals_has_no_rows_and_an_unreadable_one_is_refused
     ("options", "message"),
     [
         ({"names": "a", "categories": "b.txt"}, "not both"),
-        ({"names": " , "}, "has no name"),
+        ({"names": " , "}, "--names has an empty text in place of name 1"),
+        ({"names": "cat,,dog"}, "--names has an empty text in place of name 2"),
+        ({"names": "cat, dog,cat"}, r"--names has 'cat' more than once \(names 1 and 3\)"),
+        ({"names": "cat,c\u0430t"}, r"which look alike \(names 1 and 2\); separate different"),
         ({"resize": "big"}, "resize"),
     ],
 )

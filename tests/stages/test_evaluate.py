@@ -11,8 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from schemas.detections import DETECTIONS
 from schemas.errors import ArtifactError, OptionError, SourceError
+from schemas.evaluated_detections import EVALUATED_DETECTIONS
 from schemas.metrics import METRICS
 from stages.evaluate import Evaluate
 from stages.evaluation.region_features import PoolingConfig, region_features
@@ -71,8 +71,8 @@ def evaluate(part: InMemory, **options: Any) -> dict[tuple[str, str, str], tuple
 
 
 def detections(part: InMemory) -> list[dict[str, Any]]:
-    table = pq.read_table(part.folder / "detections.parquet")
-    DETECTIONS.check(table)
+    table = pq.read_table(part.folder / "evaluated_detections.parquet")
+    EVALUATED_DETECTIONS.check(table)
     rows: list[dict[str, Any]] = table.to_pylist()
     return rows
 
@@ -227,6 +227,9 @@ def test_objects_outside_the_vocabulary_are_refused_with_their_category_or_left_
     (tmp_path / "names.txt").write_text("ant\ncat")
     with pytest.raises(ArtifactError, match=r"1 categories .* \('bee'\).*--unlisted ignore"):
         evaluate(part, categories=tmp_path / "names.txt")
+    (tmp_path / "alike.txt").write_text("ant\nbe\u0435\ncat", "utf-8")
+    with pytest.raises(ArtifactError, match=r"'bee'; 'bee' looks like 'be\u0435' \(U\+0435\)"):
+        evaluate(part, categories=tmp_path / "alike.txt")
     metrics = evaluate(part, categories=tmp_path / "names.txt", unlisted="ignore")
     assert metrics["top1", "all", ""][1] == 7
     assert part.notes["protocol"]["objects_ignored"] == 3

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -171,6 +172,22 @@ def test_proposals_without_logits_are_refused_if_scores_need_them(file: Detectio
         "the proposals of a have no logits, which --score sqrt-logit multiplies by; "
         "use --score sqrt-objectness or probability"
     )
+
+
+@pytest.mark.parametrize("objectness", [-0.5, 7.25])
+def test_an_objectness_that_is_no_probability_is_refused_where_scores_multiply_by_it(
+    file: DetectionsFile, objectness: float
+) -> None:
+    imported = replace(proposals(2), objectness=np.float32([0.5, objectness]))
+    run = evaluator(file, options={"score": "sqrt-objectness"})
+    run.begin("a", 200, 200, objects([1]))
+    low, high = sorted((0.5, objectness))
+    with pytest.raises(ArtifactError, match=f"is between {low:g} and {high:g}, so it is no prob"):
+        run.detect("a", imported, features(2))
+    for options in ({"score": "probability"}, {"score": "sqrt-sigmoid"}):
+        run = evaluator(file, options=options)
+        run.begin("a", 200, 200, objects([1]))
+        run.detect("a", imported, features(2))
 
 
 def test_without_an_object_there_is_nothing_to_measure(file: DetectionsFile) -> None:

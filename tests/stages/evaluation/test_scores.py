@@ -9,10 +9,12 @@ import torch
 from torchvision.ops import batched_nms
 
 from schemas.errors import ArtifactError
+from stages.evaluation.image_inputs import ImageProposals
 from stages.evaluation.scores import (
     combine,
     cosines,
     independent_probabilities,
+    localizer_scores,
     probabilities,
     ranks,
     select,
@@ -45,6 +47,21 @@ def test_a_feature_of_length_zero_has_cosine_zero() -> None:
 def test_a_feature_that_is_not_a_number_is_refused() -> None:
     with pytest.raises(ArtifactError, match="features that are not numbers"):
         cosines(np.array([[1.0, np.nan]]), np.ones((2, 2)))
+
+
+def test_a_formula_takes_the_number_of_the_localizer_that_it_needs() -> None:
+    logit = np.float32([-3, 4])
+    given = ImageProposals(random_boxes(2), np.float32([0.1, 1.04]), logit)
+    for formula in ("sqrt-logit", "sqrt-sigmoid"):
+        assert localizer_scores("a", given, formula) is logit
+    assert localizer_scores("a", given, "sqrt-objectness") is given.objectness
+    nothing = ImageProposals(random_boxes(0), logit[:0], logit[:0])
+    assert len(localizer_scores("a", nothing, "sqrt-objectness")) == 0
+    raw = ImageProposals(random_boxes(2), logit, np.float32([np.nan, np.nan]))
+    with pytest.raises(ArtifactError, match=r"of a is between -3 and 4.*rc propose --scores logit"):
+        localizer_scores("a", raw, "sqrt-objectness")
+    with pytest.raises(ArtifactError, match="the proposals of a have no logits"):
+        localizer_scores("a", raw, "sqrt-sigmoid")
 
 
 def test_probabilities_are_a_softmax_with_a_background_of_logit_zero() -> None:
