@@ -14,6 +14,7 @@ from schemas.errors import OptionError, SourceError
 from schemas.images import IMAGES
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, each, option
+from stages.models.weights_files import config_beside, is_file
 from stages.training.options import TrainingStage
 
 if TYPE_CHECKING:
@@ -96,7 +97,8 @@ class Pretrain(TrainingStage):
     def recipe(self) -> dict[str, Any]:
         """See `Stage.recipe`: of files the name; where they lie does not matter."""
         files = {name: Path(value).name for name, value in self._files().items()}
-        return {**super().recipe(), **files}
+        options = super().recipe()
+        return options | {name: value for name, value in files.items() if name in options}
 
     def digests(self) -> Mapping[str, str]:
         """See `Stage.digests`: of the files given for the architecture and the weights.
@@ -156,9 +158,10 @@ class Pretrain(TrainingStage):
     def _files(self) -> dict[str, str]:
         """Options that name a file rather than something open_clip knows."""
         files = {"model": self.model} if self.model.endswith(".json") else {}
-        weights = Path(self.pretrained or "")
-        if weights.suffix or weights.is_file():
-            files["pretrained"] = str(weights)
+        if self.pretrained and is_file(self.pretrained):
+            files["pretrained"] = self.pretrained
+            if beside := config_beside(Path(self.pretrained)):
+                files["description"] = str(beside)
         return files
 
 

@@ -7,7 +7,7 @@ import open_clip
 import pytest
 
 from schemas.errors import SourceError
-from stages.models.clip_spec import ClipSpec, architecture_spec, square_side, three_floats
+from stages.models.clip_spec import ClipSpec, architecture_spec, square_side
 from tests.stages.models.tiny import config
 
 SPEC = ClipSpec("RN50", config(), 64, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6), "a test")
@@ -95,12 +95,6 @@ def test_a_wrong_configuration_is_refused(tmp_path, content, message) -> None:
 
 def test_a_square_is_given_by_a_number_or_a_pair() -> None:
     assert square_side(224) == square_side([224, 224]) == square_side((224, 1)) == 224
-
-
-def test_three_numbers_become_floats_and_two_are_refused() -> None:
-    assert [type(value) for value in three_floats([1, 2, 3])] == [float] * 3
-    with pytest.raises(ValueError, match="not enough values"):
-        three_floats([1, 2])
 
 
 def test_a_small_network_is_bundled_under_a_name() -> None:
