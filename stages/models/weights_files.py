@@ -7,6 +7,7 @@ from typing import Final
 
 SUFFIXES: Final = (".safetensors", ".pt", ".pth", ".bin", ".pkl")
 CONFIG: Final = "open_clip_config.json"  # open_clip's name of the description beside weights
+SAFE_FILE: Final = "open_clip_model.safetensors"  # and of the weights themselves
 _LONGEST: Final = 100  # characters of a name from a file that a message shows
 
 

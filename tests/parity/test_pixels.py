@@ -119,7 +119,7 @@ def test_item_06_a_side_that_falls_on_a_half_rounds_as_detectron2_does(height: i
 def test_item_06_each_setting_has_the_interpolation_it_was_published_with() -> None:
     assert Train().interpolation == "bicubic"
     assert Train().resize == ("800x1333",)
-    assert Evaluate().interpolation == "bilinear"
+    assert Evaluate(preset="coco-gt").interpolation == "bilinear"
     assert Evaluate().resize == "800x1333"
     assert Featurize().resize == "800x1333"
 
