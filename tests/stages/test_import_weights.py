@@ -137,6 +137,9 @@ def test_the_content_of_files_decides_the_artifact_and_their_folder_does_not(tmp
     assert here.recipe() == there.recipe()
     assert here.recipe()["file"] == "f.pth"
     assert here.digests() == there.digests()
+    (tmp_path / "there" / "open_clip_config.json").write_text("{}")
+    assert there.digests().keys() - here.digests().keys() == {"description"}
+    (tmp_path / "there" / "open_clip_config.json").unlink()
     (tmp_path / "there" / "f.pth").write_bytes(b"others")
     assert here.digests() != there.digests()
     (tmp_path / "names.txt").write_text("dog")
