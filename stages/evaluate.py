@@ -113,7 +113,7 @@ class Evaluate(Stage):
     )
     interpolation: Literal["bilinear", "bicubic"] | None = option(
         None,
-        "of the image, or of the crops; default: bilinear for roialign, a crop's as the weights",
+        "of the image, or of the crops; default: bilinear, and for crops that of the weights",
     )
     score: Literal["auto", "probability", "sqrt-objectness", "sqrt-logit", "sqrt-sigmoid"] = option(
         "auto",

@@ -85,11 +85,22 @@ def _write_open_clip(model: ModelFiles, folder: Path, *, force: bool) -> str:
 
 
 def _write_regionclip(model: ModelFiles, draft: Path, root: Path, extra: ExtraModels) -> str:
-    from stages.models.weights_export import offline_rpn, write_regionclip
+    from stages.models.weights_export import (
+        lost_in_regionclips_layout,
+        offline_rpn,
+        write_regionclip,
+    )
 
     teacher = _network_files(catalog.find(root, extra.teacher)) if extra.teacher else None
     rpn = offline_rpn(_model_files(catalog.find(root, extra.rpn), ("rpns",))) if extra.rpn else None
-    return f"{write_regionclip(model, draft, teacher, rpn)} tensors"
+    phrase = f"{write_regionclip(model, draft, teacher, rpn)} tensors"
+    lost = " and ".join(lost_in_regionclips_layout(model))
+    if not lost:
+        return phrase
+    return (
+        f"{phrase}; the file does not hold {lost}: import it with this model's model.json as "
+        f"--architecture, or export it with --format open_clip"
+    )
 
 
 def _network_files(artifact: Artifact) -> ModelFiles:

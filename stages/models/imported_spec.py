@@ -54,8 +54,10 @@ def imported_spec(mapped: MappedClip, architecture: str | None, path: Path) -> C
     if beside and _timm_name(beside) != _timm_name(chosen):
         beside = None
     config = dict(chosen.config)
-    if "quick_gelu" not in config and not chosen.settled and mapped.layout in _AS_CLIP:
-        config["quick_gelu"] = True
+    if "quick_gelu" not in config and not chosen.settled:
+        said = beside.config.get("quick_gelu") if beside else None
+        if mapped.layout in _AS_CLIP or said:
+            config["quick_gelu"] = True
     spec = spec_of(chosen, _preprocessing(mapped, chosen, beside, path.name))
     origin = f"{mapped.layout} {path.name} ({mapped.visual.rstrip('.')})"
     return dataclasses.replace(spec, config=config, origin=origin, language=mapped.language)

@@ -21,6 +21,7 @@ from stages.models.export_keys import (
     regionclip_head,
     regionclip_rpn,
 )
+from stages.models.preprocessing import CLIPS
 from stages.models.rpn_spec import read_spec
 from stages.models.weights import State, read_state, write_state
 
@@ -128,6 +129,17 @@ def regionclip_state(model: ModelFiles) -> State:
     """The tensors of a model with RegionCLIP's names, float32."""
     state = regionclip_clip(_resnet_state(model), "backbone.")
     return state | (regionclip_head(read_state(model.weights)) if model.is_detector else {})
+
+
+def lost_in_regionclips_layout(model: ModelFiles) -> list[str]:
+    """What a file in RegionCLIP's layout does not say, and its readers therefore get wrong."""
+    spec = ClipSpec.read(model.config)
+    lost = []
+    if spec.language and not spec.config.get("quick_gelu"):
+        lost.append("GELU, where RegionCLIP's language encoder has QuickGELU")
+    if spec.preprocessing != CLIPS:
+        lost.append("mean, deviation or resizing other than CLIP's")
+    return lost
 
 
 def offline_rpn(model: ModelFiles) -> State:

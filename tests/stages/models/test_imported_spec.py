@@ -110,6 +110,16 @@ def test_the_description_beside_a_file_says_all(tmp_path) -> None:
     assert spec.image_size == 64
 
 
+def test_the_description_beside_a_file_says_what_a_name_does_not(tmp_path) -> None:
+    vision = open_clip.get_model_config("ViT-L-14")["vision_cfg"]
+    path = beside(tmp_path, vision_cfg=vision, quick_gelu=True)
+    spec = imported_spec(mapped("open_clip"), "ViT-L-14", path)
+    assert (spec.config["quick_gelu"], spec.preprocessing) == (True, OTHER)
+    tagged = imported_spec(mapped("open_clip"), "ViT-L-14:laion2b_s32b_b82k", path)
+    assert not tagged.config.get("quick_gelu")
+    assert tagged.preprocessing == Preprocessing(HALF, HALF)
+
+
 def test_the_description_beside_a_file_of_another_network_is_not_its_own(tmp_path) -> None:
     path = beside(tmp_path)
     other = mapped("open_clip", "ViT-B-32-quickgelu")

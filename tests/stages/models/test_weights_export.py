@@ -21,6 +21,7 @@ from stages.models.resizing import Size
 from stages.models.rpn_creation import save_rpn
 from stages.models.weights_export import (
     ModelFiles,
+    lost_in_regionclips_layout,
     offline_rpn,
     write_open_clip,
     write_regionclip,
@@ -152,6 +153,21 @@ def test_export_to_regionclips_layout_and_import_is_bit_exact(tmp_path) -> None:
     assert set(back.state) == set(ours) - lacking
     for name in set(back.state) - {"logit_scale"}:
         assert torch.equal(back.state[name], ours[name]), name
+
+
+def test_what_regionclips_layout_does_not_hold_is_known(tmp_path) -> None:
+    clip = tiny_clip(tmp_path)
+    quick = dataclasses.replace(clip.spec, config={**clip.spec.config, "quick_gelu": True})
+    for spec, lost in (
+        (quick, []),
+        (clip.spec, ["GELU"]),
+        (dataclasses.replace(quick, mean=(0.0, 0.0, 0.0)), ["mean"]),
+        (dataclasses.replace(quick, interpolation="bilinear"), ["mean"]),
+        (dataclasses.replace(clip.spec, language=False), []),
+    ):
+        clip.spec = spec
+        sentences = lost_in_regionclips_layout(saved(clip, tmp_path / "in"))
+        assert [sentence.partition(",")[0] for sentence in sentences] == lost
 
 
 def test_a_teacher_is_exported_as_an_image_tower(tmp_path) -> None:
