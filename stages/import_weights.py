@@ -75,7 +75,7 @@ class ImportWeights(Stage):
     name: ClassVar[str] = "import-weights"
     everyday: ClassVar[tuple[str, ...]] = ("kind", "architecture", "names", "categories")
     example: ClassVar[str] = "rc import-weights regionclip_pretrained-cc_rn50.pth --as teacher"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # preprocessing belongs to the weights
     reads: ClassVar[Mapping[str, Reads]] = {}
     writes: ClassVar[Table] = TEACHERS
     single_task: ClassVar[bool] = True
