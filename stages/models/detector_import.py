@@ -59,7 +59,7 @@ def import_detector(
     names = _category_names(raw, categories)
     source = _embeddings_key(raw, len(names))
     require_as_many(names, len(raw[source]), categories, f"{source} of {path.name}")
-    clip, report = extract_clip(raw, path.name, "detector", architecture, untrained=untrained)
+    clip, report = extract_clip(raw, path, "detector", architecture, untrained=untrained)
     head = HeadSpec(
         categories=tuple(names),
         regression=_regression_kind(raw, len(names), path.name),
