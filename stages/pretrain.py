@@ -39,6 +39,12 @@ class Pretrain(TrainingStage):
         "RN50", "open_clip's name of an architecture, small (to try things), or a JSON file"
     )
     pretrained: str | None = option(None, "weights to begin with: open_clip's tag, or a file")
+    tokenizer: Path | None = option(
+        None,
+        "folder with the tokenizer of a text tower that has its own; default: beside the weights, "
+        "then the network",
+        recipe=False,
+    )
     initial_temperature: float | None = option(
         None, "learned from there on; default: that of the weights", at_least=0.01
     )
@@ -99,12 +105,16 @@ class Pretrain(TrainingStage):
         return {**super().recipe(), **files}
 
     def digests(self) -> Mapping[str, str]:
-        """See `Stage.digests`: of the files given for the architecture and the weights.
+        """See `Stage.digests`: of the files given for architecture, weights and tokenizer.
 
         Raises:
             SourceError: If a file cannot be read.
         """
-        return {name: _sha256(Path(value)) for name, value in self._files().items()}
+        from stages.models.tokenizer_files import tokenizer_digest
+
+        files = self._files()
+        tokenizer = tokenizer_digest(self.tokenizer, files.values())
+        return {name: _sha256(Path(value)) for name, value in files.items()} | tokenizer
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Train, leave the teacher beside the rows, and yield its training curve."""
@@ -112,7 +122,7 @@ class Pretrain(TrainingStage):
         from stages.models.clip import create_clip, save_clip
 
         device.set_threads(self.threads)
-        clip = create_clip(self.model, self.pretrained, self.seed)
+        clip = create_clip(self.model, self.pretrained, self.seed, self.tokenizer)
         if self.initial_temperature is not None:
             clip.set_temperature(self.initial_temperature)
         clip.to(device.resolve(self.device))

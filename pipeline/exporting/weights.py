@@ -69,8 +69,16 @@ def _write_open_clip(model: ModelFiles, target: Path, *, force: bool) -> str:
     from stages.models.weights_export import write_open_clip
 
     config = target.with_suffix(".json")
-    with draft_paths(_VERB, [target, config], force=force) as (weights, description):
+    tokenizer = {target.with_name(name): content for name, content in model.tokenizer().items()}
+    if config in tokenizer:
+        raise OptionError(
+            f"rc {_VERB}: {config} would be a file of the tokenizer; give the weights another name"
+        )
+    targets = [target, config, *tokenizer]
+    with draft_paths(_VERB, targets, force=force) as (weights, description, *files):
         name = write_open_clip(model, weights, description)
+        for file, content in zip(files, tokenizer.values(), strict=True):
+            file.write_bytes(content)
     if name is None:
         return f"open_clip.add_model_config('{config}'), then its model '{config.stem}'"
     return f"open_clip's model '{name}'"

@@ -14,13 +14,20 @@ from schemas.errors import SourceError
 from stages.models.clip_spec import ClipSpec, architecture_spec, three_floats
 from stages.models.download import quiet, require_weights
 from stages.models.network import Clip
+from stages.models.network_building import has_custom_text
+from stages.models.tokenizer_source import TokenizerPlaces, with_tokenizer
 from stages.models.weights import SUFFIXES, load_state, read_state, require_trained_statistics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def create_clip(architecture: str, pretrained: str | None = None, seed: int = 0) -> Clip:
+def create_clip(
+    architecture: str,
+    pretrained: str | None = None,
+    seed: int = 0,
+    tokenizer: Path | None = None,
+) -> Clip:
     """A CLIP in evaluation mode, with all parameters trainable.
 
     Args:
@@ -28,11 +35,14 @@ def create_clip(architecture: str, pretrained: str | None = None, seed: int = 0)
             configuration (bare, under "model_cfg", or a model.json).
         pretrained: open_clip's tag of weights, which it downloads; or a file of weights; or None.
         seed: Of the random weights, if `pretrained` is None.
+        tokenizer: Folder with the files of the tokenizer, where it is not CLIP's; None to look
+            for them beside the files above, then on the network.
 
     Raises:
         SourceError: If the architecture, the tag or the file is unknown or does not fit.
     """
-    spec = architecture_spec(architecture)
+    places = TokenizerPlaces.of(tokenizer, pretrained, architecture)
+    spec = with_tokenizer(architecture_spec(architecture), places)
     if pretrained is None:
         return _random_clip(spec, seed)
     if Path(pretrained).suffix in SUFFIXES or Path(pretrained).is_file():
@@ -50,7 +60,7 @@ def _clip_from_file(spec: ClipSpec, path: Path) -> Clip:
     state = read_state(path)
     require_trained_statistics(state, str(path))
     clip = Clip(_changed(spec, origin=path.name)).eval()
-    if spec.config.get("custom_text") and "positional_embedding" in state:
+    if has_custom_text(spec.config) and "positional_embedding" in state:
         state = convert_to_custom_text_state_dict(state)
     load_state(clip.network, state, str(path))
     return clip

@@ -23,6 +23,8 @@ from stages.models.clip_spec import ClipSpec, architecture_spec
 from stages.models.import_keys import MappedClip, language_tensors, map_clip, with_text_prefix
 from stages.models.key_report import KeyReport
 from stages.models.network import Clip
+from stages.models.network_building import has_custom_text
+from stages.models.tokenizer_source import NO_PLACES, TokenizerPlaces, with_tokenizer
 from stages.models.weights import SUFFIXES, load_state, read_tensors, require_trained_statistics
 
 if TYPE_CHECKING:
@@ -39,7 +41,9 @@ def is_file(source: str) -> bool:
     return Path(source).suffix in SUFFIXES or Path(source).exists()
 
 
-def import_tag(tag: str, architecture: str | None) -> tuple[Clip, KeyReport]:
+def import_tag(
+    tag: str, architecture: str | None, tokenizer: Path | None = None
+) -> tuple[Clip, KeyReport]:
     """The CLIP that open_clip downloads for a tag.
 
     Raises:
@@ -49,15 +53,25 @@ def import_tag(tag: str, architecture: str | None) -> tuple[Clip, KeyReport]:
         raise SourceError(
             f"'{tag}' is not a file; if it is one of open_clip's tags, give its --architecture too"
         )
-    clip = create_clip(architecture, tag)
+    clip = create_clip(architecture, tag, tokenizer=tokenizer)
     return clip, KeyReport("open_clip", sorted(clip.network.state_dict()), ())
 
 
 def import_clip(
-    path: Path, kind: str, architecture: str | None = None, *, untrained: bool = False
+    path: Path,
+    kind: str,
+    architecture: str | None = None,
+    *,
+    untrained: bool = False,
+    tokenizer: Path | None = None,
 ) -> tuple[Clip, KeyReport]:
-    """The CLIP of a published file, in evaluation mode; see `extract_clip`."""
-    return extract_clip(read_tensors(path), path.name, kind, architecture, untrained=untrained)
+    """The CLIP of a published file, in evaluation mode; see `extract_clip`.
+
+    Its tokenizer, where it is not CLIP's, is in the folder `tokenizer`, or beside the files.
+    """
+    places = TokenizerPlaces.of(tokenizer, path, architecture)
+    raw = read_tensors(path)
+    return extract_clip(raw, path.name, kind, architecture, untrained=untrained, places=places)
 
 
 def extract_clip(
@@ -67,6 +81,7 @@ def extract_clip(
     architecture: str | None = None,
     *,
     untrained: bool = False,
+    places: TokenizerPlaces = NO_PLACES,
 ) -> tuple[Clip, KeyReport]:
     """The CLIP among the tensors of a file, in evaluation mode, and how each tensor was used.
 
@@ -76,14 +91,15 @@ def extract_clip(
         kind: "teacher", "student" or "detector".
         architecture: As in `clip_spec.architecture_spec`; None to identify it by the shapes.
         untrained: Accept batch norms that all have their initial statistics.
+        places: Where the tokenizer's files may be.
 
     Raises:
         SourceError: If a tensor of the network is missing, of another shape or not finite, a
             batch-norm statistic is not in the file, or the architecture cannot be identified.
     """
     mapped = map_clip(raw, kind, source)
-    spec = _spec(mapped, architecture, source)
-    state = with_text_prefix(mapped.state) if spec.config.get("custom_text") else mapped.state
+    spec = with_tokenizer(_spec(mapped, architecture, source), places)
+    state = with_text_prefix(mapped.state) if has_custom_text(spec.config) else mapped.state
     if not untrained:
         require_trained_statistics(state, source)
     clip = Clip(spec).eval()
@@ -117,6 +133,7 @@ def language_digest(clip: Clip) -> str:
         return "none"
     config = clip.spec.config
     settings = {"quick_gelu": bool(config.get("quick_gelu")), "text": dict(config["text_cfg"])}
+    settings |= {"tokenizer": clip.spec.tokenizer.digests()} if clip.spec.tokenizer else {}
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for name, value in sorted(language_tensors(clip.network.state_dict()).items()):
         digest.update(name.encode())
@@ -127,6 +144,8 @@ def language_digest(clip: Clip) -> str:
 def _spec(mapped: MappedClip, architecture: str | None, source: str) -> ClipSpec:
     spec = architecture_spec(architecture or identify_architecture(mapped.state, source))
     config = dict(spec.config)
+    if "logit_bias" in mapped.state:  # of a sigmoid loss; a configuration only has where it began
+        config.setdefault("init_logit_bias", float(mapped.state["logit_bias"]))
     if "quick_gelu" not in config and not _is_model_json(architecture):
         if mapped.layout in _PUBLISHED_WITH_QUICK_GELU:
             config["quick_gelu"] = True

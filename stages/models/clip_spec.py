@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import open_clip
 
 from schemas.errors import SourceError
+from stages.models.tokenizer_files import NO_FILES, TokenizerFiles, read_listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_OPTIONAL: Final = ("language", "tokenizer")
 _BUNDLED: Final = {"small": Path(__file__).with_name("small_clip.json")}
 
 
@@ -29,6 +31,8 @@ class ClipSpec:
         std: Divides the difference.
         origin: Source of the weights, for people.
         language: Whether there is a language encoder; False for weights published without one.
+        tokenizer: Files of the language encoder's own tokenizer; model.json holds their hashes,
+            and they lie beside it. None for CLIP's tokenizer.
     """
 
     architecture: str | None
@@ -38,16 +42,21 @@ class ClipSpec:
     std: tuple[float, float, float]
     origin: str
     language: bool = True
+    tokenizer: TokenizerFiles = NO_FILES
 
     def content(self) -> dict[str, Any]:
         """The content of model.json; has the key `language` only if there is no encoder."""
-        content = asdict(self)
+        content = {field.name: getattr(self, field.name) for field in fields(self)}
+        content["tokenizer"] = self.tokenizer.digests()
         if self.language:
             del content["language"]
+        if not self.tokenizer:
+            del content["tokenizer"]
         return content
 
     def write(self, path: Path) -> None:
-        """Write model.json; equal specs give equal bytes."""
+        """Write model.json and the tokenizer's files beside it; equal specs give equal bytes."""
+        self.tokenizer.write(path.parent)
         path.write_text(json.dumps(self.content(), indent=2, sort_keys=True) + "\n", "utf-8")
 
     @classmethod
@@ -59,12 +68,14 @@ class ClipSpec:
         """
         try:
             content = json.loads(path.read_text("utf-8"))
+            needed = [key for key in cls.__dataclass_fields__ if key not in _OPTIONAL]
             return cls(
                 **{
-                    **{key: content[key] for key in cls.__dataclass_fields__ if key != "language"},
+                    **{key: content[key] for key in needed},
                     "mean": tuple(content["mean"]),
                     "std": tuple(content["std"]),
                     "language": bool(content.get("language", True)),
+                    "tokenizer": read_listed(path.parent, content.get("tokenizer", {})),
                 }
             )
         except OSError as error:
