@@ -11,15 +11,17 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import sentencepiece
-from tokenizers import BertWordPieceTokenizer, ByteLevelBPETokenizer
-from transformers import NllbTokenizer
+import pytest
 
 from stages.models.clip import Clip, create_clip
 from tests.stages.models.tiny import VIT
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+sentencepiece = pytest.importorskip("sentencepiece")  # without the extra, its tests are skipped
+tokenizers = pytest.importorskip("tokenizers")
+transformers = pytest.importorskip("transformers")
 
 LINES = [
     "a photo of a cat",
@@ -165,7 +167,7 @@ def _pieces(kind: str, **settings: Any) -> bytes:
     return model.getvalue()
 
 
-def pieces_of(content: bytes) -> sentencepiece.SentencePieceProcessor:
+def pieces_of(content: bytes) -> Any:
     """The sentencepiece model, as its own library reads it."""
     return sentencepiece.SentencePieceProcessor(model_proto=content)
 
@@ -216,7 +218,7 @@ def sentencepiece_mt5(folder: Path) -> int:
 
 def wordpiece(folder: Path) -> int:
     """As of BERT."""
-    tokenizer = BertWordPieceTokenizer(lowercase=True)
+    tokenizer = tokenizers.BertWordPieceTokenizer(lowercase=True)
     tokenizer.train_from_iterator(LINES, vocab_size=120, min_frequency=1, show_progress=False)
     tokenizer.save_model(str(folder))
     _write_settings(folder, {"tokenizer_class": "BertTokenizer", "do_lower_case": True})
@@ -225,7 +227,7 @@ def wordpiece(folder: Path) -> int:
 
 def byte_pairs(folder: Path) -> int:
     """As of RoBERTa."""
-    tokenizer = ByteLevelBPETokenizer()
+    tokenizer = tokenizers.ByteLevelBPETokenizer()
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
     tokenizer.train_from_iterator(
         LINES, vocab_size=300, min_frequency=1, show_progress=False, special_tokens=special
@@ -240,7 +242,7 @@ def languages(folder: Path) -> int:
     letters = sorted({letter for line in LINES for letter in line.replace(" ", "▁")})
     tokens = ["<s>", "<pad>", "</s>", "<unk>", "▁", *letters]
     vocabulary = {token: index for index, token in enumerate(dict.fromkeys(tokens))}
-    tokenizer = NllbTokenizer(vocab=vocabulary, merges=[])
+    tokenizer = transformers.NllbTokenizer(vocab=vocabulary, merges=[])
     tokenizer.save_pretrained(folder)
     return len(tokenizer)
 
