@@ -79,9 +79,10 @@ def _write_open_clip(model: ModelFiles, target: Path, *, force: bool) -> str:
         name = write_open_clip(model, weights, description)
         for file, content in zip(files, tokenizer.values(), strict=True):
             file.write_bytes(content)
+    beside = "; the files of its tokenizer lie beside it" if tokenizer else ""
     if name is None:
-        return f"open_clip.add_model_config('{config}'), then its model '{config.stem}'"
-    return f"open_clip's model '{name}'"
+        return f"open_clip.add_model_config('{config}'), then its model '{config.stem}'{beside}"
+    return f"open_clip's model '{name}'{beside}"
 
 
 def _write_regionclip(model: ModelFiles, draft: Path, root: Path, extra: ExtraModels) -> str:

@@ -124,7 +124,7 @@ KINDS = {
     ),
     "coca-roberta": Kind(
         "byte_pairs",
-        {**_HUB, "hf_proj_type": "linear"},
+        {**_HUB, "hf_proj_type": "linear", "output_tokens": True},
         {"custom_text": True, "multimodal_cfg": {**_LAYERS, "width": 24}},
         {**_ROBERTA, "model_type": "roberta"},
     ),
