@@ -60,8 +60,8 @@ PLAIN_WORDS = set(
         segmentation self server session shape shapes sheets show sides similar source sources spacy
         spec spill splits sprite sql stage statements statistics store streams street suggestions
         suppression synonyms syntax tagger tags tallies tar targets task tensorboard terminal
-        threshold tokens tower training treebank tsv unfinished union values vectors vehicles verbs
-        vit webdataset what writer writers yolo
+        threshold tokenizer tokens tower training treebank tsv unfinished union values vectors
+        vehicles verbs vit webdataset what writer writers yolo
         architecture imported numpy pickle preprocessing torchscript
         """,
     )
