@@ -111,8 +111,9 @@ class Evaluate(Stage):
     resize: str = option(
         "800x1333", "image for roialign: SHORTESTxLONGEST side in pixels, native, or none"
     )
-    interpolation: Literal["bilinear", "bicubic"] = option(
-        "bilinear", "of the image, or of the crops"
+    interpolation: Literal["bilinear", "bicubic"] | None = option(
+        None,
+        "of the image, or of the crops; default: bilinear, and for crops that of the weights",
     )
     score: Literal["auto", "probability", "sqrt-objectness", "sqrt-logit", "sqrt-sigmoid"] = option(
         "auto",
@@ -204,10 +205,11 @@ class Evaluate(Stage):
                 background=model.background,
                 lvis=lists.lvis,
             )
+            interpolation = self.interpolation or model.interpolation(self.pooling)
             loop = EvaluationLoop(
                 evaluator,
                 model,
-                PoolingConfig(self.pooling, self.resize, self.interpolation, self.crop_margin),
+                PoolingConfig(self.pooling, self.resize, interpolation, self.crop_margin),
                 with_proposals=self.boxes == "proposals",
                 move_boxes=self.move_boxes,
                 bare_images=self.bare_images,
@@ -277,7 +279,7 @@ class Evaluate(Stage):
             "boxes": self.boxes,
             "pooling": self.pooling,
             **view,
-            "interpolation": self.interpolation,
+            "interpolation": self.interpolation or model.interpolation(self.pooling),
             "box_deltas": model.regression if moved else "none",
             "unlisted": self.unlisted,
             "bare_images": self.bare_images,

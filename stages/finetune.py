@@ -214,7 +214,7 @@ class Finetune(TrainingStage):
         from stages.training.loader import BatchLoader
 
         spec = detector.clip.spec
-        sizes = tuple(Size.parse(text, spec.image_size) for text in self.resize)
+        sizes = tuple(Size.parse(text, spec.image_size, spec.resize_mode) for text in self.resize)
         ids = {name: index for index, name in enumerate(detector.head.categories)}
         factors = self._factors(slices, ids)
 

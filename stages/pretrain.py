@@ -15,6 +15,7 @@ from schemas.images import IMAGES
 from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, each, option, whole
+from stages.models.weights_files import config_beside, is_file
 from stages.training.options import TrainingStage
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Pretrain(TrainingStage):
         "learning_rate",
     )
     example: ClassVar[str] = "rc pretrain --model RN50 --pretrained RN50.pt --steps 0"
-    version: ClassVar[int] = 2  # a short run has its first step in the curve
+    version: ClassVar[int] = 3  # files are opened as rc import-weights does
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),
         "teacher": whole(TEACHERS, also=(STUDENTS,), optional=True, named=True),
@@ -107,7 +108,8 @@ class Pretrain(TrainingStage):
     def recipe(self) -> dict[str, Any]:
         """See `Stage.recipe`: of files the name; where they lie does not matter."""
         files = {name: Path(value).name for name, value in self._files().items()}
-        return {**super().recipe(), **files}
+        options = super().recipe()
+        return options | {name: value for name, value in files.items() if name in options}
 
     def digests(self) -> Mapping[str, str]:
         """See `Stage.digests`: of the files given for architecture, weights and tokenizer.
@@ -185,9 +187,10 @@ class Pretrain(TrainingStage):
     def _files(self) -> dict[str, str]:
         """Options that name a file rather than something open_clip knows."""
         files = {"model": self.model} if self.model.endswith(".json") else {}
-        weights = Path(self.pretrained or "")
-        if weights.suffix or weights.is_file():
-            files["pretrained"] = str(weights)
+        if self.pretrained and is_file(self.pretrained):
+            files["pretrained"] = self.pretrained
+            if beside := config_beside(Path(self.pretrained)):
+                files["description"] = str(beside)
         return files
 
 

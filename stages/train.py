@@ -168,7 +168,7 @@ class Train(TrainingStage):
         from stages.training.region_batches import RegionTransform, collate
         from stages.training.samples import LabelledImages
 
-        sizes = tuple(Size.parse(text, spec.image_size) for text in self.resize)
+        sizes = tuple(Size.parse(text, spec.image_size, spec.resize_mode) for text in self.resize)
         augment = MultiScale(sizes, self.flip, self.interpolation, spec)
         regional, captioned = self.objective().regional, self.image_text_weight > 0
 

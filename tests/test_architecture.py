@@ -62,6 +62,7 @@ PLAIN_WORDS = set(
         suppression synonyms syntax tagger tags tallies tar targets task tensorboard terminal
         threshold tokenizer tokens tower training treebank tsv unfinished union values vectors
         vehicles verbs vit webdataset what writer writers yolo
+        architecture imported numpy pickle preprocessing torchscript
         """,
     )
 )

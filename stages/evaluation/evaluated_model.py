@@ -6,7 +6,7 @@ Shapes: R boxes of an image, K categories of a detector, D feature width.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -40,6 +40,10 @@ class EvaluatedModel:
     def temperature(self) -> float | None:
         """What a detector divides its cosines by."""
         return self.detector.head.temperature if self.detector else None
+
+    def interpolation(self, pooling: str) -> Any:
+        """A crop is resized as the weights saw whole images; a whole image, as in detectron2."""
+        return self.clip.spec.interpolation if pooling == "crop" else "bilinear"
 
     @property
     def background(self) -> NDArray[np.float32] | None:

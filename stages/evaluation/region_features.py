@@ -67,7 +67,7 @@ def _roialign_features(
     clip: Clip, image: NDArray[np.uint8], boxes: NDArray[np.float32], config: PoolingConfig
 ) -> list[torch.Tensor]:
     spec, device = clip.spec, clip.logit_scale.device
-    size = Size.parse(config.resize, spec.image_size)
+    size = Size.parse(config.resize, spec.image_size, spec.resize_mode)
     prepared = prepare(image, size, config.interpolation, spec.mean, spec.std)
     feature_map = clip.trunk(prepared.pixels[None].to(device))
     resized = prepared.scale_boxes(boxes).to(device)

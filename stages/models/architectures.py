@@ -76,6 +76,12 @@ def identify_architecture(state: Mapping[str, torch.Tensor], source: str) -> str
     )
 
 
+def may_fit(state: Mapping[str, torch.Tensor], config: Mapping[str, Any]) -> bool:
+    """Whether a configuration describes these tensors, as far as both show their shapes."""
+    shape, described = shape_in_state(state), shape_in_config(config)
+    return shape is None or described is None or _fits(shape, described)
+
+
 def shape_in_state(state: Mapping[str, torch.Tensor]) -> ClipShape | None:
     """The shape that tensors show; None if the image tower is no CLIP ResNet or transformer."""
     if "visual.attnpool.positional_embedding" in state:

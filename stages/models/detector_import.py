@@ -62,7 +62,7 @@ def import_detector(
     require_as_many(names, len(raw[source]), categories, f"{source} of {path.name}")
     places = TokenizerPlaces.of(None, path, architecture)
     clip, report = extract_clip(
-        raw, path.name, "detector", architecture, untrained=untrained, places=places
+        raw, path, "detector", architecture, untrained=untrained, places=places
     )
     head = HeadSpec(
         categories=tuple(names),

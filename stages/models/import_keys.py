@@ -83,6 +83,7 @@ def map_clip(raw: Mapping[str, torch.Tensor], kind: str, source: str) -> MappedC
         SourceError: If there is no such image tower.
     """
     visual = _visual_prefix(raw, kind, source)
+    layout = _layout(raw, visual)
     names = {name: VISUAL + name.removeprefix(visual) for name in raw if name.startswith(visual)}
     names |= _language_names(raw)
     if not _has_one_space(raw, names):
@@ -92,7 +93,7 @@ def map_clip(raw: Mapping[str, torch.Tensor], kind: str, source: str) -> MappedC
     if "logit_scale" in raw:
         names["logit_scale"] = "logit_scale"
         state["logit_scale"] = _in_float32(raw["logit_scale"]).reshape(())
-    else:  # RegionCLIP always divides by 0.01, not by what CLIP has learned
+    elif layout == "RegionCLIP":  # it always divides by 0.01, not by what CLIP has learned
         state["logit_scale"] = torch.tensor(math.log(100))
     if "logit_bias" in raw:
         names["logit_bias"] = "logit_bias"
@@ -100,7 +101,7 @@ def map_clip(raw: Mapping[str, torch.Tensor], kind: str, source: str) -> MappedC
     return MappedClip(
         state,
         {new: old for old, new in names.items()},
-        _layout(raw, visual),
+        layout,
         visual,
         language=any(new.startswith(_TEXT_ROOTS) for new in names.values()),
     )

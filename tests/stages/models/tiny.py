@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from stages.models.clip import Clip, create_clip, save_clip
+from stages.models.preprocessing import CLIPS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,10 +28,15 @@ def config(tower: str = "resnet") -> dict[str, Any]:
     return copy.deepcopy({"embed_dim": 32, "vision_cfg": TOWERS[tower], "text_cfg": TEXT})
 
 
+def described(tower: str = "resnet", **changes: object) -> dict[str, Any]:
+    """What an open_clip_config.json holds: the configuration, and how images are prepared."""
+    return {"model_cfg": config(tower) | changes, "preprocess_cfg": CLIPS.content()}
+
+
 def tiny_clip(folder: Path, tower: str = "resnet", seed: int = 0) -> Clip:
     """A model with random statistics in its norms, so that no norm is the identity."""
     path = folder / f"{tower}.json"
-    path.write_text(json.dumps(config(tower)))
+    path.write_text(json.dumps(described(tower)))
     clip = create_clip(str(path), seed=seed)
     generator = torch.Generator().manual_seed(seed)
     for name, value in clip.network.state_dict().items():
