@@ -16,10 +16,12 @@ Shapes: B images, N regions, E width of a token, h x w grid of patches, s cells 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from inspect import signature
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
-from timm.layers import Format, RotaryEmbeddingCat
+from timm.layers.format import Format
+from timm.layers.pos_embed_sincos import RotaryEmbeddingCat
 from timm.models.eva import Eva
 from timm.models.vision_transformer import VisionTransformer
 
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-_POOLS = ("token", "avg", "map")
+_POOLS: Final = ("token", "avg", "map")
 
 
 @dataclass(frozen=True)
@@ -129,9 +131,8 @@ def take_any_size(tower: Any) -> None:
     patches.strict_img_size, patches.flatten, patches.output_fmt = False, False, Format.NHWC
     rope = getattr(tower, "rope", None)
     if rope is not None and rope.feat_shape is not None:
-        names = ("dim", "max_res", "temperature", "in_pixels", "linear_bands", "ref_feat_shape")
-        names += ("grid_offset", "grid_indexing", "rotate_half", "grid_type", "normalize_coords")
-        tower.rope = RotaryEmbeddingCat(**{name: getattr(rope, name) for name in names})
+        settings = set(signature(RotaryEmbeddingCat).parameters) & set(vars(rope)) - {"feat_shape"}
+        tower.rope = RotaryEmbeddingCat(**{name: getattr(rope, name) for name in settings})
 
 
 def attend_to_itself(tokens: torch.Tensor) -> torch.Tensor:

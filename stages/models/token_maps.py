@@ -54,7 +54,7 @@ def crop_tokens(
     pooled = roi_align(feature_map[:, :width], boxes, cells, stride).flatten(2).transpose(1, 2)
     if not leading:
         return pooled
-    first = feature_map[:, width:, 0, 0].unflatten(1, (leading, width)).to(pooled.dtype)
+    first = feature_map[:, width:, 0, 0].reshape(-1, leading, width).to(pooled.dtype)
     repeated = [first[b].expand(len(of_image), -1, -1) for b, of_image in enumerate(boxes)]
     return torch.cat([torch.cat(repeated), pooled], dim=1)
 
