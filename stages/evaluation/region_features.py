@@ -18,6 +18,7 @@ from stages.models.resizing import Size
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from stages.models.dense_option import Dense
     from stages.models.network import Clip
 
 _REGIONS_PER_BATCH: Final = 128  # 100 MB of RoIAligned maps of an RN50
@@ -34,12 +35,14 @@ class PoolingConfig:
         resize: Size of the image for roialign, as `Size.parse` takes it.
         interpolation: bilinear or bicubic; of the image, or of the crops.
         margin: Added to each side of a crop, as a share of the box's width and height.
+        dense: How regions of a vision transformer are read, see `stages.models.dense_option`.
     """
 
     pooling: Literal["roialign", "crop"]
     resize: str
     interpolation: Literal["bilinear", "bicubic"]
     margin: float
+    dense: Dense = "auto"
 
 
 @torch.inference_mode()
@@ -70,6 +73,7 @@ def region_features(
 def _roialign_features(
     clip: Clip, image: NDArray[np.uint8], boxes: NDArray[np.float32], config: PoolingConfig
 ) -> torch.Tensor:
+    clip = clip.with_dense(config.dense)
     spec, device = clip.spec, clip.logit_scale.device
     size = Size.parse(config.resize, spec.image_size)
     prepared = prepare(image, size, config.interpolation, spec.mean, spec.std)

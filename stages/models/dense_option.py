@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal
 
+from schemas.errors import OptionError
 from stages.option import option
 
 Dense = Literal["auto", "value-path", "last-block"]
@@ -26,6 +27,19 @@ def dense_option() -> Any:
         "tokens), last-block (as it is), or auto: as the model was trained to be read, else "
         "value-path for towers with a class token and last-block for others",
     )
+
+
+def check_dense(verb: str, dense: Dense, pooling: str) -> None:
+    """Pass if the regions that `dense` is about are read at all.
+
+    Raises:
+        OptionError: If each region is cut out and encoded as an image.
+    """
+    if dense != "auto" and pooling == "crop":
+        raise OptionError(
+            f"rc {verb}: --dense {dense} says how regions are read from a feature map, and "
+            f"--pooling crop makes none; leave one of them out"
+        )
 
 
 def takes_value_path(dense: str, *, class_token: bool) -> bool:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from stages.models.dense_option import DENSE, dense_option, takes_value_path
+from schemas.errors import OptionError
+from stages.models.dense_option import DENSE, check_dense, dense_option, takes_value_path
 
 
 @pytest.mark.parametrize("class_token", [True, False])
@@ -14,3 +15,10 @@ def test_a_named_choice_holds_for_every_pool(class_token) -> None:
 def test_the_help_explains_every_choice() -> None:
     text = dense_option().metadata["doc"]
     assert all(choice in text for choice in DENSE)
+
+
+def test_crops_have_no_dense_tokens_to_choose() -> None:
+    check_dense("featurize", "auto", "crop")
+    check_dense("featurize", "value-path", "roialign")
+    with pytest.raises(OptionError, match="rc featurize: --dense value-path says how regions are"):
+        check_dense("featurize", "value-path", "crop")
