@@ -19,6 +19,7 @@ from schemas.students import STUDENTS
 from schemas.table import as_matrix
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, each, option, whole
+from stages.models.dense_option import Dense, dense_option
 from stages.models.similarity import (
     Probability,
     Similarity,
@@ -83,6 +84,7 @@ class Train(TrainingStage):
         ("800x1333",), "shortest and longest side, pixels; native; none; of several, one at random"
     )
     interpolation: Literal["bicubic", "bilinear"] = option("bicubic", "of resizing")
+    dense: Dense = dense_option()
     flip: bool = option(True, "swap left and right half of the time")
     mirror_captions: bool = option(
         False, "swap the words left and right in the caption of a flipped image"
@@ -149,7 +151,7 @@ class Train(TrainingStage):
             part.attachment("teacher", "model.json"),
             part.attachment("teacher", "weights.safetensors"),
             self.device,
-        )
+        ).with_dense(self.dense)
         temperature = chosen_temperature(self.temperature, lambda: Similarity.of(clip).temperature)
         bias = chosen_bias(self.probability, lambda: Similarity.of(clip).logit_bias)
         objective = replace(self.objective(), temperature=temperature, bias=bias)
