@@ -117,6 +117,7 @@ def _open_role(
     required = stage.requires()
     reads = required[role]
     if reads.named:
+        _refuse_unnamed(stage, role, reads)
         return None
     tables = tuple(table.name for table in (reads.table, *reads.also))
     aligned = [a for other, a in chosen.items() if not required[other].whole]
@@ -139,6 +140,15 @@ def _open_role(
             f"rc {stage.name} needs {reads.table.name}, and there are none in {root.absolute()}. "
             f"Make them first with {_maker(reads)}, {instead}or name a store with --store."
         ) from None
+
+
+def _refuse_unnamed(stage: Stage, role: str, reads: Reads) -> None:
+    """Pass if a role that is only read where it is named is not needed either."""
+    if not reads.optional:
+        raise ArtifactNotFoundError(
+            f"rc {stage.name} needs --{_flag(role)} with these options, and takes none unasked: "
+            f"name {reads.table.name}@… ({_maker(reads)} makes them)"
+        )
 
 
 def _maker(reads: Reads) -> str:

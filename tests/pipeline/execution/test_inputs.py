@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
 from pipeline.execution import inputs
 from pipeline.store import catalog
 from schemas.errors import ArtifactError, ArtifactNotFoundError, OptionError
+from schemas.features import FEATURES
+from stages.base import Reads, each
 from tests.pipeline.helpers import make, make_all
 from tests.pipeline.toys import (
     EmbedConcepts,
@@ -184,3 +187,23 @@ def test_a_network_does_not_bring_the_images_it_was_trained_on(root: Path) -> No
     found = resolved(Featurize(), root, {"teacher": teacher.address})
     assert found["images"] == newer.address
     assert found["proposals"] == proposals.address
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distil(Train):
+    """Train on features that must be named."""
+
+    reads: ClassVar[Mapping[str, Reads]] = {**Train.reads, "features": each(FEATURES, named=True)}
+
+
+@pytest.mark.slow
+def test_an_input_that_must_be_named_is_neither_guessed_nor_done_without(root: Path) -> None:
+    made = make_all(root)
+    with pytest.raises(ArtifactNotFoundError) as error:
+        inputs.resolve(Distil(), {}, root)
+    assert str(error.value) == (
+        "rc train needs --features with these options, and takes none unasked: name features@… "
+        "('rc featurize' makes them)"
+    )
+    features = made["features"].address
+    assert resolved(Distil(), root, {"features": features})["features"] == features
