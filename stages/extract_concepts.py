@@ -84,7 +84,7 @@ class ExtractConcepts(Stage):
     name: ClassVar[str] = "extract-concepts"
     everyday: ClassVar[tuple[str, ...]] = ("min_frequency", "from_file", "captions", "engine")
     example: ClassVar[str] = "rc extract-concepts --min-frequency 5"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # captions in other languages name nothing
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),
         "pool": whole(CONCEPTS, optional=True, named=True),
@@ -133,10 +133,10 @@ class ExtractConcepts(Stage):
         records = iter(self._captioned(part))
         while batch := list(islice(records, _BATCH_RECORDS)):
             captions = [text for record in batch for text in record.captions]
-            mentions = list(find(captions))
+            mentions: Sequence[list[str]] = list(find(captions))
             if part.number == 0 and names is not None and captions and not seen.captions:
                 part.note("example_caption", _glimpse(captions[0]))
-            seen.add(captions, mentions)
+            mentions = seen.add(captions, mentions, given=names is not None)
             if self.captions is not None:
                 seen.captionless += sum(not (r.captions or r.problem) for r in batch)
             yield _mentions(batch, mentions, texts_given)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from schemas.errors import OptionError, SourceError
 from schemas.images import IMAGES
+from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
-from stages.base import Part, Reads, each, option
+from stages.base import Part, Reads, each, option, whole
 from stages.training.options import TrainingStage
 
 if TYPE_CHECKING:
@@ -31,8 +32,9 @@ if TYPE_CHECKING:
 class Pretrain(TrainingStage):
     """Train a teacher on images and captions, or import one.
 
-    Images without a caption are left out. With `--steps 0` nothing is trained and no images are
-    read: the weights are imported as they are.
+    It begins with the weights of `--teacher` if one is named, else as `--model` and `--pretrained`
+    say. Images without a caption are left out. With `--steps 0` nothing is trained and no images
+    are read: the weights are imported as they are.
     """
 
     model: str = option(
@@ -73,7 +75,10 @@ class Pretrain(TrainingStage):
     )
     example: ClassVar[str] = "rc pretrain --model RN50 --pretrained RN50.pt --steps 0"
     version: ClassVar[int] = 2  # a short run has its first step in the curve
-    reads: ClassVar[Mapping[str, Reads]] = {"images": each(IMAGES)}
+    reads: ClassVar[Mapping[str, Reads]] = {
+        "images": each(IMAGES),
+        "teacher": whole(TEACHERS, also=(STUDENTS,), optional=True, named=True),
+    }
     writes: ClassVar[Table] = TEACHERS
 
     def __post_init__(self) -> None:
@@ -91,7 +96,7 @@ class Pretrain(TrainingStage):
 
     def requires(self) -> Mapping[str, Reads]:
         """See `Stage.requires`: no images where nothing is trained."""
-        return {} if self.imports_only else self.reads
+        return {"teacher": self.reads["teacher"]} if self.imports_only else self.reads
 
     def recipe(self) -> dict[str, Any]:
         """See `Stage.recipe`: of files the name; where they lie does not matter."""
@@ -109,10 +114,10 @@ class Pretrain(TrainingStage):
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Train, leave the teacher beside the rows, and yield its training curve."""
         from stages.models import device
-        from stages.models.clip import create_clip, save_clip
+        from stages.models.clip import save_clip
 
         device.set_threads(self.threads)
-        clip = create_clip(self.model, self.pretrained, self.seed)
+        clip = self._first_weights(part)
         if self.initial_temperature is not None:
             clip.set_temperature(self.initial_temperature)
         clip.to(device.resolve(self.device))
@@ -135,6 +140,18 @@ class Pretrain(TrainingStage):
         dataset = ShuffledDataset(slices, CaptionedImages, self.seed, self.shuffle_buffer)
         transform = PairTransform(self.pixels(), augment, self.seed)
         return BatchLoader(dataset, transform, collate_pairs, self.images_per_batch, self.loaders)
+
+    def _first_weights(self, part: Part) -> Clip:
+        from stages.models.clip import create_clip, read_clip
+
+        if not part.has("teacher"):
+            return create_clip(self.model, self.pretrained, self.seed)
+        if self.pretrained is not None:
+            raise OptionError("rc pretrain: --teacher and --pretrained both name the first weights")
+        return read_clip(
+            part.attachment("teacher", "model.json"),
+            part.attachment("teacher", "weights.safetensors"),
+        )
 
     def _train(self, clip: Clip, part: Part) -> Sequence[Mapping[str, Any]]:
         from stages.training.loop import fit

@@ -92,21 +92,27 @@ def _accuracy_table(scores: list[Score], holdout: int) -> str:
 
 
 def draw(
-    kind: Annotated[str, typer.Argument(help="web (WebDataset tars) or scenes (a COCO folder)")],
+    kind: Annotated[
+        str,
+        typer.Argument(
+            help="web (WebDataset tars), or a COCO folder: scenes, or pictures of one object each"
+        ),
+    ],
     out: Annotated[Path, typer.Argument(help="folder to write to")],
     count: Annotated[int, typer.Option("--count", min=1, help="number of pictures")] = 100,
     seed: Annotated[int, typer.Option("--seed", help="another seed makes other pictures")] = 0,
     split: Annotated[
-        str, typer.Option("--split", help="name of the split of the scenes")
+        str, typer.Option("--split", help="name of the split of the COCO folder")
     ] = "scenes",
 ) -> None:
     """Write synthetic pictures with captions, or boxes too."""
-    from stages.synthetic.dataset_writers import write_scenes, write_web_images
+    from stages.synthetic.dataset_writers import write_pictures, write_scenes, write_web_images
 
     if kind == "web":
         write_web_images(out, count, seed)
-    elif kind == "scenes":
-        write_scenes(out, split, count, seed)
+    elif kind in ("scenes", "pictures"):
+        write = write_scenes if kind == "scenes" else write_pictures
+        write(out, split, count, seed)
     else:
-        raise OptionError(f"rc draw: kind must be web or scenes, got {kind!r}")
+        raise OptionError(f"rc draw: kind must be web, scenes or pictures, got {kind!r}")
     typer.echo(f"{out}  {count} pictures")

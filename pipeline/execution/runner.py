@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pipeline.execution import engines, provenance
 from pipeline.execution.conclusion import concluded, refuse_empty
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from pipeline.progress import Reporter
     from pipeline.store.parts import Receipt
     from stages.base import Stage
+
+_FOUND: Final = "finished already, by an earlier run; --force runs it again"
 
 
 @dataclass(frozen=True)
@@ -121,10 +123,12 @@ def materialize(  # noqa: PLR0913 - all but three are keywords that say how, not
         stage = replace(stage, threads=max(1, (os.cpu_count() or 1) // workers))
     work = plan(stage, inputs, root, allow_empty=allow_empty)
     if work.finished and not force and not _may_write(work.folder):
+        reporter.say(_FOUND)
         return refuse_empty(open_artifact(work.folder), allow_empty=allow_empty)
     waiting = f"another run is making {work.address}; waiting for it to finish"
     with exclusively(catalog.lock(work.folder), lambda: reporter.say(waiting)):
         if work.finished and not force:
+            reporter.say(_FOUND)
             return refuse_empty(_found(work.folder), allow_empty=allow_empty)
         if force and work.folder.exists():
             (work.folder / manifests.NAME).unlink(missing_ok=True)

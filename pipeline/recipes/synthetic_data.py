@@ -1,7 +1,7 @@
 """Synthetic images of a recipe: `[[draw]]`; written once, then kept.
 
     [[draw]]
-    kind = "scenes"                            # or web, as `rc draw`
+    kind = "scenes"                            # or web or pictures, as `rc draw`
     folder = "{world}/scenes-{scenes}-{seed}"  # relative to where rc runs
     split = "scenes"
     count = "{scenes}"
@@ -46,7 +46,7 @@ class SyntheticData:
 
 @checked(frozen=True, config=ConfigDict(extra="forbid"))
 class _DrawEntry:
-    kind: Literal["scenes", "web"]
+    kind: Literal["scenes", "pictures", "web"]
     folder: str
     count: int
     seed: int = 0
@@ -81,7 +81,7 @@ def write_synthetic_data(data: SyntheticData) -> bool:
     if data.folder.exists():
         _check(data)
         return False
-    from stages.synthetic.dataset_writers import write_scenes, write_web_images
+    from stages.synthetic.dataset_writers import write_pictures, write_scenes, write_web_images
 
     data.folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{data.folder.name}.", dir=data.folder.parent))
@@ -89,7 +89,8 @@ def write_synthetic_data(data: SyntheticData) -> bool:
     if data.kind == "web":
         write_web_images(draft, data.count, data.seed)
     else:
-        write_scenes(draft, data.split, data.count, data.seed)
+        write = write_scenes if data.kind == "scenes" else write_pictures
+        write(draft, data.split, data.count, data.seed)
     (draft / NOTE).write_text(json.dumps(data.description(), indent=2) + "\n")
     try:
         draft.replace(data.folder)

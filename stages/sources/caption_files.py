@@ -36,7 +36,7 @@ class TextsBeside:
     Attributes:
         captions: In the order of the texts; repeated ones too.
         problems: Of texts that cannot be read.
-        others: Kinds of texts that are not captions, such as labels.
+        others: Kinds of texts that are not captions, such as labels, or hold none.
     """
 
     captions: list[str] = field(default_factory=list)
@@ -54,7 +54,7 @@ def read_texts(root: str, name: str, suffixes: Iterable[str]) -> TextsBeside:
             if suffix.lower() == ".json":
                 _add_json(beside, content)
             else:
-                _add_text(beside, content)
+                _add_text(beside, content, suffix)
         except Refusal as refusal:
             beside.problems.append((refusal.reason, f"{path.name}: {refusal.detail}"))
     return beside
@@ -88,9 +88,11 @@ def _add_json(beside: TextsBeside, content: bytes) -> None:
     beside.captions += captions
     if known:
         beside.others.append(f"{known} file")
+    elif not captions:
+        beside.others.append(".json file of no caption")
 
 
-def _add_text(beside: TextsBeside, content: bytes) -> None:
+def _add_text(beside: TextsBeside, content: bytes, suffix: str) -> None:
     try:
         text = content.decode("utf-16" if content.startswith(_UTF16) else "utf-8-sig")
     except UnicodeDecodeError as error:
@@ -100,5 +102,7 @@ def _add_text(beside: TextsBeside, content: bytes) -> None:
         ) from error
     if is_label_text(text):
         beside.others.append(LABELS)
+    elif captions := captions_of(text):
+        beside.captions += captions
     else:
-        beside.captions += captions_of(text)
+        beside.others.append(f"{suffix.lower()} file of no caption")

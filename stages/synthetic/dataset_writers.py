@@ -1,16 +1,19 @@
 """Writers of synthetic data as files, in the layouts of real datasets.
 
-Web images become WebDataset tars as img2dataset writes them, scenes a COCO
+Web images become WebDataset tars as img2dataset writes them, scenes and single pictures a COCO
 folder. The same arguments give the same bytes.
 """
 
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import tarfile
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from PIL import Image
 
 from schemas.errors import OptionError
@@ -18,7 +21,7 @@ from stages.synthetic.categories import BASE, CATEGORIES, NOVEL
 from stages.synthetic.rendering import render_scene, render_web_image
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from stages.synthetic.rendering import SyntheticImage
@@ -101,17 +104,52 @@ def write_scenes(
         size: Width and height in pixels.
         progress: Called after each scene with the number done and `count`.
     """
+    scenes = (render_scene(seed, index, size) for index in range(count))
+    return _write_coco(out, split, (count, seed), scenes, progress)
+
+
+def write_pictures(
+    out: Path,
+    split: str,
+    count: int,
+    seed: int,
+    *,
+    size: int = 96,
+    progress: Progress | None = None,
+) -> Path:
+    """Write web images of one object as one split of a COCO folder; return the folder.
+
+    The box of each is the whole picture, so that to name the box is to name the picture: the web
+    images of a seed that show two objects are left out. Files and arguments are those of
+    `write_scenes`; `size` is the side of a picture in pixels.
+    """
+    rendered = (render_web_image(seed, index, size) for index in itertools.count())
+    single = (picture for picture in rendered if len(picture.categories) == 1)
+    whole = np.array([[0, 0, size, size]], np.float32)
+    pictures = (replace(p, boxes=whole) for p in itertools.islice(single, count))
+    return _write_coco(out, split, (count, seed), pictures, progress)
+
+
+def _write_coco(
+    out: Path,
+    split: str,
+    of: tuple[int, int],
+    pictures: Iterable[SyntheticImage],
+    progress: Progress | None,
+) -> Path:
+    """Write one split of a COCO folder; `of` is the number and the seed of its images."""
+    count, seed = of
     folder = out / "images" / split
     folder.mkdir(parents=True, exist_ok=True)
     (out / "annotations").mkdir(exist_ok=True)
     images: list[dict[str, Any]] = []
     captions: list[dict[str, Any]] = []
     instances: list[dict[str, Any]] = []
-    for index in range(count):
-        rendered = render_scene(seed, index, size)
+    for index, rendered in enumerate(pictures):
         name = f"{index:06d}.jpg"
         (folder / name).write_bytes(_encode_jpeg(rendered))
-        images.append({"id": index, "file_name": name, "width": size[0], "height": size[1]})
+        height, width = rendered.image.shape[:2]
+        images.append({"id": index, "file_name": name, "width": width, "height": height})
         captions += _caption_rows(rendered, index, len(captions))
         instances += _instance_rows(rendered, index, len(instances))
         if progress is not None:

@@ -30,14 +30,23 @@ class CaptionCount:
     cut: int = 0  # captions of which only the beginning was read
     language: LanguageCount = field(default_factory=LanguageCount)
 
-    def add(self, captions: Sequence[str], mentions: Sequence[Sequence[str]]) -> None:
-        """Count some captions with the mentions in each."""
+    def add(
+        self, captions: Sequence[str], mentions: Sequence[list[str]], *, given: bool
+    ) -> Sequence[list[str]]:
+        """Count some captions; return the mentions in each that are to be believed.
+
+        The bundled parser finds nouns even in a language that it cannot read; names that were
+        `given` may be of any language.
+        """
+        if self.of_english:
+            others = self.language.read(captions)
+            if not given:
+                mentions = [[] if o else m for o, m in zip(others, mentions, strict=True)]
         self.captions += len(captions)
         self.naming += sum(map(bool, mentions))
         self.mentions += sum(map(len, mentions))
         self.cut += sum(len(caption) > MAX_CHARACTERS for caption in captions)
-        if self.of_english:
-            self.language.add(captions)
+        return mentions
 
     def record(self, part: Part) -> None:
         """Write the counts into the notes of the part."""
@@ -75,8 +84,11 @@ class ExtractionCounts:
         if not foreign or self._is_foreign():
             return [line]
         do = "does" if foreign == 1 else "do"
-        not_english = f"{do} not look like English{self._languages()}"
-        return [line, f"{counted(foreign, 'caption')} {not_english}"]
+        not_english = f"{counted(foreign, 'caption')} {do} not look like English"
+        if told := sum(self.notes[NOTE].get("languages", {}).values()):
+            taken = "" if "listed" in self.notes else f"; no concept is taken from {told:,}"
+            not_english += f"{self._languages()}{taken}"
+        return [line, not_english]
 
     def why_empty(self, count_by: str, min_frequency: int, refused: int, file: str) -> str:
         """Why no concept was kept; `file` names that of the captions, if they come from one."""

@@ -55,6 +55,26 @@ def test_the_temperature_is_learned_from_where_it_was_set(tmp_path: Path) -> Non
     assert rows[0]["logit_scale"] != rows[1]["logit_scale"]
 
 
+def named_teacher(part: InMemory, folder: Path) -> InMemory:
+    """The part with the weights of `folder` as its teacher."""
+    part.files |= {
+        ("teacher", name): folder / name for name in ("model.json", "weights.safetensors")
+    }
+    return part
+
+
+def test_training_goes_on_from_a_named_teacher(tmp_path: Path) -> None:
+    first = tmp_path / "first"
+    first.mkdir()
+    run(tiny.captioned(first), steps=2)
+    part = named_teacher(tiny.captioned(tmp_path), first)
+    run(part, model="unread", steps=0)
+    names = ("model.json", "weights.safetensors")
+    assert [(tmp_path / n).read_bytes() for n in names] == [(first / n).read_bytes() for n in names]
+    with pytest.raises(OptionError, match="--teacher and --pretrained both name"):
+        run(part, pretrained="openai")
+
+
 class KilledError(Exception):
     pass
 
@@ -100,7 +120,7 @@ def test_no_steps_import_the_weights_as_they_are(tmp_path: Path) -> None:
     stage = Pretrain(
         model=str(tmp_path / "given.json"), pretrained=str(tmp_path / "given.safetensors"), steps=0
     )
-    assert stage.requires() == {}
+    assert set(stage.requires()) == {"teacher"}
     (rows,) = stage.run(InMemory({}, tmp_path))
     TEACHERS.check(rows)
     assert rows.num_rows == 0
@@ -110,7 +130,7 @@ def test_no_steps_import_the_weights_as_they_are(tmp_path: Path) -> None:
 
 
 def test_training_needs_images() -> None:
-    assert set(Pretrain().requires()) == {"images"}
+    assert set(Pretrain().requires()) == {"images", "teacher"}
 
 
 @pytest.mark.slow

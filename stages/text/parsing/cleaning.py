@@ -21,7 +21,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-CLEANING_VERSION = 2  # raised when the same caption would be read in another way
+CLEANING_VERSION = 3  # raised when the same caption would be read in another way
 MAX_CHARACTERS = 2000  # read of a caption; the rest is rarely about the image
 
 _LETTERS = TextFixerConfig(
@@ -32,6 +32,7 @@ _LETTERS = TextFixerConfig(
     normalization="NFC",
 )
 _PLAIN = re.compile(r"[ !#-%(-;=?A-^`-~']*")  # ASCII without marks that may be markup
+_CARE = ("//", " '")
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
 )
@@ -47,6 +48,7 @@ _SILENT_PLACEHOLDERS = _words("""
 bos date email end endoftext eos hashtag image mention num number pad phone sep start startoftext
 time unk url user username
 """)
+_QUOTED_WORD = re.compile(r"(?<!\S)'([a-z]+)'(?![\w'])")  # 'bed': stressed, no text on a sign
 _LINK_STARTS = ("www.", "@")
 _LINK_ENDS = tuple(_words("""
 .com .org .net .edu .gov .jpg .jpeg .png .gif .webp .bmp .tif .tiff .heic .svg .htm .html .php
@@ -84,7 +86,7 @@ def clean_caption(caption: str) -> str:
     text = caption
     if len(text) > MAX_CHARACTERS:
         text = text[:MAX_CHARACTERS].rpartition(" ")[0] or text[:MAX_CHARACTERS]
-    if not _PLAIN.fullmatch(text) or "." in text[:-1] or "//" in text or text[:1] == "'":
+    if not _PLAIN.fullmatch(text) or any(mark in f" {text}" for mark in _CARE) or "." in text[:-1]:
         text = _plain(text)
     return text.lower() if text.isupper() else text
 
@@ -110,7 +112,7 @@ def _plain(text: str) -> str:
     text = " ".join(_unlinked(word) for word in text.split(" ")).replace("_", " ")
     if not text.isprintable():
         text = "".join(mark if mark.isprintable() else " " for mark in text)
-    return _LOST_SPACE.sub(". ", _unquoted(text))
+    return _LOST_SPACE.sub(". ", _QUOTED_WORD.sub(r"\1", _unquoted(text)))
 
 
 def _untagged(tag: re.Match[str]) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from stages.text.parsing.noun_compounds import NounCompound, Token
 
-RULE_VERSION = 2  # raised when the same tokens would give other concepts
+RULE_VERSION = 3  # raised when the same tokens would give other concepts
 
 Style = Literal["visual", "paper"]
 STYLES: tuple[Style, ...] = ("visual", "paper")

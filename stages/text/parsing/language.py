@@ -1,8 +1,8 @@
 """Whether captions are in the language that the bundled parser reads: English.
 
 Measured is the share of words that stand in English word lists; docs/log.md has the shares of
-captions in many languages. Frequent words and scripts tell which language it may be instead: a
-hint for a message, which decides nothing else.
+captions in many languages. Frequent words and scripts tell which language it is instead. Of a
+caption in a language that can be told, the parser would take wrong words for nouns.
 """
 
 from __future__ import annotations
@@ -57,9 +57,10 @@ class LanguageCount:
     foreign: int = 0
     languages: Counter[str] = field(default_factory=Counter)
 
-    def add(self, captions: Iterable[str]) -> None:
-        """Count the words of some captions."""
+    def read(self, captions: Iterable[str]) -> list[bool]:
+        """Count the words of some captions; tell of each whether it is in another language."""
         english = _english_words()
+        others = []
         for caption in captions:
             plain = caption if len(caption) <= MAX_CHARACTERS and caption.isascii() else ""
             words = _ASCII_WORD.findall(plain.lower()) if plain else words_of(caption)
@@ -67,10 +68,12 @@ class LanguageCount:
             known = len(words) - sum(singular(word) not in english for word in unknown)
             self.words += len(words)
             self.known += known
-            if len(words) >= _FEWEST_WORDS and known < ENGLISH * len(words):
-                self.foreign += 1
-                if language := language_of(words):
-                    self.languages[language] += 1
+            foreign = len(words) >= _FEWEST_WORDS and known < ENGLISH * len(words)
+            language = language_of(words) if foreign else ""
+            self.foreign += foreign
+            self.languages.update([language] if language else ())
+            others.append(bool(language))
+        return others
 
     def counts(self) -> Mapping[str, Any]:
         """The numbers, for `Part.count`."""

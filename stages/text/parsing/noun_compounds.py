@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 _WORD = re.compile(r"[a-z\u00df-\u024f]+(?:['\u2019][a-z\u00df-\u024f]+)*")
+_ACRONYM_PLURAL = re.compile("[A-Z]{2,5}s")  # TVs, CDs: nouns, whatever their tag
+_AFTER_NOUN = frozenset(("ADP", "CCONJ", "PUNCT"))
 _HYPHENS = frozenset("-\u2010\u2011")
 _PARTICLES = frozenset(("up", "down", "in", "out", "off", "on", "over", "by", "to"))
 _QUOTES = frozenset(('"', "\u201c", "\u201d", "``", "''"))
@@ -79,7 +81,8 @@ def noun_compounds(
     """
     words = _merge_names(_lower_case_words(tokens), names)
     if not plain:
-        words = _tag_compound_gerunds(_untag_quoted_nouns(_tag_orange_as_noun(words)))
+        words = _tag_can_as_noun(_tag_orange_as_noun(words))
+        words = _tag_compound_gerunds(_untag_quoted_nouns(words))
     start = 0
     for i, word in enumerate(words):
         if not word.noun:
@@ -111,12 +114,15 @@ class _Word(NamedTuple):
 def _lower_case_words(tokens: Sequence[Token]) -> list[_Word]:
     """Words in lower case; a hyphen becomes a mark on the word before it."""
     words: list[_Word] = []
-    for text, pos, number, compound in tokens:
+    for token in tokens:
+        text, pos, number, compound = token
         if text.rstrip() in _HYPHENS:
             if words:
                 words[-1] = words[-1]._replace(hyphen=True, tied=text in _HYPHENS)
             continue
         lower = text.lower()
+        if pos not in NOUNS and _ACRONYM_PLURAL.fullmatch(text):
+            pos, number, compound = "NOUN", "p", False
         noun = pos in NOUNS and _can_be_noun(lower)
         words.append(_Word(lower, pos, number, compound, noun))
     return words
@@ -155,6 +161,17 @@ def _tag_orange_as_noun(words: list[_Word]) -> list[_Word]:
             after = words[i + 1] if i + 1 < len(words) else None
             if after is None or after.pos in ("ADP", "AUX") or after.text == ".":
                 words[i] = word._replace(pos="NOUN", noun=True, compound=False)
+    return words
+
+
+def _tag_can_as_noun(words: list[_Word]) -> list[_Word]:
+    """Tag "can" after a name as a noun if no verb follows: "a Coca-Cola can on a shelf"."""
+    for i, word in enumerate(words):
+        if word.text != "can" or word.pos != "AUX" or not i or words[i - 1].pos != "PROPN":
+            continue
+        if i + 1 == len(words) or words[i + 1].pos in _AFTER_NOUN:
+            words[i - 1] = words[i - 1]._replace(compound=True)
+            words[i] = word._replace(pos="NOUN", noun=True, compound=False)
     return words
 
 

@@ -24,7 +24,7 @@ behind beside besides between among amongst across along alongside around about 
 throughout during before after since near next past up down out inside outside indoors outdoors
 upstairs downstairs nearby together apart away aboard ahead amid atop beneath beyond despite
 except like toward towards underneath unlike upon versus via per not be am is are was were been
-being do does did done have has had having can could may might must shall should will would let
+being do does did done have has had having could may might must shall should will would let
 get gets got etc ok okay yes please hello wow oh ah hey hi also just only very too again still
 already ever never onstage overhead opposite aloud always often two three four five six seven
 eight nine ten eleven twelve twenty sometimes maybe perhaps mid mr mrs ms dr vs aka eg ie th nd rd
@@ -44,7 +44,7 @@ male female adult teen teenage giant mini front back rear side top bottom middle
 upper lower inner outer double half lone fellow elder senior junior way mid style size lane
 biological olympic musical fictional noble digital electronic visual geographical recurring
 religious public western christian american african asian european english british french german
-italian spanish indian chinese japanese russian mexican canadian australian
+italian spanish indian chinese japanese russian mexican canadian australian über
 """)
 """Dropped at the start of a name: a "male model" is a model. Taggers often tag them as nouns."""
 
@@ -147,7 +147,7 @@ _ACTS = """
 turn move stop wait rush return departure arrival review journey trip travel tour vacation visit
 adventure exploration honeymoon outing jump leap dive flip stunt pose gesture glance stare gaze
 tackle kick throw hug touch grip grasp chase pursuit search hunt stroll jog walk run ride rescue
-escape nap sleep break pause act celebration preparation construction
+escape nap sleep break pause act celebration preparation construction solo
 """
 _PLACE_NAMES = """
 africa america asia australia europe antarctica usa uk britain england scotland wales ireland

@@ -54,7 +54,7 @@ def test_equal_seeds_make_equal_pictures(rc, tmp_path: Path) -> None:  # type: i
 def test_an_unknown_kind_of_picture_is_refused(rc, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     result = rc("draw", "photographs", tmp_path / "out")
     assert result.code == 1
-    assert result.err == "error: rc draw: kind must be web or scenes, got 'photographs'\n"
+    assert result.err == "error: rc draw: kind must be web, scenes or pictures, got 'photographs'\n"
     assert not (tmp_path / "out").exists()
 
 

@@ -156,9 +156,11 @@ def test_a_finished_artifact_is_found_not_made_and_becomes_the_newest(
     first = make(Ingest(), root)
     second = make(Ingest(count=10), root)
     assert catalog.find(root, "images").path == second.path
-    again = make(Ingest(mark=str(tmp_path / "log")), root)
+    listener = Listener()
+    again = make(Ingest(mark=str(tmp_path / "log")), root, reporter=listener)
     assert again.path == first.path
     assert again.manifest == first.manifest
+    assert listener.sentences == ["finished already, by an earlier run; --force runs it again"]
     assert computed(tmp_path / "log") == []
     assert catalog.find(root, "images").path == first.path
 
@@ -426,7 +428,10 @@ def test_of_two_runs_at_once_one_waits_and_both_end_with_the_same_artifact(
     listener = Opener()
     other = start(root, "--gate", str(gate), "--mark", str(log))
     mine = make(Ingest(mark=str(log)), root, reporter=listener)
-    assert listener.sentences == [f"another run is making {mine.address}; waiting for it to finish"]
+    assert listener.sentences == [
+        f"another run is making {mine.address}; waiting for it to finish",
+        "finished already, by an earlier run; --force runs it again",
+    ]
     assert other.communicate(timeout=HANG_S)[0] == f"{mine.address}  20 rows\n"
     assert computed(log) == [("ingest", number) for number in range(4)]
 

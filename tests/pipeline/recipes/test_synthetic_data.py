@@ -92,7 +92,10 @@ def test_an_entry_is_read_with_its_defaults_and_its_seed_offset() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"kind": "films"}, "draw 1 of r.toml: kind: Input should be 'scenes' or 'web'"),
+        (
+            {"kind": "films"},
+            "draw 1 of r.toml: kind: Input should be 'scenes', 'pictures' or 'web'",
+        ),
         ({"count": "many"}, "draw 1 of r.toml: count: Input should be a valid integer"),
         ({"colour": "red"}, "draw 1 of r.toml: colour: Unexpected keyword argument"),
     ],

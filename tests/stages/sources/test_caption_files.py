@@ -27,9 +27,7 @@ def read(folder: Path, suffix: str, content: bytes) -> TextsBeside:
         (".TXT", b"a dog", ["a dog"]),
         (".caption", b"a cat", ["a cat"]),
         (".txt", b"3 dogs and 2 cats", ["3 dogs and 2 cats"]),
-        (".txt", b"", []),
         (".json", b'{"caption": "a dog", "url": "x", "status": "success"}', ["a dog"]),
-        (".json", b'{"caption": null}', []),
     ],
 )
 def test_a_text_beside_an_image_holds_its_caption(
@@ -63,6 +61,14 @@ def test_annotations_are_not_taken_for_captions(tmp_path: Path) -> None:
     assert read(tmp_path, ".txt", b"0 .5 .5 .2 .2\n1 .5 .5 .1 .1").others == [LABELS]
     labelme = json.dumps({"shapes": [], "imagePath": "a.jpg", "text": "x"}).encode()
     assert read(tmp_path, ".json", labelme) == TextsBeside(others=["LabelMe .json file"])
+
+
+@pytest.mark.parametrize(
+    ("suffix", "content"), [(".txt", b" \n"), (".caption", b""), (".json", b'{"caption": null}')]
+)
+def test_a_text_without_a_caption_is_counted(tmp_path: Path, suffix: str, content: bytes) -> None:
+    beside = read(tmp_path, suffix, content)
+    assert beside == TextsBeside(others=[f"{suffix} file of no caption"])
 
 
 def test_a_sample_is_of_the_first_images_that_have_texts(tmp_path: Path) -> None:

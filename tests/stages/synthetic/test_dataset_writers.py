@@ -11,7 +11,7 @@ from PIL import Image
 
 from schemas.errors import OptionError
 from stages.synthetic.categories import BASE, CATEGORIES, NOVEL
-from stages.synthetic.dataset_writers import write_scenes, write_web_images
+from stages.synthetic.dataset_writers import write_pictures, write_scenes, write_web_images
 from stages.synthetic.rendering import render_scene, render_web_image
 
 if TYPE_CHECKING:
@@ -75,6 +75,21 @@ def test_a_coco_folder_holds_the_boxes_and_captions_of_the_scenes(tmp_path: Path
         assert tuple(texts) == expected.captions
         with Image.open(tmp_path / "images/train" / image["file_name"]) as image_file:
             assert image_file.size == (image["width"], image["height"]) == (320, 256)
+
+
+@pytest.mark.slow
+def test_pictures_show_one_object_whose_box_is_the_whole_picture(tmp_path: Path) -> None:
+    write_pictures(tmp_path, "whole", count=6, seed=4)
+    instances = json.loads((tmp_path / "annotations/instances_whole.json").read_text())
+    names = {row["id"]: row["name"] for row in instances["categories"]}
+    web = (render_web_image(4, index) for index in range(30))
+    single = [picture for picture in web if len(picture.categories) == 1][:6]
+    rows = instances["annotations"]
+    assert [names[row["category_id"]] for row in rows] == [p.categories[0] for p in single]
+    assert [row["image_id"] for row in rows] == list(range(6))
+    assert {tuple(row["bbox"]) for row in rows} == {(0, 0, 96, 96)}
+    with Image.open(tmp_path / "images/whole/000003.jpg") as image:
+        assert abs(np.asarray(image, float) - single[3].image).mean() < 4
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ def test_parts_add_up_captions_mentions_and_words() -> None:
     part = InMemory({}, Path())
     for _ in range(2):
         count = CaptionCount(of_english=True)
-        count.add(["a dog and a dog", "ein Hund auf dem Sofa"], [["dog", "dog"], []])
+        count.add(["a dog and a dog", "ein Hund auf dem Sofa"], [["dog", "dog"], []], given=False)
         count.record(part)
     assert part.notes[NOTE] == {
         "captions": 4, "naming": 2, "mentions": 4, "words": 20, "known_words": 12,
@@ -22,7 +22,7 @@ def test_parts_add_up_captions_mentions_and_words() -> None:
 def test_words_are_not_counted_for_a_parser_of_any_language() -> None:
     part = InMemory({}, Path())
     count = CaptionCount(of_english=False)
-    count.add(["ein Hund auf dem Sofa"], [["Hund"]])
+    count.add(["ein Hund auf dem Sofa"], [["Hund"]], given=False)
     count.record(part)
     assert part.notes[NOTE] == {"captions": 1, "naming": 1, "mentions": 1}
 
@@ -53,7 +53,7 @@ def test_most_rows_refused_are_a_loss() -> None:
 def test_a_caption_of_which_only_the_beginning_is_read_is_counted() -> None:
     part = InMemory({}, Path())
     count = CaptionCount(of_english=False)
-    count.add(["x" * MAX_CHARACTERS, "x" * (MAX_CHARACTERS + 1)], [[], []])
+    count.add(["x" * MAX_CHARACTERS, "x" * (MAX_CHARACTERS + 1)], [[], []], given=True)
     count.record(part)
     assert part.notes[NOTE]["cut"] == 1
     (line,) = ExtractionCounts(part.notes, "bundled").summary(0, 1, 0)

@@ -202,3 +202,80 @@ def test_the_bundled_pipeline_is_small_and_names_its_licence() -> None:
     assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 4_000_000
     assert "CC BY-SA 4.0" in (folder / "README.md").read_text(encoding="utf-8")
     assert "ShareAlike 4.0" in (folder / "LICENSE.txt").read_text(encoding="utf-8")
+
+
+# captions as the web has them, by what is special in them, and what one could point at
+_OF_THE_WEB = {
+    "hyphens": ("A girl in a T-Shirt holds an x-ray", "girl; t-shirt; x-ray"),
+    "non-breaking hyphen": ("a girl in a t\u2011shirt", "girl; t-shirt"),
+    "dash for a hyphen": ("a girl in a t\u2013shirt", "girl; t-shirt"),
+    "t shirt": ("a girl in a tee shirt", "girl; tee shirt"),
+    "lenses": ("two lenses and a camera lens on a desk", "lens; camera lens; desk"),
+    "-ss": ("a glass, a mattress and three dresses", "glass; mattress; dress"),
+    "names in -s": ("a Lexus behind a Mercedes", "lexus; mercedes"),
+    "possessives": ("a girl's scarf and the horses' stable", "girl; scarf; horse; stable"),
+    "curly apostrophe": ("a girl\u2019s scarf", "girl; scarf"),
+    "capitals": ("A GIRL FEEDS A GOAT NEAR A FENCE", "girl; goat; fence"),
+    "title case": ("A Girl Feeds A Goat Near A Fence", "girl; goat; fence"),
+    "names of two words": ("two fire hydrants and a hot dog", "fire hydrant; hot dog"),
+    "NFC": ("a caf\u00e9 and a pi\u00f1ata", "caf\u00e9; pi\u00f1ata"),
+    "NFD": ("a cafe\u0301 and a pin\u0303ata", "caf\u00e9; pi\u00f1ata"),
+    "mojibake": (
+        "a caf\u00c3\u00a9 near a girl\u00e2\u20ac\u2122s scarf",
+        "caf\u00e9; girl; scarf",
+    ),
+    "entities": ("a goat &amp; a horse on a sofa &#39;bed&#39;", "goat; horse; sofa bed"),
+    "tags": ("<p>a goat on a <b>bench</b></p><br>", "goat; bench"),
+    "no-break space": ("a hot&nbsp;dog on a plate", "hot dog; plate"),
+    "soft hyphen": ("a foot\u00adball on the grass", "football; grass"),
+    "zero width": ("a \u200bgoat and a foot\u200bball", "goat; football"),
+    "hashtags": ("cute #goat on the #beach", "goat; beach"),
+    "addresses": ("a goat www.goats.org at http://y.org/horse.jpg", "goat"),
+    "file name": ("DSC_0042.jpg", ""),
+    "placeholder": ("<PERSON> feeds a goat", "person; goat"),
+    "numbers": ("2 goats and a 12-inch screen", "goat; screen"),
+    "no full stop": ("a blue car", "car"),
+    "dots": ("a goat...a horse...a girl", "goat; horse; girl"),
+    "slashes": ("a goat/horse on a bed", "goat; horse; bed"),
+    "line break": ("a goat eats\nthe grass", "goat; grass"),
+    "commas": ("goat,horse,girl", "goat; horse; girl"),
+    "tags of pictures": (
+        "goat, horse, 2girls, solo, looking_at_viewer, blue_sky",
+        "goat; horse; sky",
+    ),
+    "underscores": ("traffic_light and fire_hydrant", "traffic light; fire hydrant"),
+    "emoji": ("a goat \ud83d\udc10 and a horse\ud83d\udc0e", "goat; horse"),
+    "text on a sign": ("a sign that says \u201cSLOW\u201d and a 'big' goat", "sign; goat"),
+    "guillemets": ("a sign \u00abSLOW\u00bb on a fence", "sign; fence"),
+    "plurals": (
+        "wolves, geese, mice, oxen, leaves, cacti and sheep",
+        "wolf; goose; mouse; ox; leaf; cactus; sheep",
+    ),
+    "compounds": ("a coffee table near a tennis court fence", "coffee table; tennis court fence"),
+    "brands": ("an iPhone beside a Pepsi-Cola can", "iphone; pepsi cola can"),
+    "diacritics": ("a sm\u00f8rrebr\u00f8d and an \u00fcber taxi", "sm\u00f8rrebr\u00f8d; taxi"),
+    "full width": ("\uff41 \uff47\uff4f\uff41\uff54", "goat"),
+    "ligatures": ("a \ufb01reman with a \ufb02ag", "fireman; flag"),
+    "decades": ("a 60's diner and '80s cars", "diner; car"),
+    "ampersand": ("a horse & carriage", "horse; carriage"),
+    "lost spaces": ("a girl in a suit.A goat in a barn", "girl; suit; goat; barn"),
+    "repeated": ("goat goat goat", "goat"),
+    "dashes": ("a goat - a horse -- a girl \u2014 a cow", "goat; horse; girl; cow"),
+    "colons": ("Photo: a goat; a horse: a girl", "goat; horse; girl"),
+    "acronyms": ("two TVs, a DVD and CDs, an LED lamp", "tv; dvd; cd; led lamp"),
+    "cans": ("a trash can and a can of soda", "trash can; can; soda"),
+    "hyphens of names": (
+        "an ice-cream cone on a ping-pong table",
+        "ice cream cone; ping pong table",
+    ),
+    "hyphens of adjectives": ("a well-known blue-eyed goat in a snow-covered park", "goat; park"),
+}
+
+
+@pytest.mark.slow
+def test_captions_of_the_web_name_what_one_could_point_at() -> None:
+    captions, expected = zip(*_OF_THE_WEB.values(), strict=True)
+    named = load_parser().concepts(captions)
+    assert dict(zip(_OF_THE_WEB, map("; ".join, named), strict=True)) == dict(
+        zip(_OF_THE_WEB, expected, strict=True)
+    )

@@ -32,7 +32,7 @@ FOREIGN = {
 @pytest.mark.parametrize(("language", "caption"), FOREIGN.items(), ids=FOREIGN)
 def test_captions_in_other_languages_are_told_by_name(language: str, caption: str) -> None:
     count = LanguageCount()
-    count.add([caption])
+    count.read([caption])
     assert count.known < ENGLISH / 2 * count.words
     assert (count.foreign, count.languages) == (1, {language: 1})
 
@@ -50,7 +50,7 @@ def test_captions_in_other_languages_are_told_by_name(language: str, caption: st
 )
 def test_english_and_very_short_captions_are_not_taken_for_another_language(caption: str) -> None:
     count = LanguageCount()
-    count.add([caption])
+    count.read([caption])
     assert count.foreign == 0
 
 
@@ -60,8 +60,8 @@ def test_words_in_no_known_language_have_no_name() -> None:
 
 def test_counts_add_up_over_captions() -> None:
     count = LanguageCount()
-    count.add(["two dogs", "ein Hund auf dem Sofa"])
-    count.add(["a cat"])
+    count.read(["two dogs", "ein Hund auf dem Sofa"])
+    count.read(["a cat"])
     expected = {"words": 9, "known_words": 5, "not_english": 1, "languages": {"German": 1}}
     assert count.counts() == expected
 
@@ -70,6 +70,6 @@ def test_counts_add_up_over_captions() -> None:
 def test_nine_tenths_of_the_words_of_real_captions_are_known() -> None:
     count = LanguageCount()
     with gzip.open(CORPUS, "rt", encoding="utf-8") as lines:
-        count.add(line.rstrip().split("\t")[2] for line in islice(lines, 0, None, 110))
+        count.read(line.rstrip().split("\t")[2] for line in islice(lines, 0, None, 110))
     assert count.known > 0.9 * count.words
     assert count.foreign < 5
