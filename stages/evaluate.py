@@ -39,6 +39,7 @@ from stages.evaluation.image_inputs import read_images
 from stages.evaluation.protocols import LVIS_PRESETS, PRESETS, PROPOSAL_OPTIONS, Preset, deviations
 from stages.evaluation.suppression import SoftNms
 from stages.evaluation.vocabulary import list_digest
+from stages.models.dense_option import Dense, check_dense, dense_option
 from stages.models.resizing import Size
 from stages.outcome import Outcome, Result
 from stages.sources.files import digest_of, file_digest
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from stages.evaluation.category_embeddings import CategoryEmbeddings, VocabularyConfig
     from stages.evaluation.evaluated_model import EvaluatedModel
     from stages.evaluation.evaluator import Evaluator, ScoringConfig
+    from stages.evaluation.region_features import PoolingConfig
     from stages.evaluation.scores import Formula
 
 _TEMPERATURE = 0.01
@@ -80,6 +82,7 @@ class Evaluate(Stage):
     crop_margin: float = option(
         0.0, "added to each side of a crop, share of the box's width and height", at_least=0
     )
+    dense: Dense = dense_option()
     categories: Path | None = option(
         None,
         "vocabulary: a name per line, a JSON list, or coco-80, coco-65, coco-48, coco-17; "
@@ -151,6 +154,7 @@ class Evaluate(Stage):
     def __post_init__(self) -> None:
         super().__post_init__()
         Size.parse(self.resize, native=1)
+        check_dense(self.name, self.dense, self.pooling)
         if self.boxes == "ground-truth" and self.score not in ("auto", "probability"):
             raise OptionError(
                 f"rc evaluate: --score {self.score} needs an objectness, which ground-truth boxes "
@@ -188,7 +192,6 @@ class Evaluate(Stage):
         from stages.evaluation.evaluation_loop import EvaluationLoop
         from stages.evaluation.evaluator import Evaluator
         from stages.evaluation.metrics import metric_rows
-        from stages.evaluation.region_features import PoolingConfig
         from stages.evaluation.report import attach_report
 
         model, lists = self._model(part), self._lists()
@@ -207,7 +210,7 @@ class Evaluate(Stage):
             loop = EvaluationLoop(
                 evaluator,
                 model,
-                PoolingConfig(self.pooling, self.resize, self.interpolation, self.crop_margin),
+                self._pooling(),
                 with_proposals=self.boxes == "proposals",
                 move_boxes=self.move_boxes,
                 bare_images=self.bare_images,
@@ -248,6 +251,13 @@ class Evaluate(Stage):
             self.device,
         )
 
+    def _pooling(self) -> PoolingConfig:
+        from stages.evaluation.region_features import PoolingConfig
+
+        return PoolingConfig(
+            self.pooling, self.resize, self.interpolation, self.crop_margin, self.dense
+        )
+
     def _config(self, model: EvaluatedModel) -> ScoringConfig:
         from stages.evaluation.evaluator import ScoringConfig
 
@@ -267,7 +277,9 @@ class Evaluate(Stage):
         self, evaluator: Evaluator, model: EvaluatedModel, choice: CategoryEmbeddings
     ) -> dict[str, Any]:
         crop = self.pooling == "crop"
-        view = {"crop_margin": self.crop_margin} if crop else {"resize": self.resize}
+        view: dict[str, Any] = {"resize": self.resize, "dense": self.dense}
+        if crop:
+            view = {"crop_margin": self.crop_margin}
         moved = self.boxes == "proposals" and self.move_boxes
         used = {**vars(self), "temperature": evaluator.config.temperature}
         return {

@@ -27,6 +27,7 @@ from schemas.students import STUDENTS
 from schemas.table import as_matrix
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, each, option, whole
+from stages.models.dense_option import Dense, dense_option
 from stages.training.options import TrainingStage
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class Train(TrainingStage):
         ("800x1333",), "shortest and longest side, pixels; native; none; of several, one at random"
     )
     interpolation: Literal["bicubic", "bilinear"] = option("bicubic", "of resizing")
+    dense: Dense = dense_option()
     flip: bool = option(True, "swap left and right half of the time")
     mirror_captions: bool = option(
         False, "swap the words left and right in the caption of a flipped image"
@@ -163,7 +165,7 @@ class Train(TrainingStage):
             part.attachment("teacher", "model.json"),
             part.attachment("teacher", "weights.safetensors"),
             self.device,
-        )
+        ).with_dense(self.dense)
         make_trainable(clip, self.freeze)
         embeddings = self._embeddings(part, clip)
         loader = self.loader(part.slices(), self.supervision(len(embeddings), clip), clip.spec)

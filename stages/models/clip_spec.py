@@ -14,6 +14,7 @@ from schemas.errors import SourceError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_UNUSUAL: Final = ("language", "dense")  # keys of model.json that may be absent
 _BUNDLED: Final = {"small": Path(__file__).with_name("small_clip.json")}
 
 
@@ -29,6 +30,7 @@ class ClipSpec:
         std: Divides the difference.
         origin: Source of the weights, for people.
         language: Whether there is a language encoder; False for weights published without one.
+        dense: How regions were read in training, one of `dense_option.DENSE`.
     """
 
     architecture: str | None
@@ -38,12 +40,15 @@ class ClipSpec:
     std: tuple[float, float, float]
     origin: str
     language: bool = True
+    dense: str = "auto"
 
     def content(self) -> dict[str, Any]:
-        """The content of model.json; has the key `language` only if there is no encoder."""
+        """The content of model.json; `language` and `dense` only if they say something unusual."""
         content = asdict(self)
         if self.language:
             del content["language"]
+        if self.dense == "auto":
+            del content["dense"]
         return content
 
     def write(self, path: Path) -> None:
@@ -61,10 +66,13 @@ class ClipSpec:
             content = json.loads(path.read_text("utf-8"))
             return cls(
                 **{
-                    **{key: content[key] for key in cls.__dataclass_fields__ if key != "language"},
+                    **{
+                        key: content[key] for key in cls.__dataclass_fields__ if key not in _UNUSUAL
+                    },
                     "mean": tuple(content["mean"]),
                     "std": tuple(content["std"]),
                     "language": bool(content.get("language", True)),
+                    "dense": str(content.get("dense", "auto")),
                 }
             )
         except OSError as error:
