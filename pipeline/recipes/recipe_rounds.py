@@ -2,15 +2,15 @@
 
     [rounds]
     student = "student"            # the output of this step ...
-    teacher = "labelling teacher"  # ... is read in the next round where steps read this one
+    teaches = ["features"]         # ... is the teacher of these steps in the next round
     labels = "labels"              # compared with those of the round before, as by `rc diff`
     agreement = "held-out labels"  # a step that judges the student: rounds end when it falls
     metric = "top1"                # of an evaluation; of labels: the share that captions mention
     count = 2                      # rounds; --rounds gives another number
 
-A later round repeats the steps that depend on the teacher, and no others; a step X of round 2 is
-called "X, round 2". All rounds are steps of one recipe, so they are run, skipped when finished,
-named in tables and selected like any other step.
+A later round repeats the steps that the student teaches and those that depend on them, and no
+others; a step X of round 2 is called "X, round 2". All rounds are steps of one recipe, so they are
+run, skipped when finished, named in tables and selected like any other step.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Rounds:
     """The `[rounds]` of a recipe: names of its steps, and how many rounds there are."""
 
     student: str
-    teacher: str
+    teaches: tuple[str, ...]
     labels: str | None = None
     agreement: str | None = None
     metric: str = "top1"
@@ -102,14 +102,14 @@ def entries_by_round(
     if rounds is None:
         return [list(entries)]
     _check(entries, rounds, location)
-    repeated = _dependents(entries, rounds.teacher)
+    repeated = _dependents(entries, rounds.teaches)
     by_round = [list(entries)]
     for number in range(2, rounds.count + 1):
         names = {name: round_name(name, number) for name in repeated}
-        names_read = {**names, rounds.teacher: round_name(rounds.student, number - 1)}
+        teacher = {"teacher": "@" + round_name(rounds.student, number - 1)}
         by_round.append(
             [
-                (where, _renamed(entry, names[name], names_read))
+                (where, _renamed(entry, name, names) | (teacher if name in rounds.teaches else {}))
                 for where, entry in entries
                 if (name := entry_name(where, entry)) in repeated
             ]
@@ -118,47 +118,45 @@ def entries_by_round(
 
 
 def _check(entries: Sequence[Located], rounds: Rounds, location: str) -> None:
-    of_teacher, of_student = (_dependents(entries, n) for n in (rounds.teacher, rounds.student))
-    named = {"teacher": rounds.teacher, "student": rounds.student}
-    named |= {"labels": rounds.labels or "", "agreement": rounds.agreement or ""}
     names = {entry_name(where, entry) for where, entry in entries}
-    for key, name in named.items():
-        if name and name not in names:
-            raise SourceError(f"[rounds] of {location}: {key}: no step is called '{name}'")
-    for key, known, of in (
-        ("student", of_teacher, rounds.teacher),
-        ("labels", of_teacher, rounds.teacher),
-        ("agreement", of_student, rounds.student),
-    ):
-        if named[key] and named[key] not in known:
+    roles = {"student": rounds.student, "labels": rounds.labels, "agreement": rounds.agreement}
+    named = [(role, name) for role, name in roles.items() if name]
+    for role, name in [*named, *(("teaches", name) for name in rounds.teaches)]:
+        if name not in names:
+            raise SourceError(f"[rounds] of {location}: {role}: no step is called '{name}'")
+    repeated = _dependents(entries, rounds.teaches)
+    judging = set(_dependents(entries, [rounds.student])) - {rounds.student}
+    for role, name in named:
+        source = rounds.student if role == "agreement" else ", ".join(rounds.teaches)
+        if name not in (judging if role == "agreement" else repeated):
             raise SourceError(
-                f"[rounds] of {location}: '{named[key]}' is the {key}, but does not depend on "
-                f"'{of}', so no round would change it"
+                f"[rounds] of {location}: '{name}' is the {role}, but does not depend on "
+                f"'{source}', so no round would change it"
             )
 
 
-def _dependents(entries: Sequence[Located], name: str) -> list[str]:
-    """Names of the steps that read a step, directly or through others."""
-    dependents: list[str] = []
+def _dependents(entries: Sequence[Located], names: Sequence[str]) -> list[str]:
+    """Names of these steps, and of all that read one, directly or through others."""
+    dependents = list(names)
     for where, entry in entries:
-        if {name, *dependents} & set(_names_read(entry)):
+        if set(dependents) & set(_names_read(entry)):
             dependents.append(entry_name(where, entry))
     return dependents
 
 
 def _names_read(entry: Mapping[str, Any]) -> list[str]:
-    return [
-        value[1:]
-        for key, value in entry.items()
-        if key != "as" and isinstance(value, str) and value.startswith("@")
-    ]
+    return [value[1:] for key, value in entry.items() if _is_input(key, value)]
 
 
-def _renamed(entry: Mapping[str, Any], name: str, names_read: Mapping[str, str]) -> dict[str, Any]:
-    """A step under another name, that reads other steps."""
+def _is_input(key: str, value: Any) -> bool:
+    return key != "as" and isinstance(value, str) and value.startswith("@")
+
+
+def _renamed(entry: Mapping[str, Any], name: str, names: Mapping[str, str]) -> dict[str, Any]:
+    """A step as in a later round: under its name there, reading the steps of that round."""
     inputs = {
-        key: "@" + names_read[value[1:]]
+        key: "@" + names.get(value[1:], value[1:])
         for key, value in entry.items()
-        if key != "as" and isinstance(value, str) and value[1:] in names_read and value[0] == "@"
+        if _is_input(key, value)
     }
-    return {**entry, **inputs, "as": name}
+    return {**entry, **inputs, "as": names[name]}

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 CHAIN = """
 [rounds]
 student = "student"
-teacher = "labelling teacher"
+teaches = ["features"]
 labels = "labels"
 count = 3
 [[step]]
@@ -40,10 +40,6 @@ run = "pretrain"
 as = "teacher"
 images = "@pictures"
 [[step]]
-run = "pretrain"
-as = "labelling teacher"
-images = "@pictures"
-[[step]]
 run = "embed-concepts"
 as = "embeddings"
 concepts = "@concepts"
@@ -55,7 +51,7 @@ images = "@pictures"
 [[step]]
 run = "featurize"
 as = "features"
-teacher = "@labelling teacher"
+teacher = "@teacher"
 proposals = "@proposals"
 images = "@pictures"
 [[step]]
@@ -127,7 +123,7 @@ def test_rounds_end_where_agreement_falls_and_the_one_before_is_the_newest(
             step = Step("x", name if number == 1 else f"{name}, round {number}", round=number)
             steps.append(step)
             addresses[step.label] = artifact.address
-    rounds = Rounds("student", "teacher", labels="labels", agreement="scores", count=3)
+    rounds = Rounds("student", ("features",), labels="labels", agreement="scores", count=3)
     history = RoundHistory(Recipe(steps, rounds=rounds), root)
     assert catalog.find(root, "teachers").address == addresses["student, round 3"]
     assert [history.add(number, addresses) for number in values] == [True, True, False]

@@ -16,15 +16,14 @@ if TYPE_CHECKING:
 STEPS: list[dict[str, Any]] = [
     {"run": "pretrain", "as": "teacher", "steps": 0},
     {"run": "embed-concepts", "as": "embeddings", "teacher": "@teacher"},
-    {"run": "pretrain", "as": "labelling teacher", "steps": 0},
-    {"run": "featurize", "as": "features", "teacher": "@labelling teacher"},
+    {"run": "featurize", "as": "features", "teacher": "@teacher"},
     {"run": "label", "as": "labels", "features": "@features", "embeddings": "@embeddings"},
     {"run": "train", "as": "student", "pseudo-labels": "@labels", "teacher": "@teacher"},
     {"run": "evaluate", "model": "@student"},
     {"run": "evaluate", "as": "scores of the teacher", "model": "@teacher"},
 ]
 ENTRIES = [(f"step {n} of a.toml", entry) for n, entry in enumerate(STEPS, 1)]
-ROUNDS = Rounds(student="student", teacher="labelling teacher", labels="labels", count=3)
+ROUNDS = Rounds(student="student", teaches=("features",), labels="labels", count=3)
 
 
 def test_the_first_round_is_what_is_written() -> None:
@@ -33,9 +32,9 @@ def test_the_first_round_is_what_is_written() -> None:
     assert entries_by_round(ENTRIES, None, "a.toml") == [ENTRIES]
 
 
-def test_a_later_round_repeats_what_depends_on_the_teacher_with_the_student_before() -> None:
+def test_a_later_round_repeats_what_the_student_before_teaches() -> None:
     _, second, third = entries_by_round(ENTRIES, ROUNDS, "a.toml")
-    assert [where for where, _ in third] == [f"step {n} of a.toml" for n in (4, 5, 6, 7)]
+    assert [where for where, _ in third] == [f"step {n} of a.toml" for n in (3, 4, 5, 6)]
     assert [entry for _, entry in second] == [
         {"run": "featurize", "as": "features, round 2", "teacher": "@student"},
         {
@@ -50,7 +49,7 @@ def test_a_later_round_repeats_what_depends_on_the_teacher_with_the_student_befo
             "pseudo-labels": "@labels, round 2",
             "teacher": "@teacher",
         },
-        {"run": "evaluate", "as": "7 evaluate, round 2", "model": "@student, round 2"},
+        {"run": "evaluate", "as": "6 evaluate, round 2", "model": "@student, round 2"},
     ]
     assert third[0][1]["teacher"] == "@student, round 2"
     assert third[3][1]["model"] == "@student, round 3"
@@ -61,19 +60,22 @@ def test_a_later_round_repeats_what_depends_on_the_teacher_with_the_student_befo
     [
         ({"student": "pupil"}, r"\[rounds\] of a.toml: student: no step is called 'pupil'"),
         ({"labels": "names"}, "labels: no step is called 'names'"),
-        ({"student": "scores of the teacher"}, "is the student, but does not depend on 'labelling"),
+        ({"student": "scores of the teacher"}, "is the student, but does not depend on 'features"),
         ({"labels": "embeddings"}, "'embeddings' is the labels, but does not depend on"),
+        ({"teaches": ["regions"]}, "teaches: no step is called 'regions'"),
+        ({"agreement": "student"}, "'student' is the agreement, but does not depend on 'student'"),
         ({"agreement": "labels"}, "'labels' is the agreement, but does not depend on 'student'"),
     ],
 )
-def test_names_that_no_round_would_change_are_refused(changes: dict[str, str], said: str) -> None:
-    written = {"student": "student", "teacher": "labelling teacher", **changes}
+def test_names_that_no_round_would_change_are_refused(changes: dict[str, Any], said: str) -> None:
+    written = {"student": "student", "teaches": ["features"], **changes}
+    rounds = read_rounds(written, None, "a.toml")
     with pytest.raises(SourceError, match=said):
-        entries_by_round(ENTRIES, Rounds(**written), "a.toml")
+        entries_by_round(ENTRIES, rounds, "a.toml")
 
 
 def test_the_number_asked_for_replaces_the_number_written() -> None:
-    written = {"student": "a", "teacher": "b", "count": 4}
+    written = {"student": "a", "teaches": ["b"], "count": 4}
     assert [read_rounds(written, n, "a.toml").count for n in (None, 2)] == [4, 2]  # type: ignore[union-attr]
     assert read_rounds({}, None, "a.toml") is None
 
@@ -81,13 +83,13 @@ def test_the_number_asked_for_replaces_the_number_written() -> None:
 @pytest.mark.parametrize(
     ("written", "said"),
     [
-        ({"student": "a"}, r"\[rounds\] of a.toml: teacher: Field required"),
-        ({"student": "a", "teacher": "b", "coutn": 2}, "coutn: Unexpected keyword argument"),
+        ({"student": "a"}, r"\[rounds\] of a.toml: teaches: Field required"),
+        ({"student": "a", "teaches": ["b"], "coutn": 2}, "coutn: Unexpected keyword argument"),
         (
-            {"student": "a", "teacher": "b", "count": "two"},
+            {"student": "a", "teaches": ["b"], "count": "two"},
             "count: Input should be a valid integer",
         ),
-        ({"student": "a", "teacher": "b", "count": 0}, "there must be at least one round"),
+        ({"student": "a", "teaches": ["b"], "count": 0}, "there must be at least one round"),
     ],
 )
 def test_a_wrong_table_is_a_sentence(written: dict[str, Any], said: str) -> None:
@@ -102,12 +104,12 @@ def test_rounds_of_a_recipe_without_any_are_refused() -> None:
 
 RECIPE = """
 [defaults]
-known = "teacher"
+known = "features"
 [sweep]
 seed = [0, 1]
 [rounds]
 student = "student"
-teacher = "{known}"
+teaches = ["{known}"]
 count = 2
 [[step]]
 run = "pretrain"

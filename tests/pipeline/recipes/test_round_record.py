@@ -60,7 +60,7 @@ class Judge(Toy):
 
 
 def recipe(agreement_of: str | None, metric: str = "top1") -> Recipe:
-    rounds = Rounds("student", "teacher", agreement=agreement_of, metric=metric, count=2)
+    rounds = Rounds("student", ("features",), agreement=agreement_of, metric=metric, count=2)
     steps = [
         Step("evaluate", name, swept={"seed": seed}, round=number)
         for number, name in ((1, "scores"), (2, "scores, round 2"))
