@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pipeline.recipes.round_record import addresses_of, agreement, write_record
+from pipeline.recipes.round_record import agreement, compared_labels, steps_of, write_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,18 +54,14 @@ class RoundHistory:
         """How the labels of a round differ from those of the round before."""
         from pipeline.analysis import diff
 
-        labels = self._recipe.rounds.labels if self._recipe.rounds else None
-        before, now = (
-            addresses_of(self._recipe, labels, n, addresses) for n in (number - 1, number)
-        )
-        pairs = zip(before, now, strict=True)
-        return [diff.as_json(diff.diff_labels(self._root, a, b)) for a, b in pairs]
+        pairs = compared_labels(self._recipe, number, addresses)
+        return [diff.as_json(diff.diff_labels(self._root, *pair)) for pair in pairs]
 
     def _record(self, addresses: Mapping[str, str], best: int) -> None:
         spec = self._recipe.rounds
-        students = addresses_of(self._recipe, spec.student if spec else None, 1, addresses)
+        students = steps_of(self._recipe, spec.student if spec else None, 1, addresses)
         if students:
-            name = students[0].split("-")[-1]
+            name = addresses[students[0].label].split("-")[-1]
             file = write_record(self._root, name, self._rounds, best)
             if len(self._rounds) > 1:
                 typer.echo(f"rounds: {file}", err=True)

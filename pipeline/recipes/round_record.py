@@ -16,21 +16,35 @@ from pipeline.store.atomic import whole_or_absent
 from schemas.errors import ArtifactError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
-    from pipeline.recipes.recipe import Recipe
+    from pipeline.recipes.recipe import Recipe, Step
     from pipeline.store.artifact import Artifact
 
 
-def addresses_of(
-    recipe: Recipe, name: str | None, number: int, addresses: Mapping[str, str]
-) -> list[str]:
-    """Addresses of a step in a round, one for each combination of swept values; none if not run."""
+def steps_of(recipe: Recipe, name: str | None, number: int, labels: Collection[str]) -> list[Step]:
+    """A step in a round, for each combination of swept values; only those with these labels."""
     if name is None:
         return []
-    labels = [step.label for step in recipe.steps if step.name == round_name(name, number)]
-    return [addresses[label] for label in labels if label in addresses]
+    named = round_name(name, number)
+    return [step for step in recipe.steps if step.name == named and step.label in labels]
+
+
+def compared_labels(
+    recipe: Recipe, number: int, addresses: Mapping[str, str]
+) -> list[tuple[str, str]]:
+    """Addresses of labels of the round before, and of those of a round, for the same swept values.
+
+    Of the first round there may be fewer: a student's seed decides the labels of the next one only.
+    """
+    name = recipe.rounds.labels if recipe.rounds else None
+    return [
+        (addresses[before.label], addresses[step.label])
+        for step in steps_of(recipe, name, number, addresses)
+        for before in steps_of(recipe, name, number - 1, addresses)
+        if before.swept.items() <= step.swept.items()
+    ]
 
 
 def agreement(
@@ -48,8 +62,10 @@ def agreement(
     rounds = recipe.rounds
     if rounds is None:
         return None
-    of_round = addresses_of(recipe, rounds.agreement, number, addresses)
-    values = [_agreement_of(catalog.find(root, a), rounds.metric) for a in of_round]
+    values = [
+        _agreement_of(catalog.find(root, addresses[step.label]), rounds.metric)
+        for step in steps_of(recipe, rounds.agreement, number, addresses)
+    ]
     return fmean(values) if values else None
 
 

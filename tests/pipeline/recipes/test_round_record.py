@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.recipes.recipe import Recipe, Step
 from pipeline.recipes.recipe_rounds import Rounds
-from pipeline.recipes.round_record import addresses_of, agreement, write_record
+from pipeline.recipes.round_record import agreement, compared_labels, write_record
 from schemas.errors import ArtifactError
 from schemas.metrics import METRICS
 from stages.base import Part, Reads, option
@@ -81,10 +81,27 @@ def test_the_agreement_of_a_round_is_the_mean_metric_over_all_categories(root: P
     assert agreement(recipe("scores"), 2, addresses, root) == pytest.approx(0.5)
     assert agreement(recipe(None), 1, addresses, root) is None
     assert agreement(recipe("scores"), 3, addresses, root) is None
-    assert addresses_of(recipe("scores"), "scores", 2, addresses) == [
-        made[2].address,
-        made[3].address,
+
+
+def test_labels_are_compared_with_those_of_the_same_swept_values() -> None:
+    rounds = Rounds("student", ("features",), labels="labels", count=3)
+    steps = [Step("label", "labels")] + [
+        Step("label", f"labels, round {number}", swept={"seed": seed}, round=number)
+        for number in (2, 3)
+        for seed in (0, 1)
     ]
+    known = Recipe(steps, rounds=rounds)
+    addresses = {step.label: f"address of {step.label}" for step in steps}
+    first, (a2, b2), (a3, b3) = (
+        addresses["labels"],
+        [addresses[f"labels, round 2 [seed={seed}]"] for seed in (0, 1)],
+        [addresses[f"labels, round 3 [seed={seed}]"] for seed in (0, 1)],
+    )
+    assert compared_labels(known, 2, addresses) == [(first, a2), (first, b2)]
+    assert compared_labels(known, 3, addresses) == [(a2, a3), (b2, b3)]
+    assert compared_labels(Recipe(steps), 2, addresses) == []
+    del addresses["labels, round 2 [seed=0]"]
+    assert compared_labels(known, 2, addresses) == [(first, b2)]
 
 
 def test_of_labels_it_is_the_share_that_captions_mention(root: Path) -> None:
