@@ -30,8 +30,10 @@ def resolve(stage: Stage, pinned: Mapping[str, str | None], root: Path) -> dict[
     Raises:
         ArtifactNotFoundError: If a role cannot be filled.
         ArtifactError: If the artifacts do not belong together.
+        OptionError: If one is named that is only read where it is named, and is not read here.
     """
     required = stage.requires()
+    _refuse_unused(stage, [role for role, name in pinned.items() if name and role not in required])
     chosen = {
         role: _pinned(stage, role, required[role], name, root)
         for role, name in pinned.items()
@@ -140,6 +142,16 @@ def _open_role(
             f"rc {stage.name} needs {reads.table.name}, and there are none in {root.absolute()}. "
             f"Make them first with {_maker(reads)}, {instead}or name a store with --store."
         ) from None
+
+
+def _refuse_unused(stage: Stage, roles: Iterable[str]) -> None:
+    """Pass if none of the roles, which these options do not need, is one that nobody names idly."""
+    for role in roles:
+        if role in stage.reads and stage.reads[role].named:
+            raise OptionError(
+                f"rc {stage.name}: --{_flag(role)} is not read with these options; leave it out, "
+                f"or switch on what reads it ('rc {stage.name} --help')"
+            )
 
 
 def _refuse_unnamed(stage: Stage, role: str, reads: Reads) -> None:
