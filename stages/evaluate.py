@@ -39,7 +39,14 @@ from stages.evaluation.image_inputs import read_images
 from stages.evaluation.protocols import LVIS_PRESETS, PRESETS, PROPOSAL_OPTIONS, Preset, deviations
 from stages.evaluation.suppression import SoftNms
 from stages.evaluation.vocabulary import list_digest
+from stages.models.dense_option import Dense, check_dense, dense_option
 from stages.models.resizing import Size
+from stages.models.similarity import (
+    Probability,
+    Temperature,
+    chosen_temperature,
+    temperature_option,
+)
 from stages.outcome import Outcome, Result
 from stages.sources.files import digest_of, file_digest
 from stages.text.prompt_options import Averaging, averaging_option, templates_option
@@ -54,9 +61,8 @@ if TYPE_CHECKING:
     from stages.evaluation.category_embeddings import CategoryEmbeddings, VocabularyConfig
     from stages.evaluation.evaluated_model import EvaluatedModel
     from stages.evaluation.evaluator import Evaluator, ScoringConfig
+    from stages.evaluation.region_features import PoolingConfig
     from stages.evaluation.scores import Formula
-
-_TEMPERATURE = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +86,7 @@ class Evaluate(Stage):
     crop_margin: float = option(
         0.0, "added to each side of a crop, share of the box's width and height", at_least=0
     )
+    dense: Dense = dense_option()
     categories: Path | None = option(
         None,
         "vocabulary: a name per line, a JSON list, or coco-80, coco-65, coco-48, coco-17; "
@@ -104,15 +111,19 @@ class Evaluate(Stage):
     )
     templates: str = templates_option()
     averaging: Averaging = averaging_option()
-    temperature: float | None = option(
-        None, "divides cosine similarity; default: a detector's own, else 0.01", above=0
+    temperature: Temperature = temperature_option("the weights, a detector's is its own")
+    probability: Probability = option(
+        "softmax",
+        "softmax over the categories and a background; sigmoid: each category by itself, with the "
+        "bias of weights trained by the sigmoid loss",
     )
     move_boxes: bool = option(True, "let a detector move the proposals")
     resize: str = option(
         "800x1333", "image for roialign: SHORTESTxLONGEST side in pixels, native, or none"
     )
-    interpolation: Literal["bilinear", "bicubic"] = option(
-        "bilinear", "of the image, or of the crops"
+    interpolation: Literal["bilinear", "bicubic"] | None = option(
+        None,
+        "of the image, or of the crops; default: bilinear, and for crops that of the weights",
     )
     score: Literal["auto", "probability", "sqrt-objectness", "sqrt-logit", "sqrt-sigmoid"] = option(
         "auto",
@@ -151,6 +162,7 @@ class Evaluate(Stage):
     def __post_init__(self) -> None:
         super().__post_init__()
         Size.parse(self.resize, native=1)
+        check_dense(self.name, self.dense, self.pooling)
         if self.boxes == "ground-truth" and self.score not in ("auto", "probability"):
             raise OptionError(
                 f"rc evaluate: --score {self.score} needs an objectness, which ground-truth boxes "
@@ -188,7 +200,6 @@ class Evaluate(Stage):
         from stages.evaluation.evaluation_loop import EvaluationLoop
         from stages.evaluation.evaluator import Evaluator
         from stages.evaluation.metrics import metric_rows
-        from stages.evaluation.region_features import PoolingConfig
         from stages.evaluation.report import attach_report
 
         model, lists = self._model(part), self._lists()
@@ -207,7 +218,7 @@ class Evaluate(Stage):
             loop = EvaluationLoop(
                 evaluator,
                 model,
-                PoolingConfig(self.pooling, self.resize, self.interpolation, self.crop_margin),
+                self._pooling(model),
                 with_proposals=self.boxes == "proposals",
                 move_boxes=self.move_boxes,
                 bare_images=self.bare_images,
@@ -219,7 +230,8 @@ class Evaluate(Stage):
         part.note("novel", list(lists.splits.get("novel", ())))
         part.note("scores", headline(metrics))
         part.note("protocol", self._protocol(evaluator, model, choice))
-        part.note("warnings", self._warnings(evaluator, model, choice))
+        warnings = choice.warnings(evaluator.ignored)
+        part.note("warnings", warnings + model.warnings(evaluator.config.temperature))
         yield metric_rows(metrics)
 
     def outcome(self, result: Result) -> Outcome:
@@ -248,6 +260,12 @@ class Evaluate(Stage):
             self.device,
         )
 
+    def _pooling(self, model: EvaluatedModel) -> PoolingConfig:
+        from stages.evaluation.region_features import PoolingConfig
+
+        interpolation = self.interpolation or model.interpolation(self.pooling)
+        return PoolingConfig(self.pooling, self.resize, interpolation, self.crop_margin, self.dense)
+
     def _config(self, model: EvaluatedModel) -> ScoringConfig:
         from stages.evaluation.evaluator import ScoringConfig
 
@@ -255,19 +273,22 @@ class Evaluate(Stage):
         by_itself: Formula = "probability" if alone else "sqrt-objectness"
         soft = SoftNms(self.soft_nms, self.soft_nms_sigma, self.soft_nms_prune, self.nms)
         return ScoringConfig(
-            temperature=self.temperature or model.temperature or _TEMPERATURE,
+            temperature=chosen_temperature(self.temperature, lambda: model.temperature),
             score=by_itself if self.score == "auto" else self.score,
             score_threshold=self.score_threshold,
             nms=self.nms,
             detections_per_image=self.detections_per_image,
             soft_nms=None if self.soft_nms == "none" else soft,
+            bias=model.bias(self.probability),
         )
 
     def _protocol(
         self, evaluator: Evaluator, model: EvaluatedModel, choice: CategoryEmbeddings
     ) -> dict[str, Any]:
         crop = self.pooling == "crop"
-        view = {"crop_margin": self.crop_margin} if crop else {"resize": self.resize}
+        view: dict[str, Any] = {"resize": self.resize, "dense": self.dense}
+        if crop:
+            view = {"crop_margin": self.crop_margin}
         moved = self.boxes == "proposals" and self.move_boxes
         used = {**vars(self), "temperature": evaluator.config.temperature}
         return {
@@ -277,22 +298,10 @@ class Evaluate(Stage):
             "boxes": self.boxes,
             "pooling": self.pooling,
             **view,
-            "interpolation": self.interpolation,
+            "interpolation": self.interpolation or model.interpolation(self.pooling),
             "box_deltas": model.regression if moved else "none",
             "unlisted": self.unlisted,
             "bare_images": self.bare_images,
             **choice.protocol(),
             **evaluator.protocol(),
         }
-
-    def _warnings(
-        self, evaluator: Evaluator, model: EvaluatedModel, choice: CategoryEmbeddings
-    ) -> list[str]:
-        """What makes the numbers say less than they seem to."""
-        warnings = choice.warnings(evaluator.ignored)
-        if model.temperature and model.temperature != evaluator.config.temperature:
-            warnings.append(
-                f"the detector was trained at temperature {model.temperature:g}, and judged at "
-                f"{evaluator.config.temperature:g}"
-            )
-        return warnings

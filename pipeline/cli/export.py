@@ -83,7 +83,7 @@ def export_weights(  # noqa: PLR0913  # each is an option
         str,
         typer.Option(
             "--format",
-            help="open_clip (.safetensors), regionclip (.pth, with the names of the reference), or "
+            help="open_clip (a folder), regionclip (.pth, with the names of the reference), or "
             "onnx (pixels and boxes to features, or to a detector's probabilities and boxes)",
         ),
     ] = "open_clip",
