@@ -183,12 +183,10 @@ class Evaluate(Stage):
     def digests(self) -> Mapping[str, str]:
         """See `Stage.digests`: the prompt templates and the lists of names."""
         lists = {"categories": self.categories, "splits": self.splits}
-        files = {"annotations": self.annotations}
-        return {
-            "templates": digest_of(*read_templates(self.templates)),
-            **{role: list_digest(path) for role, path in lists.items() if path},
-            **{role: file_digest(str(path)) for role, path in files.items() if path},
-        }
+        digests = {role: list_digest(path) for role, path in lists.items() if path}
+        if self.annotations:
+            digests["annotations"] = file_digest(str(self.annotations))
+        return {"templates": digest_of(*read_templates(self.templates)), **digests}
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Yield the metrics.
@@ -207,13 +205,9 @@ class Evaluate(Stage):
         if self.boxes == "proposals" and self.move_boxes:
             check_box_regression(choice.vocabulary, model)
         with DetectionsFile(part.attach("evaluated_detections.parquet"), choice.vocabulary) as file:
+            chosen = choice.vocabulary, choice.embeddings
             evaluator = Evaluator(
-                choice.vocabulary,
-                choice.embeddings,
-                self._config(model),
-                file,
-                background=model.background,
-                lvis=lists.lvis,
+                *chosen, self._config(model), file, background=model.background, lvis=lists.lvis
             )
             loop = EvaluationLoop(
                 evaluator,
@@ -285,9 +279,8 @@ class Evaluate(Stage):
     def _protocol(
         self, evaluator: Evaluator, model: EvaluatedModel, choice: CategoryEmbeddings
     ) -> dict[str, Any]:
-        crop = self.pooling == "crop"
         view: dict[str, Any] = {"resize": self.resize, "dense": self.dense}
-        if crop:
+        if self.pooling == "crop":
             view = {"crop_margin": self.crop_margin}
         moved = self.boxes == "proposals" and self.move_boxes
         used = {**vars(self), "temperature": evaluator.config.temperature}
