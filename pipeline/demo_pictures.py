@@ -29,7 +29,7 @@ QUALIFY row_number() OVER (
 ORDER BY image_id, probability DESC, concept
 """
 _NAMES: Final = """
-SELECT image_id, category, truth, x0, y0, x1, y1 FROM detections
+SELECT image_id, category, truth, x0, y0, x1, y1 FROM evaluated_detections
 ORDER BY image_id, (x1 - x0) * (y1 - y0) DESC, detection
 """
 _LABEL_LEGEND: Final = (

@@ -3,7 +3,7 @@
 With ground-truth boxes: is the true category the most probable one (top-1, top-5)? And, taking
 every category a box may be as a detection, average precision. With proposals: AP and AR as COCO
 defines them, or with `--annotations` as LVIS does. The note `protocol` of the manifest holds how it
-was measured; detections.parquet, beside the rows, holds what was predicted for each box.
+was measured; evaluated_detections.parquet, beside the rows, holds what was predicted for each box.
 
 Average precision ranks the detections of all images together, so this is one task over all parts
 and a second worker would have nothing to do; memory holds the objects and detections.
@@ -40,6 +40,12 @@ from stages.evaluation.protocols import LVIS_PRESETS, PRESETS, PROPOSAL_OPTIONS,
 from stages.evaluation.suppression import SoftNms
 from stages.evaluation.vocabulary import list_digest
 from stages.models.resizing import Size
+from stages.models.similarity import (
+    Probability,
+    Temperature,
+    chosen_temperature,
+    temperature_option,
+)
 from stages.outcome import Outcome, Result
 from stages.sources.files import digest_of, file_digest
 from stages.text.prompt_options import Averaging, averaging_option, templates_option
@@ -55,8 +61,6 @@ if TYPE_CHECKING:
     from stages.evaluation.evaluated_model import EvaluatedModel
     from stages.evaluation.evaluator import Evaluator, ScoringConfig
     from stages.evaluation.scores import Formula
-
-_TEMPERATURE = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,8 +108,11 @@ class Evaluate(Stage):
     )
     templates: str = templates_option()
     averaging: Averaging = averaging_option()
-    temperature: float | None = option(
-        None, "divides cosine similarity; default: a detector's own, else 0.01", above=0
+    temperature: Temperature = temperature_option("the weights, a detector's is its own")
+    probability: Probability = option(
+        "softmax",
+        "softmax over the categories and a background; sigmoid: each category by itself, with the "
+        "bias of weights trained by the sigmoid loss",
     )
     move_boxes: bool = option(True, "let a detector move the proposals")
     resize: str = option(
@@ -139,7 +146,7 @@ class Evaluate(Stage):
     name: ClassVar[str] = "evaluate"
     everyday: ClassVar[tuple[str, ...]] = ("model", "preset", "boxes", "categories", "splits")
     example: ClassVar[str] = "rc evaluate --model students --splits coco-ovd"
-    version: ClassVar[int] = 4  # scores in the notes
+    version: ClassVar[int] = 5  # evaluated_detections.parquet
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),
         "proposals": each(PROPOSALS, optional=True),
@@ -196,7 +203,7 @@ class Evaluate(Stage):
         choice = embed_categories(part, lists, model, refuse=self.unlisted == "refuse")
         if self.boxes == "proposals" and self.move_boxes:
             check_box_regression(choice.vocabulary, model)
-        with DetectionsFile(part.attach("detections.parquet"), choice.vocabulary) as file:
+        with DetectionsFile(part.attach("evaluated_detections.parquet"), choice.vocabulary) as file:
             evaluator = Evaluator(
                 choice.vocabulary,
                 choice.embeddings,
@@ -221,7 +228,8 @@ class Evaluate(Stage):
         part.note("novel", list(lists.splits.get("novel", ())))
         part.note("scores", headline(metrics))
         part.note("protocol", self._protocol(evaluator, model, choice))
-        part.note("warnings", self._warnings(evaluator, model, choice))
+        warnings = choice.warnings(evaluator.ignored)
+        part.note("warnings", warnings + model.warnings(evaluator.config.temperature))
         yield metric_rows(metrics)
 
     def outcome(self, result: Result) -> Outcome:
@@ -257,12 +265,13 @@ class Evaluate(Stage):
         by_itself: Formula = "probability" if alone else "sqrt-objectness"
         soft = SoftNms(self.soft_nms, self.soft_nms_sigma, self.soft_nms_prune, self.nms)
         return ScoringConfig(
-            temperature=self.temperature or model.temperature or _TEMPERATURE,
+            temperature=chosen_temperature(self.temperature, lambda: model.temperature),
             score=by_itself if self.score == "auto" else self.score,
             score_threshold=self.score_threshold,
             nms=self.nms,
             detections_per_image=self.detections_per_image,
             soft_nms=None if self.soft_nms == "none" else soft,
+            bias=model.bias(self.probability),
         )
 
     def _protocol(
@@ -286,15 +295,3 @@ class Evaluate(Stage):
             **choice.protocol(),
             **evaluator.protocol(),
         }
-
-    def _warnings(
-        self, evaluator: Evaluator, model: EvaluatedModel, choice: CategoryEmbeddings
-    ) -> list[str]:
-        """What makes the numbers say less than they seem to."""
-        warnings = choice.warnings(evaluator.ignored)
-        if model.temperature and model.temperature != evaluator.config.temperature:
-            warnings.append(
-                f"the detector was trained at temperature {model.temperature:g}, and judged at "
-                f"{evaluator.config.temperature:g}"
-            )
-        return warnings

@@ -58,6 +58,12 @@ class ImportWeights(Stage):
         "open_clip's name (RN50-quickgelu), perhaps with a tag (ViT-B-32:laion400m_e32), or a "
         "JSON configuration; default: the one beside the file, else from the shapes",
     )
+    tokenizer: Path | None = option(
+        None,
+        "folder with the tokenizer of a text tower that has its own; default: beside the weights, "
+        "then the network",
+        recipe=False,
+    )
     names: Path | None = option(
         None, "names of embeddings, one a line, in the order of the rows", recipe=False
     )
@@ -110,7 +116,12 @@ class ImportWeights(Stage):
         Raises:
             SourceError: If a file cannot be read.
         """
-        return {name: _sha256(Path(value)) for name, value in self._files().items()}
+        from stages.models.tokenizer_files import tokenizer_digest
+
+        files = self._files()
+        weights = [path for name, path in files.items() if name in ("file", "architecture")]
+        tokenizer = tokenizer_digest(self.tokenizer, weights if self.makes().has_language else [])
+        return {name: _sha256(Path(value)) for name, value in files.items()} | tokenizer
 
     def total(self) -> int:
         """See `Stage.total`."""
@@ -147,9 +158,10 @@ class ImportWeights(Stage):
                 self.kind or "",
                 self.architecture,
                 untrained=self.untrained_statistics,
+                tokenizer=self.tokenizer,
             )
         else:
-            clip, report = import_tag(self.file, self.architecture)
+            clip, report = import_tag(self.file, self.architecture, self.tokenizer)
         save_clip(clip, part.attach("model.json"), part.attach("weights.safetensors"))
         part.note("origin", clip.spec.origin)
         part.note("language", language_digest(clip))

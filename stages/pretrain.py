@@ -42,6 +42,12 @@ class Pretrain(TrainingStage):
         "RN50", "open_clip's name of an architecture, small (to try things), or a JSON file"
     )
     pretrained: str | None = option(None, "weights to begin with: open_clip's tag, or a file")
+    tokenizer: Path | None = option(
+        None,
+        "folder with the tokenizer of a text tower that has its own; default: beside the weights, "
+        "then the network",
+        recipe=False,
+    )
     initial_temperature: float | None = option(
         None, "learned from there on; default: that of the weights", at_least=0.01
     )
@@ -106,12 +112,16 @@ class Pretrain(TrainingStage):
         return options | {name: value for name, value in files.items() if name in options}
 
     def digests(self) -> Mapping[str, str]:
-        """See `Stage.digests`: of the files given for the architecture and the weights.
+        """See `Stage.digests`: of the files given for architecture, weights and tokenizer.
 
         Raises:
             SourceError: If a file cannot be read.
         """
-        return {name: _sha256(Path(value)) for name, value in self._files().items()}
+        from stages.models.tokenizer_files import tokenizer_digest
+
+        files = self._files()
+        tokenizer = tokenizer_digest(self.tokenizer, files.values())
+        return {name: _sha256(Path(value)) for name, value in files.items()} | tokenizer
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Train, leave the teacher beside the rows, and yield its training curve."""
@@ -147,7 +157,9 @@ class Pretrain(TrainingStage):
         from stages.models.clip import create_clip, read_clip
 
         if not part.has("teacher"):
-            return create_clip(self.model, self.pretrained, self.seed)
+            return create_clip(self.model, self.pretrained, self.seed, self.tokenizer)
+        if self.tokenizer is not None:
+            raise OptionError("rc pretrain: --teacher has its tokenizer; leave out --tokenizer")
         if self.pretrained is not None:
             raise OptionError("rc pretrain: --teacher and --pretrained both name the first weights")
         return read_clip(

@@ -58,7 +58,8 @@ def export(  # noqa: PLR0913  # each is an option
     from pipeline.cli.progress_bar import TerminalReporter
     from pipeline.exporting import labels as formats
     from pipeline.exporting.labelled_images import ExportRequest
-    from stages.evaluation.vocabulary import quoted_names, read_categories
+    from stages.evaluation.vocabulary import read_categories
+    from stages.sources.name_checks import quoted_names
 
     if form not in formats.FORMATS:
         known = ", ".join(formats.FORMATS)

@@ -79,8 +79,13 @@ def _folder(out: Path) -> Path:
 def _write_open_clip(model: ModelFiles, folder: Path, *, force: bool) -> str:
     from stages.models.weights_export import write_open_clip
 
-    with draft_paths(_VERB, [folder / SAFE_FILE, folder / CONFIG], force=force) as drafts:
-        write_open_clip(model, *drafts)
+    tokenizer = model.tokenizer()
+    names = [SAFE_FILE, CONFIG, *tokenizer]
+    targets = [folder / name for name in names]
+    with draft_paths(_VERB, targets, force=force) as (weights, config, *files):
+        write_open_clip(model, weights, config)
+        for file, content in zip(files, tokenizer.values(), strict=True):
+            file.write_bytes(content)
     return f"open_clip.create_model_from_pretrained('local-dir:{folder}')"
 
 

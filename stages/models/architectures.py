@@ -53,6 +53,11 @@ def identify_architecture(state: Mapping[str, torch.Tensor], source: str) -> str
     Raises:
         SourceError: If no architecture fits, or several that differ in what shapes do not show.
     """
+    if any(re.match(r"text\.transformer\.(?!resblocks\.)", name) for name in state):
+        raise SourceError(
+            f"{source} has a text tower of transformers, whose architecture tensors do not show; "
+            f"give its name in open_clip (such as xlm-roberta-base-ViT-B-32) with --architecture"
+        )
     shape = shape_in_state(state)
     if shape is None:
         raise SourceError(

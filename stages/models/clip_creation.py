@@ -16,6 +16,7 @@ from stages.models.download import quiet, require_weights
 from stages.models.given_architecture import published
 from stages.models.key_report import KeyReport
 from stages.models.network import Clip
+from stages.models.tokenizer_source import TokenizerPlaces, with_tokenizer
 from stages.models.weights import load_state
 from stages.models.weights_files import is_file
 
@@ -23,7 +24,12 @@ if TYPE_CHECKING:
     from stages.models.clip_spec import ClipSpec
 
 
-def create_clip(architecture: str, pretrained: str | None = None, seed: int = 0) -> Clip:
+def create_clip(
+    architecture: str,
+    pretrained: str | None = None,
+    seed: int = 0,
+    tokenizer: Path | None = None,
+) -> Clip:
     """A CLIP in evaluation mode, with all parameters trainable.
 
     Args:
@@ -32,18 +38,23 @@ def create_clip(architecture: str, pretrained: str | None = None, seed: int = 0)
         pretrained: open_clip's tag of weights, which it downloads; or a file of weights, which is
             imported like a teacher; or None.
         seed: Of the random weights, if `pretrained` is None.
+        tokenizer: Folder with the files of the tokenizer, where it is not CLIP's; None to look
+            for them beside the files above, then on the network.
 
     Raises:
         SourceError: If the architecture, the tag or the file is unknown or does not fit.
     """
+    places = TokenizerPlaces.of(tokenizer, pretrained, architecture)
     if pretrained is None:
-        return _random_clip(architecture_spec(architecture), seed)
+        return _random_clip(with_tokenizer(architecture_spec(architecture), places), seed)
     if is_file(pretrained):
-        return import_clip(Path(pretrained), "teacher", architecture)[0]
-    return _clip_from_tag(architecture, pretrained)
+        return import_clip(Path(pretrained), "teacher", architecture, tokenizer=tokenizer)[0]
+    return _clip_from_tag(architecture, pretrained, places)
 
 
-def import_tag(tag: str, architecture: str | None) -> tuple[Clip, KeyReport]:
+def import_tag(
+    tag: str, architecture: str | None, tokenizer: Path | None = None
+) -> tuple[Clip, KeyReport]:
     """The CLIP that open_clip downloads for a tag.
 
     Raises:
@@ -53,7 +64,7 @@ def import_tag(tag: str, architecture: str | None) -> tuple[Clip, KeyReport]:
         raise SourceError(
             f"'{tag}' is not a file; if it is one of open_clip's tags, give its --architecture too"
         )
-    clip = create_clip(architecture, tag)
+    clip = create_clip(architecture, tag, tokenizer=tokenizer)
     return clip, KeyReport("open_clip", sorted(clip.network.state_dict()), ())
 
 
@@ -63,10 +74,11 @@ def _random_clip(spec: ClipSpec, seed: int) -> Clip:
         return Clip(_changed(spec, origin=f"random, seed {seed}")).eval()
 
 
-def _clip_from_tag(architecture: str, tag: str) -> Clip:
+def _clip_from_tag(architecture: str, tag: str, places: TokenizerPlaces) -> Clip:
     name = architecture.partition(":")[0].replace("/", "-")
     known = published(name, tag)
     require_weights(known, tag, f"{name}:{tag}")
+    spec = with_tokenizer(architecture_spec(f"{name}:{tag}"), places)
     try:
         with quiet():
             fetched = open_clip.create_model(
@@ -78,7 +90,7 @@ def _clip_from_tag(architecture: str, tag: str) -> Clip:
             f"download the file elsewhere and give its path"
         ) from error
     origin = f"open_clip {name} {tag}"
-    clip = Clip(_changed(architecture_spec(f"{name}:{tag}"), origin=origin)).eval()
+    clip = Clip(_changed(spec, origin=origin)).eval()
     load_state(clip.network, fetched.state_dict(), origin)
     return clip
 

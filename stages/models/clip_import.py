@@ -19,6 +19,8 @@ from stages.models.import_keys import MappedClip, language_tensors, map_clip, wi
 from stages.models.imported_spec import imported_spec
 from stages.models.key_report import KeyReport
 from stages.models.network import Clip
+from stages.models.network_building import has_custom_text
+from stages.models.tokenizer_source import NO_PLACES, TokenizerPlaces, with_tokenizer
 from stages.models.weights import load_state, read_tensors, require_trained_statistics
 
 if TYPE_CHECKING:
@@ -31,10 +33,20 @@ _STATISTICS = ("running_mean", "running_var")
 
 
 def import_clip(
-    path: Path, kind: str, architecture: str | None = None, *, untrained: bool = False
+    path: Path,
+    kind: str,
+    architecture: str | None = None,
+    *,
+    untrained: bool = False,
+    tokenizer: Path | None = None,
 ) -> tuple[Clip, KeyReport]:
-    """The CLIP of a published file, in evaluation mode; see `extract_clip`."""
-    return extract_clip(read_tensors(path), path, kind, architecture, untrained=untrained)
+    """The CLIP of a published file, in evaluation mode; see `extract_clip`.
+
+    Its tokenizer, where it is not CLIP's, is in the folder `tokenizer`, or beside the files.
+    """
+    places = TokenizerPlaces.of(tokenizer, path, architecture)
+    raw = read_tensors(path)
+    return extract_clip(raw, path, kind, architecture, untrained=untrained, places=places)
 
 
 def extract_clip(
@@ -44,6 +56,7 @@ def extract_clip(
     architecture: str | None = None,
     *,
     untrained: bool = False,
+    places: TokenizerPlaces = NO_PLACES,
 ) -> tuple[Clip, KeyReport]:
     """The CLIP among the tensors of a file, in evaluation mode, and how each tensor was used.
 
@@ -54,6 +67,7 @@ def extract_clip(
         architecture: As `read_architecture` takes it; None to take the description beside the file,
             or to identify it by the shapes.
         untrained: Accept batch norms that all have their initial statistics.
+        places: Where the tokenizer's files may be.
 
     Raises:
         SourceError: If a tensor of the network is missing, of another shape or not finite, a
@@ -61,8 +75,8 @@ def extract_clip(
     """
     source = path.name
     mapped = map_clip(raw, kind, source)
-    spec = imported_spec(mapped, architecture, path)
-    state = with_text_prefix(mapped.state) if spec.config.get("custom_text") else mapped.state
+    spec = with_tokenizer(imported_spec(mapped, architecture, path), places)
+    state = with_text_prefix(mapped.state) if has_custom_text(spec.config) else mapped.state
     if not untrained:
         require_trained_statistics(state, source)
     clip = Clip(spec).eval()
@@ -96,6 +110,7 @@ def language_digest(clip: Clip) -> str:
         return "none"
     config = clip.spec.config
     settings = {"quick_gelu": bool(config.get("quick_gelu")), "text": dict(config["text_cfg"])}
+    settings |= {"tokenizer": clip.spec.tokenizer.digests()} if clip.spec.tokenizer else {}
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for name, value in sorted(language_tensors(clip.network.state_dict()).items()):
         digest.update(name.encode())

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from schemas.errors import SourceError
 from stages.models.given_architecture import Architecture, read_architecture
 from stages.models.preprocessing import CLIPS, Preprocessing, of_architecture
+from stages.models.tokenizer_files import NO_FILES, TokenizerFiles, read_listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_DEFAULTS: Final = {"language": True, "resize_mode": "shortest", "interpolation": "bicubic"}
+_DEFAULTS: Final = {
+    "language": True,
+    "resize_mode": "shortest",
+    "interpolation": "bicubic",
+    "tokenizer": {},
+}
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,8 @@ class ClipSpec:
         language: Whether there is a language encoder; False for weights published without one.
         resize_mode: How an image gets the native size, one of `resizing.MODES`.
         interpolation: bicubic or bilinear, when a whole image or a crop gets it.
+        tokenizer: Files of the language encoder's own tokenizer; model.json holds their hashes,
+            and they lie beside it. None for CLIP's tokenizer.
     """
 
     architecture: str | None
@@ -43,6 +51,7 @@ class ClipSpec:
     language: bool = True
     resize_mode: str = "shortest"
     interpolation: str = "bicubic"
+    tokenizer: TokenizerFiles = NO_FILES
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -53,18 +62,22 @@ class ClipSpec:
         """For people: what the tensors do not show."""
         activation = "QuickGELU" if self.config.get("quick_gelu") else "GELU"
         mean, std = (", ".join(f"{v:.3g}" for v in values) for values in (self.mean, self.std))
+        files = ", ".join(self.tokenizer.contents)
         return (
             f"{activation}; images of {self.image_size} pixels ({self.resize_mode}, "
             f"{self.interpolation}), mean {mean}, deviation {std}"
+            + (f"; tokenizer of {files}" if files else "")
         )
 
     def content(self) -> dict[str, Any]:
         """The content of model.json, without what is as in CLIP."""
-        content = asdict(self)
+        content = {field.name: getattr(self, field.name) for field in fields(self)}
+        content["tokenizer"] = self.tokenizer.digests()
         return {k: v for k, v in content.items() if k not in _DEFAULTS or v != _DEFAULTS[k]}
 
     def write(self, path: Path) -> None:
-        """Write model.json; equal specs give equal bytes."""
+        """Write model.json and the tokenizer's files beside it; equal specs give equal bytes."""
+        self.tokenizer.write(path.parent)
         path.write_text(json.dumps(self.content(), indent=2, sort_keys=True) + "\n", "utf-8")
 
     @classmethod
@@ -82,6 +95,7 @@ class ClipSpec:
                     **{key: content[key] for key in cls.__dataclass_fields__},
                     **asdict(preprocessing),
                     "language": bool(content["language"]),
+                    "tokenizer": read_listed(path.parent, content["tokenizer"]),
                 }
             )
         except OSError as error:

@@ -26,6 +26,7 @@ from stages.models.rpn_spec import read_spec
 from stages.models.weights import State, read_state, write_state
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 
@@ -61,6 +62,14 @@ class ModelFiles:
             return dict(json.loads(self.config.read_text("utf-8")))
         except (OSError, ValueError) as error:
             raise SourceError(f"{self.config} does not describe a model: {error}") from error
+
+    def tokenizer(self) -> Mapping[str, bytes]:
+        """Files of the tokenizer by name; none for CLIP's.
+
+        Raises:
+            SourceError: If one is missing or has changed.
+        """
+        return ClipSpec.read(self.config).tokenizer.contents
 
     def clip_state(self) -> State:
         """The tensors of the CLIP, with the names open_clip gives them, float32."""

@@ -34,24 +34,12 @@ def test_a_text_does_not_depend_on_its_batch(tmp_path) -> None:
     torch.testing.assert_close(together[1:], encode_texts(clip, ["two red cats on a mat"]))
 
 
-def test_a_foreign_language_encoder_is_refused(tmp_path) -> None:
-    spec = tiny_clip(tmp_path).spec
-    foreign = config()
-    foreign["text_cfg"] = {"hf_model_name": "roberta-base"}
-    with pytest.raises(SourceError, match="are not supported; use one with CLIP's"):
-        Clip(dataclasses.replace(spec, config=foreign))
-
-
-def test_a_multimodal_model_is_refused(tmp_path) -> None:
-    spec = tiny_clip(tmp_path).spec
-    with pytest.raises(SourceError, match="are not supported; use one with CLIP's"):
-        Clip(dataclasses.replace(spec, config=config() | {"multimodal_cfg": {}}))
-
-
-def test_a_configuration_with_an_unknown_key_is_refused(tmp_path) -> None:
-    spec = tiny_clip(tmp_path).spec
-    with pytest.raises(SourceError, match=r"open_clip cannot build this configuration: .*surprise"):
-        Clip(dataclasses.replace(spec, config=config() | {"surprise": 1}))
+def test_tokens_that_the_text_tower_does_not_have_are_refused(tmp_path) -> None:
+    small = config()
+    small["text_cfg"] |= {"vocab_size": 1000}
+    clip = Clip(dataclasses.replace(tiny_clip(tmp_path).spec, config=small))
+    with pytest.raises(SourceError, match="makes token 49407, and its text tower has 1000 tokens"):
+        clip.tokenize(["a dog"])
 
 
 @pytest.mark.parametrize("custom_text", [False, True])
