@@ -54,6 +54,8 @@ def imported_spec(mapped: MappedClip, architecture: str | None, path: Path) -> C
     if beside and _timm_name(beside) != _timm_name(chosen):
         beside = None
     config = dict(chosen.config)
+    if "logit_bias" in mapped.state:  # of a sigmoid loss; a configuration only has where it began
+        config.setdefault("init_logit_bias", float(mapped.state["logit_bias"]))
     if "quick_gelu" not in config and not chosen.settled:
         said = beside.config.get("quick_gelu") if beside else None
         if mapped.layout in _AS_CLIP or said:

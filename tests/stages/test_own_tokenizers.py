@@ -24,6 +24,7 @@ from stages.models.clip import create_clip, read_clip, save_clip
 from stages.models.clip_import import language_digest
 from stages.models.tokenizer_files import read_tokenizer_folder
 from stages.models.weights_export import ModelFiles
+from stages.models.weights_files import CONFIG, SAFE_FILE
 from stages.pretrain import Pretrain
 from stages.train import Train
 from tests.in_memory import InMemory
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     from stages.models.clip import Clip
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_registry")]
+pytestmark = pytest.mark.slow
 EACH = pytest.mark.parametrize("kind", ["siglip", "xlm-roberta"])
 BOTH = ("model.json", "weights.safetensors")
 QUICK: dict[str, Any] = {"device": "cpu", "threads": 1}
@@ -142,20 +143,18 @@ def test_exported_weights_are_open_clips_and_come_back(
 ) -> None:
     write_kind(tmp_path / "made", kind)
     clip = create_clip(str(tmp_path / "made" / "net.json"), seed=3)
-    stored, out = new_folder(tmp_path, "stored"), new_folder(tmp_path, "out")
+    stored = new_folder(tmp_path, "stored")
     save_clip(clip, *(stored / name for name in BOTH))
     files = ModelFiles(*(stored / name for name in BOTH))
     monkeypatch.setattr(weights, "_network_files", lambda _: files)
     monkeypatch.setattr(weights.catalog, "find", lambda *_: None)
-    target, _ = weights.export_weights(
-        tmp_path, "teachers", out / "mine", "open_clip", weights.ExtraModels(), force=False
+    out, _ = weights.export_weights(
+        tmp_path, "teachers", tmp_path / "out", "open_clip", weights.ExtraModels(), force=False
     )
     assert read_tokenizer_folder(out) == read_tokenizer_folder(tmp_path / "made")
 
     again = new_folder(tmp_path, "again")
-    stage = ImportWeights(
-        file=str(target), kind="teacher", architecture=str(out / "mine.json"), **QUICK
-    )
+    stage = ImportWeights(file=str(out / SAFE_FILE), kind="teacher", **QUICK)
     list(stage.run(InMemory({}, folder=again)))
     ours = model(again)
     expected = clip.network.state_dict()
@@ -164,22 +163,22 @@ def test_exported_weights_are_open_clips_and_come_back(
     assert all(torch.equal(value, state[name]) for name, value in expected.items())
     assert language_digest(ours) == language_digest(clip)
 
-    theirs = open_clip_model(out)
-    tokens = ours.tokenize(TEXTS)
+    tower_is_here(out)
+    theirs = open_clip.create_model(f"local-dir:{out}").eval()
+    tokens = open_clip.get_tokenizer(f"local-dir:{out}")(TEXTS)
+    assert torch.equal(tokens, ours.tokenize(TEXTS))
     with torch.no_grad():
         embeddings = theirs.encode_text(tokens, normalize=False)
         torch.testing.assert_close(embeddings, ours.encode_tokens(tokens))
     assert ("logit_bias" in expected) is (theirs.logit_bias is not None)
 
 
-def open_clip_model(out: Path) -> Any:
-    """open_clip's own model of the exported files; its towers' config.json is in the folder."""
-    content = json.loads((out / "mine.json").read_text())
-    if content["text_cfg"].get("hf_model_name"):
-        content["text_cfg"]["hf_model_name"] = str(out)
-    (out / "theirs.json").write_text(json.dumps(content))
-    open_clip.add_model_config(out / "theirs.json")
-    return open_clip.create_model("theirs", pretrained=str(out / "mine.safetensors")).eval()
+def tower_is_here(folder: Path) -> None:
+    """Name the folder where open_clip would fetch the config.json of a text tower."""
+    content = json.loads((folder / CONFIG).read_text())
+    if content["model_cfg"]["text_cfg"].get("hf_model_name"):
+        content["model_cfg"]["text_cfg"]["hf_model_name"] = str(folder)
+    (folder / CONFIG).write_text(json.dumps(content))
 
 
 @pytest.mark.parametrize("kind", ["siglip"])
