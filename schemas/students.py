@@ -12,7 +12,7 @@ from schemas.table import Column, Table
 
 STUDENTS = Table(
     name="students",
-    version=1,
+    version=2,
     doc="Students: region-text pretraining, as a training curve; weights lie beside it.",
     is_model=True,
     has_language=True,
@@ -21,7 +21,7 @@ STUDENTS = Table(
         Column("step", pa.int32(), "optimiser steps done"),
         Column("images", pa.int64(), "images seen"),
         Column("learning_rate", pa.float32(), "of the last step"),
-        Column("loss", pa.float32(), "weighted sum of the three losses, mean since the row before"),
+        Column("loss", pa.float32(), "weighted sum of the losses, mean since the row before"),
         Column(
             "contrastive",
             pa.float32(),
@@ -40,6 +40,12 @@ STUDENTS = Table(
             "image-text contrastive loss, nats; null if switched off",
             nullable=True,
         ),
-        Column("regions", pa.float32(), "mean regions a step that took part"),
+        Column(
+            "crop_distillation",
+            pa.float32(),
+            "cosine distance to the features of crops; null if switched off",
+            nullable=True,
+        ),
+        Column("regions", pa.float32(), "mean regions a step that took part, of each loss"),
     ),
 )

@@ -33,6 +33,7 @@ from stages.evaluation.image_inputs import read_slice
 from stages.evaluation.scores import boxes_of, combine, localizer_scores, select
 from stages.evaluation.suppression import SoftNms
 from stages.evaluation.vocabulary import list_digest, read_categories
+from stages.models.dense_option import Dense, dense_option
 from stages.models.resizing import Size
 from stages.models.similarity import (
     Probability,
@@ -79,6 +80,7 @@ class Detect(Stage):
     )
     resize: str = option("800x1333", "SHORTESTxLONGEST side in pixels, native, or none")
     interpolation: Literal["bilinear", "bicubic"] = option("bilinear", "how to resize")
+    dense: Dense = dense_option()
     score: Literal["auto", "probability", "sqrt-objectness", "sqrt-logit", "sqrt-sigmoid"] = option(
         "auto",
         "ranks detections, see rc evaluate; auto: probability with a detector, else "
@@ -173,7 +175,7 @@ class Detect(Stage):
         from stages.models.detector import predict
         from stages.pixels import load_image
 
-        pooling = PoolingConfig("roialign", self.resize, self.interpolation, 0.0)
+        pooling = PoolingConfig("roialign", self.resize, self.interpolation, 0.0, self.dense)
         features = region_features(detector.clip, load_image(row), proposals.boxes, pooling)
         device = detector.embeddings.device
         placed = torch.from_numpy(features).to(device)

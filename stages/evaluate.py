@@ -39,6 +39,7 @@ from stages.evaluation.image_inputs import read_images
 from stages.evaluation.protocols import LVIS_PRESETS, PRESETS, PROPOSAL_OPTIONS, Preset, deviations
 from stages.evaluation.suppression import SoftNms
 from stages.evaluation.vocabulary import list_digest
+from stages.models.dense_option import Dense, check_dense, dense_option
 from stages.models.resizing import Size
 from stages.models.similarity import (
     Probability,
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from stages.evaluation.category_embeddings import CategoryEmbeddings, VocabularyConfig
     from stages.evaluation.evaluated_model import EvaluatedModel
     from stages.evaluation.evaluator import Evaluator, ScoringConfig
+    from stages.evaluation.region_features import PoolingConfig
     from stages.evaluation.scores import Formula
 
 
@@ -84,6 +86,7 @@ class Evaluate(Stage):
     crop_margin: float = option(
         0.0, "added to each side of a crop, share of the box's width and height", at_least=0
     )
+    dense: Dense = dense_option()
     categories: Path | None = option(
         None,
         "vocabulary: a name per line, a JSON list, or coco-80, coco-65, coco-48, coco-17; "
@@ -159,6 +162,7 @@ class Evaluate(Stage):
     def __post_init__(self) -> None:
         super().__post_init__()
         Size.parse(self.resize, native=1)
+        check_dense(self.name, self.dense, self.pooling)
         if self.boxes == "ground-truth" and self.score not in ("auto", "probability"):
             raise OptionError(
                 f"rc evaluate: --score {self.score} needs an objectness, which ground-truth boxes "
@@ -179,12 +183,10 @@ class Evaluate(Stage):
     def digests(self) -> Mapping[str, str]:
         """See `Stage.digests`: the prompt templates and the lists of names."""
         lists = {"categories": self.categories, "splits": self.splits}
-        files = {"annotations": self.annotations}
-        return {
-            "templates": digest_of(*read_templates(self.templates)),
-            **{role: list_digest(path) for role, path in lists.items() if path},
-            **{role: file_digest(str(path)) for role, path in files.items() if path},
-        }
+        digests = {role: list_digest(path) for role, path in lists.items() if path}
+        if self.annotations:
+            digests["annotations"] = file_digest(str(self.annotations))
+        return {"templates": digest_of(*read_templates(self.templates)), **digests}
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Yield the metrics.
@@ -196,7 +198,6 @@ class Evaluate(Stage):
         from stages.evaluation.evaluation_loop import EvaluationLoop
         from stages.evaluation.evaluator import Evaluator
         from stages.evaluation.metrics import metric_rows
-        from stages.evaluation.region_features import PoolingConfig
         from stages.evaluation.report import attach_report
 
         model, lists = self._model(part), self._lists()
@@ -204,19 +205,14 @@ class Evaluate(Stage):
         if self.boxes == "proposals" and self.move_boxes:
             check_box_regression(choice.vocabulary, model)
         with DetectionsFile(part.attach("evaluated_detections.parquet"), choice.vocabulary) as file:
+            chosen = choice.vocabulary, choice.embeddings
             evaluator = Evaluator(
-                choice.vocabulary,
-                choice.embeddings,
-                self._config(model),
-                file,
-                background=model.background,
-                lvis=lists.lvis,
+                *chosen, self._config(model), file, background=model.background, lvis=lists.lvis
             )
-            interpolation = self.interpolation or model.interpolation(self.pooling)
             loop = EvaluationLoop(
                 evaluator,
                 model,
-                PoolingConfig(self.pooling, self.resize, interpolation, self.crop_margin),
+                self._pooling(model),
                 with_proposals=self.boxes == "proposals",
                 move_boxes=self.move_boxes,
                 bare_images=self.bare_images,
@@ -258,6 +254,12 @@ class Evaluate(Stage):
             self.device,
         )
 
+    def _pooling(self, model: EvaluatedModel) -> PoolingConfig:
+        from stages.evaluation.region_features import PoolingConfig
+
+        interpolation = self.interpolation or model.interpolation(self.pooling)
+        return PoolingConfig(self.pooling, self.resize, interpolation, self.crop_margin, self.dense)
+
     def _config(self, model: EvaluatedModel) -> ScoringConfig:
         from stages.evaluation.evaluator import ScoringConfig
 
@@ -277,8 +279,9 @@ class Evaluate(Stage):
     def _protocol(
         self, evaluator: Evaluator, model: EvaluatedModel, choice: CategoryEmbeddings
     ) -> dict[str, Any]:
-        crop = self.pooling == "crop"
-        view = {"crop_margin": self.crop_margin} if crop else {"resize": self.resize}
+        view: dict[str, Any] = {"resize": self.resize, "dense": self.dense}
+        if self.pooling == "crop":
+            view = {"crop_margin": self.crop_margin}
         moved = self.boxes == "proposals" and self.move_boxes
         used = {**vars(self), "temperature": evaluator.config.temperature}
         return {

@@ -1,5 +1,7 @@
 """Featurize: what a teacher sees in each region, pooled from one feature map of its image.
 
+Or, with `--pooling crop`, what it sees in each region cut out and encoded as an image of its own.
+
 Shapes: R regions of an image, D embedding width.
 
 Source: RegionCLIP (arXiv:2112.09106): RoIAlign on the map of the whole image, features not
@@ -22,6 +24,7 @@ from schemas.quarantine import Reason
 from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, each, option, whole
+from stages.models.dense_option import Dense, check_dense, dense_option
 from stages.models.resizing import Size
 from stages.outcome import Outcome, Result, counted, is_most
 
@@ -49,7 +52,17 @@ class Featurize(Stage):
     resize: str = option(
         "800x1333", "SHORTESTxLONGEST side in pixels, native (the network's own side), or none"
     )
-    interpolation: Literal["bilinear", "bicubic"] = option("bilinear", "how to resize")
+    interpolation: Literal["bilinear", "bicubic"] = option(
+        "bilinear", "how to resize the image, or the crops"
+    )
+    pooling: Literal["roialign", "crop"] = option(
+        "roialign",
+        "roialign on one feature map of the image, or crop each box and embed it as an image",
+    )
+    crop_margin: float = option(
+        0.0, "added to each side of a crop, share of the box's width and height", at_least=0
+    )
+    dense: Dense = dense_option()
     whole_image: bool = option(True, "embed the whole image too, as region -1")
     dtype: Literal["float16", "float32"] = option("float16", "precision of what is stored")
     batch_images: int = option(8, "images held at a time", recipe=False, at_least=1)
@@ -59,7 +72,7 @@ class Featurize(Stage):
     name: ClassVar[str] = "featurize"
     everyday: ClassVar[tuple[str, ...]] = ("teacher", "proposals", "resize")
     example: ClassVar[str] = "rc featurize --teacher teachers"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),
         "proposals": each(PROPOSALS),
@@ -70,6 +83,7 @@ class Featurize(Stage):
     def __post_init__(self) -> None:
         super().__post_init__()
         Size.parse(self.resize, native=1)  # only to refuse what it does not understand
+        check_dense(self.name, self.dense, self.pooling)
 
     def plan(self, parts: Mapping[str, Sequence[int]]) -> Sequence[int]:
         """See `Stage.plan`: the parts of the images that have proposals."""
@@ -92,7 +106,7 @@ class Featurize(Stage):
             part.attachment("teacher", "model.json"),
             part.attachment("teacher", "weights.safetensors"),
             self.device,
-        )
+        ).with_dense(self.dense)
         images = map_in_order(
             self._proposed_images(part), self._loader(clip), self.loaders, self.batch_images
         )
@@ -151,6 +165,8 @@ class Featurize(Stage):
                 image = load_image(proposed.row)
             except SourceError as error:
                 return _PreparedImage(proposed, None, str(error))
+            if self.pooling == "crop":
+                return _PreparedImage(proposed, image)
             return _PreparedImage(
                 proposed, prepare(image, size, self.interpolation, spec.mean, spec.std)
             )
@@ -160,11 +176,7 @@ class Featurize(Stage):
     def _features(
         self, part: Part, clip: Clip, window: Sequence[_PreparedImage]
     ) -> Iterator[pa.RecordBatch]:
-        import torch
-
-        from stages.models.region_encoding import encode_regions_batched
-
-        prepared = [(image.proposed, image.ready) for image in window if image.ready is not None]
+        prepared = [image for image in window if image.ready is not None]
         unreadable = sum(bool(image.problem) for image in window)
         without = len(window) - len(prepared) - unreadable
         part.count(
@@ -173,16 +185,44 @@ class Featurize(Stage):
         for image in window:
             if image.problem:
                 part.refuse(image.proposed.image_id, Reason.UNREADABLE, image.problem)
-        boxes = [ready.scale_boxes(proposed.boxes) for proposed, ready in prepared]
-        if self.whole_image:
-            pairs = zip(prepared, boxes, strict=True)
-            boxes = [torch.cat([ready.whole_box(), inside]) for (_, ready), inside in pairs]
-        pixels = [ready.pixels for _, ready in prepared]
-        several = encode_regions_batched(clip, pixels, boxes, self.batch_regions)
-        for (proposed, _), features in zip(prepared, several, strict=True):
+        encode = self._encode_crops if self.pooling == "crop" else self._encode_regions
+        for image, features in zip(prepared, encode(clip, prepared), strict=True):
             first = [WHOLE_IMAGE] if self.whole_image else []
-            regions = np.concatenate([np.array(first, np.int32), proposed.regions])
-            yield self._rows(part, proposed.image_id, regions, features)
+            regions = np.concatenate([np.array(first, np.int32), image.proposed.regions])
+            yield self._rows(part, image.proposed.image_id, regions, features)
+
+    def _encode_regions(
+        self, clip: Clip, images: Sequence[_PreparedImage]
+    ) -> list[NDArray[np.float32]]:
+        import torch
+
+        from stages.models.region_encoding import encode_regions_batched
+
+        ready: list[NetworkInput] = [image.ready for image in images]
+        boxes = [
+            one.scale_boxes(image.proposed.boxes) for one, image in zip(ready, images, strict=True)
+        ]
+        if self.whole_image:
+            boxes = [
+                torch.cat([one.whole_box(), inside])
+                for one, inside in zip(ready, boxes, strict=True)
+            ]
+        return encode_regions_batched(
+            clip, [one.pixels for one in ready], boxes, self.batch_regions
+        )
+
+    def _encode_crops(
+        self, clip: Clip, images: Sequence[_PreparedImage]
+    ) -> list[NDArray[np.float32]]:
+        from stages.models.crop_encoding import CropConfig, encode_crops_batched
+
+        pictures: list[NDArray[np.uint8]] = [image.ready for image in images]
+        boxes = [image.proposed.boxes for image in images]
+        if self.whole_image:
+            whole = [np.array([[0, 0, p.shape[1], p.shape[0]]], np.float32) for p in pictures]
+            boxes = [np.concatenate(pair) for pair in zip(whole, boxes, strict=True)]
+        config = CropConfig(self.interpolation, self.crop_margin)
+        return encode_crops_batched(clip, pictures, boxes, config, self.batch_regions)
 
     def _rows(
         self, part: Part, image_id: str, regions: NDArray[np.int32], features: NDArray[Any]
@@ -217,10 +257,13 @@ class _ProposedImage:
 
 @dataclass(frozen=True, slots=True)
 class _PreparedImage:
-    """An image ready for the network, or why not; neither if no region of it is wanted."""
+    """An image ready for the network, or why not; neither if no region of it is wanted.
+
+    `ready` is a `NetworkInput`, or pixels (H, W, 3) uint8 to cut crops from.
+    """
 
     proposed: _ProposedImage
-    ready: NetworkInput | None
+    ready: Any
     problem: str = ""
 
 

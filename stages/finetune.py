@@ -26,6 +26,7 @@ from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, each, option, whole
 from stages.evaluation.vocabulary import list_digest, read_categories, read_split
+from stages.models.dense_option import Dense, dense_option
 from stages.models.resizing import Size
 from stages.models.similarity import Temperature, chosen_temperature, temperature_option
 from stages.sources.files import digest_of
@@ -104,6 +105,7 @@ class Finetune(TrainingStage):
         "shortest and longest side, pixels; native; none; of several, one at random",
     )
     interpolation: Literal["bicubic", "bilinear"] = option("bilinear", "of resizing")
+    dense: Dense = dense_option()
     flip: bool = option(True, "swap left and right half of the time")
     epochs: int = option(0, "passes over the images, instead of --steps; 0: --steps", at_least=0)
     steps: int | None = option(90_000, "optimiser steps", at_least=0)
@@ -270,7 +272,7 @@ class Finetune(TrainingStage):
         temperature = chosen_temperature(self.temperature, lambda: building.own_temperature(model))
         part.note("temperature", temperature)
         head = HeadSpec(names, self.regression, self.background, temperature)
-        return building.build_detector(model, head, embeddings, self.seed)
+        return building.build_detector(model, head, embeddings, self.seed, self.dense)
 
     def _names(self, part: Part, model: Clip | Detector) -> tuple[str, ...]:
         """The categories learned, in the order of the list that names them."""

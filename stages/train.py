@@ -1,8 +1,15 @@
 """Train: a student learns from its teacher's pseudo-labels what regions are called.
 
+It may also learn, or learn only, what a frozen tower sees in the crop of each region: features of
+crops, which need neither captions nor concepts. They are an input, made once by `rc featurize
+--pooling crop`, rather than computed in each step: crops cost most, every epoch would need them
+again, and what was made can be looked at. Like pseudo-labels they are of images that are not
+flipped. With --distillation-weight and --crop-distillation-weight above 0 the student learns from
+two teachers, the one that pools regions and the one that sees crops.
+
 Source: RegionCLIP (arXiv:2112.09106), region-text pretraining. Defaults as in the published
 RegionCLIP_RN50.yaml (its temperature, 0.01, is that of CLIP's weights); its 600,000 steps of 96
-images are 19 passes over 3 million.
+images are 19 passes over 3 million. CLIPSelf (arXiv:2310.01403), crop distillation.
 """
 
 from __future__ import annotations
@@ -12,13 +19,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.errors import ArtifactError, OptionError
+from schemas.features import FEATURES
 from schemas.images import IMAGES
 from schemas.proposals import PROPOSALS
 from schemas.pseudo_labels import PSEUDO_LABELS
 from schemas.students import STUDENTS
-from schemas.table import as_matrix
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, each, option, whole
+from stages.models.dense_option import Dense, dense_option
 from stages.models.similarity import (
     Probability,
     Similarity,
@@ -36,16 +44,17 @@ if TYPE_CHECKING:
     import torch
 
     from schemas.table import Table
-    from stages.models.clip import ClipSpec
+    from stages.models.clip import Clip, ClipSpec
     from stages.outcome import Outcome, Result
+    from stages.training.config import TrainingConfig
     from stages.training.loader import BatchLoader
-    from stages.training.samples import Sample
+    from stages.training.samples import Sample, Supervision
     from stages.training.student_training import Objective
 
 
 @dataclass(frozen=True, kw_only=True)
 class Train(TrainingStage):
-    """Train a student on regions and their pseudo-labels."""
+    """Train a student on regions: on pseudo-labels or crop features."""
 
     where: str | None = option("kept", "SQL condition on pseudo_labels: those that take part")
     if_none_kept: Literal["all", "none"] = option(
@@ -56,6 +65,12 @@ class Train(TrainingStage):
     contrastive_weight: float = option(1.0, "of the region-text loss; 0 is off", at_least=0)
     distillation_weight: float = option(1.0, "of the distillation loss; 0 is off", at_least=0)
     image_text_weight: float = option(1.0, "of the image-text loss; 0 is off", at_least=0)
+    crop_distillation_weight: float = option(
+        0.0,
+        "of the cosine distance to --features, such as those of rc featurize --pooling crop "
+        "(CLIPSelf); 0 is off",
+        at_least=0,
+    )
     temperature: Temperature = temperature_option("the weights it begins with")
     probability: Probability = option(
         "softmax",
@@ -83,6 +98,7 @@ class Train(TrainingStage):
         ("800x1333",), "shortest and longest side, pixels; native; none; of several, one at random"
     )
     interpolation: Literal["bicubic", "bilinear"] = option("bicubic", "of resizing")
+    dense: Dense = dense_option()
     flip: bool = option(True, "swap left and right half of the time")
     mirror_captions: bool = option(
         False, "swap the words left and right in the caption of a flipped image"
@@ -97,6 +113,13 @@ class Train(TrainingStage):
     epochs: int = option(19, "passes over the images", at_least=1)
     steps: int | None = option(None, "optimiser steps, instead of --epochs", at_least=1)
     clip: float = option(5.0, "largest gradient norm; 0 is no limit", at_least=0)
+    average_decay: float = option(
+        0.0,
+        "of an exponential average of the weights, which is then what is saved; it remembers "
+        "about 1 / (1 - decay) steps; 0 saves the last weights",
+        at_least=0,
+        below=1,
+    )
 
     name: ClassVar[str] = "train"
     everyday: ClassVar[tuple[str, ...]] = (
@@ -107,9 +130,10 @@ class Train(TrainingStage):
         "learning_rate",
     )
     example: ClassVar[str] = "rc train --epochs 5 --images-per-batch 32"
-    version: ClassVar[int] = 4  # weights have the temperature they were trained at
+    version: ClassVar[int] = 4  # crop distillation, and the temperature in the weights
     reads: ClassVar[Mapping[str, Reads]] = {
         "pseudo_labels": each(PSEUDO_LABELS, where="where"),
+        "features": each(FEATURES, named=True),
         "proposals": each(PROPOSALS),
         "images": each(IMAGES),
         "embeddings": whole(CONCEPT_EMBEDDINGS),
@@ -119,7 +143,7 @@ class Train(TrainingStage):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not (self.contrastive_weight or self.distillation_weight or self.image_text_weight):
+        if not (self._regional or self.image_text_weight or self.crop_distillation_weight):
             raise OptionError("rc train: at least one loss needs a weight above 0")
 
     def outcome(self, result: Result) -> Outcome:
@@ -131,11 +155,25 @@ class Train(TrainingStage):
         first, *more = outcome.summary
         return replace(outcome, summary=[f"{first}; temperature {temperature:.4g}{whose}", *more])
 
+    @property
+    def _regional(self) -> bool:
+        """Whether any loss needs pseudo-labels."""
+        return self.contrastive_weight > 0 or self.distillation_weight > 0
+
     def requires(self) -> Mapping[str, Reads]:
-        """See `Stage.requires`: also pseudo-labels that are not kept, if a batch may need them."""
+        """See `Stage.requires`: what the losses need.
+
+        Pseudo-labels that are not kept too, if a batch may need them.
+        """
+        used = {"images", "teacher"}
+        if self._regional:
+            used |= {"pseudo_labels", "proposals", "embeddings"}
+        if self.crop_distillation_weight:
+            used |= {"features", "proposals"}
         fallback = self.if_none_kept == "all"
         labels = each(PSEUDO_LABELS, where="where", fallback=fallback)
-        return {**self.reads, "pseudo_labels": labels}
+        reads = {**self.reads, "pseudo_labels": labels}
+        return {role: reads[role] for role in reads if role in used}
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Train, leave the student beside the rows, and yield its training curve."""
@@ -149,13 +187,13 @@ class Train(TrainingStage):
             part.attachment("teacher", "model.json"),
             part.attachment("teacher", "weights.safetensors"),
             self.device,
-        )
+        ).with_dense(self.dense)
         temperature = chosen_temperature(self.temperature, lambda: Similarity.of(clip).temperature)
         bias = chosen_bias(self.probability, lambda: Similarity.of(clip).logit_bias)
         objective = replace(self.objective(), temperature=temperature, bias=bias)
         make_trainable(clip, self.freeze)
-        embeddings = _embeddings(part.table("embeddings"), clip.width)
-        loader = self.loader(part.slices(), len(embeddings), clip.spec)
+        embeddings = self._embeddings(part, clip)
+        loader = self.loader(part.slices(), self.supervision(len(embeddings), clip), clip.spec)
         steps = self.num_steps(loader.dataset)
         rows = fit(
             StudentTraining(clip, embeddings, objective, self.precision),
@@ -182,14 +220,25 @@ class Train(TrainingStage):
             contrastive=self.contrastive_weight,
             distillation=self.distillation_weight,
             image_text=self.image_text_weight,
+            crop_distillation=self.crop_distillation_weight,
             whole=self.whole_image,
             over=self.contrastive_over,
             negatives=self.negatives,
             long_captions=self.long_captions,
         )
 
+    def supervision(self, num_concepts: int, clip: Clip) -> Supervision:
+        """What of the inputs is learned from."""
+        from stages.training.samples import Supervision
+
+        return Supervision(
+            num_concepts=num_concepts if self._regional else None,
+            captions=self.image_text_weight > 0,
+            crops_width=clip.width if self.crop_distillation_weight else None,
+        )
+
     def loader(
-        self, slices: Sequence[Part], num_concepts: int, spec: ClipSpec
+        self, slices: Sequence[Part], learned: Supervision, spec: ClipSpec
     ) -> BatchLoader[Sample, Any]:
         """Batches of regions from all parts, prepared as a network of `spec` wants them."""
         from stages.models.preprocess import Size
@@ -197,14 +246,13 @@ class Train(TrainingStage):
         from stages.training.dataset import ShuffledDataset
         from stages.training.loader import BatchLoader
         from stages.training.region_batches import RegionTransform, collate
-        from stages.training.samples import LabelledImages
+        from stages.training.samples import SupervisedImages
 
         sizes = tuple(Size.parse(text, spec.image_size, spec.resize_mode) for text in self.resize)
         augment = MultiScale(sizes, self.flip, self.interpolation, spec)
-        regional, captioned = self.objective().regional, self.image_text_weight > 0
 
-        def read(part: Part) -> LabelledImages:
-            images = LabelledImages(part, num_concepts, regions=regional, captions=captioned)
+        def read(part: Part) -> SupervisedImages:
+            images = SupervisedImages(part, learned)
             if self.distillation_weight and self.probability == "softmax" and not images.exclusive:
                 raise ArtifactError(
                     "these pseudo-labels were made with --probability sigmoid, their "
@@ -223,23 +271,19 @@ class Train(TrainingStage):
         dataset = ShuffledDataset(slices, read, self.seed, self.shuffle_buffer)
         return BatchLoader(dataset, transform, collate, self.images_per_batch, self.loaders)
 
+    def config(self, steps: int) -> TrainingConfig:
+        """See `TrainingStage.config`; with the average of the weights."""
+        return replace(super().config(steps), average_decay=self.average_decay)
 
-def _embeddings(concepts: pa.Table, width: int) -> torch.Tensor:
-    """Embeddings (C, D) in order of concept_id."""
-    import numpy as np
-    import torch
+    def _embeddings(self, part: Part, clip: Clip) -> torch.Tensor:
+        """Embeddings (C, D) of the concepts; none (C = 0) where no loss needs them."""
+        import torch
 
-    ids = concepts["concept_id"].to_numpy()
-    order = np.argsort(ids)
-    if not np.array_equal(ids[order], np.arange(len(ids))):
-        raise ArtifactError("concept ids of the embeddings are not 0, 1, 2, ...: embed them again")
-    matrix = as_matrix(concepts, "embedding")
-    if matrix.shape[1] != width:
-        raise ArtifactError(
-            f"concepts are embedded {matrix.shape[1]} wide, the teacher's space is {width} wide: "
-            f"name the embeddings made with this teacher, or the teacher they were made with"
-        )
-    return torch.from_numpy(matrix[order].astype(np.float32))
+        from stages.training.concept_embeddings import embeddings_by_id
+
+        if not self._regional:
+            return torch.zeros(0, clip.width)
+        return embeddings_by_id(part.table("embeddings"), clip.width)
 
 
 def _curve(rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:

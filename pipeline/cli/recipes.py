@@ -36,6 +36,12 @@ def run(  # noqa: PLR0913  # each is an option
         list[str] | None,
         typer.Option("--only", help="only this step or table and what it needs; can be repeated"),
     ] = None,
+    rounds: Annotated[
+        int | None,
+        typer.Option(
+            "--rounds", min=1, help="so often the student becomes the teacher; see [rounds]"
+        ),
+    ] = None,
     report: Annotated[
         Path | None,
         typer.Option(
@@ -57,12 +63,14 @@ def run(  # noqa: PLR0913  # each is an option
     from pipeline.recipes.recipe import load
 
     run_options = RunOptions(store=store, workers=workers, dry_run=dry_run, quiet=quiet)
-    loaded = load(recipe_path(recipe), _settings(settings or []), quick=quick)
+    loaded = load(recipe_path(recipe), _settings(settings or []), quick=quick, rounds=rounds)
     if only:
         loaded = loaded.only(only)
     addresses = run_steps(loaded, run_options)
-    if loaded.tables and len(addresses) == len(loaded.steps) and not dry_run:
+    loaded = loaded.finished(addresses)
+    if loaded.tables and not dry_run:
         words = [f"--set {words}" for words in settings or []] + ["--quick"] * quick
+        words += [] if rounds is None else [f"--rounds {rounds}"]
         command = " ".join(["rc run", recipe, *words, *(f"--only '{name}'" for name in only or [])])
         _write_tables(loaded, addresses, report or loaded.report, command, store)
 
@@ -89,18 +97,28 @@ def run_recipe(path: Path, settings: dict[str, Any], run_options: RunOptions) ->
 
 
 def run_steps(recipe: Recipe, run_options: RunOptions) -> dict[str, str]:
-    """Make the synthetic data of a recipe and run its steps; return the addresses by label."""
+    """Make the synthetic data of a recipe and run its steps; return the addresses by label.
+
+    They lack the steps after the first that a dry run finds unfinished, and those of the rounds
+    after one that is worse than the round before.
+    """
+    from pipeline.cli.rounds import RoundHistory
+
     if not run_options.dry_run:
         _make_synthetic_data(recipe, run_options)
     addresses: dict[str, str] = {}
-    for step in recipe.steps:
-        if not run_options.quiet:
-            typer.echo(f"== {step.label}", err=True)
-        address = _run_step(step, addresses, run_options)
-        if address is None:
-            typer.echo("later steps depend on this one, so the dry run ends here", err=True)
+    history = RoundHistory(recipe, run_options.store)
+    for number in sorted({step.round for step in recipe.steps}):
+        for step in recipe.of_round(number):
+            if not run_options.quiet:
+                typer.echo(f"== {step.label}", err=True)
+            address = _run_step(step, addresses, run_options)
+            if address is None:
+                typer.echo("later steps depend on this one, so the dry run ends here", err=True)
+                return addresses
+            addresses[step.label] = address
+        if not run_options.dry_run and not history.add(number, addresses):
             break
-        addresses[step.label] = address
     return addresses
 
 

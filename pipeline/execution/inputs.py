@@ -30,8 +30,10 @@ def resolve(stage: Stage, pinned: Mapping[str, str | None], root: Path) -> dict[
     Raises:
         ArtifactNotFoundError: If a role cannot be filled.
         ArtifactError: If the artifacts do not belong together.
+        OptionError: If one is named that is only read where it is named, and is not read here.
     """
     required = stage.requires()
+    _refuse_unused(stage, [role for role, name in pinned.items() if name and role not in required])
     chosen = {
         role: _pinned(stage, role, required[role], name, root)
         for role, name in pinned.items()
@@ -117,6 +119,7 @@ def _open_role(
     required = stage.requires()
     reads = required[role]
     if reads.named:
+        _refuse_unnamed(stage, role, reads)
         return None
     tables = tuple(table.name for table in (reads.table, *reads.also))
     aligned = [a for other, a in chosen.items() if not required[other].whole]
@@ -139,6 +142,25 @@ def _open_role(
             f"rc {stage.name} needs {reads.table.name}, and there are none in {root.absolute()}. "
             f"Make them first with {_maker(reads)}, {instead}or name a store with --store."
         ) from None
+
+
+def _refuse_unused(stage: Stage, roles: Iterable[str]) -> None:
+    """Pass if none of the roles, which these options do not need, is one that nobody names idly."""
+    for role in roles:
+        if role in stage.reads and stage.reads[role].named:
+            raise OptionError(
+                f"rc {stage.name}: --{_flag(role)} is not read with these options; leave it out, "
+                f"or switch on what reads it ('rc {stage.name} --help')"
+            )
+
+
+def _refuse_unnamed(stage: Stage, role: str, reads: Reads) -> None:
+    """Pass if a role that is only read where it is named is not needed either."""
+    if not reads.optional:
+        raise ArtifactNotFoundError(
+            f"rc {stage.name} needs --{_flag(role)} with these options, and takes none unasked: "
+            f"name {reads.table.name}@… ({_maker(reads)} makes them)"
+        )
 
 
 def _maker(reads: Reads) -> str:

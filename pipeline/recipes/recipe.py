@@ -13,13 +13,14 @@ file are in `pipeline.recipes.recipe_file`; docs/recipes.md explains all of them
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from pipeline.recipes.recipe_file import Placeholders, fill, read_recipe
+from pipeline.recipes.recipe_rounds import entries_by_round, entry_name, read_rounds
 from pipeline.recipes.synthetic_data import SyntheticData, read_synthetic_data
 from pipeline.recipes.table_spec import TableSpec, read_table_spec
 from pipeline.verbs import VERBS
@@ -27,21 +28,23 @@ from schemas.errors import SourceError
 from stages.option import choices, option_types, takes_number, value_type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from pipeline.recipes.recipe_file import RecipeFile
+    from pipeline.recipes.recipe_rounds import Located, Rounds
     from stages.base import Stage
 
 
 @dataclass(frozen=True)
 class Step:
-    """One stage of a recipe: its options, its pinned inputs, and its swept values."""
+    """One stage of a recipe: its options, its pinned inputs, its swept values, its round."""
 
     verb: str
     name: str
     options: dict[str, Any] = field(default_factory=dict)
     inputs: dict[str, str] = field(default_factory=dict)
     swept: dict[str, Any] = field(default_factory=dict)
+    round: int = 1
 
     @property
     def label(self) -> str:
@@ -58,6 +61,19 @@ class Recipe:
     tables: list[TableSpec] = field(default_factory=list)
     report: Path | None = None
     introduction: str = ""
+    rounds: Rounds | None = None
+
+    def of_round(self, number: int, finished: Collection[str] | None = None) -> list[Step]:
+        """The steps of a round; only those with one of some labels, if these are given."""
+        return [
+            step
+            for step in self.steps
+            if step.round == number and (finished is None or step.label in finished)
+        ]
+
+    def finished(self, labels: Collection[str]) -> Recipe:
+        """The recipe for the steps with these labels, and the tables that need no others."""
+        return self._with([step for step in self.steps if step.label in labels])
 
     def only(self, names: Sequence[str]) -> Recipe:
         """The recipe for these steps, or for the tables of these names, with all steps they need.
@@ -74,10 +90,12 @@ class Recipe:
         for step in reversed(self.steps):
             if step.label in labels:
                 labels |= {name[1:] for name in step.inputs.values() if name.startswith("@")}
-        steps = [step for step in self.steps if step.label in labels]
-        step_names = {step.name for step in steps}
-        kept = [table for table in self.tables if table.steps() <= step_names]
-        return Recipe(steps, self.synthetic_data, kept, self.report, self.introduction)
+        return self._with([step for step in self.steps if step.label in labels])
+
+    def _with(self, steps: list[Step]) -> Recipe:
+        names = {step.name for step in steps}
+        tables = [table for table in self.tables if table.steps() <= names]
+        return replace(self, steps=steps, tables=tables)
 
 
 def step_label(name: str, swept: Mapping[str, Any]) -> str:
@@ -90,24 +108,30 @@ def step_label(name: str, swept: Mapping[str, Any]) -> str:
     return f"{name} [{values}]" if values else name
 
 
-def load(path: Path, settings: Mapping[str, str], *, quick: bool = False) -> Recipe:
-    """Read a recipe file, replace its placeholders, and expand its sweeps.
+def load(
+    path: Path, settings: Mapping[str, str], *, quick: bool = False, rounds: int | None = None
+) -> Recipe:
+    """Read a recipe file, replace its placeholders, and expand its rounds and sweeps.
 
     Args:
         path: The file.
         settings: Values of {name}, as text; of a swept name, several separated by commas.
         quick: Whether the values of [quick] replace the defaults.
+        rounds: How many, instead of as many as [rounds] says.
 
     Raises:
         SourceError: If a file is missing, not TOML, or has an unknown verb, option or name.
+        OptionError: If rounds are asked for, and the recipe has none.
     """
     file = read_recipe(path)
     placeholders = Placeholders.of(file, settings, quick=quick, path=path)
-    steps = list(_steps(file, placeholders, path))
+    values = placeholders.values({}, str(path))
+    spec = read_rounds(fill(file.rounds, values, f"[rounds] of {path}"), rounds, str(path))
+    by_round = entries_by_round(file.step, spec, str(path))
+    steps = list(_steps(by_round, placeholders, path))
     labels = [step.label for step in steps]
     if repeated := {label for label in labels if labels.count(label) > 1}:
         raise SourceError(f"recipe {path} has several steps called {', '.join(sorted(repeated))}")
-    values = placeholders.values({}, str(path))
     report = fill(file.report, values, f"report of {path}")
     recipe = Recipe(
         steps,
@@ -118,15 +142,19 @@ def load(path: Path, settings: Mapping[str, str], *, quick: bool = False) -> Rec
         ],
         Path(report) if report else None,
         file.introduction,
+        spec,
     )
     _check_tables(recipe)
     return recipe
 
 
-def _steps(file: RecipeFile, placeholders: Placeholders, path: Path) -> Iterator[Step]:
+def _steps(
+    by_round: Sequence[Sequence[Located]], placeholders: Placeholders, path: Path
+) -> Iterator[Step]:
     """Every step for every combination of the swept values that it depends on."""
     swept_by_step: dict[str, list[str]] = {}
-    for location, entry in file.step:
+    numbered = [(n, *located) for n, entries in enumerate(by_round, 1) for located in entries]
+    for number, location, entry in numbered:
         example = next(placeholders.combinations(list(placeholders.sweep)))
         filled = fill(entry, placeholders.values(example, str(path)), location)
         inputs = [
@@ -140,7 +168,7 @@ def _steps(file: RecipeFile, placeholders: Placeholders, path: Path) -> Iterator
             filled = fill(entry, placeholders.values(swept, str(path)), location)
             step = _step(location, filled, swept, swept_by_step)
             swept_by_step[step.name] = names
-            yield step
+            yield replace(step, round=number)
 
 
 def _step(
@@ -153,7 +181,8 @@ def _step(
     if verb not in VERBS:
         raise SourceError(f"{location}: run = {verb!r} is not a verb; there are {', '.join(VERBS)}")
     stage = VERBS[verb].load()
-    name = str(entry.pop("as", location.split(" of ")[0].removeprefix("step ") + f" {verb}"))
+    name = entry_name(location, {"run": verb, **entry})
+    entry.pop("as", None)
     options_of_stage = [f for f in stage.__dataclass_fields__.values() if f.metadata]
     fields = {f.name: f for f in options_of_stage} | {_flag_name(f): f for f in options_of_stage}
     options, inputs = {}, {}

@@ -11,6 +11,7 @@ scenes = 100
 [sweep]                      # a step that contains {seed}, or reads such a step, is run for each
 seed = [0, 1, 2]             # of these values
 [[draw]]                     # synthetic images to make first: kind, folder, split, count, seed
+[rounds]                     # repetition with the student as the teacher, see `recipe_rounds`
 [[step]]                     # stages, see `pipeline.recipes.recipe`
 [[table]]                    # tables of results, see `pipeline.recipes.table_spec`
 """
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
 _LISTS = ("draw", "step", "table")
-_VALUES = ("defaults", "quick", "sweep")
+_VALUES = ("defaults", "quick", "sweep", "rounds")
 _TEXTS = ("report", "introduction")
 
 
@@ -42,6 +43,7 @@ class RecipeFile:
     defaults: dict[str, Any] = field(default_factory=dict)
     quick: dict[str, Any] = field(default_factory=dict)
     sweep: dict[str, Any] = field(default_factory=dict)
+    rounds: dict[str, Any] = field(default_factory=dict)
     draw: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     step: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     table: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -100,8 +102,9 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 def _not_a_recipe(path: Path) -> SourceError:
     return SourceError(
-        f"recipe {path} may have {', '.join(['include', *_TEXTS])}, [defaults], [quick], [sweep], "
-        f"[[draw]] and [[table]], must have at least one [[step]], and may have nothing else"
+        f"recipe {path} may have {', '.join(['include', *_TEXTS])}, "
+        f"{', '.join(f'[{name}]' for name in _VALUES)}, [[draw]] and [[table]], must have at least "
+        f"one [[step]], and may have nothing else"
     )
 
 

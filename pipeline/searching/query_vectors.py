@@ -90,10 +90,11 @@ def image_query(
         )
     options = corpus.features.manifest.stage.options
     pooling = PoolingConfig(
-        pooling="roialign",
+        pooling="crop" if options.get("pooling") == "crop" else "roialign",
         resize=str(options.get("resize", "800x1333")),
         interpolation="bicubic" if options.get("interpolation") == "bicubic" else "bilinear",
-        margin=0.0,
+        margin=float(options.get("crop_margin", 0.0)),
+        dense=options.get("dense", "auto"),
     )
     description = path.name if box is None else f"{path.name} at {x0:g},{y0:g},{x1:g},{y1:g}"
     vectors = encode_boxes(_model_files(corpus), pixels, corners, pooling, device)

@@ -20,6 +20,7 @@ _DEFAULTS: Final = {
     "language": True,
     "resize_mode": "shortest",
     "interpolation": "bicubic",
+    "dense": "auto",
     "tokenizer": {},
 }
 
@@ -38,6 +39,7 @@ class ClipSpec:
         language: Whether there is a language encoder; False for weights published without one.
         resize_mode: How an image gets the native size, one of `resizing.MODES`.
         interpolation: bicubic or bilinear, when a whole image or a crop gets it.
+        dense: How regions were read in training, one of `dense_option.DENSE`.
         tokenizer: Files of the language encoder's own tokenizer; model.json holds their hashes,
             and they lie beside it. None for CLIP's tokenizer.
     """
@@ -51,6 +53,7 @@ class ClipSpec:
     language: bool = True
     resize_mode: str = "shortest"
     interpolation: str = "bicubic"
+    dense: str = "auto"
     tokenizer: TokenizerFiles = NO_FILES
 
     @property
@@ -95,6 +98,7 @@ class ClipSpec:
                     **{key: content[key] for key in cls.__dataclass_fields__},
                     **asdict(preprocessing),
                     "language": bool(content["language"]),
+                    "dense": str(content["dense"]),
                     "tokenizer": read_listed(path.parent, content["tokenizer"]),
                 }
             )

@@ -97,7 +97,7 @@ def reset_image_tower(clip: Clip, seed: int) -> None:
 
 
 def build_detector(
-    model: Clip | Detector, head: HeadSpec, embeddings: torch.Tensor, seed: int
+    model: Clip | Detector, head: HeadSpec, embeddings: torch.Tensor, seed: int, dense: str = "auto"
 ) -> Detector:
     """A detector to train, with the layers of `model` where they fit, else random ones.
 
@@ -106,10 +106,11 @@ def build_detector(
         head: Description of the new head.
         embeddings: (K, D).
         seed: Of random weights.
+        dense: How regions of a vision transformer are read, see `stages.models.dense_option`.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        detector = Detector(clip_of(model), head, embeddings)
+        detector = Detector(clip_of(model).with_dense(dense), head, embeddings)
     if isinstance(model, Detector):
         _copy_layers(detector, model)
     return detector

@@ -7,18 +7,26 @@ Shapes: B images, R_b regions of image b, N regions of a batch, T texts, L token
 
 from __future__ import annotations
 
+import copy
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 from open_clip.modified_resnet import ModifiedResNet
 from open_clip.timm_model import TimmModel
+from open_clip.transformer import VisionTransformer
+from timm.models.fastvit import FastVit
 from torch import nn
 
 from schemas.errors import SourceError
+from stages.models.attention_pooled_regions import AttentionPooledRegions
 from stages.models.convnext_regions import ConvNeXtRegions
+from stages.models.dense_option import DENSE
+from stages.models.fastvit_regions import FastViTRegions
 from stages.models.network_building import build_network
 from stages.models.resnet_regions import ResNetRegions
+from stages.models.timm_vit_regions import TimmViTRegions
 from stages.models.tokenizer import make_tokenizer
 from stages.models.vit_regions import ViTRegions
 
@@ -41,7 +49,7 @@ class Clip(nn.Module):
         super().__init__()
         self.spec = spec
         self.network: Any = build_network(spec)  # open_clip's CLIP, which has no types
-        self.tower: RegionTower = _region_tower(self.network)
+        self.tower: RegionTower = _region_tower(self.network, spec.dense)
         self._tokenizer: Tokenizer | None = None  # made when it is needed
         self._frozen: list[nn.Module] = []  # modules that stay in evaluation mode while training
 
@@ -80,7 +88,7 @@ class Clip(nn.Module):
 
     def encode_images(self, pixels: torch.Tensor) -> torch.Tensor:
         """CLIP's own features (B, D) of normalised images (B, 3, S, S) of the native size."""
-        features = self.network.encode_image(pixels)
+        features = self.network.visual(pixels)  # CoCa's encode_image would normalise them
         pooled: torch.Tensor = features[0] if isinstance(features, tuple) else features
         return pooled
 
@@ -111,6 +119,22 @@ class Clip(nn.Module):
         self._require_language()
         embeddings: torch.Tensor = self.network.encode_text(tokens, normalize=False)
         return embeddings
+
+    def with_dense(self, dense: str) -> Clip:
+        """This model with its regions read in another way; it shares all tensors.
+
+        Args:
+            dense: One of `dense_option.DENSE`; auto leaves the model as it is.
+
+        Raises:
+            SourceError: If the image tower has no such features.
+        """
+        if dense in ("auto", self.spec.dense):
+            return self
+        changed = copy.copy(self)
+        changed.spec = replace(self.spec, dense=dense)
+        changed.tower = _region_tower(self.network, dense)
+        return changed
 
     def _require_language(self) -> None:
         if not self.spec.language:
@@ -170,10 +194,26 @@ class Clip(nn.Module):
         return self
 
 
-def _region_tower(network: Any) -> RegionTower:
+def _region_tower(network: Any, dense: str) -> RegionTower:
+    """How regions are read from the image tower of a network.
+
+    Raises:
+        SourceError: If they cannot be, or the tower has no dense features of this kind.
+    """
     visual = network.visual
+    if dense not in DENSE:
+        raise SourceError(f"regions read as {dense!r} are unknown; known are {', '.join(DENSE)}")
+    if isinstance(visual, VisionTransformer):
+        pooled = visual.attn_pool is not None
+        return (AttentionPooledRegions if pooled else ViTRegions)(visual, dense)
+    if isinstance(visual, TimmModel) and hasattr(visual.trunk, "blocks"):
+        return TimmViTRegions(visual, dense)
+    if dense != "auto":
+        raise SourceError(
+            f"this model has a convolutional image tower, whose regions are read in one way; "
+            f"{dense} is for vision transformers, so leave --dense out"
+        )
     if isinstance(visual, ModifiedResNet):
         return ResNetRegions(visual)
-    if isinstance(visual, TimmModel):
-        return ConvNeXtRegions(visual)
-    return ViTRegions(visual)
+    fast = isinstance(visual.trunk, FastVit)
+    return FastViTRegions(visual) if fast else ConvNeXtRegions(visual)

@@ -48,7 +48,7 @@ def encode_regions_batched(
     maps = _feature_maps(clip, images)
     counts = [len(of_image) for of_image in boxes]
     batches = []
-    for batch in _region_batches(counts, batch_regions):
+    for batch in split_into_batches(counts, batch_regions):
         crops = [
             clip.crop_regions(maps[b], [boxes[b][first:last].to(device)])
             for b, first, last in batch
@@ -73,10 +73,10 @@ def _feature_maps(clip: Clip, images: Sequence[torch.Tensor]) -> list[torch.Tens
     return [maps[b] for b in range(len(images))]
 
 
-def _region_batches(counts: Sequence[int], size: int) -> Iterator[list[tuple[int, int, int]]]:
-    """Split `counts` regions of each image into batches of `size`: slices (image, first, last).
+def split_into_batches(counts: Sequence[int], size: int) -> Iterator[list[tuple[int, int, int]]]:
+    """Batches of `size` out of `counts` regions of each image: slices (image, first, last).
 
-    >>> list(_region_batches([2, 0, 3], 4))
+    >>> list(split_into_batches([2, 0, 3], 4))
     [[(0, 0, 2), (2, 0, 2)], [(2, 2, 3)]]
     """
     batch: list[tuple[int, int, int]] = []

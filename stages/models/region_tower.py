@@ -58,9 +58,11 @@ def roi_align(
     """
     exact = feature_map if feature_map.dtype == torch.float64 else feature_map.float()
     with torch.autocast(feature_map.device.type, enabled=False):
-        rois = [b.to(exact) for b in boxes]
+        # Divided here: times 1 / 14, a box of 27 cells may become a bit longer than 27 cells, and
+        # adaptive sampling would take two samples a bin instead of the cells themselves.
+        rois = [b.to(exact) / stride for b in boxes]
         crops: torch.Tensor = ops.roi_align(
-            exact, rois, cells, spatial_scale=1 / stride, sampling_ratio=-1, aligned=True
+            exact, rois, cells, spatial_scale=1.0, sampling_ratio=-1, aligned=True
         )
     return crops
 

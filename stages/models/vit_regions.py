@@ -24,7 +24,9 @@ from open_clip.transformer import ResidualAttentionBlock
 from torch.nn import functional as F  # noqa: N812
 
 from schemas.errors import SourceError
+from stages.models.dense_option import takes_value_path
 from stages.models.region_tower import roi_align
+from stages.models.token_maps import map_of_tokens, pad_to_multiple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,19 +36,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ViTRegions:
-    """A vision transformer as open_clip builds it (`VisionTransformer`), read densely."""
+    """A vision transformer as open_clip builds it, with a class token or average pooling."""
 
     visual: Any  # open_clip's VisionTransformer, which has no types
+    dense: str = "auto"
 
     def __post_init__(self) -> None:
-        tower = self.visual
-        standard = all(isinstance(b, ResidualAttentionBlock) for b in tower.transformer.resblocks)
-        square = tower.patch_size[0] == tower.patch_size[1]
-        if tower.attn_pool is not None or tower.pool_type == "none" or not (standard and square):
+        require_plain_blocks(self.visual)
+        if self.visual.pool_type not in ("tok", "avg"):
             raise SourceError(
-                "regions cannot be read from this vision transformer: it pools or attends "
-                "in another way; use one with a class token or average pooling, a CLIP ResNet or "
-                "ConvNeXt"
+                "regions cannot be read from this vision transformer, for it does not pool its "
+                "tokens; use one with a class token, average pooling or attention pooling"
             )
 
     @property
@@ -57,17 +57,11 @@ class ViTRegions:
     def trunk(self, pixels: torch.Tensor) -> torch.Tensor:
         """See `RegionTower.trunk`: (B, E, h, w), a token per patch."""
         tower = self.visual
-        patches = tower.conv1(_pad_to_patches(pixels, self.stride))  # (B, E, h, w)
-        grid = patches.shape[2:]
-        tokens = self._embed_patches(patches.flatten(2).transpose(1, 2), grid)  # (B, 1 + h w, E)
-        *blocks, last = tower.transformer.resblocks
-        for block in blocks:
-            tokens = block(tokens)
-        tokens = value_path(last, tokens) if tower.pool_type == "tok" else last(tokens)
+        alone = takes_value_path(self.dense, class_token=tower.pool_type == "tok")
+        tokens, grid = encode_tokens(tower, pixels, alone=alone)
         if not tower.final_ln_after_pool:
             tokens = tower.ln_post(tokens)
-        dense: torch.Tensor = tokens[:, 1:].transpose(1, 2).reshape(patches.shape)
-        return dense
+        return map_of_tokens(tokens, grid, 1, keep=False)
 
     def crop(self, feature_map: torch.Tensor, boxes: Sequence[torch.Tensor]) -> torch.Tensor:
         """See `RegionTower.crop`: (N, E), the mean token of each region."""
@@ -83,19 +77,50 @@ class ViTRegions:
 
     def early_layers(self) -> Iterable[nn.Module | nn.Parameter]:
         """See `RegionTower.early_layers`: patches, positions, first quarter of the blocks."""
-        tower = self.visual
-        blocks = tower.transformer.resblocks
-        stem = [tower.conv1, tower.class_embedding, tower.positional_embedding, tower.ln_pre]
-        return [*stem, *blocks[: len(blocks) // 4]]
+        return first_layers(self.visual)
 
-    def _embed_patches(self, patches: torch.Tensor, grid: torch.Size) -> torch.Tensor:
-        tower = self.visual
-        first = tower.class_embedding.to(patches.dtype).expand(len(patches), 1, -1)
-        positions = resample_positions(tower.positional_embedding, tower.grid_size, grid)
-        tokens: torch.Tensor = tower.ln_pre(
-            torch.cat([first, patches], dim=1) + positions.to(patches.dtype)
+
+def require_plain_blocks(tower: Any) -> None:
+    """Pass if patches are square and blocks attend as CLIP's do.
+
+    Raises:
+        SourceError: If not.
+    """
+    plain = all(isinstance(b, ResidualAttentionBlock) for b in tower.transformer.resblocks)
+    if not plain or tower.patch_size[0] != tower.patch_size[1]:
+        raise SourceError(
+            "regions cannot be read from this vision transformer: its patches are not square, or "
+            "it attends in another way than CLIP's; use another image tower"
         )
-        return tokens
+
+
+def first_layers(tower: Any) -> list[nn.Module | nn.Parameter]:
+    """Patches, positions and the first quarter of the blocks of open_clip's `VisionTransformer`."""
+    blocks = tower.transformer.resblocks
+    stem = [tower.conv1, tower.class_embedding, tower.positional_embedding, tower.ln_pre]
+    return [*stem, *blocks[: len(blocks) // 4]]
+
+
+def encode_tokens(
+    tower: Any, pixels: torch.Tensor, *, alone: bool
+) -> tuple[torch.Tensor, torch.Size]:
+    """Tokens (B, 1 + h w, E) after the last block, before the last norm, and their grid (h, w).
+
+    Args:
+        tower: open_clip's `VisionTransformer`.
+        pixels: (B, 3, H, W), normalised, of any size.
+        alone: Whether each token passes the last block without attention to others.
+    """
+    patches = tower.conv1(pad_to_multiple(pixels, int(tower.patch_size[0])))  # (B, E, h, w)
+    grid = patches.shape[2:]
+    first = tower.class_embedding.to(patches.dtype).expand(len(patches), 1, -1)
+    positions = resample_positions(tower.positional_embedding, tower.grid_size, grid)
+    tokens = torch.cat([first, patches.flatten(2).transpose(1, 2)], dim=1)
+    tokens = tower.ln_pre(tokens + positions.to(patches.dtype))
+    *blocks, last = tower.transformer.resblocks
+    for block in blocks:
+        tokens = block(tokens)
+    return value_path(last, tokens) if alone else last(tokens), grid
 
 
 def value_path(block: Any, tokens: torch.Tensor) -> torch.Tensor:
@@ -129,8 +154,3 @@ def resample_positions(
     plane = positions[1:].T.reshape(1, -1, *native).float()  # (1, E, H, W)
     plane = F.interpolate(plane, size=list(grid), mode="bicubic", antialias=True)
     return torch.cat([positions[:1], plane[0].flatten(1).T.to(positions.dtype)])
-
-
-def _pad_to_patches(pixels: torch.Tensor, patch: int) -> torch.Tensor:
-    height, width = pixels.shape[2:]
-    return F.pad(pixels, (0, -width % patch, 0, -height % patch))

@@ -21,6 +21,8 @@ class TrainingConfig:
         seed: Of the random numbers that the network uses, such as dropout.
         log_every: Steps per row of the training log.
         checkpoint_every: Steps between checkpoints.
+        average_decay: Of the exponential average that the network's weights become at the end; 0
+            leaves them as they are. See `stages.training.weight_average`.
     """
 
     steps: int
@@ -29,3 +31,4 @@ class TrainingConfig:
     seed: int = 0
     log_every: int = 50
     checkpoint_every: int = 200
+    average_decay: float = 0.0

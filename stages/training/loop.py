@@ -17,6 +17,7 @@ import torch
 from schemas.errors import StageError
 from stages.seeds import generator
 from stages.training import checkpoints
+from stages.training.weight_average import WeightAverage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
@@ -77,6 +78,15 @@ class _TrainingState:
         self.sums, self.counts = {}, {}
 
 
+@dataclass(frozen=True)
+class _Run:
+    """What has weights or moments in a run, all of which a checkpoint holds."""
+
+    learner: Learner
+    optimiser: torch.optim.Optimizer
+    average: WeightAverage | None
+
+
 def fit(
     learner: Learner,
     loader: Loader,
@@ -94,33 +104,33 @@ def fit(
         on_step: Called with the number of new steps and the log rows that they completed.
 
     Returns:
-        Rows of the log: the mean of each term since the row before, over steps that have it.
+        Rows of the log: the mean of each term since the row before, over steps that have it; of
+        the weights at that step, also where their average is kept in the end.
 
     Raises:
         StageError: If the loss is not finite; names the step.
     """
     optimiser = config.optimiser.create(learner.module.parameters())
-    state = _resume(checkpoint, learner, optimiser)
+    average = WeightAverage(learner.module, config.average_decay) if config.average_decay else None
+    run = _Run(learner, optimiser, average)
+    state = _resume(checkpoint, run)
     if state.step:
         on_step(state.step, state.rows)
     batches = loader.batches(state.position)
     while state.step < config.steps:
         batch, state.position = next(batches)
         logged = len(state.rows)
-        _step(learner, optimiser, batch, config, state)
+        _step(run, batch, config, state)
         if checkpoint and state.step % config.checkpoint_every == 0:
-            _save(checkpoint, learner, optimiser, state)
+            _save(checkpoint, run, state)
         on_step(1, state.rows[logged:])
+    if average:
+        average.apply()
     return state.rows
 
 
-def _step(
-    learner: Learner,
-    optimiser: torch.optim.Optimizer,
-    batch: Sized,
-    config: TrainingConfig,
-    state: _TrainingState,
-) -> None:
+def _step(run: _Run, batch: Sized, config: TrainingConfig, state: _TrainingState) -> None:
+    learner, optimiser = run.learner, run.optimiser
     learning_rate = config.optimiser.learning_rate * config.schedule.factor(state.step)
     for group in optimiser.param_groups:
         group["lr"] = learning_rate
@@ -136,6 +146,8 @@ def _step(
             f"or use --precision float32"
         )
     readings = learner.after_step()
+    if run.average:
+        run.average.update()
     state.add_values(values)
     if _is_logged(state.step, config):
         state.add_row(learning_rate, readings)
@@ -171,24 +183,23 @@ def _seeded(seed: int, step: int, module: torch.nn.Module) -> Iterator[None]:
         yield
 
 
-def _resume(
-    checkpoint: Path | None, learner: Learner, optimiser: torch.optim.Optimizer
-) -> _TrainingState:
+def _resume(checkpoint: Path | None, run: _Run) -> _TrainingState:
     saved = checkpoints.load(checkpoint) if checkpoint else None
     if saved is None or "state" not in saved:  # none, or of an older version
         return _TrainingState()
-    learner.module.load_state_dict(saved["module"], strict=False)
-    optimiser.load_state_dict(saved["optimiser"])
+    run.learner.module.load_state_dict(saved["module"], strict=False)
+    run.optimiser.load_state_dict(saved["optimiser"])
+    if run.average:
+        run.average.load_state_dict(saved["average"])
     state: dict[str, Any] = saved["state"]
     return _TrainingState(**{**state, "position": tuple(state["position"])})
 
 
-def _save(
-    checkpoint: Path, learner: Learner, optimiser: torch.optim.Optimizer, state: _TrainingState
-) -> None:
+def _save(checkpoint: Path, run: _Run, state: _TrainingState) -> None:
     tensors = {
-        "module": checkpoints.trainable_state(learner.module),
-        "optimiser": optimiser.state_dict(),
+        "module": checkpoints.trainable_state(run.learner.module),
+        "optimiser": run.optimiser.state_dict(),
+        "average": run.average.state_dict() if run.average else {},
         "state": asdict(state),
     }
     checkpoints.save(checkpoint, tensors)

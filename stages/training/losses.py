@@ -1,11 +1,12 @@
-"""Losses: region-text contrastive, distillation, image-text contrastive; each a plain function.
+"""Losses of a student and of pretraining; each a plain function.
 
 Shapes: N regions of a batch, M texts that they are compared with, C concepts, K kept concepts,
 B images, D embedding width.
 All computation is in log space: at temperature 0.01 logits reach 100, where the textbook form
 `-log(sum(target * softmax))` is infinite in float32.
 
-Source: RegionCLIP (arXiv:2112.09106); values as `PretrainFastRCNN` computes them.
+Source: RegionCLIP (arXiv:2112.09106), values as `PretrainFastRCNN` computes them; crop
+distillation from CLIPSelf (arXiv:2310.01403).
 """
 
 from __future__ import annotations
@@ -78,6 +79,19 @@ def distillation(
         log_rest = logits.scatter(1, top_ids, -torch.inf).logsumexp(dim=1) - log_total  # (N,)
         divergence = divergence + _relative_entropy(residual, log_rest)
     return divergence.mean()
+
+
+def crop_distillation(regions: torch.Tensor, crops: torch.Tensor) -> torch.Tensor:
+    """Draw each region to what the frozen tower sees in the crop of the region.
+
+    Args:
+        regions: (N, D) student region features, unit rows, carries gradient.
+        crops: (N, D) features of the crops, unit rows.
+
+    Returns:
+        Scalar: mean cosine distance, in [0, 2].
+    """
+    return 1 - (regions * crops).sum(dim=1).mean()
 
 
 def image_text_contrastive(

@@ -1,6 +1,7 @@
 """Batches of regions: augmented images, with the regions that take part in a step.
 
-Shapes: B images, R_b regions of image b, N regions of the batch, K kept concepts.
+Shapes: B images, R_b regions of image b, N regions of the batch, K kept concepts, Q_b crop features
+of image b, M of the batch, D width.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import torch
 from stages.models.preprocess import pad_batch
 from stages.seeds import generator
 from stages.text.mirroring import mirror_caption
+from stages.training.regions import no_regions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,12 +29,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RegionView:
-    """An augmented image: pixels (3, h, w), its regions, their boxes in pixels, one caption."""
+    """An augmented image: pixels (3, h, w), its regions, their boxes in pixels, one caption.
+
+    If it has crop features, also their boxes (Q, 4) in pixels, and the features (Q, D).
+    """
 
     pixels: torch.Tensor
     boxes: torch.Tensor
     regions: Regions
     caption: str | None
+    crops: tuple[torch.Tensor, NDArray[Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,8 @@ class RegionBatch:
         concept_ids: (N,) int64.
         teacher: (N, K) int64 concepts, (N, K) probabilities, (N,) residual.
         captions: One of each image; None if it has none.
+        crop_boxes: B of (Q_b, 4), pixels of `pixels`; None without crop features.
+        crop_features: (M, D) of the crops of these boxes, not normalised.
     """
 
     pixels: torch.Tensor
@@ -54,6 +62,8 @@ class RegionBatch:
     concept_ids: torch.Tensor
     teacher: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
     captions: Sequence[str | None]
+    crop_boxes: Sequence[torch.Tensor] | None = None
+    crop_features: torch.Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -66,7 +76,7 @@ class RegionTransform:
     Attributes:
         pixels: Decodes a row of images to (H, W, 3) uint8.
         augment: Resizes and flips.
-        regions_per_image: At most so many are sampled.
+        regions_per_image: At most so many are sampled, of pseudo-labels and of crop features.
         among: See `Regions.sampled`.
         seed: Of all random choices.
         mirror: Whether left and right are swapped in the caption of a flipped image.
@@ -80,16 +90,20 @@ class RegionTransform:
     mirror: bool = False
 
     def __call__(self, sample: Sample, epoch: int) -> RegionView:
-        """The view of the sample in `epoch`; its `regions` must not be None, but may be empty."""
-        if sample.regions is None:
-            raise ValueError(f"sample {sample.image['image_id']} was read without its regions")
+        """The view of the sample in `epoch`."""
         rng = generator(self.seed, "look", epoch, sample.part, sample.image["image_id"])
-        regions = sample.regions.sampled(self.regions_per_image, self.among, rng)
+        known = no_regions() if sample.regions is None else sample.regions
+        regions = known.sampled(self.regions_per_image, self.among, rng)
         view = self.augment(self.pixels(sample.image), rng)
         caption = sample_caption(sample.image, rng)
         if caption and self.mirror and view.flipped:
             caption = mirror_caption(caption)
-        return RegionView(view.pixels, view.transform_boxes(regions.boxes), regions, caption)
+        crops = None
+        if sample.crops is not None:
+            some = sample.crops.sampled(self.regions_per_image, rng)
+            crops = view.transform_boxes(some.boxes), some.features
+        boxes = view.transform_boxes(regions.boxes)
+        return RegionView(view.pixels, boxes, regions, caption, crops)
 
 
 def sample_caption(image: Mapping[str, Any], rng: np.random.Generator) -> str | None:
@@ -103,6 +117,7 @@ def collate(views: Sequence[RegionView]) -> RegionBatch:
     certain = [_certain(view) for view in views]
     views = certain if any(len(view.boxes) for view in certain) else views
     regions = [view.regions for view in views]
+    crops = [view.crops for view in views if view.crops is not None]
     kept = [r for r in regions if len(r.concept_ids)] or regions[:1]  # (0, K) where none has any
     return RegionBatch(
         pixels=pad_batch([view.pixels for view in views]),
@@ -115,6 +130,8 @@ def collate(views: Sequence[RegionView]) -> RegionBatch:
             _joined([r.residual for r in kept]),
         ),
         captions=[view.caption for view in views],
+        crop_boxes=[boxes for boxes, _ in crops] if crops else None,
+        crop_features=_joined([features for _, features in crops]) if crops else None,
     )
 
 

@@ -89,6 +89,20 @@ class Regions:
         return np.flatnonzero(self.kept)
 
 
+def no_regions() -> Regions:
+    """Of an image without proposals, or where no loss needs regions."""
+    nothing = np.zeros(0, dtype=np.int64)
+    return Regions(
+        boxes=np.zeros((0, 4), np.float32),
+        labelled=nothing,
+        concept_ids=nothing,
+        top_ids=np.zeros((0, 1), np.int32),
+        top_probabilities=np.zeros((0, 1), np.float32),
+        residual=np.zeros(0, np.float32),
+        kept=np.zeros(0, np.bool_),
+    )
+
+
 class PartRegions:
     """Proposals and pseudo-labels of a part as arrays, with the rows of each image."""
 
@@ -104,9 +118,7 @@ class PartRegions:
         """
         proposals, labels = part.table("proposals"), _pseudo_labels(part)
         self.proposals = rows_by_key(proposals["image_id"])
-        self.boxes = np.stack(
-            [proposals[side].to_numpy() for side in ("x0", "y0", "x1", "y1")], axis=1
-        )
+        self.boxes = boxes_of(proposals)
         self.proposal_regions = proposals["region"].to_numpy()
         self.rows = rows_by_key(labels["image_id"])
         self.regions = labels["region"].to_numpy()
@@ -153,18 +165,30 @@ class PartRegions:
         self, image_id: str, proposed: NDArray[np.int64], rows: NDArray[np.int64]
     ) -> NDArray[np.int64]:
         """The index in `proposed` of the region of each pseudo-label in `rows`."""
-        regions = self.proposal_regions[proposed]
-        order = np.argsort(regions, kind="stable")
         labelled = self.regions[rows]
-        positions = np.searchsorted(regions[order], labelled)
-        matched = positions < len(regions)
-        matched[matched] = regions[order][positions[matched]] == labelled[matched]
-        if not matched.all():
+        positions = positions_of(labelled, self.proposal_regions[proposed])
+        if (positions < 0).any():
             raise ArtifactError(
-                f"region {labelled[~matched][0]} of image {image_id} has a pseudo-label but no "
-                f"proposal: the pseudo-labels were made from other proposals; name those"
+                f"region {labelled[positions < 0][0]} of image {image_id} has a pseudo-label but "
+                f"no proposal: the pseudo-labels were made from other proposals; name those"
             )
-        return np.asarray(order[positions], dtype=np.int64)
+        return positions
+
+
+def boxes_of(proposals: pa.Table) -> NDArray[np.float32]:
+    """The boxes (P, 4) of rows of proposals."""
+    return np.stack([proposals[side].to_numpy() for side in ("x0", "y0", "x1", "y1")], axis=1)
+
+
+def positions_of(wanted: NDArray[Any], regions: NDArray[Any]) -> NDArray[np.int64]:
+    """The index in `regions`, which are distinct, of each `wanted` number; -1 if it is missing."""
+    order = np.argsort(regions, kind="stable")
+    places = np.searchsorted(regions[order], wanted)
+    matched = places < len(regions)
+    matched[matched] = regions[order][places[matched]] == wanted[matched]
+    positions = np.full(len(wanted), -1, dtype=np.int64)
+    positions[matched] = order[places[matched]]
+    return positions
 
 
 def _pseudo_labels(part: Part) -> pa.Table:

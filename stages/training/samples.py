@@ -1,4 +1,4 @@
-"""Samples: an image of a part, still encoded, with its captions or its pseudo-labelled regions."""
+"""Samples: an image of a part, still encoded, with what is known about it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from stages.training.crop_features import PartCropFeatures
 from stages.training.regions import PartRegions
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stages.base import Part
+    from stages.training.crop_features import CropFeatures
     from stages.training.regions import Regions
 
 
@@ -27,12 +29,14 @@ class Sample:
     Attributes:
         part: Number of its part.
         image: Its row of images, without the ground truth; nothing in training may see that.
-        regions: None if only its captions are used.
+        regions: None if pseudo-labels are not used.
+        crops: None if crop features are not used.
     """
 
     part: int
     image: Mapping[str, Any]
     regions: Regions | None = None
+    crops: CropFeatures | None = None
 
 
 class CaptionedImages(Sequence[Sample]):
@@ -57,33 +61,44 @@ class CaptionedImages(Sequence[Sample]):
         return Sample(self._number, _row(self._images, int(self._rows[index])))
 
 
-class LabelledImages(Sequence[Sample]):
-    """The images of a part that have a pseudo-label, or a caption if captions are used."""
+@dataclass(frozen=True, kw_only=True)
+class Supervision:
+    """What a student learns from.
 
-    def __init__(
-        self,
-        part: Part,
-        num_concepts: int,
-        *,
-        regions: bool,
-        captions: bool,
-    ) -> None:
-        """Read `images`, `proposals` and `pseudo_labels` of a part, and join them by image."""
+    Attributes:
+        num_concepts: How many are embedded; None if it does not learn from pseudo-labels.
+        captions: Whether it learns from captions.
+        crops_width: Width of the crop features; None if it does not learn from them.
+    """
+
+    num_concepts: int | None = None
+    captions: bool = False
+    crops_width: int | None = None
+
+
+class SupervisedImages(Sequence[Sample]):
+    """The images of a part that have any of what a student learns from."""
+
+    def __init__(self, part: Part, learned: Supervision) -> None:
+        """Read `images`, and of the other inputs those that are learned from; join by image."""
         self._number = part.number
         self._images = _images(part)
-        self._regions = PartRegions(part, num_concepts)
+        count, width = learned.num_concepts, learned.crops_width
+        self._regions = None if count is None else PartRegions(part, count)
+        self._crops = None if width is None else PartCropFeatures(part, width)
         ids = self._images["image_id"].to_pylist()
         useful = np.zeros(len(ids), dtype=bool)
-        if regions:
-            useful |= np.array([i in self._regions.rows for i in ids], dtype=bool)
-        if captions:
+        for joined in (self._regions, self._crops):
+            if joined:
+                useful |= np.array([i in joined.rows for i in ids], dtype=bool)
+        if learned.captions:
             useful |= _num_captions(self._images) > 0
         self._rows = np.flatnonzero(useful)
 
     @property
     def exclusive(self) -> bool:
         """See `PartRegions.exclusive`."""
-        return self._regions.exclusive
+        return self._regions is None or self._regions.exclusive
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -97,7 +112,13 @@ class LabelledImages(Sequence[Sample]):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         image = _row(self._images, int(self._rows[index]))
-        return Sample(self._number, image, self._regions.of(image["image_id"]))
+        name = image["image_id"]
+        return Sample(
+            self._number,
+            image,
+            self._regions.of(name) if self._regions else None,
+            self._crops.of(name) if self._crops else None,
+        )
 
 
 def _images(part: Part) -> pa.Table:

@@ -1,8 +1,9 @@
-"""A step of student training: three losses over one batch of regions.
+"""A step of student training: up to four losses over one batch of regions.
 
-Shapes: B images, N regions of the batch, C concepts, D embedding width.
+Shapes: B images, N regions of the batch, C concepts, M crop features, D embedding width.
 
-Source: RegionCLIP (arXiv:2112.09106), `PretrainFastRCNN`: the plain sum of the three losses.
+Source: RegionCLIP (arXiv:2112.09106), `PretrainFastRCNN`: the plain sum of the three losses. The
+fourth, crop distillation, is CLIPSelf's (arXiv:2310.01403).
 """
 
 from __future__ import annotations
@@ -15,7 +16,12 @@ from torch.nn import functional as F  # noqa: N812  # the name all of torch's us
 
 from stages.models.text_encoding import FrozenTextEncoder
 from stages.training.distributed import gather_ids, gather_rows
-from stages.training.losses import distillation, image_text_contrastive, region_text_contrastive
+from stages.training.losses import (
+    crop_distillation,
+    distillation,
+    image_text_contrastive,
+    region_text_contrastive,
+)
 from stages.training.precision import autocast
 from stages.training.sigmoid_distillation import sigmoid_distillation
 
@@ -34,6 +40,7 @@ class Objective:
         contrastive: Weight of the region-text contrastive loss; 0 is off.
         distillation: Weight of the distillation loss; 0 is off.
         image_text: Weight of the image-text contrastive loss; 0 is off.
+        crop_distillation: Weight of the crop distillation loss; 0 is off.
         temperature: Divides every cosine similarity.
         bias: None if the teacher's probabilities exclude each other; else they are independent,
             and so are the student's where it is distilled, with this number added to its logits.
@@ -48,6 +55,7 @@ class Objective:
     contrastive: float = 1.0
     distillation: float = 1.0
     image_text: float = 1.0
+    crop_distillation: float = 0.0
     temperature: float = 0.01
     bias: float | None = None
     whole: Literal["padded", "image"] = "padded"
@@ -57,7 +65,7 @@ class Objective:
 
     @property
     def regional(self) -> bool:
-        """Whether any loss needs regions."""
+        """Whether any loss needs pseudo-labels."""
         return self.contrastive > 0 or self.distillation > 0
 
 
@@ -99,18 +107,18 @@ class StudentTraining:
         return self._clip
 
     def losses(self, batch: RegionBatch) -> Mapping[str, torch.Tensor]:
-        """See `loop.Learner.losses`: those of the three that this batch has, and `regions`."""
-        regional = self._objective.regional
-        boxes = [b if regional else b[:0] for b in batch.boxes]
+        """See `loop.Learner.losses`: those that this batch has, and `regions`."""
+        boxes, crop_boxes = self._boxes(batch)
         use_captions = self._objective.image_text > 0
         captioned = [b for b, c in enumerate(batch.captions) if c and use_captions]
-        num_regions = sum(len(b) for b in boxes)
-        regions = images = self._concepts[:0]
+        num_regions = sum(len(b) for b in (*boxes, *crop_boxes))
+        regions = images = crops = self._concepts[:0]
         if num_regions or captioned:
-            regions, images = self._features(batch, boxes, captioned)
+            regions, images, crops = self._features(batch, boxes, captioned, crop_boxes)
         terms = {
             **self._region_terms(regions, batch),
             **self._image_term(images, [batch.captions[b] or "" for b in captioned]),
+            **self._crop_term(crops, batch),
         }
         if terms:
             terms["loss"] = torch.stack(
@@ -152,28 +160,49 @@ class StudentTraining:
             return {}
         return {"image_text": image_text_contrastive(images, texts, self._objective.temperature)}
 
+    def _crop_term(self, regions: torch.Tensor, batch: RegionBatch) -> dict[str, torch.Tensor]:
+        if not len(regions) or batch.crop_features is None:
+            return {}
+        crops = F.normalize(batch.crop_features.to(self._device).float(), dim=1)
+        return {"crop_distillation": crop_distillation(regions, crops)}
+
     def _columns(self, ids: torch.Tensor) -> torch.Tensor:
         """Concepts (M,) of the columns, for regions with concepts `ids` (N,)."""
         columns = gather_ids(ids) if self._objective.negatives == "gathered" else ids
         return torch.unique(columns) if self._objective.over == "concepts" else columns
 
+    def _boxes(self, batch: RegionBatch) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        """Boxes of each image that a loss needs: of its pseudo-labels, of its crop features."""
+        none = [b[:0] for b in batch.boxes]
+        labelled = list(batch.boxes) if self._objective.regional else none
+        if batch.crop_boxes is None or not self._objective.crop_distillation:
+            return labelled, none
+        return labelled, list(batch.crop_boxes)
+
     def _features(
-        self, batch: RegionBatch, boxes: Sequence[torch.Tensor], captioned: Sequence[int]
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Unit features (N, D) of regions and of the whole images `captioned`, from one pass."""
-        image_boxes = [
+        self,
+        batch: RegionBatch,
+        boxes: Sequence[torch.Tensor],
+        captioned: Sequence[int],
+        crop_boxes: Sequence[torch.Tensor],
+    ) -> list[torch.Tensor]:
+        """Unit features of regions, of the whole images `captioned`, and of crops; from one pass.
+
+        (N, D), (B_c, D) and (M, D).
+        """
+        whole_boxes = [
             self._image_box(batch, b) if b in set(captioned) else boxes[b][:0]
             for b in range(len(batch))
         ]
-        pooled = [torch.cat(pair).to(self._device) for pair in zip(boxes, image_boxes, strict=True)]
-        is_whole = torch.cat(
-            [torch.arange(len(p)) >= len(b) for p, b in zip(pooled, boxes, strict=True)]
-        ).to(self._device)
+        groups = list(zip(boxes, whole_boxes, crop_boxes, strict=True))
+        group_of = [torch.full((len(b),), g) for group in groups for g, b in enumerate(group)]
+        pooled = [torch.cat(group).to(self._device) for group in groups]
         with self._autocast:
             feature_map = self._clip.trunk(batch.pixels.to(self._device))
             features = self._clip.pool_regions(feature_map, pooled)
         features = F.normalize(features.float(), dim=1)
-        return features[~is_whole], features[is_whole]
+        which = torch.cat(group_of).to(self._device)
+        return [features[which == g] for g in range(3)]
 
     def _image_box(self, batch: RegionBatch, image: int) -> torch.Tensor:
         height, width = batch.sizes[image]

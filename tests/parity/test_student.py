@@ -169,7 +169,7 @@ def whole_features(folder: Path, whole: str) -> tuple[torch.Tensor, torch.Tensor
     )
     none = [b[:0] for b in padded.boxes]
     with torch.no_grad():
-        _, images = learner._features(padded, none, [0, 1])
+        _, images, _ = learner._features(padded, none, [0, 1], none)
     weights = plain.weights_of(learner.module.network)
     dense = plain.trunk(weights, pixels.double())
     box = WHOLE if whole == "padded" else torch.tensor([0.0, 0.0, width, height])

@@ -413,6 +413,7 @@ class Train(Toy):
                 "contrastive": [None],
                 "distillation": [1.0],
                 "image_text": [None],
+                "crop_distillation": [None],
                 "regions": [float(regions)],
             }
         )

@@ -14,6 +14,7 @@ from schemas.errors import ArtifactError, OptionError, SourceError
 from schemas.images import IMAGES
 from schemas.proposals import PROPOSALS
 from schemas.table import as_matrix
+from stages.evaluation.region_features import PoolingConfig, region_features
 from stages.featurize import Featurize
 from stages.models.clip import load_clip
 from stages.models.preprocess import Size, prepare
@@ -217,6 +218,45 @@ def test_native_size_is_the_networks_own_and_gives_clips_own_feature(files) -> N
     np.testing.assert_allclose(as_matrix(table, "feature"), expected, rtol=1e-4, atol=1e-5)
 
 
+def test_crops_are_encoded_one_by_one_as_images_and_batched_over_images(files) -> None:
+    rows = [image_row(name, (90, 70 - 9 * n), n) for n, name in enumerate("abc")]
+    boxes = proposals(
+        ("a", 0, [10, 20, 60, 65]), ("c", 3, [0, 0, 20, 50]), ("c", 5, [9, 9, 10, 40])
+    )
+    part = InMemory({"images": images(*rows), "proposals": boxes}, files=files)
+    options = {"pooling": "crop", "crop_margin": 0.2, "interpolation": "bicubic"}
+    table = featurize(part, dtype="float32", batch_regions=4, **options)
+    assert keys(table) == [("a", -1), ("a", 0), ("b", -1), ("c", -1), ("c", 3), ("c", 5)]
+    clip = load_clip(*files.values(), "cpu")
+    config = PoolingConfig("crop", "none", "bicubic", margin=0.2)
+    corners = {("a", 0): [10, 20, 60, 65], ("c", 3): [0, 0, 20, 50], ("c", 5): [9, 9, 10, 40]}
+    for (name, region), feature in zip(keys(table), as_matrix(table, "feature"), strict=True):
+        pixels = load_image(rows["abc".index(name)])
+        box = corners.get((name, region), [0, 0, pixels.shape[1], pixels.shape[0]])
+        (expected,) = region_features(clip, pixels, np.array([box], np.float32), config)
+        np.testing.assert_allclose(feature, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_dense_tokens_are_those_asked_for(tmp_path) -> None:
+    files = tiny_files(tmp_path, "vit")
+    tables = {"images": images(image_row("a")), "proposals": proposals(("a", 0, [9, 9, 60, 60]))}
+    auto, value_path, last_block = (
+        as_matrix(featurize(InMemory(tables, files=files), dense=dense), "feature")
+        for dense in ("auto", "value-path", "last-block")
+    )
+    assert np.array_equal(auto, value_path)
+    assert np.abs(auto - last_block).max() > 0.1
+
+
+def test_a_choice_that_the_tower_or_the_pooling_does_not_have_is_refused(files) -> None:
+    part = InMemory({"images": images(image_row("a")), "proposals": proposals()}, files=files)
+    with pytest.raises(SourceError, match="convolutional image tower"):
+        featurize(part, dense="last-block")
+    with pytest.raises(OptionError, match="--pooling crop makes none; leave one of them out"):
+        Featurize(dense="last-block", pooling="crop")
+
+
 def test_a_missing_teacher_is_refused(tmp_path, files) -> None:
     gone = dict.fromkeys(files, tmp_path / "gone")
     part = InMemory({"images": images(image_row("a")), "proposals": proposals()}, files=gone)
@@ -234,7 +274,8 @@ def test_only_parts_with_proposals_are_planned() -> None:
 
 
 def test_speed_is_no_part_of_the_recipe() -> None:
-    assert set(Featurize().recipe()) == {"limit", "resize", "interpolation", "whole_image", "dtype"}
+    decisive = {"limit", "resize", "interpolation", "whole_image", "dtype"}
+    assert set(Featurize().recipe()) == decisive | {"pooling", "crop_margin", "dense"}
 
 
 @pytest.mark.gpu

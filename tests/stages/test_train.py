@@ -103,13 +103,20 @@ class KilledError(Exception):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("optimiser", ["sgd", "adamw"])
-def test_a_killed_run_ends_in_the_same_bytes(tmp_path: Path, optimiser: str) -> None:
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimiser": "sgd"},
+        {"optimiser": "adamw", "average_decay": 0.9, "crop_distillation_weight": 1.0},
+    ],
+    ids=["sgd", "adamw, averaged"],
+)
+def test_a_killed_run_ends_in_the_same_bytes(tmp_path: Path, changes: dict[str, Any]) -> None:
     names = ("undisturbed", "killed")
     for name in names:
         (tmp_path / name).mkdir()
     undisturbed, killed = (tiny.labelled(tmp_path / name) for name in names)
-    options = {"optimiser": optimiser, "checkpoint_every": 4}
+    options = {**changes, "checkpoint_every": 4}
     expected = run(undisturbed, **options)
 
     def die(count: int = 1) -> None:
@@ -268,6 +275,89 @@ def test_regions_beyond_the_limit_do_not_take_part(tmp_path: Path) -> None:
     assert all(row["regions"] == 8 for row in few)
 
 
+OTHERS = {"contrastive_weight": 0.0, "distillation_weight": 0.0, "image_text_weight": 0.0}
+
+
+def distances(clip: Clip, numbers: range) -> list[float]:
+    """Of the student's regions to the features of their crops, in pictures seen in training."""
+    found = []
+    for number in numbers:
+        (row,) = tiny.images(range(number, number + 1)).to_pylist()
+        seen = prepare(load_image(row), Size(96), "bicubic", clip.spec.mean, clip.spec.std)
+        boxes = seen.scale_boxes(np.float32(tiny.picture(number)[2]))
+        with torch.no_grad():
+            regions = clip.encode_regions(seen.pixels[None], [boxes])
+        crops = torch.from_numpy(tiny.feature_vectors(number)).float()
+        cosines = torch.nn.functional.cosine_similarity(regions, crops, dim=1)
+        found += (1 - cosines).tolist()
+    return found
+
+
+@pytest.mark.slow
+def test_a_student_learns_the_features_of_crops_and_needs_nothing_else(tmp_path: Path) -> None:
+    part = tiny.labelled(tmp_path)
+    del part.tables["embeddings"]
+    for each in part.more:
+        del each.tables["pseudo_labels"]
+    teacher = read_clip(*(part.files["teacher", n] for n in ("model.json", "weights.safetensors")))
+    options = {"crop_distillation_weight": 1.0, "steps": 40, "resize": ("96x200",)}
+    rows = run(part, **OTHERS, **options, optimiser="adamw", learning_rate=0.003, flip=False)
+    assert rows[-1]["crop_distillation"] < rows[0]["crop_distillation"] / 2
+    assert rows[-1]["loss"] == rows[-1]["crop_distillation"]
+    assert {rows[-1][name.removesuffix("_weight")] for name in OTHERS} == {None}
+    before, after = (np.mean(distances(clip, range(12))) for clip in (teacher, student(part)))
+    assert after < 0.4 * before
+
+
+@pytest.mark.slow
+def test_two_teachers_are_learned_from_with_both_weights(tmp_path: Path) -> None:
+    rows = run(tiny.labelled(tmp_path), **{**OTHERS, "distillation_weight": 2.0},
+               crop_distillation_weight=3.0)  # fmt: skip
+    for row in rows:
+        total = 2 * row["distillation"] + 3 * row["crop_distillation"]
+        assert row["loss"] == pytest.approx(total, rel=1e-5)
+        assert row["regions"] == 24
+
+
+@pytest.mark.slow
+def test_captions_alone_need_no_regions(tmp_path: Path) -> None:
+    part = tiny.labelled(tmp_path)
+    del part.tables["embeddings"]
+    for each in part.more:
+        for role in ("pseudo_labels", "proposals", "features"):
+            del each.tables[role]
+    rows = run(part, **{**OTHERS, "image_text_weight": 1.0}, steps=3)
+    assert {row["regions"] for row in rows} == {0.0}
+
+
+@pytest.mark.slow
+def test_an_averaged_student_lies_between_its_teacher_and_its_last_weights(tmp_path: Path) -> None:
+    last = tiny.labelled(tmp_path)
+    rows = run(last, steps=4)
+    weights = load_file(tmp_path / "weights.safetensors")
+    assert run(tiny.labelled(tmp_path), steps=4, average_decay=0.5) == rows
+    averaged = load_file(tmp_path / "weights.safetensors")
+    teacher = load_file(last.files["teacher", "weights.safetensors"])
+    name = "visual.attnpool.c_proj.weight"
+    whole, part_way = (w[name] - teacher[name] for w in (weights, averaged))
+    share = float((whole * part_way).sum() / whole.square().sum())
+    assert 0.4 < share < 0.95  # of the way; a constant step would be 0.77 of it
+    assert torch.equal(averaged["visual.conv1.weight"], teacher["visual.conv1.weight"])
+
+
+def test_each_loss_asks_for_its_own_inputs() -> None:
+    alone = {
+        "contrastive_weight": {"pseudo_labels", "proposals", "embeddings"},
+        "distillation_weight": {"pseudo_labels", "proposals", "embeddings"},
+        "image_text_weight": set(),
+        "crop_distillation_weight": {"features", "proposals"},
+    }
+    for name, inputs in alone.items():
+        assert set(Train(**{**OTHERS, name: 1.0}).requires()) == {"images", "teacher", *inputs}
+    assert set(Train().requires()) == {*Train.reads} - {"features"}
+    assert set(Train(crop_distillation_weight=1.0).requires()) == {*Train.reads}
+
+
 def test_everything_off_is_refused() -> None:
     with pytest.raises(OptionError, match="rc train: at least one loss needs a weight above 0"):
         Train(contrastive_weight=0, distillation_weight=0, image_text_weight=0)
@@ -280,6 +370,7 @@ def test_everything_off_is_refused() -> None:
         ({"steps": 0}, "--steps must be at least 1"),
         ({"optimiser": "lion"}, "--optimiser must be one of sgd, adamw"),
         ({"contrastive_weight": -1}, "--contrastive-weight must be at least 0"),
+        ({"average_decay": 1.0}, "--average-decay must be below 1"),
     ],
 )
 def test_options_outside_their_range_are_refused(options: dict[str, Any], complaint: str) -> None:

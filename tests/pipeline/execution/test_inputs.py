@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
 from pipeline.execution import inputs
 from pipeline.store import catalog
 from schemas.errors import ArtifactError, ArtifactNotFoundError, OptionError
+from schemas.features import FEATURES
+from stages.base import Reads, each, option
 from tests.pipeline.helpers import make, make_all
 from tests.pipeline.toys import (
     EmbedConcepts,
@@ -184,3 +187,31 @@ def test_a_network_does_not_bring_the_images_it_was_trained_on(root: Path) -> No
     found = resolved(Featurize(), root, {"teacher": teacher.address})
     assert found["images"] == newer.address
     assert found["proposals"] == proposals.address
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distil(Train):
+    """Train on features that must be named, or without."""
+
+    distil: bool = option(True, "whether features are needed")
+
+    reads: ClassVar[Mapping[str, Reads]] = {**Train.reads, "features": each(FEATURES, named=True)}
+
+    def requires(self) -> Mapping[str, Reads]:
+        return self.reads if self.distil else Train.reads
+
+
+@pytest.mark.slow
+def test_an_input_that_must_be_named_is_neither_guessed_nor_done_without(root: Path) -> None:
+    made = make_all(root)
+    with pytest.raises(ArtifactNotFoundError) as error:
+        inputs.resolve(Distil(), {}, root)
+    assert str(error.value) == (
+        "rc train needs --features with these options, and takes none unasked: name features@… "
+        "('rc featurize' makes them)"
+    )
+    features = made["features"].address
+    assert resolved(Distil(), root, {"features": features})["features"] == features
+    with pytest.raises(OptionError, match="rc train: --features is not read with these options"):
+        inputs.resolve(Distil(distil=False), {"features": features}, root)
+    assert "features" not in resolved(Distil(distil=False), root)

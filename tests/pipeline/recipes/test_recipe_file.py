@@ -77,7 +77,8 @@ def test_a_key_that_no_recipe_has_is_refused(tmp_path: Path, text: str) -> None:
         read_recipe(path)
     assert str(error.value) == (
         f"recipe {path} may have include, report, introduction, [defaults], [quick], [sweep], "
-        f"[[draw]] and [[table]], must have at least one [[step]], and may have nothing else"
+        f"[rounds], [[draw]] and [[table]], must have at least one [[step]], and may have nothing "
+        f"else"
     )
 
 

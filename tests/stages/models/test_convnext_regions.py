@@ -31,7 +31,7 @@ def test_a_region_is_the_head_over_the_cells_it_covers(clip) -> None:
 
 def test_a_timm_tower_without_a_convolutional_map_is_refused(tmp_path) -> None:
     description = config("convnext")
-    description["vision_cfg"]["timm_model_name"] = "test_vit"
+    description["vision_cfg"]["timm_model_name"] = "test_efficientnet"
     spec = tiny_clip(tmp_path).spec
     with pytest.raises(SourceError, match="regions cannot be read from a timm tower"):
         Clip(type(spec)(None, description, 64, spec.mean, spec.std, ""))

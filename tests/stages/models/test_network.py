@@ -2,14 +2,18 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import math
 
 import pytest
 import torch
 
 from schemas.errors import SourceError
+from stages.models.attention_pooled_regions import AttentionPooledRegions
 from stages.models.convnext_regions import ConvNeXtRegions
+from stages.models.fastvit_regions import FastViTRegions
 from stages.models.network import Clip
 from stages.models.resnet_regions import ResNetRegions
+from stages.models.timm_vit_regions import TimmViTRegions
 from stages.models.vit_regions import ViTRegions
 from tests.stages.models.texts import encode_texts
 from tests.stages.models.tiny import TOWERS, config, tiny_clip
@@ -42,6 +46,38 @@ def test_tokens_that_the_text_tower_does_not_have_are_refused(tmp_path) -> None:
         clip.tokenize(["a dog"])
 
 
+@pytest.mark.parametrize("tower", ["resnet", "convnext", "fastvit"])
+def test_a_convolutional_tower_has_no_choice_of_dense_tokens(tmp_path, tower) -> None:
+    clip = tiny_clip(tmp_path, tower)
+    assert clip.with_dense("auto") is clip
+    with pytest.raises(SourceError, match="value-path is for vision transformers, so leave --dens"):
+        clip.with_dense("value-path")
+
+
+def test_another_way_of_reading_is_described_and_shares_the_tensors(tmp_path) -> None:
+    clip = tiny_clip(tmp_path, "vit")
+    changed = clip.with_dense("last-block")
+    assert (clip.spec.dense, changed.spec.dense) == ("auto", "last-block")
+    assert changed.network is clip.network
+    assert Clip(changed.spec).tower.dense == "last-block"
+    assert changed.with_dense("auto") is changed.with_dense("last-block") is changed
+
+
+def test_an_unknown_way_of_reading_is_refused(tmp_path) -> None:
+    spec = dataclasses.replace(tiny_clip(tmp_path, "vit").spec, dense="sideways")
+    with pytest.raises(SourceError, match="regions read as 'sideways' are unknown"):
+        Clip(spec)
+
+
+def test_the_image_side_of_a_multimodal_model_can_be_built_alone(tmp_path) -> None:
+    spec = tiny_clip(tmp_path).spec
+    described = config("vit-attention") | {"multimodal_cfg": {"width": 32}, "custom_text": True}
+    described["vision_cfg"]["output_tokens"] = True
+    clip = Clip(dataclasses.replace(spec, config=described, language=False)).eval()
+    pixels = torch.randn(1, 3, 64, 64)
+    torch.testing.assert_close(clip.encode_images(pixels), clip.network.visual(pixels)[0])
+
+
 @pytest.mark.parametrize("custom_text", [False, True])
 def test_a_model_without_language_has_only_an_image_tower_and_refuses_texts(
     tmp_path, custom_text
@@ -59,9 +95,10 @@ def test_a_model_without_language_has_only_an_image_tower_and_refuses_texts(
 
 @pytest.mark.parametrize("tower", TOWERS)
 def test_the_kind_of_tower_follows_from_the_configuration(tmp_path, tower) -> None:
-    kinds = {"resnet": ResNetRegions, "convnext": ConvNeXtRegions}
+    kinds = {"resnet": ResNetRegions, "convnext": ConvNeXtRegions, "fastvit": FastViTRegions}
+    kinds |= {"vit": ViTRegions, "vit-average": ViTRegions, "vit-attention": AttentionPooledRegions}
     clip = tiny_clip(tmp_path, tower)
-    assert type(clip.tower) is kinds.get(tower, ViTRegions)
+    assert type(clip.tower) is kinds.get(tower, TimmViTRegions)
     assert clip.tower.visual is clip.network.visual
     assert clip.width == 32
 
@@ -82,7 +119,7 @@ def test_regions_are_pooled_from_one_map_and_embedded_in_the_order_of_images(
         ]
         actual = clip.encode_regions(pixels, boxes)
         assert torch.equal(clip.pool_regions(feature_map, boxes), actual)
-    assert feature_map.shape[2:] == (64 // clip.stride, 96 // clip.stride)
+    assert feature_map.shape[2:] == (math.ceil(64 / clip.stride), math.ceil(96 / clip.stride))
     torch.testing.assert_close(actual, torch.cat(expected), rtol=1e-4, atol=1e-5)
 
 

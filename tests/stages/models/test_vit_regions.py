@@ -45,6 +45,17 @@ def test_the_value_path_is_attention_of_each_token_to_itself(tmp_path) -> None:
     torch.testing.assert_close(value_path(block, tokens), alone)
 
 
+@pytest.mark.parametrize("dense", ["value-path", "last-block"])
+def test_the_last_block_is_passed_as_asked_whatever_the_pool(clip, dense) -> None:
+    visual, pixels = clip.network.visual, torch.randn(1, 3, 64, 64, dtype=torch.float64)
+    before = visual.transformer.resblocks[0](visual._embeds(pixels))
+    last = visual.transformer.resblocks[1]
+    tokens = value_path(last, before) if dense == "value-path" else last(before)
+    tokens = tokens if visual.final_ln_after_pool else visual.ln_post(tokens)
+    actual = clip.with_dense(dense).trunk(pixels).flatten(2).transpose(1, 2)
+    torch.testing.assert_close(actual, tokens[:, 1:])
+
+
 def test_tokens_before_the_last_block_are_open_clips_own(tmp_path) -> None:
     clip = tiny_clip(tmp_path, "vit").double()
     visual, pixels = clip.network.visual, torch.randn(1, 3, 64, 64, dtype=torch.float64)
@@ -75,7 +86,7 @@ def test_an_input_that_is_not_a_multiple_of_the_patch_is_padded(clip) -> None:
     torch.testing.assert_close(clip.trunk(pixels), clip.trunk(padded))
 
 
-@pytest.mark.parametrize("change", [{"attentional_pool": True}, {"qk_norm": True}])
+@pytest.mark.parametrize("change", [{"pool_type": "none"}, {"qk_norm": True}])
 def test_a_tower_that_cannot_be_read_densely_is_refused(tmp_path, change) -> None:
     description = config("vit")
     description["vision_cfg"] |= change

@@ -104,6 +104,46 @@ def test_a_killed_and_resumed_run_ends_like_an_uninterrupted_one(
     assert weights(resumed) == weights(uninterrupted)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("at", [1, 8, 19])
+def test_a_killed_and_resumed_run_ends_with_the_same_average(tmp_path: Path, at: int) -> None:
+    plan = config(checkpoint_every=4, average_decay=0.9)
+    uninterrupted, last = Line(), Line()
+    fit(uninterrupted, Numbers(), plan)
+    fit(last, Numbers(), config())
+
+    def kill(steps: int, rows: Sequence[Mapping[str, Any]]) -> None:
+        kill.done += steps  # type: ignore[attr-defined]
+        if kill.done == at:  # type: ignore[attr-defined]
+            raise KilledError
+
+    kill.done = 0  # type: ignore[attr-defined]
+    with pytest.raises(KilledError):
+        fit(Line(), Numbers(), plan, tmp_path / "checkpoint.pt", kill)
+    resumed = Line()
+    fit(resumed, Numbers(), plan, tmp_path / "checkpoint.pt")
+    assert weights(resumed) == weights(uninterrupted) != weights(last)
+
+
+def test_the_weights_at_the_end_are_the_average_over_all_steps() -> None:
+    decay, steps = 0.8, 12
+    learner, after = Line(), []
+
+    def keep(count: int, rows: Sequence[Mapping[str, Any]]) -> None:
+        after.append({n: p.detach().double() for n, p in learner.module.named_parameters()})
+
+    expected = {n: p.detach().double() for n, p in learner.module.named_parameters()}
+    fit(learner, Numbers(), config(steps, average_decay=decay), on_step=keep)
+    for step in after:
+        expected = {n: decay * e + (1 - decay) * step[n] for n, e in expected.items()}
+    for name, parameter in learner.module.named_parameters():
+        torch.testing.assert_close(parameter.detach().double(), expected[name], rtol=0, atol=1e-6)
+    unaveraged = Line()
+    fit(unaveraged, Numbers(), config(steps))
+    pairs = zip(learner.module.buffers(), unaveraged.module.buffers(), strict=True)
+    assert all(torch.equal(ours, last) for ours, last in pairs)
+
+
 def test_another_seed_gives_another_dropout() -> None:
     assert fit(Line(), Numbers(), config(seed=1)) != fit(Line(), Numbers(), config(seed=2))
 

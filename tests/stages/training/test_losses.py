@@ -1,4 +1,4 @@
-"""The three losses by hand, by brute force in float64, and at extreme temperatures."""
+"""The losses by hand, by brute force in float64, and at extreme temperatures."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from stages.training.losses import (
+    crop_distillation,
     distillation,
     image_text_contrastive,
     region_text_contrastive,
@@ -242,3 +243,19 @@ def test_a_learned_temperature_receives_a_gradient() -> None:
     image_text_contrastive(random_unit(4, 5, 0), random_unit(4, 5, 1), temperature).backward()
     assert temperature.grad is not None
     assert temperature.grad.item() != 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_crop_distillation_is_the_mean_cosine_distance(seed: int) -> None:
+    regions, crops = random_unit(7, 5, seed), random_unit(7, 5, seed + 9)
+    distances = [1 - dot(a, b) for a, b in zip(regions, crops, strict=True)]
+    loss = crop_distillation(regions, crops)
+    assert loss.item() == pytest.approx(sum(distances) / 7, rel=1e-12)
+    assert crop_distillation(crops, crops).item() == pytest.approx(0, abs=1e-12)
+    assert crop_distillation(-crops, crops).item() == pytest.approx(2)
+
+
+def test_crop_distillation_gradient_is_right() -> None:
+    crops = random_unit(4, 5, 1)
+    regions = random_unit(4, 5, 2).requires_grad_()
+    assert torch.autograd.gradcheck(lambda r: crop_distillation(r, crops), (regions,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from stages.models.clip_spec import ClipSpec
 from stages.models.preprocess import Size
 from stages.seeds import generator
 from stages.training.augment import MultiScale
+from stages.training.crop_features import CropFeatures
 from stages.training.region_batches import (
     RegionTransform,
     RegionView,
@@ -99,9 +101,47 @@ def test_without_flips_a_caption_is_never_swapped() -> None:
     assert {view(sample(), epoch).caption for epoch in range(8)} == {"a cat left of a dog"}
 
 
-def test_a_sample_without_regions_is_an_error() -> None:
-    with pytest.raises(ValueError, match="sample a was read without its regions"):
-        transform()(Sample(0, {"image_id": "a", "captions": []}), 0)
+def test_a_sample_read_without_its_regions_gives_none() -> None:
+    view = transform()(Sample(0, {"image_id": "a", "captions": ["a cat"]}), 0)
+    assert (view.boxes.shape, view.caption, view.crops) == ((0, 4), "a cat", None)
+
+
+def crops(count: int) -> CropFeatures:
+    corners = np.random.default_rng(count).uniform(0, 20, (count, 2)).astype(np.float32)
+    return CropFeatures(np.concatenate([corners, corners + 15], axis=1), corners.astype(np.float16))
+
+
+def test_crop_boxes_are_moved_as_the_view_is_and_change_nothing_else() -> None:
+    flips = set()
+    for epoch in range(12):
+        alone = transform(regions_per_image=9)(sample(), epoch)
+        view = transform(regions_per_image=9)(replace(sample(), crops=crops(5)), epoch)
+        assert torch.equal(view.pixels, alone.pixels)
+        assert torch.equal(view.boxes, alone.boxes)
+        assert view.caption == alone.caption
+        assert view.crops is not None
+        boxes, features = view.crops
+        height, width = view.pixels.shape[1:]
+        scale = torch.tensor([width / 60, height / 40])
+        unflipped = torch.from_numpy(features.astype(np.float32)) * scale
+        mirrored = width - unflipped[:, 0] - 15 * scale[0]
+        flipped = torch.allclose(boxes[:, 0], mirrored, atol=0.05)
+        assert flipped or torch.allclose(boxes[:, :2], unflipped, atol=0.05)
+        flips.add(flipped)
+    assert flips == {True, False}
+
+
+def test_a_batch_joins_crop_features_whichever_regions_are_kept() -> None:
+    views = [
+        replace(view(regions(2, [False, True])), crops=(torch.ones(n, 4), np.full((n, 3), n)))
+        for n in (2, 0, 1)
+    ]
+    batch = collate(views)
+    assert batch.crop_boxes is not None
+    assert batch.crop_features is not None
+    assert [len(boxes) for boxes in batch.crop_boxes] == [2, 0, 1]
+    assert batch.crop_features.tolist() == [[2] * 3, [2] * 3, [1] * 3]
+    assert [len(boxes) for boxes in batch.boxes] == [1, 1, 1]
 
 
 def test_every_caption_is_sampled_equally_often() -> None:

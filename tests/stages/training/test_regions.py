@@ -10,7 +10,7 @@ import pytest
 
 from schemas.errors import ArtifactError
 from stages.seeds import generator
-from stages.training.regions import PartRegions, Regions
+from stages.training.regions import PartRegions, Regions, no_regions, positions_of
 from tests.in_memory import InMemory
 from tests.stages.training import tiny
 
@@ -151,3 +151,14 @@ def test_a_label_of_a_region_that_was_not_proposed_is_refused() -> None:
 def test_a_concept_beyond_the_embeddings_is_refused() -> None:
     with pytest.raises(ArtifactError, match="name concept 2, but only 2 concepts are embedded"):
         PartRegions(part(), num_concepts=2)
+
+
+def test_positions_are_of_the_wanted_numbers_and_missing_ones_have_none() -> None:
+    regions = np.array([7, 3, 11, 0])
+    assert positions_of(np.array([0, 7, 5, 11, 12]), regions).tolist() == [3, 0, -1, 2, -1]
+    assert positions_of(np.array([1]), regions[:0]).tolist() == [-1]
+
+
+def test_no_regions_can_be_sampled_and_joined_with_others() -> None:
+    sample = no_regions().sampled(5, "proposals", generator(0))
+    assert (sample.boxes.shape, sample.top_ids.shape) == ((0, 4), (0, 1))

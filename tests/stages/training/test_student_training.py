@@ -12,7 +12,7 @@ from stages.models.preprocess import Size
 from stages.pixels import load_image
 from stages.training.augment import MultiScale
 from stages.training.region_batches import RegionBatch, RegionTransform, collate
-from stages.training.samples import LabelledImages
+from stages.training.samples import SupervisedImages, Supervision
 from stages.training.student_training import Objective, StudentTraining, make_trainable
 from tests.in_memory import InMemory
 from tests.stages.models.texts import encode_texts
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 NUMBERS = range(5)
+OTHERS = ("contrastive", "distillation", "image_text")
 
 
 @pytest.fixture
@@ -38,8 +39,10 @@ def batch(clip: Clip, *, regions: int = 100, sizes: tuple[Size, ...] = (Size(48)
         "images": tiny.images(NUMBERS, {1: [], 2: ["a sky", "two skies"]}),
         "proposals": tiny.proposals(NUMBERS),
         "pseudo_labels": tiny.pseudo_labels(NUMBERS, leave_out=(3,)),
+        "features": tiny.features(range(1, 4)),
     }
-    samples = LabelledImages(InMemory(tables), 3, regions=True, captions=True)
+    learned = Supervision(num_concepts=3, captions=True, crops_width=tiny.WIDTH)
+    samples = SupervisedImages(InMemory(tables), learned)
     augment = MultiScale(sizes, flip=True, interpolation="bicubic", spec=clip.spec)
     transform = RegionTransform(load_image, augment, regions, "labelled", seed=0)
     return collate([transform(sample, epoch=0) for sample in samples])
@@ -118,6 +121,36 @@ def test_weights_multiply_their_losses(clip: Clip) -> None:
     terms = student(clip, contrastive=2.0, distillation=0.5, image_text=3.0).losses(region_batch)
     expected = 2 * terms["contrastive"] + 0.5 * terms["distillation"] + 3 * terms["image_text"]
     assert terms["loss"].item() == pytest.approx(expected.item())
+
+
+def test_crop_distillation_equals_the_mean_distance_region_by_region(clip: Clip) -> None:
+    region_batch = batch(clip, sizes=(Size(48), Size(56)))
+    both = {"contrastive": 0.5, "crop_distillation": 3.0}
+    with torch.no_grad():
+        terms = student(clip, **both).losses(region_batch)
+        alone = student(clip, **dict.fromkeys(OTHERS, 0.0), crop_distillation=3.0)
+        only = alone.losses(region_batch)
+        without = student(clip, contrastive=0.5).losses(region_batch)
+    assert region_batch.crop_boxes is not None
+    assert region_batch.crop_features is not None
+    boxes = region_batch.crop_boxes
+    assert [len(b) for b in boxes] == [0, 3, 3, 3, 0]
+    rows = [
+        clip.encode_regions(region_batch.pixels[b : b + 1], [boxes[b][r : r + 1]])
+        for b in range(5)
+        for r in range(len(boxes[b]))
+    ]
+    with torch.no_grad():
+        cosines = (unit(torch.cat(rows)) * unit(region_batch.crop_features)).sum(dim=1)
+    assert terms["crop_distillation"].item() == pytest.approx(1 - cosines.mean().item(), rel=1e-4)
+    assert only["crop_distillation"].item() == pytest.approx(terms["crop_distillation"].item())
+    assert only["loss"].item() == pytest.approx(3 * only["crop_distillation"].item())
+    assert set(only) == {"crop_distillation", "loss", "regions"}
+    for name in OTHERS:  # what one loss draws to changes no other
+        assert terms[name].item() == pytest.approx(without[name].item(), rel=1e-5)
+    added = 3 * terms["crop_distillation"].item()
+    assert terms["loss"].item() == pytest.approx(without["loss"].item() + added, rel=1e-5)
+    assert (terms["regions"].item(), only["regions"].item()) == (21, 9)
 
 
 @pytest.mark.parametrize("name", ["contrastive", "distillation", "image_text"])

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
+from schemas.features import FEATURES
 from schemas.images import IMAGES
 from schemas.proposals import PROPOSALS
 from schemas.pseudo_labels import PSEUDO_LABELS
@@ -148,6 +149,28 @@ def pseudo_labels(numbers: range, leave_out: tuple[int, ...] = ()) -> pa.Table:
     return pa.Table.from_batches([PSEUDO_LABELS.batch(columns)])
 
 
+def feature_vectors(number: int) -> Any:
+    """A feature (3, D) for each square of a picture, float16: mostly along its concept's axis."""
+    concepts = picture(number)[3]
+    noise = np.random.default_rng(number).normal(0, 0.1, (len(concepts), WIDTH))
+    return (np.eye(WIDTH)[concepts] * 2 + noise).astype(np.float16)
+
+
+def features(numbers: range, *, whole: bool = False) -> pa.Table:
+    """Features of the squares; with `whole` also of the whole image, as region -1."""
+    first = [-1] if whole else []
+    rows = [
+        np.concatenate([feature_vectors(n)[:1]] * whole + [feature_vectors(n)]) for n in numbers
+    ]
+    regions = [*first, 0, 1, 2]
+    columns = {
+        "image_id": [f"tiny/{n:03d}" for n in numbers for _ in regions],
+        "region": regions * len(numbers),
+        "feature": np.concatenate([np.zeros((0, WIDTH), np.float16), *rows]),
+    }
+    return pa.Table.from_batches([FEATURES.batch(columns)])
+
+
 def embeddings(width: int = WIDTH) -> pa.Table:
     """Three concepts along three axes, of different lengths."""
     matrix = np.eye(3, width, dtype=np.float32) * np.float32([[1.0], [2.0], [0.5]])
@@ -172,6 +195,7 @@ def labelled(folder: Path, **changes: Any) -> InMemory:
             "images": images(numbers, changes.get("captions")),
             "proposals": proposals(numbers),
             "pseudo_labels": pseudo_labels(numbers, changes.get("leave_out", ())),
+            "features": features(numbers),
         }
         parts.append(InMemory(tables, number=i))
     files = {("teacher", name): path for name, path in teacher.items()}

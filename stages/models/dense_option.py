@@ -1,0 +1,51 @@
+"""Which tokens of a vision transformer are its dense features; an option of several stages.
+
+The last block of a tower with a class token was trained for that token alone. MaskCLIP reads the
+patch tokens past it: each passes value and output projection by itself, without attention to
+others. A tower that pools its patch tokens is dense as it was trained.
+
+Source: value-path: MaskCLIP (arXiv:2112.01071), CLIPSelf (arXiv:2310.01403); last-block: RoIAlign
+on the tower's output, as RO-ViT (arXiv:2305.07011) has it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+from schemas.errors import OptionError
+from stages.option import option
+
+Dense = Literal["auto", "value-path", "last-block"]
+DENSE: Final[tuple[Dense, ...]] = ("auto", "value-path", "last-block")
+
+
+def dense_option() -> Any:
+    """How regions of a vision transformer are read."""
+    return option(
+        "auto",
+        "patch tokens of a vision transformer: value-path (last block without attention to other "
+        "tokens), last-block (as it is), or auto: as the model was trained to be read, else "
+        "value-path for towers with a class token and last-block for others",
+    )
+
+
+def check_dense(verb: str, dense: Dense, pooling: str) -> None:
+    """Pass if the regions that `dense` is about are read at all.
+
+    Raises:
+        OptionError: If each region is cut out and encoded as an image.
+    """
+    if dense != "auto" and pooling == "crop":
+        raise OptionError(
+            f"rc {verb}: --dense {dense} says how regions are read from a feature map, and "
+            f"--pooling crop makes none; leave one of them out"
+        )
+
+
+def takes_value_path(dense: str, *, class_token: bool) -> bool:
+    """Whether the last block passes its values alone; `class_token`: that token is the feature.
+
+    >>> takes_value_path("auto", class_token=True), takes_value_path("auto", class_token=False)
+    (True, False)
+    """
+    return dense == "value-path" or (dense == "auto" and class_token)
