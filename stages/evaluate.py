@@ -55,7 +55,6 @@ if TYPE_CHECKING:
     from stages.evaluation.category_embeddings import CategoryEmbeddings, VocabularyConfig
     from stages.evaluation.evaluated_model import EvaluatedModel
     from stages.evaluation.evaluator import Evaluator, ScoringConfig
-    from stages.evaluation.region_features import PoolingConfig
     from stages.evaluation.scores import Formula
 
 _TEMPERATURE = 0.01
@@ -72,8 +71,7 @@ class Evaluate(Stage):
         None, "a published protocol: sets the options below that are not given", presets=PRESETS
     )
     boxes: Literal["ground-truth", "proposals"] = option(
-        "ground-truth",
-        "what is named: ground-truth boxes, or proposals",
+        "ground-truth", "what is named: ground-truth boxes, or proposals"
     )
     pooling: Literal["roialign", "crop"] = option(
         "roialign",
@@ -192,6 +190,7 @@ class Evaluate(Stage):
         from stages.evaluation.evaluation_loop import EvaluationLoop
         from stages.evaluation.evaluator import Evaluator
         from stages.evaluation.metrics import metric_rows
+        from stages.evaluation.region_features import PoolingConfig
         from stages.evaluation.report import attach_report
 
         model, lists = self._model(part), self._lists()
@@ -210,7 +209,7 @@ class Evaluate(Stage):
             loop = EvaluationLoop(
                 evaluator,
                 model,
-                self._pooling(),
+                PoolingConfig.of(vars(self)),
                 with_proposals=self.boxes == "proposals",
                 move_boxes=self.move_boxes,
                 bare_images=self.bare_images,
@@ -251,13 +250,6 @@ class Evaluate(Stage):
             self.device,
         )
 
-    def _pooling(self) -> PoolingConfig:
-        from stages.evaluation.region_features import PoolingConfig
-
-        return PoolingConfig(
-            self.pooling, self.resize, self.interpolation, self.crop_margin, self.dense
-        )
-
     def _config(self, model: EvaluatedModel) -> ScoringConfig:
         from stages.evaluation.evaluator import ScoringConfig
 
@@ -276,10 +268,7 @@ class Evaluate(Stage):
     def _protocol(
         self, evaluator: Evaluator, model: EvaluatedModel, choice: CategoryEmbeddings
     ) -> dict[str, Any]:
-        crop = self.pooling == "crop"
-        view: dict[str, Any] = {"resize": self.resize, "dense": self.dense}
-        if crop:
-            view = {"crop_margin": self.crop_margin}
+        view = "crop_margin" if self.pooling == "crop" else "resize"
         moved = self.boxes == "proposals" and self.move_boxes
         used = {**vars(self), "temperature": evaluator.config.temperature}
         return {
@@ -288,7 +277,8 @@ class Evaluate(Stage):
             "proposals_published": PROPOSAL_OPTIONS.get(self.preset, {}) if self.preset else {},
             "boxes": self.boxes,
             "pooling": self.pooling,
-            **view,
+            view: getattr(self, view),
+            "dense": self.dense,
             "interpolation": self.interpolation,
             "box_deltas": model.regression if moved else "none",
             "unlisted": self.unlisted,

@@ -14,10 +14,11 @@ from safetensors.torch import load_file
 
 from schemas.errors import ArtifactError, OptionError, StageError
 from schemas.students import STUDENTS
-from stages.models.clip import Clip, read_clip
+from stages.models.clip import Clip, read_clip, save_clip
 from stages.models.preprocess import Size, prepare
 from stages.pixels import load_image
 from stages.train import Train
+from tests.stages.models.tiny import tiny_clip
 from tests.stages.training import tiny
 
 if TYPE_CHECKING:
@@ -171,6 +172,18 @@ def test_weights_may_be_saved_in_half_the_bytes(tmp_path: Path) -> None:
     run(tiny.labelled(tmp_path), save_dtype="float16")
     found = load_file(tmp_path / "weights.safetensors")
     assert found["visual.conv1.weight"].dtype == torch.float16
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tower", ["vit", "pe"])
+def test_a_student_is_read_as_it_was_trained(tmp_path: Path, tower: str) -> None:
+    files = tmp_path / "teacher-model.json", tmp_path / "teacher-weights.safetensors"
+    save_clip(tiny_clip(tmp_path, tower), *files)
+    part = tiny.labelled(tmp_path)
+    rows = run(part, steps=2, dense="last-block")
+    assert all(np.isfinite(row["loss"]) for row in rows)
+    trained = student(part)
+    assert (trained.spec.dense, trained.tower.dense) == ("last-block", "last-block")
 
 
 @pytest.mark.slow
