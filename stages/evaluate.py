@@ -61,7 +61,6 @@ if TYPE_CHECKING:
     from stages.evaluation.category_embeddings import CategoryEmbeddings, VocabularyConfig
     from stages.evaluation.evaluated_model import EvaluatedModel
     from stages.evaluation.evaluator import Evaluator, ScoringConfig
-    from stages.evaluation.region_features import PoolingConfig
     from stages.evaluation.scores import Formula
 
 
@@ -76,8 +75,7 @@ class Evaluate(Stage):
         None, "a published protocol: sets the options below that are not given", presets=PRESETS
     )
     boxes: Literal["ground-truth", "proposals"] = option(
-        "ground-truth",
-        "what is named: ground-truth boxes, or proposals",
+        "ground-truth", "what is named: ground-truth boxes, or proposals"
     )
     pooling: Literal["roialign", "crop"] = option(
         "roialign",
@@ -258,7 +256,7 @@ class Evaluate(Stage):
         from stages.evaluation.region_features import PoolingConfig
 
         interpolation = self.interpolation or model.interpolation(self.pooling)
-        return PoolingConfig(self.pooling, self.resize, interpolation, self.crop_margin, self.dense)
+        return PoolingConfig.of({**vars(self), "interpolation": interpolation})
 
     def _config(self, model: EvaluatedModel) -> ScoringConfig:
         from stages.evaluation.evaluator import ScoringConfig
