@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from stages.evaluation.category_embeddings import CategoryEmbeddings, VocabularyConfig
     from stages.evaluation.evaluated_model import EvaluatedModel
     from stages.evaluation.evaluator import Evaluator, ScoringConfig
+    from stages.evaluation.region_features import PoolingConfig
     from stages.evaluation.scores import Formula
 
 
