@@ -212,7 +212,7 @@ class Evaluate(Stage):
             loop = EvaluationLoop(
                 evaluator,
                 model,
-                self._pooling(model),
+                self._pooling(),
                 with_proposals=self.boxes == "proposals",
                 move_boxes=self.move_boxes,
                 bare_images=self.bare_images,
@@ -254,11 +254,11 @@ class Evaluate(Stage):
             self.device,
         )
 
-    def _pooling(self, model: EvaluatedModel) -> PoolingConfig:
+    def _pooling(self) -> PoolingConfig:
         from stages.evaluation.region_features import PoolingConfig
 
-        interpolation = self.interpolation or model.interpolation(self.pooling)
-        return PoolingConfig(self.pooling, self.resize, interpolation, self.crop_margin, self.dense)
+        kind = self.interpolation
+        return PoolingConfig(self.pooling, self.resize, kind, self.crop_margin, self.dense)
 
     def _config(self, model: EvaluatedModel) -> ScoringConfig:
         from stages.evaluation.evaluator import ScoringConfig

@@ -92,7 +92,7 @@ def image_query(
     pooling = PoolingConfig(
         pooling="crop" if options.get("pooling") == "crop" else "roialign",
         resize=str(options.get("resize", "800x1333")),
-        interpolation="bicubic" if options.get("interpolation") == "bicubic" else "bilinear",
+        interpolation=options.get("interpolation"),
         margin=float(options.get("crop_margin", 0.0)),
         dense=options.get("dense", "auto"),
     )
