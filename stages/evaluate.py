@@ -61,7 +61,6 @@ if TYPE_CHECKING:
     from stages.evaluation.category_embeddings import CategoryEmbeddings, VocabularyConfig
     from stages.evaluation.evaluated_model import EvaluatedModel
     from stages.evaluation.evaluator import Evaluator, ScoringConfig
-    from stages.evaluation.region_features import PoolingConfig
     from stages.evaluation.scores import Formula
 
 
@@ -197,6 +196,7 @@ class Evaluate(Stage):
         from stages.evaluation.evaluation_loop import EvaluationLoop
         from stages.evaluation.evaluator import Evaluator
         from stages.evaluation.metrics import metric_rows
+        from stages.evaluation.region_features import PoolingConfig
         from stages.evaluation.report import attach_report
 
         model, lists = self._model(part), self._lists()
@@ -211,7 +211,7 @@ class Evaluate(Stage):
             loop = EvaluationLoop(
                 evaluator,
                 model,
-                self._pooling(model),
+                PoolingConfig.of(vars(self)),
                 with_proposals=self.boxes == "proposals",
                 move_boxes=self.move_boxes,
                 bare_images=self.bare_images,
@@ -252,12 +252,6 @@ class Evaluate(Stage):
             part.attachment("model", "weights.safetensors"),
             self.device,
         )
-
-    def _pooling(self, model: EvaluatedModel) -> PoolingConfig:
-        from stages.evaluation.region_features import PoolingConfig
-
-        interpolation = self.interpolation or model.interpolation(self.pooling)
-        return PoolingConfig.of({**vars(self), "interpolation": interpolation})
 
     def _config(self, model: EvaluatedModel) -> ScoringConfig:
         from stages.evaluation.evaluator import ScoringConfig

@@ -52,8 +52,8 @@ class Featurize(Stage):
     resize: str = option(
         "800x1333", "SHORTESTxLONGEST side in pixels, native (the network's own side), or none"
     )
-    interpolation: Literal["bilinear", "bicubic"] = option(
-        "bilinear", "how to resize the image, or the crops"
+    interpolation: Literal["bilinear", "bicubic"] | None = option(
+        None, "of the image, or of the crops; default: bilinear, and for crops that of the weights"
     )
     pooling: Literal["roialign", "crop"] = option(
         "roialign",
@@ -167,9 +167,8 @@ class Featurize(Stage):
                 return _PreparedImage(proposed, None, str(error))
             if self.pooling == "crop":
                 return _PreparedImage(proposed, image)
-            return _PreparedImage(
-                proposed, prepare(image, size, self.interpolation, spec.mean, spec.std)
-            )
+            kind = self.interpolation or "bilinear"
+            return _PreparedImage(proposed, prepare(image, size, kind, spec.mean, spec.std))
 
         return load
 

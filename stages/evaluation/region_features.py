@@ -35,14 +35,15 @@ class PoolingConfig:
             cut out of the original, resized to a square whatever its shape, and encoded like an
             image.
         resize: Size of the image for roialign, as `Size.parse` takes it.
-        interpolation: bilinear or bicubic; of the image, or of the crops.
+        interpolation: bilinear or bicubic, of the image or of the crops; None for bilinear, and
+            for crops as the weights were trained.
         crop_margin: Added to each side of a crop, as a share of the box's width and height.
         dense: How regions of a vision transformer are read, see `stages.models.dense_option`.
     """
 
     pooling: Literal["roialign", "crop"] = "roialign"
     resize: str = "800x1333"
-    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+    interpolation: Literal["bilinear", "bicubic"] | None = None
     crop_margin: float = 0.0
     dense: Dense = "auto"
 
@@ -83,7 +84,7 @@ def _roialign_features(
     clip = clip.with_dense(config.dense)
     spec, device = clip.spec, clip.logit_scale.device
     size = Size.parse(config.resize, spec.image_size, spec.resize_mode)
-    prepared = prepare(image, size, config.interpolation, spec.mean, spec.std)
+    prepared = prepare(image, size, config.interpolation or "bilinear", spec.mean, spec.std)
     feature_map = clip.trunk(prepared.pixels[None].to(device))
     resized = prepared.scale_boxes(boxes).to(device)
     batches = torch.split(resized, _REGIONS_PER_BATCH)
