@@ -1,4 +1,4 @@
-"""Detections: what an evaluated model says is in each box; drafts of metrics."""
+"""Detections: what a model finds in images, by any names: box, category, score."""
 
 from __future__ import annotations
 
@@ -8,37 +8,21 @@ from schemas.table import Column, Table
 
 DETECTIONS = Table(
     name="detections",
-    version=1,
-    doc="Detections: what an evaluated model says is in each box; drafts of metrics.",
+    version=2,
+    doc="Detections: what a model finds in images, by any names: box, category, score.",
     key=(
         "image_id",
         "detection",
     ),
     columns=(
         Column("image_id", pa.string(), "as in images"),
-        Column(
-            "detection",
-            pa.int32(),
-            "rank within the image, best first; with ground-truth boxes the object's index",
-        ),
-        Column("category_id", pa.int32(), "index in the evaluated vocabulary"),
-        Column("category", pa.string(), "name in the evaluated vocabulary"),
+        Column("detection", pa.int32(), "rank within the image, best first"),
+        Column("category_id", pa.int32(), "index among the names that were looked for"),
+        Column("category", pa.string(), "that name"),
         Column("score", pa.float32(), "any ranking number, higher is surer"),
         Column("x0", pa.float32(), "left edge, pixels of the original image"),
         Column("y0", pa.float32(), "top edge, pixels of the original image"),
         Column("x1", pa.float32(), "right edge, exclusive"),
         Column("y1", pa.float32(), "bottom edge, exclusive"),
-        Column(
-            "truth",
-            pa.string(),
-            "category of the ground-truth object whose box this is; null with proposals",
-            nullable=True,
-        ),
-        Column(
-            "rank",
-            pa.int32(),
-            "place of the true category among all, 0 is best; null with proposals",
-            nullable=True,
-        ),
     ),
 )

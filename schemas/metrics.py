@@ -8,7 +8,7 @@ from schemas.table import Column, Table
 
 METRICS = Table(
     name="metrics",
-    version=1,
+    version=2,
     doc="Metrics: one number a row, with what it was measured over.",
     key=(
         "metric",

@@ -6,6 +6,8 @@ import pyarrow as pa
 
 from schemas.table import Column, Table
 
+MOST_OBJECTNESS = 1.5  # a share, or an IoU that a network estimates; SAM's are often above 1
+
 PROPOSALS = Table(
     name="proposals",
     version=1,
@@ -24,7 +26,8 @@ PROPOSALS = Table(
         Column(
             "objectness",
             pa.float32(),
-            "probability of any object, in [0, 1]; an imported localizer's own score",
+            "probability of any object, in [0, 1]; an imported localizer's own score, on a scale "
+            "of its own only with --scores score",
         ),
         Column(
             "objectness_logit",

@@ -1,6 +1,7 @@
 """Students: region-text pretraining, as a training curve; weights lie beside it.
 
-Attachments of part 0 as of a teacher: model.json and weights.safetensors (open_clip names).
+Attachments of part 0 as of a teacher: model.json and weights.safetensors (open_clip names), and the
+files of the tokenizer, if it is not CLIP's.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Teachers: image-text pretraining of V_t and L as a curve; weights lie beside it.
 
-Attachments of part 0: model.json (open_clip configuration, preprocessing) and weights.safetensors.
+Attachments of part 0: model.json (open_clip configuration, preprocessing) and weights.safetensors;
+the files of the tokenizer, if it is not CLIP's.
 """
 
 from __future__ import annotations

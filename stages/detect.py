@@ -22,7 +22,7 @@ import pyarrow as pa
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.detections import DETECTIONS
 from schemas.detectors import DETECTORS
-from schemas.errors import ArtifactError, OptionError, SourceError
+from schemas.errors import OptionError, SourceError
 from schemas.images import IMAGES
 from schemas.proposals import PROPOSALS
 from schemas.quarantine import Reason
@@ -30,13 +30,21 @@ from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, each, option, whole
 from stages.evaluation.image_inputs import read_slice
-from stages.evaluation.scores import LOGITS, boxes_of, combine, select
+from stages.evaluation.scores import boxes_of, combine, localizer_scores, select
 from stages.evaluation.suppression import SoftNms
 from stages.evaluation.vocabulary import list_digest, read_categories
 from stages.models.dense_option import Dense, dense_option
 from stages.models.resizing import Size
+from stages.models.similarity import (
+    Probability,
+    Temperature,
+    chosen_bias,
+    chosen_temperature,
+    temperature_option,
+)
 from stages.outcome import Outcome, Result, counted, is_most
 from stages.sources.files import digest_of
+from stages.sources.name_checks import names_fault
 from stages.text.prompt_options import Averaging, averaging_option, templates_option
 from stages.text.templates import read_templates
 
@@ -64,8 +72,11 @@ class Detect(Stage):
     )
     templates: str = templates_option()
     averaging: Averaging = averaging_option()
-    temperature: float | None = option(
-        None, "divides cosine similarity; default: the detector's own, else 0.01", above=0
+    temperature: Temperature = temperature_option("the weights, a detector's is its own")
+    probability: Probability = option(
+        "softmax",
+        "softmax over the names and a background; sigmoid: each name by itself, with the bias of "
+        "weights trained by the sigmoid loss",
     )
     resize: str = option("800x1333", "SHORTESTxLONGEST side in pixels, native, or none")
     interpolation: Literal["bilinear", "bicubic"] = option("bilinear", "how to resize")
@@ -88,7 +99,7 @@ class Detect(Stage):
     name: ClassVar[str] = "detect"
     everyday: ClassVar[tuple[str, ...]] = ("names", "categories", "model", "score_threshold")
     example: ClassVar[str] = 'rc detect --names "cat, traffic light"'
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # without the columns of an evaluation
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),
         "proposals": each(PROPOSALS),
@@ -102,8 +113,8 @@ class Detect(Stage):
         Size.parse(self.resize, native=1)
         if self.names is not None and self.categories is not None:
             raise OptionError("rc detect: give --names or --categories, not both")
-        if self.names is not None and not _split(self.names):
-            raise OptionError("rc detect: --names has no name; separate names with commas")
+        if self.names is not None and (fault := names_fault(_split(self.names))):
+            raise OptionError(f"rc detect: --names {fault}; separate different names with commas")
 
     def digests(self) -> Mapping[str, str]:
         """See `Stage.digests`: the prompt templates and the list of names."""
@@ -117,14 +128,14 @@ class Detect(Stage):
             ArtifactError: If there are no names to look for, a name has no embedding, or a score
                 needs a number that the proposals lack.
         """
-        detector, score = self._detector(part)
-        part.note("protocol", self._protocol(detector, score))
+        detector, score, bias = self._detector(part)
+        part.note("protocol", self._protocol(detector, score, bias))
         images = {"seen": 0, "with_detections": 0, "unreadable": 0}
         for row, proposals in read_slice(part, with_proposals=True):
             part.advance()
             images["seen"] += 1
             try:
-                detections, boxes = self._find(detector, row, proposals, score)
+                detections, boxes = self._find(detector, row, proposals, score, bias)
             except SourceError as error:
                 part.refuse(str(row["image_id"]), Reason.UNREADABLE, str(error))
                 images["unreadable"] += 1
@@ -150,7 +161,12 @@ class Detect(Stage):
         return Outcome([line], empty, losses if is_most(unreadable, seen) else [])
 
     def _find(
-        self, detector: Detector, row: Mapping[str, Any], proposals: ImageProposals, score: Formula
+        self,
+        detector: Detector,
+        row: Mapping[str, Any],
+        proposals: ImageProposals,
+        score: Formula,
+        bias: float | None,
     ) -> tuple[Detections, NDArray[np.float32]]:
         """The detections of an image, and the box (M, 4) of each."""
         import torch
@@ -159,18 +175,20 @@ class Detect(Stage):
         from stages.models.detector import predict
         from stages.pixels import load_image
 
-        pooling = PoolingConfig("roialign", self.resize, self.interpolation, 0.0, self.dense)
+        pooling = PoolingConfig.of(vars(self))
         features = region_features(detector.clip, load_image(row), proposals.boxes, pooling)
         device = detector.embeddings.device
+        placed = torch.from_numpy(features).to(device)
+        size = (row["height"], row["width"])
         probability, moved = predict(
-            detector,
-            torch.from_numpy(features).to(device),
-            torch.from_numpy(proposals.boxes).to(device),
-            (row["height"], row["width"]),
+            detector, placed, torch.from_numpy(proposals.boxes).to(device), size
         )
+        if bias is not None:
+            probability = torch.sigmoid(detector.classify(placed.double()) + bias)
         boxes = moved.cpu().numpy()
+        localizer = localizer_scores(row["image_id"], proposals, score)
         detections = select(
-            combine(score, probability[:, :-1].cpu().numpy(), _localizer(row, proposals, score)),
+            combine(score, probability[:, :-1].cpu().numpy(), localizer),
             boxes,
             threshold=self.score_threshold,
             nms=self.nms,
@@ -179,8 +197,8 @@ class Detect(Stage):
         )
         return detections, boxes_of(boxes, detections)
 
-    def _detector(self, part: Part) -> tuple[Detector, Formula]:
-        """A detector of what is looked for, and the formula of its scores."""
+    def _detector(self, part: Part) -> tuple[Detector, Formula, float | None]:
+        """A detector of what is looked for, the formula of its scores, and a bias if sigmoids."""
         from stages.models import device
         from stages.models.detector import Detector
         from stages.models.detector_building import (
@@ -188,6 +206,8 @@ class Detect(Stage):
             detector_for_names,
             load_model,
             name_embeddings,
+            own_bias,
+            own_temperature,
         )
 
         device.set_threads(self.threads)
@@ -207,42 +227,31 @@ class Detect(Stage):
         part.note("embeddings", source)
         usual: Formula = "probability" if isinstance(model, Detector) else "sqrt-objectness"
         score = usual if self.score == "auto" else self.score
-        return detector_for_names(model, names, embeddings, self.temperature), score
+        temperature = chosen_temperature(self.temperature, lambda: own_temperature(model))
+        bias = chosen_bias(self.probability, lambda: own_bias(model))
+        return detector_for_names(model, names, embeddings, temperature), score, bias
 
-    def _protocol(self, detector: Detector, score: Formula) -> dict[str, Any]:
+    def _protocol(self, detector: Detector, score: Formula, bias: float | None) -> dict[str, Any]:
         """What the options alone do not tell."""
         head = detector.head
         return {
             "categories": list(head.categories),
             "regression": head.regression,
-            "background": head.background,
+            "background": head.background if bias is None else "none",
             "temperature": head.temperature,
+            "bias": bias,
             "score": score,
             "nms": "soft, gaussian" if self.soft_nms else f"{self.nms:g}, within a category",
         }
 
 
 def _split(names: str) -> list[str]:
-    """Names between commas, each once.
+    """Names between commas.
 
-    >>> _split("cat, traffic light,,cat")
+    >>> _split("cat, traffic light")
     ['cat', 'traffic light']
     """
-    return list(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
-
-
-def _localizer(
-    row: Mapping[str, Any], proposals: ImageProposals, score: Formula
-) -> NDArray[np.float32]:
-    """The localizer's score of each proposal (R,), which the formula multiplies by."""
-    if score not in LOGITS:
-        return proposals.objectness
-    if np.isnan(proposals.logit).any():
-        raise ArtifactError(
-            f"the proposals of {row['image_id']} have no logits, which --score {score} multiplies "
-            f"by; use --score sqrt-objectness or probability"
-        )
-    return proposals.logit
+    return [name.strip() for name in names.split(",")]
 
 
 def _rows(
@@ -258,7 +267,5 @@ def _rows(
             "category": pa.array(names, pa.string()).take(pa.array(detections.category)),
             "score": detections.score.astype(np.float32),
             **{side: np.ascontiguousarray(values) for side, values in corners},
-            "truth": [None] * count,
-            "rank": [None] * count,
         }
     )

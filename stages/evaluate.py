@@ -3,7 +3,7 @@
 With ground-truth boxes: is the true category the most probable one (top-1, top-5)? And, taking
 every category a box may be as a detection, average precision. With proposals: AP and AR as COCO
 defines them, or with `--annotations` as LVIS does. The note `protocol` of the manifest holds how it
-was measured; detections.parquet, beside the rows, holds what was predicted for each box.
+was measured; evaluated_detections.parquet, beside the rows, holds what was predicted for each box.
 
 Average precision ranks the detections of all images together, so this is one task over all parts
 and a second worker would have nothing to do; memory holds the objects and detections.
@@ -41,6 +41,12 @@ from stages.evaluation.suppression import SoftNms
 from stages.evaluation.vocabulary import list_digest
 from stages.models.dense_option import Dense, check_dense, dense_option
 from stages.models.resizing import Size
+from stages.models.similarity import (
+    Probability,
+    Temperature,
+    chosen_temperature,
+    temperature_option,
+)
 from stages.outcome import Outcome, Result
 from stages.sources.files import digest_of, file_digest
 from stages.text.prompt_options import Averaging, averaging_option, templates_option
@@ -58,8 +64,6 @@ if TYPE_CHECKING:
     from stages.evaluation.region_features import PoolingConfig
     from stages.evaluation.scores import Formula
 
-_TEMPERATURE = 0.01
-
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate(Stage):
@@ -72,8 +76,7 @@ class Evaluate(Stage):
         None, "a published protocol: sets the options below that are not given", presets=PRESETS
     )
     boxes: Literal["ground-truth", "proposals"] = option(
-        "ground-truth",
-        "what is named: ground-truth boxes, or proposals",
+        "ground-truth", "what is named: ground-truth boxes, or proposals"
     )
     pooling: Literal["roialign", "crop"] = option(
         "roialign",
@@ -107,15 +110,19 @@ class Evaluate(Stage):
     )
     templates: str = templates_option()
     averaging: Averaging = averaging_option()
-    temperature: float | None = option(
-        None, "divides cosine similarity; default: a detector's own, else 0.01", above=0
+    temperature: Temperature = temperature_option("the weights, a detector's is its own")
+    probability: Probability = option(
+        "softmax",
+        "softmax over the categories and a background; sigmoid: each category by itself, with the "
+        "bias of weights trained by the sigmoid loss",
     )
     move_boxes: bool = option(True, "let a detector move the proposals")
     resize: str = option(
         "800x1333", "image for roialign: SHORTESTxLONGEST side in pixels, native, or none"
     )
-    interpolation: Literal["bilinear", "bicubic"] = option(
-        "bilinear", "of the image, or of the crops"
+    interpolation: Literal["bilinear", "bicubic"] | None = option(
+        None,
+        "of the image, or of the crops; default: bilinear, and for crops that of the weights",
     )
     score: Literal["auto", "probability", "sqrt-objectness", "sqrt-logit", "sqrt-sigmoid"] = option(
         "auto",
@@ -141,7 +148,7 @@ class Evaluate(Stage):
     name: ClassVar[str] = "evaluate"
     everyday: ClassVar[tuple[str, ...]] = ("model", "preset", "boxes", "categories", "splits")
     example: ClassVar[str] = "rc evaluate --model students --splits coco-ovd"
-    version: ClassVar[int] = 4  # scores in the notes
+    version: ClassVar[int] = 5  # evaluated_detections.parquet
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),
         "proposals": each(PROPOSALS, optional=True),
@@ -175,12 +182,10 @@ class Evaluate(Stage):
     def digests(self) -> Mapping[str, str]:
         """See `Stage.digests`: the prompt templates and the lists of names."""
         lists = {"categories": self.categories, "splits": self.splits}
-        files = {"annotations": self.annotations}
-        return {
-            "templates": digest_of(*read_templates(self.templates)),
-            **{role: list_digest(path) for role, path in lists.items() if path},
-            **{role: file_digest(str(path)) for role, path in files.items() if path},
-        }
+        digests = {role: list_digest(path) for role, path in lists.items() if path}
+        if self.annotations:
+            digests["annotations"] = file_digest(str(self.annotations))
+        return {"templates": digest_of(*read_templates(self.templates)), **digests}
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Yield the metrics.
@@ -198,19 +203,15 @@ class Evaluate(Stage):
         choice = embed_categories(part, lists, model, refuse=self.unlisted == "refuse")
         if self.boxes == "proposals" and self.move_boxes:
             check_box_regression(choice.vocabulary, model)
-        with DetectionsFile(part.attach("detections.parquet"), choice.vocabulary) as file:
+        with DetectionsFile(part.attach("evaluated_detections.parquet"), choice.vocabulary) as file:
+            chosen = choice.vocabulary, choice.embeddings
             evaluator = Evaluator(
-                choice.vocabulary,
-                choice.embeddings,
-                self._config(model),
-                file,
-                background=model.background,
-                lvis=lists.lvis,
+                *chosen, self._config(model), file, background=model.background, lvis=lists.lvis
             )
             loop = EvaluationLoop(
                 evaluator,
                 model,
-                self._pooling(),
+                self._pooling(model),
                 with_proposals=self.boxes == "proposals",
                 move_boxes=self.move_boxes,
                 bare_images=self.bare_images,
@@ -222,7 +223,8 @@ class Evaluate(Stage):
         part.note("novel", list(lists.splits.get("novel", ())))
         part.note("scores", headline(metrics))
         part.note("protocol", self._protocol(evaluator, model, choice))
-        part.note("warnings", self._warnings(evaluator, model, choice))
+        warnings = choice.warnings(evaluator.ignored)
+        part.note("warnings", warnings + model.warnings(evaluator.config.temperature))
         yield metric_rows(metrics)
 
     def outcome(self, result: Result) -> Outcome:
@@ -251,12 +253,11 @@ class Evaluate(Stage):
             self.device,
         )
 
-    def _pooling(self) -> PoolingConfig:
+    def _pooling(self, model: EvaluatedModel) -> PoolingConfig:
         from stages.evaluation.region_features import PoolingConfig
 
-        return PoolingConfig(
-            self.pooling, self.resize, self.interpolation, self.crop_margin, self.dense
-        )
+        interpolation = self.interpolation or model.interpolation(self.pooling)
+        return PoolingConfig.of({**vars(self), "interpolation": interpolation})
 
     def _config(self, model: EvaluatedModel) -> ScoringConfig:
         from stages.evaluation.evaluator import ScoringConfig
@@ -265,20 +266,20 @@ class Evaluate(Stage):
         by_itself: Formula = "probability" if alone else "sqrt-objectness"
         soft = SoftNms(self.soft_nms, self.soft_nms_sigma, self.soft_nms_prune, self.nms)
         return ScoringConfig(
-            temperature=self.temperature or model.temperature or _TEMPERATURE,
+            temperature=chosen_temperature(self.temperature, lambda: model.temperature),
             score=by_itself if self.score == "auto" else self.score,
             score_threshold=self.score_threshold,
             nms=self.nms,
             detections_per_image=self.detections_per_image,
             soft_nms=None if self.soft_nms == "none" else soft,
+            bias=model.bias(self.probability),
         )
 
     def _protocol(
         self, evaluator: Evaluator, model: EvaluatedModel, choice: CategoryEmbeddings
     ) -> dict[str, Any]:
-        crop = self.pooling == "crop"
         view: dict[str, Any] = {"resize": self.resize, "dense": self.dense}
-        if crop:
+        if self.pooling == "crop":
             view = {"crop_margin": self.crop_margin}
         moved = self.boxes == "proposals" and self.move_boxes
         used = {**vars(self), "temperature": evaluator.config.temperature}
@@ -289,22 +290,10 @@ class Evaluate(Stage):
             "boxes": self.boxes,
             "pooling": self.pooling,
             **view,
-            "interpolation": self.interpolation,
+            "interpolation": self.interpolation or model.interpolation(self.pooling),
             "box_deltas": model.regression if moved else "none",
             "unlisted": self.unlisted,
             "bare_images": self.bare_images,
             **choice.protocol(),
             **evaluator.protocol(),
         }
-
-    def _warnings(
-        self, evaluator: Evaluator, model: EvaluatedModel, choice: CategoryEmbeddings
-    ) -> list[str]:
-        """What makes the numbers say less than they seem to."""
-        warnings = choice.warnings(evaluator.ignored)
-        if model.temperature and model.temperature != evaluator.config.temperature:
-            warnings.append(
-                f"the detector was trained at temperature {model.temperature:g}, and judged at "
-                f"{evaluator.config.temperature:g}"
-            )
-        return warnings

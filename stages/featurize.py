@@ -156,7 +156,7 @@ class Featurize(Stage):
         from stages.pixels import load_image
 
         spec = clip.spec
-        size = Size.parse(self.resize, spec.image_size)
+        size = Size.parse(self.resize, spec.image_size, spec.resize_mode)
 
         def load(proposed: _ProposedImage) -> _PreparedImage:
             if not (self.whole_image or len(proposed.regions)):

@@ -18,6 +18,7 @@ from schemas.rpns import RPNS
 from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, option
+from stages.models.weights_files import config_beside, is_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -53,7 +54,15 @@ class ImportWeights(Stage):
         None, "what is taken out of the file; must be given", flag="--as"
     )
     architecture: str | None = option(
-        None, "open_clip's name (RN50-quickgelu) or a JSON configuration; default: from the shapes"
+        None,
+        "open_clip's name (RN50-quickgelu), perhaps with a tag (ViT-B-32:laion400m_e32), or a "
+        "JSON configuration; default: the one beside the file, else from the shapes",
+    )
+    tokenizer: Path | None = option(
+        None,
+        "folder with the tokenizer of a text tower that has its own; default: beside the weights, "
+        "then the network",
+        recipe=False,
     )
     names: Path | None = option(
         None, "names of embeddings, one a line, in the order of the rows", recipe=False
@@ -72,7 +81,7 @@ class ImportWeights(Stage):
     name: ClassVar[str] = "import-weights"
     everyday: ClassVar[tuple[str, ...]] = ("kind", "architecture", "names", "categories")
     example: ClassVar[str] = "rc import-weights regionclip_pretrained-cc_rn50.pth --as teacher"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # preprocessing belongs to the weights
     reads: ClassVar[Mapping[str, Reads]] = {}
     writes: ClassVar[Table] = TEACHERS
     single_task: ClassVar[bool] = True
@@ -107,7 +116,12 @@ class ImportWeights(Stage):
         Raises:
             SourceError: If a file cannot be read.
         """
-        return {name: _sha256(Path(value)) for name, value in self._files().items()}
+        from stages.models.tokenizer_files import tokenizer_digest
+
+        files = self._files()
+        weights = [path for name, path in files.items() if name in ("file", "architecture")]
+        tokenizer = tokenizer_digest(self.tokenizer, weights if self.makes().has_language else [])
+        return {name: _sha256(Path(value)) for name, value in files.items()} | tokenizer
 
     def total(self) -> int:
         """See `Stage.total`."""
@@ -135,7 +149,8 @@ class ImportWeights(Stage):
 
     def _clip(self, part: Part) -> pa.RecordBatch:
         from stages.models.clip import save_clip
-        from stages.models.clip_import import import_clip, import_tag, is_file, language_digest
+        from stages.models.clip_creation import import_tag
+        from stages.models.clip_import import import_clip, language_digest
 
         if is_file(self.file):
             clip, report = import_clip(
@@ -143,13 +158,14 @@ class ImportWeights(Stage):
                 self.kind or "",
                 self.architecture,
                 untrained=self.untrained_statistics,
+                tokenizer=self.tokenizer,
             )
         else:
-            clip, report = import_tag(self.file, self.architecture)
+            clip, report = import_tag(self.file, self.architecture, self.tokenizer)
         save_clip(clip, part.attach("model.json"), part.attach("weights.safetensors"))
         part.note("origin", clip.spec.origin)
         part.note("language", language_digest(clip))
-        _tell(part, report)
+        _tell(part, report, clip.spec.line())
         return _no_curve(self.makes())
 
     def _detector(self, part: Part) -> pa.RecordBatch:
@@ -168,7 +184,7 @@ class ImportWeights(Stage):
         part.note("origin", detector.clip.spec.origin)
         part.note("language", language_digest(detector.clip))
         part.note("categories", len(detector.head.categories))
-        _tell(part, report)
+        _tell(part, report, detector.clip.spec.line())
         return _no_curve(DETECTORS)
 
     def _rpn(self, part: Part) -> pa.RecordBatch:
@@ -206,14 +222,16 @@ class ImportWeights(Stage):
         paths = {name: str(path) for name, path in files.items() if path}
         if (self.architecture or "").endswith(".json"):
             paths["architecture"] = str(self.architecture)
-        if Path(self.file).suffix or Path(self.file).exists():
+        if is_file(self.file):
             paths["file"] = self.file
+            if beside := config_beside(Path(self.file)):
+                paths["description"] = str(beside)
         return paths
 
 
-def _tell(part: Part, report: KeyReport) -> None:
+def _tell(part: Part, report: KeyReport, *more: str) -> None:
     part.note("keys", report.note())
-    part.note("summary", report.lines())
+    part.note("summary", [*report.lines(), *more])
 
 
 def _no_curve(table: Table) -> pa.RecordBatch:

@@ -26,6 +26,7 @@ from stages.sources.ground_truth import judge_boxes
 from stages.sources.ingest_counts import (
     NOTE,
     IngestCounts,
+    count_cut,
     count_kept,
     count_left_out,
     count_moved,
@@ -124,7 +125,7 @@ class Ingest(Stage):
             empty = counts.why_unmatched(result.dropped, result.notes.get("examples"))
         if not result.rows and empty is None:
             empty = counts.why_empty(self.sources, result.dropped)
-        summary = [counts.line(), *counts.moved(), *result.notes.get("remarks", ())]
+        summary = [counts.line(), *counts.moved(), *counts.cut(), *result.notes.get("remarks", ())]
         losses = [*counts.losses(result.dropped), *result.notes.get("losses", ())]
         return Outcome(summary, empty, losses)
 
@@ -186,6 +187,7 @@ class Ingest(Stage):
         for problem in truth.problems:
             _refuse(part, problem)
         count_moved(part, truth.moves)
+        count_cut(part, truth.cut)
         return {
             "image_id": record.image_id,
             "source": self._source().kind,

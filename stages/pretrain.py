@@ -15,6 +15,7 @@ from schemas.images import IMAGES
 from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, each, option, whole
+from stages.models.weights_files import config_beside, is_file
 from stages.training.options import TrainingStage
 
 if TYPE_CHECKING:
@@ -41,6 +42,12 @@ class Pretrain(TrainingStage):
         "RN50", "open_clip's name of an architecture, small (to try things), or a JSON file"
     )
     pretrained: str | None = option(None, "weights to begin with: open_clip's tag, or a file")
+    tokenizer: Path | None = option(
+        None,
+        "folder with the tokenizer of a text tower that has its own; default: beside the weights, "
+        "then the network",
+        recipe=False,
+    )
     initial_temperature: float | None = option(
         None, "learned from there on; default: that of the weights", at_least=0.01
     )
@@ -74,7 +81,7 @@ class Pretrain(TrainingStage):
         "learning_rate",
     )
     example: ClassVar[str] = "rc pretrain --model RN50 --pretrained RN50.pt --steps 0"
-    version: ClassVar[int] = 2  # a short run has its first step in the curve
+    version: ClassVar[int] = 3  # files are opened as rc import-weights does
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),
         "teacher": whole(TEACHERS, also=(STUDENTS,), optional=True, named=True),
@@ -101,15 +108,20 @@ class Pretrain(TrainingStage):
     def recipe(self) -> dict[str, Any]:
         """See `Stage.recipe`: of files the name; where they lie does not matter."""
         files = {name: Path(value).name for name, value in self._files().items()}
-        return {**super().recipe(), **files}
+        options = super().recipe()
+        return options | {name: value for name, value in files.items() if name in options}
 
     def digests(self) -> Mapping[str, str]:
-        """See `Stage.digests`: of the files given for the architecture and the weights.
+        """See `Stage.digests`: of the files given for architecture, weights and tokenizer.
 
         Raises:
             SourceError: If a file cannot be read.
         """
-        return {name: _sha256(Path(value)) for name, value in self._files().items()}
+        from stages.models.tokenizer_files import tokenizer_digest
+
+        files = self._files()
+        tokenizer = tokenizer_digest(self.tokenizer, files.values())
+        return {name: _sha256(Path(value)) for name, value in files.items()} | tokenizer
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Train, leave the teacher beside the rows, and yield its training curve."""
@@ -145,7 +157,9 @@ class Pretrain(TrainingStage):
         from stages.models.clip import create_clip, read_clip
 
         if not part.has("teacher"):
-            return create_clip(self.model, self.pretrained, self.seed)
+            return create_clip(self.model, self.pretrained, self.seed, self.tokenizer)
+        if self.tokenizer is not None:
+            raise OptionError("rc pretrain: --teacher has its tokenizer; leave out --tokenizer")
         if self.pretrained is not None:
             raise OptionError("rc pretrain: --teacher and --pretrained both name the first weights")
         return read_clip(
@@ -173,9 +187,10 @@ class Pretrain(TrainingStage):
     def _files(self) -> dict[str, str]:
         """Options that name a file rather than something open_clip knows."""
         files = {"model": self.model} if self.model.endswith(".json") else {}
-        weights = Path(self.pretrained or "")
-        if weights.suffix or weights.is_file():
-            files["pretrained"] = str(weights)
+        if self.pretrained and is_file(self.pretrained):
+            files["pretrained"] = self.pretrained
+            if beside := config_beside(Path(self.pretrained)):
+                files["description"] = str(beside)
         return files
 
 

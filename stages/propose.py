@@ -64,7 +64,12 @@ class Propose(Stage):
     resize: str = option(
         "native", "SHORTESTxLONGEST, pixels, for the network; native: its own; none: as it is"
     )
-    pre_nms: int = option(1000, "boxes taken from each map of the network", at_least=1)
+    pre_nms: int | None = option(
+        None,
+        "boxes taken from each map of the network before --nms; default: 1000 from each map of a "
+        "pyramid, 6000 from the single map of a C4 network, as published",
+        at_least=1,
+    )
     nms: float = option(
         0.5, "drop boxes that overlap a better one by a higher IoU", above=0, at_most=1
     )
@@ -77,7 +82,7 @@ class Propose(Stage):
     scores: ScoreForm = option(
         "auto",
         "what --from calls scores: the localizer's own, raw logits, or percent, which are divided "
-        "by 100; auto: what a dump says, refused if they look like percent",
+        "by 100; auto: what a dump says, refused if they are no probabilities",
     )
     ids: IdRule = option(
         "auto",
@@ -92,7 +97,7 @@ class Propose(Stage):
     name: ClassVar[str] = "propose"
     everyday: ClassVar[tuple[str, ...]] = ("from_file", "grid", "random", "rpn", "top_k")
     example: ClassVar[str] = "rc propose --grid"
-    version: ClassVar[int] = 4  # images are matched over all parts; boxes are judged
+    version: ClassVar[int] = 5  # as many boxes before suppression as the neck is published with
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),
         "rpn": whole(RPNS),
@@ -108,6 +113,11 @@ class Propose(Stage):
         unused = [flag for flag, value in asked.items() if value != "auto"]
         if unused and self.from_file is None:
             raise OptionError(f"rc propose: {unused[0]} describes the file of --from; give that")
+        if self.pre_nms is not None and self._asked():
+            raise OptionError(
+                f"rc propose: --pre-nms is for boxes of a network; leave it out with "
+                f"{self._asked()[0]}"
+            )
         if not re.fullmatch(r"native|none|[1-9]\d*x[1-9]\d*", self.resize):
             raise OptionError(
                 f"rc propose: --resize is SHORTESTxLONGEST in pixels, native or none, "

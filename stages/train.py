@@ -8,8 +8,8 @@ flipped. With --distillation-weight and --crop-distillation-weight above 0 the s
 two teachers, the one that pools regions and the one that sees crops.
 
 Source: RegionCLIP (arXiv:2112.09106), region-text pretraining. Defaults as in the published
-RegionCLIP_RN50.yaml; its 600,000 steps of 96 images are 19 passes over 3 million. CLIPSelf
-(arXiv:2310.01403), crop distillation.
+RegionCLIP_RN50.yaml (its temperature, 0.01, is that of CLIP's weights); its 600,000 steps of 96
+images are 19 passes over 3 million. CLIPSelf (arXiv:2310.01403), crop distillation.
 """
 
 from __future__ import annotations
@@ -24,10 +24,17 @@ from schemas.images import IMAGES
 from schemas.proposals import PROPOSALS
 from schemas.pseudo_labels import PSEUDO_LABELS
 from schemas.students import STUDENTS
-from schemas.table import as_matrix
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, each, option, whole
 from stages.models.dense_option import Dense, dense_option
+from stages.models.similarity import (
+    Probability,
+    Similarity,
+    Temperature,
+    chosen_bias,
+    chosen_temperature,
+    temperature_option,
+)
 from stages.training.options import TrainingStage
 
 if TYPE_CHECKING:
@@ -38,6 +45,7 @@ if TYPE_CHECKING:
 
     from schemas.table import Table
     from stages.models.clip import Clip, ClipSpec
+    from stages.outcome import Outcome, Result
     from stages.training.config import TrainingConfig
     from stages.training.loader import BatchLoader
     from stages.training.samples import Sample, Supervision
@@ -63,7 +71,12 @@ class Train(TrainingStage):
         "(CLIPSelf); 0 is off",
         at_least=0,
     )
-    temperature: float = option(0.01, "divides cosine similarity; lower is sharper", above=0)
+    temperature: Temperature = temperature_option("the weights it begins with")
+    probability: Probability = option(
+        "softmax",
+        "how the labels were made, as in rc label: so the student's are distilled; sigmoid with "
+        "the bias of the weights",
+    )
     contrastive_over: Literal["occurrences", "concepts"] = option(
         "occurrences",
         "classes of the region-text loss: one per region of the batch, or one per concept",
@@ -117,7 +130,7 @@ class Train(TrainingStage):
         "learning_rate",
     )
     example: ClassVar[str] = "rc train --epochs 5 --images-per-batch 32"
-    version: ClassVar[int] = 4  # crop distillation is in the curve
+    version: ClassVar[int] = 4  # crop distillation, and the temperature in the weights
     reads: ClassVar[Mapping[str, Reads]] = {
         "pseudo_labels": each(PSEUDO_LABELS, where="where"),
         "features": each(FEATURES, named=True),
@@ -132,6 +145,15 @@ class Train(TrainingStage):
         super().__post_init__()
         if not (self._regional or self.image_text_weight or self.crop_distillation_weight):
             raise OptionError("rc train: at least one loss needs a weight above 0")
+
+    def outcome(self, result: Result) -> Outcome:
+        """See `TrainingStage.outcome`: also the temperature."""
+        outcome = super().outcome(result)
+        if (temperature := result.notes.get("temperature")) is None:
+            return outcome
+        whose = ", the teacher's" if isinstance(self.temperature, str) else ""
+        first, *more = outcome.summary
+        return replace(outcome, summary=[f"{first}; temperature {temperature:.4g}{whose}", *more])
 
     @property
     def _regional(self) -> bool:
@@ -166,24 +188,32 @@ class Train(TrainingStage):
             part.attachment("teacher", "weights.safetensors"),
             self.device,
         ).with_dense(self.dense)
+        temperature = chosen_temperature(self.temperature, lambda: Similarity.of(clip).temperature)
+        bias = chosen_bias(self.probability, lambda: Similarity.of(clip).logit_bias)
+        objective = replace(self.objective(), temperature=temperature, bias=bias)
         make_trainable(clip, self.freeze)
         embeddings = self._embeddings(part, clip)
         loader = self.loader(part.slices(), self.supervision(len(embeddings), clip), clip.spec)
         steps = self.num_steps(loader.dataset)
         rows = fit(
-            StudentTraining(clip, embeddings, self.objective(), self.precision),
+            StudentTraining(clip, embeddings, objective, self.precision),
             loader,
             self.config(steps),
             part.scratch / "checkpoint.pt",
             self.watch(part),
         )
         self.note_loss(part, rows)
+        part.note("temperature", temperature)
+        if bias is not None:
+            part.note("logit_bias", bias)
+        if not isinstance(self.temperature, str):
+            clip.set_temperature(temperature)  # what it learned with is what it is compared by
         weights = part.attach("weights.safetensors")
         save_clip(clip, part.attach("model.json"), weights, self.save_dtype)
         yield _curve(rows)
 
     def objective(self) -> Objective:
-        """What the options ask the student to be trained for."""
+        """What the options ask the student to be trained for, but for what its weights say."""
         from stages.training.student_training import Objective
 
         return Objective(
@@ -191,7 +221,6 @@ class Train(TrainingStage):
             distillation=self.distillation_weight,
             image_text=self.image_text_weight,
             crop_distillation=self.crop_distillation_weight,
-            temperature=self.temperature,
             whole=self.whole_image,
             over=self.contrastive_over,
             negatives=self.negatives,
@@ -219,11 +248,17 @@ class Train(TrainingStage):
         from stages.training.region_batches import RegionTransform, collate
         from stages.training.samples import SupervisedImages
 
-        sizes = tuple(Size.parse(text, spec.image_size) for text in self.resize)
+        sizes = tuple(Size.parse(text, spec.image_size, spec.resize_mode) for text in self.resize)
         augment = MultiScale(sizes, self.flip, self.interpolation, spec)
 
         def read(part: Part) -> SupervisedImages:
-            return SupervisedImages(part, learned)
+            images = SupervisedImages(part, learned)
+            if self.distillation_weight and self.probability == "softmax" and not images.exclusive:
+                raise ArtifactError(
+                    "these pseudo-labels were made with --probability sigmoid, their "
+                    "probabilities are independent; give it here too, or --distillation-weight 0"
+                )
+            return images
 
         transform = RegionTransform(
             self.pixels(),
@@ -244,27 +279,11 @@ class Train(TrainingStage):
         """Embeddings (C, D) of the concepts; none (C = 0) where no loss needs them."""
         import torch
 
+        from stages.training.concept_embeddings import embeddings_by_id
+
         if not self._regional:
             return torch.zeros(0, clip.width)
-        return _embeddings(part.table("embeddings"), clip.width)
-
-
-def _embeddings(concepts: pa.Table, width: int) -> torch.Tensor:
-    """Embeddings (C, D) in order of concept_id."""
-    import numpy as np
-    import torch
-
-    ids = concepts["concept_id"].to_numpy()
-    order = np.argsort(ids)
-    if not np.array_equal(ids[order], np.arange(len(ids))):
-        raise ArtifactError("concept ids of the embeddings are not 0, 1, 2, ...: embed them again")
-    matrix = as_matrix(concepts, "embedding")
-    if matrix.shape[1] != width:
-        raise ArtifactError(
-            f"concepts are embedded {matrix.shape[1]} wide, the teacher's space is {width} wide: "
-            f"name the embeddings made with this teacher, or the teacher they were made with"
-        )
-    return torch.from_numpy(matrix[order].astype(np.float32))
+        return embeddings_by_id(part.table("embeddings"), clip.width)
 
 
 def _curve(rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:

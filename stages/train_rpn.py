@@ -22,6 +22,7 @@ from schemas.rpns import RPNS
 from stages.base import Part, Reads, each, option
 from stages.models.rpn_spec import Backbone, Neck, RpnSpec
 from stages.sources.files import file_digest
+from stages.sources.name_checks import names_fault
 from stages.training.options import TrainingStage
 
 if TYPE_CHECKING:
@@ -231,7 +232,9 @@ class TrainRpn(TrainingStage):
             lines = self.only_categories.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise SourceError(f"{self.only_categories} cannot be read: {error}") from error
-        names = frozenset(line.strip() for line in lines if line.strip())
+        names = [line.strip() for line in lines if line.strip()]
         if not names:
             raise SourceError(f"{self.only_categories} names no category, one a line is expected")
-        return names
+        if fault := names_fault(names):
+            raise SourceError(f"{self.only_categories} {fault}; name every category once")
+        return frozenset(names)

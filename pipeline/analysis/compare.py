@@ -166,7 +166,7 @@ def _accuracies(
     from stages.evaluation.bootstrap import accuracy
 
     columns = ["image_id", "truth", "rank"]
-    rows = pq.read_table(artifact.attachments("detections.parquet")[0], columns=columns)
+    rows = pq.read_table(artifact.attachments("evaluated_detections.parquet")[0], columns=columns)
     if not len(rows) or rows["rank"].null_count:
         return {}
     names = artifact.manifest.notes["protocol"]["vocabulary"]["names"]

@@ -58,7 +58,8 @@ def export(  # noqa: PLR0913  # each is an option
     from pipeline.cli.progress_bar import TerminalReporter
     from pipeline.exporting import labels as formats
     from pipeline.exporting.labelled_images import ExportRequest
-    from stages.evaluation.vocabulary import quoted_names, read_categories
+    from stages.evaluation.vocabulary import read_categories
+    from stages.sources.name_checks import quoted_names
 
     if form not in formats.FORMATS:
         known = ", ".join(formats.FORMATS)
@@ -82,7 +83,7 @@ def export_weights(  # noqa: PLR0913  # each is an option
         str,
         typer.Option(
             "--format",
-            help="open_clip (.safetensors), regionclip (.pth, with the names of the reference), or "
+            help="open_clip (a folder), regionclip (.pth, with the names of the reference), or "
             "onnx (pixels and boxes to features, or to a detector's probabilities and boxes)",
         ),
     ] = "open_clip",

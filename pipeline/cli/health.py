@@ -38,7 +38,8 @@ def add_commands(app: typer.Typer) -> None:
 def doctor(store: Store = STORE) -> None:
     """Check libraries, devices, disk and the store.
 
-    Exit code 1 if anything is wrong.
+    Two seconds of training in float32 and bfloat16 say which --precision is faster here. Exit code
+    1 if anything is wrong.
     """
     bad = 0
     for name, module in _LIBRARIES.items():
@@ -47,6 +48,7 @@ def doctor(store: Store = STORE) -> None:
         status = "bad" if problem else "ok"
         typer.echo(f"{status:<4} {name} {_version(name, module)} {problem}".rstrip())
     typer.echo(f"ok   device: {_device()}; search: {_search_device()}")
+    typer.echo(f"ok   precision: {_precision_advice()}")
     free = shutil.disk_usage(store if store.exists() else ".").free
     typer.echo(f"ok   disk: {free / 1e9:.1f} GB free for {store}")
     bad += _check_store(store)
@@ -97,6 +99,17 @@ def _device() -> str:
         return str(module.resolve("auto"))
     except ImportError:
         return "unknown, torch cannot be imported"
+
+
+def _precision_advice() -> str:
+    """What float32 and bfloat16 cost here, and which to train with."""
+    try:
+        measure = import_module("stages.training.precision_comparison").measure_precisions
+        return str(measure().sentence())
+    except ImportError:
+        return "unknown, torch cannot be imported"
+    except OptionError as error:  # the device has no bfloat16, and the sentence says so
+        return str(error)
 
 
 def _search_device() -> str:

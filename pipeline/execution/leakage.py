@@ -57,14 +57,17 @@ def with_leakage(inputs: Mapping[str, Artifact], notes: Mapping[str, Any]) -> di
 def localizer(proposals: Artifact, unseen: tuple[str, ...]) -> dict[str, Any]:
     """Who proposed the boxes, how they were selected, and which unseen categories taught it.
 
-    `novel_seen` is a list of names, or "unknown" where boxes or weights came from elsewhere.
+    `novel_seen` is a list of names, or "unknown" where boxes or weights came from elsewhere. The
+    selection's `pre_nms` is what was taken from each map of the network; "unknown" without one.
     """
     manifest = proposals.manifest
-    origin: dict[str, Any] = {"proposals": proposals.address, "selection": manifest.stage.options}
+    origin: dict[str, Any] = {"proposals": proposals.address}
     while "dump" in catalog.parents(proposals):  # selected anew: the boxes are those of the dump
         proposals = catalog.parents(proposals)["dump"]
         origin["dump"] = proposals.address
     made = proposals.manifest
+    before_nms = made.notes.get("network", {}).get("pre_nms", UNKNOWN)
+    origin["selection"] = {**manifest.stage.options, "pre_nms": before_nms}
     by_rule = [name for name in ("random", "grid") if made.stage.options.get(name)]
     if by_rule:
         return {**origin, "source": by_rule[0], "novel_seen": []}

@@ -9,6 +9,7 @@ from pipeline.exporting.output_files import draft_paths, with_suffix
 from pipeline.store import catalog
 from pipeline.store.tables import models
 from schemas.errors import ArtifactError, OptionError
+from stages.models.weights_files import CONFIG, SAFE_FILE, SUFFIXES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from pipeline.store.artifact import Artifact
     from stages.models.weights_export import ModelFiles
 
-FORMATS: Final = {"open_clip": ".safetensors", "regionclip": ".pth", "onnx": ".onnx"}
+FORMATS: Final = {"open_clip": "", "regionclip": ".pth", "onnx": ".onnx"}  # "": a folder
 _VERB: Final = "export-weights"
 
 
@@ -41,7 +42,8 @@ def export_weights(
     Args:
         root: The store.
         address: A teacher, student or detector, as table, table@prefix or address.
-        out: File to write; the suffix of the format is added if it has none.
+        out: File to write; the suffix of the format is added if it has none. For open_clip, a
+            folder.
         form: One of `FORMATS`.
         extra: Further models in the file; for the format regionclip only.
         force: Whether to replace files that exist.
@@ -53,7 +55,7 @@ def export_weights(
     """
     if form != "regionclip" and (extra.teacher or extra.rpn):
         raise OptionError(f"rc {_VERB}: --with-teacher and --with-rpn need --format regionclip")
-    target = with_suffix(_VERB, out, FORMATS[form])
+    target = with_suffix(_VERB, out, FORMATS[form]) if FORMATS[form] else _folder(out)
     model = _network_files(catalog.find(root, address))
     if form == "open_clip":
         return target, _write_open_clip(model, target, force=force)
@@ -65,23 +67,45 @@ def export_weights(
         return target, f"outputs {', '.join(write_onnx(model, draft))}"
 
 
-def _write_open_clip(model: ModelFiles, target: Path, *, force: bool) -> str:
+def _folder(out: Path) -> Path:
+    if out.is_file() or out.suffix in SUFFIXES or not out.name.strip("."):
+        raise OptionError(
+            f"rc {_VERB}: open_clip's format is a folder of two files, got '{out}'; give the name "
+            f"of a folder"
+        )
+    return out
+
+
+def _write_open_clip(model: ModelFiles, folder: Path, *, force: bool) -> str:
     from stages.models.weights_export import write_open_clip
 
-    config = target.with_suffix(".json")
-    with draft_paths(_VERB, [target, config], force=force) as (weights, description):
-        name = write_open_clip(model, weights, description)
-    if name is None:
-        return f"open_clip.add_model_config('{config}'), then its model '{config.stem}'"
-    return f"open_clip's model '{name}'"
+    tokenizer = model.tokenizer()
+    names = [SAFE_FILE, CONFIG, *tokenizer]
+    targets = [folder / name for name in names]
+    with draft_paths(_VERB, targets, force=force) as (weights, config, *files):
+        write_open_clip(model, weights, config)
+        for file, content in zip(files, tokenizer.values(), strict=True):
+            file.write_bytes(content)
+    return f"open_clip.create_model_from_pretrained('local-dir:{folder}')"
 
 
 def _write_regionclip(model: ModelFiles, draft: Path, root: Path, extra: ExtraModels) -> str:
-    from stages.models.weights_export import offline_rpn, write_regionclip
+    from stages.models.weights_export import (
+        lost_in_regionclips_layout,
+        offline_rpn,
+        write_regionclip,
+    )
 
     teacher = _network_files(catalog.find(root, extra.teacher)) if extra.teacher else None
     rpn = offline_rpn(_model_files(catalog.find(root, extra.rpn), ("rpns",))) if extra.rpn else None
-    return f"{write_regionclip(model, draft, teacher, rpn)} tensors"
+    phrase = f"{write_regionclip(model, draft, teacher, rpn)} tensors"
+    lost = " and ".join(lost_in_regionclips_layout(model))
+    if not lost:
+        return phrase
+    return (
+        f"{phrase}; the file does not hold {lost}: import it with this model's model.json as "
+        f"--architecture, or export it with --format open_clip"
+    )
 
 
 def _network_files(artifact: Artifact) -> ModelFiles:

@@ -15,7 +15,9 @@ from pipeline.store import catalog
 from pipeline.store.tables import models
 from schemas.detections import DETECTIONS
 from schemas.errors import ArtifactNotFoundError
+from schemas.evaluated_detections import EVALUATED_DETECTIONS
 from schemas.images import IMAGES
+from schemas.metrics import METRICS
 from schemas.pseudo_labels import PSEUDO_LABELS
 
 if TYPE_CHECKING:
@@ -111,9 +113,10 @@ def _labelled_boxes(artifact: Artifact, image_id: str) -> list[Row]:
 
 
 def _detected_boxes(artifact: Artifact, image_id: str) -> list[Row]:
-    columns = ["category", "score", "truth", *_CORNERS]
+    is_evaluation = artifact.manifest.artifact == METRICS.name
+    columns = ["category", "score", *_CORNERS, *(["truth"] if is_evaluation else [])]
     rows = _rows_of_image(_box_files(artifact), image_id, columns)
-    return [{"name": row.pop("category"), **row} for row in rows]
+    return [{"name": row.pop("category"), "truth": None, **row} for row in rows]
 
 
 def _box_files(artifact: Artifact) -> list[Path]:
@@ -122,7 +125,9 @@ def _box_files(artifact: Artifact) -> list[Path]:
     with_boxes = (PSEUDO_LABELS.name, PSEUDO_LABELS.version), (DETECTIONS.name, DETECTIONS.version)
     if (manifest.artifact, manifest.version) in with_boxes:
         return artifact.files()
-    return artifact.attachments("detections.parquet") if manifest.artifact == "metrics" else []
+    if manifest.artifact != METRICS.name:
+        return []
+    return artifact.attachments(f"{EVALUATED_DETECTIONS.name}.parquet")
 
 
 def _description(artifact: Artifact) -> str:
@@ -131,7 +136,8 @@ def _description(artifact: Artifact) -> str:
     options, protocol = artifact.manifest.stage.options, artifact.manifest.notes.get("protocol", {})
     details = [options.get("called"), protocol.get("boxes")]
     if artifact.manifest.stage.name == "label":
-        details += [f"temperature {options.get('temperature')}", f"among {options.get('among')}"]
+        used = artifact.manifest.notes.get("similarity", options)
+        details += [f"temperature {used.get('temperature')}", f"among {options.get('among')}"]
     detail = ", ".join(str(word) for word in details if word)
     by = f" by {model.address}" if model else ""
     return f"{_TITLES[artifact.manifest.artifact]}{by}" + (f" ({detail})" if detail else "")

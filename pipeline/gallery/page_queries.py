@@ -189,10 +189,10 @@ def image(connections: ConnectionPool, parameters: Mapping[str, str]) -> dict[st
         )
     detections: list[Row] = []
     evaluated = connections.shows_same_images("metrics", labels)
-    if evaluated and connections.has_view("detections", labels):
+    if evaluated and connections.has_view("evaluated_detections", labels):
         detections = connections.query(
-            "SELECT category, score, truth, x0, y0, x1, y1 FROM detections WHERE image_id = ? "
-            "ORDER BY score DESC LIMIT 100",
+            "SELECT category, score, truth, x0, y0, x1, y1 FROM evaluated_detections "
+            "WHERE image_id = ? ORDER BY score DESC LIMIT 100",
             key,
             labels,
         )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _LABEL_INPUTS: Final = {"_labelled_concepts": "concept_embeddings", "_labelled_images": "images"}
 _ALL_LABELS: Final = "_all_labels"  # the pseudo-labels that a selection was chosen from
 _ATTACHED: Final = {  # Parquet files attached to an artifact
-    "metrics": ("detections", "confusions", "curves", "calibration")
+    "metrics": ("evaluated_detections", "confusions", "curves", "calibration")
 }
 VIEW_SOURCES: Final = {  # the table behind a view of another name
     "captions": "images",
@@ -77,7 +77,8 @@ def store_relations(
     readable.sort(key=lambda a: not catalog.selected(a))  # selections are shown only by name
     newest = {a.manifest.artifact: a for a in readable}
     leading = [newest[table] for table in subjects or _DEFAULT_SUBJECTS if table in newest]
-    chosen = _choose([_find(root, pin) for pin in prefer], [*readable, *reversed(leading)])
+    pins = [_find(root, _artifact_name(pin)) for pin in prefer]
+    chosen = _choose(pins, [*readable, *reversed(leading)])
     shown = {artifact.path for artifact in chosen.values()}
     pinned = {name: Relations(_files(_pinned(root, name))) for name in names}
     return Relations(_files(chosen), catalog_tables(everything, shown), pinned)
@@ -133,9 +134,13 @@ def _choose(pinned: Sequence[Artifact], everything: Sequence[Artifact]) -> dict[
 
 def _pinned(root: Path, name: str) -> dict[str, Artifact]:
     """The artifacts behind `view@prefix`: the one it names, and its ancestors."""
-    view, _, prefix = name.partition("@")
-    artifact = _find(root, f"{VIEW_SOURCES.get(view, view)}@{prefix}")
-    return _choose([artifact], [])
+    return _choose([_find(root, _artifact_name(name))], [])
+
+
+def _artifact_name(pin: str) -> str:
+    """A pin of a view, as that of the artifact it is made from: captions@3f is images@3f."""
+    view = re.split("[@/]", pin)[0]
+    return VIEW_SOURCES.get(view, view) + pin[len(view) :]
 
 
 def _find(root: Path, name: str) -> Artifact:

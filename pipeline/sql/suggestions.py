@@ -92,7 +92,9 @@ def _about_table(connection: Any, name: str) -> str | None:
     ).fetchall()[0][0]
     verb = maker(table)
     if other is None:
-        return f"there are no {name} in this store yet: 'rc {verb}' makes them"
+        others = [view for view in views if view.endswith(f"_{name.lower()}")]
+        there = f"; {', '.join(others)} are there" if others else ""
+        return f"there are no {name} in this store yet: 'rc {verb}' makes them{there}"
     if table in views:
         return f"{other} has no {name}: 'rc {verb}' makes them, with other options or images"
     return f"{other} was written by another version of this program: run 'rc {verb}' again"

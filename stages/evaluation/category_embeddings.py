@@ -21,11 +21,11 @@ from stages.evaluation.image_inputs import ground_truth_categories
 from stages.evaluation.lvis_metadata import read_lvis_metadata
 from stages.evaluation.vocabulary import (
     make_vocabulary,
-    quoted_names,
     read_categories,
     read_splits,
 )
 from stages.sources.files import digest_of
+from stages.sources.name_checks import quoted_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -160,8 +160,8 @@ def embed_categories(
     if missing and refuse:
         raise ArtifactError(
             f"{len(missing)} categories of the images are not in the vocabulary "
-            f"({quoted_names(missing)}); add them to it, or leave their objects out with "
-            f"--unlisted ignore"
+            f"({quoted_names(missing, vocabulary.names)}); add them to it, or leave their objects "
+            f"out with --unlisted ignore"
         )
     embeddings, source = _embeddings(vocabulary.names, config, model, imported)
     trained_novel = sorted(set(config.splits.get("novel", ())) & set(model.categories))

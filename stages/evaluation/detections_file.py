@@ -1,4 +1,4 @@
-"""The detections of an evaluation on disk: one Parquet file of rows as `DETECTIONS`."""
+"""The detections of an evaluation on disk: one Parquet file of rows as `EVALUATED_DETECTIONS`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from schemas.detections import DETECTIONS
+from schemas.evaluated_detections import EVALUATED_DETECTIONS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,7 @@ class DetectionsFile:
     """Receives rows image by image and writes them in row groups."""
 
     def __init__(self, path: Path, vocabulary: Vocabulary) -> None:
-        self._writer = pq.ParquetWriter(path, DETECTIONS.arrow, compression="zstd")
+        self._writer = pq.ParquetWriter(path, EVALUATED_DETECTIONS.arrow, compression="zstd")
         self._names = pa.array(vocabulary.names, pa.string())
         self._pending: list[pa.RecordBatch] = []
 
@@ -73,7 +73,7 @@ class DetectionsFile:
             "truth": nothing if truth is None else self._names.take(pa.array(truth)),
             "rank": nothing if rank is None else rank.astype(np.int32),
         }
-        self._pending.append(DETECTIONS.batch(rows))
+        self._pending.append(EVALUATED_DETECTIONS.batch(rows))
         if sum(batch.num_rows for batch in self._pending) >= _ROWS_PER_GROUP:
             self._flush()
 

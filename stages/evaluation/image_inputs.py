@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from schemas.errors import ArtifactError
+from stages.evaluation.vocabulary import names_of_objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -75,6 +76,15 @@ def ground_truth_categories(part: Part) -> set[str]:
             objects = batch.column("objects").flatten()
             categories.update(pc.unique(pc.struct_field(objects, "category")).to_pylist())
     return categories
+
+
+def ground_truth_names(part: Part) -> tuple[str, ...]:
+    """Categories of all objects in the images as a vocabulary, sorted; perhaps none.
+
+    Raises:
+        ArtifactError: If two of them cannot be told apart.
+    """
+    return names_of_objects(ground_truth_categories(part))
 
 
 def read_images(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from schemas.errors import ArtifactError, SourceError
+from stages.sources.name_checks import names_fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -64,7 +65,8 @@ def read_lvis_metadata(path: Path) -> LvisMetadata:
     """Read the lists of an LVIS JSON.
 
     Raises:
-        SourceError: If the file is anything else, or two of its images have one name.
+        SourceError: If the file is anything else, two of its images have one name, or categories
+            cannot be told apart.
     """
     content = _read_json(path)
     try:
@@ -76,11 +78,14 @@ def read_lvis_metadata(path: Path) -> LvisMetadata:
             {stem: [names[k] for k in image[key]] for stem, image in images.items()}
             for key in ("neg_category_ids", "not_exhaustive_category_ids")
         )
+        fault = names_fault([c["name"] for c in by_id])
     except (KeyError, TypeError, ValueError) as error:
         raise SourceError(
             f"{path} is not LVIS's JSON, it lacks {error}: images need neg_category_ids and "
             f"not_exhaustive_category_ids, categories a frequency; {_CURE}"
         ) from None
+    if fault:
+        raise SourceError(f"{path} {fault}, in the order of the categories' ids; {_CURE}")
     if len(images) < len(content["images"]):
         raise SourceError(f"{path} has images of the same file name; file names must be unique")
     return LvisMetadata(frequency, negative, not_exhaustive)

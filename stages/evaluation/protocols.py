@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 
 _COMMON: Final = {
     "pooling": "roialign",
+    "dense": "auto",
     "resize": "800x1333",
     "interpolation": "bilinear",
     "templates": "paper",
     "averaging": "reference",
     "temperature": 0.01,
+    "probability": "softmax",
     "nms": 0.5,
     "soft_nms": "none",
     "soft_nms_sigma": 0.5,
@@ -72,8 +74,14 @@ PRESETS: Final[Mapping[Preset, Mapping[str, Any]]] = {
     "coco-full": {**_MOVED_BOXES, **_COCO_80, **_COCO_DETECTOR},
     "lvis-full": {**_MOVED_BOXES, **_LVIS, **_LVIS_DETECTOR},
 }
+_OF_C4: Final = ("coco-ovd", "coco-ovd-novel", "coco-ovd-base", "coco-full")  # others: FPN
 PROPOSAL_OPTIONS: Final[Mapping[Preset, Mapping[str, Any]]] = {  # the options of rc propose
-    name: {"nms": 0.9 if name.endswith("-rpn") else 0.7, "top_k": 1000, "min_size": 0.0}
+    name: {
+        "pre_nms": 6000 if name in _OF_C4 else 1000,  # from each map of the published localizer
+        "nms": 0.9 if name.endswith("-rpn") else 0.7,
+        "top_k": 1000,
+        "min_size": 0.0,
+    }
     for name, values in PRESETS.items()
     if values["boxes"] == "proposals"
 }

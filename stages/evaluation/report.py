@@ -37,14 +37,14 @@ def attach_report(part: Part, evaluator: Evaluator, *, pictures: bool) -> list[M
     """Write the files beside the rows, and return the expected calibration errors.
 
     Args:
-        part: Its `detections.parquet` is finished.
+        part: Its `evaluated_detections.parquet` is finished.
         evaluator: Finished, with at least one object.
         pictures: Whether to plot precision_recall.png and calibration.png too.
     """
     vocabulary, classified = evaluator.vocabulary, bool(evaluator.truth)
     matches = _matches(evaluator)
     if classified:
-        predictions, confused = _classified(part.attach("detections.parquet"), vocabulary)
+        predictions, confused = _classified(part.attach("evaluated_detections.parquet"), vocabulary)
     else:
         predictions = predictions_from_matches(matches)
         confused = confusion_rows(*predicted_categories(evaluator.records.arrays()), vocabulary)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from schemas.errors import ArtifactError
+from schemas.proposals import MOST_OBJECTNESS
 from stages.evaluation.suppression import SoftNms, soft_nms_detections
 from stages.geometry import pairwise_iou
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
+
+    from stages.evaluation.image_inputs import ImageProposals
 
 Formula = Literal["probability", "sqrt-objectness", "sqrt-logit", "sqrt-sigmoid"]
 LOGITS = ("sqrt-logit", "sqrt-sigmoid")  # the formulas that need the localizer's raw logit
@@ -78,6 +81,50 @@ def probabilities(
     weights = np.exp(logits - top)  # the largest exponent is 0, so exp cannot overflow
     total = weights.sum(axis=1, keepdims=True) + np.exp(background_logit - top)
     return np.asarray(weights / total)
+
+
+def independent_probabilities(
+    cosine: NDArray[np.float64], temperature: float, bias: float
+) -> NDArray[np.float64]:
+    """Probability of each category by itself, a sigmoid without a background; all may be low.
+
+    Args:
+        cosine: (R, K).
+        temperature: Divides the cosine.
+        bias: Then added to it.
+
+    Returns:
+        (R, K) in [0, 1].
+    """
+    return np.asarray(np.exp(-np.logaddexp(0.0, -(cosine / temperature + bias))))
+
+
+def localizer_scores(
+    image_id: str, proposals: ImageProposals, formula: Formula
+) -> NDArray[np.float32]:
+    """The localizer's score of each proposal (R,), which a formula multiplies by.
+
+    Raises:
+        ArtifactError: If the formula needs logits, or an objectness in [0, 1], and the proposals
+            have others.
+    """
+    if formula in LOGITS:
+        if np.isnan(proposals.logit).any():
+            raise ArtifactError(
+                f"the proposals of {image_id} have no logits, which --score {formula} multiplies "
+                f"by; use --score sqrt-objectness or probability"
+            )
+        return proposals.logit
+    objectness = proposals.objectness
+    if formula == "sqrt-objectness" and len(objectness):
+        least, most = float(objectness.min()), float(objectness.max())
+        if least < 0 or most > MOST_OBJECTNESS:
+            raise ArtifactError(
+                f"the objectness of the proposals of {image_id} is between {least:g} and {most:g}, "
+                f"so it is no probability, which --score {formula} multiplies by; import raw "
+                f"logits with rc propose --scores logit, or use --score probability"
+            )
+    return objectness
 
 
 def combine(

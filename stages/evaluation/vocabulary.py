@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 from schemas.errors import ArtifactError, OptionError, SourceError
 from stages.evaluation.coco_names import LISTS, SPLITS
 from stages.sources.files import digest_of, file_digest
+from stages.sources.name_checks import names_fault, quoted_names
 from stages.sources.names import read_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
-
-_MAX_QUOTED = 5  # names listed in an error before "and N more"
 
 
 @dataclass(frozen=True)
@@ -69,19 +68,35 @@ def make_vocabulary(
 
     Raises:
         ArtifactError: If there is nothing to choose from, or a split has names that are not in
-            the vocabulary.
+            the vocabulary, or names cannot be told apart.
     """
     in_splits = [name for names in splits.values() for name in names]
-    names = tuple(categories or dict.fromkeys(in_splits))
-    vocabulary = Vocabulary(names or tuple(sorted(set(ground_truth))), splits)
+    names = tuple(categories or dict.fromkeys(in_splits)) or names_of_objects(ground_truth)
+    vocabulary = Vocabulary(names, splits)
     if not vocabulary.names:
         raise ArtifactError(
             "no image has an object, so there is nothing to compare with; "
             "ingest images with ground truth"
         )
     if unknown := vocabulary.missing(in_splits):
-        raise ArtifactError(f"--splits names {quoted_names(unknown)}, which --categories lacks")
+        quoted = quoted_names(unknown, vocabulary.names)
+        raise ArtifactError(f"--splits names {quoted}, which --categories lacks")
     return vocabulary
+
+
+def names_of_objects(ground_truth: Iterable[str]) -> tuple[str, ...]:
+    """The categories of objects as a vocabulary, sorted; perhaps none.
+
+    Raises:
+        ArtifactError: If two of them cannot be told apart.
+    """
+    names = tuple(sorted(set(ground_truth)))
+    if fault := names_fault(names, ignore_case=False):
+        raise ArtifactError(
+            f"the ground truth of the images {fault}; give the categories with --categories, or "
+            f"ingest the images again with one spelling"
+        )
+    return names
 
 
 def read_categories(path: Path) -> list[str]:
@@ -95,9 +110,11 @@ def read_categories(path: Path) -> list[str]:
     if path.suffix.lower() != ".json":
         return read_names(path)
     content = _read_json(path)
-    if not _is_names(content):
+    if not isinstance(content, list) or not content:
         raise SourceError(f"{path} must hold a JSON list of different names, at least one")
-    return list(content)
+    if fault := names_fault(content):
+        raise SourceError(f"{path} {fault}; give every category one name of its own")
+    return content
 
 
 def read_splits(path: Path) -> dict[str, tuple[str, ...]]:
@@ -111,12 +128,20 @@ def read_splits(path: Path) -> dict[str, tuple[str, ...]]:
     if built_in := SPLITS.get(str(path)):
         return dict(built_in)
     content = _read_json(path)
-    valid = isinstance(content, dict) and content and all(map(_is_names, content.values()))
-    if not valid or "all" in content:
+    valid = isinstance(content, dict) and all(
+        isinstance(names, list) and names for names in content.values()
+    )
+    if not valid or not content or "all" in content:
         raise SourceError(
             f"{path} must hold a JSON object of lists of names by split, "
             f'such as {{"base": [...], "novel": [...]}}; "all" is always there by itself'
         )
+    for split, names in content.items():
+        if fault := names_fault(names):
+            raise SourceError(f"{path}: split {split!r} {fault}; name every category once")
+    together = dict.fromkeys(name for names in content.values() for name in names)
+    if fault := names_fault(together):
+        raise SourceError(f"{path}, all splits together, {fault}; spell a category in one way")
     return {str(name): tuple(names) for name, names in content.items()}
 
 
@@ -126,30 +151,11 @@ def list_digest(path: Path) -> str:
     return digest_of(json.dumps(built_in)) if built_in else file_digest(str(path))
 
 
-def quoted_names(names: Sequence[str]) -> str:
-    """Names for a sentence: the first five, and how many more.
-
-    >>> quoted_names(list("abcdefg"))
-    "'a', 'b', 'c', 'd', 'e' and 2 more"
-    """
-    more = f" and {len(names) - _MAX_QUOTED} more" if len(names) > _MAX_QUOTED else ""
-    return ", ".join(f"'{name}'" for name in names[:_MAX_QUOTED]) + more
-
-
 def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise SourceError(f"{path} is no readable JSON: {error}") from error
-
-
-def _is_names(value: Any) -> bool:
-    return (
-        isinstance(value, list)
-        and bool(value)
-        and all(isinstance(name, str) and name for name in value)
-        and len(set(value)) == len(value)
-    )
 
 
 def read_split(path: Path, split: str) -> tuple[str, ...]:

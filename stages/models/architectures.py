@@ -53,6 +53,11 @@ def identify_architecture(state: Mapping[str, torch.Tensor], source: str) -> str
     Raises:
         SourceError: If no architecture fits, or several that differ in what shapes do not show.
     """
+    if any(re.match(r"text\.transformer\.(?!resblocks\.)", name) for name in state):
+        raise SourceError(
+            f"{source} has a text tower of transformers, whose architecture tensors do not show; "
+            f"give its name in open_clip (such as xlm-roberta-base-ViT-B-32) with --architecture"
+        )
     shape = shape_in_state(state)
     if shape is None:
         raise SourceError(
@@ -69,6 +74,12 @@ def identify_architecture(state: Mapping[str, torch.Tensor], source: str) -> str
         f"wide, for images of {shape.image_size} pixels and a space {shape.embed_dim} wide: it "
         f"{result}; give its name, or a JSON configuration, with --architecture"
     )
+
+
+def may_fit(state: Mapping[str, torch.Tensor], config: Mapping[str, Any]) -> bool:
+    """Whether a configuration describes these tensors, as far as both show their shapes."""
+    shape, described = shape_in_state(state), shape_in_config(config)
+    return shape is None or described is None or _fits(shape, described)
 
 
 def shape_in_state(state: Mapping[str, torch.Tensor]) -> ClipShape | None:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import open_clip
-
 from schemas.errors import SourceError
+from stages.models.given_architecture import Architecture, read_architecture
+from stages.models.preprocessing import CLIPS, Preprocessing, of_architecture
+from stages.models.tokenizer_files import NO_FILES, TokenizerFiles, read_listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
-_UNUSUAL: Final = ("language", "dense")  # keys of model.json that may be absent
-_BUNDLED: Final = {"small": Path(__file__).with_name("small_clip.json")}
+_DEFAULTS: Final = {
+    "language": True,
+    "resize_mode": "shortest",
+    "interpolation": "bicubic",
+    "dense": "auto",
+    "tokenizer": {},
+}
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,11 @@ class ClipSpec:
         std: Divides the difference.
         origin: Source of the weights, for people.
         language: Whether there is a language encoder; False for weights published without one.
+        resize_mode: How an image gets the native size, one of `resizing.MODES`.
+        interpolation: bicubic or bilinear, when a whole image or a crop gets it.
         dense: How regions were read in training, one of `dense_option.DENSE`.
+        tokenizer: Files of the language encoder's own tokenizer; model.json holds their hashes,
+            and they lie beside it. None for CLIP's tokenizer.
     """
 
     architecture: str | None
@@ -40,19 +51,36 @@ class ClipSpec:
     std: tuple[float, float, float]
     origin: str
     language: bool = True
+    resize_mode: str = "shortest"
+    interpolation: str = "bicubic"
     dense: str = "auto"
+    tokenizer: TokenizerFiles = NO_FILES
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How images are prepared."""
+        return Preprocessing(self.mean, self.std, self.resize_mode, self.interpolation)
+
+    def line(self) -> str:
+        """For people: what the tensors do not show."""
+        activation = "QuickGELU" if self.config.get("quick_gelu") else "GELU"
+        mean, std = (", ".join(f"{v:.3g}" for v in values) for values in (self.mean, self.std))
+        files = ", ".join(self.tokenizer.contents)
+        return (
+            f"{activation}; images of {self.image_size} pixels ({self.resize_mode}, "
+            f"{self.interpolation}), mean {mean}, deviation {std}"
+            + (f"; tokenizer of {files}" if files else "")
+        )
 
     def content(self) -> dict[str, Any]:
-        """The content of model.json; `language` and `dense` only if they say something unusual."""
-        content = asdict(self)
-        if self.language:
-            del content["language"]
-        if self.dense == "auto":
-            del content["dense"]
-        return content
+        """The content of model.json, without what is as in CLIP."""
+        content = {field.name: getattr(self, field.name) for field in fields(self)}
+        content["tokenizer"] = self.tokenizer.digests()
+        return {k: v for k, v in content.items() if k not in _DEFAULTS or v != _DEFAULTS[k]}
 
     def write(self, path: Path) -> None:
-        """Write model.json; equal specs give equal bytes."""
+        """Write model.json and the tokenizer's files beside it; equal specs give equal bytes."""
+        self.tokenizer.write(path.parent)
         path.write_text(json.dumps(self.content(), indent=2, sort_keys=True) + "\n", "utf-8")
 
     @classmethod
@@ -63,77 +91,63 @@ class ClipSpec:
             SourceError: If the file is missing, is not JSON, or lacks a key.
         """
         try:
-            content = json.loads(path.read_text("utf-8"))
+            content = _DEFAULTS | json.loads(path.read_text("utf-8"))
+            preprocessing = Preprocessing.of(content, str(path))
             return cls(
                 **{
-                    **{
-                        key: content[key] for key in cls.__dataclass_fields__ if key not in _UNUSUAL
-                    },
-                    "mean": tuple(content["mean"]),
-                    "std": tuple(content["std"]),
-                    "language": bool(content.get("language", True)),
-                    "dense": str(content.get("dense", "auto")),
+                    **{key: content[key] for key in cls.__dataclass_fields__},
+                    **asdict(preprocessing),
+                    "language": bool(content["language"]),
+                    "dense": str(content["dense"]),
+                    "tokenizer": read_listed(path.parent, content["tokenizer"]),
                 }
             )
         except OSError as error:
             raise SourceError(f"{path} cannot be read ({error.strerror})") from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise SourceError(f"{path} is not the description of a CLIP model: {error}") from error
 
 
 def architecture_spec(architecture: str) -> ClipSpec:
-    """The spec of an architecture, given by name or JSON file, with an empty origin.
+    """The spec of an architecture, as `read_architecture` takes it, with an empty origin.
 
-    Names are open_clip's, and "small", a network of 6 million parameters to try things with.
+    Where nothing is known about its preprocessing, it is CLIP's: weights that begin at random learn
+    whatever it is. Weights of a file have their own (see `clip_import`).
 
     Raises:
         SourceError: If the name is unknown, or the file is not a configuration.
     """
-    file = _BUNDLED.get(architecture) or Path(architecture)
-    if file.suffix == ".json":
-        name, content = None, _read_json(file)
-    else:
-        name, content = architecture.replace("/", "-"), _named_config(architecture)
-    config = content.get("config") or content.get("model_cfg") or content
-    preprocessing = content.get("preprocess_cfg") or content
-    if not {"embed_dim", "vision_cfg", "text_cfg"} <= set(config):
-        raise SourceError(f"{architecture} lacks embed_dim, vision_cfg or text_cfg")
-    return ClipSpec(
-        architecture=content.get("architecture") or name,
-        config=config,
-        image_size=square_side(config["vision_cfg"].get("image_size", 224)),
-        mean=three_floats(preprocessing.get("mean") or open_clip.OPENAI_DATASET_MEAN),
-        std=three_floats(preprocessing.get("std") or open_clip.OPENAI_DATASET_STD),
-        origin="",
-    )
+    given = read_architecture(architecture)
+    return spec_of(given, known_preprocessing(given) or CLIPS)
 
 
-def _named_config(name: str) -> Mapping[str, Any]:
-    config = open_clip.get_model_config(name.replace("/", "-"))
-    if config is None:
-        raise SourceError(
-            f"open_clip knows no architecture '{name}'; give a name such as RN50 or ViT-B-32, "
-            f"'small' to try things, or the path of a .json configuration"
-        )
-    return dict(config)
+def known_preprocessing(given: Architecture) -> Preprocessing | None:
+    """The preprocessing given with an architecture, or that all its published weights have."""
+    return given.preprocessing or (of_architecture(given.name) if given.name else None)
 
 
-def _read_json(path: Path) -> Mapping[str, Any]:
+def spec_of(given: Architecture, preprocessing: Preprocessing) -> ClipSpec:
+    """The spec of an architecture and how its images are prepared, with an empty origin.
+
+    Raises:
+        SourceError: If the configuration's image_size is no size.
+    """
     try:
-        content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise SourceError(f"{path} is no readable JSON configuration: {error}") from error
-    if not isinstance(content, dict):
-        raise SourceError(f"{path} is no configuration: a JSON object is expected")
-    return content
+        side = square_side(given.config["vision_cfg"].get("image_size", 224))
+    except (TypeError, ValueError, LookupError) as error:
+        raise SourceError(f"image_size of a configuration is no size ({error})") from error
+    return ClipSpec(
+        architecture=given.name,
+        config=given.config,
+        image_size=side,
+        mean=preprocessing.mean,
+        std=preprocessing.std,
+        origin="",
+        resize_mode=preprocessing.resize_mode,
+        interpolation=preprocessing.interpolation,
+    )
 
 
 def square_side(size: Any) -> int:
     """The side of a square, given as a number or as a pair."""
     return int(size if isinstance(size, int) else size[0])
-
-
-def three_floats(values: Any) -> tuple[float, float, float]:
-    """Three floats, one per channel, from any sequence of three numbers."""
-    red, green, blue = values
-    return float(red), float(green), float(blue)

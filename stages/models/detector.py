@@ -25,6 +25,7 @@ from stages.models.clip import Clip, ClipSpec
 from stages.models.device import resolve
 from stages.models.model_cache import load_once
 from stages.models.weights import load_state, read_state, write_state
+from stages.sources.name_checks import names_fault
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,6 +80,8 @@ class HeadSpec:
             raise SourceError(f"{path} cannot be read ({error.strerror})") from error
         except (ValueError, KeyError, TypeError) as error:
             raise SourceError(f"{path} is not the description of a detector: {error}") from error
+        if fault := names_fault(head.categories, ignore_case=False):
+            raise SourceError(f"{path} {fault}; each category needs its own name")
         if head.regression not in REGRESSIONS or head.background not in BACKGROUNDS:
             raise SourceError(f"{path} describes a detector of a kind unknown here")
         return head

@@ -16,7 +16,9 @@ from schemas.table import as_matrix
 from stages.models.clip import load_clip, read_clip
 from stages.models.detector import Detector, HeadSpec, is_detector, load_detector, read_detector
 from stages.models.network import Clip
+from stages.models.similarity import Similarity
 from stages.models.text_embeddings import embed_names
+from stages.sources.name_checks import quoted_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from stages.text.prompt_options import Averaging
 
 _PROMPTS = 1024  # encoded in one batch
-_SHOWN = 5  # names in an error message before "and N more"
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,26 @@ def read_model(config: Path, weights: Path, device: str) -> Clip | Detector:
 def clip_of(model: Clip | Detector) -> Clip:
     """The model itself if it is a CLIP, else the CLIP of a detector."""
     return model.clip if isinstance(model, Detector) else model
+
+
+def own_temperature(model: Clip | Detector) -> float:
+    """What a model was trained at: in a detector's description, or in the weights of a CLIP.
+
+    Raises:
+        SourceError: If the weights hold no usable number.
+    """
+    if isinstance(model, Detector):
+        return model.head.temperature
+    return Similarity.of(model).temperature
+
+
+def own_bias(model: Clip | Detector) -> float | None:
+    """What the sigmoid loss adds to a CLIP's logits; None without it, and for a detector.
+
+    Raises:
+        SourceError: If the weights hold no usable number.
+    """
+    return None if isinstance(model, Detector) else Similarity.of(model).logit_bias
 
 
 def reset_image_tower(clip: Clip, seed: int) -> None:
@@ -107,17 +128,16 @@ def detector_for_names(
         model: A teacher or student does not move boxes, and its background is zeros.
         names: K2 of them.
         embeddings: (K2, D).
-        temperature: Divides cosine similarity; None for a detector's own, else 0.01.
+        temperature: Divides cosine similarity; None for the model's own.
 
     Raises:
         OptionError: If the detector has deltas for each learned category, and a name is new.
     """
+    temperature = own_temperature(model) if temperature is None else temperature
     if not isinstance(model, Detector):
-        head = HeadSpec(tuple(names), regression="none", temperature=temperature or 0.01)
+        head = HeadSpec(tuple(names), regression="none", temperature=temperature)
         return Detector(model, head, embeddings).eval()
-    head = replace(
-        model.head, categories=tuple(names), temperature=temperature or model.head.temperature
-    )
+    head = replace(model.head, categories=tuple(names), temperature=temperature)
     detector = Detector(model.clip, head, embeddings).requires_grad_(False)
     _copy_layers(detector, model)
     if head.regression == "specific":
@@ -176,8 +196,9 @@ def _select_deltas(detector: Detector, model: Detector) -> None:
     unknown = [name for name in detector.head.categories if name not in learned]
     if unknown:
         raise OptionError(
-            f"this detector moves boxes for each category it learned, and {_quoted(unknown)} are "
-            f"not among these; to detect others, use a detector of --regression agnostic"
+            f"this detector moves boxes for each category it learned, and "
+            f"{quoted_names(unknown, learned)} are not among these; to detect others, use a "
+            f"detector of --regression agnostic"
         )
     indices = [learned.index(name) for name in detector.head.categories]
 
@@ -195,12 +216,8 @@ def _rows_of(
     rows = {name: row for row, name in enumerate(row_names)}
     if missing := [name for name in names if name not in rows]:
         raise ArtifactError(
-            f"{len(missing)} names have no embedding ({_quoted(missing)}); give embeddings that "
-            f"have them, or leave --embeddings out so that the language encoder makes them"
+            f"{len(missing)} names have no embedding ({quoted_names(missing, row_names)}); give "
+            f"embeddings that have them, or leave --embeddings out so that the language encoder "
+            f"makes them"
         )
     return tuple(names), matrix[[rows[name] for name in names]], source
-
-
-def _quoted(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(f"'{name}'" for name in names[:_SHOWN]) + more

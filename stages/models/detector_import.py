@@ -13,6 +13,7 @@ from schemas.errors import SourceError
 from stages.models.clip_import import extract_clip
 from stages.models.detector import Detector, HeadSpec
 from stages.models.embeddings_import import read_names, require_as_many
+from stages.models.tokenizer_source import TokenizerPlaces
 from stages.models.weights import load_state, read_tensors
 
 if TYPE_CHECKING:
@@ -59,7 +60,10 @@ def import_detector(
     names = _category_names(raw, categories)
     source = _embeddings_key(raw, len(names))
     require_as_many(names, len(raw[source]), categories, f"{source} of {path.name}")
-    clip, report = extract_clip(raw, path.name, "detector", architecture, untrained=untrained)
+    places = TokenizerPlaces.of(None, path, architecture)
+    clip, report = extract_clip(
+        raw, path, "detector", architecture, untrained=untrained, places=places
+    )
     head = HeadSpec(
         categories=tuple(names),
         regression=_regression_kind(raw, len(names), path.name),

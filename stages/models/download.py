@@ -20,13 +20,13 @@ import huggingface_hub
 from huggingface_hub import constants
 
 from schemas.errors import SourceError
+from stages.models.weights_files import SAFE_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _PATIENCE_S: Final = 4.0  # for one connection
 _DEFAULT_FILE: Final = "open_clip_pytorch_model.bin"  # open_clip's, where a repository names none
-_SAFE_FILE: Final = "open_clip_model.safetensors"
 _URL_CACHE: Final = Path("~/.cache/clip")  # where open_clip keeps what it fetches from a URL
 
 
@@ -91,7 +91,7 @@ def _source(known: Mapping[str, Any]) -> tuple[str, bool]:
     """Where the file of a tag is published, and whether it was fetched before."""
     repository, _, name = str(known.get("hf_hub") or "").rpartition("/")
     if repository:
-        names = [name] if name else [_SAFE_FILE, _DEFAULT_FILE]
+        names = [name] if name else [SAFE_FILE, _DEFAULT_FILE]
         paths = (huggingface_hub.try_to_load_from_cache(repository, one) for one in names)
         address = f"https://huggingface.co/{repository}/resolve/main/{names[0]}"
         return address, any(isinstance(path, str) and Path(path).exists() for path in paths)

@@ -16,6 +16,7 @@ import torch
 
 from schemas.errors import SourceError
 from stages.models.weights import first_names, read_content
+from stages.sources.name_checks import names_fault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +59,7 @@ def read_names(path: Path) -> list[str]:
     """Names, one a line; if every line ends with a comma and a count, counts are dropped.
 
     Raises:
-        SourceError: If the file cannot be read, or a name is blank or given twice.
+        SourceError: If the file cannot be read, a name is blank, or two cannot be told apart.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -75,15 +76,8 @@ def read_names(path: Path) -> list[str]:
     if blank or not names:
         problem = f"line {first_names(blank)} is blank" if blank else "it is empty"
         raise SourceError(f"{path} must have a name on every line: {problem}")
-    repeated = (
-        sorted({name for name in names if names.count(name) > 1})
-        if len(set(names)) < len(names)
-        else []
-    )
-    if repeated:
-        raise SourceError(
-            f"{path} has names more than once: {first_names(repeated)}; each row needs its own name"
-        )
+    if fault := names_fault(names, ignore_case=False):
+        raise SourceError(f"{path} {fault}; each row needs its own name")
     return names
 
 

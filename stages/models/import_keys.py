@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 VISUAL: Final = "visual."  # prefix of the image tower in open_clip
 _TEXT_PREFIX: Final = "text."  # of a language encoder that is a module of its own in open_clip
+_DECODER: Final = "text_decoder."  # of CoCa, which writes captions
 _LANGUAGE: Final = "lang_encoder."
 _IMAGE_PREFIXES: Final = {
     "teacher": ("teacher_backbone.", "backbone.", VISUAL),
@@ -82,6 +83,7 @@ def map_clip(raw: Mapping[str, torch.Tensor], kind: str, source: str) -> MappedC
         SourceError: If there is no such image tower.
     """
     visual = _visual_prefix(raw, kind, source)
+    layout = _layout(raw, visual)
     names = {name: VISUAL + name.removeprefix(visual) for name in raw if name.startswith(visual)}
     names |= _language_names(raw)
     if not _has_one_space(raw, names):
@@ -91,12 +93,15 @@ def map_clip(raw: Mapping[str, torch.Tensor], kind: str, source: str) -> MappedC
     if "logit_scale" in raw:
         names["logit_scale"] = "logit_scale"
         state["logit_scale"] = _in_float32(raw["logit_scale"]).reshape(())
-    else:  # RegionCLIP always divides by 0.01, not by what CLIP has learned
+    elif layout == "RegionCLIP":  # it always divides by 0.01, not by what CLIP has learned
         state["logit_scale"] = torch.tensor(math.log(100))
+    if "logit_bias" in raw:
+        names["logit_bias"] = "logit_bias"
+        state["logit_bias"] = _in_float32(raw["logit_bias"]).reshape(())
     return MappedClip(
         state,
         {new: old for old, new in names.items()},
-        _layout(raw, visual),
+        layout,
         visual,
         language=any(new.startswith(_TEXT_ROOTS) for new in names.values()),
     )
@@ -138,7 +143,7 @@ def _language_names(raw: Mapping[str, torch.Tensor]) -> dict[str, str]:
     """Our name of each tensor of the language encoder, by its name in the file."""
     names = {n: n.removeprefix(_LANGUAGE) for n in raw if n.startswith(_LANGUAGE)}
     if not names:
-        names = {name: name for name in raw if name.startswith(_TEXT_ROOTS)}
+        names = {name: name for name in raw if name.startswith((*_TEXT_ROOTS, _DECODER))}
     return {old: new for old, new in names.items() if new != "logit_scale"}
 
 

@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
-from open_clip import CLIP, CustomTextCLIP
 from open_clip.modified_resnet import ModifiedResNet
 from open_clip.timm_model import TimmModel
 from open_clip.transformer import VisionTransformer
@@ -25,23 +24,18 @@ from stages.models.attention_pooled_regions import AttentionPooledRegions
 from stages.models.convnext_regions import ConvNeXtRegions
 from stages.models.dense_option import DENSE
 from stages.models.fastvit_regions import FastViTRegions
+from stages.models.network_building import build_network
 from stages.models.resnet_regions import ResNetRegions
 from stages.models.timm_vit_regions import TimmViTRegions
-from stages.models.tokens import tokenize
+from stages.models.tokenizer import make_tokenizer
 from stages.models.vit_regions import ViTRegions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from stages.models.clip_spec import ClipSpec
     from stages.models.region_tower import RegionTower
-
-
-# open_clip's names of the parts of a language encoder: in CLIP, then in CustomTextCLIP
-_LANGUAGE = (
-    *("token_embedding", "positional_embedding", "transformer", "ln_final", "text_projection"),
-    *("attn_mask", "text"),
-)
+    from stages.models.tokenizer import Tokenizer
 
 
 class Clip(nn.Module):
@@ -54,8 +48,9 @@ class Clip(nn.Module):
     def __init__(self, spec: ClipSpec) -> None:
         super().__init__()
         self.spec = spec
-        self.network: Any = _build_network(spec)  # open_clip's CLIP, which has no types
+        self.network: Any = build_network(spec)  # open_clip's CLIP, which has no types
         self.tower: RegionTower = _region_tower(self.network, spec.dense)
+        self._tokenizer: Tokenizer | None = None  # made when it is needed
         self._frozen: list[nn.Module] = []  # modules that stay in evaluation mode while training
 
     @property
@@ -69,10 +64,22 @@ class Clip(nn.Module):
         return self.tower.stride
 
     @property
+    def vocabulary(self) -> int:
+        """Tokens that the language encoder knows."""
+        text = getattr(self.network, "text", self.network)
+        return int(text.vocab_size)
+
+    @property
     def logit_scale(self) -> torch.Tensor:
         """Logarithm of the inverse temperature; a parameter, scalar."""
         scale: torch.Tensor = self.network.logit_scale
         return scale
+
+    @property
+    def logit_bias(self) -> torch.Tensor | None:
+        """Added to logits in networks trained by the sigmoid loss, such as SigLIP; else None."""
+        bias: torch.Tensor | None = getattr(self.network, "logit_bias", None)
+        return bias
 
     @torch.no_grad()
     def set_temperature(self, temperature: float) -> None:
@@ -86,22 +93,31 @@ class Clip(nn.Module):
         return pooled
 
     def tokenize(self, texts: Sequence[str], long: str = "keep-end") -> torch.Tensor:
-        """Token ids (T, L), int64 on the CPU; long texts are cut as `tokens.LONG` says.
+        """Token ids (T, L), int64 on the CPU; long texts of CLIP's are cut as `tokens.LONG` says.
 
         Raises:
-            SourceError: If the weights have no language encoder.
+            SourceError: If the weights have no language encoder, its tokenizer cannot be made, or
+                makes tokens that the encoder does not have.
         """
         self._require_language()
-        return tokenize(texts, int(self.network.context_length), long)
+        if self._tokenizer is None:
+            self._tokenizer = make_tokenizer(self.spec)
+        tokens = self._tokenizer(texts, long)
+        if tokens.numel() and int(tokens.max()) >= self.vocabulary:
+            raise SourceError(
+                f"the tokenizer of {self.spec.origin} makes token {int(tokens.max())}, and its "
+                f"text tower has {self.vocabulary} tokens: it is that of another model"
+            )
+        return tokens
 
     def encode_tokens(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Embeddings (T, D) of token ids (T, L): the end token, projected.
+        """Embeddings (T, D) of token ids (T, L): as the text tower pools them, projected.
 
         Raises:
             SourceError: If this model has no language encoder.
         """
         self._require_language()
-        embeddings: torch.Tensor = self.network.encode_text(tokens)
+        embeddings: torch.Tensor = self.network.encode_text(tokens, normalize=False)
         return embeddings
 
     def with_dense(self, dense: str) -> Clip:
@@ -176,36 +192,6 @@ class Clip(nn.Module):
         for module in self._frozen:
             module.eval()
         return self
-
-
-def _build_network(spec: ClipSpec) -> nn.Module:
-    if spec.language:
-        return _build_open_clip(spec.config)
-    stub = {"context_length": 1, "vocab_size": 1, "width": 1, "heads": 1, "layers": 1}
-    image_side = {key: value for key, value in spec.config.items() if key != "multimodal_cfg"}
-    network = _build_open_clip({**image_side, "text_cfg": stub})
-    for part in _LANGUAGE:
-        if hasattr(network, part):
-            delattr(network, part)
-    return network
-
-
-def _build_open_clip(config: Mapping[str, Any]) -> nn.Module:
-    options = {key: value for key, value in config.items() if key != "custom_text"}
-    text, vision = dict(config.get("text_cfg", {})), dict(config.get("vision_cfg", {}))
-    if text.get("hf_model_name") or text.get("hf_tokenizer_name") or "multimodal_cfg" in config:
-        raise SourceError(
-            "models with a language encoder or tokenizer of their own (Hugging Face, SigLIP, "
-            "CoCa) are not supported; use one with CLIP's"
-        )
-    if vision.get("timm_model_name"):
-        vision["timm_model_pretrained"] = False  # never from the network
-    options |= {"text_cfg": text, "vision_cfg": vision}
-    try:
-        built: nn.Module = (CustomTextCLIP if config.get("custom_text") else CLIP)(**options)
-    except (TypeError, ValueError, AssertionError, RuntimeError, AttributeError) as error:
-        raise SourceError(f"open_clip cannot build this configuration: {error}") from error
-    return built
 
 
 def _region_tower(network: Any, dense: str) -> RegionTower:

@@ -18,10 +18,19 @@ if TYPE_CHECKING:
 
     Triple = tuple[float, float, float]
 
-__all__ = ["INTERPOLATIONS", "NetworkInput", "Size", "fit", "normalise", "pad_batch", "prepare"]
+__all__ = [
+    "INTERPOLATIONS",
+    "RESAMPLING",
+    "NetworkInput",
+    "Size",
+    "fit",
+    "normalise",
+    "pad_batch",
+    "prepare",
+]
 
 INTERPOLATIONS: Final = ("bilinear", "bicubic")
-_RESAMPLING: Final = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+RESAMPLING: Final = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +71,7 @@ def prepare(
     height, width = image.shape[:2]
     new_height, new_width = size.of(height, width)
     if (new_height, new_width) != (height, width):
-        resized = Image.fromarray(image).resize((new_width, new_height), _RESAMPLING[interpolation])
+        resized = Image.fromarray(image).resize((new_width, new_height), RESAMPLING[interpolation])
         image = np.asarray(resized)
     return NetworkInput(normalise(image, mean, std), (new_width / width, new_height / height))
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from schemas.errors import OptionError
 
+MODES: Final = ("shortest", "longest", "squash")  # open_clip's words for native sizes
 _UNLIMITED: Final = 1 << 20  # pixels; no image is this long
 
 
@@ -20,18 +21,21 @@ class Size:
     Attributes:
         shortest: Shortest side, pixels; None keeps the size of every image.
         longest: Limit of the longest side, pixels.
+        squash: Whether both sides become `shortest`, whatever the aspect ratio was.
     """
 
     shortest: int | None
     longest: int = _UNLIMITED
+    squash: bool = False
 
     @classmethod
-    def parse(cls, text: str, native: int) -> Size:
+    def parse(cls, text: str, native: int, mode: str = "shortest") -> Size:
         """The size that `text` names: 800x1333 (shortest and longest side), native, or none.
 
         Args:
             text: As typed; "native" means the side that the network was trained with.
             native: That side, pixels.
+            mode: Which of an image's sides become native, one of `MODES`.
 
         Raises:
             OptionError: If `text` is something else.
@@ -39,7 +43,7 @@ class Size:
         if text == "none":
             return cls(None)
         if text == "native":
-            return cls(native)
+            return cls(native, native if mode == "longest" else _UNLIMITED, mode == "squash")
         shortest, _, longest = text.partition("x")
         if not (shortest.isdecimal() and longest.isdecimal() and 0 < int(shortest) <= int(longest)):
             raise OptionError(
@@ -52,6 +56,8 @@ class Size:
         """The new (height, width) of an image of `height` x `width`."""
         if self.shortest is None:
             return height, width
+        if self.squash:
+            return self.shortest, self.shortest
         return fit(height, width, self.shortest, self.longest)
 
 

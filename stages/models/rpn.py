@@ -90,14 +90,15 @@ class Rpn(nn.Module):
 
     @torch.inference_mode()
     def raw_boxes(
-        self, prepared: NetworkInput, original: tuple[int, int], pre_nms: int = 1000
+        self, prepared: NetworkInput, original: tuple[int, int], pre_nms: int | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.uint8]]:
         """Boxes before any selection, and their logits, of one image.
 
         Args:
             prepared: The image, as `prepare` returns it.
             original: Width and height of the original image, pixels.
-            pre_nms: Boxes kept of each map: those with the highest logits.
+            pre_nms: Boxes kept of each map: those with the highest logits; None: as many as
+                networks of this neck are published with.
 
         Returns:
             (R, 4) boxes in pixels of the original image, clipped to it; (R,) logits; and (R,) the
@@ -108,7 +109,9 @@ class Rpn(nn.Module):
         pixels = self.pad(prepared.pixels.to(next(self.parameters()).device))[None]
         boxes, scores, levels = [], [], []
         for level, (logits, deltas, anchors) in enumerate(self(pixels)):
-            order = logits[0].sort(descending=True, stable=True).indices[:pre_nms]
+            order = (
+                logits[0].sort(descending=True, stable=True).indices[: pre_nms or self.spec.pre_nms]
+            )
             boxes.append(decode(deltas[0, order], anchors[order]))
             scores.append(logits[0, order])
             levels.append(np.full(len(order), level, np.uint8))

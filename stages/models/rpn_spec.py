@@ -31,6 +31,7 @@ STRIDED: Final = ("3x3", "1x1")  # the convolution of a bottleneck that has its 
 STRIDES: Final = (4, 8, 16, 32)  # pixels; of the maps of a backbone
 COARSEST: Final = 64  # pixels; of the map that a pyramid adds by pooling
 C4_STRIDE: Final = 16  # pixels
+PRE_NMS: Final = {"fpn": 1000, "c4": 6000}  # by neck; see RpnSpec.pre_nms
 IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
 IMAGENET_STD: Final = (0.229, 0.224, 0.225)
 
@@ -98,6 +99,14 @@ class RpnSpec:
         if self.neck == "c4":
             return (self.anchor_sizes,)
         return tuple((size,) for size in self.anchor_sizes)
+
+    @property
+    def pre_nms(self) -> int:
+        """Boxes taken from each map before suppression, as detectron2 does at test.
+
+        A pyramid gives that many on each of several maps, a C4 network has one map alone.
+        """
+        return PRE_NMS[self.neck]
 
     @property
     def divisor(self) -> int:

@@ -5,10 +5,11 @@ Shapes: T texts, L tokens, D embedding width.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from open_clip import CLIP
+from open_clip.hf_model import HFTextEncoder
 from torch.nn import functional as F  # noqa: N812  # the name all of torch's users know
 
 if TYPE_CHECKING:
@@ -20,26 +21,46 @@ if TYPE_CHECKING:
 def encode_trimmed(clip: Clip, tokens: torch.Tensor) -> torch.Tensor:
     """The same as `clip.encode_tokens`, computed without the padding after the longest text.
 
-    L is causal: the end token, which becomes the embedding, does not depend on later tokens.
-    Captions have about 12 of 77 tokens, so this saves most of the work.
+    Captions have about 12 of 77 tokens, so this saves most of the work. Two kinds of text tower
+    allow it: causal ones, whose end token, which becomes the embedding, does not depend on later
+    tokens; and those of transformers, which mask the padding. Others read the padding, or take
+    the embedding after it (SigLIP, CLIPA, most of MobileCLIP, CoCa): nothing is trimmed for them.
 
     Args:
-        clip: If its language encoder is not one of open_clip's causal ones, nothing is trimmed.
-        tokens: (T, L) int64, padded after the end token, which has the highest id.
+        clip: Its language encoder is used.
+        tokens: (T, L) int64.
 
     Returns:
         (T, D), not normalised.
     """
-    network = clip.network
-    causal = isinstance(network, CLIP) and network.attn_mask is not None
-    if not causal or network.text_pool_type != "argmax":
-        return clip.encode_tokens(tokens)
-    ends = tokens.argmax(dim=1)  # (T,)
+    tower = getattr(clip.network, "text", clip.network)
+    if isinstance(tower, HFTextEncoder):
+        used = (tokens != tower.config.pad_token_id).any(dim=0).nonzero()  # (positions, 1)
+        return clip.encode_tokens(tokens[:, : int(used.max()) + 1] if len(used) else tokens)
+    ends = _ends(tower, tokens)
+    return clip.encode_tokens(tokens) if ends is None else _encode_causal(tower, tokens, ends)
+
+
+def _ends(tower: Any, tokens: torch.Tensor) -> torch.Tensor | None:
+    """Position (T,) of the token whose output is the embedding; None if it reads later ones."""
+    pool, end = (
+        (tower.text_pool_type, tower.text_eos_id)
+        if isinstance(tower, CLIP)
+        else (tower.pool_type, tower.eos_id)
+    )
+    if tower.attn_mask is None or getattr(tower, "cls_emb", None) is not None:
+        return None
+    if pool == "argmax":
+        return tokens.argmax(dim=1)
+    return (tokens == end).int().argmax(dim=1) if pool == "eos" else None
+
+
+def _encode_causal(tower: Any, tokens: torch.Tensor, ends: torch.Tensor) -> torch.Tensor:
     length = int(ends.max()) + 1
-    out = network.token_embedding(tokens[:, :length]) + network.positional_embedding[:length]
-    out = network.transformer(out, attn_mask=network.attn_mask[:length, :length])
-    out = network.ln_final(out[torch.arange(len(ends), device=out.device), ends])  # (T, width)
-    projection = network.text_projection
+    out = tower.token_embedding(tokens[:, :length]) + tower.positional_embedding[:length]
+    out = tower.transformer(out, attn_mask=tower.attn_mask[:length, :length])
+    out = tower.ln_final(out[torch.arange(len(ends), device=out.device), ends])  # (T, width)
+    projection = tower.text_projection
     if projection is None:
         return torch.as_tensor(out)
     return torch.as_tensor(projection(out) if callable(projection) else out @ projection)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -10,6 +9,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from schemas.errors import SourceError
+from stages.models.pickle_files import read_pickle
+from stages.models.weights_files import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,17 +20,18 @@ if TYPE_CHECKING:
 
 State = dict[str, torch.Tensor]
 
-SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")  # of files that `read_state` reads
-
 _WRAPPERS = ("state_dict", "model")  # keys under which training scripts store a state
 SCALARS = ("input_resolution", "context_length", "vocab_size")  # extra values in OpenAI's files
 _SHOWN = 3  # names in an error message before "and N more"
+_SHARING = 8  # times the size of its file that tensors may have, where several share values
+_ALWAYS = 1 << 26  # bytes that tensors may have in any case
+_LONGEST = 1000  # characters of the name of a tensor
 
 
 def read_state(path: Path) -> State:
     """The tensors of a weights file by name, floating-point ones in float32.
 
-    Reads safetensors, and pickles (.pt, .pth, .bin) that hold only tensors, at the top or under
+    Reads safetensors, and files of `pickle_files` that hold only tensors, at the top or under
     "state_dict" or "model", with or without the prefix "module." of a wrapped network.
 
     Raises:
@@ -74,7 +76,12 @@ def read_content(path: Path) -> Any:
         raise SourceError(
             f"weights file {path} does not exist; check its name, or download it first"
         )
-    return _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    content = _read_safetensors(path) if path.suffix == ".safetensors" else read_pickle(path)
+    for wrapper in _WRAPPERS:
+        if isinstance(content, dict) and isinstance(content.get(wrapper), (dict, torch.Tensor)):
+            content = content[wrapper]
+    _require_plain(content, path)
+    return content
 
 
 def load_state(network: nn.Module, state: Mapping[str, torch.Tensor], source: str) -> None:
@@ -129,25 +136,28 @@ def write_state(state: Mapping[str, torch.Tensor], path: Path, dtype: torch.dtyp
 def _read_safetensors(path: Path) -> State:
     try:
         return dict(load_file(path))
-    except (SafetensorError, OSError) as error:
-        raise SourceError(f"{path} is not a complete safetensors file ({error})") from error
-
-
-def _read_pickle(path: Path) -> Any:
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0]
+    except (SafetensorError, OSError, KeyError, ValueError, RuntimeError, MemoryError) as error:
         raise SourceError(
-            f"{path} was not opened: it is damaged, a TorchScript archive, or holds more than "
-            f"tensors, NumPy arrays for instance, which could run code ({reason}); if you "
-            f"trust it, load it, turn its values into tensors with torch.as_tensor, and save them "
-            f"by name as .safetensors"
+            f"{path} is not a complete safetensors file ({printable(str(error))})"
         ) from error
-    for wrapper in _WRAPPERS:
-        if isinstance(content, dict) and isinstance(content.get(wrapper), (dict, torch.Tensor)):
-            content = content[wrapper]
-    return content
+
+
+def _require_plain(content: Any, path: Path) -> None:
+    """Pass if tensors are dense and no larger than their file, with names that can be printed."""
+    members = content.items() if isinstance(content, dict) else [("", content)]
+    tensors = {name: value for name, value in members if isinstance(value, torch.Tensor)}
+    for name, value in tensors.items():
+        if isinstance(name, str) and (len(name) > _LONGEST or not name.isprintable()):
+            raise SourceError(f"{path} has a tensor of an impossible name ({printable(name)})")
+        dense = value.layout == torch.strided and not value.is_quantized and not value.is_nested
+        if not dense or value.device.type != "cpu":
+            raise SourceError(
+                f"{path} has a tensor without plain values ({printable(str(name))}: sparse, "
+                f"quantized or without any); write it as a dense one"
+            )
+    total = sum(value.numel() * value.element_size() for value in tensors.values())
+    if total > max(_SHARING * path.stat().st_size, _ALWAYS):
+        raise SourceError(f"{path} is damaged: its tensors would take {total:,} bytes")
 
 
 def _require_names(
@@ -186,4 +196,4 @@ def _require_values(
 def first_names(names: Sequence[str]) -> str:
     """The first few names, and how many more there are."""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return (", ".join(names[:_SHOWN]) or "nothing") + more
+    return (", ".join(printable(name) for name in names[:_SHOWN]) or "nothing") + more

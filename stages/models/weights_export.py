@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-import open_clip
 import torch
 
 from schemas.errors import SourceError
@@ -22,13 +21,13 @@ from stages.models.export_keys import (
     regionclip_head,
     regionclip_rpn,
 )
+from stages.models.preprocessing import CLIPS
 from stages.models.rpn_spec import read_spec
 from stages.models.weights import State, read_state, write_state
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
-
-_QUICK: Final = "-quickgelu"  # open_clip's suffix of the names of architectures that have it
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +63,14 @@ class ModelFiles:
         except (OSError, ValueError) as error:
             raise SourceError(f"{self.config} does not describe a model: {error}") from error
 
+    def tokenizer(self) -> Mapping[str, bytes]:
+        """Files of the tokenizer by name; none for CLIP's.
+
+        Raises:
+            SourceError: If one is missing or has changed.
+        """
+        return ClipSpec.read(self.config).tokenizer.contents
+
     def clip_state(self) -> State:
         """The tensors of the CLIP, with the names open_clip gives them, float32."""
         state = read_state(self.weights)
@@ -72,17 +79,13 @@ class ModelFiles:
         return {n.removeprefix(CLIP_PREFIX): v for n, v in state.items() if n.startswith("clip.")}
 
 
-def write_open_clip(model: ModelFiles, weights: Path, config: Path) -> str | None:
-    """Write weights for `open_clip.create_model(NAME, pretrained=FILE)`; return the name to use.
+def write_open_clip(model: ModelFiles, weights: Path, config: Path) -> None:
+    """Write the two files of a folder that open_clip loads as `local-dir:FOLDER`.
 
     Args:
         model: A teacher, student or detector; only the CLIP of a detector is written.
         weights: Safetensors file to write.
-        config: JSON file to write if open_clip does not know this configuration; after
-            `open_clip.add_model_config`, the model's name is the file's name without suffix.
-
-    Returns:
-        open_clip's name of the architecture; None if `config` was written instead.
+        config: open_clip_config.json to write: the configuration, and how images are prepared.
 
     Raises:
         SourceError: If the files cannot be read, or have no language encoder.
@@ -93,21 +96,14 @@ def write_open_clip(model: ModelFiles, weights: Path, config: Path) -> str | Non
             f"with --format regionclip, or its region encoder with --format onnx"
         )
     spec = ClipSpec.read(model.config)
-    name = published_name(spec)
-    if name is None:
-        config.write_text(json.dumps(spec.config, indent=2, sort_keys=True) + "\n", "utf-8")
+    content: dict[str, Any] = {
+        "model_cfg": spec.config,
+        "preprocess_cfg": spec.preprocessing.content(),
+    }
+    if spec.architecture:  # open_clip passes over it; an import keeps the name
+        content["architecture"] = spec.architecture
+    config.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", "utf-8")
     write_state(model.clip_state(), weights, torch.float32)
-    return name
-
-
-def published_name(spec: ClipSpec) -> str | None:
-    """open_clip's name of exactly this configuration; None if it does not have it."""
-    bare = (spec.architecture or "").removesuffix(_QUICK)
-    for name in (bare, bare + _QUICK):
-        known = open_clip.get_model_config(name) if bare else None
-        if known is not None and _same_network(known, spec.config):
-            return name
-    return None
 
 
 def write_regionclip(
@@ -144,6 +140,17 @@ def regionclip_state(model: ModelFiles) -> State:
     return state | (regionclip_head(read_state(model.weights)) if model.is_detector else {})
 
 
+def lost_in_regionclips_layout(model: ModelFiles) -> list[str]:
+    """What a file in RegionCLIP's layout does not say, and its readers therefore get wrong."""
+    spec = ClipSpec.read(model.config)
+    lost = []
+    if spec.language and not spec.config.get("quick_gelu"):
+        lost.append("GELU, where RegionCLIP's language encoder has QuickGELU")
+    if spec.preprocessing != CLIPS:
+        lost.append("mean, deviation or resizing other than CLIP's")
+    return lost
+
+
 def offline_rpn(model: ModelFiles) -> State:
     """The tensors of a proposal network with detectron2's names, float32.
 
@@ -167,13 +174,3 @@ def _resnet_state(model: ModelFiles) -> State:
             f"image tower; use --format open_clip or onnx"
         )
     return model.clip_state()
-
-
-def _same_network(first: dict[str, Any], second: Any) -> bool:
-    """Whether two configurations build the same network: absent keys, None and False are equal."""
-
-    def settings(config: dict[str, Any]) -> dict[str, Any]:
-        plain = {k: settings(v) if isinstance(v, dict) else v for k, v in config.items()}
-        return {k: v for k, v in plain.items() if v not in (None, False)}
-
-    return settings(dict(first)) == settings(dict(second))

@@ -84,8 +84,9 @@ class RpnBoxSource(BoxSource):
     kind = "logit"
     needs_pixels = True
 
-    def __init__(self, rpn: Rpn, size: Size, pre_nms: int) -> None:
-        self._rpn, self._size, self._pre_nms = rpn, size, pre_nms
+    def __init__(self, rpn: Rpn, size: Size, pre_nms: int | None = None) -> None:
+        self._rpn, self._size = rpn, size
+        self._pre_nms = pre_nms or rpn.spec.pre_nms
 
     def prepare(self, row: Row) -> NetworkInput | None:
         """See `BoxSource.prepare`: decoded, resized, normalised."""
@@ -97,6 +98,11 @@ class RpnBoxSource(BoxSource):
             return None
         size = (row["width"], row["height"])
         return RawBoxes(*self._rpn.raw_boxes(prepared, size, self._pre_nms))
+
+    def report(self, part: Part) -> None:
+        """Note how many boxes were taken from each map, and from how many maps."""
+        maps = len(self._rpn.spec.strides)
+        part.note("network", {"neck": self._rpn.spec.neck, "maps": maps, "pre_nms": self._pre_nms})
 
 
 class LocalizerBoxSource(BoxSource):

@@ -21,6 +21,7 @@ import numpy as np
 from schemas.box_forms import BoxCensus, BoxLayout
 from schemas.boxes import from_xywh, to_xywh
 from schemas.errors import SourceError
+from schemas.proposals import MOST_OBJECTNESS
 from schemas.quarantine import Reason
 from stages.proposals.box_file import BadRecords, ImageKey
 from stages.proposals.boxes_folder import files_of, read_folder
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from stages.proposals.box_sources import Row
 
 _JSON: Final = (".json", ".jsonl", ".ndjson")
-_MOST: Final = 1.5  # a share, or an IoU that a network estimates; SAM's are often above 1
 
 
 class LocalizerBoxes:
@@ -195,12 +195,15 @@ def _state(path: Path) -> str:
 
 
 def _check_scores(name: str, least: float, most: float) -> None:
-    """Pass if scores can be those of a localizer: probabilities, or numbers of any sign."""
-    if least >= 0 and _MOST < most <= 100:
-        raise SourceError(
-            f"{name}: scores are between {least:g} and {most:g}; say what they are: --scores "
-            "percent, --scores logit, or --scores score for a scale of the localizer's own"
-        )
+    """Pass if scores can be probabilities; there may be none, then `least` is above `most`."""
+    if least > most or (least >= 0 and most <= MOST_OBJECTNESS):
+        return
+    percent = "--scores percent, " if least >= 0 and most <= 100 else ""
+    raise SourceError(
+        f"{name}: scores are between {least:g} and {most:g}, so they are no probabilities; say "
+        f"what they are: {percent}--scores logit for a network's raw logits, or --scores score "
+        "for a scale of the localizer's own"
+    )
 
 
 def _check_fractions(name: str, census: BoxCensus) -> None:

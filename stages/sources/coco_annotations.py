@@ -107,6 +107,8 @@ class _JsonReader:
         if self._categories.shared:
             names = ", ".join(self._categories.shared[:5])
             self._content.remarks.append(f"{self._label} has several categories called {names}")
+        if self._categories.alike:
+            self._content.remarks.append(f"{self._label} {self._categories.alike}")
 
     @property
     def _label(self) -> str:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from schemas.errors import SourceError
 from stages.sources.coco_segmentation import box_of_segmentation
 from stages.sources.json_ids import finite_number, id_text, utf8
+from stages.sources.name_checks import names_fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -81,6 +82,7 @@ class Categories:
 
     Attributes:
         shared: Names that several ids have.
+        alike: Which different names look alike, as the rest of a sentence; None: no two do.
     """
 
     def __init__(self, entries: Sequence[Any]) -> None:
@@ -90,7 +92,9 @@ class Categories:
             if isinstance(entry, dict):
                 self._add(id_text(entry.get("id")), _category_name(entry.get("name")))
         counts = Counter(self._names.values())
-        self.shared = sorted(name for name, n in counts.items() if n > 1 and name is not None)
+        named = [name for name in counts if name is not None]
+        self.shared = sorted(name for name in named if counts[name] > 1)
+        self.alike = names_fault(named, ignore_case=False)
 
     def find(self, value: Any) -> tuple[str | None, str]:
         """The name of the category of an annotation; or None, and why it has none."""

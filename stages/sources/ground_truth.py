@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from stages.sources.record import Record, SourceObject
 
 
+_ROUNDED: Final = 0.5  # pixels; a side that leaves the image by less does so by rounding
+
+
 class GroundTruth(NamedTuple):
     """What became of the boxes of an image.
 
@@ -27,16 +30,19 @@ class GroundTruth(NamedTuple):
         problems: One for each box that was refused.
         moves: What was done because boxes were made for an image of another size: any of scaled,
             turned, refused.
+        cut: Share of its area that each box that was cut has left, in (0, 1); without boxes that
+            reach over the border by rounding alone.
     """
 
     rows: list[dict[str, Any]]
     problems: list[Problem]
     moves: set[str]
+    cut: list[float]
 
 
 def judge_boxes(record: Record, shape: ImageShape) -> GroundTruth:
     """The boxes of a record that can be believed, and why the others cannot."""
-    truth = GroundTruth([], [], set())
+    truth = GroundTruth([], [], set(), [])
     moves: dict[Frame | None, Move | None] = {}
     for number, thing in enumerate(record.objects):
         if thing.frame not in moves:
@@ -65,6 +71,8 @@ def _refuse_or_add(
     if reason:
         return reason, f"box {list(thing.box)} of {thing.category!r} in {size}"
     truth.rows.append(_object(thing, inside, move.scale[0] * move.scale[1]))
+    if np.abs(box - inside).max() > _ROUNDED:
+        truth.cut.append(float(area(inside)[0] / area(box)[0]))
     return None
 
 

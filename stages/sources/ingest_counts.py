@@ -52,6 +52,17 @@ def count_moved(part: Part, moves: Iterable[str]) -> None:
         part.count(NOTE, {"moved": {move: 1}})
 
 
+def count_cut(part: Part, cut: Sequence[float]) -> None:
+    """Count boxes that were cut at the border of their image.
+
+    Args:
+        part: Of the image.
+        cut: Share of its area that each of them has left.
+    """
+    if cut:
+        part.count(NOTE, {"cut": {"boxes": len(cut), "by_half": sum(left < 0.5 for left in cut)}})
+
+
 def count_left_out(part: Part, left_out: LeftOut) -> None:
     """Count what was not read."""
     part.count(NOTE, {"left_out": {left_out.kind: left_out.count}})
@@ -125,6 +136,19 @@ class IngestCounts:
         """
         moved = self.numbers.get("moved", {})
         return [f"boxes of {counted(moved[m], 'image')} {_MOVED[m]}" for m in _MOVED if m in moved]
+
+    def cut(self) -> list[str]:
+        """A sentence about boxes that were cut, if there are any.
+
+        >>> IngestCounts({"cut": {"boxes": 12, "by_half": 3}}).cut()
+        ['12 boxes cut at the border of their image, 3 of them by more than half of their area']
+        """
+        cut = self.numbers.get("cut")
+        if not cut:
+            return []
+        most = f", {cut['by_half']:,} of them by more than half of their area"
+        boxes = counted(cut["boxes"], "box", "boxes")
+        return [f"{boxes} cut at the border of their image{most if cut['by_half'] else ''}"]
 
     def losses(self, dropped: Mapping[str, int]) -> list[str]:
         """Kinds of things of which most was lost.

@@ -7,10 +7,10 @@ import csv
 import json
 import re
 import unicodedata
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from schemas.errors import SourceError
+from stages.sources.name_checks import names_fault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,18 +48,15 @@ def read_names(path: Path) -> list[str]:
 
     Raises:
         SourceError: If the file cannot be read, is empty, has a name twice (ignoring case), or
-            can be read in two ways.
+            can be read in two ways, or two names look alike.
     """
     text = _text(path)
-    names = _names_in_json(path, text)
+    names: Sequence[object] | None = _names_in_json(path, text)
     names = _names_in_lines(path, text) if names is None else names
-    duplicates = [
-        name for name, count in Counter(name.lower() for name in names).items() if count > 1
-    ]
-    if duplicates or not names:
-        fault = f"has '{duplicates[0]}' more than once" if duplicates else "is empty"
-        raise SourceError(f"the list {path} {fault}; give every name a line of its own")
-    return names
+    fault = names_fault(names) if names else "is empty"
+    if fault:
+        raise SourceError(f"the list {path} {fault}; give every name a line of its own, once")
+    return [str(name) for name in names]
 
 
 def without_count(line: str) -> str:
@@ -136,8 +133,8 @@ def _check_one_name_a_line(path: Path, names: Sequence[str]) -> None:
         )
 
 
-def _names_in_json(path: Path, text: str) -> list[str] | None:
-    """The names in JSON or in lines of JSON; None if the text is neither.
+def _names_in_json(path: Path, text: str) -> list[str | None] | None:
+    """The names in JSON or in lines of JSON, None where one is missing; None if it is neither.
 
     Raises:
         SourceError: If it is JSON that holds no names.
@@ -152,13 +149,14 @@ def _names_in_json(path: Path, text: str) -> list[str] | None:
     if isinstance(content, dict):  # names by number, or numbers by name
         by_name = all(isinstance(value, int | float) for value in content.values())
         content = list(content) if by_name else list(content.values())
-    names = [_name_of(item) for item in content] if isinstance(content, list) else [None]
-    if None in names:
+    found: list[Any] = content if isinstance(content, list) else [None]
+    names = [_name_of(item) for item in found]
+    if names and not any(names):
         raise SourceError(
             f"the list {path} is JSON without names; give a list of names, objects with a name, or "
             "names by number"
         )
-    return [name for name in names if name]
+    return names
 
 
 def _parsed(text: str) -> Any:
@@ -181,7 +179,7 @@ def _name_of(item: Any) -> str | None:
         item = next((item[name] for name in _NAME_COLUMNS if name in item), None)
     if isinstance(item, list) and len(item) == 2:
         item = item[1]
-    return item.strip() if isinstance(item, str) and item.isprintable() else None
+    return unicodedata.normalize("NFC", item.strip()) if isinstance(item, str) else None
 
 
 def _is_count(text: str) -> bool:

@@ -19,6 +19,7 @@ from stages.sources.file_kinds import left_out_files
 from stages.sources.files import digest_of, file_digest, load_image_file
 from stages.sources.folder_files import FolderFiles, list_files
 from stages.sources.folder_tables import shown, split_of_folder
+from stages.sources.name_checks import names_fault
 from stages.sources.name_index import NameIndex, NameMatch, normalised, stem
 from stages.sources.record import (
     DEFAULTS,
@@ -110,6 +111,8 @@ class YoloSource:
             f"{counted(len(self.config.names), 'class', 'classes')} named by {shown(name)}",
             *content.remarks,
         ]
+        if fault := names_fault(self.config.names.values(), ignore_case=False):
+            remarks.append(f"{shown(name)} {fault}")
         return Inventory(tuple(left_out), tuple(remarks), unmatched=self._why_empty(labelled))
 
     def records(self, part_slice: Slice) -> Iterator[Record | Problem | LeftOut]:

@@ -13,14 +13,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from stages.models.preprocess import Size, normalise, prepare
+from stages.models.preprocess import RESAMPLING, Size, normalise, prepare
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stages.models.clip import ClipSpec
-
-_BICUBIC = Image.Resampling.BICUBIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +98,7 @@ class ZoomedCrop:
         top, left = (int(rng.integers(abs(length - side) + 1)) for length in (tall, wide))
         if rng.integers(2) and self.flip:
             image = image[:, ::-1]
-        window = _crop_resized(image, (tall, wide), (top, left), side)
+        window = _crop_resized(image, (tall, wide), (top, left), self.spec)
         pixels = normalise(window, self.spec.mean, self.spec.std)
         if pixels.shape[1:] == (side, side):
             return pixels
@@ -111,10 +109,10 @@ class ZoomedCrop:
 
 
 def _crop_resized(
-    image: NDArray[np.uint8], resized: tuple[int, int], corner: tuple[int, int], side: int
+    image: NDArray[np.uint8], resized: tuple[int, int], corner: tuple[int, int], spec: ClipSpec
 ) -> NDArray[np.uint8]:
-    """A side x side window of the resized image; only the window is resampled."""
-    (tall, wide), (top, left) = resized, corner
+    """A window of the native size of the resized image; only the window is resampled."""
+    (tall, wide), (top, left), side = resized, corner, spec.image_size
     height, width = min(tall, side), min(wide, side)
     y, x = (top if tall > side else 0), (left if wide > side else 0)
     scale_y, scale_x = image.shape[0] / tall, image.shape[1] / wide
@@ -122,4 +120,4 @@ def _crop_resized(
     if (height, width) == image.shape[:2] and box == (0, 0, width, height):
         return image
     original = Image.fromarray(np.ascontiguousarray(image))
-    return np.asarray(original.resize((width, height), _BICUBIC, box=box))
+    return np.asarray(original.resize((width, height), RESAMPLING[spec.interpolation], box=box))

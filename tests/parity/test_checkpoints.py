@@ -14,6 +14,7 @@ from schemas.errors import SourceError
 from stages.models.clip import save_clip
 from stages.models.clip_import import import_clip
 from stages.models.weights_export import ModelFiles, write_open_clip
+from stages.models.weights_files import CONFIG, SAFE_FILE
 from tests.parity import nets, plain
 
 if TYPE_CHECKING:
@@ -96,20 +97,20 @@ def test_item_27_a_student_whose_statistics_are_all_initial_is_refused(tmp_path:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("own_registry")
 def test_item_27_export_to_open_clip_and_import_is_bit_exact(tmp_path: Path) -> None:
     torch.save(published(tmp_path), tmp_path / "published.pth")
     clip, _ = import_clip(tmp_path / "published.pth", "student", architecture(tmp_path))
     model = ModelFiles(tmp_path / "model.json", tmp_path / "weights.safetensors")
     save_clip(clip, model.config, model.weights)
-    config = tmp_path / "thin-regionclip.json"
-    assert write_open_clip(model, tmp_path / "out.safetensors", config) is None
-    open_clip.add_model_config(config)
-    theirs = open_clip.create_model("thin-regionclip", pretrained=str(tmp_path / "out.safetensors"))
-    torch.save(theirs.state_dict(), tmp_path / "theirs.pt")
-    again, _ = import_clip(tmp_path / "theirs.pt", "student", architecture(tmp_path))
+    folder = tmp_path / "thin-regionclip"
+    folder.mkdir()
+    write_open_clip(model, folder / SAFE_FILE, folder / CONFIG)
+    theirs = open_clip.create_model(f"local-dir:{folder}")
+    torch.save(theirs.state_dict(), folder / "theirs.pt")
+    again, _ = import_clip(folder / "theirs.pt", "student")
     first = clip.network.state_dict()
     second = again.network.state_dict()
-    assert first.keys() == second.keys() == load_file(tmp_path / "out.safetensors").keys()
+    assert again.spec.config == clip.spec.config
+    assert first.keys() == second.keys() == load_file(folder / SAFE_FILE).keys()
     for name, value in first.items():
         assert torch.equal(second[name], value), name

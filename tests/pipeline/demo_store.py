@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline import demo
-from schemas.detections import DETECTIONS
+from schemas.evaluated_detections import EVALUATED_DETECTIONS
 from schemas.images import IMAGES
 from schemas.metrics import METRICS
 from stages.base import Part, Reads, Stage, each, option
@@ -48,7 +48,7 @@ class NameEveryThirdWrong(Stage):
         ]
         truth = [box["category"] for _, _, box in boxes]
         named = ["nothing" if i % 3 == 2 else name for i, name in enumerate(truth)]
-        detections = DETECTIONS.batch(
+        detections = EVALUATED_DETECTIONS.batch(
             {
                 "image_id": [image_id for image_id, _, _ in boxes],
                 "detection": [index for _, index, _ in boxes],
@@ -60,7 +60,9 @@ class NameEveryThirdWrong(Stage):
                 "rank": [0] * len(boxes),
             }
         )
-        pq.write_table(pa.Table.from_batches([detections]), part.attach("detections.parquet"))
+        pq.write_table(
+            pa.Table.from_batches([detections]), part.attach("evaluated_detections.parquet")
+        )
         rows = [("top1", "all", "", 0.25), ("top5", "all", "", 0.5), ("top1", "all", "cat", 0.9)]
         if self.with_splits:
             rows += [("top1", "base", "", 0.375), ("top1", "novel", "", 0.125)]

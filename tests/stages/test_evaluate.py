@@ -11,8 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from schemas.detections import DETECTIONS
 from schemas.errors import ArtifactError, OptionError, SourceError
+from schemas.evaluated_detections import EVALUATED_DETECTIONS
 from schemas.metrics import METRICS
 from stages.evaluate import Evaluate
 from stages.evaluation.region_features import PoolingConfig, region_features
@@ -71,8 +71,8 @@ def evaluate(part: InMemory, **options: Any) -> dict[tuple[str, str, str], tuple
 
 
 def detections(part: InMemory) -> list[dict[str, Any]]:
-    table = pq.read_table(part.folder / "detections.parquet")
-    DETECTIONS.check(table)
+    table = pq.read_table(part.folder / "evaluated_detections.parquet")
+    EVALUATED_DETECTIONS.check(table)
     rows: list[dict[str, Any]] = table.to_pylist()
     return rows
 
@@ -104,12 +104,12 @@ def test_top_one_and_ranks_are_those_of_a_slow_float64_loop(part: InMemory, clip
             cosine = by_hand(clip, row, [o[c] for c in ("x0", "y0", "x1", "y1")])
             order = sorted(range(3), key=lambda k: -cosine[k])
             correct += NAMES[order[0]] == o["category"]
-            total = 1 + sum(math.exp(c / 0.01) for c in cosine)
+            total = 1 + sum(math.exp(c / 0.07) for c in cosine)  # the temperature of the weights
             assert detection["truth"] == o["category"]
             assert detection["category"] == NAMES[order[0]]
             assert detection["rank"] == order.index(NAMES.index(o["category"]))
             assert detection["score"] == pytest.approx(
-                math.exp(cosine[order[0]] / 0.01) / total, abs=1e-3
+                math.exp(cosine[order[0]] / 0.07) / total, abs=1e-3
             )
     assert not unchecked
     assert metrics["top1", "all", ""] == (pytest.approx(correct / 10), 10)
@@ -227,6 +227,9 @@ def test_objects_outside_the_vocabulary_are_refused_with_their_category_or_left_
     (tmp_path / "names.txt").write_text("ant\ncat")
     with pytest.raises(ArtifactError, match=r"1 categories .* \('bee'\).*--unlisted ignore"):
         evaluate(part, categories=tmp_path / "names.txt")
+    (tmp_path / "alike.txt").write_text("ant\nbe\u0435\ncat", "utf-8")
+    with pytest.raises(ArtifactError, match=r"'bee'; 'bee' looks like 'be\u0435' \(U\+0435\)"):
+        evaluate(part, categories=tmp_path / "alike.txt")
     metrics = evaluate(part, categories=tmp_path / "names.txt", unlisted="ignore")
     assert metrics["top1", "all", ""][1] == 7
     assert part.notes["protocol"]["objects_ignored"] == 3

@@ -21,7 +21,7 @@ from stages.import_weights import ImportWeights
 from stages.models.clip import read_clip
 from stages.models.detector import read_detector
 from tests.in_memory import InMemory
-from tests.stages.models import foreign
+from tests.stages.models import foreign, tiny
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,13 +97,18 @@ def test_embeddings_become_rows_in_the_order_of_the_file_unchanged(tmp_path) -> 
     assert np.array_equal(as_matrix(rows, "embedding"), matrix.numpy())
 
 
-def test_a_pickle_of_more_than_tensors_is_refused_with_a_way_to_convert_it(tmp_path) -> None:
-    raw = {"model": {"backbone.conv1.weight": np.zeros((4, 3, 3, 3), np.float32)}}
-    (tmp_path / "f.pth").write_bytes(pickle.dumps(raw, protocol=2))
-    torch.save(raw, tmp_path / "g.pth")
-    for name in ("f.pth", "g.pth"):
-        with pytest.raises(SourceError, match=r"NumPy arrays.*torch.as_tensor"):
-            run(tmp_path, file=str(tmp_path / name), kind="student")
+def test_numpy_arrays_are_read_as_tensors_with_their_values(tmp_path) -> None:
+    raw = foreign.renamed(tiny.tiny_clip(tmp_path))
+    arrays = {"model": {name: value.numpy() for name, value in raw.items()}, "best": np.float64(3)}
+    (tmp_path / "f.pkl").write_bytes(pickle.dumps(arrays, protocol=4))
+    torch.save(arrays, tmp_path / "g.pth")
+    config = foreign.architecture(tmp_path)
+    for name in ("f.pkl", "g.pth"):
+        run(tmp_path, file=str(tmp_path / name), kind="student", architecture=config)
+        saved = read_clip(tmp_path / "model.json", tmp_path / "weights.safetensors")
+        for key, value in raw.items():
+            ours = key.replace("backbone.", "visual.").removeprefix("lang_encoder.")
+            assert torch.equal(saved.network.state_dict()[ours], value), key
 
 
 @pytest.mark.parametrize(
@@ -132,6 +137,9 @@ def test_the_content_of_files_decides_the_artifact_and_their_folder_does_not(tmp
     assert here.recipe() == there.recipe()
     assert here.recipe()["file"] == "f.pth"
     assert here.digests() == there.digests()
+    (tmp_path / "there" / "open_clip_config.json").write_text("{}")
+    assert there.digests().keys() - here.digests().keys() == {"description"}
+    (tmp_path / "there" / "open_clip_config.json").unlink()
     (tmp_path / "there" / "f.pth").write_bytes(b"others")
     assert here.digests() != there.digests()
     (tmp_path / "names.txt").write_text("dog")

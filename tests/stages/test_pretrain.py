@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,15 +11,14 @@ from safetensors.torch import load_file
 
 from schemas.errors import OptionError, SourceError, StageError
 from schemas.teachers import TEACHERS
-from stages.models.clip import create_clip, read_clip, save_clip
+from stages.import_weights import ImportWeights
+from stages.models.clip import ClipSpec, create_clip, read_clip, save_clip
+from stages.models.preprocessing import CLIPS
 from stages.pretrain import Pretrain
 from stages.training.pretraining import LARGEST_LOG_SCALE, PairBatch, Pretraining
 from tests.in_memory import InMemory
 from tests.stages.models.texts import encode_texts
 from tests.stages.training import tiny
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def run(part: InMemory, **changes: Any) -> list[dict[str, Any]]:
@@ -183,8 +183,46 @@ def test_files_are_known_by_name_and_content_wherever_they_lie(tmp_path: Path) -
     assert stages[0].recipe() == stages[1].recipe()
     assert stages[0].digests() == stages[1].digests()
     assert set(stages[0].digests()) == {"model", "pretrained"}
+    (tmp_path / "b" / "open_clip_config.json").write_text("{}")
+    assert set(stages[1].digests()) == {"model", "pretrained", "description"}
+    assert stages[0].recipe() == stages[1].recipe()
+    (tmp_path / "b" / "open_clip_config.json").unlink()
     (tmp_path / "b" / "w.safetensors").write_bytes(b"others")
     assert stages[0].digests() != stages[1].digests()
+
+
+@pytest.mark.parametrize("layout", ["OpenAI", "open_clip"])
+def test_weights_have_the_activation_that_an_import_gives_them(tmp_path, layout: str) -> None:
+    state = dict(tiny.clip(tmp_path).network.state_dict())
+    scalars = {"input_resolution": torch.tensor(64)} if layout == "OpenAI" else {}
+    torch.save(state | scalars, tmp_path / "w.pt")
+    model, file = str(tiny.describe(tmp_path)), str(tmp_path / "w.pt")
+    options: dict[str, Any] = {"device": "cpu", "threads": 1}
+    written = []
+    for name, stage in (
+        ("a", Pretrain(model=model, pretrained=file, steps=0, **options)),
+        ("b", ImportWeights(file=file, kind="teacher", architecture=model, **options)),
+    ):
+        (tmp_path / name).mkdir()
+        list(stage.run(InMemory({}, folder=tmp_path / name)))
+        made = [tmp_path / name / end for end in ("model.json", "weights.safetensors")]
+        written.append([path.read_bytes() for path in made])
+    assert written[0] == written[1]
+    assert (b"quick_gelu" in written[0][0]) is (layout == "OpenAI")
+
+
+def test_the_bundled_teacher_has_gelu_and_clips_preprocessing(tmp_path: Path) -> None:
+    data = Path(__file__).parents[2] / "data" / "demo"
+    model, weights = data / "teacher_model.json", data / "teacher.safetensors"
+    stage = Pretrain(model=str(model), pretrained=str(weights), steps=0, device="cpu", threads=1)
+    list(stage.run(InMemory({}, tmp_path)))
+    spec = ClipSpec.read(tmp_path / "model.json")
+    assert not spec.config.get("quick_gelu")
+    assert spec.preprocessing == CLIPS
+    found, expected = load_file(tmp_path / "weights.safetensors"), load_file(weights)
+    assert found.keys() - expected.keys() == set()
+    for name, value in expected.items():
+        assert torch.equal(found[name], value.float()), name
 
 
 def test_names_known_to_open_clip_are_no_files() -> None:

@@ -154,6 +154,7 @@ def test_only_the_inputs_that_the_options_need_are_read(
         ({"from_file": Path("a"), "select_only": True}, "--from and --select-only exclude"),
         ({"boxes": "xyxy"}, "--boxes describes the file of --from; give that"),
         ({"random": True, "ids": "name"}, "--ids describes the file of --from; give that"),
+        ({"pre_nms": 9, "grid": True}, "--pre-nms is for boxes of a network; leave it out with"),
         ({"resize": "800"}, "--resize is SHORTESTxLONGEST"),
         ({"nms": 0.0}, "--nms must be above 0"),
         ({"top_k": 0}, "--top-k must be at least 1"),

@@ -22,7 +22,7 @@ def test_boxes_of_another_localizer_keep_their_scores(tmp_path: Path) -> None:
     boxes = {"000": [[0, 0, 9, 9, 7.5], [30, 9, 9, 9, -2]], "tiny/002": [[1, 1, 5, 5, 0.5]]}
     path = write_results(tmp_path / "boxes.json", boxes | {"elsewhere": [[0, 0, 1, 1, 1]]})
     part = pictures(tmp_path)
-    table = run(part, from_file=path)
+    table = run(part, from_file=path, scores="score")
     assert table.select(["image_id", "region", "x1", "objectness"]).to_pylist() == [
         {"image_id": "tiny/000", "region": 0, "x1": 9.0, "objectness": 7.5},
         {"image_id": "tiny/000", "region": 1, "x1": 39.0, "objectness": -2.0},

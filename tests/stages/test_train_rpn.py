@@ -225,7 +225,7 @@ def test_files_are_identified_by_content_not_by_name(tmp_path: Path) -> None:
     assert quick().digests() == {}
 
 
-@pytest.mark.parametrize("content", [None, b"", b" \n", b"\xff"])
+@pytest.mark.parametrize("content", [None, b"", b" \n", b"\xff", b"cat\ndog\ncat", b"cat\nCat"])
 def test_a_list_of_categories_must_name_some(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "names.txt"
     if content is not None:

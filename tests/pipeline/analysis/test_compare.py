@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.analysis.compare import as_json, compare
-from schemas.detections import DETECTIONS
 from schemas.errors import ArtifactError
+from schemas.evaluated_detections import EVALUATED_DETECTIONS
 from schemas.images import IMAGES
 from schemas.metrics import METRICS
 from stages.base import Part, Reads, Stage, each, option
@@ -56,7 +56,7 @@ class ToyEvaluate(Stage):
             records.add_objects(box, [0], [100.0], [False])
             records.add_detections(box, np.array([k]), np.array([0.5]))
         right = float(np.mean([k == 0 for k in predicted]))
-        rows = DETECTIONS.batch(
+        rows = EVALUATED_DETECTIONS.batch(
             {
                 "image_id": ids,
                 "detection": [0] * len(ids),
@@ -68,7 +68,7 @@ class ToyEvaluate(Stage):
                 "rank": predicted,
             }
         )
-        pq.write_table(pa.Table.from_batches([rows]), part.attach("detections.parquet"))
+        pq.write_table(pa.Table.from_batches([rows]), part.attach("evaluated_detections.parquet"))
         if self.matched:
             matches = match(records.arrays(), 2, 100)
             write_matches(

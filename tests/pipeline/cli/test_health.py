@@ -8,6 +8,9 @@ import pytest
 
 from pipeline.cli import health
 from pipeline.store.manifest import NAME
+from schemas.errors import OptionError
+from stages.training import precision_comparison
+from stages.training.precision_comparison import PrecisionCost
 from tests.pipeline.helpers import make
 from tests.pipeline.toys import Ingest
 
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
 def few_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "_LIBRARIES", {"pyarrow": "pyarrow"})
     monkeypatch.setattr(health, "_device", lambda: "cpu")
+    cost = PrecisionCost(float32=0.01, bfloat16=0.091)
+    monkeypatch.setattr(precision_comparison, "measure_precisions", lambda: cost)
 
 
 def test_a_healthy_place_is_all_ok(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
@@ -27,6 +32,19 @@ def test_a_healthy_place_is_all_ok(rc, root: Path) -> None:  # type: ignore[no-u
     assert result.code == 0
     assert all(line.startswith("ok ") for line in result.out.splitlines())
     assert "ok   store: 1 artifacts, 0 unfinished" in result.out
+    assert (
+        "ok   precision: bfloat16 takes 9.1 times as long as float32 here: keep --precision float32"
+    ) in result.out
+
+
+def test_a_device_without_bfloat16_is_said_and_is_not_bad(rc, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    def refuse() -> PrecisionCost:
+        raise OptionError("an old card cannot compute in bfloat16; use --precision float32")
+
+    monkeypatch.setattr(precision_comparison, "measure_precisions", refuse)
+    result = rc("doctor")
+    assert result.code == 0
+    assert "ok   precision: an old card cannot compute in bfloat16; use --prec" in result.out
 
 
 def test_a_library_that_does_not_import_is_bad_and_code_1(rc, monkeypatch) -> None:  # type: ignore[no-untyped-def]

@@ -63,6 +63,7 @@ class Propose(Toy):
     random: bool = option(False, "anywhere")
     select_only: bool = option(False, "from a dump")
     nms: float = option(0.9, "overlap")
+    pre_nms: int | None = option(None, "before that")
 
     name: ClassVar[str] = "propose"
     version: ClassVar[int] = 1
@@ -85,13 +86,15 @@ class Propose(Toy):
         return {"from": self.from_file} if self.from_file else {}
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
+        if "rpn" in self.requires():
+            part.note("network", {"pre_nms": self.pre_nms or 6000})
         yield from toys.Propose(dump=False).run(part)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate(Toy):
     novel: tuple[str, ...] = option(("cat", "bus"), "never boxed")
-    published: bool = option(False, "whether a protocol says how to propose")
+    published: str = option("", "what a protocol says of how to propose, and its number")
 
     name: ClassVar[str] = "evaluate"
     version: ClassVar[int] = 1
@@ -104,7 +107,8 @@ class Evaluate(Toy):
     single_task: ClassVar[bool] = True
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
-        published = {"proposals_published": {"nms": 0.9}} if self.published else {}
+        name, _, number = self.published.partition(" ")
+        published = {"proposals_published": {name: float(number)}} if name else {}
         part.note("protocol", {"nms": 0.5, "deviations": {"score": "other"}, **published})
         part.note("warnings", ["one of its own"])
         if self.novel is not None:
@@ -193,13 +197,36 @@ def test_boxes_selected_anew_are_those_of_their_dump(root: Path, images: str) ->
 
 def test_a_selection_that_is_not_the_published_one_is_a_deviation(root: Path, images: str) -> None:
     make(Propose(random=True, nms=0.9), root, {"images": images})
-    protocol = judged(root, "proposals", published=True)["protocol"]
+    protocol = judged(root, "proposals", published="nms 0.9")["protocol"]
     assert protocol["deviations"] == {"score": "other"}
     make(Propose(random=True, nms=0.5), root, {"images": images})
-    protocol = judged(root, "proposals", published=True)["protocol"]
+    protocol = judged(root, "proposals", published="nms 0.9")["protocol"]
     told = {"preset": "0.9", "used": "0.5"}
     assert protocol["deviations"] == {"score": "other", "propose nms": told}
     assert "proposals_published" not in protocol
+
+
+@pytest.mark.parametrize(("asked", "used"), [(None, 6000), (1000, 1000)])
+def test_how_many_boxes_came_before_suppression_is_what_the_network_gave(
+    root: Path, images: str, asked: int | None, used: int
+) -> None:
+    rpn = make(TrainRpn(), root, {"images": images})
+    dump = make(Propose(pre_nms=asked), root, {"rpn": rpn.address})
+    anew = make(Propose(select_only=True), root, {"dump": dump.address})
+    for boxes in (dump, anew):
+        protocol = judged(root, boxes.address, published="pre_nms 6000")["protocol"]
+        assert protocol["localizer"]["selection"]["pre_nms"] == used
+        told = {"propose pre_nms": {"preset": "6000.0", "used": "1000"}} if asked else {}
+        assert protocol["deviations"] == {"score": "other", **told}
+
+
+def test_before_suppression_nothing_is_known_of_boxes_without_a_network(
+    root: Path, images: str
+) -> None:
+    make(Propose(from_file="yolox"), root, {"images": images})
+    protocol = judged(root, "proposals", published="pre_nms 1000")["protocol"]
+    told = {"preset": "1000.0", "used": "unknown"}
+    assert protocol["deviations"]["propose pre_nms"] == told
 
 
 def test_without_novel_categories_nothing_is_warned_of(root: Path, images: str) -> None:

@@ -22,16 +22,20 @@ ALONE = ExtraModels()
 def test_a_teacher_is_written_for_open_clip_with_its_config(root: Path, tmp_path: Path) -> None:
     out = tmp_path / "weights"
     path, phrase = export_weights(root, "teachers", out, "open_clip", ALONE, force=False)
-    assert path == tmp_path / "weights.safetensors"
-    config = tmp_path / "weights.json"
-    assert phrase == f"open_clip.add_model_config('{config}'), then its model 'weights'"
+    assert path == out
+    assert phrase == f"open_clip.create_model_from_pretrained('local-dir:{out}')"
+    names = sorted(file.name for file in out.iterdir())
+    assert names == ["open_clip_config.json", "open_clip_model.safetensors"]
     (stored,) = catalog.find(root, "teachers").attachments("weights.safetensors")
-    expected, actual = load_file(stored), load_file(path)
+    expected, actual = load_file(stored), load_file(out / "open_clip_model.safetensors")
     shared = sorted(set(expected) & set(actual))
     assert len(shared) > 20
     assert all(torch.equal(expected[name].float(), actual[name]) for name in shared)
     with pytest.raises(OptionError, match="exists; give another name, or --force"):
         export_weights(root, "teachers", out, "open_clip", ALONE, force=False)
+    for name in ("weights.safetensors", "weights/open_clip_config.json"):
+        with pytest.raises(OptionError, match="a folder of two files"):
+            export_weights(root, "teachers", tmp_path / name, "open_clip", ALONE, force=True)
 
 
 @pytest.mark.slow
@@ -42,7 +46,9 @@ def test_a_second_tower_is_written_beside_the_first(root: Path, tmp_path: Path) 
             root, "teachers", tmp_path / name, "regionclip", extra, force=False
         )
         assert path.suffix == ".pth"
-        counts.append(int(phrase.removesuffix(" tensors")))
+        count, _, lost = phrase.partition(" tensors; the file does not hold ")
+        assert lost.startswith("GELU, where RegionCLIP's language encoder has QuickGELU: import")
+        counts.append(int(count))
     assert counts[1] > counts[0]
 
 

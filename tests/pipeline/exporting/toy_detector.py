@@ -44,7 +44,5 @@ class ToyDetector(Stage):
                 "y0": ks,
                 "x1": [k + 10 for k in ks],
                 "y1": [k + 20 for k in ks],
-                "truth": [None] * len(rows),
-                "rank": [None] * len(rows),
             }
         )

@@ -12,6 +12,8 @@ from pipeline.gallery.comparison_sides import GROUND_TRUTH, available_sides, loa
 from pipeline.gallery.connection_pool import ConnectionPool
 from schemas.errors import ArtifactNotFoundError
 from stages.select import Select
+from tests.pipeline.demo_store import NameEveryThirdWrong
+from tests.pipeline.exporting.toy_detector import ToyDetector
 from tests.pipeline.helpers import make, make_all, rows_of
 from tests.pipeline.toys import Ingest
 
@@ -119,6 +121,19 @@ def test_a_selection_is_described_by_its_name(artifacts: dict[str, Artifact]) ->
     side = load_side(pool, {"id": "toy/000001", "of": artifacts["selection"].address})
     assert side["words"] == f"pseudo-labels by {artifacts['teachers'].address} (first)"
     assert [box["region"] for box in side["boxes"]] == [0]
+
+
+def test_what_was_detected_is_a_side_beside_what_was_evaluated(tmp_path: Path) -> None:
+    images = make(Ingest(count=5), tmp_path)
+    found, judged = make(ToyDetector(), tmp_path), make(NameEveryThirdWrong(), tmp_path)
+    pool = ConnectionPool(tmp_path)
+    sides = {side["of"] for side in available_sides(pool, images.address, annotated=False)}
+    assert sides == {found.address, judged.address}
+    boxes = boxes_of(pool, found.address, "toy/000002")
+    assert [(box["name"], box["x0"], box["truth"]) for box in boxes] == [
+        ("dog", 0.0, None), ("cat", 1.0, None),
+    ]  # fmt: skip
+    assert all(box["truth"] for box in boxes_of(pool, judged.address, "toy/000002"))
 
 
 def test_labels_without_concept_names_show_the_concept_id(

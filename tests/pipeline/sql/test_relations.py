@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+import duckdb
 import pytest
 
 from pipeline import sql
-from pipeline.sql.relations import TABLE_ORDER, empty_table, part_relations, store_relations
+from pipeline.sql.catalog_tables import catalog_tables
+from pipeline.sql.relations import (
+    TABLE_ORDER,
+    VIEW_SOURCES,
+    empty_table,
+    part_relations,
+    store_relations,
+)
+from pipeline.sql.views import view_files
+from pipeline.store.tables import SCHEMAS, all_tables
 from pipeline.verbs import VERBS
 from schemas.errors import ArtifactNotFoundError, QueryError, SchemaError
+from tests.pipeline.demo_store import NameEveryThirdWrong
+from tests.pipeline.exporting.toy_detector import ToyDetector
 from tests.pipeline.helpers import make, make_all
 from tests.pipeline.sql.query_rows import query_rows
 from tests.pipeline.toys import WORDS, EmbedConcepts, ExtractConcepts, Ingest, Label, Propose
@@ -122,6 +135,68 @@ def test_artifacts_of_another_table_version_have_no_view(tmp_path: Path) -> None
 
 def test_the_table_order_has_the_table_of_every_stage() -> None:
     assert set(TABLE_ORDER) == {verb.load().writes.name for verb in VERBS.values()}
+
+
+def test_no_two_things_in_a_store_have_the_same_name() -> None:
+    """What lies beside an artifact's rows never has the name of an artifact's own table."""
+    own, catalog = set(TABLE_ORDER), set(catalog_tables([], ()))
+    named_otherwise = set(VIEW_SOURCES)
+    assert not own & named_otherwise
+    assert not catalog & (own | named_otherwise)
+    assert set(VIEW_SOURCES.values()) <= own
+    assert {name for name, _, _ in view_files()} <= own | named_otherwise
+    assert {table.name for table in all_tables()} <= own | catalog | named_otherwise
+    attached = {
+        name
+        for path in (SCHEMAS.parent / "stages").rglob("*.py")
+        for name in re.findall(r'attach\(\s*f?"([^"]+)\.parquet"', path.read_text())
+    }
+    assert {"evaluated_detections", "matches"} <= attached
+    assert not attached & (own | catalog)
+
+
+@pytest.mark.parametrize("evaluated_last", [False, True])
+def test_detections_are_those_of_rc_detect_whatever_was_evaluated(
+    tmp_path: Path, evaluated_last: bool
+) -> None:
+    root = tmp_path / "store"
+    make(Ingest(count=8), root)
+    if evaluated_last:
+        found = make(ToyDetector(), root)
+    metrics = make(NameEveryThirdWrong(), root)
+    if not evaluated_last:
+        found = make(ToyDetector(), root)
+    count = "SELECT count(*) AS n FROM {}"
+    num_objects = query_rows(root, count.format("objects"))[0]["n"]
+    assert found.manifest.rows == 7  # 0, 1, 2, 0, 1, 2, 0, 1 of the images
+    pin = found.manifest.fingerprint[:8]
+    for name in ("detections", f"detections@{pin}"):
+        assert query_rows(root, count.format(name))[0]["n"] == 7
+        categories = query_rows(root, f"SELECT DISTINCT category FROM {name} ORDER BY 1")
+        assert [row["category"] for row in categories] == ["cat", "dog"]
+    assert query_rows(root, count.format("detections"), f"detections@{pin}")[0]["n"] == 7
+    judged = metrics.manifest.fingerprint[:8]
+    for name in ("evaluated_detections", f"evaluated_detections@{judged}"):
+        assert query_rows(root, count.format(name))[0]["n"] == num_objects == 8
+    pinned = query_rows(root, count.format("metrics"), f"evaluated_detections@{judged}")
+    assert pinned[0]["n"] == metrics.manifest.rows
+
+    for materialize in (False, True):
+        path = tmp_path / f"{materialize}.duckdb"
+        assert "evaluated_detections" in sql.write_database(root, path, materialize=materialize)
+        with duckdb.connect(path, read_only=True) as client:
+            counts = client.execute(
+                "SELECT (SELECT count(*) FROM detections), "
+                "(SELECT count(*) FROM evaluated_detections)"
+            ).fetchone()
+        assert counts == (7, 8)
+
+
+def test_an_evaluation_alone_makes_no_detections(tmp_path: Path) -> None:
+    make(Ingest(count=3), tmp_path)
+    make(NameEveryThirdWrong(), tmp_path)
+    with pytest.raises(QueryError, match="'rc detect' makes them; evaluated_detections are there"):
+        query_rows(tmp_path, "FROM detections")
 
 
 def test_a_part_brings_only_its_own_files(artifacts: dict[str, Artifact]) -> None:

@@ -47,7 +47,11 @@ def test_a_pin_is_a_name_and_never_a_string_or_a_comment(statement: str, pins: l
             "WITH a AS (FROM Captions) FROM a, pseudo_labels",
             ["pseudo_labels", "images"],
         ),
-        ("SELECT (SELECT count(*) FROM detections) FROM objects", ["metrics", "images"]),
+        (
+            "SELECT (SELECT count(*) FROM evaluated_detections) FROM objects",
+            ["metrics", "images"],
+        ),
+        ("SELECT (SELECT count(*) FROM detections) FROM objects", ["detections", "images"]),
         ("FROM judged_labels, pseudo_labels@3f9c", ["pseudo_labels"]),
         ("FROM mentions UNION FROM artifacts", ["concepts"]),
         ("SELECT 'images'", []),

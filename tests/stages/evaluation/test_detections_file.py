@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from schemas.detections import DETECTIONS
+from schemas.evaluated_detections import EVALUATED_DETECTIONS
 from stages.evaluation import detections_file
 from stages.evaluation.detections_file import DetectionsFile
 from stages.evaluation.scores import Detections
@@ -27,7 +27,7 @@ def add(file: DetectionsFile, image_id: str, count: int, **columns: Any) -> None
 
 def rows_of(path: Path) -> list[dict[str, Any]]:
     table = pq.read_table(path)
-    DETECTIONS.check(table)
+    EVALUATED_DETECTIONS.check(table)
     rows: list[dict[str, Any]] = table.to_pylist()
     return rows
 

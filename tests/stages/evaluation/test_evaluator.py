@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -139,6 +140,17 @@ def test_a_learned_background_takes_its_share_of_probability(tmp_path: Path) -> 
     assert run.protocol()["background"].startswith("its learned embedding")
 
 
+def test_with_a_bias_each_category_has_a_probability_of_its_own(tmp_path: Path) -> None:
+    run = evaluator(DetectionsFile(tmp_path / "d.parquet", VOCABULARY), options={"bias": -2.0})
+    truth, own = objects([2]), features(1)
+    run.begin("a", 200, 200, truth)
+    run.classify("a", truth, own)
+    best = cosines(own, EMBEDDINGS)[0].max()
+    (row,) = written(run, tmp_path)
+    assert row["score"] == pytest.approx(1 / (1 + np.exp(2 - best / 0.5)), rel=1e-6)
+    assert run.protocol()["background"] == "none: a sigmoid of each category's own"
+
+
 def test_soft_nms_is_used_if_the_config_has_it(file: DetectionsFile) -> None:
     boxes, own = proposals(6), features(6)
     hard = evaluator(file)
@@ -160,6 +172,22 @@ def test_proposals_without_logits_are_refused_if_scores_need_them(file: Detectio
         "the proposals of a have no logits, which --score sqrt-logit multiplies by; "
         "use --score sqrt-objectness or probability"
     )
+
+
+@pytest.mark.parametrize("objectness", [-0.5, 7.25])
+def test_an_objectness_that_is_no_probability_is_refused_where_scores_multiply_by_it(
+    file: DetectionsFile, objectness: float
+) -> None:
+    imported = replace(proposals(2), objectness=np.float32([0.5, objectness]))
+    run = evaluator(file, options={"score": "sqrt-objectness"})
+    run.begin("a", 200, 200, objects([1]))
+    low, high = sorted((0.5, objectness))
+    with pytest.raises(ArtifactError, match=f"is between {low:g} and {high:g}, so it is no prob"):
+        run.detect("a", imported, features(2))
+    for options in ({"score": "probability"}, {"score": "sqrt-sigmoid"}):
+        run = evaluator(file, options=options)
+        run.begin("a", 200, 200, objects([1]))
+        run.detect("a", imported, features(2))
 
 
 def test_without_an_object_there_is_nothing_to_measure(file: DetectionsFile) -> None:

@@ -80,6 +80,24 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         read_lvis_metadata(tmp_path / "gone.json")
 
 
+@pytest.mark.parametrize(
+    ("names", "fault"),
+    [
+        (["owl", None], "has null in place of name 2"),
+        (["owl", "ant", "owl"], r"has 'owl' more than once \(names 1 and 3\)"),
+        (["caf\u00e9", "cafe\u0301"], r"\(U\+00E9\) and .* \(U\+0301\), which look alike"),
+    ],
+)
+def test_categories_that_cannot_be_told_apart_are_refused(
+    tmp_path: Path, names: list[Any], fault: str
+) -> None:
+    path = written(tmp_path, [])
+    kinds = [{"id": k, "name": name, "frequency": "f"} for k, name in enumerate(names)]
+    path.write_text(json.dumps({"images": [], "categories": kinds[::-1]}))
+    with pytest.raises(SourceError, match=rf"lvis\.json {fault}|lvis\.json has .*{fault}"):
+        read_lvis_metadata(path)
+
+
 def test_two_images_of_one_file_name_are_refused(tmp_path: Path) -> None:
     path = written(tmp_path, [image("a.jpg", [], []), image("train/a.png", [], [])])
     with pytest.raises(SourceError, match="has images of the same file name"):

@@ -96,3 +96,10 @@ def test_proposals_are_published_with_nms_0_9_in_zero_shot_and_0_7_for_detectors
         if not name.endswith("-gt")
     }
     assert {how["top_k"] for how in PROPOSAL_OPTIONS.values()} == {1000}
+
+
+def test_before_suppression_a_c4_localizer_has_6000_boxes_and_a_pyramid_1000_per_map() -> None:
+    assert {name: how["pre_nms"] for name, how in PROPOSAL_OPTIONS.items()} == {
+        **dict.fromkeys(("coco-rpn", "lvis-rpn", "lvis-ovd", "lvis-full"), 1000),
+        **dict.fromkeys(("coco-ovd", "coco-ovd-novel", "coco-ovd-base", "coco-full"), 6000),
+    }

@@ -28,7 +28,7 @@ def evaluated(folder: Path, *, classify: bool, lvis: LvisMetadata | None = None)
     rng = np.random.default_rng(1)
     config = ScoringConfig(0.3, "probability", 0.001, 0.5, 100)
     embeddings = rng.normal(size=(4, 8)).astype("f4")
-    with DetectionsFile(folder / "detections.parquet", VOCABULARY) as file:
+    with DetectionsFile(folder / "evaluated_detections.parquet", VOCABULARY) as file:
         run = Evaluator(VOCABULARY, embeddings, config, file, lvis=lvis)
         for number in range(6):
             name, boxes = f"val/{number}", random_boxes(rng, 3)
@@ -80,7 +80,7 @@ def test_all_files_are_written_and_pictures_only_on_demand(tmp_path: Path) -> No
 def test_classified_boxes_are_reported_from_their_rows(tmp_path: Path) -> None:
     run = evaluated(tmp_path, classify=True)
     metrics = {m.split: m for m in attach_report(InMemory({}, tmp_path), run, pictures=False)}
-    rows = read(tmp_path, "detections")
+    rows = read(tmp_path, "evaluated_detections")
     correct = [row["rank"] == 0 for row in rows]
     expected = plain_error([row["score"] for row in rows], correct)
     assert metrics["all"].value == pytest.approx(expected, abs=1e-9)
@@ -121,4 +121,4 @@ def test_with_lvis_only_detections_that_count_there_are_in_the_matches(tmp_path:
     matches = read_matches(tmp_path / "matches.parquet", tmp_path / "ground_truth.parquet")
     matched = set(zip(matches.image.tolist(), matches.category.tolist(), strict=True))
     assert matched <= present
-    assert len(matches.image) < len(read(tmp_path, "detections"))
+    assert len(matches.image) < len(read(tmp_path, "evaluated_detections"))

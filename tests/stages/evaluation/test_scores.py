@@ -9,7 +9,16 @@ import torch
 from torchvision.ops import batched_nms
 
 from schemas.errors import ArtifactError
-from stages.evaluation.scores import combine, cosines, probabilities, ranks, select
+from stages.evaluation.image_inputs import ImageProposals
+from stages.evaluation.scores import (
+    combine,
+    cosines,
+    independent_probabilities,
+    localizer_scores,
+    probabilities,
+    ranks,
+    select,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,6 +49,21 @@ def test_a_feature_that_is_not_a_number_is_refused() -> None:
         cosines(np.array([[1.0, np.nan]]), np.ones((2, 2)))
 
 
+def test_a_formula_takes_the_number_of_the_localizer_that_it_needs() -> None:
+    logit = np.float32([-3, 4])
+    given = ImageProposals(random_boxes(2), np.float32([0.1, 1.04]), logit)
+    for formula in ("sqrt-logit", "sqrt-sigmoid"):
+        assert localizer_scores("a", given, formula) is logit
+    assert localizer_scores("a", given, "sqrt-objectness") is given.objectness
+    nothing = ImageProposals(random_boxes(0), logit[:0], logit[:0])
+    assert len(localizer_scores("a", nothing, "sqrt-objectness")) == 0
+    raw = ImageProposals(random_boxes(2), logit, np.float32([np.nan, np.nan]))
+    with pytest.raises(ArtifactError, match=r"of a is between -3 and 4.*rc propose --scores logit"):
+        localizer_scores("a", raw, "sqrt-objectness")
+    with pytest.raises(ArtifactError, match="the proposals of a have no logits"):
+        localizer_scores("a", raw, "sqrt-sigmoid")
+
+
 def test_probabilities_are_a_softmax_with_a_background_of_logit_zero() -> None:
     cosine = rng.uniform(-1, 1, (5, 4))
     probability = probabilities(cosine, temperature=0.5)
@@ -51,6 +75,15 @@ def test_probabilities_are_a_softmax_with_a_background_of_logit_zero() -> None:
 def test_probabilities_stay_finite_at_the_sharpest_temperature() -> None:
     probability = probabilities(np.array([[1.0, -1.0], [-1.0, -1.0]]), temperature=1e-4)
     assert probability.tolist() == [[1.0, 0.0], [0.0, 0.0]]
+
+
+def test_independent_probabilities_are_sigmoids_that_overflow_nowhere() -> None:
+    cosine = rng.uniform(-1, 1, (5, 4))
+    actual = independent_probabilities(cosine, 0.1, -3.0)
+    expected = [[1 / (1 + math.exp(3 - c / 0.1)) for c in row] for row in cosine.tolist()]
+    np.testing.assert_allclose(actual, expected, rtol=1e-12)
+    extreme = independent_probabilities(np.array([[1.0, -1.0]]), 1e-4, 5000.0)
+    assert extreme.tolist() == [[1.0, 0.0]]
 
 
 def test_background_takes_half_from_a_single_category_of_cosine_zero() -> None:

@@ -11,7 +11,7 @@ from stages.evaluation.vocabulary import (
     Vocabulary,
     list_digest,
     make_vocabulary,
-    quoted_names,
+    names_of_objects,
     read_categories,
     read_split,
     read_splits,
@@ -62,11 +62,55 @@ def test_categories_come_from_lines_or_from_a_json_list(tmp_path: Path) -> None:
     assert read_categories(tmp_path / "names.json") == ["hot dog", "cat"]
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '["a", "a"]', '[""]', '{"a": 1}', "[1]"])
-def test_a_file_that_is_no_list_of_different_names_is_refused(tmp_path: Path, content: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        ("{", "is no readable JSON"),
+        ("[]", "must hold a JSON list"),
+        ('{"a": 1}', "must hold a JSON list"),
+        ('["a", "a"]', "has 'a' more than once"),
+        ('["a", "A"]', "which differ only in case"),
+        ('["a", ""]', "has an empty text in place of name 2"),
+        ('["a", null]', "has null in place of name 2"),
+        ("[1]", "has something that is no text in place of name 1"),
+        (r'["caf\u00e9", "cafe\u0301"]', r"\(U\+00E9\) and .* \(U\+0301\), which look alike"),
+    ],
+)
+def test_a_file_that_is_no_list_of_different_names_is_refused(
+    tmp_path: Path, content: str, fault: str
+) -> None:
     (tmp_path / "names.json").write_text(content)
-    with pytest.raises(SourceError, match=r"names\.json"):
+    with pytest.raises(SourceError, match=rf"names\.json.* {fault}"):
         read_categories(tmp_path / "names.json")
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        ('{"base": ["a", null]}', "split 'base' has null in place of name 2"),
+        ('{"base": ["a"], "novel": ["b", "b"]}', "split 'novel' has 'b' more than once"),
+        (
+            r'{"base": ["caf\u00e9"], "novel": ["cafe\u0301"]}',
+            r"together, has .*\(U\+0301\), which",
+        ),
+    ],
+)
+def test_names_of_splits_that_cannot_be_told_apart_are_refused(
+    tmp_path: Path, content: str, fault: str
+) -> None:
+    (tmp_path / "splits.json").write_text(content)
+    with pytest.raises(SourceError, match=fault):
+        read_splits(tmp_path / "splits.json")
+
+
+def test_objects_whose_categories_look_alike_make_no_vocabulary() -> None:
+    assert names_of_objects(["dog", "Dog", "dog"]) == ("Dog", "dog")
+    with pytest.raises(ArtifactError, match=r"ground truth of the images has .*\(U\+0301\)"):
+        make_vocabulary(None, {}, ["caf\u00e9", "cafe\u0301"])
+    vocabulary = make_vocabulary(["caf\u00e9"], {}, ["caf\u00e9", "cafe\u0301"])
+    assert vocabulary.missing(["cafe\u0301"]) == ["cafe\u0301"]
+    with pytest.raises(ArtifactError, match=r"\(U\+0301\) looks like .* which --categories lacks"):
+        make_vocabulary(["caf\u00e9"], {"novel": ("cafe\u0301",)}, [])
 
 
 def test_splits_are_read_in_their_order(tmp_path: Path) -> None:
@@ -107,12 +151,6 @@ def test_the_digest_of_a_list_is_that_of_its_content(tmp_path: Path) -> None:
     assert list_digest(first) == list_digest(second)
     second.write_text("cat\nowl\n")
     assert list_digest(first) != list_digest(second)
-
-
-def test_at_most_five_names_are_quoted() -> None:
-    assert quoted_names([]) == ""
-    assert quoted_names(list("abcde")) == "'a', 'b', 'c', 'd', 'e'"
-    assert quoted_names(list("abcdef")) == "'a', 'b', 'c', 'd', 'e' and 1 more"
 
 
 def test_a_category_of_two_splits_is_in_both() -> None:

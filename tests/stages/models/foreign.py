@@ -22,7 +22,7 @@ WIDTH = 32  # of the embedding space of the tiny networks
 def architecture(folder: Path, tower: str = "resnet", **changes: object) -> str:
     """Path of the configuration of a tiny network."""
     path = folder / f"{tower}-config.json"
-    path.write_text(json.dumps(tiny.config(tower) | changes))
+    path.write_text(json.dumps(tiny.described(tower, **changes)))
     return str(path)
 
 

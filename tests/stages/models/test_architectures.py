@@ -65,3 +65,9 @@ def test_an_incomplete_network_is_refused() -> None:
         identify_architecture(
             {"visual.class_embedding": torch.zeros(8), "visual.proj": torch.ones(8, 4)}, "f"
         )
+
+
+def test_a_text_tower_of_transformers_needs_its_name() -> None:
+    state = {"text.transformer.embeddings.word_embeddings.weight": torch.zeros(5, 4)}
+    with pytest.raises(SourceError, match="has a text tower of transformers, whose architecture"):
+        identify_architecture(state, "model.safetensors")

@@ -10,9 +10,9 @@ from safetensors.torch import save_file
 
 from schemas.errors import SourceError
 from stages.models import download as download_module
-from stages.models.clip_creation import create_clip
+from stages.models.clip_creation import create_clip, import_tag
 from tests.stages.models.texts import encode_texts
-from tests.stages.models.tiny import config, tiny_clip
+from tests.stages.models.tiny import config, described, tiny_clip
 
 if TYPE_CHECKING:
     from stages.models.network import Clip
@@ -46,14 +46,14 @@ def test_published_weights_load_from_any_kind_of_file(tmp_path, suffix) -> None:
         torch.save({"state_dict": wrapped, "epoch": 3}, path)
     loaded = create_clip(str(tmp_path / "resnet.json"), str(path))
     torch.testing.assert_close(loaded.state_dict(), clip.state_dict(), rtol=1e-3, atol=1e-3)
-    assert loaded.spec.origin == path.name
+    assert loaded.spec.origin == f"open_clip {path.name} (visual)"
 
 
 @pytest.mark.slow
 def test_a_language_encoder_in_its_own_module_takes_weights_of_the_old_layout(tmp_path) -> None:
     clip = tiny_clip(tmp_path)
     torch.save(clip.network.state_dict(), tmp_path / "old.pt")
-    (tmp_path / "custom.json").write_text(json.dumps(config() | {"custom_text": True}))
+    (tmp_path / "custom.json").write_text(json.dumps(described(custom_text=True)))
     custom = create_clip(str(tmp_path / "custom.json"), str(tmp_path / "old.pt"))
     texts = ["a dog", "a cat"]
     torch.testing.assert_close(encode_texts(custom, texts), encode_texts(clip, texts))
@@ -66,7 +66,7 @@ def test_an_unknown_tag_names_the_known_ones() -> None:
 
 def test_weights_that_were_never_trained_are_refused(tmp_path) -> None:
     path = tmp_path / "own.json"
-    path.write_text(json.dumps(config()))
+    path.write_text(json.dumps(described()))
     torch.save(create_clip(str(path)).network.state_dict(), tmp_path / "random.pt")
     with pytest.raises(SourceError, match=r"all 19 batch norms of .*random.pt have their initial"):
         create_clip(str(path), str(tmp_path / "random.pt"))
@@ -76,7 +76,7 @@ def test_a_file_without_a_known_suffix_is_a_file_if_it_exists(tmp_path) -> None:
     clip = tiny_clip(tmp_path)
     torch.save(clip.network.state_dict(), tmp_path / "weights")
     loaded = create_clip(str(tmp_path / "resnet.json"), str(tmp_path / "weights"))
-    assert loaded.spec.origin == "weights"
+    assert loaded.spec.origin == "open_clip weights (visual)"
     assert torch.equal(loaded.network.visual.conv1.weight, clip.network.visual.conv1.weight)
 
 
@@ -107,6 +107,13 @@ def test_weights_of_a_tag_come_with_their_preprocessing_and_quick_gelu(tag) -> N
         assert torch.equal(loaded.network.state_dict()[name], value), name
 
 
+def test_a_source_that_is_not_a_file_is_a_tag_and_needs_an_architecture() -> None:
+    with pytest.raises(SourceError, match="give its --architecture too"):
+        import_tag("openai", None)
+    with pytest.raises(SourceError, match="no weights 'nonsense' are published for 'RN50'"):
+        import_tag("nonsense", "RN50")
+
+
 def test_a_failed_download_is_refused_with_its_reason(tag, monkeypatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise OSError("no route")
@@ -123,7 +130,7 @@ def test_a_failed_download_is_refused_with_its_reason(tag, monkeypatch) -> None:
 def test_without_a_network_the_architecture_for_the_file_has_its_activation(monkeypatch) -> None:
     monkeypatch.setattr(download_module, "_source", lambda _: ("https://nowhere.test/a", False))
     monkeypatch.setattr(download_module, "reachable", lambda _: False)
-    with pytest.raises(SourceError, match=r"\(--model RN50-quickgelu --pretrained FILE\)$"):
+    with pytest.raises(SourceError, match=r"\(--model RN50:openai --pretrained FILE\)$"):
         create_clip("RN50", "openai")
 
 

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from schemas.errors import SourceError
 from stages.models import clip_import
 from stages.models.clip import create_clip, read_clip, save_clip
-from stages.models.clip_import import import_clip, import_tag, language_digest
+from stages.models.clip_import import import_clip, language_digest
 from tests.stages.models import foreign, tiny
 from tests.stages.models.texts import encode_texts
 
@@ -121,8 +121,8 @@ def test_the_user_must_say_whether_open_clips_weights_use_quick_gelu(tmp_path) -
     with torch.device("meta"):
         shapes = create_clip("RN50").network.state_dict()
     raw = {name: torch.zeros(value.shape) for name, value in shapes.items()}
-    with pytest.raises(SourceError, match="give --architecture RN50-quickgelu"):
-        clip_import.extract_clip(raw, "f.pt", "teacher")
+    with pytest.raises(SourceError, match="give the architecture RN50-quickgelu"):
+        clip_import.extract_clip(raw, tmp_path / "f.pt", "teacher")
 
 
 @pytest.mark.parametrize("tower", ["vit", "vit-average", "convnext"])
@@ -177,10 +177,11 @@ def test_only_equal_language_encoders_have_equal_digests(tmp_path) -> None:
     assert language_digest(student) != language_digest(import_clip(path, "student", plain)[0])
 
 
-def test_a_source_that_is_not_a_file_is_a_tag_and_needs_an_architecture() -> None:
-    assert not clip_import.is_file("openai")
-    assert clip_import.is_file("somewhere.pth")
-    with pytest.raises(SourceError, match="give its --architecture too"):
-        import_tag("openai", None)
-    with pytest.raises(SourceError, match="no weights 'nonsense' are published for 'RN50'"):
-        import_tag("nonsense", "RN50")
+def test_the_bias_of_a_sigmoid_loss_is_kept(tmp_path) -> None:
+    state = tiny.tiny_clip(tmp_path, "vit").network.state_dict()
+    save_file(dict(state) | {"logit_bias": torch.tensor(-7.5)}, tmp_path / "w.safetensors")
+    clip, report = import_clip(
+        tmp_path / "w.safetensors", "teacher", architecture=str(tmp_path / "vit.json")
+    )
+    assert clip.network.logit_bias == -7.5
+    assert not report.unused

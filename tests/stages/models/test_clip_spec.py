@@ -7,10 +7,19 @@ import open_clip
 import pytest
 
 from schemas.errors import SourceError
-from stages.models.clip_spec import ClipSpec, architecture_spec, square_side, three_floats
+from stages.models.clip_spec import ClipSpec, architecture_spec, square_side
+from stages.models.preprocessing import Preprocessing
 from tests.stages.models.tiny import config
 
 SPEC = ClipSpec("RN50", config(), 64, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6), "a test")
+
+
+@pytest.mark.parametrize("dense", ["auto", "last-block"])
+def test_how_regions_are_read_is_written_only_where_it_was_chosen(tmp_path, dense) -> None:
+    spec = dataclasses.replace(SPEC, dense=dense)
+    spec.write(tmp_path / "model.json")
+    assert ClipSpec.read(tmp_path / "model.json") == spec
+    assert ("dense" in json.loads((tmp_path / "model.json").read_text())) is (dense != "auto")
 
 
 @pytest.mark.parametrize("language", [True, False])
@@ -19,6 +28,44 @@ def test_a_spec_survives_its_file(tmp_path, language) -> None:
     spec.write(tmp_path / "model.json")
     assert ClipSpec.read(tmp_path / "model.json") == spec
     assert ("language" in json.loads((tmp_path / "model.json").read_text())) is not language
+
+
+def test_how_images_are_prepared_survives_the_file_and_what_is_as_in_clip_is_absent(
+    tmp_path,
+) -> None:
+    assert not {"resize_mode", "interpolation"} & SPEC.content().keys()
+    assert SPEC.preprocessing == Preprocessing((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
+    spec = dataclasses.replace(SPEC, resize_mode="squash", interpolation="bilinear")
+    spec.write(tmp_path / "model.json")
+    assert ClipSpec.read(tmp_path / "model.json") == spec
+    assert architecture_spec(str(tmp_path / "model.json")).preprocessing == spec.preprocessing
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"resize_mode": "crop"}, {"std": [0, 1, 1]}, {"interpolation": 3}]
+)
+def test_a_description_that_no_image_can_be_prepared_by_is_refused(tmp_path, wrong) -> None:
+    (tmp_path / "model.json").write_text(json.dumps(SPEC.content() | wrong))
+    with pytest.raises(SourceError, match=r"model\.json: "):
+        ClipSpec.read(tmp_path / "model.json")
+
+
+def test_an_image_size_that_is_none_is_refused(tmp_path) -> None:
+    for size in ("big", [], {}, 1.5):
+        content = config()
+        content["vision_cfg"]["image_size"] = size
+        (tmp_path / "own.json").write_text(json.dumps(content))
+        with pytest.raises(SourceError, match="image_size of a configuration is no size"):
+            architecture_spec(str(tmp_path / "own.json"))
+
+
+def test_a_line_says_what_tensors_do_not_show() -> None:
+    quick = dataclasses.replace(SPEC, config={"quick_gelu": True})
+    assert quick.line() == (
+        "QuickGELU; images of 64 pixels (shortest, bicubic), mean 0.1, 0.2, 0.3, "
+        "deviation 0.4, 0.5, 0.6"
+    )
+    assert SPEC.line().startswith("GELU; ")
 
 
 def test_the_order_of_keys_does_not_change_the_bytes(tmp_path) -> None:
@@ -42,13 +89,15 @@ def test_a_missing_description_is_refused(tmp_path) -> None:
         ClipSpec.read(tmp_path / "gone.json")
 
 
-def test_a_name_may_have_a_slash_and_gives_clips_own_preprocessing() -> None:
+def test_a_name_may_have_a_slash_and_gives_its_published_preprocessing() -> None:
     spec = architecture_spec("ViT-B/32")
     assert spec.architecture == "ViT-B-32"
     assert spec.image_size == 224
     assert spec.mean == open_clip.OPENAI_DATASET_MEAN
     assert spec.std == open_clip.OPENAI_DATASET_STD
     assert spec.origin == ""
+    assert architecture_spec("MobileCLIP-S1").mean == (0, 0, 0)
+    assert architecture_spec("ViT-S-32").mean == open_clip.OPENAI_DATASET_MEAN  # to begin with
 
 
 @pytest.mark.parametrize("wrapped", [True, False])
@@ -95,12 +144,6 @@ def test_a_wrong_configuration_is_refused(tmp_path, content, message) -> None:
 
 def test_a_square_is_given_by_a_number_or_a_pair() -> None:
     assert square_side(224) == square_side([224, 224]) == square_side((224, 1)) == 224
-
-
-def test_three_numbers_become_floats_and_two_are_refused() -> None:
-    assert [type(value) for value in three_floats([1, 2, 3])] == [float] * 3
-    with pytest.raises(ValueError, match="not enough values"):
-        three_floats([1, 2])
 
 
 def test_a_small_network_is_bundled_under_a_name() -> None:

@@ -77,7 +77,7 @@ def test_counts_are_dropped_only_if_every_line_has_one(tmp_path) -> None:
     [
         ("dog\n\ncat", "line 2 is blank"),
         ("", "it is empty"),
-        ("dog\ncat\ndog", "has names more than once: dog"),
+        ("dog\ncat\ndog", r"has 'dog' more than once \(names 1 and 3\)"),
     ],
 )
 def test_blank_and_repeated_names_are_refused(tmp_path, text, message) -> None:

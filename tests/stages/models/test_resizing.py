@@ -66,3 +66,14 @@ def test_one_side_is_exact_and_the_other_keeps_the_aspect_ratio_to_half_a_pixel(
 def test_turning_an_image_turns_its_new_size() -> None:
     for height, width in [(480, 640), (33, 1000), (346, 692), (1, 2)]:
         assert fit(height, width, 800, 1333) == fit(width, height, 800, 1333)[::-1]
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [("shortest", (64, 128)), ("longest", (32, 64)), ("squash", (64, 64))],
+)
+def test_the_native_size_is_that_of_the_sides_the_weights_were_trained_with(mode, expected) -> None:
+    assert Size.parse("native", 64, mode).of(100, 200) == expected
+    assert Size.parse("native", 64, mode).of(200, 100) == expected[::-1]
+    assert Size.parse("80x100", 64, mode).of(100, 200) == (50, 100)
+    assert Size.parse("none", 64, mode).of(100, 200) == (100, 200)

@@ -100,6 +100,22 @@ def test_the_highest_logits_of_each_map_are_kept() -> None:
     np.testing.assert_array_equal(few, np.concatenate(best))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("neck", ["fpn", "c4"])
+def test_as_many_boxes_come_from_a_map_as_its_neck_is_published_with(neck: str) -> None:
+    sizes = (8, 16, 24, 32, 48) if neck == "c4" else (16, 32, 48, 64)
+    rpn, image = tiny_rpn(neck=neck, anchor_sizes=sizes), picture(512, 512)
+    ((_, everything),) = raw_boxes(rpn, [image], AS_IT_IS, pre_nms=10**6)
+    ((_, ours),) = raw_boxes(rpn, [image], AS_IT_IS)
+    if neck == "c4":
+        edges, most = [0, 32 * 32 * 15], 6000
+    else:
+        edges, most = [0, *np.cumsum([3 * n * n for n in (64, 32, 16, 8)])], 1000
+    assert len(everything) == edges[-1]
+    best = [np.sort(everything[a:b])[::-1][:most] for a, b in pairwise(edges)]
+    np.testing.assert_array_equal(ours, np.concatenate(best))
+
+
 def test_swapping_channels_equals_swapping_them_in_the_spec() -> None:
     mean, std = (0.1, 0.2, 0.3), (1.0, 2.0, 3.0)
     rgb = tiny_rpn(mean=mean, std=std)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -207,6 +208,21 @@ def test_every_key_of_an_imported_file_is_reported(tmp_path: Path) -> None:
     assert report.unused == ["roi_heads.box_head.fc1.weight"]
     assert not report.missing or all("num_batches" in name for name in report.missing)
     assert rpn.spec.anchors == "detectron2"
+
+
+@pytest.mark.slow
+def test_the_model_zoos_pickle_of_arrays_is_read_like_its_tensors(tmp_path: Path) -> None:
+    state = checkpoint(pyramid=True)
+    arrays = {name: value.numpy() for name, value in state.items()}
+    content = {"model": arrays, "__author__": "Detectron2 Model Zoo"}
+    (tmp_path / "model_final.pkl").write_bytes(pickle.dumps(content))
+    torch.save({"model": state}, tmp_path / "rpn.pth")
+    (rpn, report), (other, _) = (
+        import_rpn(tmp_path / name) for name in ("model_final.pkl", "rpn.pth")
+    )
+    assert (report.layout, rpn.spec) == ("detectron2", other.spec)
+    for name, value in other.state_dict().items():
+        assert torch.equal(rpn.state_dict()[name], value), name
 
 
 @pytest.mark.parametrize(

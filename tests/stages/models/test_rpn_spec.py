@@ -36,6 +36,7 @@ def test_a_pyramid_has_one_anchor_size_per_map_and_c4_has_all_on_one() -> None:
     assert C4.strides == (16,)
     assert C4.levels == ((32, 64, 128, 256, 512),)
     assert (FPN.divisor, C4.divisor) == (32, 16)
+    assert (FPN.pre_nms, C4.pre_nms) == (1000, 6000)  # detectron2's RPN.PRE_NMS_TOPK_TEST
 
 
 @pytest.mark.parametrize(

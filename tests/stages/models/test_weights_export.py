@@ -1,26 +1,33 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import TYPE_CHECKING
 
+import numpy as np
 import open_clip
 import pytest
 import torch
+from PIL import Image
 
 from schemas.errors import SourceError
-from stages.models.clip import create_clip, read_clip, save_clip
+from stages.models.clip import save_clip
+from stages.models.clip_import import import_clip
 from stages.models.clip_spec import architecture_spec
 from stages.models.detector import Detector, HeadSpec, save_detector
 from stages.models.import_keys import map_clip
+from stages.models.preprocess import prepare
+from stages.models.resizing import Size
 from stages.models.rpn_creation import save_rpn
 from stages.models.weights_export import (
     ModelFiles,
+    lost_in_regionclips_layout,
     offline_rpn,
-    published_name,
     write_open_clip,
     write_regionclip,
 )
-from tests.stages.models.tiny import config, tiny_clip
+from stages.models.weights_files import CONFIG, SAFE_FILE
+from tests.stages.models.tiny import tiny_clip
 from tests.stages.models.tiny_rpn import tiny_rpn
 
 if TYPE_CHECKING:
@@ -28,7 +35,7 @@ if TYPE_CHECKING:
 
     from stages.models.clip import Clip
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_registry")]
+pytestmark = pytest.mark.slow
 
 
 def saved(clip: Clip, folder: Path, dtype: str = "float32") -> ModelFiles:
@@ -46,53 +53,71 @@ def detector_files(clip: Clip, folder: Path, **head: str) -> tuple[Detector, Mod
     return detector, files
 
 
+def exported(files: ModelFiles, folder: Path) -> Path:
+    folder.mkdir()
+    write_open_clip(files, folder / SAFE_FILE, folder / CONFIG)
+    return folder
+
+
+@pytest.mark.parametrize("quick_gelu", [True, False])
 @pytest.mark.parametrize("tower", ["resnet", "vit", "convnext"])
-def test_open_clip_loads_an_exported_model_with_the_same_outputs(tmp_path, tower) -> None:
+def test_a_round_trip_through_open_clips_files_loses_nothing(tmp_path, tower, quick_gelu) -> None:
     clip = tiny_clip(tmp_path, tower)
-    out = tmp_path / f"exported_{tower}.safetensors"
-    name = write_open_clip(saved(clip, tmp_path / "in"), out, out.with_suffix(".json"))
-    assert name is None  # nobody else has so small an architecture
-    open_clip.add_model_config(out.with_suffix(".json"))
-    theirs = open_clip.create_model(out.stem, pretrained=str(out)).eval()
+    config_of_clip = {**clip.spec.config, "quick_gelu": quick_gelu}
+    clip.spec = dataclasses.replace(
+        clip.spec,
+        config=config_of_clip,
+        mean=(0.1, 0.2, 0.3),
+        std=(0.4, 0.5, 0.6),
+        resize_mode="squash",
+        interpolation="bilinear",
+    )
+    files = saved(clip, tmp_path / "in")
+    folder = exported(files, tmp_path / "out")
+    back, report = import_clip(folder / SAFE_FILE, "student")
+    assert dataclasses.replace(back.spec, origin="") == dataclasses.replace(clip.spec, origin="")
+    assert report.unused == report.missing == []
+    for name, value in clip.network.state_dict().items():
+        assert torch.equal(back.network.state_dict()[name], value), name
+
+
+@pytest.mark.parametrize("tower", ["resnet", "vit", "convnext"])
+@pytest.mark.parametrize("mode", ["shortest", "longest", "squash"])
+def test_open_clip_loads_an_export_with_the_same_outputs_and_preprocessing(
+    tmp_path, tower, mode
+) -> None:
+    clip = tiny_clip(tmp_path, tower)
+    clip.spec = dataclasses.replace(
+        clip.spec, mean=(0.1, 0.2, 0.3), resize_mode=mode, interpolation="bilinear"
+    )
+    folder = exported(saved(clip, tmp_path / "in"), tmp_path / "out")
+    theirs, transform = open_clip.create_model_from_pretrained(f"local-dir:{folder}")
     pixels, tokens = torch.randn(2, 3, 64, 64), clip.tokenize(["a dog", "two cats"])
+    theirs.eval()
     with torch.no_grad():
         assert torch.equal(theirs.encode_image(pixels), clip.encode_images(pixels))
         assert torch.equal(theirs.encode_text(tokens), clip.encode_tokens(tokens))
+    image = np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8)
+    size = Size.parse("native", 64, clip.spec.resize_mode)
+    ours = prepare(image, size, clip.spec.interpolation, clip.spec.mean, clip.spec.std).pixels
+    expected = transform(Image.fromarray(image))
+    height, width = ours.shape[1:]
+    top, left = abs(height - 64) // 2, abs(width - 64) // 2
+    if mode == "shortest":  # open_clip keeps the middle of what is longer
+        ours = ours[:, :, left : left + 64]
+    elif mode == "longest":  # and adds black to what is shorter
+        expected = expected[:, top : top + height]
+    torch.testing.assert_close(ours, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_quick_gelu_is_exported(tmp_path) -> None:
-    path = tmp_path / "quick.json"
-    path.write_text(json.dumps(config() | {"quick_gelu": True}))
-    clip = create_clip(str(path))
-    out = tmp_path / "exported_quick.safetensors"
-    write_open_clip(saved(clip, tmp_path / "in"), out, out.with_suffix(".json"))
-    open_clip.add_model_config(out.with_suffix(".json"))
-    theirs = open_clip.create_model(out.stem, pretrained=str(out)).eval()
-    tokens = clip.tokenize(["a dog"])
-    with torch.no_grad():
-        expected = clip.encode_tokens(tokens)
-        assert torch.equal(theirs.encode_text(tokens), expected)
-        plain = read_clip_without_quick_gelu(clip, tmp_path)
-        assert not torch.allclose(plain.encode_tokens(tokens), expected)
-
-
-def read_clip_without_quick_gelu(clip: Clip, folder: Path) -> Clip:
-    files = saved(clip, folder / "plain")
-    content = files.content()
-    content["config"]["quick_gelu"] = False
-    files.config.write_text(json.dumps(content))
-    return read_clip(files.config, files.weights)
-
-
-@pytest.mark.parametrize("name", ["RN50", "RN50-quickgelu", "RN50x4-quickgelu", "ViT-B-16"])
-def test_a_known_architecture_has_its_name_in_open_clip(name) -> None:
-    assert published_name(architecture_spec(name)) == name
-
-
-def test_quick_gelu_chooses_between_names_of_one_architecture() -> None:
-    spec = architecture_spec("RN101")
-    spec.config["quick_gelu"] = True  # as weights under a tag demand it
-    assert published_name(spec) == "RN101-quickgelu"
+def test_the_name_of_an_architecture_survives(tmp_path) -> None:
+    spec = architecture_spec("ViT-L-14:laion2b_s32b_b82k")
+    clip = tiny_clip(tmp_path, "vit")
+    clip.spec = dataclasses.replace(spec, config=clip.spec.config, image_size=64)
+    folder = exported(saved(clip, tmp_path / "in"), tmp_path / "out")
+    back, _ = import_clip(folder / SAFE_FILE, "teacher")
+    assert back.spec.architecture == "ViT-L-14"
+    assert back.spec.mean == (0.5, 0.5, 0.5)
 
 
 def test_regionclips_layout_has_its_names_and_nothing_else(tmp_path) -> None:
@@ -128,6 +153,21 @@ def test_export_to_regionclips_layout_and_import_is_bit_exact(tmp_path) -> None:
     assert set(back.state) == set(ours) - lacking
     for name in set(back.state) - {"logit_scale"}:
         assert torch.equal(back.state[name], ours[name]), name
+
+
+def test_what_regionclips_layout_does_not_hold_is_known(tmp_path) -> None:
+    clip = tiny_clip(tmp_path)
+    quick = dataclasses.replace(clip.spec, config={**clip.spec.config, "quick_gelu": True})
+    for spec, lost in (
+        (quick, []),
+        (clip.spec, ["GELU"]),
+        (dataclasses.replace(quick, mean=(0.0, 0.0, 0.0)), ["mean"]),
+        (dataclasses.replace(quick, interpolation="bilinear"), ["mean"]),
+        (dataclasses.replace(clip.spec, language=False), []),
+    ):
+        clip.spec = spec
+        sentences = lost_in_regionclips_layout(saved(clip, tmp_path / "in"))
+        assert [sentence.partition(",")[0] for sentence in sentences] == lost
 
 
 def test_a_teacher_is_exported_as_an_image_tower(tmp_path) -> None:
@@ -166,13 +206,10 @@ def test_a_detector_is_exported_with_its_head(tmp_path, regression) -> None:
 def test_the_clip_of_a_detector_is_exported_to_open_clip(tmp_path) -> None:
     clip = tiny_clip(tmp_path)
     _, files = detector_files(clip, tmp_path)
-    out = tmp_path / "exported_detector.safetensors"
-    write_open_clip(files, out, out.with_suffix(".json"))
-    open_clip.add_model_config(out.with_suffix(".json"))
-    theirs = open_clip.create_model(out.stem, pretrained=str(out)).eval()
+    back, _ = import_clip(exported(files, tmp_path / "out") / SAFE_FILE, "teacher")
     pixels = torch.randn(1, 3, 64, 64)
     with torch.no_grad():
-        assert torch.equal(theirs.encode_image(pixels), clip.encode_images(pixels))
+        assert torch.equal(back.encode_images(pixels), clip.encode_images(pixels))
 
 
 def test_weights_in_half_precision_are_written_in_single(tmp_path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from stages.models.clip import Clip, create_clip, save_clip
+from stages.models.preprocessing import CLIPS
 from tests.stages.models import tiny_timm  # noqa: F401 - its towers are known to timm from here on
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ TOWERS: dict[str, dict[str, Any]] = {
     "vit-attention": VIT | {"attentional_pool": True, "attn_pooler_queries": 3},
     "convnext": {"image_size": 64, "timm_model_name": "test_convnext"},
     "fastvit": {"image_size": 64, "timm_model_name": "tiny_fastvit", "timm_proj": None},
-    "siglip": {"image_size": 84, "timm_model_name": "tiny_siglip", "timm_pool": "map"},
+    "siglip": {"image_size": 90, "timm_model_name": "tiny_siglip", "timm_pool": "map"},
     "eva02": {"image_size": 64, "timm_model_name": "tiny_eva02", "timm_pool": "token"},
     "pe": {"image_size": 64, "timm_model_name": "tiny_pe", "timm_pool": "map"},
     "mobileclip-b": {"image_size": 64, "timm_model_name": "tiny_mci", "timm_pool": "token"},
@@ -37,10 +38,15 @@ def config(tower: str = "resnet") -> dict[str, Any]:
     return copy.deepcopy({"embed_dim": 32, "vision_cfg": TOWERS[tower], "text_cfg": TEXT})
 
 
+def described(tower: str = "resnet", **changes: object) -> dict[str, Any]:
+    """What an open_clip_config.json holds: the configuration, and how images are prepared."""
+    return {"model_cfg": config(tower) | changes, "preprocess_cfg": CLIPS.content()}
+
+
 def tiny_clip(folder: Path, tower: str = "resnet", seed: int = 0) -> Clip:
     """A model with random statistics in its norms, so that no norm is the identity."""
     path = folder / f"{tower}.json"
-    path.write_text(json.dumps(config(tower)))
+    path.write_text(json.dumps(described(tower)))
     clip = create_clip(str(path), seed=seed)
     generator = torch.Generator().manual_seed(seed)
     for name, value in clip.network.state_dict().items():

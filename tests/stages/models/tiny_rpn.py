@@ -48,7 +48,7 @@ def randomise(module: torch.nn.Module, seed: int = 0, spread: float = 0.1) -> No
 
 
 def raw_boxes(
-    rpn: Rpn, images: Iterable[Any], size: Size | None = None, pre_nms: int = 1000
+    rpn: Rpn, images: Iterable[Any], size: Size | None = None, pre_nms: int | None = None
 ) -> list[Any]:
     """Boxes (R, 4) before any selection and their logits (R,), for each image (H, W, 3) RGB."""
     results = []

@@ -144,6 +144,21 @@ def test_a_network_reads_pixels_in_advance_and_gives_its_raw_boxes() -> None:
     np.testing.assert_array_equal(raw.scores, logits)
     assert raw.levels.shape == logits.shape
     assert source.boxes(row, None) is None
+    part = InMemory({})
+    source.report(part)
+    assert part.notes == {"network": {"neck": "fpn", "maps": 4, "pre_nms": 11}}
+
+
+@pytest.mark.parametrize(
+    ("neck", "sizes", "maps", "pre_nms"),
+    [("fpn", (16, 32, 48, 64), 4, 1000), ("c4", (16, 32), 1, 6000)],
+)
+def test_how_many_boxes_a_network_gives_is_noted_by_its_neck(
+    neck: str, sizes: tuple[int, ...], maps: int, pre_nms: int
+) -> None:
+    part = InMemory({})
+    RpnBoxSource(tiny_rpn(neck=neck, anchor_sizes=sizes), Size(64, 96)).report(part)
+    assert part.notes == {"network": {"neck": neck, "maps": maps, "pre_nms": pre_nms}}
 
 
 def test_a_source_without_pixels_prepares_nothing(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_columns_of_corners_are_read_as_sizes_if_the_user_says_so(tmp_path: Path
 
 def test_scores_in_percent_are_refused_until_the_user_says_what_they_are(tmp_path: Path) -> None:
     path = results(tmp_path / "boxes.json", [[10, 10, 20, 20]], score=87.5)
-    with pytest.raises(SourceError, match=r"scores are between 87\.5 and 87\.5; .*percent"):
+    with pytest.raises(SourceError, match=r"scores are between 87\.5 and 87\.5, .*percent"):
         opened(path)
     row = image_rows(["val2017/000000000139.jpg"]).to_pylist()[0]
     for option, kind, score in (
@@ -104,8 +104,19 @@ def test_scores_in_percent_are_refused_until_the_user_says_what_they_are(tmp_pat
         assert (localizer.kind, localizer.boxes(0, row)[1].tolist()) == (kind, [score])
 
 
-@pytest.mark.parametrize("score", [0.0, 1.0, 1.04, -3.5, 250.0])
-def test_scores_that_are_no_percent_are_kept(tmp_path: Path, score: float) -> None:
+@pytest.mark.parametrize("score", [-3.5, 12.25, 250.0])
+def test_raw_logits_are_refused_until_the_user_says_what_they_are(
+    tmp_path: Path, score: float
+) -> None:
+    path = results(tmp_path / "boxes.json", [[10, 10, 20, 20]], score=score)
+    with pytest.raises(SourceError, match=r"so they are no probabilities; .*--scores logit") as no:
+        opened(path)
+    assert ("percent" in str(no.value)) == (0 <= score <= 100)
+    assert opened(path, scores="logit").kind == "logit"
+
+
+@pytest.mark.parametrize("score", [0.0, 1.0, 1.04])
+def test_probabilities_and_estimated_ious_are_kept(tmp_path: Path, score: float) -> None:
     localizer = opened(results(tmp_path / "boxes.json", [[10, 10, 20, 20]], score=score))
     row = image_rows(["val2017/000000000139.jpg"]).to_pylist()[0]
     assert localizer.boxes(0, row)[1].tolist() == [np.float32(score)]

@@ -193,3 +193,16 @@ def test_categories_that_share_a_name_are_one_and_said(tmp_path: Path) -> None:
     held = read_split(Split("val", (str(path),), str(tmp_path)), ImageFolder(str(tmp_path)))
     assert [thing.category for thing in held.images["a.jpg"].objects] == ["dog", "dog"]
     assert held.remarks == ["val/x.json has several categories called dog"]
+
+
+def test_categories_that_only_look_like_one_are_said_with_their_code_points(
+    tmp_path: Path,
+) -> None:
+    names = ("caf\u00e9", "cafe\u0301", None)
+    categories = [{"id": number, "name": name} for number, name in enumerate(names)]
+    path = write_json(tmp_path / "x.json", {"images": IMAGES, "categories": categories})
+    held = read_split(Split("val", (str(path),), str(tmp_path)), ImageFolder(str(tmp_path)))
+    assert held.remarks == [
+        "val/x.json has 'caf\u00e9' (U+00E9) and 'cafe\u0301' (U+0301), which look alike "
+        "(names 1 and 2)"
+    ]

@@ -9,6 +9,7 @@ import pytest
 from stages.sources.ingest_counts import (
     NOTE,
     IngestCounts,
+    count_cut,
     count_kept,
     count_left_out,
     count_refused,
@@ -38,6 +39,18 @@ def test_every_image_is_kept_or_refused(tmp_path: Path) -> None:
         "not read: 2 .heic files, 1 caption of no image"
     )
     assert counts.losses({}) == ["2 of 3 boxes were refused"]
+
+
+def test_boxes_that_were_cut_are_counted_over_all_images(tmp_path: Path) -> None:
+    part = InMemory({}, tmp_path)
+    count_cut(part, [])
+    assert NOTE not in part.notes
+    count_cut(part, [0.9])
+    assert IngestCounts(part.notes[NOTE]).cut() == ["1 box cut at the border of their image"]
+    count_cut(part, [0.1, 0.75])
+    assert part.notes[NOTE]["cut"] == {"boxes": 3, "by_half": 1}
+    said = "3 boxes cut at the border of their image, 1 of them by more than half of their area"
+    assert IngestCounts(part.notes[NOTE]).cut() == [said]
 
 
 def test_most_images_refused_is_a_loss() -> None:

@@ -23,7 +23,22 @@ def test_a_single_name_without_newline_is_a_list(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "sentence"),
-    [(b"", "is empty"), (b"dog\nDog", "has 'dog' more than once"), (b"\xff", "cannot be read")],
+    [
+        (b"", "is empty"),
+        (b"dog\nDog", "has 'dog' and 'Dog', which differ only in case"),
+        (b"dog\ncat\ndog", r"has 'dog' more than once \(names 1 and 3\)"),
+        ("traffic light\ntraffic\u00a0light".encode(), r"light' \(U\+00A0\), which look alike"),
+        ("cat\nc\u0430t".encode(), r"has 'cat' and 'c\u0430t' \(U\+0430\), which look alike"),
+        (b'["dog", null]', "has null in place of name 2"),
+        (b'["dog", " ", "cat"]', "has an empty text in place of name 2"),
+        (
+            b'{"categories": [{"name": "dog"}, {"name": ""}]}',
+            "has an empty text in place of name 2",
+        ),
+        (b'["dog", "a\\u001b[1m"]', r"with the character U\+001B in place of name 2"),
+        (b'["caf\\u00e9", "cafe\\u0301"]', "more than once"),
+        (b"\xff", "cannot be read"),
+    ],
 )
 def test_an_unusable_list_is_refused_with_its_fault(
     tmp_path: Path, content: bytes, sentence: str

@@ -66,6 +66,8 @@ def test_labels_become_objects_with_the_names_of_the_data_set(pets: Path, tmp_pa
     assert refused == []
     said = inventory(pets)
     assert said.remarks == ("labels of 2 of 3 images; 2 classes named by data.yaml",)
+    (pets / "data.yaml").write_text(YAML.replace("dog", "cat"))
+    assert inventory(pets).remarks[1:] == ("data.yaml has 'cat' more than once (names 1 and 2)",)
     assert said.left_out == ()
 
 

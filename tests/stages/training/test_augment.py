@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from stages.models.clip_spec import ClipSpec
 from stages.models.preprocess import Size, normalise
@@ -92,6 +94,16 @@ def test_a_crop_is_always_of_the_native_size() -> None:
         pixels = ZoomedCrop((0.5, 2.0), flip=True, spec=spec())(image(height, width), generator(i))
         assert pixels.shape == (3, 64, 64)
         assert torch.isfinite(pixels).all()
+
+
+@pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
+def test_a_crop_is_resized_as_the_weights_were_trained(interpolation: str) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (96, 96, 3), np.uint8)
+    own = replace(spec(), interpolation=interpolation)
+    pixels = ZoomedCrop((1.0, 1.0), flip=False, spec=own)(picture, generator(0))
+    kind = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
+    resized = Image.fromarray(picture).resize((64, 64), kind[interpolation])
+    assert torch.equal(pixels, normalise(np.asarray(resized), MEAN, STD))
 
 
 def test_a_square_image_without_zoom_is_kept_whole() -> None:

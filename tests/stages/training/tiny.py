@@ -18,6 +18,7 @@ from schemas.proposals import PROPOSALS
 from schemas.pseudo_labels import PSEUDO_LABELS
 from stages.models.clip import Clip, create_clip, save_clip
 from stages.models.preprocess import normalise
+from stages.models.preprocessing import CLIPS
 from tests.in_memory import InMemory
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ NAMES = list(COLOURS)
 def describe(folder: Path) -> Path:
     """A JSON configuration of the tiny CLIP."""
     path = folder / "tiny.json"
-    path.write_text(json.dumps(CONFIG))
+    path.write_text(json.dumps({"model_cfg": CONFIG, "preprocess_cfg": CLIPS.content()}))
     return path
 
 
