@@ -65,6 +65,14 @@ def clip(folder: Path, seed: int = 0) -> Clip:
     return network.eval()
 
 
+def vision_transformer(folder: Path) -> Clip:
+    """A tiny CLIP with 8 x 8 patches and a class token."""
+    tower = {"image_size": 64, "patch_size": 8, "layers": 2, "width": 32, "head_width": 16}
+    path = folder / "tiny_vit.json"
+    path.write_text(json.dumps({**CONFIG, "vision_cfg": tower}))
+    return create_clip(str(path), seed=0)
+
+
 def pixels(content: bytes) -> Any:
     """An encoded picture as (64, 64, 3) uint8."""
     return np.asarray(Image.open(io.BytesIO(content)).resize((64, 64)))
@@ -188,7 +196,7 @@ def labelled(folder: Path, **changes: Any) -> InMemory:
     """The inputs of `rc train`, in two parts, with a new teacher."""
     teacher = {name: folder / f"teacher-{name}" for name in ("model.json", "weights.safetensors")}
     if not teacher["model.json"].exists():
-        save_clip(clip(folder), *teacher.values())
+        save_clip(changes.get("teacher", clip)(folder), *teacher.values())
     parts = []
     for i, numbers in enumerate(_parts()):
         tables = {
