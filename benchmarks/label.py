@@ -119,7 +119,7 @@ def main() -> None:
     if args.memory:
         _memory(args)
         return
-    stage = Label(device=args.device, threads=args.threads)
+    stage = Label(temperature=0.01, device=args.device, threads=args.threads)
     with tempfile.TemporaryDirectory() as folder:
         part = make_part(Path(folder), args.regions, args.concepts, args.width)
         device.set_threads(args.threads)
@@ -157,7 +157,8 @@ def _memory(args: argparse.Namespace) -> None:
             "import tempfile; from pathlib import Path; from benchmarks.label import *;"
             "folder = tempfile.TemporaryDirectory();"
             f"part = make_part(Path(folder.name), {count}, {args.concepts}, {args.width});"
-            f"before = peak(); stage_seconds(part, Label(device={args.device!r}, threads=1));"
+            f"before = peak(); stage_seconds(part, Label(temperature=0.01,"
+            f"device={args.device!r}, threads=1));"
             "print(before, peak())"
         )
         out = subprocess.run(

@@ -75,7 +75,7 @@ def make(store: Path, world: dict[str, str], steps: int) -> dict[str, str]:
     features = ["--no-whole-image", "--dtype", "float32"]
     addresses["teacher"] = rc("featurize", *features, "--resize", "192x400")
     addresses["another size"] = rc("featurize", *features, "--resize", "224x400")
-    rc("label", "--features", addresses["teacher"])
+    rc("label", "--features", addresses["teacher"], "--temperature", "0.01")
     train = ["--freeze", "none", "--optimiser", "adamw", "--learning-rate", "0.0005"]
     train += ["--resize", "192x400", "--images-per-batch", "8", "--steps", str(steps)]
     student = rc("train", *train, "--temperature", "0.05", "--schedule", "cosine")

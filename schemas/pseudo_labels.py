@@ -1,4 +1,9 @@
-"""Pseudo-labels: the concept the teacher gives each region, and how sure it is."""
+"""Pseudo-labels: the concept the teacher gives each region, and how sure it is.
+
+Probabilities exclude each other, or are independent (`--probability sigmoid` of `rc label`, for
+teachers trained by the sigmoid loss); the probabilities of a row and its residual sum to 1 in the
+first case only. Rows of a region that is none of the concepts have low probabilities in the second.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +27,20 @@ PSEUDO_LABELS = Table(
         Column(
             "probability",
             pa.float32(),
-            "softmax over all concepts of cosine / temperature, in [0, 1]",
+            "softmax over all concepts of cosine / temperature, in [0, 1]; if made with "
+            "--probability sigmoid: sigmoid of cosine / temperature + bias, independent",
         ),
         Column(
             "margin",
             pa.float32(),
             "probability minus that of the runner-up; equals probability in a pool of one",
         ),
-        Column("entropy", pa.float32(), "of the distribution over all concepts, nats"),
+        Column(
+            "entropy",
+            pa.float32(),
+            "of the distribution over all concepts, nats; if independent: sum of the entropies of "
+            "each concept's yes or no",
+        ),
         Column("kept", pa.bool_(), "probability strictly above the threshold"),
         Column(
             "in_caption",
@@ -39,7 +50,12 @@ PSEUDO_LABELS = Table(
         ),
         Column("top_ids", pa.list_(pa.int32()), "the K most similar concepts, best first"),
         Column("top_probabilities", pa.list_(pa.float32()), "their probabilities"),
-        Column("residual", pa.float32(), "probability of all other concepts together, in [0, 1]"),
+        Column(
+            "residual",
+            pa.float32(),
+            "probability that it is any other concept, in [0, 1]: their sum; if independent: "
+            "1 - product of (1 - probability)",
+        ),
         Column("x0", pa.float32(), "left edge, pixels of the original image"),
         Column("y0", pa.float32(), "top edge, pixels of the original image"),
         Column("x1", pa.float32(), "right edge, exclusive"),

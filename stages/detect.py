@@ -35,6 +35,13 @@ from stages.evaluation.suppression import SoftNms
 from stages.evaluation.vocabulary import list_digest, read_categories
 from stages.models.dense_option import Dense, dense_option
 from stages.models.resizing import Size
+from stages.models.similarity import (
+    Probability,
+    Temperature,
+    chosen_bias,
+    chosen_temperature,
+    temperature_option,
+)
 from stages.outcome import Outcome, Result, counted, is_most
 from stages.sources.files import digest_of
 from stages.text.prompt_options import Averaging, averaging_option, templates_option
@@ -64,8 +71,11 @@ class Detect(Stage):
     )
     templates: str = templates_option()
     averaging: Averaging = averaging_option()
-    temperature: float | None = option(
-        None, "divides cosine similarity; default: the detector's own, else 0.01", above=0
+    temperature: Temperature = temperature_option("the weights, a detector's is its own")
+    probability: Probability = option(
+        "softmax",
+        "softmax over the names and a background; sigmoid: each name by itself, with the bias of "
+        "weights trained by the sigmoid loss",
     )
     resize: str = option("800x1333", "SHORTESTxLONGEST side in pixels, native, or none")
     interpolation: Literal["bilinear", "bicubic"] = option("bilinear", "how to resize")
@@ -117,14 +127,14 @@ class Detect(Stage):
             ArtifactError: If there are no names to look for, a name has no embedding, or a score
                 needs a number that the proposals lack.
         """
-        detector, score = self._detector(part)
-        part.note("protocol", self._protocol(detector, score))
+        detector, score, bias = self._detector(part)
+        part.note("protocol", self._protocol(detector, score, bias))
         images = {"seen": 0, "with_detections": 0, "unreadable": 0}
         for row, proposals in read_slice(part, with_proposals=True):
             part.advance()
             images["seen"] += 1
             try:
-                detections, boxes = self._find(detector, row, proposals, score)
+                detections, boxes = self._find(detector, row, proposals, score, bias)
             except SourceError as error:
                 part.refuse(str(row["image_id"]), Reason.UNREADABLE, str(error))
                 images["unreadable"] += 1
@@ -150,7 +160,12 @@ class Detect(Stage):
         return Outcome([line], empty, losses if is_most(unreadable, seen) else [])
 
     def _find(
-        self, detector: Detector, row: Mapping[str, Any], proposals: ImageProposals, score: Formula
+        self,
+        detector: Detector,
+        row: Mapping[str, Any],
+        proposals: ImageProposals,
+        score: Formula,
+        bias: float | None,
     ) -> tuple[Detections, NDArray[np.float32]]:
         """The detections of an image, and the box (M, 4) of each."""
         import torch
@@ -162,12 +177,13 @@ class Detect(Stage):
         pooling = PoolingConfig.of(vars(self))
         features = region_features(detector.clip, load_image(row), proposals.boxes, pooling)
         device = detector.embeddings.device
+        placed = torch.from_numpy(features).to(device)
+        size = (row["height"], row["width"])
         probability, moved = predict(
-            detector,
-            torch.from_numpy(features).to(device),
-            torch.from_numpy(proposals.boxes).to(device),
-            (row["height"], row["width"]),
+            detector, placed, torch.from_numpy(proposals.boxes).to(device), size
         )
+        if bias is not None:
+            probability = torch.sigmoid(detector.classify(placed.double()) + bias)
         boxes = moved.cpu().numpy()
         detections = select(
             combine(score, probability[:, :-1].cpu().numpy(), _localizer(row, proposals, score)),
@@ -179,8 +195,8 @@ class Detect(Stage):
         )
         return detections, boxes_of(boxes, detections)
 
-    def _detector(self, part: Part) -> tuple[Detector, Formula]:
-        """A detector of what is looked for, and the formula of its scores."""
+    def _detector(self, part: Part) -> tuple[Detector, Formula, float | None]:
+        """A detector of what is looked for, the formula of its scores, and a bias if sigmoids."""
         from stages.models import device
         from stages.models.detector import Detector
         from stages.models.detector_building import (
@@ -188,6 +204,8 @@ class Detect(Stage):
             detector_for_names,
             load_model,
             name_embeddings,
+            own_bias,
+            own_temperature,
         )
 
         device.set_threads(self.threads)
@@ -207,16 +225,19 @@ class Detect(Stage):
         part.note("embeddings", source)
         usual: Formula = "probability" if isinstance(model, Detector) else "sqrt-objectness"
         score = usual if self.score == "auto" else self.score
-        return detector_for_names(model, names, embeddings, self.temperature), score
+        temperature = chosen_temperature(self.temperature, lambda: own_temperature(model))
+        bias = chosen_bias(self.probability, lambda: own_bias(model))
+        return detector_for_names(model, names, embeddings, temperature), score, bias
 
-    def _protocol(self, detector: Detector, score: Formula) -> dict[str, Any]:
+    def _protocol(self, detector: Detector, score: Formula, bias: float | None) -> dict[str, Any]:
         """What the options alone do not tell."""
         head = detector.head
         return {
             "categories": list(head.categories),
             "regression": head.regression,
-            "background": head.background,
+            "background": head.background if bias is None else "none",
             "temperature": head.temperature,
+            "bias": bias,
             "score": score,
             "nms": "soft, gaussian" if self.soft_nms else f"{self.nms:g}, within a category",
         }

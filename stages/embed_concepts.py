@@ -6,7 +6,7 @@ Source: RegionCLIP (arXiv:2112.09106): 81 templates, their embeddings averaged a
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
@@ -15,6 +15,7 @@ from schemas.errors import ArtifactError
 from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, option, whole
+from stages.models.similarity import FILE, Similarity
 from stages.outcome import Outcome, Result, counted
 from stages.text.prompt_options import Averaging, averaging_option, templates_option
 from stages.text.templates import read_templates
@@ -31,7 +32,10 @@ _BLOCK = 256  # concepts a batch of rows: 1 MB of embeddings 1024 wide
 
 @dataclass(frozen=True, kw_only=True)
 class EmbedConcepts(Stage):
-    """Embed every concept in the space of the teacher."""
+    """Embed every concept in the space of the teacher.
+
+    The teacher's temperature, and its bias if it has one, are kept beside the rows.
+    """
 
     templates: str = templates_option()
     averaging: Averaging = averaging_option()
@@ -44,13 +48,14 @@ class EmbedConcepts(Stage):
     name: ClassVar[str] = "embed-concepts"
     everyday: ClassVar[tuple[str, ...]] = ("templates", "concepts", "teacher")
     example: ClassVar[str] = "rc embed-concepts --templates plain"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3  # similarity.json beside the rows
     reads: ClassVar[Mapping[str, Reads]] = {
         "concepts": whole(CONCEPTS),
         "teacher": whole(TEACHERS, also=(STUDENTS,)),
     }
     writes: ClassVar[Table] = CONCEPT_EMBEDDINGS
     unit: ClassVar[str] = "concepts"
+    single_task: ClassVar[bool] = True
 
     def digests(self) -> Mapping[str, str]:
         """See `Stage.digests`: the templates themselves, whatever they are called."""
@@ -68,6 +73,7 @@ class EmbedConcepts(Stage):
 
         Raises:
             ArtifactError: If there are no concepts.
+            SourceError: If the teacher's weights are damaged.
         """
         from stages.models import device
         from stages.models.clip import load_clip
@@ -79,7 +85,7 @@ class EmbedConcepts(Stage):
         concepts = part.table("concepts").sort_by("concept_id")
         if not concepts.num_rows:
             raise ArtifactError(
-                "rc embed-concepts: the concept pool is empty; lower --min-frequency of "
+                "the concept pool is empty; lower --min-frequency of "
                 "rc extract-concepts, or give it a list with --from"
             )
         clip = load_clip(
@@ -87,6 +93,9 @@ class EmbedConcepts(Stage):
             part.attachment("teacher", "weights.safetensors"),
             self.device,
         )
+        similarity = Similarity.of(clip)
+        similarity.write(part.attach(FILE))
+        part.note("similarity", asdict(similarity))
         part.note("templates", list(templates))
         for block in concepts.to_batches(max_chunksize=_BLOCK):
             names = block.column("concept").to_pylist()

@@ -41,6 +41,12 @@ from stages.evaluation.suppression import SoftNms
 from stages.evaluation.vocabulary import list_digest
 from stages.models.dense_option import Dense, check_dense, dense_option
 from stages.models.resizing import Size
+from stages.models.similarity import (
+    Probability,
+    Temperature,
+    chosen_temperature,
+    temperature_option,
+)
 from stages.outcome import Outcome, Result
 from stages.sources.files import digest_of, file_digest
 from stages.text.prompt_options import Averaging, averaging_option, templates_option
@@ -56,8 +62,6 @@ if TYPE_CHECKING:
     from stages.evaluation.evaluated_model import EvaluatedModel
     from stages.evaluation.evaluator import Evaluator, ScoringConfig
     from stages.evaluation.scores import Formula
-
-_TEMPERATURE = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,8 +109,11 @@ class Evaluate(Stage):
     )
     templates: str = templates_option()
     averaging: Averaging = averaging_option()
-    temperature: float | None = option(
-        None, "divides cosine similarity; default: a detector's own, else 0.01", above=0
+    temperature: Temperature = temperature_option("the weights, a detector's is its own")
+    probability: Probability = option(
+        "softmax",
+        "softmax over the categories and a background; sigmoid: each category by itself, with the "
+        "bias of weights trained by the sigmoid loss",
     )
     move_boxes: bool = option(True, "let a detector move the proposals")
     resize: str = option(
@@ -221,7 +228,8 @@ class Evaluate(Stage):
         part.note("novel", list(lists.splits.get("novel", ())))
         part.note("scores", headline(metrics))
         part.note("protocol", self._protocol(evaluator, model, choice))
-        part.note("warnings", self._warnings(evaluator, model, choice))
+        warnings = choice.warnings(evaluator.ignored)
+        part.note("warnings", warnings + model.warnings(evaluator.config.temperature))
         yield metric_rows(metrics)
 
     def outcome(self, result: Result) -> Outcome:
@@ -257,12 +265,13 @@ class Evaluate(Stage):
         by_itself: Formula = "probability" if alone else "sqrt-objectness"
         soft = SoftNms(self.soft_nms, self.soft_nms_sigma, self.soft_nms_prune, self.nms)
         return ScoringConfig(
-            temperature=self.temperature or model.temperature or _TEMPERATURE,
+            temperature=chosen_temperature(self.temperature, lambda: model.temperature),
             score=by_itself if self.score == "auto" else self.score,
             score_threshold=self.score_threshold,
             nms=self.nms,
             detections_per_image=self.detections_per_image,
             soft_nms=None if self.soft_nms == "none" else soft,
+            bias=model.bias(self.probability),
         )
 
     def _protocol(
@@ -286,15 +295,3 @@ class Evaluate(Stage):
             **choice.protocol(),
             **evaluator.protocol(),
         }
-
-    def _warnings(
-        self, evaluator: Evaluator, model: EvaluatedModel, choice: CategoryEmbeddings
-    ) -> list[str]:
-        """What makes the numbers say less than they seem to."""
-        warnings = choice.warnings(evaluator.ignored)
-        if model.temperature and model.temperature != evaluator.config.temperature:
-            warnings.append(
-                f"the detector was trained at temperature {model.temperature:g}, and judged at "
-                f"{evaluator.config.temperature:g}"
-            )
-        return warnings

@@ -28,6 +28,7 @@ from stages.base import Part, Reads, Stage, each, option, whole
 from stages.evaluation.vocabulary import list_digest, read_categories, read_split
 from stages.models.dense_option import Dense, dense_option
 from stages.models.resizing import Size
+from stages.models.similarity import Temperature, chosen_temperature, temperature_option
 from stages.sources.files import digest_of
 from stages.text.prompt_options import Averaging, averaging_option, templates_option
 from stages.text.templates import read_templates
@@ -80,7 +81,7 @@ class Finetune(TrainingStage):
     background: Literal["zero", "learned"] = option(
         "zero", "embedding of background: zeros, or learned"
     )
-    temperature: float = option(0.01, "divides cosine similarity; lower is sharper", above=0)
+    temperature: Temperature = temperature_option("the weights, a detector's is its own")
     background_weight: float = option(0.2, "of background in the class loss", at_least=0)
     focal_gamma: float = option(
         0.5, "exponent of focal scaling, then divided by regions; 0: by the weights", at_least=0
@@ -250,29 +251,28 @@ class Finetune(TrainingStage):
 
     def _detector(self, part: Part) -> Detector:
         """The detector to begin with, on its device."""
+        from stages.models import detector_building as building
         from stages.models.detector import HeadSpec
-        from stages.models.detector_building import (
-            NameEmbeddingConfig,
-            build_detector,
-            clip_of,
-            name_embeddings,
-            read_model,
-            reset_image_tower,
-        )
 
-        model = read_model(
+        model = building.read_model(
             part.attachment("model", "model.json"),
             part.attachment("model", "weights.safetensors"),
             self.device,
         )
         table = part.table("embeddings") if part.has("embeddings") else None
-        wording = NameEmbeddingConfig(read_templates(self.templates), self.averaging, table)
-        names, embeddings, source = name_embeddings(model, self._names(part, model), wording)
+        wording = building.NameEmbeddingConfig(
+            read_templates(self.templates), self.averaging, table
+        )
+        names, embeddings, source = building.name_embeddings(
+            model, self._names(part, model), wording
+        )
         part.note("embeddings", source)
         if self.init == "random":
-            reset_image_tower(clip_of(model), self.seed)
-        head = HeadSpec(names, self.regression, self.background, self.temperature)
-        return build_detector(model, head, embeddings, self.seed, self.dense)
+            building.reset_image_tower(building.clip_of(model), self.seed)
+        temperature = chosen_temperature(self.temperature, lambda: building.own_temperature(model))
+        part.note("temperature", temperature)
+        head = HeadSpec(names, self.regression, self.background, temperature)
+        return building.build_detector(model, head, embeddings, self.seed, self.dense)
 
     def _names(self, part: Part, model: Clip | Detector) -> tuple[str, ...]:
         """The categories learned, in the order of the list that names them."""
@@ -288,7 +288,7 @@ class Finetune(TrainingStage):
         categories = tuple(sorted(ground_truth_categories(part)))
         if not categories:
             raise ArtifactError(
-                "rc finetune: no image has an object, so there is nothing to learn; ingest images "
+                "no image has an object, so there is nothing to learn; ingest images "
                 "with ground truth"
             )
         return categories

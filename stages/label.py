@@ -2,8 +2,8 @@
 
 Shapes: R regions, C concepts, D embedding width, K concepts kept.
 
-Source: RegionCLIP (arXiv:2112.09106), pseudo-labels by a teacher; temperature and threshold as
-in its published configuration (CLSS_TEMP, CONCEPT_THRES).
+Source: RegionCLIP (arXiv:2112.09106), pseudo-labels by a teacher; threshold as in its published
+configuration (CONCEPT_THRES). Its CLSS_TEMP is --temperature 0.01, which is that of CLIP's weights.
 """
 
 from __future__ import annotations
@@ -25,21 +25,22 @@ from schemas.quarantine import Reason
 from schemas.table import as_matrix
 from stages.base import Part, Reads, Stage, each, option, whole
 from stages.labelling.label_counts import count_agreement, in_caption, label_outcome
+from stages.labelling.label_similarity import LabelSimilarity
 from stages.labelling.region_boxes import RegionBoxes
+from stages.models.similarity import Probability, Temperature, temperature_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    import torch
     from numpy.typing import NDArray
 
     from schemas.table import Table
-    from stages.labelling.concept_matching import ConceptMatches
+    from stages.labelling.concept_matches import ConceptMatches
+    from stages.labelling.concept_pool import ConceptPool
     from stages.outcome import Outcome, Result
 
 WHOLE_IMAGE: Final = -1  # the region that is the image itself; it gets no pseudo-label
 _ROWS: Final = 4096  # about as many rows at a time: 16 MB of features 1024 wide
-_REGIONS: Final = {"cpu": 256, "cuda": 8192}  # a block of cosines fits a CPU's cache
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +50,12 @@ class Label(Stage):
     Under the teacher, by the cosine of feature and concept embedding.
     """
 
-    temperature: float = option(0.01, "divides cosine similarity; lower is sharper", above=0)
+    temperature: Temperature = temperature_option("the weights that embedded the concepts")
+    probability: Probability = option(
+        "softmax",
+        "softmax: concepts exclude each other; sigmoid: each by itself, so that none may fit; for "
+        "teachers trained by the sigmoid loss, with their bias",
+    )
     top_k: int = option(64, "concepts kept per region, the rest as one residual", at_least=1)
     min_probability: float = option(
         0.1, "keep regions whose best probability is above", at_least=0, at_most=1
@@ -69,7 +75,7 @@ class Label(Stage):
     name: ClassVar[str] = "label"
     everyday: ClassVar[tuple[str, ...]] = ("min_probability", "among", "temperature")
     example: ClassVar[str] = "rc label --min-probability 0.2"
-    version: ClassVar[int] = 2  # boxes stand beside their names
+    version: ClassVar[int] = 3  # the temperature is in the notes
     reads: ClassVar[Mapping[str, Reads]] = {
         "features": each(FEATURES),
         "proposals": each(PROPOSALS),
@@ -83,19 +89,23 @@ class Label(Stage):
         """Yield one row per region that has a usable feature.
 
         Raises:
-            ArtifactError: If there are no embeddings, they do not fit the features, mentions are
-                needed and unknown, or a feature is of no proposal.
+            ArtifactError: If there are no embeddings, they do not fit the features or lack the
+                teacher's temperature, mentions are needed and unknown, or a feature is of no
+                proposal.
         """
+        from stages.labelling.concept_pool import ConceptPool
         from stages.models import device
 
         device.set_threads(self.threads)
         device.deterministic()
         boxes = RegionBoxes(part.table("proposals"))
-        pool = _ConceptPool.read(part.table("embeddings"), device.resolve(self.device))
+        scale = LabelSimilarity.of(part, self.temperature, self.probability)
+        part.note("similarity", scale.note())
+        pool = ConceptPool.read(part.table("embeddings"), device.resolve(self.device))
         mentioned = _mentioned(part) if part.has("mentions") else None
         if mentioned is None and self.among == "captions":
             raise ArtifactError(
-                "rc label: --among captions needs the mentions of these images; run "
+                "--among captions needs the mentions of these images; run "
                 "rc extract-concepts on them, with --pool for a pool that is there already"
             )
         counts = {"regions": 0, "kept": 0, "unmentioned": 0}
@@ -103,10 +113,13 @@ class Label(Stage):
             usable, features = _usable(rows, part)
             if mentioned is not None and self.among == "captions":
                 counts["unmentioned"] += usable.num_rows
-                usable, features, matches = pool.match_mentioned(usable, features, mentioned, self)
+                usable, features, matches = pool.match_mentioned(
+                    usable, features, mentioned, scale, self.top_k
+                )
                 counts["unmentioned"] -= usable.num_rows
             elif usable.num_rows:
-                matches = pool.match(features, self)
+                block = (self.block_regions, self.block_concepts)
+                matches = pool.match(features, scale, self.top_k, block)
             if usable.num_rows:
                 columns = self._label(usable, matches, pool, mentioned)
                 labels = PSEUDO_LABELS.batch({**columns, **boxes.of(usable)})
@@ -125,7 +138,7 @@ class Label(Stage):
         self,
         rows: pa.Table,
         matches: ConceptMatches,
-        pool: _ConceptPool,
+        pool: ConceptPool,
         mentioned: Mapping[str, set[str]] | None,
     ) -> dict[str, Any]:
         images = rows.column("image_id").to_pylist()
@@ -172,81 +185,6 @@ def whole_images(batches: Iterable[pa.RecordBatch], about: int) -> Iterator[pa.T
         waiting, count = rows.slice(count - rest).to_batches(), rest
     if waiting:
         yield pa.Table.from_batches(waiting)
-
-
-@dataclass(frozen=True, slots=True)
-class _ConceptPool:
-    """The concepts, ready to be compared with: names, ids (C,), unit embeddings (C, D)."""
-
-    names: list[str]
-    ids: NDArray[np.int32]
-    embeddings: torch.Tensor
-
-    @classmethod
-    def read(cls, rows: pa.Table, device: torch.device) -> _ConceptPool:
-        import torch
-
-        if not rows.num_rows:
-            raise ArtifactError("rc label: there are no concept embeddings; embed a concept pool")
-        rows = rows.sort_by("concept_id")
-        matrix = np.asarray(as_matrix(rows, "embedding"), np.float32)
-        names = rows.column("concept").to_pylist()
-        lengths = np.linalg.norm(matrix.astype(np.float64), axis=1)
-        bad = np.flatnonzero(~(np.isfinite(lengths) & (lengths > 0)))
-        if len(bad):
-            raise ArtifactError(
-                f"rc label: the embedding of '{names[bad[0]]}' is zero or not finite; check the "
-                f"teacher, then run rc embed-concepts again"
-            )
-        units = torch.from_numpy((matrix / lengths[:, None]).astype(np.float32))
-        return cls(names, rows.column("concept_id").to_numpy(), units.to(device))
-
-    def match(self, features: NDArray[np.float32], options: Label) -> ConceptMatches:
-        """Compare (R, D) finite features of any length but 0; on the CPU again."""
-        from stages.labelling.concept_matching import match_concepts
-
-        units = self._units(features)
-        block = (options.block_regions or _REGIONS[units.device.type], options.block_concepts)
-        return match_concepts(
-            units, self.embeddings, options.temperature, options.top_k, block
-        ).cpu()
-
-    def match_mentioned(
-        self,
-        rows: pa.Table,
-        features: NDArray[np.float32],
-        mentioned: Mapping[str, set[str]],
-        options: Label,
-    ) -> tuple[pa.Table, NDArray[np.float32], ConceptMatches]:
-        """Compare each region with the concepts its captions mention; rows without any go."""
-        from stages.labelling.concept_matching import match_subsets
-
-        index = {name: number for number, name in enumerate(self.names)}
-        images = rows.column("image_id").to_pylist()
-        candidates = {
-            image: sorted(index[name] for name in mentioned.get(image, ()) if name in index)
-            for image in set(images)
-        }
-        has_candidates = np.array([bool(candidates[image]) for image in images], dtype=bool)
-        rows, features = rows.filter(pa.array(has_candidates)), features[has_candidates]
-        subsets = [candidates[image] for image in rows.column("image_id").to_pylist()]
-        units = self._units(features)
-        matches = match_subsets(
-            units, self.embeddings, subsets, options.temperature, options.top_k
-        ).cpu()
-        return rows, features, matches
-
-    def _units(self, features: NDArray[np.float32]) -> torch.Tensor:
-        import torch
-
-        width = self.embeddings.shape[1]
-        if features.shape[1] != width:
-            raise ArtifactError(
-                f"rc label: features have width {features.shape[1]}, concept embeddings {width}; "
-                f"make both with the same teacher"
-            )
-        placed = torch.from_numpy(features).to(self.embeddings.device)
-        return torch.nn.functional.normalize(placed, dim=1)
 
 
 def _usable(rows: pa.Table, part: Part) -> tuple[pa.Table, NDArray[np.float32]]:

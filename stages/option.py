@@ -56,16 +56,25 @@ def option_types(stage: type) -> Mapping[str, Any]:
 
 
 def choices(kind: Any) -> tuple[str, ...]:
-    """The values that a type allows by name; none if it allows any.
+    """The values that a type allows by name; none if it has no names.
 
-    >>> choices(Literal["a", "b"] | None), choices(str)
-    (('a', 'b'), ())
+    >>> choices(Literal["a", "b"] | None), choices(float | Literal["a"]), choices(str)
+    (('a', 'b'), ('a',), ())
     """
     if get_origin(kind) is Literal:
         return get_args(kind)
     if isinstance(kind, UnionType) or get_origin(kind) is not None:
         return tuple(value for inner in get_args(kind) for value in choices(inner))
     return ()
+
+
+def takes_number(kind: Any) -> bool:
+    """Whether a type allows any number beside the values it names.
+
+    >>> takes_number(float | Literal["a"]), takes_number(float), takes_number(Literal["a"])
+    (True, False, False)
+    """
+    return bool(choices(kind)) and float in get_args(kind)
 
 
 def value_type(kind: Any) -> Any:
@@ -109,15 +118,26 @@ def check_options(stage: Any) -> None:
         if (value := getattr(stage, f.name)) is None:
             continue
         flag = "--" + (f.metadata.get("flag") or f.name).lstrip("-").replace("_", "-")
-        allowed = choices(types[f.name])
-        if allowed and value not in allowed:
-            raise OptionError(
-                f"rc {stage.name}: {flag} must be one of {', '.join(allowed)}, got {value!r}"
-            )
+        if allowed := choices(types[f.name]):
+            if value in allowed:
+                continue
+            if not (takes_number(types[f.name]) and _is_number(value)):
+                raise OptionError(
+                    f"rc {stage.name}: {flag} must be {_accepted(types[f.name])}, got {value!r}"
+                )
         for key, bound in f.metadata["limits"].items():
             words, holds = _LIMITS[key]
             if not holds(value, bound):  # nan fails every comparison, so it is refused here too
                 raise OptionError(f"rc {stage.name}: {flag} {words} {bound:g}, got {value:g}")
+
+
+def _accepted(kind: Any) -> str:
+    names = ", ".join(choices(kind))
+    return f"a number or {names}" if takes_number(kind) else f"one of {names}"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 _LIMITS: Mapping[str, tuple[str, Callable[[float, float], bool]]] = {

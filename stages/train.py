@@ -1,12 +1,13 @@
 """Train: a student learns from its teacher's pseudo-labels what regions are called.
 
 Source: RegionCLIP (arXiv:2112.09106), region-text pretraining. Defaults as in the published
-RegionCLIP_RN50.yaml; its 600,000 steps of 96 images are 19 passes over 3 million.
+RegionCLIP_RN50.yaml (its temperature, 0.01, is that of CLIP's weights); its 600,000 steps of 96
+images are 19 passes over 3 million.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
@@ -19,6 +20,14 @@ from schemas.table import as_matrix
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, each, option, whole
 from stages.models.dense_option import Dense, dense_option
+from stages.models.similarity import (
+    Probability,
+    Similarity,
+    Temperature,
+    chosen_bias,
+    chosen_temperature,
+    temperature_option,
+)
 from stages.training.options import TrainingStage
 
 if TYPE_CHECKING:
@@ -29,6 +38,7 @@ if TYPE_CHECKING:
 
     from schemas.table import Table
     from stages.models.clip import ClipSpec
+    from stages.outcome import Outcome, Result
     from stages.training.loader import BatchLoader
     from stages.training.samples import Sample
     from stages.training.student_training import Objective
@@ -47,7 +57,12 @@ class Train(TrainingStage):
     contrastive_weight: float = option(1.0, "of the region-text loss; 0 is off", at_least=0)
     distillation_weight: float = option(1.0, "of the distillation loss; 0 is off", at_least=0)
     image_text_weight: float = option(1.0, "of the image-text loss; 0 is off", at_least=0)
-    temperature: float = option(0.01, "divides cosine similarity; lower is sharper", above=0)
+    temperature: Temperature = temperature_option("the weights it begins with")
+    probability: Probability = option(
+        "softmax",
+        "how the labels were made, as in rc label: so the student's are distilled; sigmoid with "
+        "the bias of the weights",
+    )
     contrastive_over: Literal["occurrences", "concepts"] = option(
         "occurrences",
         "classes of the region-text loss: one per region of the batch, or one per concept",
@@ -94,7 +109,7 @@ class Train(TrainingStage):
         "learning_rate",
     )
     example: ClassVar[str] = "rc train --epochs 5 --images-per-batch 32"
-    version: ClassVar[int] = 3  # a short run has its first step in the curve
+    version: ClassVar[int] = 4  # weights have the temperature they were trained at
     reads: ClassVar[Mapping[str, Reads]] = {
         "pseudo_labels": each(PSEUDO_LABELS, where="where"),
         "proposals": each(PROPOSALS),
@@ -108,6 +123,15 @@ class Train(TrainingStage):
         super().__post_init__()
         if not (self.contrastive_weight or self.distillation_weight or self.image_text_weight):
             raise OptionError("rc train: at least one loss needs a weight above 0")
+
+    def outcome(self, result: Result) -> Outcome:
+        """See `TrainingStage.outcome`: also the temperature."""
+        outcome = super().outcome(result)
+        if (temperature := result.notes.get("temperature")) is None:
+            return outcome
+        whose = ", the teacher's" if isinstance(self.temperature, str) else ""
+        first, *more = outcome.summary
+        return replace(outcome, summary=[f"{first}; temperature {temperature:.4g}{whose}", *more])
 
     def requires(self) -> Mapping[str, Reads]:
         """See `Stage.requires`: also pseudo-labels that are not kept, if a batch may need them."""
@@ -128,31 +152,38 @@ class Train(TrainingStage):
             part.attachment("teacher", "weights.safetensors"),
             self.device,
         ).with_dense(self.dense)
+        temperature = chosen_temperature(self.temperature, lambda: Similarity.of(clip).temperature)
+        bias = chosen_bias(self.probability, lambda: Similarity.of(clip).logit_bias)
+        objective = replace(self.objective(), temperature=temperature, bias=bias)
         make_trainable(clip, self.freeze)
         embeddings = _embeddings(part.table("embeddings"), clip.width)
         loader = self.loader(part.slices(), len(embeddings), clip.spec)
         steps = self.num_steps(loader.dataset)
         rows = fit(
-            StudentTraining(clip, embeddings, self.objective(), self.precision),
+            StudentTraining(clip, embeddings, objective, self.precision),
             loader,
             self.config(steps),
             part.scratch / "checkpoint.pt",
             self.watch(part),
         )
         self.note_loss(part, rows)
+        part.note("temperature", temperature)
+        if bias is not None:
+            part.note("logit_bias", bias)
+        if not isinstance(self.temperature, str):
+            clip.set_temperature(temperature)  # what it learned with is what it is compared by
         weights = part.attach("weights.safetensors")
         save_clip(clip, part.attach("model.json"), weights, self.save_dtype)
         yield _curve(rows)
 
     def objective(self) -> Objective:
-        """What the options ask the student to be trained for."""
+        """What the options ask the student to be trained for, but for what its weights say."""
         from stages.training.student_training import Objective
 
         return Objective(
             contrastive=self.contrastive_weight,
             distillation=self.distillation_weight,
             image_text=self.image_text_weight,
-            temperature=self.temperature,
             whole=self.whole_image,
             over=self.contrastive_over,
             negatives=self.negatives,
@@ -175,7 +206,13 @@ class Train(TrainingStage):
         regional, captioned = self.objective().regional, self.image_text_weight > 0
 
         def read(part: Part) -> LabelledImages:
-            return LabelledImages(part, num_concepts, regions=regional, captions=captioned)
+            images = LabelledImages(part, num_concepts, regions=regional, captions=captioned)
+            if self.distillation_weight and self.probability == "softmax" and not images.exclusive:
+                raise ArtifactError(
+                    "these pseudo-labels were made with --probability sigmoid, their "
+                    "probabilities are independent; give it here too, or --distillation-weight 0"
+                )
+            return images
 
         transform = RegionTransform(
             self.pixels(),

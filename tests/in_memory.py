@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from pipeline.execution.notes import add_up
+from schemas.errors import ArtifactError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,6 +52,8 @@ class InMemory:
         return uuid4().hex  # tables in memory may change between two runs
 
     def attachment(self, role: str, name: str) -> Path:
+        if (role, name) not in self.files:
+            raise ArtifactError(f"{role} has no {name}")
         return self.files[role, name]
 
     def attach(self, name: str) -> Path:

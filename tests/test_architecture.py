@@ -55,8 +55,8 @@ PLAIN_WORDS = set(
         neighbours network noun nouns numbers onnx optimisers option options other outcome output
         page pages pairs parquet parser parsers perceptron phrases pictures pixel pixels plants play
         plot plots precision predicate prefetching preprocess pretraining process progress protocols
-        provenance queries query recall record records reference relations rendering report resizing
-        resnet result results row rule run runner samples schedule search sections seeds
+        provenance queries query ranking recall record records reference relations rendering report
+        resizing resnet result results row rule run runner samples schedule search sections seeds
         segmentation self server session shape shapes sheets show sides similar source sources spacy
         spec spill splits sprite sql stage statements statistics store streams street suggestions
         suppression synonyms syntax tagger tags tallies tar targets task tensorboard terminal

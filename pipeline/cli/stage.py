@@ -18,7 +18,7 @@ from pipeline.cli.run_options import (
     check_losses,
 )
 from stages.base import Stage
-from stages.option import choices, option_types, value_type, with_presets
+from stages.option import choices, option_types, takes_number, value_type, with_presets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -172,6 +172,7 @@ def _options(cls: type[Stage]) -> list[inspect.Parameter]:
             envvar=variable,
             show_envvar=False,
             rich_help_panel=_section(cls, name, "More options"),
+            **_conversion(kind),
         )
         parameters.append(_parameter(name, _accepted(kind), shown, _as_list(default)))
     return parameters
@@ -222,12 +223,33 @@ def _positional(meta: Any) -> bool:
 
 def _accepted(kind: Any) -> Any:
     """The type as the command line takes it: a tuple becomes a repeatable list."""
+    if takes_number(kind):
+        return str  # typer has no unions; `_conversion` gives it a type that converts
     kind = value_type(kind)
     if get_origin(kind) is tuple:
         return list[get_args(kind)[0]]  # type: ignore[misc]
     if type(None) in get_args(kind):
         return _accepted(get_args(kind)[0]) | None
     return kind
+
+
+def _conversion(kind: Any) -> dict[str, Any]:
+    """What typer needs to know of an option besides its type: how its text is converted."""
+    if not takes_number(kind):
+        return {}
+    names = choices(kind)
+
+    def number_or_name(text: str) -> float | str:
+        if text in names:
+            return text
+        try:
+            return float(text)
+        except ValueError:
+            raise typer.BadParameter(
+                f"{text!r} is neither a number nor {' or '.join(names)}."
+            ) from None
+
+    return {"parser": number_or_name, "metavar": "|".join(("NUMBER", *names))}
 
 
 def _as_list(value: Any) -> Any:
@@ -241,8 +263,11 @@ def _as_tuple(value: Any) -> Any:
 def _help(kind: Any, meta: Any) -> str:
     words = {"above": ">", "at_least": "≥", "below": "<", "at_most": "≤"}
     limits = [f"{words[key]} {bound}" for key, bound in meta["limits"].items()]
-    allowed = [" | ".join(choices(kind))] if choices(kind) else []
-    extra = ", ".join(allowed + limits)
+    names = " | ".join(choices(kind))
+    if takes_number(kind):
+        extra = f"{' '.join(['a number', *limits])}, or {names}"
+    else:
+        extra = ", ".join(([names] if names else []) + limits)
     return f"{meta['doc']} ({extra})" if extra else str(meta["doc"])
 
 

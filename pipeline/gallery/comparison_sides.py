@@ -131,7 +131,8 @@ def _description(artifact: Artifact) -> str:
     options, protocol = artifact.manifest.stage.options, artifact.manifest.notes.get("protocol", {})
     details = [options.get("called"), protocol.get("boxes")]
     if artifact.manifest.stage.name == "label":
-        details += [f"temperature {options.get('temperature')}", f"among {options.get('among')}"]
+        used = artifact.manifest.notes.get("similarity", options)
+        details += [f"temperature {used.get('temperature')}", f"among {options.get('among')}"]
     detail = ", ".join(str(word) for word in details if word)
     by = f" by {model.address}" if model else ""
     return f"{_TITLES[artifact.manifest.artifact]}{by}" + (f" ({detail})" if detail else "")

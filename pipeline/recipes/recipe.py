@@ -24,7 +24,7 @@ from pipeline.recipes.synthetic_data import SyntheticData, read_synthetic_data
 from pipeline.recipes.table_spec import TableSpec, read_table_spec
 from pipeline.verbs import VERBS
 from schemas.errors import SourceError
-from stages.option import option_types, value_type
+from stages.option import choices, option_types, takes_number, value_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -208,8 +208,14 @@ def _convert(stage: type[Stage], option: str, value: Any, location: str) -> Any:
     except ValidationError as error:
         reason = error.errors()[0]["msg"]
         raise SourceError(
-            f"{location} = {value!r} cannot be {getattr(target, '__name__', target)}: {reason}"
+            f"{location} = {value!r} cannot be {_described(target)}: {reason}"
         ) from None
+
+
+def _described(kind: Any) -> str:
+    if takes_number(kind):
+        return f"a number or {' or '.join(choices(kind))}"
+    return str(getattr(kind, "__name__", kind))
 
 
 def _flag_name(option: Any) -> str:

@@ -14,6 +14,7 @@ import torch
 from stages.models.box_deltas import decode
 from stages.models.clip import load_clip
 from stages.models.detector import is_detector, load_detector
+from stages.models.similarity import Similarity, chosen_bias
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from stages.models.detector import Detector
     from stages.models.network import Clip
+    from stages.models.similarity import Probability
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,34 @@ class EvaluatedModel:
         return self.detector.head.categories if self.detector else ()
 
     @property
-    def temperature(self) -> float | None:
-        """What a detector divides its cosines by."""
-        return self.detector.head.temperature if self.detector else None
+    def temperature(self) -> float:
+        """What it divides cosines by: a detector's own, else what the weights say.
+
+        Raises:
+            SourceError: If the weights hold no usable number.
+        """
+        if self.detector is None:
+            return Similarity.of(self.clip).temperature
+        return self.detector.head.temperature
+
+    def bias(self, kind: Probability) -> float | None:
+        """What is added to logits before a sigmoid; None for a softmax.
+
+        Raises:
+            ArtifactError: If a sigmoid is asked for where there is no such number.
+        """
+        return chosen_bias(
+            kind, lambda: None if self.detector else Similarity.of(self.clip).logit_bias
+        )
+
+    def warnings(self, temperature: float) -> list[str]:
+        """What a reader should know of numbers made at a temperature."""
+        if self.detector is None or temperature == self.temperature:
+            return []
+        return [
+            f"the detector was trained at temperature {self.temperature:g}, and judged at "
+            f"{temperature:g}"
+        ]
 
     @property
     def background(self) -> NDArray[np.float32] | None:

@@ -22,6 +22,7 @@ from stages.evaluation.scores import (
     boxes_of,
     combine,
     cosines,
+    independent_probabilities,
     probabilities,
     ranks,
     select,
@@ -48,6 +49,7 @@ class ScoringConfig:
     nms: float
     detections_per_image: int
     soft_nms: SoftNms | None = None
+    bias: float | None = None  # added before a sigmoid of each category's own; None: a softmax
 
 
 @dataclass
@@ -161,11 +163,9 @@ class Evaluator:
         """How it was measured, for the manifest."""
         names = self.vocabulary.names
         coco = f"COCO, by faster-coco-eval {version('faster-coco-eval')}"
-        zero = "logit 0 within the softmax, then left out"
-        learned = "its learned embedding within the softmax, then left out"
         return {
             **asdict(self.config),
-            "background": zero if self.background is None else learned,
+            "background": self._background(),
             "nms_within": "category",
             "average_precision": "LVIS, federated" if self.lvis else coco,
             "vocabulary": {
@@ -181,11 +181,21 @@ class Evaluator:
             "objects_ignored": self.ignored,
         }
 
+    def _background(self) -> str:
+        """What competes with the categories, for the manifest."""
+        if self.config.bias is not None:
+            return "none: a sigmoid of each category's own"
+        if self.background is None:
+            return "logit 0 within the softmax, then left out"
+        return "its learned embedding within the softmax, then left out"
+
     def _compare(
         self, features: NDArray[np.float32]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Cosines (R, K) and probabilities (R, K) of features (R, D)."""
         cosine, temperature = cosines(features, self.embeddings), self.config.temperature
+        if self.config.bias is not None:
+            return cosine, independent_probabilities(cosine, temperature, self.config.bias)
         if self.background is None:
             return cosine, probabilities(cosine, temperature)
         background = cosines(features, self.background[None])

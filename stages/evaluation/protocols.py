@@ -26,6 +26,7 @@ _COMMON: Final = {
     "templates": "paper",
     "averaging": "reference",
     "temperature": 0.01,
+    "probability": "softmax",
     "nms": 0.5,
     "soft_nms": "none",
     "soft_nms_sigma": 0.5,

@@ -80,6 +80,22 @@ def probabilities(
     return np.asarray(weights / total)
 
 
+def independent_probabilities(
+    cosine: NDArray[np.float64], temperature: float, bias: float
+) -> NDArray[np.float64]:
+    """Probability of each category by itself, a sigmoid without a background; all may be low.
+
+    Args:
+        cosine: (R, K).
+        temperature: Divides the cosine.
+        bias: Then added to it.
+
+    Returns:
+        (R, K) in [0, 1].
+    """
+    return np.asarray(np.exp(-np.logaddexp(0.0, -(cosine / temperature + bias))))
+
+
 def combine(
     formula: Formula, probability: NDArray[np.float64], localizer: NDArray[Any]
 ) -> NDArray[np.float64]:

@@ -1,8 +1,7 @@
-"""The most similar concepts of a region: exact cosines and a softmax over all concepts.
+"""The most similar concepts of a region: exact cosines, and a softmax over all or sigmoids.
 
 The (N, C) matrix of cosines is never in memory as a whole. Regions and concepts are compared in
-blocks; for each region only the K most similar concepts, two sums and a maximum are kept. All
-computation is in log space or relative to that maximum, so nothing overflows at any temperature.
+blocks; for each region only the K most similar concepts and two sums are kept.
 
 Shapes: N regions, C concepts, D embedding width, K concepts kept.
 
@@ -11,47 +10,18 @@ Source: RegionCLIP (arXiv:2112.09106), pseudo-labels by a teacher.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from itertools import count, groupby, islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import torch
 
+from stages.labelling.concept_matches import ConceptMatches
+from stages.labelling.sigmoid_matches import SigmoidMatches
+from stages.labelling.softmax_matches import SoftmaxMatches
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-_GROUP: Final = 8  # columns per group; fewer give more maxima to sort, more give more members
-
-
-@dataclass(frozen=True, slots=True)
-class ConceptMatches:
-    """The K most probable concepts of each region, and facts of its whole distribution.
-
-    Attributes:
-        indices: (N, K) int64, most similar first; of equal cosines the lowest index first.
-        cosines: (N, K) in [-1, 1].
-        probabilities: (N, K) under the softmax over all C concepts.
-        residual: (N,) probability of all other concepts together.
-        margin: (N,) best probability minus the second; the best itself if C is 1.
-        entropy: (N,) of the distribution over all C concepts, nats.
-    """
-
-    indices: torch.Tensor
-    cosines: torch.Tensor
-    probabilities: torch.Tensor
-    residual: torch.Tensor
-    margin: torch.Tensor
-    entropy: torch.Tensor
-
-    def cpu(self) -> ConceptMatches:
-        """The same on the CPU."""
-        return ConceptMatches(**{f.name: getattr(self, f.name).cpu() for f in fields(self)})
-
-    @classmethod
-    def concatenate(cls, blocks: Sequence[ConceptMatches]) -> ConceptMatches:
-        """The matches of several blocks of regions, in order; at least one block."""
-        names = [f.name for f in fields(cls)]
-        return cls(**{name: torch.cat([getattr(m, name) for m in blocks]) for name in names})
 
 
 def match_concepts(
@@ -60,24 +30,28 @@ def match_concepts(
     temperature: float,
     top_k: int,
     block: tuple[int, int] = (256, 8192),
+    bias: float | None = None,
 ) -> ConceptMatches:
     """The most probable concepts of each region, and facts of its whole distribution.
 
     Args:
         features: (N, D) unit rows.
         embeddings: (C, D) unit rows; at least one.
-        temperature: Divides the cosine similarity before the softmax.
+        temperature: Divides the cosine similarity.
         top_k: Number of concepts kept, K; all C if there are fewer.
-        block: Regions and concepts compared at a time; memory is twice their product of numbers.
+        block: Regions and concepts compared at a time; memory is a few times their
+            product of numbers.
+        bias: None for a softmax over all concepts; a number is added to each logit, and gives
+            each concept a probability of its own, by a sigmoid.
     """
     count = min(max(top_k, 2), len(embeddings))  # the margin needs two
     matches = []
     for regions in torch.split(features, block[0]):
-        running = _RunningMatches.start(regions, count)
+        running = _start(regions, count, temperature, bias)
         for first in range(0, len(embeddings), block[1]):
             cosines = regions @ embeddings[first : first + block[1]].T  # (n, c)
-            running = running.add(cosines, first, temperature)
-        matches.append(running.finish(min(top_k, count), temperature))
+            running = running.add(cosines, first)
+        matches.append(running.finish(min(top_k, count)))
     return ConceptMatches.concatenate(matches)
 
 
@@ -87,29 +61,39 @@ def match_subsets(
     subsets: Sequence[Sequence[int]],
     temperature: float,
     top_k: int,
+    bias: float | None = None,
 ) -> ConceptMatches:
     """As `match_concepts`, but each region is compared with its own subset of the concepts.
 
     Args:
         features: (N, D) unit rows.
         embeddings: (C, D) unit rows.
-        subsets: N lists of ascending indices of `embeddings`, none empty; the softmax is over
-            these, and any other concept has probability 0. Consecutive regions with equal lists
-            are compared together.
-        temperature: Divides the cosine similarity before the softmax.
+        subsets: N lists of ascending indices of `embeddings`, none empty; any other concept has
+            probability 0. Consecutive regions with equal lists are compared together.
+        temperature: Divides the cosine similarity.
         top_k: Number of concepts kept, K; a shorter list is filled with other concepts, of
             probability 0.
+        bias: As for `match_concepts`.
     """
     kept = min(top_k, len(embeddings))
     matches, first = [], 0
     for subset, run in groupby(subsets):
         last = first + sum(1 for _ in run)
-        block = match_concepts(features[first:last], embeddings[list(subset)], temperature, kept)
+        members = embeddings[list(subset)]
+        block = match_concepts(features[first:last], members, temperature, kept, bias=bias)
         matches.append(_expand_subset(block, subset, kept))
         first = last
     if not matches:
-        return match_concepts(features, embeddings, temperature, kept)
+        return match_concepts(features, embeddings, temperature, kept, bias=bias)
     return ConceptMatches.concatenate(matches)
+
+
+def _start(
+    features: torch.Tensor, count: int, temperature: float, bias: float | None
+) -> SoftmaxMatches | SigmoidMatches:
+    if bias is None:
+        return SoftmaxMatches.start(features, count, temperature)
+    return SigmoidMatches.start(features, count, temperature, bias)
 
 
 def _expand_subset(matches: ConceptMatches, subset: Sequence[int], kept: int) -> ConceptMatches:
@@ -127,131 +111,3 @@ def _expand_subset(matches: ConceptMatches, subset: Sequence[int], kept: int) ->
         cosines=torch.cat([matches.cosines, zeros], dim=1),
         probabilities=torch.cat([matches.probabilities, zeros], dim=1),
     )
-
-
-def top_concepts(cosines: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """The `count` largest of each row and their indices, largest first.
-
-    (N, C) to (N, count) and (N, count) int64; all C if there are fewer. Of equal values the one
-    with the lowest index comes first; `torch.topk` alone promises no order of equal values, nor
-    which of them it takes.
-    """
-    columns = cosines.shape[1]
-    values, indices = _top_with_any_ties(cosines, min(count + 1, columns))
-    if columns > count:
-        tied = values[:, count - 1] == values[:, count]  # equal values on both sides of the cut
-        if bool(tied.any()):
-            rows = cosines[tied].sort(dim=1, descending=True, stable=True)
-            values[tied], indices[tied] = rows.values[:, : count + 1], rows.indices[:, : count + 1]
-        values, indices = values[:, :count], indices[:, :count]
-    equal = (values[:, 1:] == values[:, :-1]).any(dim=1)
-    if bool(equal.any()):
-        values[equal], indices[equal] = _sort_pairs(values[equal], indices[equal])
-    return values, indices
-
-
-def _top_with_any_ties(cosines: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """The `count` largest of each row and their indices; any choice and order of equal values.
-
-    Columns are divided into groups. The largest values are in the `count` groups with the
-    largest maxima (for any other group, `count` groups have a value at least as large), so only
-    the columns of these groups are sorted.
-    """
-    rows, columns = cosines.shape
-    groups = columns // _GROUP
-    if groups < 2 * count:
-        return cosines.topk(count, dim=1)
-    grouped = cosines[:, : groups * _GROUP].view(rows, _GROUP, groups)
-    best = grouped.amax(dim=1).topk(count, dim=1, sorted=False).indices  # (N, count)
-    steps = torch.arange(_GROUP, device=cosines.device) * groups
-    rest = torch.arange(groups * _GROUP, columns, device=cosines.device)  # columns of no group
-    indices = (best[:, None, :] + steps[:, None]).flatten(1)  # (N, count * _GROUP)
-    indices = torch.cat([indices, rest.expand(rows, -1)], dim=1)
-    values, order = cosines.gather(1, indices).topk(count, dim=1)
-    return values, indices.gather(1, order)
-
-
-@dataclass(frozen=True, slots=True)
-class _RunningMatches:
-    """Matches after some blocks of concepts; sums are of exp((cosine - highest) / temperature).
-
-    Attributes:
-        values: (N, up to K) cosines of the top concepts.
-        indices: (N, up to K) indices of the top concepts.
-        count: K.
-        highest: (N, 1) largest cosine.
-        others: (N, 1) sum over all concepts but the top.
-        weighted: (N, 1) sum over all concepts of exp(x) * x.
-    """
-
-    values: torch.Tensor
-    indices: torch.Tensor
-    count: int
-    highest: torch.Tensor
-    others: torch.Tensor
-    weighted: torch.Tensor
-
-    @classmethod
-    def start(cls, features: torch.Tensor, count: int) -> _RunningMatches:
-        rows = len(features)
-        return cls(
-            values=features.new_zeros(rows, 0),
-            indices=torch.zeros(rows, 0, dtype=torch.int64, device=features.device),
-            count=count,
-            highest=features.new_full((rows, 1), -2.0),  # below any cosine
-            others=features.new_zeros(rows, 1),
-            weighted=features.new_zeros(rows, 1),
-        )
-
-    def add(self, cosines: torch.Tensor, first: int, temperature: float) -> _RunningMatches:
-        """Add the next block (N, c), whose first concept has index `first`; overwrites it."""
-        values, indices = top_concepts(cosines, self.count)
-        highest = torch.maximum(self.highest, values[:, :1])
-        drop = (self.highest - highest) / temperature  # of earlier terms, by the new maximum
-        logits = cosines.sub_(highest).div_(temperature)
-        weights = logits.exp()
-        new_weighted = torch.linalg.vecdot(weights, logits)[:, None]
-        others = weights.scatter_(1, indices, 0.0).sum(dim=1, keepdim=True)
-
-        top = ((self.values - self.highest) / temperature).exp()
-        mass = self.others + top.sum(dim=1, keepdim=True)
-        weighted = drop.exp() * (self.weighted + drop * mass) + new_weighted
-        others = others + drop.exp() * self.others
-
-        indices = indices + first
-        if self.values.shape[1]:
-            values = torch.cat([self.values, values], dim=1)
-            values, indices = _sort_pairs(values, torch.cat([self.indices, indices], dim=1))
-        dropped = ((values[:, self.count :] - highest) / temperature).exp().sum(dim=1, keepdim=True)
-        return _RunningMatches(
-            values[:, : self.count],
-            indices[:, : self.count],
-            self.count,
-            highest,
-            others + dropped,
-            weighted,
-        )
-
-    def finish(self, top_k: int, temperature: float) -> ConceptMatches:
-        """The matches, after the last block."""
-        top = ((self.values - self.highest) / temperature).exp()  # (N, K), the first is 1
-        total = self.others + top.sum(dim=1, keepdim=True)
-        probabilities = top / total
-        residual = (self.others + top[:, top_k:].sum(dim=1, keepdim=True)) / total
-        second = probabilities[:, 1] if self.count > 1 else 0.0
-        return ConceptMatches(
-            indices=self.indices[:, :top_k],
-            cosines=self.values[:, :top_k].clamp(-1, 1),
-            probabilities=probabilities[:, :top_k],
-            residual=residual[:, 0],
-            margin=probabilities[:, 0] - second,
-            entropy=(total.log() - self.weighted / total)[:, 0].clamp(min=0),
-        )
-
-
-def _sort_pairs(values: torch.Tensor, indices: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pairs by descending value; pairs of equal value by ascending index."""
-    by_index = indices.argsort(dim=1)
-    values, indices = values.gather(1, by_index), indices.gather(1, by_index)
-    by_value = values.argsort(dim=1, descending=True, stable=True)
-    return values.gather(1, by_value), indices.gather(1, by_value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stages.labelling.label_similarity import described_similarity
 from stages.outcome import Outcome, Result, counted, is_most
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def count_agreement(part: Part, labels: pa.RecordBatch) -> None:
 
 
 def label_outcome(result: Result) -> Outcome:
-    """The outcome, from the counts `regions` and `captioned`."""
+    """The outcome, from the counts `regions` and `captioned`, and the note `similarity`."""
     counts, captioned = result.notes["regions"], result.notes.get("captioned")
     line = f"{counted(result.rows, 'region')} labelled, {_share(counts['kept'], result.rows)} kept"
     if captioned:
@@ -57,6 +58,7 @@ def label_outcome(result: Result) -> Outcome:
         line += f"; {refused:,} refused"
     if counts["unmentioned"]:
         line += f"; {counted(counts['unmentioned'], 'region')} without a mentioned concept"
+    line += f"; {described_similarity(result.notes['similarity'])}"
     if result.rows == 0:
         return Outcome([line], f"no region got a label: {line}")
     seen = result.rows + refused

@@ -16,6 +16,7 @@ from schemas.table import as_matrix
 from stages.models.clip import load_clip, read_clip
 from stages.models.detector import Detector, HeadSpec, is_detector, load_detector, read_detector
 from stages.models.network import Clip
+from stages.models.similarity import Similarity
 from stages.models.text_embeddings import embed_names
 
 if TYPE_CHECKING:
@@ -67,6 +68,26 @@ def clip_of(model: Clip | Detector) -> Clip:
     return model.clip if isinstance(model, Detector) else model
 
 
+def own_temperature(model: Clip | Detector) -> float:
+    """What a model was trained at: in a detector's description, or in the weights of a CLIP.
+
+    Raises:
+        SourceError: If the weights hold no usable number.
+    """
+    if isinstance(model, Detector):
+        return model.head.temperature
+    return Similarity.of(model).temperature
+
+
+def own_bias(model: Clip | Detector) -> float | None:
+    """What the sigmoid loss adds to a CLIP's logits; None without it, and for a detector.
+
+    Raises:
+        SourceError: If the weights hold no usable number.
+    """
+    return None if isinstance(model, Detector) else Similarity.of(model).logit_bias
+
+
 def reset_image_tower(clip: Clip, seed: int) -> None:
     """Replace the weights of the image tower by random ones in place, as in a new model."""
     with torch.random.fork_rng(devices=[]):
@@ -107,17 +128,16 @@ def detector_for_names(
         model: A teacher or student does not move boxes, and its background is zeros.
         names: K2 of them.
         embeddings: (K2, D).
-        temperature: Divides cosine similarity; None for a detector's own, else 0.01.
+        temperature: Divides cosine similarity; None for the model's own.
 
     Raises:
         OptionError: If the detector has deltas for each learned category, and a name is new.
     """
+    temperature = own_temperature(model) if temperature is None else temperature
     if not isinstance(model, Detector):
-        head = HeadSpec(tuple(names), regression="none", temperature=temperature or 0.01)
+        head = HeadSpec(tuple(names), regression="none", temperature=temperature)
         return Detector(model, head, embeddings).eval()
-    head = replace(
-        model.head, categories=tuple(names), temperature=temperature or model.head.temperature
-    )
+    head = replace(model.head, categories=tuple(names), temperature=temperature)
     detector = Detector(model.clip, head, embeddings).requires_grad_(False)
     _copy_layers(detector, model)
     if head.regression == "specific":

@@ -74,6 +74,12 @@ class Clip(nn.Module):
         scale: torch.Tensor = self.network.logit_scale
         return scale
 
+    @property
+    def logit_bias(self) -> torch.Tensor | None:
+        """Added to logits in networks trained by the sigmoid loss, such as SigLIP; else None."""
+        bias: torch.Tensor | None = getattr(self.network, "logit_bias", None)
+        return bias
+
     @torch.no_grad()
     def set_temperature(self, temperature: float) -> None:
         """Change the temperature; where it is trained, it is trained from there on."""

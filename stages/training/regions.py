@@ -6,7 +6,7 @@ Shapes: P proposals of an image, L pseudo-labels of an image, K kept concepts.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from stages.base import Part
 
 
+_ROUNDING: Final = 1e-3  # far above that of sums of float32
 _NEEDED = ["image_id", "region", "concept_id", "kept", "top_ids", "top_probabilities", "residual"]
 
 
@@ -119,6 +120,15 @@ class PartRegions:
                 f"pseudo-labels name concept {self.top_ids.max()}, but only {num_concepts} "
                 f"concepts are embedded: name the embeddings the pseudo-labels were made with"
             )
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether probabilities and residual of each row sum to 1: its concepts exclude each other.
+
+        Independent probabilities (`rc label --probability sigmoid`) do not.
+        """
+        total = self.top_probabilities.sum(axis=1) + self.residual
+        return bool(np.all(np.abs(total - 1) < _ROUNDING))
 
     def of(self, image_id: str) -> Regions:
         """The regions of an image; no pseudo-labels (L = 0) if it has none.

@@ -80,6 +80,11 @@ class LabelledImages(Sequence[Sample]):
             useful |= _num_captions(self._images) > 0
         self._rows = np.flatnonzero(useful)
 
+    @property
+    def exclusive(self) -> bool:
+        """See `PartRegions.exclusive`."""
+        return self._regions.exclusive
+
     def __len__(self) -> int:
         return len(self._rows)
 

@@ -17,6 +17,7 @@ from stages.models.text_encoding import FrozenTextEncoder
 from stages.training.distributed import gather_ids, gather_rows
 from stages.training.losses import distillation, image_text_contrastive, region_text_contrastive
 from stages.training.precision import autocast
+from stages.training.sigmoid_distillation import sigmoid_distillation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,6 +35,8 @@ class Objective:
         distillation: Weight of the distillation loss; 0 is off.
         image_text: Weight of the image-text contrastive loss; 0 is off.
         temperature: Divides every cosine similarity.
+        bias: None if the teacher's probabilities exclude each other; else they are independent,
+            and so are the student's where it is distilled, with this number added to its logits.
         whole: Box of the whole image: "padded" includes the padding, as published; "image" does
             not.
         over: Columns of the contrastive loss: "occurrences" has one per region, as published;
@@ -46,6 +49,7 @@ class Objective:
     distillation: float = 1.0
     image_text: float = 1.0
     temperature: float = 0.01
+    bias: float | None = None
     whole: Literal["padded", "image"] = "padded"
     over: Literal["occurrences", "concepts"] = "occurrences"
     negatives: Literal["batch", "gathered"] = "batch"
@@ -128,10 +132,16 @@ class StudentTraining:
             )
         if len(regions) and objective.distillation:
             top, probabilities, residual = (t.to(self._device) for t in batch.teacher)
-            terms["distillation"] = distillation(
-                regions, self._concepts, (top, probabilities, residual), objective.temperature
-            )
+            terms["distillation"] = self._distillation(regions, (top, probabilities, residual))
         return terms
+
+    def _distillation(
+        self, regions: torch.Tensor, teacher: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+    ) -> torch.Tensor:
+        temperature, bias = self._objective.temperature, self._objective.bias
+        if bias is None:
+            return distillation(regions, self._concepts, teacher, temperature)
+        return sigmoid_distillation(regions, self._concepts, teacher, temperature, bias)
 
     def _image_term(self, images: torch.Tensor, captions: Sequence[str]) -> dict[str, torch.Tensor]:
         if not self._objective.image_text:

@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from stages.models.similarity import Similarity
 from stages.train import Train
 from stages.training.losses import (
     distillation,
@@ -114,10 +115,12 @@ def test_item_13_image_text_is_the_mean_of_both_directions(temperature: float) -
     assert actual.item() == pytest.approx(expected, rel=1e-9)
 
 
-def test_item_15_every_loss_has_weight_one_and_temperature_001() -> None:
+def test_item_15_every_loss_has_weight_one_and_the_temperature_of_clips_weights_001() -> None:
     stage = Train()
     weights = (stage.contrastive_weight, stage.distillation_weight, stage.image_text_weight)
     assert weights == (1.0, 1.0, 1.0)
-    assert stage.temperature == TEMPERATURE
+    assert stage.temperature == "teacher"
+    assert Similarity(math.log(100)).temperature == TEMPERATURE  # CLIP's scale ends at 100
     objective = stage.objective()
+    assert objective.temperature == TEMPERATURE
     assert (objective.contrastive, objective.distillation, objective.image_text) == (1, 1, 1)

@@ -53,7 +53,7 @@ def test_item_29_the_published_way_is_the_default_and_the_other_an_option(
 
 
 def test_item_29_numbers_that_decide_a_quirk_are_the_published_ones() -> None:
-    assert (Label().min_probability, Label().temperature) == (0.1, 0.01)
+    assert (Label().min_probability, Label().temperature) == (0.1, "teacher")  # CLIP's is 0.01
     assert (Propose().nms, Propose().top_k, Propose().min_size) == (0.5, 300, 0.0)
     assert Propose().min_objectness is None
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.detections import DETECTIONS
@@ -88,6 +91,37 @@ def test_a_teacher_classifies_proposals_where_they_are(tmp_path: Path) -> None:
             assert [r["detection"] for r in rows_of_image] == list(range(len(rows_of_image)))
     assert set(detected["category"].to_pylist()) <= {"red", "green"}
     assert detected["truth"].null_count == len(detected)
+    run(part, names="red")
+    assert part.slices()[0].notes["protocol"]["temperature"] == 0.07  # that of the weights
+
+
+@pytest.mark.slow
+def test_under_sigmoids_a_name_does_not_depend_on_the_others(tmp_path: Path) -> None:
+    part = whole(tmp_path)
+    with pytest.raises(ArtifactError, match="these have no logit bias"):
+        run(part, names="red", probability="sigmoid")
+    files = [part.attachment("model", n) for n in ("model.json", "weights.safetensors")]
+    description = json.loads(files[0].read_text())
+    description["config"]["init_logit_bias"] = -3.0
+    files[0].write_text(json.dumps(description))
+    save_file({**load_file(files[1]), "logit_bias": torch.tensor(-3.0)}, files[1])
+    options = {"probability": "sigmoid", "score": "probability", "nms": 1.0, "temperature": 0.2}
+    alone, among = (
+        run(part, names=names, score_threshold=0.0, **options) for names in ("red", "green, red")
+    )
+    of_red = among.filter(pc.equal(among["category"], "red"))
+    for column in ("image_id", "x0", "score"):
+        assert alone[column].to_pylist() == pytest.approx(of_red[column].to_pylist())
+    image = part.slices()[0].table("images").to_pylist()[0]
+    (x0, y0, x1, y1), score = next(
+        ([row[side] for side in ("x0", "y0", "x1", "y1")], row["score"])
+        for row in alone.to_pylist()
+    )
+    clip = load_clip(files[0], files[1], "cpu")
+    feature = region_features(clip, load_image(image), np.float32([[x0, y0, x1, y1]]), POOLING)
+    cosine = cosines(feature, embed_names(clip, ["red"], TEMPLATES, "reference", 8).numpy())
+    assert score == pytest.approx(1 / (1 + np.exp(3 - cosine[0, 0] / 0.2)), rel=1e-4)
+    assert part.slices()[0].notes["protocol"]["background"] == "none"
 
 
 @pytest.mark.slow
@@ -97,6 +131,7 @@ def test_a_detector_moves_boxes_and_needs_no_list_of_names(tmp_path: Path) -> No
     for piece in part.slices():
         piece.files.update(files)
     detected = run(part, score_threshold=0.05)
+    assert part.slices()[0].notes["protocol"]["temperature"] == 0.1  # what it was trained at
     assert set(detected["category"].to_pylist()) <= set(tiny_scenes.NAMES)
     detector = read_detector(*files.values())
     (piece, *_) = part.slices()

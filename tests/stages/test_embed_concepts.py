@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -9,6 +11,7 @@ from schemas.errors import ArtifactError, OptionError, SourceError
 from schemas.table import as_matrix
 from stages.embed_concepts import EmbedConcepts
 from stages.models.clip import load_clip
+from stages.models.similarity import Similarity
 from stages.outcome import Result
 from tests.in_memory import InMemory
 from tests.stages.models.texts import encode_texts
@@ -30,7 +33,8 @@ def files(tmp_path_factory):
 
 
 def part_of(names: list[str], files) -> InMemory:
-    return InMemory({"concepts": concepts(names)}, files=files)
+    folder = next(iter(files.values())).parent
+    return InMemory({"concepts": concepts(names)}, folder, files=files)
 
 
 @pytest.mark.slow
@@ -68,13 +72,24 @@ def test_rows_do_not_depend_on_the_batch_size(files) -> None:
     np.testing.assert_allclose(*(as_matrix(run, "embedding") for run in runs), atol=1e-6)
 
 
-def test_a_large_pool_comes_in_blocks_in_the_order_of_its_ids(files) -> None:
+def test_a_large_pool_comes_in_blocks_in_the_order_of_its_ids(tmp_path, files) -> None:
     names = [f"thing {number}" for number in range(300)]
     shuffled = concepts(names).take(pa.array(np.random.default_rng(0).permutation(300)))
-    part = InMemory({"concepts": shuffled}, files=files)
+    part = InMemory({"concepts": shuffled}, tmp_path, files=files)
     blocks = list(EmbedConcepts(device="cpu", templates="plain").run(part))
     assert [block.num_rows for block in blocks] == [256, 44]
     assert [name for block in blocks for name in block.column("concept").to_pylist()] == names
+
+
+def test_the_teachers_temperature_is_written_beside_the_rows(files) -> None:
+    part = part_of(["dog"], files)
+    assert len(list(EmbedConcepts(device="cpu", templates="plain").run(part))) == 1
+    similarity = Similarity.read(part.folder / "similarity.json")
+    assert (similarity.temperature, similarity.logit_bias) == (0.07, None)
+    assert part.notes["similarity"] == {
+        "logit_scale": pytest.approx(-math.log(0.07)),
+        "logit_bias": None,
+    }
 
 
 def test_an_empty_pool_is_refused(files) -> None:

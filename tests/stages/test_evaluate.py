@@ -104,12 +104,12 @@ def test_top_one_and_ranks_are_those_of_a_slow_float64_loop(part: InMemory, clip
             cosine = by_hand(clip, row, [o[c] for c in ("x0", "y0", "x1", "y1")])
             order = sorted(range(3), key=lambda k: -cosine[k])
             correct += NAMES[order[0]] == o["category"]
-            total = 1 + sum(math.exp(c / 0.01) for c in cosine)
+            total = 1 + sum(math.exp(c / 0.07) for c in cosine)  # the temperature of the weights
             assert detection["truth"] == o["category"]
             assert detection["category"] == NAMES[order[0]]
             assert detection["rank"] == order.index(NAMES.index(o["category"]))
             assert detection["score"] == pytest.approx(
-                math.exp(cosine[order[0]] / 0.01) / total, abs=1e-3
+                math.exp(cosine[order[0]] / 0.07) / total, abs=1e-3
             )
     assert not unchecked
     assert metrics["top1", "all", ""] == (pytest.approx(correct / 10), 10)

@@ -52,6 +52,18 @@ def detector(part: InMemory) -> Detector:
 
 
 @pytest.mark.slow
+def test_by_default_a_detector_has_the_temperature_of_what_it_begins_with(tmp_path: Path) -> None:
+    part = tiny_scenes.part(tmp_path)
+    run(part, steps=1, temperature="teacher")
+    assert detector(part).head.temperature == part.notes["temperature"] == 0.07
+    run(part, steps=1, temperature=0.2)
+    part.files |= {("model", n): tmp_path / n for n in ("model.json", "weights.safetensors")}
+    (tmp_path / "scratch" / "checkpoint.pt").unlink(missing_ok=True)
+    run(part, steps=1, temperature="teacher")
+    assert detector(part).head.temperature == 0.2
+
+
+@pytest.mark.slow
 def test_a_detector_learns_what_objects_are_called_and_where_they_end(tmp_path: Path) -> None:
     part = tiny_scenes.part(tmp_path)
     rows = run(part, steps=60, log_every=20, learning_rate=0.02, rois_per_image=32)

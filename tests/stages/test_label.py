@@ -2,19 +2,27 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from safetensors.torch import load_file
 
+from pipeline.store import catalog
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.errors import ArtifactError, OptionError
 from schemas.features import FEATURES
 from schemas.mentions import MENTIONS
 from schemas.proposals import PROPOSALS
 from stages.label import Label, whole_images
+from stages.models.similarity import Similarity
+from stages.outcome import Result
 from tests.in_memory import InMemory
+from tests.pipeline.searching.photographs import photographs
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DOG, CAT, CAR = [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]
 NAMES = ["dog", "cat", "car"]
@@ -62,6 +70,7 @@ def label(
 ) -> list[dict[str, Any]]:
     tables = {"features": rows, "embeddings": pool() if embeddings is None else embeddings}
     tables["proposals"] = proposals(rows)
+    options = {"temperature": 0.01, **options}
     if "mentioned" in options:
         tables["mentions"] = options.pop("mentioned")
     batches = list(Label(device="cpu", **options).run(InMemory(tables)))
@@ -158,7 +167,7 @@ def test_regions_of_images_whose_captions_mention_nothing_count_as_unmentioned()
         "proposals": proposals(rows),
     }
     part = InMemory(tables)
-    (batch,) = Label(device="cpu", among="captions").run(part)
+    (batch,) = Label(device="cpu", among="captions", temperature=0.01).run(part)
     assert batch.num_rows == 1
     assert part.notes["regions"] == {"regions": 1, "kept": 1, "unmentioned": 1}
 
@@ -181,20 +190,20 @@ def test_an_invalid_feature_goes_to_quarantine_and_the_run_continues(
 ) -> None:
     rows = features([("a", 0, DOG), ("a", 1, vector)])
     part = InMemory({"features": rows, "embeddings": pool(), "proposals": proposals(rows)})
-    (batch,) = Label(device="cpu").run(part)
+    (batch,) = Label(device="cpu", temperature=0.01).run(part)
     assert batch.column("region").to_pylist() == [0]
     ((record, code, detail),) = part.refused
     assert (record, code) == ("a#1", reason)
     assert "region 1" in detail
     assert part.advanced == 2
-    assert part.notes == {"regions": {"regions": 1, "kept": 1, "unmentioned": 0}}
+    assert part.notes["regions"] == {"regions": 1, "kept": 1, "unmentioned": 0}
 
 
 def test_a_part_without_usable_features_yields_no_rows() -> None:
     assert label(features([("a", -1, DOG), ("b", 0, [0, 0, 0])])) == []
     rows = pa.Table.from_batches([FEATURES.empty()])
     part = InMemory({"features": rows, "embeddings": pool(), "proposals": proposals(rows)})
-    assert list(Label(device="cpu").run(part)) == []
+    assert list(Label(device="cpu", temperature=0.01).run(part)) == []
 
 
 def test_rows_do_not_depend_on_block_sizes() -> None:
@@ -256,8 +265,90 @@ def test_options_out_of_range_are_refused(options: dict[str, Any], message: str)
 
 def test_options_of_speed_are_not_in_the_recipe() -> None:
     assert set(Label().recipe()) == {
-        *("limit", "temperature", "top_k", "min_probability", "keep_all_if_none", "among")
+        *("limit", "temperature", "probability", "top_k", "min_probability", "keep_all_if_none"),
+        "among",
     }
+
+
+def labelled_with(similarity: Similarity | None, folder: Path, **options: Any) -> InMemory:
+    """A part labelled with embeddings that carry a similarity, or none; its rows are `labels`."""
+    rows = features([("a", 0, [3, 4, 0]), ("a", 1, [0, 0, -1])], "float32")
+    tables = {"features": rows, "embeddings": pool(), "proposals": proposals(rows)}
+    part = InMemory(tables)
+    if similarity:
+        similarity.write(folder / "similarity.json")
+        part.files["embeddings", "similarity.json"] = folder / "similarity.json"
+    part.tables["labels"] = pa.Table.from_batches(Label(device="cpu", **options).run(part))
+    return part
+
+
+def test_by_default_the_temperature_is_that_of_the_teachers_weights(tmp_path: Path) -> None:
+    part = labelled_with(Similarity(math.log(20)), tmp_path)
+    weights = np.exp(np.array([0.6, 0.8, 0.0]) / 0.05)
+    row = part.tables["labels"].to_pylist()[0]
+    expected = sorted(weights / weights.sum(), reverse=True)
+    assert row["top_probabilities"] == pytest.approx(expected, rel=1e-4)
+    assert part.notes["similarity"] == {
+        "probability": "softmax",
+        "temperature": 0.05,
+        "given": False,
+    }
+    given = labelled_with(Similarity(math.log(20)), tmp_path, temperature=0.05)
+    assert given.tables["labels"] == part.tables["labels"]
+    outcome = Label().outcome(Result(2, {}, part.notes))
+    assert outcome.summary[0].endswith("temperature 0.05, the teacher's")
+
+
+@pytest.mark.slow
+def test_in_a_store_the_temperature_travels_beside_the_embeddings(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    root = photographs(tmp_path_factory.getbasetemp()).root
+    labels, teacher = (catalog.find(root, table) for table in ("pseudo_labels", "teachers"))
+    (weights,) = teacher.attachments("weights.safetensors")
+    note = labels.manifest.notes["similarity"]
+    expected = math.exp(-float(load_file(weights)["logit_scale"]))
+    assert (note["temperature"], note["given"]) == (pytest.approx(expected, rel=1e-5), False)
+    assert labels.manifest.notes["summary"][0].endswith(", the teacher's")
+
+
+def test_under_sigmoids_a_region_may_be_none_of_the_concepts(tmp_path: Path) -> None:
+    part = labelled_with(Similarity(math.log(10), -5.0), tmp_path, probability="sigmoid", top_k=1)
+    rows = part.tables["labels"].to_pylist()
+    cosines = np.array([[0.6, 0.8, 0.0], [0.0, 0.0, -1.0]])
+    p = 1 / (1 + np.exp(5 - 10 * cosines))
+    assert [row["concept_id"] for row in rows] == [1, 0]
+    assert [row["probability"] for row in rows] == pytest.approx([p[0, 1], p[1, 0]], rel=1e-5)
+    assert [row["kept"] for row in rows] == [True, False]
+    assert [row["margin"] for row in rows] == pytest.approx([p[0, 1] - p[0, 0], 0], rel=1e-5)
+    others = [1 - (1 - p[0, 0]) * (1 - p[0, 2]), 1 - (1 - p[1, 1]) * (1 - p[1, 2])]
+    assert [row["residual"] for row in rows] == pytest.approx(others, rel=1e-5)
+    entropy = -(p * np.log(p) + (1 - p) * np.log(1 - p)).sum(axis=1)
+    assert [row["entropy"] for row in rows] == pytest.approx(entropy.tolist(), rel=1e-5)
+    assert part.notes["similarity"]["logit_bias"] == -5
+    given = labelled_with(
+        Similarity(0.0, -5.0), tmp_path, probability="sigmoid", top_k=1, temperature=0.1
+    )
+    assert given.tables["labels"] == part.tables["labels"]
+
+
+def test_what_the_embeddings_do_not_carry_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match=r"imported ones cannot\): give --temperature as a num"):
+        labelled_with(None, tmp_path)
+    with pytest.raises(ArtifactError, match="and leave --probability at softmax"):
+        labelled_with(None, tmp_path, temperature=0.1, probability="sigmoid")
+    with pytest.raises(ArtifactError, match="these have no logit bias, so leave it at softmax"):
+        labelled_with(Similarity(1.0), tmp_path, temperature=0.1, probability="sigmoid")
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, 0])
+def test_under_sigmoids_an_invalid_feature_is_refused_too(tmp_path: Path, value: float) -> None:
+    rows = features([("a", 0, DOG), ("a", 1, [value] * 3)])
+    part = InMemory({"features": rows, "embeddings": pool(), "proposals": proposals(rows)})
+    Similarity(1.0, -1.0).write(tmp_path / "similarity.json")
+    part.files["embeddings", "similarity.json"] = tmp_path / "similarity.json"
+    (batch,) = Label(device="cpu", probability="sigmoid").run(part)
+    assert (batch.num_rows, len(part.refused)) == (1, 1)
 
 
 @pytest.mark.gpu
@@ -269,7 +360,9 @@ def test_cuda_gives_the_same_labels_as_the_cpu() -> None:
         "embeddings": pool(rng.normal(size=(400, 64)), [f"c{n}" for n in range(400)]),
     }
     on_cpu, on_cuda = (
-        pa.Table.from_batches(Label(device=device).run(InMemory(dict(tables)))).to_pydict()
+        pa.Table.from_batches(
+            Label(device=device, temperature=0.01).run(InMemory(dict(tables)))
+        ).to_pydict()
         for device in ("cpu", "cuda")
     )
     assert on_cuda["concept_id"] == on_cpu["concept_id"]
@@ -290,4 +383,4 @@ def test_a_feature_without_proposal_is_refused() -> None:
     rows = features([("a", 0, DOG), ("a", 1, CAT)])
     tables = {"features": rows, "embeddings": pool(), "proposals": proposals(rows.slice(0, 1))}
     with pytest.raises(ArtifactError, match="region 1 of image a was not proposed"):
-        list(Label(device="cpu").run(InMemory(tables)))
+        list(Label(device="cpu", temperature=0.01).run(InMemory(tables)))

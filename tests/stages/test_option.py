@@ -8,7 +8,15 @@ from typing import Any, Literal
 import pytest
 
 from schemas.errors import OptionError
-from stages.option import check_options, choices, option, option_types, value_type, with_presets
+from stages.option import (
+    check_options,
+    choices,
+    option,
+    option_types,
+    takes_number,
+    value_type,
+    with_presets,
+)
 
 PRESETS = {"few": {"count": 3, "share": 0.5}, "many": {"count": 40}}
 
@@ -26,6 +34,7 @@ class Options(Base):
     kind: Literal["a", "b"] = option("a", "which", flag="--as")
     file: Path | None = option(None, "a list", recipe=False)
     sizes: tuple[str, ...] = option((), "of images")
+    weight: float | Literal["auto"] = option("auto", "a number or a name", above=0, below=9)
 
 
 def test_types_of_inherited_and_own_options_are_found_behind_their_annotations() -> None:
@@ -36,6 +45,7 @@ def test_types_of_inherited_and_own_options_are_found_behind_their_annotations()
         "kind": Literal["a", "b"],
         "file": Path | None,
         "sizes": tuple[str, ...],
+        "weight": float | Literal["auto"],
     }
 
 
@@ -46,6 +56,7 @@ def test_types_of_inherited_and_own_options_are_found_behind_their_annotations()
         (Path | None, ()),
         (Literal["x"], ("x",)),
         (tuple[Literal["x", "y"], ...], ("x", "y")),
+        (float | Literal["x"], ("x",)),
     ],
 )
 def test_choices_are_the_names_within_a_type(kind: Any, names: tuple[str, ...]) -> None:
@@ -67,6 +78,12 @@ def test_a_person_types_text_where_names_are_allowed() -> None:
         ({"share": 1.0}, "rc toy: --share must be below 1, got 1"),
         ({"share": math.nan}, "rc toy: --share must be above 0, got nan"),
         ({"kind": "c"}, "rc toy: --as must be one of a, b, got 'c'"),
+        ({"weight": 0.0}, "rc toy: --weight must be above 0, got 0"),
+        ({"weight": math.nan}, "rc toy: --weight must be above 0, got nan"),
+        ({"weight": 9}, "rc toy: --weight must be below 9, got 9"),
+        ({"weight": "best"}, "rc toy: --weight must be a number or auto, got 'best'"),
+        ({"weight": "0.5"}, "rc toy: --weight must be a number or auto, got '0.5'"),
+        ({"weight": True}, "rc toy: --weight must be a number or auto, got True"),
         ({"preset": "all"}, "rc toy: --preset must be one of few, many, got 'all'"),
     ],
 )
@@ -80,6 +97,14 @@ def test_a_value_that_is_not_allowed_is_refused_by_its_flag(
 
 def test_allowed_values_and_none_pass() -> None:
     assert check_options(Options(count=1, share=0.999, kind="b", preset="few")) is None
+    for weight in ("auto", 1, 0.5):
+        assert check_options(Options(weight=weight)) is None
+
+
+def test_a_type_of_numbers_and_names_takes_both_and_no_other_does() -> None:
+    kinds = option_types(Options)
+    assert [name for name, kind in kinds.items() if takes_number(kind)] == ["weight"]
+    assert value_type(kinds["weight"]) == float | Literal["auto"]
 
 
 def test_a_preset_wins_over_defaults_and_what_is_given_wins_over_a_preset() -> None:

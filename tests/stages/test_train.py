@@ -14,8 +14,10 @@ from safetensors.torch import load_file
 
 from schemas.errors import ArtifactError, OptionError, StageError
 from schemas.students import STUDENTS
-from stages.models.clip import Clip, read_clip, save_clip
+from stages.models.clip import Clip, create_clip, read_clip, save_clip
 from stages.models.preprocess import Size, prepare
+from stages.models.similarity import Similarity
+from stages.outcome import Result
 from stages.pixels import load_image
 from stages.train import Train
 from tests.stages.models.tiny import tiny_clip
@@ -160,11 +162,58 @@ def test_open_clip_loads_a_student_by_itself(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_only_what_the_reference_trains_has_changed(tmp_path: Path) -> None:
     part = tiny.labelled(tmp_path)
-    run(part, image_text_weight=0.0)
+    run(part, image_text_weight=0.0, temperature="teacher")
     teacher = load_file(part.files["teacher", "weights.safetensors"])
     found = load_file(tmp_path / "weights.safetensors")
     moved = {n.split(".")[1] for n in teacher if not torch.equal(teacher[n], found[n])}
     assert moved == {"layer2", "layer3", "layer4", "attnpool"}
+
+
+@pytest.mark.slow
+def test_a_student_is_trained_at_the_temperature_of_its_teacher_and_keeps_the_one_it_had(
+    tmp_path: Path,
+) -> None:
+    losses = {}
+    for name, temperature in (("own", "teacher"), ("same", 0.07), ("other", 0.02)):
+        (tmp_path / name).mkdir()
+        part = tiny.labelled(tmp_path / name)  # its temperature is 0.07
+        rows = run(part, steps=2, log_every=1, temperature=temperature)
+        losses[name] = [row["loss"] for row in rows]
+        used = 0.07 if temperature == "teacher" else temperature
+        assert part.notes["temperature"] == Similarity.of(student(part)).temperature == used
+        last = quick(temperature=temperature).outcome(Result(2, {}, part.notes)).summary[0]
+        assert last.endswith(f"temperature {used}" + (", the teacher's" if name == "own" else ""))
+    assert losses["own"] == losses["same"] != losses["other"]
+
+
+def independent(part: InMemory) -> InMemory:
+    """The same part with pseudo-labels whose probabilities are independent."""
+    for piece in part.slices():
+        labels = piece.tables["pseudo_labels"]
+        residual = pa.array([0.4] * len(labels), pa.float32())
+        index = labels.schema.get_field_index("residual")
+        piece.tables["pseudo_labels"] = labels.set_column(index, "residual", residual)
+    return part
+
+
+@pytest.mark.slow
+def test_independent_labels_are_distilled_with_the_bias_of_the_weights_or_not_at_all(
+    tmp_path: Path,
+) -> None:
+    part = independent(tiny.labelled(tmp_path))
+    with pytest.raises(ArtifactError, match="were made with --probability sigmoid"):
+        run(part, steps=1)
+    with pytest.raises(ArtifactError, match="these have no logit bias"):
+        run(part, steps=1, probability="sigmoid")
+    assert run(part, steps=1, distillation_weight=0.0)[0]["distillation"] is None
+    biased = json.dumps({**tiny.CONFIG, "init_logit_bias": -4.0})
+    (tmp_path / "biased.json").write_text(biased)
+    files = (part.files["teacher", n] for n in ("model.json", "weights.safetensors"))
+    save_clip(create_clip(str(tmp_path / "biased.json")), *files)
+    (tmp_path / "scratch" / "checkpoint.pt").unlink(missing_ok=True)
+    (row,) = run(part, steps=1, probability="sigmoid")
+    assert row["distillation"] > 0
+    assert part.notes["logit_bias"] == Similarity.of(student(part)).logit_bias == -4
 
 
 @pytest.mark.slow

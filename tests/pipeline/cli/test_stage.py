@@ -247,6 +247,29 @@ def test_an_unknown_preset_is_refused(rc, monkeypatch: pytest.MonkeyPatch) -> No
     assert "--preset must be one of small, got 'huge'" in result.err
 
 
+@pytest.mark.parametrize(
+    ("given", "hue"), [([], "random"), (["--hue", "random"], "random"), (["--hue", "0.5"], 0.5)]
+)
+def test_an_option_takes_a_number_or_a_name(
+    rc,  # type: ignore[no-untyped-def]
+    root: Path,
+    given: list[str],
+    hue: float | str,
+) -> None:
+    VERBS["ingest"] = VerbWithPresets("ingest", "has such an option")  # the fixture restores it
+    assert rc("ingest", "a", *given).code == 0
+    assert catalog.find(root, "images").manifest.stage.options["hue"] == hue
+
+
+def test_neither_a_number_nor_a_name_is_refused_and_help_shows_both(rc) -> None:  # type: ignore[no-untyped-def]
+    VERBS["ingest"] = VerbWithPresets("ingest", "has such an option")
+    wrong = rc("ingest", "a", "--hue", "blue")
+    assert (wrong.code, "'blue' is neither a number nor random" in wrong.err) == (2, True)
+    assert "--hue must be above 0, got 0" in rc("ingest", "a", "--hue", "0").err
+    shown = " ".join(rc("ingest", "--help").out.split())
+    assert "--hue NUMBER|random of the images (a number > 0, or random)" in shown
+
+
 def test_help_says_which_artifact_an_unnamed_input_is() -> None:
     assert _default_input(whole(CONCEPTS)).endswith("else the newest")
     assert _default_input(whole(CONCEPTS, optional=True)).endswith("if any")

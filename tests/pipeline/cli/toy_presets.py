@@ -1,4 +1,4 @@
-"""The toy `rc ingest` with a preset."""
+"""The toy `rc ingest` with a preset, and an option that takes a number or a name."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class WithPresets(Ingest):
     preset: Literal["small"] | None = option(
         None, "options at once", presets={"small": {"count": 6, "per_part": 2}}
     )
+    hue: float | Literal["random"] = option("random", "of the images", above=0)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline.recipes import recipe
+from pipeline.verbs import VERBS
 from schemas.errors import SourceError
+from tests.pipeline.cli.toy_presets import VerbWithPresets
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,6 +85,21 @@ def test_a_value_that_does_not_fit_its_option_is_refused(
 ) -> None:
     with pytest.raises(SourceError, match=said):
         step(tmp_path, line)
+
+
+@pytest.mark.parametrize(
+    ("line", "hue"), [("hue = 2", 2.0), ('hue = "0.5"', 0.5), ('hue = "random"', "random")]
+)
+def test_an_option_takes_a_number_or_a_name(tmp_path: Path, line: str, hue: float | str) -> None:
+    VERBS["ingest"] = VerbWithPresets("ingest", "has such an option")  # the fixture restores it
+    value = step(tmp_path, line).options["hue"]
+    assert (value, type(value)) == (hue, type(hue))
+
+
+def test_neither_a_number_nor_a_name_is_refused(tmp_path: Path) -> None:
+    VERBS["ingest"] = VerbWithPresets("ingest", "has such an option")
+    with pytest.raises(SourceError, match="hue = 'blue' cannot be a number or random"):
+        step(tmp_path, 'hue = "blue"')
 
 
 def test_an_unknown_verb_is_refused_with_a_list_of_verbs(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def photographs(base: Path) -> Photographs:
     make(Propose(random=True, regions=REGIONS), root)
     small = make(Featurize(resize="96x200"), root)
     features = make(Featurize(resize="192x400"), root)
-    make(Label(temperature=0.05), root, {"features": features.address})
+    make(Label(), root, {"features": features.address})
     return Photographs(folder, features, small)
 
 

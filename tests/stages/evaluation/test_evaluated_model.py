@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -8,8 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from schemas.errors import SourceError
+from schemas.errors import ArtifactError, SourceError
 from stages.evaluation.evaluated_model import EvaluatedModel, load_model
+from stages.models.clip import create_clip
+from tests.stages.models.tiny import config as tiny_config
 from tests.stages.models.tiny import tiny_files
 
 if TYPE_CHECKING:
@@ -47,7 +50,8 @@ def test_a_clip_has_no_categories_and_moves_no_boxes(tmp_path: Path) -> None:
     model = load_model(config, weights, "cpu")
     assert model.detector is None
     assert (model.categories, model.regression) == ((), "none")
-    assert (model.temperature, model.background, model.embeddings) == (None, None, None)
+    assert model.temperature == 0.07  # open_clip's, before training
+    assert (model.background, model.embeddings) == (None, None)
     boxes = np.float32([[1, 2, 3, 4]])
     assert model.move_boxes(np.zeros((1, model.clip.width), np.float32), boxes) is boxes
 
@@ -61,6 +65,23 @@ def test_a_detector_has_the_settings_of_its_head() -> None:
     assert embeddings is not None
     assert embeddings.dtype == np.float32
     assert embeddings.tolist() == [[1, 0], [0, 1]]
+
+
+@pytest.mark.slow
+def test_a_bias_is_that_of_weights_trained_by_the_sigmoid_loss(tmp_path: Path) -> None:
+    (tmp_path / "c.json").write_text(json.dumps(tiny_config() | {"init_logit_bias": -7.0}))
+    biased = EvaluatedModel(create_clip(str(tmp_path / "c.json")))
+    assert (biased.bias("sigmoid"), biased.bias("softmax")) == (-7, None)
+    with pytest.raises(ArtifactError, match="these have no logit bias"):
+        load_model(*tiny_files(tmp_path).values(), "cpu").bias("sigmoid")
+    with pytest.raises(ArtifactError, match="these have no logit bias"):
+        detector_model().bias("sigmoid")
+
+
+def test_a_detector_at_another_temperature_is_warned_of() -> None:
+    assert detector_model().warnings(0.5) == []
+    (warning,) = detector_model().warnings(0.25)
+    assert warning == "the detector was trained at temperature 0.5, and judged at 0.25"
 
 
 def test_only_a_learned_background_has_an_embedding() -> None:

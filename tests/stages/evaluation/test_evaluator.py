@@ -139,6 +139,17 @@ def test_a_learned_background_takes_its_share_of_probability(tmp_path: Path) -> 
     assert run.protocol()["background"].startswith("its learned embedding")
 
 
+def test_with_a_bias_each_category_has_a_probability_of_its_own(tmp_path: Path) -> None:
+    run = evaluator(DetectionsFile(tmp_path / "d.parquet", VOCABULARY), options={"bias": -2.0})
+    truth, own = objects([2]), features(1)
+    run.begin("a", 200, 200, truth)
+    run.classify("a", truth, own)
+    best = cosines(own, EMBEDDINGS)[0].max()
+    (row,) = written(run, tmp_path)
+    assert row["score"] == pytest.approx(1 / (1 + np.exp(2 - best / 0.5)), rel=1e-6)
+    assert run.protocol()["background"] == "none: a sigmoid of each category's own"
+
+
 def test_soft_nms_is_used_if_the_config_has_it(file: DetectionsFile) -> None:
     boxes, own = proposals(6), features(6)
     hard = evaluator(file)

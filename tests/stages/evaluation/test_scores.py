@@ -9,7 +9,14 @@ import torch
 from torchvision.ops import batched_nms
 
 from schemas.errors import ArtifactError
-from stages.evaluation.scores import combine, cosines, probabilities, ranks, select
+from stages.evaluation.scores import (
+    combine,
+    cosines,
+    independent_probabilities,
+    probabilities,
+    ranks,
+    select,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,6 +58,15 @@ def test_probabilities_are_a_softmax_with_a_background_of_logit_zero() -> None:
 def test_probabilities_stay_finite_at_the_sharpest_temperature() -> None:
     probability = probabilities(np.array([[1.0, -1.0], [-1.0, -1.0]]), temperature=1e-4)
     assert probability.tolist() == [[1.0, 0.0], [0.0, 0.0]]
+
+
+def test_independent_probabilities_are_sigmoids_that_overflow_nowhere() -> None:
+    cosine = rng.uniform(-1, 1, (5, 4))
+    actual = independent_probabilities(cosine, 0.1, -3.0)
+    expected = [[1 / (1 + math.exp(3 - c / 0.1)) for c in row] for row in cosine.tolist()]
+    np.testing.assert_allclose(actual, expected, rtol=1e-12)
+    extreme = independent_probabilities(np.array([[1.0, -1.0]]), 1e-4, 5000.0)
+    assert extreme.tolist() == [[1.0, 0.0]]
 
 
 def test_background_takes_half_from_a_single_category_of_cosine_zero() -> None:

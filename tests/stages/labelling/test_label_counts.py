@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 def result(rows: int, kept: int, dropped: int = 0, **notes: Any) -> Result:
     counts = {"regions": rows, "kept": kept, "unmentioned": notes.pop("unmentioned", 0)}
-    return Result(rows, {"nan-feature": dropped} if dropped else {}, {"regions": counts, **notes})
+    similarity = {"probability": "softmax", "temperature": 0.05, "given": True}
+    facts = {"regions": counts, "similarity": similarity, **notes}
+    return Result(rows, {"nan-feature": dropped} if dropped else {}, facts)
 
 
 def test_agreement_is_counted_over_kept_labels_of_captioned_images(tmp_path: Path) -> None:
@@ -38,14 +40,19 @@ def test_the_line_says_kept_and_agreement() -> None:
     told = result(1200, 300, captioned={"kept": 200, "agree": 50}, unmentioned=3)
     assert label_outcome(told).summary == [
         "1,200 regions labelled, 300 (25.0%) kept; of these 50 (25.0%) have a concept that a "
-        "caption of their image mentions; 3 regions without a mentioned concept"
+        "caption of their image mentions; 3 regions without a mentioned concept; temperature 0.05"
     ]
-    assert label_outcome(result(1, 0)).summary == ["1 region labelled, 0 (0.0%) kept"]
+    assert label_outcome(result(1, 0)).summary == [
+        "1 region labelled, 0 (0.0%) kept; temperature 0.05"
+    ]
 
 
 def test_no_label_is_empty_and_most_refused_a_loss() -> None:
     nothing = label_outcome(result(0, 0, 4))
-    assert nothing.empty == "no region got a label: 0 regions labelled, 0 kept; 4 refused"
+    assert (
+        nothing.empty
+        == "no region got a label: 0 regions labelled, 0 kept; 4 refused; temperature 0.05"
+    )
     assert label_outcome(result(1, 1, 2)).losses == ["2 of 3 regions were refused"]
     assert label_outcome(result(2, 1, 2)).losses == []
 

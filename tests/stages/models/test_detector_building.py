@@ -17,6 +17,7 @@ from stages.models.detector_building import (
     detector_for_names,
     load_model,
     name_embeddings,
+    own_temperature,
     read_model,
     reset_image_tower,
 )
@@ -50,6 +51,13 @@ def table_of(names: list[str], vectors: torch.Tensor, order: list[int]) -> pa.Ta
     columns = {"concept_id": range(len(names)), "concept": names, "prompts": [1] * len(names)}
     rows = CONCEPT_EMBEDDINGS.batch(columns | {"embedding": vectors.numpy()})
     return pa.Table.from_batches([rows]).take(order)
+
+
+def test_a_detector_has_a_temperature_of_its_own_and_a_clip_that_of_its_weights(clip) -> None:
+    assert own_temperature(clip) == 0.07  # open_clip's, before training
+    assert own_temperature(learned(clip)) == 0.05
+    embeddings = torch.eye(2, clip.width)
+    assert detector_for_names(clip, ["a", "b"], embeddings).head.temperature == 0.07
 
 
 @pytest.mark.slow
@@ -126,7 +134,7 @@ def test_layers_of_a_detector_are_copied_where_they_fit(clip) -> None:
 def test_a_clip_becomes_a_detector_that_moves_no_box(clip) -> None:
     embeddings = torch.randn(2, clip.width)
     detector = detector_for_names(clip, ["a", "b"], embeddings)
-    assert detector.head == HeadSpec(("a", "b"), "none", "zero", 0.01)
+    assert detector.head == HeadSpec(("a", "b"), "none", "zero", 0.07)
     assert detector_for_names(clip, ["a", "b"], embeddings, 0.5).head.temperature == 0.5
     _, moved = predict(detector, torch.randn(3, clip.width), boxes(3, 0), (500, 500))
     assert torch.equal(moved, boxes(3, 0))

@@ -123,6 +123,14 @@ def test_an_unknown_image_has_no_regions() -> None:
     assert PartRegions(part(), 3).of("elsewhere").boxes.shape == (0, 4)
 
 
+def test_probabilities_exclude_each_other_where_each_row_sums_to_one() -> None:
+    of_softmax = PartRegions(part(), 3)
+    assert of_softmax.exclusive
+    of_softmax.residual = of_softmax.residual + np.float32(0.1)
+    assert not of_softmax.exclusive
+    assert PartRegions(part(labels=range(0)), 3).exclusive  # nothing says otherwise
+
+
 def test_a_part_without_labels_is_read_too() -> None:
     image = PartRegions(part(labels=range(0)), 3).of("tiny/000")
     assert image.boxes.shape == (3, 4)

@@ -96,6 +96,23 @@ def test_the_three_losses_equal_their_textbook_forms(clip: Clip) -> None:
     assert terms["regions"].item() == 12
 
 
+def test_with_a_bias_independent_probabilities_are_distilled(clip: Clip) -> None:
+    region_batch = batch(clip)
+    with torch.no_grad():
+        terms = student(clip, bias=-2.0).losses(region_batch)
+        plain = student(clip).losses(region_batch)
+        q = torch.sigmoid(regions_one_by_one(clip, region_batch)[:, :3] / 0.1 - 2)
+    top, p, residual = region_batch.teacher
+    q, other = q.gather(1, top), q.scatter(1, top, 0.0).sum(dim=1)  # one of the three is not kept
+    kl = (p * (p / q).log() + (1 - p) * ((1 - p) / (1 - q)).log()).sum(dim=1)
+    kl += (
+        residual * (residual / other).log() + (1 - residual) * ((1 - residual) / (1 - other)).log()
+    )
+    assert terms["distillation"].item() == pytest.approx(kl.mean().item(), rel=1e-4)
+    assert terms["contrastive"].item() == plain["contrastive"].item()
+    assert terms["distillation"].item() != plain["distillation"].item()
+
+
 def test_weights_multiply_their_losses(clip: Clip) -> None:
     region_batch = batch(clip)
     terms = student(clip, contrastive=2.0, distillation=0.5, image_text=3.0).losses(region_batch)

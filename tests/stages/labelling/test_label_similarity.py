@@ -1,0 +1,43 @@
+"""Options of `rc label` and what the embeddings carry become a temperature and a bias."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import pytest
+
+from schemas.errors import ArtifactError
+from stages.labelling.label_similarity import LabelSimilarity, described_similarity
+from stages.models.similarity import Similarity
+from tests.in_memory import InMemory
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def part_with(folder: Path, similarity: Similarity) -> InMemory:
+    similarity.write(folder / "similarity.json")
+    return InMemory({}, files={("embeddings", "similarity.json"): folder / "similarity.json"})
+
+
+def test_a_given_temperature_needs_nothing_of_the_embeddings() -> None:
+    scale = LabelSimilarity.of(InMemory({}), 0.2, "softmax")
+    assert scale == LabelSimilarity(0.2, None, given=True)
+    assert described_similarity(scale.note()) == "temperature 0.2"
+
+
+def test_the_teachers_numbers_come_from_beside_the_embeddings(tmp_path: Path) -> None:
+    part = part_with(tmp_path, Similarity(math.log(50), -12.5))
+    softmax = LabelSimilarity.of(part, "teacher", "softmax")
+    assert softmax == LabelSimilarity(0.02, None, given=False)
+    sigmoid = LabelSimilarity.of(part, "teacher", "sigmoid")
+    assert sigmoid == LabelSimilarity(0.02, -12.5, given=False)
+    told = described_similarity(sigmoid.note())
+    assert told == "sigmoid, temperature 0.02, bias -12.5, the teacher's"
+    assert LabelSimilarity.of(part, 1, "sigmoid") == LabelSimilarity(1.0, -12.5, given=True)
+
+
+def test_a_bias_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="these have no logit bias"):
+        LabelSimilarity.of(part_with(tmp_path, Similarity(1.0)), "teacher", "sigmoid")
