@@ -55,7 +55,8 @@ def crop_tokens(
     if not leading:
         return pooled
     first = feature_map[:, width:, 0, 0].reshape(-1, leading, width).to(pooled.dtype)
-    repeated = [first[b].expand(len(of_image), -1, -1) for b, of_image in enumerate(boxes)]
+    # shape and not len(), which would fix the number of regions of an exported graph
+    repeated = [first[b].expand(of_image.shape[0], -1, -1) for b, of_image in enumerate(boxes)]
     return torch.cat([torch.cat(repeated), pooled], dim=1)
 
 
