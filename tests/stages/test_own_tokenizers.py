@@ -96,7 +96,8 @@ def test_concepts_are_embedded_as_open_clip_embeds_them(
 ) -> None:
     columns = {column.name: [None] for column in CONCEPTS.columns}
     columns |= {"concept_id": [0], "concept": ["cat"]}
-    part = InMemory({"concepts": pa.table(columns)}, files=attachments("teacher", teacher))
+    files = attachments("teacher", teacher)
+    part = InMemory({"concepts": pa.table(columns)}, tmp_path, files=files)
     (batch,) = EmbedConcepts(device="cpu").run(part)
     clean = "canonicalize" if kind == "siglip" else "whitespace"
     tokenizer = HFTokenizer(str(tmp_path / "tokenizer"), context_length=12, clean=clean)
