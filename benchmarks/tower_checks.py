@@ -140,7 +140,7 @@ def build(config: Mapping[str, Any]) -> Case:
 
 
 def affordable(config: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-    """The configuration itself, or that of a shallow sibling; and whether it is one."""
+    """The configuration itself, or that of a small sibling; and whether it is one."""
     vision = dict(config["vision_cfg"])
     small = square_side(vision.get("image_size", 224)) <= LARGEST
     if small and parameters_of(config) <= MOST:
@@ -150,19 +150,21 @@ def affordable(config: dict[str, Any]) -> tuple[dict[str, Any], bool]:
     else:
         several = isinstance(vision["layers"], list)
         vision["layers"] = [1] * len(vision["layers"]) if several else 2
+        vision["width"] = 64 if several else 2 * vision.get("head_width", 64)
     return {**config, "vision_cfg": vision}, True
 
 
 def register_shallow(name: str) -> str:
-    """Make a timm network known to timm with few blocks, under another name."""
+    """Make a small sibling of a timm network known to timm, under another name."""
     entry, shallow = timm.models.model_entrypoint(name), f"shallow_{name}"
     if timm.models.is_model(shallow):
         return shallow
     fewer: dict[str, Any] = {"depth": 2}
-    for kind, option, stages in (("convnext", "depths", 4), ("fastvit", "layers", 4)):
-        if name.startswith(kind):
-            stages += name in ("fastvit_mci3", "fastvit_mci4")
-            fewer = {option: (1,) * stages}
+    if name.startswith(("convnext", "fastvit", "swin")):
+        stages = 5 if name in ("fastvit_mci3", "fastvit_mci4") else 4
+        fewer = {"layers" if name.startswith("fastvit") else "depths": (1,) * stages}
+    elif not name.startswith(("vitamin", "vit_base_mci")):  # whose stems fix the width
+        fewer |= {"embed_dim": 128, "num_heads": 2}
 
     def build_shallow(pretrained: bool = False, **options: Any) -> torch.nn.Module:
         return entry(pretrained=pretrained, **(fewer | options))

@@ -3,10 +3,11 @@
     python -m benchmarks.towers [NAME ...] [--results FILE] [--onnx] [--page docs/weights.md]
 
 Builds each architecture of open_clip's list with random weights, on a CPU, offline. One that is too
-large for that is built as a sibling: the same configuration and width with one block a stage, or
-two blocks. Results go to a file, a line of JSON an image tower; towers that are in it are not
-checked again, so a run can be stopped and gone on with. `--onnx` also exports the smallest tower of
-each family to ONNX, a minute each. `--page` writes the table between the two marks of that page.
+large for that is built as a sibling: the same configuration with two blocks, or one a stage, and
+where the architecture lets it with fewer channels. Results go to a file, a line of JSON an image
+tower; towers that are in it are not checked again, so a run can be stopped and gone on with.
+`--onnx` also exports the smallest tower of each family to ONNX, a minute each. `--page` writes the
+table between the two marks of that page.
 
 What the columns say is in `benchmarks/tower_checks.py`.
 """
@@ -70,36 +71,29 @@ def check_all(names: Iterable[str], file: Path) -> list[dict[str, Any]]:
     known = {result["tower"]: result for result in results}
     chosen = []
     for name in names:
-        key = tower_key(name)
+        config, sibling = affordable(dict(open_clip.get_model_config(name)))
+        key = json.dumps([config["vision_cfg"], config["embed_dim"], config.get("quick_gelu")])
         if key not in known:
             started = time.monotonic()
-            known[key] = {"tower": key, **check(name)}
+            known[key] = {"tower": key, "parameters": parameters_of(config), "cells": check(config)}
             with file.open("a") as stream:
                 stream.write(json.dumps(known[key]) + "\n")
             seconds = time.monotonic() - started
             print(f"{name}: {known[key]['cells']} {seconds:.0f} s", file=sys.stderr, flush=True)
-        chosen.append(known[key] | {"name": name, "family": family(name)})
+        about = {"name": name, "family": family(name), "sibling": sibling}
+        chosen.append(known[key] | about)
     return chosen
 
 
-def check(name: str) -> dict[str, Any]:
-    """What each column says of one architecture, and whether it was checked as a sibling."""
-    config, sibling = affordable(dict(open_clip.get_model_config(name)))
-    cells: dict[str, str] = {}
+def check(config: Mapping[str, Any]) -> dict[str, str]:
+    """What each column says of one configuration."""
     try:
         case = build(config)
-        for column, function in COLUMNS.items():
-            cells[column] = function(case)
+        return {column: function(case) for column, function in COLUMNS.items()}
     except RCError as error:
-        cells = {**dict.fromkeys(COLUMNS, "no"), "load": f"no: {error}"}
-    gc.collect()
-    return {"cells": cells, "sibling": sibling, "parameters": parameters_of(config)}
-
-
-def tower_key(name: str) -> str:
-    """What decides the image tower of an architecture, so that equal towers are checked once."""
-    config = open_clip.get_model_config(name)
-    return json.dumps([config["vision_cfg"], config["embed_dim"], bool(config.get("quick_gelu"))])
+        return {**dict.fromkeys(COLUMNS, "no"), "load": f"no: {error}"}
+    finally:
+        gc.collect()
 
 
 def family(name: str) -> str:
@@ -125,13 +119,16 @@ def add_onnx(results: Sequence[dict[str, Any]], file: Path) -> None:
     smallest = {}
     for result in sorted(results, key=lambda r: r["parameters"], reverse=True):
         smallest[result["family"]] = result
+    for result in results:  # a family is exported once
+        if "onnx" in result:
+            smallest[result["family"]] = result
     for result in smallest.values():
         if "onnx" not in result and result["cells"]["export"] != "no":
             config, _ = affordable(dict(open_clip.get_model_config(result["name"])))
             result["onnx"] = onnx_agrees(config)
             print(f"{result['name']}: ONNX {result['onnx']}", file=sys.stderr, flush=True)
             with file.open("a") as stream:
-                kept = {k: v for k, v in result.items() if k not in ("name", "family")}
+                kept = {k: v for k, v in result.items() if k not in ("name", "family", "sibling")}
                 stream.write(json.dumps(kept) + "\n")
 
 

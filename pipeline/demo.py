@@ -65,18 +65,18 @@ def _scaled(scenes: int) -> dict[str, int]:
     share = min(1.0, scenes / _SCENES)
     return {
         "min_frequency": max(2, round(20 * share)),
-        "paper_steps": max(2, round(100 * share)),
-        "best_steps": max(10, round(300 * share)),
+        "paper_steps": max(2, round(300 * share)),
+        "our_steps": max(10, round(240 * share)),
     }
 
 
 def gain(evaluated: Sequence[Score], scenes: int) -> str:
-    """What the last model, the best student, gains over the teacher, in a sentence."""
+    """What the last model, our student, gains over the teacher, in a sentence."""
     teacher, student = teacher_score(evaluated), evaluated[-1]
     points = 100 * (student.top1 - teacher.top1)
     comparison = f"{abs(points):.1f} points {'more' if points >= 0 else 'less'}"
     sentence = (
-        f"Trained on captions alone, the best student names {100 * student.top1:.1f} % of the "
+        f"Trained on captions alone, our student names {100 * student.top1:.1f} % of the "
         f"boxes rightly, {comparison} than its teacher ({100 * teacher.top1:.1f} %)."
     )
     if scenes >= _SCENES:

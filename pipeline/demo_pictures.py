@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 _PERCENTILES: Final = {10: "10th percentile", 50: "median", 90: "90th percentile"}
-_LEARNED: Final = "probability > 0.5"  # as in the recipe: what the best student learns from
+_LEARNED: Final = "probability > 0.5"  # as in the recipe: what our student learns from
 _LABELS: Final = f"""
 SELECT image_id, concept, truth, probability, x0, y0, x1, y1 FROM judged_labels
 WHERE kept AND in_caption AND {_LEARNED}

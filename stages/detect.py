@@ -175,7 +175,7 @@ class Detect(Stage):
         from stages.models.detector import predict
         from stages.pixels import load_image
 
-        pooling = PoolingConfig("roialign", self.resize, self.interpolation, 0.0, self.dense)
+        pooling = PoolingConfig.of(vars(self))
         features = region_features(detector.clip, load_image(row), proposals.boxes, pooling)
         device = detector.embeddings.device
         placed = torch.from_numpy(features).to(device)

@@ -76,8 +76,7 @@ class Evaluate(Stage):
         None, "a published protocol: sets the options below that are not given", presets=PRESETS
     )
     boxes: Literal["ground-truth", "proposals"] = option(
-        "ground-truth",
-        "what is named: ground-truth boxes, or proposals",
+        "ground-truth", "what is named: ground-truth boxes, or proposals"
     )
     pooling: Literal["roialign", "crop"] = option(
         "roialign",
@@ -257,8 +256,7 @@ class Evaluate(Stage):
     def _pooling(self) -> PoolingConfig:
         from stages.evaluation.region_features import PoolingConfig
 
-        kind = self.interpolation
-        return PoolingConfig(self.pooling, self.resize, kind, self.crop_margin, self.dense)
+        return PoolingConfig.of(vars(self))
 
     def _config(self, model: EvaluatedModel) -> ScoringConfig:
         from stages.evaluation.evaluator import ScoringConfig

@@ -102,7 +102,7 @@ def test_the_installation_is_found_to_be_whole(installed: Run) -> None:
 def test_the_smallest_demo_runs_and_its_store_can_be_looked_at(installed: Run) -> None:
     done = installed("demo", "--scenes", "10", "--holdout", "10", "--quiet")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "student, the best recipe" in done.stdout
+    assert "student, our recipe" in done.stdout
     assert "picture: demo/pictures/pseudo_labels.png" in done.stdout
     assert "picture: demo/pictures/teacher_and_student.png" in done.stdout
     assert "With 10 scenes, much of this is chance; the default is 800." in done.stdout

@@ -50,7 +50,7 @@ def demo(
     run = RunOptions(store=store, workers=workers, quiet=quiet)
     addresses = run_recipe(recipe_path("demo"), settings, run)
     evaluations = {name: a for name, a in addresses.items() if a.startswith("metrics/")}
-    labels = next(a for a in addresses.values() if a.startswith("pseudo_labels/"))
+    labels = addresses["labels"]
     scores = world.scores(store, evaluations)
     teacher, student = world.teacher_score(scores), scores[-1]
     sides = (teacher.name, teacher.address), (student.name, student.address)

@@ -88,14 +88,7 @@ def image_query(
             f"--box {x0:g},{y0:g},{x1:g},{y1:g} is not a box inside {path}, "
             f"which is {width} x {height}: write x0,y0,x1,y1 in pixels, with x0 < x1 and y0 < y1"
         )
-    options = corpus.features.manifest.stage.options
-    pooling = PoolingConfig(
-        pooling="crop" if options.get("pooling") == "crop" else "roialign",
-        resize=str(options.get("resize", "800x1333")),
-        interpolation=options.get("interpolation"),
-        margin=float(options.get("crop_margin", 0.0)),
-        dense=options.get("dense", "auto"),
-    )
+    pooling = PoolingConfig.of(corpus.features.manifest.stage.options)
     description = path.name if box is None else f"{path.name} at {x0:g},{y0:g},{x1:g},{y1:g}"
     vectors = encode_boxes(_model_files(corpus), pixels, corners, pooling, device)
     return QueryVector(vectors[0], description)

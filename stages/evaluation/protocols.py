@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _COMMON: Final = {
     "pooling": "roialign",
+    "dense": "auto",
     "resize": "800x1333",
     "interpolation": "bilinear",
     "templates": "paper",

@@ -5,8 +5,8 @@ Shapes: R boxes of an image, D feature width, H W pixels.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import torch
@@ -16,6 +16,8 @@ from stages.models.preprocess import prepare
 from stages.models.resizing import Size
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from stages.models.dense_option import Dense
@@ -35,15 +37,20 @@ class PoolingConfig:
         resize: Size of the image for roialign, as `Size.parse` takes it.
         interpolation: bilinear or bicubic, of the image or of the crops; None for bilinear, and
             for crops as the weights were trained.
-        margin: Added to each side of a crop, as a share of the box's width and height.
+        crop_margin: Added to each side of a crop, as a share of the box's width and height.
         dense: How regions of a vision transformer are read, see `stages.models.dense_option`.
     """
 
-    pooling: Literal["roialign", "crop"]
-    resize: str
-    interpolation: Literal["bilinear", "bicubic"] | None
-    margin: float
+    pooling: Literal["roialign", "crop"] = "roialign"
+    resize: str = "800x1333"
+    interpolation: Literal["bilinear", "bicubic"] | None = None
+    crop_margin: float = 0.0
     dense: Dense = "auto"
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> PoolingConfig:
+        """The part of a stage's options that is about features of boxes."""
+        return cls(**{f.name: options[f.name] for f in fields(cls) if f.name in options})
 
 
 @torch.inference_mode()
@@ -64,7 +71,7 @@ def region_features(
     if not len(boxes):
         return np.zeros((0, clip.width), np.float32)
     if config.pooling == "crop":
-        crops = CropConfig(config.interpolation, config.margin)
+        crops = CropConfig(config.interpolation, config.crop_margin)
         features = encode_crops(clip, image, boxes, crops, _REGIONS_PER_BATCH)
     else:
         features = _roialign_features(clip, image, boxes, config)

@@ -23,9 +23,8 @@ def dense_option() -> Any:
     """How regions of a vision transformer are read."""
     return option(
         "auto",
-        "patch tokens of a vision transformer: value-path (last block without attention to other "
-        "tokens), last-block (as it is), or auto: as the model was trained to be read, else "
-        "value-path for towers with a class token and last-block for others",
+        "tokens of a vision transformer: value-path (the last block without attention to other "
+        "tokens), last-block (as it is); auto: as the model was trained, else by how it pools",
     )
 
 

@@ -10,6 +10,10 @@ How a region is pooled depends on how the tower pools an image:
   image;
 * class token: the mean of the dense tokens, see `stages.models.dense_option`.
 
+An input that is not a multiple of the patch is padded with zeros at the bottom and right. Only
+where the native side is no multiple itself (SigLIP of 384 pixels with patches of 14), the tower was
+trained without what is left over, and does without it here too.
+
 Shapes: B images, N regions, E width of a token, h x w grid of patches, s cells a side.
 """
 
@@ -27,7 +31,7 @@ from timm.models.vision_transformer import VisionTransformer
 
 from schemas.errors import SourceError
 from stages.models.dense_option import takes_value_path
-from stages.models.region_tower import roi_align
+from stages.models.region_tower import pad_to_at_least, roi_align
 from stages.models.token_maps import crop_tokens, map_of_tokens, pad_to_multiple
 
 if TYPE_CHECKING:
@@ -72,13 +76,18 @@ class TimmViTRegions:
         return int(tower.num_prefix_tokens) if self._attends and sees_all else 0
 
     @property
+    def _leaves_over(self) -> bool:
+        return int(self.visual.image_size[0]) % self.stride != 0
+
+    @property
     def _attends(self) -> bool:
         return self.visual.trunk.attn_pool is not None
 
     def trunk(self, pixels: torch.Tensor) -> torch.Tensor:
         """See `RegionTower.trunk`: (B, E, h, w), a token per patch, and tokens the pool needs."""
         tower = self.visual.trunk
-        patches = tower.patch_embed(pad_to_multiple(pixels, self.stride))  # (B, h, w, E)
+        pad = pad_to_at_least if self._leaves_over else pad_to_multiple
+        patches = tower.patch_embed(pad(pixels, self.stride))  # (B, h, w, E)
         placed = tower._pos_embed(patches)
         tokens, extra = placed if isinstance(placed, tuple) else (placed, None)
         options = {} if extra is None else {"rope": extra}
@@ -94,6 +103,9 @@ class TimmViTRegions:
 
     def crop(self, feature_map: torch.Tensor, boxes: Sequence[torch.Tensor]) -> torch.Tensor:
         """See `RegionTower.crop`: tokens (N, P + s s, E) for a pool that attends, else a mean."""
+        if self._leaves_over:
+            height, width = (side * self.stride for side in feature_map.shape[2:])
+            boxes = [box_inside(of_image, height, width) for of_image in boxes]
         if self._attends:
             return crop_tokens(feature_map, boxes, self.cells, self.stride, self.leading)
         return roi_align(feature_map, boxes, 1, self.stride).flatten(1)
@@ -128,11 +140,17 @@ def take_any_size(tower: Any) -> None:
     """Make a timm vision transformer as if it had been built with `dynamic_img_size`."""
     tower.dynamic_img_size = True
     patches = tower.patch_embed
-    patches.strict_img_size, patches.flatten, patches.output_fmt = False, False, Format.NHWC
+    patches.img_size, patches.flatten, patches.output_fmt = None, False, Format.NHWC
     rope = getattr(tower, "rope", None)
     if rope is not None and rope.feat_shape is not None:
         settings = set(signature(RotaryEmbeddingCat).parameters) & set(vars(rope)) - {"feat_shape"}
         tower.rope = RotaryEmbeddingCat(**{name: getattr(rope, name) for name in settings})
+
+
+def box_inside(boxes: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """Boxes (R, 4) without what is beyond the sides, in pixels; at least a pixel is left."""
+    sides = boxes.new_tensor([width - 1, height - 1, width, height])
+    return torch.minimum(boxes, sides)
 
 
 def attend_to_itself(tokens: torch.Tensor) -> torch.Tensor:

@@ -81,7 +81,7 @@ def render_web_image(seed: int, index: int, size: int = 96) -> SyntheticImage:
 
 
 def render_scene(
-    seed: int, index: int, size: tuple[int, int] = (320, 256), gap: float = 0.5
+    seed: int, index: int, size: tuple[int, int] = (320, 256), gap: float = 1.0
 ) -> SyntheticImage:
     """Render scene `index` of a seed.
 

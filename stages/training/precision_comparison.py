@@ -2,7 +2,8 @@
 
 A step is what training does: convolutions and matrix products, forward and backward, under the
 autocast that `--precision` sets. Processors without bfloat16 of their own emulate it slowly. Steps
-are short and use one thread, so that other programs do not decide; the fastest of each counts.
+are short, use one thread and are timed by what the processor spends on them, so that other programs
+do not decide; the fastest of each counts.
 """
 
 from __future__ import annotations
@@ -51,19 +52,22 @@ def measure_precisions(
     device: str = "auto",
     seconds: float = _SECONDS,
     clock: Callable[[], float] = time.perf_counter,
+    spent: Callable[[], float] = time.process_time,
 ) -> PrecisionCost:
     """Time steps of both precisions in turn; after one of each to warm up, at least one of each.
 
     Args:
         device: As `stages.models.device.resolve` takes it.
         seconds: No further step begins after so many.
-        clock: Seconds since any moment.
+        clock: Seconds since any moment; times the steps of a GPU too.
+        spent: Seconds that the processor has spent on this program.
 
     Raises:
         OptionError: If the device cannot compute in bfloat16.
     """
     devices.deterministic()
-    step = _TimedStep(devices.resolve(device))
+    where = devices.resolve(device)
+    step, timer = _TimedStep(where), spent if where.type == "cpu" else clock
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -74,10 +78,10 @@ def measure_precisions(
         fastest = dict.fromkeys(PRECISIONS, float("inf"))
         while now < end or float("inf") in fastest.values():
             for precision in PRECISIONS:
-                start = clock()
+                start = timer()
                 step(precision)
-                now = clock()
-                fastest[precision] = min(now - start, fastest[precision])
+                fastest[precision] = min(timer() - start, fastest[precision])
+            now = clock()
     finally:
         torch.set_num_threads(threads)
     return PrecisionCost(**fastest)

@@ -78,14 +78,14 @@ def test_no_evaluation_has_no_scores(demo_store: DemoStore) -> None:
 
 @pytest.mark.parametrize(
     ("scenes", "settings"),
-    [(800, (20, 100, 300)), (2000, (20, 100, 300)), (200, (5, 25, 75)), (10, (2, 2, 10))],
+    [(800, (20, 300, 240)), (2000, (20, 300, 240)), (200, (5, 75, 60)), (10, (2, 4, 10))],
 )
 def test_fewer_scenes_need_rarer_concepts_and_fewer_steps(
     scenes: int, settings: tuple[int, int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("stages.synthetic.dataset_writers.write_scenes", lambda *_: None)
     given = demo.render_demo_scenes(tmp_path, scenes, 10, 0)
-    names = ("min_frequency", "paper_steps", "best_steps")
+    names = ("min_frequency", "paper_steps", "our_steps")
     assert tuple(given[name] for name in names) == settings
 
 
@@ -96,11 +96,11 @@ def score(name: str, top1: float) -> demo.Score:
 def test_the_gain_is_one_true_sentence() -> None:
     teacher, worse, better = score("teacher", 0.477), score("plain", 0.418), score("best", 0.543)
     assert demo.gain([teacher, worse, better], 800) == (
-        "Trained on captions alone, the best student names 54.3 % of the boxes rightly, "
+        "Trained on captions alone, our student names 54.3 % of the boxes rightly, "
         "6.6 points more than its teacher (47.7 %)."
     )
     assert demo.gain([teacher, worse], 24) == (
-        "Trained on captions alone, the best student names 41.8 % of the boxes rightly, "
+        "Trained on captions alone, our student names 41.8 % of the boxes rightly, "
         "5.9 points less than its teacher (47.7 %). With 24 scenes, much of this is chance; "
         "the default is 800."
     )

@@ -228,7 +228,7 @@ def test_crops_are_encoded_one_by_one_as_images_and_batched_over_images(files) -
     table = featurize(part, dtype="float32", batch_regions=4, **options)
     assert keys(table) == [("a", -1), ("a", 0), ("b", -1), ("c", -1), ("c", 3), ("c", 5)]
     clip = load_clip(*files.values(), "cpu")
-    config = PoolingConfig("crop", "none", "bicubic", margin=0.2)
+    config = PoolingConfig("crop", "none", "bicubic", crop_margin=0.2)
     corners = {("a", 0): [10, 20, 60, 65], ("c", 3): [0, 0, 20, 50], ("c", 5): [9, 9, 10, 40]}
     for (name, region), feature in zip(keys(table), as_matrix(table, "feature"), strict=True):
         pixels = load_image(rows["abc".index(name)])

@@ -20,6 +20,7 @@ from stages.models.similarity import Similarity
 from stages.outcome import Result
 from stages.pixels import load_image
 from stages.train import Train
+from tests.stages.models.tiny import tiny_clip
 from tests.stages.training import tiny
 
 if TYPE_CHECKING:
@@ -227,6 +228,18 @@ def test_weights_may_be_saved_in_half_the_bytes(tmp_path: Path) -> None:
     run(tiny.labelled(tmp_path), save_dtype="float16")
     found = load_file(tmp_path / "weights.safetensors")
     assert found["visual.conv1.weight"].dtype == torch.float16
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tower", ["vit", "pe"])
+def test_a_student_is_read_as_it_was_trained(tmp_path: Path, tower: str) -> None:
+    files = tmp_path / "teacher-model.json", tmp_path / "teacher-weights.safetensors"
+    save_clip(tiny_clip(tmp_path, tower), *files)
+    part = tiny.labelled(tmp_path)
+    rows = run(part, steps=2, dense="last-block")
+    assert all(np.isfinite(row["loss"]) for row in rows)
+    trained = student(part)
+    assert (trained.spec.dense, trained.tower.dense) == ("last-block", "last-block")
 
 
 @pytest.mark.slow

@@ -29,7 +29,7 @@ class ToyScore:
 SCORES: list[Any] = [
     ToyScore("student, plain", 0.2, 0.4, None, 0.05),
     ToyScore("teacher", 0.256, 0.5, 0.3, 0.1),
-    ToyScore("student, the best recipe", 1.0, 1.0, 0.999, 0.0),
+    ToyScore("student, our recipe", 1.0, 1.0, 0.999, 0.0),
 ]
 
 

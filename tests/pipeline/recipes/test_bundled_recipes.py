@@ -41,6 +41,7 @@ def test_every_bundled_recipe_loads_and_its_stages_accept_their_options(
             "train",
             "annotations",
             "web",
+            "more",
             "weights",
             "rpn_weights",
             "checkpoint",

@@ -62,6 +62,22 @@ def test_boxes_are_scaled_with_the_resized_image(clip: Clip, image: NDArray[np.u
     np.testing.assert_allclose(resized, expected, rtol=1e-3, atol=1e-3)
 
 
+def test_dense_tokens_are_those_asked_for(clip: Clip, image: NDArray[np.uint8]) -> None:
+    boxes = random_boxes(3)
+    auto, other = (
+        region_features(clip, image, boxes, replace(ROIALIGN, dense=dense))
+        for dense in ("value-path", "last-block")
+    )
+    assert np.array_equal(auto, region_features(clip, image, boxes, ROIALIGN))
+    assert np.abs(auto - other).max() > 0.1
+
+
+def test_the_options_of_a_stage_say_how_features_are_made() -> None:
+    options = {"resize": "native", "dense": "last-block", "crop_margin": 0.5, "device": "cpu"}
+    expected = PoolingConfig("roialign", "native", None, 0.5, "last-block")
+    assert PoolingConfig.of(options) == expected
+
+
 def test_a_crop_is_encoded_as_an_image(clip: Clip, image: NDArray[np.uint8]) -> None:
     whole = np.float32([[0, 0, 96, 96]])
     (feature,) = region_features(clip, image, whole, CROP)
@@ -87,7 +103,7 @@ def test_a_crop_takes_in_its_margin_as_far_as_the_image_reaches(
     clip: Any = SimpleNamespace(
         spec=spec, width=3, logit_scale=torch.zeros(()), encode_images=lambda pixels: pixels
     )
-    config = PoolingConfig("crop", "none", "bilinear", margin=0.25)
+    config = PoolingConfig("crop", "none", "bilinear", crop_margin=0.25)
     (pixels,) = region_features(clip, ramps, np.float32([box]), config) * 255
     centre = np.arange(8) + 0.5
     for channel, (low, high) in ((pixels[0, 4], span_x), (pixels[1, :, 4], span_y)):

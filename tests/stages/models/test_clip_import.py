@@ -175,3 +175,13 @@ def test_only_equal_language_encoders_have_equal_digests(tmp_path) -> None:
     assert language_digest(student) != language_digest(tiny.tiny_clip(tmp_path, seed=5))
     plain = foreign.architecture(tmp_path, quick_gelu=False)
     assert language_digest(student) != language_digest(import_clip(path, "student", plain)[0])
+
+
+def test_the_bias_of_a_sigmoid_loss_is_kept(tmp_path) -> None:
+    state = tiny.tiny_clip(tmp_path, "vit").network.state_dict()
+    save_file(dict(state) | {"logit_bias": torch.tensor(-7.5)}, tmp_path / "w.safetensors")
+    clip, report = import_clip(
+        tmp_path / "w.safetensors", "teacher", architecture=str(tmp_path / "vit.json")
+    )
+    assert clip.network.logit_bias == -7.5
+    assert not report.unused

@@ -14,6 +14,14 @@ from tests.stages.models.tiny import config
 SPEC = ClipSpec("RN50", config(), 64, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6), "a test")
 
 
+@pytest.mark.parametrize("dense", ["auto", "last-block"])
+def test_how_regions_are_read_is_written_only_where_it_was_chosen(tmp_path, dense) -> None:
+    spec = dataclasses.replace(SPEC, dense=dense)
+    spec.write(tmp_path / "model.json")
+    assert ClipSpec.read(tmp_path / "model.json") == spec
+    assert ("dense" in json.loads((tmp_path / "model.json").read_text())) is (dense != "auto")
+
+
 @pytest.mark.parametrize("language", [True, False])
 def test_a_spec_survives_its_file(tmp_path, language) -> None:
     spec = dataclasses.replace(SPEC, language=language)

@@ -105,6 +105,18 @@ def test_a_detector_built_from_a_clip_shares_it_and_is_random_by_its_seed(clip) 
     assert torch.equal(built[0].embeddings, embeddings)
 
 
+def test_a_detector_reads_regions_as_asked_and_as_its_files_say(tmp_path: Path) -> None:
+    model = tiny_clip(tmp_path, "vit")
+    detector = build_detector(
+        model, HeadSpec(NAMES), torch.randn(3, model.width), 0, dense="last-block"
+    )
+    assert detector.clip.network is model.network
+    files = tmp_path / "model.json", tmp_path / "weights.safetensors"
+    save_detector(detector, *files)
+    assert clip_of(load_model(*files, "cpu")).tower.dense == "last-block"
+    assert model.tower.dense == "auto"
+
+
 def test_layers_of_a_detector_are_copied_where_they_fit(clip) -> None:
     model = learned(clip)
     embeddings = torch.randn(2, clip.width)

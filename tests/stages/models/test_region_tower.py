@@ -47,6 +47,14 @@ def test_roi_align_is_the_mean_of_bilinear_samples(box) -> None:
     torch.testing.assert_close(actual, sampled(feature_map[0], box, 4, 16))
 
 
+@pytest.mark.parametrize("stride", [14, 16, 18, 32])
+def test_a_grid_of_the_size_of_the_map_takes_its_cells_as_they_are(stride) -> None:
+    for side in (7, 16, 24, 27, 37):
+        feature_map = torch.randn(1, 2, side, side)
+        whole = torch.tensor([[0.0, 0, side * stride, side * stride]])
+        assert torch.equal(roi_align(feature_map, [whole], side, stride), feature_map)
+
+
 def test_both_spellings_of_adaptive_sampling_agree() -> None:
     feature_map = torch.randn(1, 2, 9, 9)
     rois = [torch.tensor([[5.0, 5, 100, 140]])]

@@ -17,14 +17,14 @@ def large(tmp_path, kind):
     return with_large_weights(tiny_clip(tmp_path, kind)).requires_grad_(False)
 
 
-def any_size(clip):
-    """timm's own network of any input size, with the same weights."""
+def timms_own(clip, *, dynamic):
+    """timm's own network, of the native or any input size, with the same weights."""
     vision, trunk = clip.spec.config["vision_cfg"], clip.network.visual.trunk
     built = timm.create_model(
         vision["timm_model_name"],
         global_pool=vision["timm_pool"],
         num_classes=trunk.num_classes,
-        dynamic_img_size=True,
+        dynamic_img_size=dynamic,
     )
     built.double().load_state_dict(trunk.state_dict())
     return built.eval()
@@ -46,7 +46,7 @@ def test_a_pool_that_attends_gives_its_own_feature_for_the_whole_image(tmp_path,
     side = clip.spec.image_size
     pixels = torch.randn(2, 3, side, side, dtype=torch.float64)
     whole = [torch.tensor([[0.0, 0, side, side]])] * 2
-    expected = any_size(clip)(pixels)
+    expected = timms_own(clip, dynamic=False)(pixels)
     torch.testing.assert_close(clip.encode_images(pixels), expected)
     torch.testing.assert_close(clip.encode_regions(pixels, whole), expected)
 
@@ -60,12 +60,20 @@ def test_timms_other_pools_of_patches_give_their_own_feature_for_the_whole_image
     torch.testing.assert_close(actual, clip.encode_images(pixels))
 
 
+def test_a_region_in_what_is_left_over_has_the_last_pixel_that_is_seen(tmp_path) -> None:
+    clip = large(tmp_path, "siglip")
+    pixels = torch.randn(1, 3, 90, 90, dtype=torch.float64)
+    boxes = torch.tensor([[86.0, 0, 90, 28], [83, 0, 84, 28], [0, 28, 90, 90], [0, 28, 84, 84]])
+    regions = clip.encode_regions(pixels, [boxes.double()])
+    torch.testing.assert_close(regions[::2], regions[1::2])
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_tokens_of_another_size_are_those_of_timms_own_network_of_any_size(tmp_path, kind) -> None:
     clip = large(tmp_path, kind).with_dense("last-block")
     stride = clip.stride
     pixels = torch.randn(2, 3, 3 * stride, 7 * stride, dtype=torch.float64)
-    reference = any_size(clip)
+    reference = timms_own(clip, dynamic=True)
     tokens = reference.forward_features(pixels)[:, reference.num_prefix_tokens :]
     dense = clip.trunk(pixels)[:, : tokens.shape[2]]
     assert dense.shape[2:] == (3, 7)
@@ -77,7 +85,7 @@ def test_a_region_is_the_pool_over_the_cells_it_covers(tmp_path, kind) -> None:
     clip = large(tmp_path, kind)
     stride, cells = clip.stride, clip.tower.cells
     pixels = torch.randn(1, 3, 8 * stride, 9 * stride, dtype=torch.float64)
-    reference = any_size(clip)
+    reference = timms_own(clip, dynamic=True)
     tokens = reference.forward_features(pixels)
     leading = reference.num_prefix_tokens
     inside = tokens[:, leading:].unflatten(1, (8, 9))[:, 1 : 1 + cells, 2 : 2 + cells]
@@ -121,7 +129,7 @@ def test_the_value_path_of_an_eva_block_takes_values_alone(tmp_path) -> None:
 
 
 def test_dense_tokens_follow_the_choice_and_the_default_follows_the_pool(tmp_path) -> None:
-    pixels = torch.randn(1, 3, 84, 84, dtype=torch.float64)
+    pixels = torch.randn(1, 3, 90, 90, dtype=torch.float64)
     for kind, usual, other in (
         ("siglip", "last-block", "value-path"),
         ("mobileclip-b", "value-path", "last-block"),

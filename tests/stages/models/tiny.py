@@ -24,7 +24,7 @@ TOWERS: dict[str, dict[str, Any]] = {
     "vit-attention": VIT | {"attentional_pool": True, "attn_pooler_queries": 3},
     "convnext": {"image_size": 64, "timm_model_name": "test_convnext"},
     "fastvit": {"image_size": 64, "timm_model_name": "tiny_fastvit", "timm_proj": None},
-    "siglip": {"image_size": 84, "timm_model_name": "tiny_siglip", "timm_pool": "map"},
+    "siglip": {"image_size": 90, "timm_model_name": "tiny_siglip", "timm_pool": "map"},
     "eva02": {"image_size": 64, "timm_model_name": "tiny_eva02", "timm_pool": "token"},
     "pe": {"image_size": 64, "timm_model_name": "tiny_pe", "timm_pool": "map"},
     "mobileclip-b": {"image_size": 64, "timm_model_name": "tiny_mci", "timm_pool": "token"},

@@ -18,8 +18,8 @@ _VIT: dict[str, Any] = {"img_size": SIDE, "embed_dim": 32, "depth": 4, "num_head
 
 @register_model
 def tiny_siglip(pretrained: bool = False, **options: Any) -> VisionTransformer:
-    """SigLIP: attention pooling, no class token; patches of 14 on 84 pixels."""
-    sizes = _VIT | {"img_size": 84, "patch_size": 14, "class_token": False, "global_pool": "map"}
+    """SigLIP: attention pooling, no class token; patches of 14, 6 pixels of 90 left over."""
+    sizes = _VIT | {"img_size": 90, "patch_size": 14, "class_token": False, "global_pool": "map"}
     return _create_vision_transformer("tiny_siglip", pretrained, **(sizes | options))
 
 

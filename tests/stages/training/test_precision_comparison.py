@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import accumulate, chain, repeat
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,22 +12,26 @@ from stages.training import precision_comparison
 from stages.training.precision_comparison import PrecisionCost, measure_precisions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
+
+NUM_THREADS = torch.get_num_threads()
 
 
-def clock_of(steps: Iterable[float], warm_up: float = 0.25) -> Callable[[], float]:
-    """A clock on which only steps take time: two to warm up together, then each of `steps`."""
-    passed = chain([0.0, warm_up], chain.from_iterable((0.0, step) for step in steps))
-    times = accumulate(passed)
-    return lambda: next(times)
+class FakeMachine:
+    """A clock that only steps move: by the next of the given seconds of their precision."""
 
+    def __init__(self, **seconds: Iterable[float]) -> None:
+        self.seconds = {precision: iter(steps) for precision, steps in seconds.items()}
+        self.taken: list[str] = []
+        self.now = 100.0
 
-@pytest.fixture
-def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The precisions of the steps that were taken; they compute nothing."""
-    taken: list[str] = []
-    monkeypatch.setattr(precision_comparison, "_TimedStep", lambda _device: taken.append)
-    return taken
+    def step(self, precision: str) -> None:
+        self.taken.append(precision)
+        self.now += next(self.seconds[precision])
+
+    def cost(self, monkeypatch: pytest.MonkeyPatch, limit: float) -> PrecisionCost:
+        monkeypatch.setattr(precision_comparison, "_TimedStep", lambda _device: self.step)
+        return measure_precisions("cpu", limit, lambda: self.now, lambda: self.now)
 
 
 @pytest.mark.parametrize(
@@ -44,22 +48,27 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     ],
 )
 def test_the_advice_is_the_faster_precision_and_float32_if_neither_is(
-    steps: list[str], float32: float, bfloat16: float, sentence: str
+    monkeypatch: pytest.MonkeyPatch, float32: float, bfloat16: float, sentence: str
 ) -> None:
-    slower = [float32 * 3, bfloat16 * 2]  # the first pair meets another program
-    cost = measure_precisions("cpu", 9.0, clock_of(slower + [float32, bfloat16] * 40))
+    slow = [0.01, 3.0]  # to warm up, which does not count; and a step beside another program
+    machine = FakeMachine(
+        float32=chain(slow, repeat(float32)), bfloat16=chain(slow, repeat(bfloat16))
+    )
+    cost = machine.cost(monkeypatch, limit=20.0)
     assert (cost.float32, cost.bfloat16) == (pytest.approx(float32), pytest.approx(bfloat16))
     assert cost.sentence() == sentence
-    assert set(zip(steps[::2], steps[1::2], strict=True)) == {("float32", "bfloat16")}
+    pairs = zip(machine.taken[::2], machine.taken[1::2], strict=True)
+    assert set(pairs) == {("float32", "bfloat16")}
 
 
-@pytest.mark.parametrize(
-    ("step", "pairs"),
-    [(10.0, 1), (0.5, 2), (0.25, 4)],  # after 0.25 seconds of warming up, of 2
-)
-def test_no_step_begins_after_the_time_is_over(steps: list[str], step: float, pairs: int) -> None:
-    measure_precisions("cpu", 2.0, clock_of(repeat(step)))
-    assert len(steps) == 2 + 2 * pairs
+@pytest.mark.parametrize(("step", "pairs"), [(10.0, 2), (0.5, 2), (0.25, 4)])
+def test_a_measurement_ends_when_its_time_is_over(
+    monkeypatch: pytest.MonkeyPatch, step: float, pairs: int
+) -> None:
+    machine = FakeMachine(float32=repeat(step), bfloat16=repeat(step))
+    machine.cost(monkeypatch, limit=2.0)
+    assert len(machine.taken) == 2 * pairs  # the first pair warms up
+    assert torch.get_num_threads() == NUM_THREADS
 
 
 @pytest.mark.slow
