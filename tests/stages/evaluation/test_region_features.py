@@ -74,7 +74,7 @@ def test_dense_tokens_are_those_asked_for(clip: Clip, image: NDArray[np.uint8]) 
 
 def test_the_options_of_a_stage_say_how_features_are_made() -> None:
     options = {"resize": "native", "dense": "last-block", "crop_margin": 0.5, "device": "cpu"}
-    expected = PoolingConfig("roialign", "native", "bilinear", 0.5, "last-block")
+    expected = PoolingConfig("roialign", "native", None, 0.5, "last-block")
     assert PoolingConfig.of(options) == expected
 
 
