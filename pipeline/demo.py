@@ -65,7 +65,7 @@ def _scaled(scenes: int) -> dict[str, int]:
     share = min(1.0, scenes / _SCENES)
     return {
         "min_frequency": max(2, round(20 * share)),
-        "paper_steps": max(2, round(300 * share)),
+        "paper_steps": max(2, round(200 * share)),
         "our_steps": max(10, round(240 * share)),
     }
 

@@ -78,7 +78,7 @@ def test_no_evaluation_has_no_scores(demo_store: DemoStore) -> None:
 
 @pytest.mark.parametrize(
     ("scenes", "settings"),
-    [(800, (20, 300, 240)), (2000, (20, 300, 240)), (200, (5, 75, 60)), (10, (2, 4, 10))],
+    [(800, (20, 200, 240)), (2000, (20, 200, 240)), (200, (5, 50, 60)), (10, (2, 2, 10))],
 )
 def test_fewer_scenes_need_rarer_concepts_and_fewer_steps(
     scenes: int, settings: tuple[int, int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
