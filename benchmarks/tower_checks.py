@@ -139,19 +139,22 @@ def build(config: Mapping[str, Any]) -> Case:
     return Case(clip, reference, side)
 
 
-def affordable(config: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-    """The configuration itself, or that of a small sibling; and whether it is one."""
+def is_affordable(config: Mapping[str, Any]) -> bool:
+    """Whether a tower is small enough to be built as it is."""
+    small = square_side(config["vision_cfg"].get("image_size", 224)) <= LARGEST
+    return small and parameters_of(config) <= MOST
+
+
+def sibling_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration of a small tower of the same kind."""
     vision = dict(config["vision_cfg"])
-    small = square_side(vision.get("image_size", 224)) <= LARGEST
-    if small and parameters_of(config) <= MOST:
-        return config, False
     if vision.get("timm_model_name"):
         vision["timm_model_name"] = register_shallow(vision["timm_model_name"])
     else:
         several = isinstance(vision["layers"], list)
         vision["layers"] = [1] * len(vision["layers"]) if several else 2
         vision["width"] = 64 if several else 2 * vision.get("head_width", 64)
-    return {**config, "vision_cfg": vision}, True
+    return {**config, "vision_cfg": vision}
 
 
 def register_shallow(name: str) -> str:
@@ -163,7 +166,11 @@ def register_shallow(name: str) -> str:
     if name.startswith(("convnext", "fastvit", "swin")):
         stages = 5 if name in ("fastvit_mci3", "fastvit_mci4") else 4
         fewer = {"layers" if name.startswith("fastvit") else "depths": (1,) * stages}
-    elif not name.startswith(("vitamin", "vit_base_mci")):  # whose stems fix the width
+    elif name.startswith("vitamin"):  # its stem fixes the width
+        entry = timm.models.model_entrypoint("vitamin_small_224")
+        fewer["img_size"] = int(name.rsplit("_", 1)[1])
+        fewer |= {"pos_embed": "none"} if "xlarge" in name else {}
+    elif name != "vit_base_mci_224":  # likewise, and there is no smaller one
         fewer |= {"embed_dim": 128, "num_heads": 2}
 
     def build_shallow(pretrained: bool = False, **options: Any) -> torch.nn.Module:

@@ -27,11 +27,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 import open_clip
 
-from benchmarks.tower_checks import COLUMNS, affordable, build, onnx_agrees, parameters_of
+from benchmarks.tower_checks import (
+    COLUMNS,
+    build,
+    is_affordable,
+    onnx_agrees,
+    parameters_of,
+    sibling_of,
+)
 from schemas.errors import RCError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from benchmarks.tower_checks import Case
 
 MARKS: Final = ("<!-- towers: made by python -m benchmarks.towers -->", "<!-- end of towers -->")
 # a family's name, and how the name of its timm networks begins
@@ -71,8 +80,9 @@ def check_all(names: Iterable[str], file: Path) -> list[dict[str, Any]]:
     known = {result["tower"]: result for result in results}
     chosen = []
     for name in names:
-        config, sibling = affordable(dict(open_clip.get_model_config(name)))
-        key = json.dumps([config["vision_cfg"], config["embed_dim"], config.get("quick_gelu")])
+        whole = dict(open_clip.get_model_config(name))
+        config = choose(whole, known)
+        key = key_of(config)
         if key not in known:
             started = time.monotonic()
             known[key] = {"tower": key, "parameters": parameters_of(config), "cells": check(config)}
@@ -80,20 +90,42 @@ def check_all(names: Iterable[str], file: Path) -> list[dict[str, Any]]:
                 stream.write(json.dumps(known[key]) + "\n")
             seconds = time.monotonic() - started
             print(f"{name}: {known[key]['cells']} {seconds:.0f} s", file=sys.stderr, flush=True)
-        about = {"name": name, "family": family(name), "sibling": sibling}
+        about = {"name": name, "family": family(name), "sibling": config is not whole}
         chosen.append(known[key] | about)
     return chosen
+
+
+def choose(config: dict[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration or its sibling, whichever was checked before, else the one to check."""
+    if key_of(config) in known:
+        return config
+    sibling = sibling_of(config)
+    return sibling if key_of(sibling) in known or not is_affordable(config) else config
+
+
+def key_of(config: Mapping[str, Any]) -> str:
+    """What decides the image tower of a configuration, so that equal towers are checked once."""
+    return json.dumps([config["vision_cfg"], config["embed_dim"], config.get("quick_gelu")])
 
 
 def check(config: Mapping[str, Any]) -> dict[str, str]:
     """What each column says of one configuration."""
     try:
         case = build(config)
-        return {column: function(case) for column, function in COLUMNS.items()}
+        return {column: cell(function, case) for column, function in COLUMNS.items()}
     except RCError as error:
         return {**dict.fromkeys(COLUMNS, "no"), "load": f"no: {error}"}
     finally:
         gc.collect()
+
+
+def cell(function: Callable[[Case], str], case: Case) -> str:
+    """What a column says; no where open_clip's or timm's own network refuses the image."""
+    try:
+        return function(case)
+    except AssertionError as error:
+        print(f"{function.__name__}: {error}", file=sys.stderr)
+        return "no"
 
 
 def family(name: str) -> str:
@@ -124,8 +156,8 @@ def add_onnx(results: Sequence[dict[str, Any]], file: Path) -> None:
             smallest[result["family"]] = result
     for result in smallest.values():
         if "onnx" not in result and result["cells"]["export"] != "no":
-            config, _ = affordable(dict(open_clip.get_model_config(result["name"])))
-            result["onnx"] = onnx_agrees(config)
+            config = dict(open_clip.get_model_config(result["name"]))
+            result["onnx"] = onnx_agrees(sibling_of(config) if result["sibling"] else config)
             print(f"{result['name']}: ONNX {result['onnx']}", file=sys.stderr, flush=True)
             with file.open("a") as stream:
                 kept = {k: v for k, v in result.items() if k not in ("name", "family", "sibling")}

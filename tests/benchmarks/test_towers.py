@@ -5,7 +5,7 @@ import json
 import open_clip
 import pytest
 
-from benchmarks.tower_checks import COLUMNS, affordable, parameters_of
+from benchmarks.tower_checks import COLUMNS, is_affordable, parameters_of, sibling_of
 from benchmarks.towers import MARKS, cell_of, check_all, family, rows_of, write_between_marks
 
 
@@ -27,10 +27,10 @@ def test_a_large_tower_is_checked_by_a_sibling_and_only_once(tmp_path) -> None:
 @pytest.mark.slow
 def test_a_sibling_is_small_and_of_the_same_pool_and_grid() -> None:
     config = dict(open_clip.get_model_config("EVA02-B-16"))
-    sibling, is_sibling = affordable(config)
-    assert is_sibling
+    sibling = sibling_of(config)
+    assert not is_affordable(config)
+    assert is_affordable(sibling)
     assert parameters_of(sibling) < 10_000_000 < parameters_of(config)
-    assert affordable(sibling) == (sibling, False)
 
 
 def test_every_architecture_of_open_clip_has_its_family() -> None:
