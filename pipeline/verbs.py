@@ -53,7 +53,7 @@ VERBS = {
         Verb("featurize", "Embed every proposal, and the whole image.", "features"),
         Verb("label", "Give every region its most probable concepts.", "pseudo_labels"),
         Verb("select", "Keep pseudo-labels by a SQL condition, under a name."),
-        Verb("train", "Train a student on regions: on pseudo-labels or crop features.", "students"),
+        Verb("train", "Train a student on pseudo-labels of regions, or crops.", "students"),
         Verb("finetune", "Train a detector of named categories on ground truth.", "detectors"),
         Verb("detect", "Find things of any names in images.", "detections"),
         Verb("evaluate", "Measure recognition against ground truth.", "metrics"),

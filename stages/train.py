@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Train(TrainingStage):
-    """Train a student on regions: on pseudo-labels or crop features."""
+    """Train a student on pseudo-labels of regions, or crops."""
 
     where: str | None = option("kept", "SQL condition on pseudo_labels: those that take part")
     if_none_kept: Literal["all", "none"] = option(

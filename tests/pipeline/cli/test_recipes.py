@@ -135,7 +135,7 @@ def test_the_tables_of_the_paper_are_made_by_one_command(tmp_path: Path) -> None
     )  # fmt: skip
     page = report.read_text()
     recipe = load(ROOT / "pipeline" / "recipes" / "tables.toml", settings_of_data, quick=True)
-    assert len(recipe.tables) == 5
+    assert len(recipe.tables) == 6
     for table in recipe.tables:
         assert f"## {table.title}" in page
         for row in table.rows:

@@ -54,8 +54,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     proposals = store.run("propose", random=True, regions=12)
     small: dict[str, Any] = {"resize": "192x400"}
     features = store.run("featurize", {"teacher": teacher}, whole_image=False, **small)
-    store.run("label", {"features": features}, temperature=0.05, among="captions")
-    labels = store.run("label", {"features": features}, temperature=0.05)
+    store.run("label", {"features": features}, temperature=0.02, among="captions")
+    labels = store.run("label", {"features": features}, temperature=0.02)
     quick: dict[str, Any] = {
         "steps": 2,
         "log_every": 1,
@@ -66,11 +66,11 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     student_features = store.run(
         "featurize", {"teacher": student, "proposals": proposals}, whole_image=False, **small
     )
-    store.run("label", {"features": student_features, "embeddings": embeddings}, temperature=0.05)
+    store.run("label", {"features": student_features, "embeddings": embeddings}, temperature=0.02)
     for model in (student, teacher):
         inputs = {"images": images, "model": model}
         store.run("evaluate", inputs, templates="plain", pictures=False, **small)
-    store.run("label", {"features": features}, temperature=0.05)  # the newest again
+    store.run("label", {"features": features}, temperature=0.02)  # the newest again
     return folder / "store"
 
 

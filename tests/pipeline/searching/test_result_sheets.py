@@ -135,7 +135,7 @@ def test_a_group_is_a_row(
     photo_corpus: FeatureCorpus, tmp_path: Path, panels: list[Sequence[Panel]]
 ) -> None:
     duplicates = find_duplicates(
-        photo_corpus, DuplicateCriteria(regions=True, same_image=True, min_cosine=0.8)
+        photo_corpus, DuplicateCriteria(regions=True, same_image=True, min_cosine=0.95)
     )
     save_group_sheet(photo_corpus, duplicates, tmp_path / "groups.png")
     assert [len(row) for row in panels] == [min(6, len(group)) for group in groups(duplicates)]

@@ -115,7 +115,7 @@ def test_vectors_are_stored_plain_and_all_else_compressed_lists_and_structs_too(
 
 
 def test_rows_of_another_table_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(SchemaError, match=r"rows do not honour 'metrics' v1: missing \['metric'"):
+    with pytest.raises(SchemaError, match=r"rows do not honour 'metrics' v2: missing \['metric'"):
         parts.write_rows(tmp_path / "part", METRICS, [features(3)])
 
 
