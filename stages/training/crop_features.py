@@ -15,7 +15,7 @@ import numpy as np
 from schemas.errors import ArtifactError
 from schemas.table import as_matrix
 from stages.training.dataset import rows_by_key
-from stages.training.regions import boxes_of, positions_of
+from stages.training.regions import boxes_of, proposed_positions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -80,11 +80,7 @@ class PartCropFeatures:
         nothing = np.zeros(0, dtype=np.int64)
         proposed = self._proposed.get(image_id, nothing)
         rows = self.rows.get(image_id, nothing)
-        regions = self._regions[rows]
-        positions = positions_of(regions, self._proposal_regions[proposed])
-        if (positions < 0).any():
-            raise ArtifactError(
-                f"region {regions[positions < 0][0]} of image {image_id} has a feature but no "
-                f"proposal: the features were made from other proposals; name those"
-            )
+        positions = proposed_positions(
+            image_id, self._regions[rows], self._proposal_regions[proposed], "feature"
+        )
         return CropFeatures(self._boxes[proposed[positions]], self._features[rows])

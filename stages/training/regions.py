@@ -153,7 +153,9 @@ class PartRegions:
         rows = self.rows.get(image_id, nothing)
         return Regions(
             self.boxes[proposed],
-            self._positions(image_id, proposed, rows),
+            proposed_positions(
+                image_id, self.regions[rows], self.proposal_regions[proposed], "pseudo-label"
+            ),
             self.concept_ids[rows],
             self.top_ids[rows],
             self.top_probabilities[rows],
@@ -161,23 +163,27 @@ class PartRegions:
             self.kept[rows],
         )
 
-    def _positions(
-        self, image_id: str, proposed: NDArray[np.int64], rows: NDArray[np.int64]
-    ) -> NDArray[np.int64]:
-        """The index in `proposed` of the region of each pseudo-label in `rows`."""
-        labelled = self.regions[rows]
-        positions = positions_of(labelled, self.proposal_regions[proposed])
-        if (positions < 0).any():
-            raise ArtifactError(
-                f"region {labelled[positions < 0][0]} of image {image_id} has a pseudo-label but "
-                f"no proposal: the pseudo-labels were made from other proposals; name those"
-            )
-        return positions
-
 
 def boxes_of(proposals: pa.Table) -> NDArray[np.float32]:
     """The boxes (P, 4) of rows of proposals."""
     return np.stack([proposals[side].to_numpy() for side in ("x0", "y0", "x1", "y1")], axis=1)
+
+
+def proposed_positions(
+    image_id: str, wanted: NDArray[Any], proposed: NDArray[Any], what: str
+) -> NDArray[np.int64]:
+    """The index in `proposed` of each `wanted` region of an image, which has a `what`.
+
+    Raises:
+        ArtifactError: If a region was not proposed.
+    """
+    positions = positions_of(wanted, proposed)
+    if (positions < 0).any():
+        raise ArtifactError(
+            f"region {wanted[positions < 0][0]} of image {image_id} has a {what} but no proposal: "
+            f"the {what}s were made from other proposals; name those"
+        )
+    return positions
 
 
 def positions_of(wanted: NDArray[Any], regions: NDArray[Any]) -> NDArray[np.int64]:

@@ -32,7 +32,6 @@ _LETTERS = TextFixerConfig(
     normalization="NFC",
 )
 _PLAIN = re.compile(r"[ !#-%(-;=?A-^`-~']*")  # ASCII without marks that may be markup
-_CARE = ("//", " '")
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
 )
@@ -86,7 +85,8 @@ def clean_caption(caption: str) -> str:
     text = caption
     if len(text) > MAX_CHARACTERS:
         text = text[:MAX_CHARACTERS].rpartition(" ")[0] or text[:MAX_CHARACTERS]
-    if not _PLAIN.fullmatch(text) or any(mark in f" {text}" for mark in _CARE) or "." in text[:-1]:
+    marked = "//" in text or " '" in f" {text}" or "." in text[:-1]
+    if marked or not _PLAIN.fullmatch(text):
         text = _plain(text)
     return text.lower() if text.isupper() else text
 
