@@ -63,6 +63,7 @@ def named_teacher(part: InMemory, folder: Path) -> InMemory:
     return part
 
 
+@pytest.mark.slow
 def test_training_goes_on_from_a_named_teacher(tmp_path: Path) -> None:
     first = tmp_path / "first"
     first.mkdir()
@@ -191,6 +192,7 @@ def test_files_are_known_by_name_and_content_wherever_they_lie(tmp_path: Path) -
     assert stages[0].digests() != stages[1].digests()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["OpenAI", "open_clip"])
 def test_weights_have_the_activation_that_an_import_gives_them(tmp_path, layout: str) -> None:
     state = dict(tiny.clip(tmp_path).network.state_dict())
@@ -211,6 +213,7 @@ def test_weights_have_the_activation_that_an_import_gives_them(tmp_path, layout:
     assert (b"quick_gelu" in written[0][0]) is (layout == "OpenAI")
 
 
+@pytest.mark.slow
 def test_the_bundled_teacher_has_gelu_and_clips_preprocessing(tmp_path: Path) -> None:
     data = Path(__file__).parents[2] / "data" / "demo"
     model, weights = data / "teacher_model.json", data / "teacher.safetensors"
