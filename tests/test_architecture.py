@@ -52,18 +52,18 @@ PLAIN_WORDS = set(
         figures file files find folder food form format formats frames free geometry given grammar
         grid guard hdf5 headline health help home ids if imported in index init inputs json key keys
         kind kitchen labelled language layout lemmas limits lists loop lvis main manifest maps
-        matches matching members metadata metrics mirroring missing model name named names
-        neighbours network noun nouns numbers numpy onnx optimisers option options other outcome
-        output page pages pairs parquet parser parsers perceptron phrases pickle pictures pixel
-        pixels plants play plot plots pooled pooling precision predicate prefetching preprocess
-        preprocessing pretraining process progress protocols provenance queries query ranking recall
-        record records reference relations rendering report resizing resnet result results row rule
-        run runner samples schedule search sections seeds segmentation self server session shape
-        shapes sheets show sides similar source sources spacy spec spill splits sprite sql stage
-        statements statistics store streams street suggestions suppression synonyms syntax tagger
-        tags tallies tar targets task tensorboard terminal threshold timm token tokenizer tokens
-        torchscript tower towers training treebank tsv unfinished union values vectors vehicles
-        verbs vit webdataset what writer writers yolo
+        matches matching members metadata metrics mirroring missing mobileclip model name named
+        names neighbours network noun nouns numbers numpy onnx optimisers option options other
+        outcome output page pages pairs parquet parser parsers perceptron phrases pickle pictures
+        pixel pixels plants play plot plots pooled pooling precision predicate prefetching
+        preprocess preprocessing pretraining process progress protocols provenance queries query
+        ranking recall record records reference relations rendering report resizing resnet result
+        results row rule run runner samples schedule search sections seeds segmentation self server
+        session shape shapes sheets show sides similar source sources spacy spec spill splits sprite
+        sql stage statements statistics store streams street suggestions suppression synonyms syntax
+        tagger tags tallies tar targets task tensorboard terminal threshold timm token tokenizer
+        tokens torchscript tower towers training treebank tsv unfinished union values vectors
+        vehicles verbs vit webdataset what writer writers yolo
         """,
     )
 )
