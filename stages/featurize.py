@@ -24,15 +24,8 @@ from schemas.quarantine import Reason
 from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, each, option, whole
+from stages.models import pooling_option as pooled
 from stages.models.dense_option import Dense, check_dense, dense_option
-from stages.models.pooling_option import (
-    Interpolation,
-    Pooling,
-    chosen_interpolation,
-    crop_margin_option,
-    interpolation_option,
-    pooling_option,
-)
 from stages.models.resizing import Size
 from stages.outcome import Outcome, Result, counted, is_most
 
@@ -60,9 +53,9 @@ class Featurize(Stage):
     resize: str = option(
         "800x1333", "SHORTESTxLONGEST side in pixels, native (the network's own side), or none"
     )
-    interpolation: Interpolation | None = interpolation_option()
-    pooling: Pooling = pooling_option()
-    crop_margin: float = crop_margin_option()
+    interpolation: pooled.Interpolation | None = pooled.interpolation_option()
+    pooling: pooled.Pooling = pooled.pooling_option()
+    crop_margin: float = pooled.crop_margin_option()
     dense: Dense = dense_option()
     whole_image: bool = option(True, "embed the whole image too, as region -1")
     dtype: Literal["float16", "float32"] = option("float16", "precision of what is stored")
@@ -158,7 +151,7 @@ class Featurize(Stage):
 
         spec = clip.spec
         size = Size.parse(self.resize, spec.image_size, spec.resize_mode)
-        kind = chosen_interpolation(self.interpolation, self.pooling, spec)
+        kind = pooled.chosen_interpolation(self.interpolation, self.pooling, spec)
 
         def load(proposed: _ProposedImage) -> _PreparedImage:
             if not (self.whole_image or len(proposed.regions)):
@@ -221,7 +214,7 @@ class Featurize(Stage):
         if self.whole_image:
             whole = [np.array([[0, 0, p.shape[1], p.shape[0]]], np.float32) for p in pictures]
             boxes = [np.concatenate(pair) for pair in zip(whole, boxes, strict=True)]
-        kind = chosen_interpolation(self.interpolation, self.pooling, clip.spec)
+        kind = pooled.chosen_interpolation(self.interpolation, self.pooling, clip.spec)
         config = CropConfig(kind, self.crop_margin)
         return encode_crops_batched(clip, pictures, boxes, config, self.batch_regions)
 
