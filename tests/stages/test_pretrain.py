@@ -49,6 +49,7 @@ def test_a_teacher_learns_which_caption_belongs_to_which_image(tmp_path: Path) -
     assert made.width == tiny.WIDTH
 
 
+@pytest.mark.slow
 def test_the_temperature_is_learned_from_where_it_was_set(tmp_path: Path) -> None:
     rows = run(tiny.captioned(tmp_path), steps=2, log_every=1, initial_temperature=0.02)
     assert rows[0]["logit_scale"] == pytest.approx(50, rel=0.05)
@@ -115,6 +116,7 @@ def test_no_caption_anywhere_is_one_sentence(tmp_path: Path) -> None:
         run(part)
 
 
+@pytest.mark.slow
 def test_no_steps_import_the_weights_as_they_are(tmp_path: Path) -> None:
     given = tiny.clip(tmp_path, seed=3)
     save_clip(given, tmp_path / "given.json", tmp_path / "given.safetensors")

@@ -142,6 +142,7 @@ def test_folded_branches_are_refused(raw) -> None:  # type: ignore[no-untyped-de
         from_mobileclip(folded, "f")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
