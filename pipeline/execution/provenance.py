@@ -46,7 +46,10 @@ def _is_path(value: object) -> bool:
 
 def _is_file(value: object) -> bool:
     """Of an option that may also be a name, such as a tag of weights or a kind of templates."""
-    return isinstance(value, (str, Path)) and os.path.isfile(value)
+    try:
+        return isinstance(value, (str, Path)) and Path(value).is_file()
+    except OSError:  # a long condition in SQL is no name of a file
+        return False
 
 
 def _version(name: str) -> str | None:
