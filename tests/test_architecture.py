@@ -49,8 +49,8 @@ PLAIN_WORDS = set(
         contact convnext corpus count counts creation curves data database deltas demo dense
         detectron2 device diff distributed download draw dump duplicates encoding engines errors
         evaluated evaluation exact expectations export extraction failure fastvit fields figures
-        file files find folder food form format formats frames free geometry given grammar grid
-        guard headline health help home ids if imported in index init inputs json key keys kind
+        file files find folder food form format formats frames free geometry given gradient grammar
+        grid guard headline health help home ids if imported in index init inputs json key keys kind
         kitchen labelled language layout lemmas limits lists loop lvis main manifest maps matches
         matching members metadata metrics mirroring missing model name named names neighbours
         network noun nouns numbers numpy onnx optimisers option options other outcome output page
