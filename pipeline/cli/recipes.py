@@ -34,7 +34,9 @@ def run(  # noqa: PLR0913  # each is an option
     ] = False,
     only: Annotated[
         list[str] | None,
-        typer.Option("--only", help="only this step or table and what it needs; can be repeated"),
+        typer.Option(
+            "--only", help="only this step, table or row, and what it needs; can be repeated"
+        ),
     ] = None,
     rounds: Annotated[
         int | None,
