@@ -48,6 +48,24 @@ def resolve(stage: Stage, pinned: Mapping[str, str | None], root: Path) -> dict[
     return ordered
 
 
+def taken_unasked(
+    stage: Stage,
+    pinned: Mapping[str, str | None],
+    chosen: Mapping[str, Artifact],
+    root: Path,
+) -> list[str]:
+    """A sentence for each model that nobody named, where the store has several to choose from."""
+    required, lines = stage.requires(), []
+    for role, artifact in chosen.items():
+        if pinned.get(role) or artifact.manifest.artifact not in models():
+            continue
+        tables = (required[role].table, *required[role].also)
+        count = sum(len(catalog.committed(root, table.name)) for table in tables)
+        if count > 1:
+            lines.append(f"{role}: {artifact.address}, one of {count}; --{_flag(role)} names it")
+    return lines
+
+
 def check_cut(stage: Stage, inputs: Mapping[str, Artifact], numbers: Iterable[int]) -> None:
     """Inputs read part by part must have the parts that are to be computed.
 

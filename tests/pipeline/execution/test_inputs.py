@@ -60,6 +60,22 @@ def test_an_open_role_takes_what_the_others_were_made_from_rather_than_the_newes
 
 
 @pytest.mark.slow
+def test_a_model_that_nobody_named_is_told_if_there_are_several(root: Path) -> None:
+    made = make_all(root)
+    images = made["images"].address
+
+    def told(pins: dict[str, str]) -> list[str]:
+        stage = Featurize()
+        return inputs.taken_unasked(stage, pins, inputs.resolve(stage, pins, root), root)
+
+    assert told({"teacher": made["teachers"].address}) == []
+    newer = make(Pretrain(seed=9), root, {"images": images})
+    assert told({"teacher": newer.address}) == []
+    (line,) = told({"images": images})
+    assert line == f"teacher: {newer.address}, one of 3; --teacher names it"
+
+
+@pytest.mark.slow
 def test_a_pinned_input_decides_for_the_others(root: Path) -> None:
     made = make_all(root)
     others = make_all(root, count=9)
