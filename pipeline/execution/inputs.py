@@ -54,15 +54,21 @@ def taken_unasked(
     chosen: Mapping[str, Artifact],
     root: Path,
 ) -> list[str]:
-    """A sentence for each model that nobody named, where the store has several to choose from."""
+    """A sentence for each model that was only taken because it is the newest of several."""
     required, lines = stage.requires(), []
     for role, artifact in chosen.items():
-        if pinned.get(role) or artifact.manifest.artifact not in models():
+        table = artifact.manifest.artifact
+        others = [other for name, other in chosen.items() if name != role]
+        follows = [catalog.ancestor(other, (table,)) for other in others]
+        if pinned.get(role) or table not in models() or artifact in follows:
             continue
-        tables = (required[role].table, *required[role].also)
-        count = sum(len(catalog.committed(root, table.name)) for table in tables)
+        count = len(catalog.committed(root, table))
         if count > 1:
-            lines.append(f"{role}: {artifact.address}, one of {count}; --{_flag(role)} names it")
+            takes = " or ".join(f"{t.name}@…" for t in (required[role].table, *required[role].also))
+            lines.append(
+                f"{role}: {artifact.address}, the newest of {count}; --{_flag(role)} {takes} takes "
+                f"another"
+            )
     return lines
 
 

@@ -60,19 +60,20 @@ def test_an_open_role_takes_what_the_others_were_made_from_rather_than_the_newes
 
 
 @pytest.mark.slow
-def test_a_model_that_nobody_named_is_told_if_there_are_several(root: Path) -> None:
-    made = make_all(root)
-    images = made["images"].address
-
-    def told(pins: dict[str, str]) -> list[str]:
-        stage = Featurize()
+def test_a_model_taken_as_the_newest_of_several_is_told(root: Path) -> None:
+    def told(stage: Toy, pins: dict[str, str]) -> list[str]:
         return inputs.taken_unasked(stage, pins, inputs.resolve(stage, pins, root), root)
 
-    assert told({"teacher": made["teachers"].address}) == []
+    made = make_all(root)
+    images = made["images"].address
+    assert told(Featurize(), {"images": images}) == []
     newer = make(Pretrain(seed=9), root, {"images": images})
-    assert told({"teacher": newer.address}) == []
-    (line,) = told({"images": images})
-    assert line == f"teacher: {newer.address}, one of 3; --teacher names it"
+    others = "--teacher teachers@… or students@… takes another"
+    assert told(Featurize(), {"images": images}) == [
+        f"teacher: {newer.address}, the newest of 2; {others}"
+    ]
+    assert told(Featurize(), {"images": images, "teacher": newer.address}) == []
+    assert told(Train(), {}) == []  # it follows from the labels
 
 
 @pytest.mark.slow
