@@ -128,8 +128,8 @@ def _require_vocabulary(tokenizer: _FromFiles, spec: ClipSpec) -> None:
     if isinstance(tower, int) and not _LEAST * tower <= tokenizer.size:
         raise SourceError(
             f"the tokenizer ({', '.join(spec.tokenizer.contents)}) has {tokenizer.size:,} tokens, "
-            f"and the text tower of {spec.architecture or spec.origin} {tower:,}: it is that of "
-            f"another model; give the right files with --tokenizer FOLDER"
+            f"and its text tower {tower:,}: it is that of another model; give the right files "
+            f"with --tokenizer FOLDER"
         )
 
 
