@@ -196,7 +196,9 @@ class Stage(ABC):
         if result.rows == 0 and not self.makes().is_model:
             refused = ", ".join(f"{count:,} {reason}" for reason, count in result.dropped.items())
             empty = f"the result has no rows{f' (refused: {refused})' if refused else ''}"
-        return Outcome([counted(result.rows, "row"), *result.notes.get("summary", ())], empty)
+        untrained = self.makes().is_model and not result.rows
+        said = "a model, without training" if untrained else counted(result.rows, "row")
+        return Outcome([said, *result.notes.get("summary", ())], empty)
 
     @abstractmethod
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:

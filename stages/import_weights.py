@@ -6,19 +6,18 @@ open_clip's, torchvision's and detectron2's files.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.detectors import DETECTORS
-from schemas.errors import OptionError, SourceError
+from schemas.errors import OptionError
 from schemas.rpns import RPNS
 from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, option
-from stages.models.weights_files import config_beside, is_file
+from stages.models.weights_files import config_beside, is_file, sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -121,7 +120,7 @@ class ImportWeights(Stage):
         files = self._files()
         weights = [path for name, path in files.items() if name in ("file", "architecture")]
         tokenizer = tokenizer_digest(self.tokenizer, weights if self.makes().has_language else [])
-        return {name: _sha256(Path(value)) for name, value in files.items()} | tokenizer
+        return {name: sha256(Path(value)) for name, value in files.items()} | tokenizer
 
     def total(self) -> int:
         """See `Stage.total`."""
@@ -236,11 +235,3 @@ def _tell(part: Part, report: KeyReport, *more: str) -> None:
 
 def _no_curve(table: Table) -> pa.RecordBatch:
     return table.batch({column.name: [] for column in table.columns})
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise SourceError(f"{path} cannot be read ({error.strerror}); check its name") from error

@@ -5,17 +5,16 @@ Source: CLIP (arXiv:2103.00020): contrastive loss, learned temperature; defaults
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from schemas.errors import OptionError, SourceError
+from schemas.errors import OptionError
 from schemas.images import IMAGES
 from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, each, option, whole
-from stages.models.weights_files import config_beside, is_file
+from stages.models.weights_files import config_beside, is_file, sha256
 from stages.training.options import TrainingStage
 
 if TYPE_CHECKING:
@@ -121,7 +120,7 @@ class Pretrain(TrainingStage):
 
         files = self._files()
         tokenizer = tokenizer_digest(self.tokenizer, files.values())
-        return {name: _sha256(Path(value)) for name, value in files.items()} | tokenizer
+        return {name: sha256(Path(value)) for name, value in files.items()} | tokenizer
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Train, leave the teacher beside the rows, and yield its training curve."""
@@ -192,11 +191,3 @@ class Pretrain(TrainingStage):
             if beside := config_beside(Path(self.pretrained)):
                 files["description"] = str(beside)
         return files
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise SourceError(f"{path} cannot be read ({error.strerror}); check its name") from error

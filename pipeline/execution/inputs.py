@@ -48,6 +48,30 @@ def resolve(stage: Stage, pinned: Mapping[str, str | None], root: Path) -> dict[
     return ordered
 
 
+def taken_unasked(
+    stage: Stage,
+    pinned: Mapping[str, str | None],
+    chosen: Mapping[str, Artifact],
+    root: Path,
+) -> list[str]:
+    """A sentence for each model that was only taken because it is the newest of several."""
+    required, lines = stage.requires(), []
+    for role, artifact in chosen.items():
+        table = artifact.manifest.artifact
+        others = [other for name, other in chosen.items() if name != role]
+        follows = [catalog.ancestor(other, (table,)) for other in others]
+        if pinned.get(role) or table not in models() or artifact in follows:
+            continue
+        count = len(catalog.committed(root, table))
+        if count > 1:
+            takes = " or ".join(f"{t.name}@…" for t in (required[role].table, *required[role].also))
+            lines.append(
+                f"{role}: {artifact.address}, the newest of {count}; --{_flag(role)} {takes} takes "
+                f"another"
+            )
+    return lines
+
+
 def check_cut(stage: Stage, inputs: Mapping[str, Artifact], numbers: Iterable[int]) -> None:
     """Inputs read part by part must have the parts that are to be computed.
 

@@ -127,7 +127,7 @@ def _require_vocabulary(tokenizer: _FromFiles, spec: ClipSpec) -> None:
     tower = described.get("vocab_size")
     if isinstance(tower, int) and not _LEAST * tower <= tokenizer.size:
         raise SourceError(
-            f"the tokenizer of {spec.architecture or spec.origin} has {tokenizer.size:,} tokens, "
+            f"the tokenizer ({', '.join(spec.tokenizer.contents)}) has {tokenizer.size:,} tokens, "
             f"and its text tower {tower:,}: it is that of another model; give the right files "
             f"with --tokenizer FOLDER"
         )

@@ -123,7 +123,8 @@ def require_trained_statistics(state: Mapping[str, torch.Tensor], source: str) -
     if means and untouched:
         raise SourceError(
             f"all {len(means)} batch norms of {source} have their initial statistics (mean 0, "
-            f"variance 1): they were lost when the file was written; export it again"
+            f"variance 1): they were lost when the file was written; export it again, or, if the "
+            f"model was never trained, take it with 'rc import-weights --untrained-statistics'"
         )
 
 

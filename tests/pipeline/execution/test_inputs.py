@@ -60,6 +60,23 @@ def test_an_open_role_takes_what_the_others_were_made_from_rather_than_the_newes
 
 
 @pytest.mark.slow
+def test_a_model_taken_as_the_newest_of_several_is_told(root: Path) -> None:
+    def told(stage: Toy, pins: dict[str, str]) -> list[str]:
+        return inputs.taken_unasked(stage, pins, inputs.resolve(stage, pins, root), root)
+
+    made = make_all(root)
+    images = made["images"].address
+    assert told(Featurize(), {"images": images}) == []
+    newer = make(Pretrain(seed=9), root, {"images": images})
+    others = "--teacher teachers@… or students@… takes another"
+    assert told(Featurize(), {"images": images}) == [
+        f"teacher: {newer.address}, the newest of 2; {others}"
+    ]
+    assert told(Featurize(), {"images": images, "teacher": newer.address}) == []
+    assert told(Train(), {}) == []  # it follows from the labels
+
+
+@pytest.mark.slow
 def test_a_pinned_input_decides_for_the_others(root: Path) -> None:
     made = make_all(root)
     others = make_all(root, count=9)
