@@ -93,7 +93,18 @@ def shape_in_state(state: Mapping[str, torch.Tensor]) -> ClipShape | None:
 
 
 def shape_in_config(config: Mapping[str, Any]) -> ClipShape | None:
-    """The shape that a configuration describes; None for other kinds of image tower."""
+    """The shape that a configuration describes; None for other kinds of image tower.
+
+    Raises:
+        SourceError: If its sizes are no numbers.
+    """
+    try:
+        return _described_shape(config)
+    except (TypeError, ValueError, LookupError, ArithmeticError) as error:
+        raise SourceError(f"sizes in a configuration of a CLIP are no numbers ({error})") from error
+
+
+def _described_shape(config: Mapping[str, Any]) -> ClipShape | None:
     vision, text = config["vision_cfg"], config["text_cfg"]
     layers = vision.get("layers")
     if layers is None or vision.get("timm_model_name") or text.get("hf_model_name"):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+
 import open_clip
 import pytest
 import torch
@@ -87,3 +89,14 @@ def test_a_tensor_of_any_shape_changes_what_fits_or_nothing(tmp_path, tower) -> 
         for shape in ((), (0,), (3,), (1, 1, 1, 1, 1)):
             other = shape_in_state(state | {name: torch.zeros(shape)})
             assert other == whole or not may_fit({**state, name: torch.zeros(shape)}, described)
+
+
+@pytest.mark.parametrize("tower", ["resnet", "vit"])
+@pytest.mark.parametrize("value", ["x", [1, "x"], float("inf"), [float("inf"), 1], {}, 0, None])
+def test_sizes_of_a_configuration_are_numbers_or_a_sentence(tower, value) -> None:
+    for part in ("vision_cfg", "text_cfg"):
+        for key in tiny.config(tower)[part]:
+            content = tiny.config(tower)
+            content[part][key] = value
+            with contextlib.suppress(SourceError):
+                shape_in_config(content)
