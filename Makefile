@@ -19,7 +19,7 @@ demo: install
 test: install
 	$(BIN)/pytest -n 2 --dist loadfile
 
-# Between 60 and 90 seconds on one core: something of every package, without what is marked slow.
+# About 60 seconds of one core: something of every package, without what is marked slow.
 test-fast: install
 	$(BIN)/pytest -m "not slow"
 

@@ -70,20 +70,25 @@ def make_part(folder: Path, images: int, regions: int, model: str) -> OnDisk:
         pq.write_table(pa.Table.from_batches([batch]), part.parquet[role], row_group_size=64)
     for name in ("model.json", "weights.safetensors"):
         part.files["teacher", name] = folder / name
-    save_clip(create_clip(model), *part.files.values())
+    save_clip(create_clip(model), *teacher_files(part))
     return part
+
+
+def teacher_files(part: OnDisk) -> tuple[Path, Path]:
+    """The description of the network, and its weights."""
+    return part.files["teacher", "model.json"], part.files["teacher", "weights.safetensors"]
 
 
 def network_seconds(part: OnDisk, stage: Featurize, regions: int) -> float:
     """Seconds of trunk and pooling alone, image by image."""
-    clip = load_clip(*part.files.values(), stage.device)
+    clip = load_clip(*teacher_files(part), stage.device)
     target = clip.logit_scale.device
     size, spec = Size.parse(stage.resize, clip.spec.image_size), clip.spec
     ready, boxes = [], []
     proposals = pq.read_table(part.parquet["proposals"])
     corners = np.stack([proposals.column(c).to_numpy() for c in ("x0", "y0", "x1", "y1")], axis=1)
     for index, row in enumerate(pq.read_table(part.parquet["images"]).to_pylist()):
-        prepared = prepare(load_image(row), size, stage.interpolation, spec.mean, spec.std)
+        prepared = prepare(load_image(row), size, "bilinear", spec.mean, spec.std)
         regions_of_image = prepared.scale_boxes(corners[index * regions : (index + 1) * regions])
         ready.append(prepared.pixels[None].to(target))
         boxes.append(torch.cat([prepared.whole_box(), regions_of_image]).to(target))
@@ -116,7 +121,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--memory", action="store_true", help="peak memory at N and 8 N images")
     args = parser.parse_args()
-    stage = Featurize(resize=args.resize, device=args.device, threads=args.threads)
+    stage = Featurize(
+        resize=args.resize, interpolation="bilinear", device=args.device, threads=args.threads
+    )
     if args.memory:
         _memory(args)
         return

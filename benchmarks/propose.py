@@ -111,7 +111,7 @@ def network(folder: Path, images: int, rounds: int, device: str) -> None:
     with torch.no_grad():
         rpn.train()(torch.randn(2, 3, 64, 64))  # an RPN with untrained batch norms is refused
     files = {("rpn", name): folder / name for name in ("model.json", "weights.safetensors")}
-    save_rpn(rpn, *files.values())
+    save_rpn(rpn, files["rpn", "model.json"], files["rpn", "weights.safetensors"])
     part = InMemory({"images": image_rows(images, file.getvalue())}, folder, files=files)
     rpn.eval().to(device)
     ready = rpn.pad(rpn.prepare(pixels, rpn.size).pixels)[None].to(device)

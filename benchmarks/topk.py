@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,7 +99,8 @@ def full_distillation(
     """KL(teacher, student) from all probabilities (N, C) of the teacher; mean over regions."""
     log_student = (regions @ embeddings.T / temperature).log_softmax(dim=1)  # (N, C)
     divergence = torch.special.xlogy(teacher, teacher) - teacher * log_student
-    return divergence.sum(dim=1).mean()
+    loss: torch.Tensor = divergence.sum(dim=1).mean()
+    return loss
 
 
 def table(
@@ -121,9 +123,7 @@ def table(
         top = targets.topk(k, dim=1)
         mass = top.values.sum(dim=1)
         stored = (top.indices, top.values, (1 - mass).clamp(min=0))
-        loss, actual = gradient(
-            student, lambda rows, stored=stored: distillation(rows, concepts, stored, temperature)
-        )
+        loss, actual = gradient(student, partial(_kept, concepts, stored, temperature))
         error, length = (actual - expected).norm(dim=1), expected.norm(dim=1)
         lines.append(
             f"| {k} | {mass.mean():.4f} | {loss / full:.4f} | {error.mean() / length.mean():.1e} "
@@ -132,14 +132,22 @@ def table(
     return "\n".join(lines)
 
 
+def _kept(
+    concepts: torch.Tensor,
+    stored: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
+    temperature: float,
+    rows: torch.Tensor,
+) -> torch.Tensor:
+    return distillation(rows, concepts, stored, temperature)
+
+
 def gradient(
     student: torch.Tensor, loss: Callable[[torch.Tensor], torch.Tensor]
 ) -> tuple[float, torch.Tensor]:
     """A loss and its gradient to the regions (N, D)."""
     rows = student.clone().requires_grad_()
     value = loss(rows)
-    value.backward()
-    return float(value.detach()), rows.grad
+    return float(value.detach()), torch.autograd.grad(value, rows)[0]
 
 
 if __name__ == "__main__":

@@ -92,7 +92,8 @@ def train(case: Case) -> str:
     clip.train()
     pixels = case.pixels(0.5, 0.6)
     box = [torch.tensor([[0.0, 0, 0.4 * case.side, 0.4 * case.side]])]
-    clip.encode_regions(pixels, box).square().mean().backward()
+    loss = clip.encode_regions(pixels, box).square().mean()
+    loss.backward()  # type: ignore[no-untyped-call]
     gradients = [p.grad for p in clip.parameters() if p.grad is not None]
     flows = any(bool(g.abs().sum() > 0) for g in gradients)
     finite = all(bool(torch.isfinite(g).all()) for g in gradients)
@@ -174,7 +175,8 @@ def register_shallow(name: str) -> str:
         fewer |= {"embed_dim": 128, "num_heads": 2}
 
     def build_shallow(pretrained: bool = False, **options: Any) -> torch.nn.Module:
-        return entry(pretrained=pretrained, **(fewer | options))
+        tower: torch.nn.Module = entry(pretrained=pretrained, **(fewer | options))
+        return tower
 
     build_shallow.__name__ = shallow
     register_model(build_shallow)

@@ -57,8 +57,9 @@ def make_part(folder: Path, images: int, regions: int) -> InMemory:
     rng = np.random.default_rng(0)
     (folder / "net.json").write_text(json.dumps(NETWORK))
     files = {("teacher", n): folder / f"t-{n}" for n in ("model.json", "weights.safetensors")}
-    save_clip(create_clip(str(folder / "net.json")), *files.values())
-    vectors = rng.standard_normal((CONCEPTS, NETWORK["embed_dim"])).astype(np.float32)
+    clip = create_clip(str(folder / "net.json"))
+    save_clip(clip, files["teacher", "model.json"], files["teacher", "weights.safetensors"])
+    vectors = rng.standard_normal((CONCEPTS, clip.width)).astype(np.float32)
     concepts = {
         "concept_id": np.arange(CONCEPTS, dtype=np.int32),
         "concept": [str(c) for c in range(CONCEPTS)],
@@ -156,11 +157,12 @@ class Timer:
         self.processor += time.process_time() - processor
 
 
-def run_network(clip: Clip, pixels: torch.Tensor, boxes: list[torch.Tensor]) -> None:
-    """One forward and backward pass of the network alone."""
-    clip.zero_grad()
-    features = clip.pool_regions(clip.trunk(pixels), boxes)
-    features.square().sum().backward()
+def run_network(clip: Clip, pixels: torch.Tensor, boxes: list[torch.Tensor], steps: int) -> None:
+    """Forward and backward passes of the network alone."""
+    for _ in range(steps):
+        clip.zero_grad()
+        loss = clip.pool_regions(clip.trunk(pixels), boxes).square().sum()
+        loss.backward()  # type: ignore[no-untyped-call]
 
 
 def compare(stage: Train, part: InMemory, rounds: int, layout: torch.memory_format) -> None:
@@ -169,7 +171,7 @@ def compare(stage: Train, part: InMemory, rounds: int, layout: torch.memory_form
     make_trainable(clip, stage.freeze)
     clip.to(memory_format=layout)
     embeddings = torch.randn(CONCEPTS, clip.width)
-    loader = stage.loader([part], CONCEPTS, clip.spec)
+    loader = stage.loader([part], stage.supervision(CONCEPTS, clip), clip.spec)
     batch: Any = next(loader.batches(START))[0]
     canvas = torch.tensor([[0.0, 0.0, *reversed(batch.pixels.shape[2:])]])
     boxes = [torch.cat([b, canvas]) for b in batch.boxes]
@@ -180,7 +182,7 @@ def compare(stage: Train, part: InMemory, rounds: int, layout: torch.memory_form
         if turn == 1:  # the first turn only warms up
             stage_timer, network_timer = Timer(), Timer()
         stage_timer(lambda: fit(learner, loader, stage.config(stage.steps or 1)))
-        network_timer(lambda: [run_network(clip, pixels, boxes) for _ in range(stage.steps or 1)])
+        network_timer(lambda: run_network(clip, pixels, boxes, stage.steps or 1))
     steps = rounds * (stage.steps or 1) / 1000
     for name in ("wall", "processor"):
         a, b = getattr(stage_timer, name) / steps, getattr(network_timer, name) / steps

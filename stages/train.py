@@ -130,7 +130,7 @@ class Train(TrainingStage):
         "learning_rate",
     )
     example: ClassVar[str] = "rc train --epochs 5 --images-per-batch 32"
-    version: ClassVar[int] = 4  # crop distillation, and the temperature in the weights
+    version: ClassVar[int] = 5  # RoIAlign's gradient is summed in another order
     reads: ClassVar[Mapping[str, Reads]] = {
         "pseudo_labels": each(PSEUDO_LABELS, where="where"),
         "features": each(FEATURES, named=True),

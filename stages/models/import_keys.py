@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 import torch
 
 from schemas.errors import SourceError
+from stages.models.mobileclip_keys import APPLES_VISUAL, from_mobileclip, is_mobileclip
 from stages.models.weights import SCALARS, State, first_names, length
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class MappedClip:
     Attributes:
         state: Floating-point tensors are float32; each name has at most one source.
         sources: Name in the file for each name of `state`; added constants have none.
-        layout: "RegionCLIP", "OpenAI" or "open_clip".
+        layout: "RegionCLIP", "OpenAI", "open_clip", or "MobileCLIP" as Apple names its tensors.
         visual: Prefix of the image tower in the file.
         language: Whether the language encoder is among them.
     """
@@ -76,12 +77,15 @@ def map_clip(raw: Mapping[str, torch.Tensor], kind: str, source: str) -> MappedC
     Args:
         raw: All tensors of the file.
         kind: "teacher" takes `teacher_backbone.` where there is one; "student" and "detector"
-            take `backbone.`; teacher and student also take `visual.` of OpenAI's and open_clip's.
+            take `backbone.`; teacher and student also take `visual.` of OpenAI's and open_clip's,
+            and what Apple's MobileCLIPs have.
         source: Name of the file in error messages.
 
     Raises:
         SourceError: If there is no such image tower.
     """
+    if kind != "detector" and is_mobileclip(raw):
+        return _map_mobileclip(raw, source)
     visual = _visual_prefix(raw, kind, source)
     layout = _layout(raw, visual)
     names = {name: VISUAL + name.removeprefix(visual) for name in raw if name.startswith(visual)}
@@ -106,6 +110,14 @@ def map_clip(raw: Mapping[str, torch.Tensor], kind: str, source: str) -> MappedC
         visual,
         language=any(new.startswith(_TEXT_ROOTS) for new in names.values()),
     )
+
+
+def _map_mobileclip(raw: Mapping[str, torch.Tensor], source: str) -> MappedClip:
+    converted, sources = from_mobileclip(raw, source)
+    state = {name: _in_float32(value) for name, value in converted.items()}
+    state["logit_scale"] = _single_number(state, "logit_scale", source)
+    language = any(name.startswith(_TEXT_PREFIX) for name in state)
+    return MappedClip(state, sources, "MobileCLIP", APPLES_VISUAL, language)
 
 
 def with_text_prefix(state: Mapping[str, torch.Tensor]) -> State:
@@ -176,7 +188,9 @@ def _in_float32(value: torch.Tensor) -> torch.Tensor:
 
 def _single_number(raw: Mapping[str, torch.Tensor], name: str, source: str) -> torch.Tensor:
     """A tensor of one number, which some files have in a list; a float32 scalar."""
-    value = raw[name]
+    value = raw.get(name)
+    if value is None:
+        raise SourceError(f"{source} has no {name}: it is not complete, or no CLIP's")
     if value.numel() != 1 or not value.is_floating_point():
         dtype = str(value.dtype).removeprefix("torch.")
         raise SourceError(

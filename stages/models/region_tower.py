@@ -11,6 +11,8 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 from torchvision import ops
 
+from stages.models.roialign_gradient import RoIAlignOnCPU
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -61,6 +63,9 @@ def roi_align(
         # Divided here: times 1 / 14, a box of 27 cells may become a bit longer than 27 cells, and
         # adaptive sampling would take two samples a bin instead of the cells themselves.
         rois = [b.to(exact) / stride for b in boxes]
+        if exact.requires_grad and exact.device.type == "cpu":
+            learned: torch.Tensor = RoIAlignOnCPU.apply(exact, cells, *rois)
+            return learned
         crops: torch.Tensor = ops.roi_align(
             exact, rois, cells, spatial_scale=1.0, sampling_ratio=-1, aligned=True
         )

@@ -76,6 +76,12 @@ def read_content(path: Path) -> Any:
         raise SourceError(
             f"weights file {path} does not exist; check its name, or download it first"
         )
+    if path.suffix == ".npz":
+        raise SourceError(
+            f"{path} is an archive of NumPy, as Big Vision has SigLIP, and is not read; give the "
+            f"open_clip_model.safetensors of the same model, or save the state_dict() of "
+            f"open_clip.create_model(NAME, pretrained={path.name!r}) as .safetensors"
+        )
     content = _read_safetensors(path) if path.suffix == ".safetensors" else read_pickle(path)
     for wrapper in _WRAPPERS:
         if isinstance(content, dict) and isinstance(content.get(wrapper), (dict, torch.Tensor)):

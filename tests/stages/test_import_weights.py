@@ -96,6 +96,7 @@ def test_embeddings_become_rows_in_the_order_of_the_file_unchanged(tmp_path) -> 
     assert np.array_equal(as_matrix(rows, "embedding"), matrix.numpy())
 
 
+@pytest.mark.slow
 def test_numpy_arrays_are_read_as_tensors_with_their_values(tmp_path) -> None:
     raw = foreign.renamed(tiny.tiny_clip(tmp_path))
     arrays = {"model": {name: value.numpy() for name, value in raw.items()}, "best": np.float64(3)}

@@ -50,6 +50,7 @@ def test_a_teacher_learns_which_caption_belongs_to_which_image(tmp_path: Path) -
     assert made.width == tiny.WIDTH
 
 
+@pytest.mark.slow
 def test_the_temperature_is_learned_from_where_it_was_set(tmp_path: Path) -> None:
     rows = run(tiny.captioned(tmp_path), steps=2, log_every=1, initial_temperature=0.02)
     assert rows[0]["logit_scale"] == pytest.approx(50, rel=0.05)
@@ -64,6 +65,7 @@ def named_teacher(part: InMemory, folder: Path) -> InMemory:
     return part
 
 
+@pytest.mark.slow
 def test_training_goes_on_from_a_named_teacher(tmp_path: Path) -> None:
     first = tmp_path / "first"
     first.mkdir()
@@ -115,6 +117,7 @@ def test_no_caption_anywhere_is_one_sentence(tmp_path: Path) -> None:
         run(part)
 
 
+@pytest.mark.slow
 def test_no_steps_import_the_weights_as_they_are(tmp_path: Path) -> None:
     given = tiny.clip(tmp_path, seed=3)
     save_clip(given, tmp_path / "given.json", tmp_path / "given.safetensors")
@@ -192,6 +195,7 @@ def test_files_are_known_by_name_and_content_wherever_they_lie(tmp_path: Path) -
     assert stages[0].digests() != stages[1].digests()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["OpenAI", "open_clip"])
 def test_weights_have_the_activation_that_an_import_gives_them(tmp_path, layout: str) -> None:
     state = dict(tiny.clip(tmp_path).network.state_dict())
@@ -216,6 +220,7 @@ def test_weights_have_the_activation_that_an_import_gives_them(tmp_path, layout:
     assert (b"quick_gelu" in written[0][0]) is (layout == "OpenAI")
 
 
+@pytest.mark.slow
 def test_the_bundled_teacher_has_gelu_and_clips_preprocessing(tmp_path: Path) -> None:
     data = Path(__file__).parents[2] / "data" / "demo"
     model, weights = data / "teacher_model.json", data / "teacher.safetensors"

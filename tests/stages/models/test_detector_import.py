@@ -93,6 +93,7 @@ def test_different_numbers_of_names_and_rows_are_refused(tmp_path) -> None:
         detector(tmp_path, foreign.finetuned(tmp_path), foreign.names(tmp_path, 6))
 
 
+@pytest.mark.slow
 def test_a_file_that_was_not_finetuned_is_refused(tmp_path) -> None:
     with pytest.raises(SourceError, match="is not a fine-tuned detector; import it with --as"):
         detector(tmp_path, foreign.pretrained(tmp_path), foreign.names(tmp_path, 5))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -190,3 +191,10 @@ def test_a_name_that_cannot_be_printed_is_refused(tmp_path, name) -> None:
     with pytest.raises(SourceError, match="a tensor of an impossible name") as caught:
         read_tensors(tmp_path / "w.pt")
     assert str(caught.value).isprintable()
+
+
+def test_an_archive_of_numpy_is_refused_with_what_to_do(tmp_path) -> None:
+    path = tmp_path / "siglip.npz"
+    np.savez(path, **{"params/b": np.zeros(1)})
+    with pytest.raises(SourceError, match=r"as Big Vision has SigLIP.*pretrained='siglip\.npz'"):
+        read_state(path)
