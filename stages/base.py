@@ -100,6 +100,10 @@ class Part(Protocol):
         """The same for the same input: a key for what was made of all of it, for the next part."""
         ...
 
+    def noted(self, role: str, key: str) -> Any:
+        """A fact in the manifest of an input, see `note`; None if it is not there."""
+        ...
+
     def attachment(self, role: str, name: str) -> Path:
         """A file beside the rows of an input, such as weights.safetensors; read only."""
         ...

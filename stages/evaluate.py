@@ -39,7 +39,7 @@ from stages.evaluation.image_inputs import read_images
 from stages.evaluation.protocols import LVIS_PRESETS, PRESETS, PROPOSAL_OPTIONS, Preset, deviations
 from stages.evaluation.suppression import SoftNms
 from stages.evaluation.vocabulary import list_digest
-from stages.models.dense_option import Dense, check_dense, dense_option
+from stages.models.dense_option import Dense, check_pooling, dense_option
 from stages.models.pooling_option import (
     Interpolation,
     Pooling,
@@ -160,7 +160,7 @@ class Evaluate(Stage):
     def __post_init__(self) -> None:
         super().__post_init__()
         Size.parse(self.resize, native=1)
-        check_dense(self.name, self.dense, self.pooling)
+        check_pooling(self.name, self.pooling, self.dense, self.crop_margin)
         if self.boxes == "ground-truth" and self.score not in ("auto", "probability"):
             raise OptionError(
                 f"rc evaluate: --score {self.score} needs an objectness, which ground-truth boxes "

@@ -6,7 +6,7 @@ open_clip's, torchvision's and detectron2's files.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -33,6 +33,15 @@ _TABLES = {
     "rpn": RPNS,
     "detector": DETECTORS,
     "embeddings": CONCEPT_EMBEDDINGS,
+}
+_ONLY_FOR: Mapping[str, tuple[str, ...]] = {  # options that other kinds would not look at
+    "architecture": ("teacher", "student", "rpn", "detector"),
+    "tokenizer": ("teacher", "student"),
+    "names": ("embeddings",),
+    "categories": ("detector",),
+    "temperature": ("detector",),
+    "norm_eps": ("rpn",),
+    "untrained_statistics": ("teacher", "student", "rpn", "detector"),
 }
 _BESIDE = {"detector": "categories", "embeddings": "names"}  # lists that a file does not hold
 
@@ -92,12 +101,22 @@ class ImportWeights(Stage):
             raise OptionError(
                 f"rc import-weights takes a file, and --as one of {', '.join(_TABLES)}"
             )
+        self._refuse_idle()
         needed = _BESIDE.get(self.kind)
         if needed and getattr(self, needed) is None:
             raise OptionError(
                 f"rc import-weights --as {self.kind} needs --{needed}: the file has rows of "
                 f"numbers, and nothing in it says what they are called"
             )
+
+    def _refuse_idle(self) -> None:
+        for field in fields(self):
+            kinds = _ONLY_FOR.get(field.name)
+            if kinds and self.kind not in kinds and getattr(self, field.name) != field.default:
+                raise OptionError(
+                    f"rc import-weights: --{field.name.replace('_', '-')} is for --as "
+                    f"{' or '.join(kinds)}, and changes nothing of --as {self.kind}; leave it out"
+                )
 
     def makes(self) -> Table:
         """See `Stage.makes`: what `--as` says."""

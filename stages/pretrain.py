@@ -5,7 +5,7 @@ Source: CLIP (arXiv:2103.00020): contrastive loss, learned temperature; defaults
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from schemas.table import Table
     from stages.models.clip import Clip, ClipSpec
+    from stages.outcome import Outcome, Result
     from stages.training.loader import BatchLoader
     from stages.training.samples import Sample
 
@@ -122,6 +123,14 @@ class Pretrain(TrainingStage):
         tokenizer = tokenizer_digest(self.tokenizer, files.values())
         return {name: sha256(Path(value)) for name, value in files.items()} | tokenizer
 
+    def outcome(self, result: Result) -> Outcome:
+        """See `TrainingStage.outcome`: also what the weights do not show."""
+        outcome = super().outcome(result)
+        if "loss" not in result.notes:  # then the summary is in it
+            return outcome
+        first, *more = outcome.summary
+        return replace(outcome, summary=[first, *result.notes.get("summary", ()), *more])
+
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Train, leave the teacher beside the rows, and yield its training curve."""
         from stages.models import device
@@ -129,6 +138,7 @@ class Pretrain(TrainingStage):
 
         device.set_threads(self.threads)
         clip = self._first_weights(part)
+        part.note("summary", [clip.spec.line()])
         if self.initial_temperature is not None:
             clip.set_temperature(self.initial_temperature)
         clip.to(device.resolve(self.device))

@@ -44,6 +44,7 @@ def resolve(stage: Stage, pinned: Mapping[str, str | None], root: Path) -> dict[
             chosen[role] = artifact
     ordered = {role: chosen[role] for role in required if role in chosen}
     _check_parts(stage, ordered)
+    _check_proposals(stage, ordered)
     _check_language(stage, ordered)
     return ordered
 
@@ -240,6 +241,21 @@ def _check_parts(stage: Stage, inputs: Mapping[str, Artifact]) -> None:
             f"rc {stage.name}: inputs are about different images: {described}. "
             "Pin inputs made from the same images; see 'rc lineage'."
         )
+
+
+def _check_proposals(stage: Stage, inputs: Mapping[str, Artifact]) -> None:
+    """What was made of proposals must have been made of these: others have the same numbers."""
+    chosen, required = inputs.get("proposals"), stage.requires()
+    if chosen is None:
+        return
+    for role, artifact in inputs.items():
+        source = None if required[role].whole else catalog.ancestor(artifact, ("proposals",))
+        if source is not None and source.path != chosen.path:
+            raise ArtifactError(
+                f"rc {stage.name}: {role} ({artifact.address}) were made of {source.address}, not "
+                f"of {chosen.address}, whose regions have the same numbers and other boxes; pin "
+                f"inputs made of the same proposals"
+            )
 
 
 def _check_language(stage: Stage, inputs: Mapping[str, Artifact]) -> None:

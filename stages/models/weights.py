@@ -195,9 +195,24 @@ def _require_values(
     ]
     if clashes:
         raise SourceError(f"{source} does not fit the architecture: {first_names(clashes)}")
+    whole = [
+        f"{name} of {str(actual[name].dtype).removeprefix('torch.')}"
+        for name, value in expected.items()
+        if value.is_floating_point() and not actual[name].is_floating_point()
+    ]
+    if whole:
+        raise SourceError(
+            f"{source} has weights that are not floating-point numbers ({first_names(whole)}), as "
+            f"if quantized; export it in float32 or float16"
+        )
     broken = [name for name in expected if not bool(torch.isfinite(actual[name]).all())]
     if broken:
         raise SourceError(f"{source} has NaN or infinite weights in {first_names(broken)}")
+
+
+def length(tensor: torch.Tensor | None, axis: int) -> int:
+    """How long a tensor of a file is along an axis; 0 without a tensor or an axis."""
+    return tensor.shape[axis] if tensor is not None and -tensor.ndim <= axis < tensor.ndim else 0
 
 
 def first_names(names: Sequence[str]) -> str:

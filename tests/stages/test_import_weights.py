@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,8 +25,6 @@ from tests.in_memory import InMemory
 from tests.stages.models import foreign, tiny
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pyarrow as pa
 
 
@@ -120,6 +119,16 @@ def test_numpy_arrays_are_read_as_tensors_with_their_values(tmp_path) -> None:
         ({"file": "f.pth", "kind": "picture"}, "--as must be one of teacher, student"),
         ({"file": "f.pth", "kind": "embeddings"}, "needs --names"),
         ({"file": "f.pth", "kind": "detector"}, "needs --categories"),
+        (
+            {"file": "f.pth", "kind": "teacher", "temperature": 0.02},
+            "--temperature is for --as det",
+        ),
+        ({"file": "f.pth", "kind": "rpn", "tokenizer": Path("t")}, "--tokenizer is for --as teach"),
+        ({"file": "f.pth", "kind": "student", "norm_eps": 0.0}, "--norm-eps is for --as rpn, and"),
+        (
+            {"file": "f.pth", "kind": "embeddings", "names": Path("n"), "architecture": "RN50"},
+            "--arch",
+        ),
     ],
 )
 def test_wrong_options_are_refused_before_a_file_is_opened(options, message) -> None:

@@ -14,6 +14,7 @@ from schemas.teachers import TEACHERS
 from stages.import_weights import ImportWeights
 from stages.models.clip import ClipSpec, create_clip, read_clip, save_clip
 from stages.models.preprocessing import CLIPS
+from stages.outcome import Result
 from stages.pretrain import Pretrain
 from stages.training.pretraining import LARGEST_LOG_SCALE, PairBatch, Pretraining
 from tests.in_memory import InMemory
@@ -208,9 +209,13 @@ def test_weights_have_the_activation_that_an_import_gives_them(tmp_path, layout:
         ("b", ImportWeights(file=file, kind="teacher", architecture=model, **options)),
     ):
         (tmp_path / name).mkdir()
-        list(stage.run(InMemory({}, folder=tmp_path / name)))
+        part = InMemory({}, folder=tmp_path / name)
+        list(stage.run(part))
         made = [tmp_path / name / end for end in ("model.json", "weights.safetensors")]
         written.append([path.read_bytes() for path in made])
+        said = stage.outcome(Result(0, {}, part.notes)).summary[-1]
+        assert said.startswith("QuickGELU" if layout == "OpenAI" else "GELU")
+        assert "mean 0.481, 0.458, 0.408" in said
     assert written[0] == written[1]
     assert (b"quick_gelu" in written[0][0]) is (layout == "OpenAI")
 

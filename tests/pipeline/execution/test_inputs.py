@@ -232,3 +232,16 @@ def test_an_input_that_must_be_named_is_neither_guessed_nor_done_without(root: P
     with pytest.raises(OptionError, match="rc train: --features is not read with these options"):
         inputs.resolve(Distil(distil=False), {"features": features}, root)
     assert "features" not in resolved(Distil(distil=False), root)
+
+
+@pytest.mark.slow
+def test_what_was_made_of_other_proposals_is_refused_naming_both(root: Path) -> None:
+    made = make_all(root)
+    other = make(Propose(regions=1), root, {"images": made["images"].address})
+    pins = {"features": made["features"].address, "proposals": other.address}
+    with pytest.raises(ArtifactError, match="whose regions have the same numbers") as said:
+        inputs.resolve(Label(), pins, root)
+    assert f"were made of {made['proposals'].address}, not of {other.address}" in str(said.value)
+    assert resolved(Label(), root, {"features": pins["features"]})["proposals"] == (
+        made["proposals"].address
+    )

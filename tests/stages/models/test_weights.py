@@ -8,6 +8,7 @@ from safetensors.torch import save_file
 from schemas.errors import SourceError
 from stages.models.weights import (
     first_names,
+    length,
     load_state,
     read_content,
     read_state,
@@ -69,6 +70,18 @@ def test_weights_that_are_not_finite_are_refused(value) -> None:
     assert "NaN or infinite weights in 0.bias" in refusal(
         state() | {"0.bias": torch.full((2,), value)}
     )
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.bool, torch.complex64])
+def test_weights_that_are_no_floating_point_numbers_are_refused(dtype) -> None:
+    message = refusal(state() | {"0.bias": torch.ones(2).to(dtype)})
+    assert f"(0.bias of {str(dtype).removeprefix('torch.')}), as if quantized" in message
+
+
+def test_an_axis_that_a_tensor_lacks_has_no_length() -> None:
+    tensor = torch.zeros(2, 3)
+    assert [length(tensor, axis) for axis in (-3, -1, 0, 1, 2)] == [0, 3, 2, 3, 0]
+    assert length(torch.tensor(1.0), 0) == length(None, 0) == 0
 
 
 def test_initial_statistics_are_refused_and_trained_ones_accepted() -> None:
