@@ -110,13 +110,15 @@ def receipt(folder: Path, number: int) -> Receipt | None:
 
 
 def damaged(folder: Path, part: PartRecord) -> list[str]:
-    """Names of the files of a part that are missing or differ from their recorded hash."""
-    expected = {part_name(part.number): part.sha256, **{f.name: f.sha256 for f in part.files}}
-    return [
+    """Names of the files of a part that are missing, or differ from their record."""
+    rows = part_name(part.number)
+    expected = {rows: part.sha256, **{f.name: f.sha256 for f in part.files}}
+    broken = [
         name
         for name, digest in expected.items()
         if not (folder / name).is_file() or sha256(folder / name) != digest
     ]
+    return broken if rows in broken or count(folder / rows) == part.rows else [rows, *broken]
 
 
 def batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:

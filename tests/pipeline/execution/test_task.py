@@ -124,7 +124,7 @@ def test_an_attachment_of_a_part_bears_its_number_and_of_a_whole_artifact_none(
     assert part.attachment("proposals", "dump.txt").name == "part-00001.dump.txt"
     assert part.attachment("teacher", "weights.json").name == "weights.json"
     with pytest.raises(
-        ArtifactError, match=r"proposals/v1-.* has no part-00001.x: .*rc propose --f"
+        ArtifactError, match=r"part-00001.x is not in its manifest.*rc propose --f"
     ):
         part.attachment("proposals", "x")
 
