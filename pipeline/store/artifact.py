@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.store import manifest as manifests
 from pipeline.store import parts
+from pipeline.store.integrity import is_whole
 from pipeline.store.tables import models
 from schemas.errors import ArtifactError
 
@@ -54,7 +55,7 @@ class Artifact:
         """The Parquet file of one part.
 
         Raises:
-            ArtifactError: If it is gone, or not as long as its manifest says.
+            ArtifactError: If it is gone, or not what its manifest says.
         """
         folder = self.path / "drafts" if drafts else self.path
         return self._as_listed(folder / parts.part_name(number))
@@ -68,13 +69,13 @@ class Artifact:
         """Committed files beside the rows whose names end in `suffix`, in order of part.
 
         Raises:
-            ArtifactError: If one is gone, or not as long as its manifest says.
+            ArtifactError: If one is gone, or not what its manifest says.
         """
         records = (*self.manifest.parts, *self.manifest.drafts)
         rows = {parts.part_name(record.number) for record in records}
         return [
             self._as_listed(path)
-            for path in self.sizes
+            for path in self.listed
             if path.name.endswith(suffix) and path.name not in rows
         ]
 
@@ -82,29 +83,32 @@ class Artifact:
         """A committed file beside the rows.
 
         Raises:
-            ArtifactError: If it is gone, not as long as its manifest says, or was never there.
+            ArtifactError: If it is gone, not what its manifest says, or was never there.
         """
         return self._as_listed(self.path / name)
 
     @cached_property
-    def sizes(self) -> dict[Path, int]:
-        """Bytes of every file that the manifest lists, in its order."""
+    def listed(self) -> dict[Path, tuple[int, str]]:
+        """Bytes and hash of every file that the manifest lists, in its order."""
         folders = ((self.path, self.manifest.parts), (self.path / "drafts", self.manifest.drafts))
-        sizes = {}
+        listed = {}
         for folder, records in folders:
             for record in records:
-                sizes[folder / parts.part_name(record.number)] = record.bytes
-                sizes |= {folder / file.name: file.bytes for file in record.files}
-        return sizes
+                listed[folder / parts.part_name(record.number)] = record.bytes, record.sha256
+                listed |= {folder / file.name: (file.bytes, file.sha256) for file in record.files}
+        return listed
 
     def _as_listed(self, path: Path) -> Path:
-        listed, size = self.sizes.get(path), path.stat().st_size if path.is_file() else None
-        if listed is None:
+        size = path.stat().st_size if path.is_file() else None
+        expected, digest = self.listed.get(path, (None, ""))
+        if expected is None:
             harm = "is not in its manifest"
         elif size is None:
             harm = "is missing although its manifest lists it"
-        elif size != listed:
-            harm = f"has {size} bytes, and {listed} in its manifest"
+        elif size != expected:
+            harm = f"has {size} bytes, and {expected} in its manifest"
+        elif not is_whole(path, digest):
+            harm = "differs from the hash in its manifest"
         else:
             return path
         raise ArtifactError(

@@ -191,7 +191,7 @@ def verify(artifact: Artifact) -> list[str]:
         for name in parts.damaged(folder, record)
     ]
     stray = (path for folder, _ in folders for path in sorted(folder.glob("part-*")))
-    broken += [str(p.relative_to(artifact.root)) for p in stray if p not in artifact.sizes]
+    broken += [str(p.relative_to(artifact.root)) for p in stray if p not in artifact.listed]
     manifest = artifact.manifest
     named = f"{manifest.artifact}/v{manifest.version}-{manifest.fingerprint[:12]}"
     return (
