@@ -127,7 +127,11 @@ def _shared_splits(first: Artifact, second: Artifact) -> dict[str, list[int]]:
 
 def _split_metrics(artifact: Artifact) -> dict[Key, float]:
     """Metrics of whole splits, without those of single categories."""
-    rows = [row for path in artifact.files() for row in pq.read_table(path).to_pylist()]
+    rows = [
+        row
+        for path in artifact.files()
+        for row in pq.read_table(path, page_checksum_verification=True).to_pylist()
+    ]
     return {(r["metric"], r["split"]): r["value"] for r in rows if not r["category"]}
 
 
@@ -166,7 +170,11 @@ def _accuracies(
     from stages.evaluation.bootstrap import accuracy
 
     columns = ["image_id", "truth", "rank"]
-    rows = pq.read_table(artifact.attachments("evaluated_detections.parquet")[0], columns=columns)
+    rows = pq.read_table(
+        artifact.attachments("evaluated_detections.parquet")[0],
+        columns=columns,
+        page_checksum_verification=True,
+    )
     if not len(rows) or rows["rank"].null_count:
         return {}
     names = artifact.manifest.notes["protocol"]["vocabulary"]["names"]

@@ -7,11 +7,12 @@ import shutil
 import sys
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pipeline.cli.run_options import STORE, Store
+from pipeline.cli.run_options import STORE, NewStore
 from pipeline.verbs import VERBS
 from schemas.errors import OptionError
 
@@ -35,7 +36,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command("config")(config)
 
 
-def doctor(store: Store = STORE) -> None:
+def doctor(store: NewStore = STORE) -> None:
     """Check libraries, devices, disk and the store.
 
     Two seconds of training in float32 and bfloat16 say which --precision is faster here. Exit code
@@ -124,20 +125,13 @@ def _search_device() -> str:
         return f"unknown ({_reason(error)})"
 
 
-def _check_store(store: Store) -> int:
+def _check_store(store: Path) -> int:
     from pipeline.store import catalog
-    from pipeline.store.artifact import open_artifact
-    from schemas.errors import RCError
 
-    bad = 0
-    for path in catalog.committed(store):
-        try:
-            open_artifact(path)
-        except RCError as error:
-            typer.echo(f"bad  {error}")
-            bad += 1
-    unfinished = (
-        sum(why == "unfinished" for why in catalog.sweepable(store).values()) if not bad else 0
-    )
-    typer.echo(f"ok   store: {len(catalog.committed(store))} artifacts, {unfinished} unfinished")
-    return bad
+    folders = catalog.committed(store)
+    bad = [why for path in folders if (why := catalog.damage(path))]
+    for why in bad:
+        typer.echo(f"bad  {why}")
+    unfinished = sum(why == "unfinished" for why in catalog.sweepable(store).values())
+    typer.echo(f"ok   store: {len(folders) - len(bad)} artifacts, {unfinished} unfinished")
+    return len(bad)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.run_options import STORE, RunOptions, Store
+from pipeline.cli.run_options import STORE, NewStore, RunOptions
 from schemas.errors import OptionError, SourceError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def add_commands(app: typer.Typer) -> None:
 
 def run(  # noqa: PLR0913  # each is an option
     recipe: Annotated[str, typer.Argument(help="a TOML file, or the name of a bundled recipe")],
-    store: Store = STORE,
+    store: NewStore = STORE,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="name=value, the value of {name} in the recipe"),

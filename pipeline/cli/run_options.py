@@ -13,7 +13,21 @@ if TYPE_CHECKING:
     from pipeline.store.artifact import Artifact
 
 PANEL = "Running"
-Store = Annotated[Path, typer.Option("--store", envvar="RC_STORE", help="folder of artifacts")]
+
+
+def _existing(store: Path) -> Path:
+    """A store that a command only reads; what is not there has no answer, not an empty one."""
+    from pipeline.store.missing import nothing_in
+    from schemas.errors import ArtifactNotFoundError
+
+    if not store.is_dir():
+        raise ArtifactNotFoundError(nothing_in(store))
+    return store
+
+
+_STORE: dict[str, Any] = {"envvar": "RC_STORE", "help": "folder of artifacts"}
+Store = Annotated[Path, typer.Option("--store", callback=_existing, **_STORE)]
+NewStore = Annotated[Path, typer.Option("--store", **_STORE)]  # one that may not be there yet
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="show no progress")]
 STORE = Path("store")
 
@@ -39,7 +53,7 @@ class RunOptions:
 
 
 _DECLARED: dict[str, tuple[Any, Any]] = {
-    "store": (Path, typer.Option("--store", envvar="RC_STORE", help="folder of artifacts")),
+    "store": (Path, typer.Option("--store", **_STORE)),
     "workers": (
         int,
         typer.Option(

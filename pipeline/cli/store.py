@@ -33,12 +33,17 @@ def status(
     from pipeline.store.missing import nothing_in
 
     artifacts = catalog.everything(store)
+    damaged = {p: why for p in catalog.committed(store) if (why := catalog.damage(p))}
+    for path, why in damaged.items():
+        address = f"{path.parent.name}/{path.name}"
+        facts = json.dumps({"address": address, "damaged": why})
+        typer.echo(facts if as_json else f"{address:<40} damaged")
     for artifact in artifacts:
         typer.echo(json.dumps(_facts(artifact)) if as_json else _line(artifact))
     unfinished = [p for p, why in catalog.sweepable(store).items() if why == "unfinished"]
     for path in unfinished:
         typer.echo(f"{path.parent.name}/{path.name}  {_unfinished(path)}", err=True)
-    if not artifacts and not unfinished:
+    if not artifacts and not unfinished and not damaged:
         typer.echo(nothing_in(store), err=True)
 
 
@@ -119,12 +124,10 @@ def _broken(path: Path) -> list[str]:
     """Files of an artifact that are not what its manifest says, the manifest among them."""
     from pipeline.store import catalog
     from pipeline.store.artifact import open_artifact
-    from schemas.errors import ArtifactError
 
-    try:
-        return catalog.verify(open_artifact(path))
-    except ArtifactError:
+    if catalog.damage(path):
         return [f"{path.parent.name}/{path.name}/manifest.json"]
+    return catalog.verify(open_artifact(path))
 
 
 def _unfinished(path: Path) -> str:

@@ -33,7 +33,7 @@ def check_condition(stage: Stage, reads: Reads, artifact: Artifact) -> None:
         QueryError: If the condition is not one, or holds for no row.
     """
     condition = _condition(stage, reads)
-    if condition and not _falls_back(reads, condition):
+    if condition is not None and not _falls_back(reads, condition):
         sql.check_some_match(artifact, condition)
 
 
@@ -42,11 +42,11 @@ def rows_taking_part(
 ) -> Iterator[pa.RecordBatch]:
     """Rows of one part of an input, as the rules of this module have it."""
     condition = _condition(stage, reads)
-    if condition and not _falls_back(reads, condition):
+    if condition is not None and not _falls_back(reads, condition):
         yield from sql.matching(artifact, number, condition)
         return
     for rows in stream([artifact.part(number, drafts=reads.drafts is not None)]):
-        yield _all_kept(rows) if reads.where and not condition else rows
+        yield _all_kept(rows) if reads.where and condition is None else rows
 
 
 def _condition(stage: Stage, reads: Reads) -> str | None:

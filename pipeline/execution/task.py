@@ -12,7 +12,6 @@ import pyarrow as pa
 from pipeline.execution.notes import Notes
 from pipeline.store import parts
 from pipeline.store.artifact import Artifact, open_artifact, stream
-from schemas.errors import ArtifactError
 from schemas.quarantine import QUARANTINE
 
 if TYPE_CHECKING:
@@ -117,13 +116,7 @@ class StorePart:
     def attachment(self, role: str, name: str) -> Path:
         """See `stages.base.Part.attachment`."""
         artifact = self._artifact(role)
-        path = artifact.path / _attachment_name(name, self.number, own=self._is_each(role))
-        if not path.is_file():
-            raise ArtifactError(
-                f"{artifact.address} has no {path.name}: it was deleted or never written. "
-                f"Recompute it with 'rc {artifact.manifest.stage.name} --force'."
-            )
-        return path
+        return artifact.attachment(_attachment_name(name, self.number, own=self._is_each(role)))
 
     def attach(self, name: str) -> Path:
         """See `stages.base.Part.attach`."""

@@ -78,7 +78,7 @@ class NpyFile(FeatureFile):
     def __init__(self, path: Path, keys: Path, width: int) -> None:
         self._width, self._rows = width, 0
         self._file = path.open("wb")
-        self._keys = pq.ParquetWriter(keys, KEYS, compression="zstd")
+        self._keys = pq.ParquetWriter(keys, KEYS, compression="zstd", write_page_checksum=True)
         self._header = self._write_header()
 
     def append(self, keys: pa.RecordBatch, features: NDArray[np.float32]) -> None:
@@ -114,6 +114,7 @@ class ParquetFile(FeatureFile):
             self._schema,
             compression=dict.fromkeys(KEYS.names, "ZSTD") | {"feature.list.element": "NONE"},
             use_dictionary=["image_id"],
+            write_page_checksum=True,
         )
 
     def append(self, keys: pa.RecordBatch, features: NDArray[np.float32]) -> None:

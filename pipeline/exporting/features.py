@@ -118,7 +118,7 @@ def _chosen_rows(
     with sql.open_locked(sql.Relations(files), threads=1) as connection:
         if where is not None:
             sql.check_predicate(connection, where)
-        statement = _CHOSEN_ROWS.format(keys=keys, where=where or "true")
+        statement = _CHOSEN_ROWS.format(keys=keys, where="true" if where is None else where)
         return sql.batches(sql.query(connection, statement)).read_all()
 
 

@@ -125,7 +125,7 @@ class LabelledImageReader:
     def __init__(self, root: Path, request: ExportRequest) -> None:
         self._labels = catalog.of_table(root, PSEUDO_LABELS, request.labels)
         self._images = catalog.made_from(self._labels, "images")
-        self._where = request.where or "true"
+        self._where = "true" if request.where is None else request.where
         pool = {
             row["concept_id"]: row["concept"]
             for batch in stream(catalog.made_from(self._labels, "concept_embeddings").files())

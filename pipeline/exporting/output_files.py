@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
-from pipeline.store.atomic import publish
+from pipeline.store.atomic import draft_of, publish
 from schemas.errors import OptionError
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def draft_paths(verb: str, targets: Sequence[Path], *, force: bool) -> Iterator[
                 f"rc {verb}: {target} exists; give another name, or --force to replace it"
             )
         target.parent.mkdir(parents=True, exist_ok=True)
-    drafts = [target.with_name(f".{uuid4().hex}.{target.name}") for target in targets]
+    drafts = [draft_of(target) for target in targets]
     try:
         yield drafts
         for draft, target in reversed(list(zip(drafts, targets, strict=True))):

@@ -31,7 +31,9 @@ class ParquetFormat(LabelWriter):
 
     def __init__(self, folder: Path, names: Sequence[str], images: str) -> None:
         super().__init__(folder, names, images)
-        self._writer = pq.ParquetWriter(folder / "labels.parquet", self.SCHEMA, compression="zstd")
+        self._writer = pq.ParquetWriter(
+            folder / "labels.parquet", self.SCHEMA, compression="zstd", write_page_checksum=True
+        )
         self._buffer: list[dict[str, Any]] = []
 
     def add(self, image: LabelledImage) -> None:
@@ -55,7 +57,7 @@ class ParquetFormat(LabelWriter):
         self._writer.close()
         ids = list(range(1, len(self.names) + 1))
         rows = pa.table({"category_id": ids, "category": list(self.names)})
-        pq.write_table(rows, self.folder / "categories.parquet")
+        pq.write_table(rows, self.folder / "categories.parquet", write_page_checksum=True)
 
     def _flush(self) -> None:
         if self._buffer:

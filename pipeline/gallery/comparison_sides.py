@@ -152,6 +152,10 @@ def _read_rows(files: Sequence[Path], condition: pc.Expression, columns: list[st
     if not files:
         return []
     rows: list[Row] = pq.read_table(
-        [str(path) for path in files], columns=columns, filters=condition
+        [str(path) for path in files],
+        columns=columns,
+        filters=condition,
+        partitioning=None,  # a folder image_id=7 on the way to the store is no column
+        page_checksum_verification=True,
     ).to_pylist()
     return rows

@@ -125,7 +125,7 @@ def _search_exactly(
     exclude: tuple[str, int] | None,
 ) -> pa.Table:
     """Hits from an exact comparison with every region that passes the predicate."""
-    allowed = (lambda part: corpus.allowed(connection, part, where)) if where else None
+    allowed = (lambda part: corpus.allowed(connection, part, where)) if where is not None else None
     with _progress(corpus) as advance:
         best = exact.search(corpus.features, query, k + 1 + _TIED, allowed, advance)
     rows = best.places[0]

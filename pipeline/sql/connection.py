@@ -9,7 +9,7 @@ import duckdb
 
 from pipeline.sql.relations import empty_table, store_relations
 from pipeline.sql.spill import new_spill_folder
-from pipeline.sql.views import add_parquet_view, add_views
+from pipeline.sql.views import add_parquet_view, add_views, as_written
 from schemas.errors import ArtifactNotFoundError
 
 if TYPE_CHECKING:
@@ -71,7 +71,10 @@ def open_locked(
     if threads:
         connection.execute(f"SET threads = {threads}")
     add_relations(connection, relations)
-    allowed = ", ".join(sql_literal(str(path)) for path in relations.paths())
+    opened = {
+        name for path in relations.paths() for name in (str(path.absolute()), as_written(path))
+    }
+    allowed = ", ".join(map(sql_literal, sorted(opened)))
     connection.execute(f"SET allowed_paths = [{allowed}]")
     [bar] = connection.execute("SELECT current_setting('enable_progress_bar')").fetchall()
     if bar == (True,):  # it would be drawn amid the answer; in a notebook it may not even be set

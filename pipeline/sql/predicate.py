@@ -112,6 +112,11 @@ def check_predicate(connection: duckdb.DuckDBPyConnection, predicate: str) -> No
     Raises:
         QueryError: If it is not.
     """
+    if not predicate.strip():
+        raise QueryError(
+            "--where is empty, as an unset shell variable makes it: write a condition, or leave "
+            "--where out"
+        )
     try:
         duckdb.SQLExpression(check_encoding(predicate))
     except duckdb.Error as error:

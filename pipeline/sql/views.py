@@ -26,7 +26,11 @@ _READS: Final = re.compile(r"^-- Reads: ([\w, ]+)\.$", re.MULTILINE)
 def add_parquet_view(
     connection: duckdb.DuckDBPyConnection, name: str, files: Sequence[Path], *, decode: bool
 ) -> None:
-    """Create the view `_name` over Parquet files; with `decode`, vectors are FLOAT arrays."""
+    """Create the view `_name` over Parquet files; with `decode`, vectors are FLOAT arrays.
+
+    Raises:
+        QueryError: If DuckDB cannot open one of them.
+    """
     columns = []
     for field in _schema(files):
         if decode and (vector := vector_format(field)):
@@ -34,9 +38,26 @@ def add_parquet_view(
             columns.append(f'{function}("{field.name}") AS "{field.name}"')
         else:
             columns.append(f'"{field.name}"')
-    paths = ", ".join("'" + str(path).replace("'", "''") + "'" for path in files)
-    source = f"SELECT {', '.join(columns)} FROM read_parquet([{paths}])"
-    connection.execute(f"CREATE VIEW _{name} AS {source}")
+    paths = ", ".join("'" + as_written(path).replace("'", "''") + "'" for path in files)
+    source = f"read_parquet([{paths}], hive_partitioning = false)"  # x=1/ in a path is no column
+    try:
+        connection.execute(f"CREATE VIEW _{name} AS SELECT {', '.join(columns)} FROM {source}")
+    except duckdb.IOException as error:
+        raise QueryError(
+            f"DuckDB cannot open the {name} of {files[0].parent}: {str(error).splitlines()[0]}. If "
+            "a folder on the way has a backslash in its name, give the store another path."
+        ) from None
+
+
+def as_written(path: Path) -> str:
+    """What DuckDB takes for this path alone; it takes every path for a pattern.
+
+    The path is absolute, because `~`, `s3:` and the like mean something at the beginning only.
+
+    >>> as_written(Path("/data/run[1]*/part-00000.parquet"))
+    '/data/run[[]1][*]/part-00000.parquet'
+    """
+    return re.sub(r"[*?[]", r"[\g<0>]", str(path.absolute()))
 
 
 def add_views(connection: duckdb.DuckDBPyConnection) -> None:

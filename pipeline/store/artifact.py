@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from pipeline.store import manifest as manifests
 from pipeline.store import parts
+from pipeline.store.integrity import is_whole
 from pipeline.store.tables import models
 from schemas.errors import ArtifactError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     import pyarrow as pa
 
     from pipeline.store.manifest import Manifest
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,16 +55,10 @@ class Artifact:
         """The Parquet file of one part.
 
         Raises:
-            ArtifactError: If it is gone.
+            ArtifactError: If it is gone, or not what its manifest says.
         """
         folder = self.path / "drafts" if drafts else self.path
-        path = folder / parts.part_name(number)
-        if not path.is_file():
-            raise ArtifactError(
-                f"{path} is missing although its manifest lists it. 'rc verify' shows what else "
-                f"is damaged; recompute with 'rc {self.manifest.stage.name} --force'."
-            )
-        return path
+        return self._as_listed(folder / parts.part_name(number))
 
     def files(self, *, drafts: bool = False) -> list[Path]:
         """The Parquet files of all parts, in order."""
@@ -68,21 +66,83 @@ class Artifact:
         return [self.part(record.number, drafts=drafts) for record in records]
 
     def attachments(self, suffix: str) -> list[Path]:
-        """Committed files beside the rows whose names end in `suffix`, in order of part."""
-        folders = ((self.path, self.manifest.parts), (self.path / "drafts", self.manifest.drafts))
+        """Committed files beside the rows whose names end in `suffix`, in order of part.
+
+        Raises:
+            ArtifactError: If one is gone, or not what its manifest says.
+        """
+        records = (*self.manifest.parts, *self.manifest.drafts)
+        rows = {parts.part_name(record.number) for record in records}
         return [
-            folder / file.name
-            for folder, records in folders
-            for record in records
-            for file in record.files
-            if file.name.endswith(suffix)
+            self._as_listed(path)
+            for path in self.listed
+            if path.name.endswith(suffix) and path.name not in rows
         ]
+
+    def attachment(self, name: str) -> Path:
+        """A committed file beside the rows.
+
+        Raises:
+            ArtifactError: If it is gone, not what its manifest says, or was never there.
+        """
+        return self._as_listed(self.path / name)
+
+    @cached_property
+    def listed(self) -> dict[Path, tuple[int, str]]:
+        """Bytes and hash of every file that the manifest lists, in its order."""
+        folders = ((self.path, self.manifest.parts), (self.path / "drafts", self.manifest.drafts))
+        listed = {}
+        for folder, records in folders:
+            for record in records:
+                listed[folder / parts.part_name(record.number)] = record.bytes, record.sha256
+                listed |= {folder / file.name: (file.bytes, file.sha256) for file in record.files}
+        return listed
+
+    def _as_listed(self, path: Path) -> Path:
+        size = path.stat().st_size if path.is_file() else None
+        expected, digest = self.listed.get(path, (None, ""))
+        if expected is None:
+            harm = "is not in its manifest"
+        elif size is None:
+            harm = "is missing although its manifest lists it"
+        elif size != expected:
+            harm = f"has {size} bytes, and {expected} in its manifest"
+        elif not is_whole(path, digest):
+            harm = "differs from the hash in its manifest"
+        else:
+            return path
+        raise ArtifactError(
+            f"{path} {harm}. 'rc verify' shows what else is damaged; recompute with "
+            f"'rc {self.manifest.stage.name} --force'."
+        )
 
 
 def open_artifact(path: Path) -> Artifact:
-    """The artifact committed in a folder; its manifest is read once per process."""
+    """The artifact committed in a folder; its manifest is read once per process.
+
+    Its path is absolute: libraries take the beginning of a relative one (`~`, `s3:`) for more.
+    """
     stamp = (path / manifests.NAME).stat()
-    return _open(path, stamp.st_mtime_ns, stamp.st_ino)
+    return _open(path.absolute(), stamp.st_mtime_ns, stamp.st_ino)
+
+
+def open_readable(paths: Iterable[Path]) -> list[Artifact]:
+    """The artifacts whose manifests can be read; the others are left out, with a warning."""
+    artifacts = []
+    for path in paths:
+        try:
+            artifacts.append(open_artifact(path))
+        except ArtifactError as error:
+            _warn(f"warning: {path.parent.name}/{path.name} is left out: {error}")
+        except OSError:  # deleted at this moment
+            continue
+    return artifacts
+
+
+@lru_cache(maxsize=256)
+def _warn(sentence: str) -> None:
+    """Say it once; without another handler, logging writes it to standard error."""
+    _log.warning(sentence)
 
 
 @lru_cache(maxsize=256)

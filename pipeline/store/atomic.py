@@ -22,7 +22,7 @@ _CHUNK = 1 << 22  # bytes hashed at a time
 @contextmanager
 def whole_or_absent(target: Path) -> Iterator[Path]:
     """Yield a draft path that becomes `target` if the block succeeds, and vanishes if not."""
-    draft = target.with_name(f".{uuid4().hex}.{target.name}")
+    draft = draft_of(target)
     try:
         yield draft
         publish(draft, target)
@@ -40,7 +40,7 @@ def new_folder(target: Path) -> Iterator[Path]:
     if target.exists() or target.is_symlink() or not target.name:
         raise OptionError(f"{target} exists; name a new folder")
     target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{uuid4().hex}.{target.name}")  # nobody else's, whoever else runs
+    draft = draft_of(target)
     draft.mkdir()
     try:
         yield draft
@@ -80,6 +80,14 @@ def exclusively(lock: Path, on_wait: Callable[[], None]) -> Iterator[None]:
             on_wait()
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def draft_of(target: Path) -> Path:
+    """An absolute path beside the target, nobody else's, whoever else runs.
+
+    A relative one may begin like a URL (`s3:`), for which libraries that write would take it.
+    """
+    return target.absolute().with_name(f".{uuid4().hex}.{target.name}")
 
 
 def _flush_folder(folder: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline.progress import Silent
 from pipeline.store import manifest as manifests
 from pipeline.store import parts, unfinished
-from pipeline.store.artifact import Artifact, open_artifact
+from pipeline.store.artifact import Artifact, open_artifact, open_readable
 from pipeline.store.missing import not_found
 from pipeline.store.recency import recency
 from pipeline.store.tables import models
@@ -52,10 +52,9 @@ def find(root: Path, name: str, version: int | None = None) -> Artifact:
     if prefix and len(matches) > 1 and not all(_called(path) == prefix for path in matches):
         several = ", ".join(f"{path.parent.name}/{path.name}" for path in matches)
         raise ArtifactError(f"'{name}' could be any of {several}; write more of its name")
+    artifacts = open_readable(matches) or [open_artifact(path) for path in matches]
     if not prefix:
-        matches = [path for path in matches if not _called(path)] or matches
-    artifacts = [open_artifact(path) for path in matches]
-    if not prefix:
+        artifacts = [one for one in artifacts if not selected(one)] or artifacts
         artifacts = [artifact for artifact in artifacts if not artifact.is_empty]
     if not artifacts:
         raise ArtifactNotFoundError(
@@ -121,17 +120,26 @@ def committed(root: Path, table: str = "*") -> list[Path]:
 
 
 def everything(root: Path) -> list[Artifact]:
-    """All committed artifacts, oldest first."""
-    return sorted((open_artifact(path) for path in committed(root)), key=_recency)
+    """All committed artifacts, oldest first; a warning names one whose manifest is damaged."""
+    return sorted(open_readable(committed(root)), key=_recency)
+
+
+def damage(path: Path) -> str:
+    """Why the artifact in a folder cannot be read; empty if it can be."""
+    try:
+        open_artifact(path)
+    except ArtifactError as error:
+        return str(error)
+    return ""
 
 
 def parents(artifact: Artifact) -> dict[str, Artifact]:
-    """The inputs an artifact was made from, by role; those since deleted are left out."""
-    inputs = {}
+    """The inputs an artifact was made from, by role; without those deleted or damaged since."""
+    inputs: dict[str, Artifact] = {}
     for role, address in artifact.manifest.inputs.items():
         path = artifact.root / address
         if (path / manifests.NAME).is_file():
-            inputs[role] = open_artifact(path)
+            inputs.update((role, parent) for parent in open_readable([path]))
     return inputs
 
 
@@ -171,7 +179,7 @@ def made_from(artifact: Artifact, table: str) -> Artifact:
 
 
 def verify(artifact: Artifact) -> list[str]:
-    """Files that are missing or differ from the hash in the manifest, relative to the store."""
+    """Files that are missing, differ from the manifest or are not in it, relative to the store."""
     folders = (
         (artifact.path, artifact.manifest.parts),
         (artifact.path / "drafts", artifact.manifest.drafts),
@@ -182,6 +190,8 @@ def verify(artifact: Artifact) -> list[str]:
         for record in records
         for name in parts.damaged(folder, record)
     ]
+    stray = (path for folder, _ in folders for path in sorted(folder.glob("part-*")))
+    broken += [str(p.relative_to(artifact.root)) for p in stray if p not in artifact.listed]
     manifest = artifact.manifest
     named = f"{manifest.artifact}/v{manifest.version}-{manifest.fingerprint[:12]}"
     return (
@@ -263,7 +273,7 @@ def _recency(artifact: Artifact) -> tuple[int, str]:
 
 
 def _called(path: Path) -> str:
-    return selected(open_artifact(path))
+    return next(map(selected, open_readable([path])), "")
 
 
 def _refuse_other_version(path: Path, version: int | None) -> None:

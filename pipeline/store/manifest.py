@@ -1,69 +1,116 @@
-"""The manifest: what an artifact is, how it was made, and the hashes of its files."""
+"""The manifest: what an artifact is, how it was made, and the hashes of its files.
+
+It ends with a hash of all of itself but that hash. What it says must also be possible: parts in
+rising order, each once, rows that add up, names that stay in the folder, text that can be printed.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import hashlib
+import re
+from collections import Counter
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pipeline.store.atomic import whole_or_absent
 from schemas.errors import ArtifactError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 NAME = "manifest.json"
+_MOST: Final = 2**63  # what counts stay below, to fit into a column
+_RESERVED: Final = re.compile(r"part-\d+\.parquet|manifest\.json|recency\.json")  # no attachment
+
+Natural = Annotated[int, Field(ge=0, lt=_MOST)]
+Sha256 = Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]
+Word = Annotated[str, Field(pattern=r"\A[A-Za-z0-9_-]+\z")]
+FileName = Annotated[str, Field(pattern=r"\A[A-Za-z0-9_][A-Za-z0-9_.-]*\z", max_length=255)]
+Address = Annotated[str, Field(pattern=r"\A[A-Za-z0-9_]+/v[0-9]+-[0-9a-f]{12}\z")]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class FileRecord(_Strict):
     """One file beside the rows of a part."""
 
-    name: str
-    bytes: int
-    sha256: str
+    name: FileName
+    bytes: Natural
+    sha256: Sha256
 
 
 class PartRecord(_Strict):
     """One part: its rows and the files that belong to it."""
 
-    number: int
-    rows: int
-    bytes: int
-    sha256: str
+    number: Natural
+    rows: Natural
+    bytes: Natural
+    sha256: Sha256
     files: tuple[FileRecord, ...] = ()
 
 
 class StageRecord(_Strict):
     """Which verb made the artifact, and with which options."""
 
-    name: str
-    version: int
+    name: Word
+    version: Natural
     options: dict[str, Any]
 
 
 class Manifest(_Strict):
-    """Everything about an artifact but its rows; `run` is outside the fingerprint."""
+    """Everything about an artifact but its rows; `run` is outside the fingerprint.
 
-    artifact: str
-    version: int
-    fingerprint: str
+    `own_sha256` is set by `write`, and comes last in the file.
+    """
+
+    artifact: Word
+    version: Natural
+    fingerprint: Sha256
     stage: StageRecord
-    inputs: dict[str, str]
+    inputs: dict[Word, Address]
     sources: dict[str, str] = Field(default_factory=dict)
     parts: tuple[PartRecord, ...]
     drafts: tuple[PartRecord, ...] = ()
-    rows: int
-    dropped: dict[str, int] = Field(default_factory=dict)
+    rows: Natural
+    dropped: dict[Word, Natural] = Field(default_factory=dict)
     notes: dict[str, Any] = Field(default_factory=dict)
     run: dict[str, Any] = Field(default_factory=dict)
+    own_sha256: str = ""
+
+    @field_validator("parts", "drafts")
+    @classmethod
+    def _each_once_in_order(cls, records: tuple[PartRecord, ...]) -> tuple[PartRecord, ...]:
+        numbers = [record.number for record in records]
+        if any(first >= second for first, second in pairwise(numbers)):
+            raise ValueError("the parts are not in rising order, each once")
+        names = Counter(file.name for record in records for file in record.files)
+        if wrong := [
+            name for name, times in names.items() if times > 1 or _RESERVED.fullmatch(name)
+        ]:
+            raise ValueError(f"{wrong[0]} is listed twice, or as what it is not")
+        return records
+
+    @field_validator("run")
+    @classmethod
+    def _known_types(cls, run: dict[str, Any]) -> dict[str, Any]:
+        _check_run(run)
+        return run
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        total = sum(record.rows for record in self.parts)
+        if total != self.rows:
+            raise ValueError(f"its parts have {total} rows together, not {self.rows}")
+        return self
 
     def recipe(self) -> dict[str, Any]:
         """What is left when the circumstances of the run are taken away."""
-        return self.model_dump(exclude={"run"})
+        return self.model_dump(exclude={"run", "own_sha256"})
 
     def bytes(self) -> int:
         """Size of all parts, drafts and attachments."""
@@ -73,22 +120,73 @@ class Manifest(_Strict):
 
 def write(folder: Path, manifest: Manifest) -> None:
     """Publish an artifact; until this returns, it does not exist."""
+    text = manifest.model_copy(update={"own_sha256": ""}).model_dump_json(indent=2) + "\n"
+    head, _, tail = text.rpartition('""')  # of the last field
+    Manifest.model_validate_json(text)  # what nobody could read is not published
     with whole_or_absent(folder / NAME) as draft:
-        draft.write_text(manifest.model_dump_json(indent=2) + "\n")
+        draft.write_text(f'{head}"{_digest(head, tail)}"{tail}', "utf-8")
 
 
 def read(folder: Path) -> Manifest:
     """The manifest of a committed artifact.
 
     Raises:
-        ArtifactError: If it is not one this version understands.
+        ArtifactError: If it is not one this version understands, or not as it was written.
     """
     try:
-        return Manifest.model_validate_json((folder / NAME).read_bytes())
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(step) for step in first["loc"]) or "its JSON"
+        content = (folder / NAME).read_bytes()
+        manifest = Manifest.model_validate_json(content)
+        _check_own_hash(manifest, content.decode())
+    except (ValidationError, ValueError, OSError) as error:
         raise ArtifactError(
-            f"{folder / NAME} cannot be read: {where}: {first['msg']}. It was damaged, or written "
+            f"{folder / NAME} cannot be read: {_why(error)}. It was damaged, or written "
             "by another version; recompute it with its stage and --force, or delete its folder."
         ) from None
+    return manifest
+
+
+def _check_own_hash(manifest: Manifest, text: str) -> None:
+    if not manifest.own_sha256:
+        raise ValueError("it has no hash of itself")
+    head, _, tail = text.rpartition(f'"{manifest.own_sha256}"')
+    if _digest(head, tail) != manifest.own_sha256:
+        raise ValueError("it is not as it was written, by its own hash")
+
+
+def _digest(head: str, tail: str) -> str:
+    return hashlib.sha256(f"{head}{tail}".encode()).hexdigest()
+
+
+def _check_run(run: Mapping[str, Any]) -> None:
+    """Refuse circumstances whose readers would stumble over them."""
+    seconds, created, engine = run.get("seconds", 0), run.get("created", ""), run.get("engine", "")
+    if (
+        isinstance(seconds, bool)
+        or not isinstance(seconds, int | float)
+        or not 0 <= seconds < _MOST
+    ):
+        raise ValueError("seconds is not a number of seconds")
+    if not all(isinstance(text, str) and text.isprintable() for text in (created, engine)):
+        raise ValueError("created and engine are not lines of text")
+    origins = run.get("origins", {})
+    if not isinstance(origins, dict) or not all(map(_is_texts, origins.values())):
+        raise ValueError("origins are not lists of paths by option")
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(text, str) for text in value)
+
+
+def _why(error: Exception) -> str:
+    """What is wrong with a manifest, on one line that can be printed."""
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors()[0]
+    message = first["msg"].removeprefix("Value error, ")
+    where = ".".join(map(str, first["loc"])) or (
+        "" if first["type"] == "value_error" else "its JSON"
+    )
+    text = f"{where}: {message}" if where else message
+    return re.sub(r"[^\x20-\x7e]", "�", text)[:300]

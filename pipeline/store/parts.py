@@ -110,13 +110,15 @@ def receipt(folder: Path, number: int) -> Receipt | None:
 
 
 def damaged(folder: Path, part: PartRecord) -> list[str]:
-    """Names of the files of a part that are missing or differ from their recorded hash."""
-    expected = {part_name(part.number): part.sha256, **{f.name: f.sha256 for f in part.files}}
-    return [
+    """Names of the files of a part that are missing, or differ from their record."""
+    rows = part_name(part.number)
+    expected = {rows: part.sha256, **{f.name: f.sha256 for f in part.files}}
+    broken = [
         name
         for name, digest in expected.items()
         if not (folder / name).is_file() or sha256(folder / name) != digest
     ]
+    return broken if rows in broken or count(folder / rows) == part.rows else [rows, *broken]
 
 
 def batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
@@ -125,7 +127,7 @@ def batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.RecordB
     Raises:
         ArtifactError: If the file is damaged.
     """
-    with _readable(path), pq.ParquetFile(path, pre_buffer=False) as file:
+    with _readable(path), _open(path) as file:
         yield from file.iter_batches(batch_size=1024, columns=columns)
 
 
@@ -135,7 +137,7 @@ def take(path: Path, rows: NDArray[np.int64], columns: list[str] | None = None) 
     Raises:
         ArtifactError: If the file is damaged.
     """
-    with _readable(path), pq.ParquetFile(path, pre_buffer=False) as file:
+    with _readable(path), _open(path) as file:
         sizes = [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)]
         ends = np.cumsum(sizes, dtype=np.int64)
         group = np.searchsorted(ends, rows, side="right")  # of each row
@@ -164,6 +166,10 @@ def count(path: Path) -> int:
     """
     with _readable(path):
         return int(pq.read_metadata(path).num_rows)
+
+
+def _open(path: Path) -> pq.ParquetFile:
+    return pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True)
 
 
 @contextmanager
@@ -230,6 +236,7 @@ def _encoding(schema: pa.Schema) -> dict[str, Any]:
     leaves = {field.name: list(_leaves(field.name, field.type)) for field in schema}
     packed = [leaf for name, paths in leaves.items() if name not in plain for leaf in paths]
     return {
+        "write_page_checksum": True,
         "compression": dict.fromkeys(packed, "ZSTD") | dict.fromkeys(plain, "NONE"),
         "use_dictionary": packed,
         "write_statistics": packed,

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from pipeline.store import manifest as manifests
-from pipeline.store.artifact import Artifact, open_artifact
+from pipeline.store.artifact import Artifact, open_readable
 from schemas.errors import RCError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def inputs(folder: Path) -> list[Artifact]:
     except (OSError, UnicodeDecodeError):
         return []
     paths = [folder.parent.parent / address for address in addresses]
-    return [open_artifact(path) for path in paths if (path / manifests.NAME).is_file()]
+    return open_readable(path for path in paths if (path / manifests.NAME).is_file())
 
 
 @contextmanager

@@ -26,7 +26,9 @@ class DetectionsFile:
     """Receives rows image by image and writes them in row groups."""
 
     def __init__(self, path: Path, vocabulary: Vocabulary) -> None:
-        self._writer = pq.ParquetWriter(path, EVALUATED_DETECTIONS.arrow, compression="zstd")
+        self._writer = pq.ParquetWriter(
+            path, EVALUATED_DETECTIONS.arrow, compression="zstd", write_page_checksum=True
+        )
         self._names = pa.array(vocabulary.names, pa.string())
         self._pending: list[pa.RecordBatch] = []
 

@@ -73,12 +73,15 @@ def write_matches(
         "category_id": pa.array([*category.tolist(), *[None] * len(bare)], pa.int32()),
     }
     for path, rows in ((matches_path, detections), (ground_truth_path, objects)):
-        pq.write_table(pa.table(rows), path, compression="zstd")
+        pq.write_table(pa.table(rows), path, compression="zstd", write_page_checksum=True)
 
 
 def read_matches(matches_path: Path, ground_truth_path: Path) -> StoredMatches:
     """Read what `write_matches` wrote."""
-    rows, objects = pq.read_table(matches_path), pq.read_table(ground_truth_path)
+    rows, objects = (
+        pq.read_table(path, page_checksum_verification=True)
+        for path in (matches_path, ground_truth_path)
+    )
     image_ids = pa.compute.unique(objects["image_id"]).sort()
     counted = objects.filter(pa.compute.is_valid(objects["category_id"]))
     return StoredMatches(

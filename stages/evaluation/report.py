@@ -73,7 +73,9 @@ def _matches(evaluator: Evaluator) -> ObjectMatches:
 
 def _classified(path: Path, vocabulary: Vocabulary) -> tuple[ScoredPredictions, pa.RecordBatch]:
     """Predictions and confusions of ground-truth boxes, from their rows."""
-    rows = pq.read_table(path, columns=["truth", "category_id", "score", "rank"])
+    rows = pq.read_table(
+        path, columns=["truth", "category_id", "score", "rank"], page_checksum_verification=True
+    )
     names = pa.array(vocabulary.names, pa.string())
     truth = pa.compute.index_in(rows["truth"], names).to_numpy().astype(np.int64)
     score = rows["score"].to_numpy().astype(np.float64)
@@ -83,7 +85,9 @@ def _classified(path: Path, vocabulary: Vocabulary) -> tuple[ScoredPredictions, 
 
 
 def _write(path: Path, rows: pa.RecordBatch) -> None:
-    pq.write_table(pa.Table.from_batches([rows]), path, compression="zstd")
+    pq.write_table(
+        pa.Table.from_batches([rows]), path, compression="zstd", write_page_checksum=True
+    )
 
 
 def _plot(

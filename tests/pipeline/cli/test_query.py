@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
+import shutil
 from typing import TYPE_CHECKING
 
+import duckdb
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.sql.named_queries import named_queries
@@ -100,3 +104,31 @@ def test_a_database_is_written_once_and_replaced_with_force(
     assert rc("db", out, *words).out == expected
     assert "--force to replace it" in rc("db", out, *words).err
     assert rc("db", out, *words, "--force").out == expected
+
+
+@pytest.mark.parametrize(
+    "name", ["x[1]", "run*", "a?b", "{1..3}", "q'q", "ü 空", "image_id=7", "~"]
+)
+def test_every_command_reads_the_files_of_its_own_store(  # type: ignore[no-untyped-def]
+    rc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_all(tmp_path / name / "s", 9)
+    make_all(tmp_path / "other", 30)
+    for sibling in ("x1", "run1", "axb", "1"):
+        shutil.copytree(tmp_path / "other", tmp_path / sibling / "s", copy_function=os.link)
+    for store in (tmp_path / name / "s", f"{name}/s"):
+        how = ("--store", store, "--format", "csv")
+        assert rc("sql", "SELECT count(DISTINCT image_id) FROM images", *how).out.split()[-1] == "7"
+        assert rc("sql", "SELECT count(*) FROM pseudo_labels", *how).out.split()[-1] == "21"
+        assert rc("what-if", "--min-probability", "0", *how).out.split()[-1].count(",21,") == 1
+    at = ("--store", f"{name}/s")
+    assert rc("export", "parquet", f"{name}/out", "--images", "none", *at).code == 0
+    assert pq.ParquetFile(tmp_path / name / "out" / "labels.parquet").metadata.num_rows == 14
+    assert rc("train", "--where", "region = 0", *at).code == 0
+    assert rc("verify", *at).out.startswith("9 artifacts verified")
+    for number, copied in enumerate(((), ("--materialize",))):
+        path = f"{name}/db{number}.duckdb"
+        assert rc("db", path, *at, *copied).code == 0
+        with duckdb.connect(tmp_path / path) as connection:
+            assert connection.execute("SELECT count(*) FROM images").fetchone() == (7,)

@@ -37,10 +37,97 @@ def test_status_lists_artifacts_and_unfinished_runs(rc, root: Path) -> None:  # 
 
 
 def test_status_of_nothing_says_where_to_begin(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
+    root.mkdir()
     result = rc("status")
     assert (result.code, result.out) == (0, "")
+    assert result.err.startswith(
+        f"nothing is in {root} yet; begin with 'rc ingest', or name another"
+    )
+    root.rmdir()
+    result = rc("status")
+    assert (result.code, result.out) == (1, "")
     start = f"nothing is in {root} yet (there is no such folder); begin with 'rc ingest', "
-    assert result.err == f"{start}or name another store with --store\n"
+    assert result.err == f"error: {start}or name another store with --store\n"
+
+
+READING = (
+    *("status", "lineage images", "verify", "verify images", "gc", "gc --yes", "show images"),
+    *("sql FROM", "db x.duckdb", "queries", "what-if", "diff a b", "compare a b", "report labels"),
+    *("search x", "duplicates", "view", "view --static x", "export coco x"),
+    *("export-weights teachers x", "export-features features x", "export-detections detections x"),
+)
+
+
+@pytest.mark.parametrize("words", READING)
+def test_a_store_that_is_not_there_is_an_error_for_every_command_that_reads(  # type: ignore[no-untyped-def]
+    rc, tmp_path: Path, words: str
+) -> None:
+    tmp_path.joinpath("file").write_text("")
+    for store in (tmp_path / "nowhere", tmp_path / "file"):
+        result = rc(*words.split(), "--store", store)
+        assert (result.code, result.out) == (1, "")
+        assert result.err.startswith(f"error: nothing is in {store} yet (there is no such folder)")
+
+
+@pytest.mark.slow
+def test_an_unreadable_manifest_is_named_and_left_out_and_the_rest_works(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
+    make_all(root)
+    unused = make(Ingest(count=4), root)
+    make(Ingest(refuse_every=7), root)  # asked for last
+    unused.path.joinpath(NAME).write_text("{")
+    result = rc("status")
+    assert (result.code, len(result.out.splitlines())) == (0, 9)
+    assert result.out.splitlines()[0].split() == [unused.address, "damaged"]
+    assert json.loads(rc("status", "--json").out.splitlines()[0])["address"] == unused.address
+    assert rc("sql", "SELECT count(*) FROM images", "--format", "csv").out.split()[1] == "17"
+    assert rc("gc").out == ""
+    assert rc("propose", "--regions", 4).code == 0
+    assert rc("show", "images").code == 0
+    assert f"{unused.address}/{NAME}" in rc("verify").err
+    result = rc("show", unused.address)
+    assert (result.code, result.err.startswith(f"error: {unused.path / NAME} cannot be")) == (
+        1,
+        True,
+    )
+
+
+@pytest.mark.slow
+def test_the_warning_names_the_artifact_once(  # type: ignore[no-untyped-def]
+    root: Path, caplog
+) -> None:
+    path = make(Ingest(), root).path
+    path.joinpath(NAME).write_text("[]")
+    for _ in range(2):
+        assert catalog.everything(root) == []
+    (record,) = caplog.records
+    assert record.message.startswith(
+        f"warning: images/{path.name} is left out: {path / NAME} cannot"
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(
+            "what-if",
+            "report labels --out OUT",
+            "export parquet OUT --images none",
+            "duplicates --regions",
+        ),
+        *("export-features features OUT", "train"),
+    ],
+)
+def test_an_empty_condition_is_refused_by_every_command_that_takes_one(  # type: ignore[no-untyped-def]
+    rc, root: Path, tmp_path: Path, words: str
+) -> None:
+    make_all(root, 6)
+    for condition in ("", " \n"):
+        said = [word.replace("OUT", str(tmp_path / "out")) for word in words.split()]
+        result = rc(*said, "--where", condition)
+        assert (result.code, result.out) == (1, "")
+        assert "--where is empty, as an unset shell variable makes it: write a" in result.err
+        assert not list(tmp_path.glob("out*"))
 
 
 def test_a_store_is_named_by_its_absolute_path(rc, monkeypatch, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

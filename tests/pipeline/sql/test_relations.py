@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from pipeline.verbs import VERBS
 from schemas.errors import ArtifactNotFoundError, QueryError, SchemaError
 from tests.pipeline.demo_store import NameEveryThirdWrong
 from tests.pipeline.exporting.toy_detector import ToyDetector
-from tests.pipeline.helpers import make, make_all
+from tests.pipeline.helpers import make, make_all, rewrite_manifest
 from tests.pipeline.sql.query_rows import query_rows
 from tests.pipeline.toys import WORDS, EmbedConcepts, ExtractConcepts, Ingest, Label, Propose
 
@@ -121,11 +122,10 @@ def test_a_pin_that_matches_nothing_is_refused(store: Path) -> None:
 
 def test_artifacts_of_another_table_version_have_no_view(tmp_path: Path) -> None:
     labels = make_all(tmp_path, count=4)["pseudo_labels"]
-    manifest = labels.path / "manifest.json"
-    text = manifest.read_text().replace('"version": 2', '"version": 1', 1)
+    content = json.loads((labels.path / "manifest.json").read_text())
     old = labels.path.with_name(labels.path.name.replace("v2-", "v1-"))
     labels.path.rename(old)
-    (old / "manifest.json").write_text(text)
+    rewrite_manifest(old, {**content, "version": 1})
     assert query_rows(tmp_path, "SELECT count(*) AS n FROM images") == [{"n": 3}]
     with pytest.raises(QueryError, match="another version of this program: run 'rc label'"):
         query_rows(tmp_path, "FROM pseudo_labels")

@@ -53,7 +53,7 @@ def test_a_table_of_another_version_says_which_command_makes_it_again(tmp_path: 
     images = make(Ingest(count=3), root)
     make(Propose(regions=1), root)
     older = images.manifest.model_copy(update={"version": 1})
-    (images.path / manifests.NAME).write_text(older.model_dump_json())
+    manifests.write(images.path, older)
     with sql.connect(root) as connection, pytest.raises(QueryError) as refused:
         sql.query(connection, "FROM images")
     told = "was written by another version of this program: run 'rc ingest' again"

@@ -6,9 +6,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.sql import views
+from pipeline.sql.connection import open_locked
+from pipeline.sql.relations import Relations
 from schemas.errors import ArtifactError, QueryError
 from schemas.table import as_matrix
 from tests.pipeline.helpers import make, make_all, rows_of
@@ -162,7 +166,7 @@ def test_an_empty_first_part_does_not_hide_the_width_of_vectors(root: Path) -> N
 def test_a_damaged_part_is_refused(root: Path) -> None:
     made = make_all(root)
     made["features"].part(0).write_bytes(b"no Parquet")
-    with pytest.raises(ArtifactError, match=r"part-00000\.parquet cannot be read"):
+    with pytest.raises(ArtifactError, match=r"part-00000\.parquet has 10 bytes"):
         query_rows(root, "FROM features")
 
 
@@ -182,3 +186,32 @@ def test_a_view_file_without_its_reads_line_is_refused(
     monkeypatch.setattr(views, "FOLDER", tmp_path)
     with pytest.raises(QueryError, match=r"wrong\.sql lacks 'CREATE VIEW' or the '-- Reads:' line"):
         views.view_files.__wrapped__()
+
+
+ODD_NAMES = (
+    *("x[1]", "x1", "run*", "run1", "**", "a?b", "axb", "x[!a]", "{1..3}", "1", "q'q", "ü 空"),
+    *("n=7", "~", "s3:", "b\\c", "x[", "x]y", "file:a", "%41", "A"),
+)
+
+
+def test_a_view_reads_its_own_files_whatever_their_folders_are_called(
+    tmp_path: Path,
+) -> None:
+    for number, name in enumerate(ODD_NAMES):
+        (tmp_path / name).mkdir()
+        pq.write_table(pa.table({"n": [number]}), tmp_path / name / "part-00000.parquet")
+    for number, name in enumerate(ODD_NAMES):
+        relations = Relations({"numbers": [tmp_path / name / "part-00000.parquet"]})
+        with open_locked(relations, threads=1) as connection:
+            assert connection.execute("FROM numbers").fetchall() == [(number,)], name
+
+
+def test_a_path_that_duckdb_cannot_open_is_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "back\\slash*" / "part-00000.parquet"
+    path.parent.mkdir()
+    pq.write_table(pa.table({"n": [1]}), path)
+    with (
+        pytest.raises(QueryError, match=r"DuckDB cannot open the numbers of .* another path\.$"),
+        open_locked(Relations({"numbers": [path]}), threads=1),
+    ):
+        pass

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from pipeline.execution import provenance
@@ -58,3 +59,24 @@ def test_an_artifact_made_again_is_not_the_one_remembered(
     monkeypatch.setattr(provenance, "circumstances", lambda: {"created": "later"})
     make(Ingest(), root, force=True)
     assert open_artifact(first.path).manifest.run["created"] == "later"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("table", ["images", "concepts", "proposals", "features", "teachers"])
+def test_a_flipped_bit_in_any_file_is_seen_when_it_is_opened(root: Path, table: str) -> None:
+    artifact = make_all(root)[table]
+    rng = np.random.default_rng(7)
+    for path in artifact.listed:
+        content = path.read_bytes()
+        for at in rng.integers(0, len(content), 8):
+            harmed = bytearray(content)
+            harmed[at] ^= 1 << rng.integers(8)
+            path.write_bytes(harmed)
+            with pytest.raises(
+                ArtifactError, match=f"{path} differs from the hash in its manifest"
+            ):
+                artifact.files() + artifact.files(drafts=True) + artifact.attachments("")
+        path.write_bytes(content)
+    assert artifact.attachments("") == [
+        path for path in artifact.listed if path.suffix != ".parquet" or "quarantine" in path.name
+    ]

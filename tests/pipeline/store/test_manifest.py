@@ -1,18 +1,19 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pipeline.store import catalog, recency
 from pipeline.store import manifest as manifests
-from pipeline.store import recency
 from pipeline.store.artifact import open_artifact
 from schemas.errors import ArtifactError
-from tests.pipeline.helpers import make, make_all
+from tests.pipeline.helpers import make, make_all, rewrite_manifest
 from tests.pipeline.toys import Ingest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -47,3 +48,103 @@ def test_a_damaged_or_foreign_manifest_is_refused_with_a_sentence(root: Path, ha
     path.write_text(harm(path.read_text()))
     with pytest.raises(ArtifactError, match=rf"manifest.json cannot be read: .*({said}).*--force"):
         open_artifact(path.parent)
+
+
+def _file(name: object) -> dict[str, object]:
+    return {"name": name, "bytes": 1, "sha256": "0" * 64}
+
+
+CONTRADICTIONS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+    "a part removed": (lambda m: m["parts"].pop(1), "have 15 rows together, not 20"),
+    "a part doubled": (lambda m: m["parts"].insert(1, m["parts"][0]), "not in rising order"),
+    "parts swapped": (lambda m: m["parts"].reverse(), "not in rising order"),
+    "no part": (lambda m: m["parts"].clear(), "have 0 rows together, not 20"),
+    "no rows": (lambda m: m.update(rows=0), "have 20 rows together, not 0"),
+    "rows below 0": (lambda m: m["parts"][0].update(rows=-5), "parts.0.rows: "),
+    "too many rows": (lambda m: m["parts"][0].update(rows=10**18), "rows together, not 20"),
+    "rows beyond int64": (lambda m: m["parts"][0].update(rows=10**30), "parts.0.rows: "),
+    "rows as text": (lambda m: m.update(rows="20"), "rows: "),
+    "a number below 0": (lambda m: m["parts"][0].update(number=-1), "parts.0.number: "),
+    "no hash": (lambda m: m["parts"][0].update(sha256="abc"), "parts.0.sha256: "),
+    "seconds as text": (lambda m: m["run"].update(seconds="long"), "seconds is not a number"),
+    "endless": (lambda m: m["run"].update(seconds=float("inf")), "manifest.json cannot be read"),
+    "created in colour": (lambda m: m["run"].update(created="\x1b[31m"), "created and engine"),
+    "origins": (lambda m: m["run"].update(origins={"sources": [1]}), "origins are not lists"),
+    "run as a list": (lambda m: m.update(run=[1]), "run: "),
+    "dropped below 0": (lambda m: m.update(dropped={"unreadable": -1}), "dropped.unreadable: "),
+    "dropped as text": (lambda m: m.update(dropped={"unreadable": "x"}), "dropped.unreadable: "),
+    "dropped as a list": (lambda m: m.update(dropped=["x"]), "dropped: "),
+    "inputs elsewhere": (lambda m: m.update(inputs={"a": "../../v1-0123456789ab"}), "inputs.a: "),
+    **{
+        f"attachment {name!r}": (lambda m, name=name: m["parts"][0].update(files=[_file(name)]), "")
+        for name in ("../x", "a/b", "", ".hidden", "\x1b[2J", "part-00000.parquet", 7, "x" * 300)
+    },
+    "deep": (lambda m: m.update(notes=json.loads("[" * 500 + "]" * 500)), "Invalid JSON"),
+}
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make(Ingest(), tmp_path_factory.mktemp("sound")).path
+
+
+@pytest.mark.parametrize("name", CONTRADICTIONS)
+def test_a_manifest_that_contradicts_itself_is_refused_even_if_its_hash_holds(
+    sound: Path, tmp_path: Path, name: str
+) -> None:
+    content = json.loads((sound / manifests.NAME).read_text())
+    harm, said = CONTRADICTIONS[name]
+    harm(content)
+    rewrite_manifest(tmp_path, content)
+    with pytest.raises(ArtifactError) as told:
+        manifests.read(tmp_path)
+    assert said in str(told.value)
+    assert str(told.value).isprintable()
+
+
+def test_a_manifest_that_is_not_as_it_was_written_is_refused(sound: Path, tmp_path: Path) -> None:
+    text = (sound / manifests.NAME).read_text()
+    content = json.loads(text)
+    changes = [
+        text.replace('"rows": 5', '"rows": 4').replace('"rows": 20', '"rows": 16'),
+        text.replace('"count": 20', '"count": 21'),
+        text.replace("  ", " "),
+        json.dumps({**content, "own_sha256": "0" * 64}),
+    ]
+    for changed in changes:
+        (tmp_path / manifests.NAME).write_text(changed)
+        with pytest.raises(ArtifactError, match="not as it was written, by its own hash"):
+            manifests.read(tmp_path)
+    for changed in ({**content, "own_sha256": ""}, {**content, "own_sha256": None}):
+        (tmp_path / manifests.NAME).write_text(json.dumps(changed))
+        with pytest.raises(ArtifactError, match=r"no hash of itself|own_sha256: "):
+            manifests.read(tmp_path)
+
+
+def test_what_a_sound_manifest_leaves_out_or_makes_up_is_seen_when_it_is_verified(
+    root: Path,
+) -> None:
+    path = make(Ingest(), root).path
+    content = json.loads((path / manifests.NAME).read_text())
+    fewer = {**content, "parts": content["parts"][:3], "rows": 15}
+    rewrite_manifest(path, fewer)
+    address = f"images/{path.name}"
+    assert catalog.verify(open_artifact(path)) == [f"{address}/part-00003.parquet"]
+    first = {**content["parts"][0], "rows": 10**18}
+    rewrite_manifest(
+        path, {**content, "parts": [first, *content["parts"][1:]], "rows": 10**18 + 15}
+    )
+    assert catalog.verify(open_artifact(path)) == [f"{address}/part-00000.parquet"]
+
+
+def test_a_file_of_another_length_or_that_is_not_listed_is_not_read(root: Path) -> None:
+    artifact = make(Ingest(), root)
+    with pytest.raises(ArtifactError, match=r"part-00007.parquet is not in its manifest"):
+        artifact.part(7)
+    with artifact.part(1).open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(ArtifactError, match=r"part-00001.parquet has \d+ bytes, and \d+ in its"):
+        artifact.files()
+    artifact.part(2).unlink()
+    with pytest.raises(ArtifactError, match=r"part-00002.parquet is missing although"):
+        artifact.part(2)

@@ -179,3 +179,16 @@ def test_a_damaged_part_is_a_sentence_that_names_it(tmp_path: Path, content: byt
         path.write_bytes(content)
     with pytest.raises(ArtifactError, match=r"part-00000.parquet cannot be read: .*'rc verify'"):
         list(parts.batches(path))
+
+
+def test_a_flipped_bit_among_the_values_is_seen_when_they_are_read(tmp_path: Path) -> None:
+    path, rows = tmp_path / "part-00000.parquet", features(500)
+    parts.write_rows(path, FEATURES, [rows])
+    content = bytearray(path.read_bytes())
+    content[content.index(rows.column("feature")[300].as_py()) + 5] ^= 1
+    path.write_bytes(content)
+    reads = (lambda: list(parts.batches(path)), lambda: parts.take(path, np.array([3])))
+    for read in reads:
+        with pytest.raises(ArtifactError, match=r"part-00000.parquet cannot be read: .*CRC"):
+            read()
+    assert parts.take(path, np.array([3]), ["region"]).num_rows == 1

@@ -54,6 +54,22 @@ def test_a_file_whose_name_looks_like_a_pattern_is_that_file(tmp_path: Path) -> 
     assert expand(str(path)) == [str(path)]
 
 
+def test_only_what_is_not_there_as_written_is_a_pattern(tmp_path: Path) -> None:
+    names = ("x[1]/a.tar", "x1/b.tar", "{1..2}/c.tar", "1/d.tar", "run*/e.tar", "run1/f.tar")
+    for name in names:
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(b"")
+    for name in names:
+        folder = (tmp_path / name).parent
+        assert expand(f"{folder}/*.tar") == [str(tmp_path / name)]
+        assert expand(f"{folder}/{{{name[-5]}}}.tar") == [str(tmp_path / name)]
+    assert expand(f"{tmp_path}/x?/*.tar") == [f"{tmp_path}/x1/b.tar"]
+    assert expand(f"{{{tmp_path}/1,{tmp_path}/x1}}/*.tar") == [
+        f"{tmp_path}/1/d.tar",
+        f"{tmp_path}/x1/b.tar",
+    ]
+
+
 def test_a_glob_is_sorted_and_must_match_something(tmp_path: Path) -> None:
     for name in ("b.tar", "a.tar", "deep/c.tar"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
