@@ -63,7 +63,7 @@ PLAIN_WORDS = set(
         store streams street suggestions suppression synonyms syntax tagger tags tallies tar targets
         task tensorboard terminal threshold timm token tokenizer tokens torchscript tower towers
         training treebank tsv unfinished union values vectors vehicles verbs vit webdataset what
-        writer writers yolo
+        writer writers yolo jpeg scans
         """,
     )
 )
