@@ -9,6 +9,7 @@ install: .venv/.installed
 .venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or newer is needed; say make PYTHON=...')"
 	$(PYTHON) -m venv .venv
+	@echo "installing packages into .venv: 2 to 3 minutes and 6 GB, mostly PyTorch"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
 	touch $@
 
@@ -19,7 +20,7 @@ demo: install
 test: install
 	$(BIN)/pytest -n 2 --dist loadfile
 
-# Between 60 and 90 seconds on one core: something of every package, without what is marked slow.
+# About 60 seconds of one core: something of every package, without what is marked slow.
 test-fast: install
 	$(BIN)/pytest -m "not slow"
 

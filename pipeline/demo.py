@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from pipeline.recipes.recipe_file import read_recipe
 from pipeline.sql import connect, query
 from schemas.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+RECIPE: Final = Path(__file__).with_name("recipes") / "demo.toml"
 _HOLDOUT_SEED_OFFSET = 500_000  # held-out scenes have other seeds than training scenes
 _SCENES: Final = 800  # for which the recipe was made; fewer need a rarer concept and fewer steps
+_SMALLEST: Final = {"min_frequency": 2, "paper_steps": 2, "our_steps": 10}
 
 
 @dataclass(frozen=True)
@@ -62,12 +65,8 @@ def render_demo_scenes(out: Path, scenes: int, holdout: int, seed: int) -> dict[
 
 def _scaled(scenes: int) -> dict[str, int]:
     """Settings of the recipe for fewer scenes: as many passes, and concepts as frequent in them."""
-    share = min(1.0, scenes / _SCENES)
-    return {
-        "min_frequency": max(2, round(20 * share)),
-        "paper_steps": max(2, round(200 * share)),
-        "our_steps": max(10, round(240 * share)),
-    }
+    defaults, share = read_recipe(RECIPE).defaults, min(1.0, scenes / _SCENES)
+    return {name: max(least, round(defaults[name] * share)) for name, least in _SMALLEST.items()}
 
 
 def gain(evaluated: Sequence[Score], scenes: int) -> str:

@@ -100,6 +100,10 @@ class Part(Protocol):
         """The same for the same input: a key for what was made of all of it, for the next part."""
         ...
 
+    def noted(self, role: str, key: str) -> Any:
+        """A fact in the manifest of an input, see `note`; None if it is not there."""
+        ...
+
     def attachment(self, role: str, name: str) -> Path:
         """A file beside the rows of an input, such as weights.safetensors; read only."""
         ...
@@ -196,7 +200,9 @@ class Stage(ABC):
         if result.rows == 0 and not self.makes().is_model:
             refused = ", ".join(f"{count:,} {reason}" for reason, count in result.dropped.items())
             empty = f"the result has no rows{f' (refused: {refused})' if refused else ''}"
-        return Outcome([counted(result.rows, "row"), *result.notes.get("summary", ())], empty)
+        untrained = self.makes().is_model and not result.rows
+        said = "a model, without training" if untrained else counted(result.rows, "row")
+        return Outcome([said, *result.notes.get("summary", ())], empty)
 
     @abstractmethod
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:

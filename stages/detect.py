@@ -203,6 +203,7 @@ class Detect(Stage):
         from stages.models.detector import Detector
         from stages.models.detector_building import (
             NameEmbeddingConfig,
+            clip_of,
             detector_for_names,
             load_model,
             name_embeddings,
@@ -217,6 +218,7 @@ class Detect(Stage):
             part.attachment("model", "weights.safetensors"),
             self.device,
         )
+        clip_of(model).with_dense(self.dense)  # a tower without such regions is refused here
         listed = _split(self.names) if self.names else []
         table = part.table("embeddings") if part.has("embeddings") else None
         names, embeddings, source = name_embeddings(

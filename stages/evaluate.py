@@ -39,7 +39,15 @@ from stages.evaluation.image_inputs import read_images
 from stages.evaluation.protocols import LVIS_PRESETS, PRESETS, PROPOSAL_OPTIONS, Preset, deviations
 from stages.evaluation.suppression import SoftNms
 from stages.evaluation.vocabulary import list_digest
-from stages.models.dense_option import Dense, check_dense, dense_option
+from stages.models.dense_option import Dense, check_pooling, dense_option
+from stages.models.pooling_option import (
+    Interpolation,
+    Pooling,
+    chosen_interpolation,
+    crop_margin_option,
+    interpolation_option,
+    pooling_option,
+)
 from stages.models.resizing import Size
 from stages.models.similarity import (
     Probability,
@@ -77,13 +85,8 @@ class Evaluate(Stage):
     boxes: Literal["ground-truth", "proposals"] = option(
         "ground-truth", "what is named: ground-truth boxes, or proposals"
     )
-    pooling: Literal["roialign", "crop"] = option(
-        "roialign",
-        "roialign on one feature map of the image, or crop each box and classify it as an image",
-    )
-    crop_margin: float = option(
-        0.0, "added to each side of a crop, share of the box's width and height", at_least=0
-    )
+    pooling: Pooling = pooling_option()
+    crop_margin: float = crop_margin_option()
     dense: Dense = dense_option()
     categories: Path | None = option(
         None,
@@ -119,10 +122,7 @@ class Evaluate(Stage):
     resize: str = option(
         "800x1333", "image for roialign: SHORTESTxLONGEST side in pixels, native, or none"
     )
-    interpolation: Literal["bilinear", "bicubic"] | None = option(
-        None,
-        "of the image, or of the crops; default: bilinear, and for crops that of the weights",
-    )
+    interpolation: Interpolation | None = interpolation_option()
     score: Literal["auto", "probability", "sqrt-objectness", "sqrt-logit", "sqrt-sigmoid"] = option(
         "auto",
         "ranks detections: probability; sqrt-objectness, the root of probability times "
@@ -160,7 +160,7 @@ class Evaluate(Stage):
     def __post_init__(self) -> None:
         super().__post_init__()
         Size.parse(self.resize, native=1)
-        check_dense(self.name, self.dense, self.pooling)
+        check_pooling(self.name, self.pooling, self.dense, self.crop_margin)
         if self.boxes == "ground-truth" and self.score not in ("auto", "probability"):
             raise OptionError(
                 f"rc evaluate: --score {self.score} needs an objectness, which ground-truth boxes "
@@ -275,6 +275,7 @@ class Evaluate(Stage):
         view: dict[str, Any] = {"resize": self.resize, "dense": self.dense}
         if self.pooling == "crop":
             view = {"crop_margin": self.crop_margin}
+        interpolation = chosen_interpolation(self.interpolation, self.pooling, model.clip.spec)
         moved = self.boxes == "proposals" and self.move_boxes
         used = {**vars(self), "temperature": evaluator.config.temperature}
         return {
@@ -284,7 +285,7 @@ class Evaluate(Stage):
             "boxes": self.boxes,
             "pooling": self.pooling,
             **view,
-            "interpolation": self.interpolation or model.interpolation(self.pooling),
+            "interpolation": interpolation,
             "box_deltas": model.regression if moved else "none",
             "unlisted": self.unlisted,
             "bare_images": self.bare_images,

@@ -24,7 +24,8 @@ from schemas.quarantine import Reason
 from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, each, option, whole
-from stages.models.dense_option import Dense, check_dense, dense_option
+from stages.models import pooling_option as pooled
+from stages.models.dense_option import Dense, check_pooling, dense_option
 from stages.models.resizing import Size
 from stages.outcome import Outcome, Result, counted, is_most
 
@@ -52,16 +53,9 @@ class Featurize(Stage):
     resize: str = option(
         "800x1333", "SHORTESTxLONGEST side in pixels, native (the network's own side), or none"
     )
-    interpolation: Literal["bilinear", "bicubic"] | None = option(
-        None, "of the image, or of the crops; default: bilinear, and for crops that of the weights"
-    )
-    pooling: Literal["roialign", "crop"] = option(
-        "roialign",
-        "roialign on one feature map of the image, or crop each box and embed it as an image",
-    )
-    crop_margin: float = option(
-        0.0, "added to each side of a crop, share of the box's width and height", at_least=0
-    )
+    interpolation: pooled.Interpolation | None = pooled.interpolation_option()
+    pooling: pooled.Pooling = pooled.pooling_option()
+    crop_margin: float = pooled.crop_margin_option()
     dense: Dense = dense_option()
     whole_image: bool = option(True, "embed the whole image too, as region -1")
     dtype: Literal["float16", "float32"] = option("float16", "precision of what is stored")
@@ -83,7 +77,7 @@ class Featurize(Stage):
     def __post_init__(self) -> None:
         super().__post_init__()
         Size.parse(self.resize, native=1)  # only to refuse what it does not understand
-        check_dense(self.name, self.dense, self.pooling)
+        check_pooling(self.name, self.pooling, self.dense, self.crop_margin)
 
     def plan(self, parts: Mapping[str, Sequence[int]]) -> Sequence[int]:
         """See `Stage.plan`: the parts of the images that have proposals."""
@@ -157,6 +151,7 @@ class Featurize(Stage):
 
         spec = clip.spec
         size = Size.parse(self.resize, spec.image_size, spec.resize_mode)
+        kind = pooled.chosen_interpolation(self.interpolation, self.pooling, spec)
 
         def load(proposed: _ProposedImage) -> _PreparedImage:
             if not (self.whole_image or len(proposed.regions)):
@@ -167,7 +162,6 @@ class Featurize(Stage):
                 return _PreparedImage(proposed, None, str(error))
             if self.pooling == "crop":
                 return _PreparedImage(proposed, image)
-            kind = self.interpolation or "bilinear"
             return _PreparedImage(proposed, prepare(image, size, kind, spec.mean, spec.std))
 
         return load
@@ -220,7 +214,8 @@ class Featurize(Stage):
         if self.whole_image:
             whole = [np.array([[0, 0, p.shape[1], p.shape[0]]], np.float32) for p in pictures]
             boxes = [np.concatenate(pair) for pair in zip(whole, boxes, strict=True)]
-        config = CropConfig(self.interpolation, self.crop_margin)
+        kind = pooled.chosen_interpolation(self.interpolation, self.pooling, clip.spec)
+        config = CropConfig(kind, self.crop_margin)
         return encode_crops_batched(clip, pictures, boxes, config, self.batch_regions)
 
     def _rows(

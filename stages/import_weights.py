@@ -6,19 +6,18 @@ open_clip's, torchvision's and detectron2's files.
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.detectors import DETECTORS
-from schemas.errors import OptionError, SourceError
+from schemas.errors import OptionError
 from schemas.rpns import RPNS
 from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, option
-from stages.models.weights_files import config_beside, is_file
+from stages.models.weights_files import config_beside, is_file, sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,6 +33,15 @@ _TABLES = {
     "rpn": RPNS,
     "detector": DETECTORS,
     "embeddings": CONCEPT_EMBEDDINGS,
+}
+_ONLY_FOR: Mapping[str, tuple[str, ...]] = {  # options that other kinds would not look at
+    "architecture": ("teacher", "student", "rpn", "detector"),
+    "tokenizer": ("teacher", "student"),
+    "names": ("embeddings",),
+    "categories": ("detector",),
+    "temperature": ("detector",),
+    "norm_eps": ("rpn",),
+    "untrained_statistics": ("teacher", "student", "rpn", "detector"),
 }
 _BESIDE = {"detector": "categories", "embeddings": "names"}  # lists that a file does not hold
 
@@ -93,12 +101,22 @@ class ImportWeights(Stage):
             raise OptionError(
                 f"rc import-weights takes a file, and --as one of {', '.join(_TABLES)}"
             )
+        self._refuse_idle()
         needed = _BESIDE.get(self.kind)
         if needed and getattr(self, needed) is None:
             raise OptionError(
                 f"rc import-weights --as {self.kind} needs --{needed}: the file has rows of "
                 f"numbers, and nothing in it says what they are called"
             )
+
+    def _refuse_idle(self) -> None:
+        for field in fields(self):
+            kinds = _ONLY_FOR.get(field.name)
+            if kinds and self.kind not in kinds and getattr(self, field.name) != field.default:
+                raise OptionError(
+                    f"rc import-weights: --{field.name.replace('_', '-')} is for --as "
+                    f"{' or '.join(kinds)}, and changes nothing of --as {self.kind}; leave it out"
+                )
 
     def makes(self) -> Table:
         """See `Stage.makes`: what `--as` says."""
@@ -121,7 +139,7 @@ class ImportWeights(Stage):
         files = self._files()
         weights = [path for name, path in files.items() if name in ("file", "architecture")]
         tokenizer = tokenizer_digest(self.tokenizer, weights if self.makes().has_language else [])
-        return {name: _sha256(Path(value)) for name, value in files.items()} | tokenizer
+        return {name: sha256(Path(value)) for name, value in files.items()} | tokenizer
 
     def total(self) -> int:
         """See `Stage.total`."""
@@ -236,11 +254,3 @@ def _tell(part: Part, report: KeyReport, *more: str) -> None:
 
 def _no_curve(table: Table) -> pa.RecordBatch:
     return table.batch({column.name: [] for column in table.columns})
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise SourceError(f"{path} cannot be read ({error.strerror}); check its name") from error

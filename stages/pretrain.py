@@ -5,17 +5,16 @@ Source: CLIP (arXiv:2103.00020): contrastive loss, learned temperature; defaults
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from schemas.errors import OptionError, SourceError
+from schemas.errors import OptionError
 from schemas.images import IMAGES
 from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, each, option, whole
-from stages.models.weights_files import config_beside, is_file
+from stages.models.weights_files import config_beside, is_file, sha256
 from stages.training.options import TrainingStage
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from schemas.table import Table
     from stages.models.clip import Clip, ClipSpec
+    from stages.outcome import Outcome, Result
     from stages.training.loader import BatchLoader
     from stages.training.samples import Sample
 
@@ -121,7 +121,15 @@ class Pretrain(TrainingStage):
 
         files = self._files()
         tokenizer = tokenizer_digest(self.tokenizer, files.values())
-        return {name: _sha256(Path(value)) for name, value in files.items()} | tokenizer
+        return {name: sha256(Path(value)) for name, value in files.items()} | tokenizer
+
+    def outcome(self, result: Result) -> Outcome:
+        """See `TrainingStage.outcome`: also what the weights do not show."""
+        outcome = super().outcome(result)
+        if "loss" not in result.notes:  # then the summary is in it
+            return outcome
+        first, *more = outcome.summary
+        return replace(outcome, summary=[first, *result.notes.get("summary", ()), *more])
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Train, leave the teacher beside the rows, and yield its training curve."""
@@ -130,6 +138,7 @@ class Pretrain(TrainingStage):
 
         device.set_threads(self.threads)
         clip = self._first_weights(part)
+        part.note("summary", [clip.spec.line()])
         if self.initial_temperature is not None:
             clip.set_temperature(self.initial_temperature)
         clip.to(device.resolve(self.device))
@@ -192,11 +201,3 @@ class Pretrain(TrainingStage):
             if beside := config_beside(Path(self.pretrained)):
                 files["description"] = str(beside)
         return files
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise SourceError(f"{path} cannot be read ({error.strerror}); check its name") from error

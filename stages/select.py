@@ -52,6 +52,8 @@ class Select(Stage):
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Yield the rows for which the condition holds; `kept` is true of each."""
+        if (similarity := part.noted("pseudo_labels", "similarity")) is not None:
+            part.note("similarity", similarity)  # how the probabilities were made
         count = 0
         for rows in part.batches("pseudo_labels"):
             count += rows.num_rows

@@ -145,6 +145,8 @@ class Train(TrainingStage):
         super().__post_init__()
         if not (self._regional or self.image_text_weight or self.crop_distillation_weight):
             raise OptionError("rc train: at least one loss needs a weight above 0")
+        if self.probability == "sigmoid" and not self.distillation_weight:
+            raise OptionError("rc train: --probability is of --distillation-weight, which is 0")
 
     def outcome(self, result: Result) -> Outcome:
         """See `TrainingStage.outcome`: also the temperature."""
@@ -180,9 +182,12 @@ class Train(TrainingStage):
         from stages.models import device
         from stages.models.clip import read_clip, save_clip
         from stages.training.loop import fit
+        from stages.training.regions import require_probability
         from stages.training.student_training import StudentTraining, make_trainable
 
         device.set_threads(self.threads)
+        if self.distillation_weight:
+            require_probability(part, self.probability)
         clip = read_clip(
             part.attachment("teacher", "model.json"),
             part.attachment("teacher", "weights.safetensors"),
@@ -255,8 +260,8 @@ class Train(TrainingStage):
             images = SupervisedImages(part, learned)
             if self.distillation_weight and self.probability == "softmax" and not images.exclusive:
                 raise ArtifactError(
-                    "these pseudo-labels were made with --probability sigmoid, their "
-                    "probabilities are independent; give it here too, or --distillation-weight 0"
+                    "these pseudo-labels were made with --probability sigmoid; give it here too, "
+                    "or --distillation-weight 0"
                 )
             return images
 

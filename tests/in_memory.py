@@ -24,6 +24,7 @@ class InMemory:
     folder: Path = Path()
     number: int = 0
     files: dict[tuple[str, str], Path] = field(default_factory=dict)
+    facts: dict[tuple[str, str], Any] = field(default_factory=dict)
     more: list[InMemory] = field(default_factory=list)
     siblings: list[InMemory] = field(default_factory=list)
     refused: list[tuple[str, str, str]] = field(default_factory=list)
@@ -50,6 +51,9 @@ class InMemory:
 
     def fingerprint(self, role: str) -> str:
         return uuid4().hex  # tables in memory may change between two runs
+
+    def noted(self, role: str, key: str) -> Any:
+        return self.facts.get((role, key))
 
     def attachment(self, role: str, name: str) -> Path:
         if (role, name) not in self.files:

@@ -46,24 +46,24 @@ PLAIN_WORDS = set(
         atomic attention augment average backbones backgrounds bar blas bootstrap box building
         bundle cache calibration canvas catalog categories checkpoints checks cleaning clip coco
         columns compare comparison compounds conclusion conditions config confusions connection
-        contact convnext corpus count counts creation curves data database deltas demo dense
-        detectron2 device diff distributed download draw dump duplicates encoding engines errors
-        evaluated evaluation exact expectations export extraction failure fastvit fields figures
-        file files find folder food form format formats frames free geometry given gradient grammar
-        grid guard headline health help home ids if imported in index init inputs json key keys kind
-        kitchen labelled language layout lemmas limits lists loop lvis main manifest maps matches
-        matching members metadata metrics mirroring missing model name named names neighbours
-        network noun nouns numbers numpy onnx optimisers option options other outcome output page
-        pages pairs parquet parser parsers perceptron phrases pickle pictures pixel pixels plants
-        play plot plots pooled precision predicate prefetching preprocess preprocessing pretraining
-        process progress protocols provenance queries query ranking recall record records reference
-        relations rendering report resizing resnet result results row rule run runner samples
-        schedule search sections seeds segmentation self server session shape shapes sheets show
-        sides similar source sources spacy spec spill splits sprite sql stage statements statistics
-        store streams street suggestions suppression synonyms syntax tagger tags tallies tar targets
-        task tensorboard terminal threshold timm token tokenizer tokens torchscript tower towers
-        training treebank tsv unfinished union values vectors vehicles verbs vit webdataset what
-        writer writers yolo jpeg scans
+        contact convnext convolutional corpus count counts creation curves data database deltas demo
+        dense detectron2 device diff distributed download draw dump duplicates encoding engines
+        errors evaluated evaluation exact expectations export extraction failure fastvit fields
+        figures file files find folder food form format formats frames free geometry given gradient
+        grammar grid guard hdf5 headline health help home ids if imported in index init inputs json
+        key keys kind kitchen labelled language layout lemmas limits lists loop lvis main manifest
+        maps matches matching members metadata metrics mirroring missing mobileclip model name named
+        names neighbours network noun nouns numbers numpy onnx optimisers option options other
+        outcome output page pages pairs parquet parser parsers perceptron phrases pickle pictures
+        pixel pixels plants play plot plots pooled pooling precision predicate prefetching
+        preprocess preprocessing pretraining process progress protocols provenance queries query
+        ranking recall record records reference relations rendering report resizing resnet result
+        results row rule run runner samples schedule search sections seeds segmentation self server
+        session shape shapes sheets show sides similar source sources spacy spec spill splits sprite
+        sql stage statements statistics store streams street suggestions suppression synonyms syntax
+        tagger tags tallies tar targets task tensorboard terminal threshold timm token tokenizer
+        tokens torchscript tower towers training treebank tsv unfinished union values vectors
+        vehicles verbs vit webdataset what writer writers yolo jpeg scans
         """,
     )
 )
@@ -137,6 +137,7 @@ def test_what_a_stage_reads_are_tables_and_its_predicate_is_an_option(verb: Verb
         assert reads.where is None or reads.where in names
 
 
+@pytest.mark.slow
 def test_the_import_contracts_are_kept() -> None:
     linter = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run(
@@ -152,6 +153,7 @@ def test_the_contract_between_stages_names_every_stage() -> None:
     assert independent == [f"stages.{name.replace('-', '_')}" for name in VERBS]
 
 
+@pytest.mark.slow
 def test_loading_every_stage_does_not_pay_for_torch() -> None:
     code = (
         "import sys\n"
@@ -220,6 +222,7 @@ def test_the_reference_pages_are_what_the_declarations_say(page: str, made) -> N
     assert told == made(), f"run: rc {page} > docs/{page}.md"
 
 
+@pytest.mark.slow
 def test_no_class_name_is_used_twice() -> None:
     names = Counter(
         node.name.lstrip("_")

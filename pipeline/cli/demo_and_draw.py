@@ -42,13 +42,13 @@ def demo(
     """
     from pipeline import demo as world
     from pipeline import demo_pictures
-    from pipeline.cli.recipes import recipe_path, run_recipe
+    from pipeline.cli.recipes import run_recipe
 
     started = time.monotonic()
     settings = world.render_demo_scenes(out, scenes, holdout, seed)
     store = out / "store"
     run = RunOptions(store=store, workers=workers, quiet=quiet)
-    addresses = run_recipe(recipe_path("demo"), settings, run)
+    addresses = run_recipe(world.RECIPE, settings, run)
     evaluations = {name: a for name, a in addresses.items() if a.startswith("metrics/")}
     labels = addresses["labels"]
     scores = world.scores(store, evaluations)

@@ -81,8 +81,12 @@ def _import_problem(module: str) -> str:
     try:
         import_module(module)
     except Exception as error:  # a broken binary may raise anything; we report it
-        return f"cannot be imported: {' '.join(str(error).split())}"
+        return f"cannot be imported: {_reason(error)}"
     return ""
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _version(name: str, module: str) -> str:
@@ -97,8 +101,8 @@ def _device() -> str:
     try:
         module = import_module("stages.models.device")
         return str(module.resolve("auto"))
-    except ImportError:
-        return "unknown, torch cannot be imported"
+    except Exception as error:  # as above: a library that is missing or broken was reported there
+        return f"unknown ({_reason(error)})"
 
 
 def _precision_advice() -> str:
@@ -106,18 +110,18 @@ def _precision_advice() -> str:
     try:
         measure = import_module("stages.training.precision_comparison").measure_precisions
         return str(measure().sentence())
-    except ImportError:
-        return "unknown, torch cannot be imported"
     except OptionError as error:  # the device has no bfloat16, and the sentence says so
         return str(error)
+    except Exception as error:
+        return f"unknown ({_reason(error)})"
 
 
 def _search_device() -> str:
     """Where FAISS searches: cuda needs a FAISS build with CUDA and a device."""
     try:
         return str(import_module("pipeline.store.index").best_device())
-    except ImportError:
-        return "unknown, faiss cannot be imported"
+    except Exception as error:
+        return f"unknown ({_reason(error)})"
 
 
 def _check_store(store: Store) -> int:

@@ -20,13 +20,14 @@ class TerminalReporter:
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._verb, self._unit, self._total = "", "", 0
-        self._count, self._started, self._last_line = 0, 0.0, 0.0
+        self._count, self._last_line = 0, 0.0
+        self._first: tuple[float, int] | None = None  # time and count of the first report
 
     def start(self, verb: str, total: int | None, unit: str) -> None:
         """See `pipeline.progress.Reporter`."""
         self._verb, self._unit, self._total = verb, unit, total or 0
-        self._count, self._started = 0, time.monotonic()
-        self._last_line = self._started
+        self._count, self._first = 0, None
+        self._last_line = time.monotonic()
         if sys.stderr.isatty() and not self._quiet:
             self._bar = _progress_bar(unit)
             self._task = self._bar.add_task(verb, total=total)
@@ -35,6 +36,7 @@ class TerminalReporter:
     def advance(self, count: int) -> None:
         """See `pipeline.progress.Reporter`."""
         self._count += count
+        self._first = self._first or (time.monotonic(), self._count)
         if self._bar is not None and self._task is not None:
             self._bar.advance(self._task, count)
         elif time.monotonic() - self._last_line > _INTERVAL_S:
@@ -60,13 +62,15 @@ class TerminalReporter:
             self._bar = None
 
     def _line(self) -> str:
-        rate = self._count / max(time.monotonic() - self._started, 1e-9)
-        line = f"{self._verb}: {self._count:,}"
-        if self._total:
-            left = max(self._total - self._count, 0) / max(rate, 1e-9)
-            line += f" of {self._total:,} {self._unit}, {rate:,.1f}/s, {left:,.0f} s left"
+        of_total = f" of {self._total:,}" if self._total else ""
+        line = f"{self._verb}: {self._count:,}{of_total} {self._unit}"
+        since, before = self._first or (0.0, self._count)
+        done, seconds = self._count - before, time.monotonic() - since
+        if not done or seconds <= 0:  # what came before is loading, and tells no rate
             return line
-        return f"{line} {self._unit}, {rate:,.1f}/s"
+        left = max(self._total - self._count, 0) * seconds / done
+        line += f", {done / seconds:,.1f}/s"
+        return f"{line}, {left:,.0f} s left" if self._total else line
 
 
 def _progress_bar(unit: str) -> Progress:

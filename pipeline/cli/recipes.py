@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -34,7 +35,9 @@ def run(  # noqa: PLR0913  # each is an option
     ] = False,
     only: Annotated[
         list[str] | None,
-        typer.Option("--only", help="only this step or table and what it needs; can be repeated"),
+        typer.Option(
+            "--only", help="only this step, table or row, and what it needs; can be repeated"
+        ),
     ] = None,
     rounds: Annotated[
         int | None,
@@ -71,7 +74,9 @@ def run(  # noqa: PLR0913  # each is an option
     if loaded.tables and not dry_run:
         words = [f"--set {words}" for words in settings or []] + ["--quick"] * quick
         words += [] if rounds is None else [f"--rounds {rounds}"]
-        command = " ".join(["rc run", recipe, *words, *(f"--only '{name}'" for name in only or [])])
+        command = " ".join(
+            ["rc run", recipe, *words, *(f"--only {quote(name)}" for name in only or [])]
+        )
         _write_tables(loaded, addresses, report or loaded.report, command, store)
 
 
@@ -104,8 +109,9 @@ def run_steps(recipe: Recipe, run_options: RunOptions) -> dict[str, str]:
     """
     from pipeline.cli.rounds import RoundHistory
 
-    if not run_options.dry_run:
-        _make_synthetic_data(recipe, run_options)
+    if run_options.dry_run and _says_what_is_to_be_drawn(recipe):
+        return {}
+    _make_synthetic_data(recipe, run_options)
     addresses: dict[str, str] = {}
     history = RoundHistory(recipe, run_options.store)
     for number in sorted({step.round for step in recipe.steps}):
@@ -120,6 +126,16 @@ def run_steps(recipe: Recipe, run_options: RunOptions) -> dict[str, str]:
         if not run_options.dry_run and not history.add(number, addresses):
             break
     return addresses
+
+
+def _says_what_is_to_be_drawn(recipe: Recipe) -> bool:
+    """Whether images of a recipe are not there yet; a dry run draws none, so it ends with them."""
+    missing = [data for data in recipe.synthetic_data if not data.folder.exists()]
+    for drawing in missing:
+        typer.echo(f"would draw {drawing.count} {drawing.kind} into {drawing.folder}")
+    if missing:
+        typer.echo("the steps depend on these images, so the dry run ends here", err=True)
+    return bool(missing)
 
 
 def _make_synthetic_data(recipe: Recipe, run_options: RunOptions) -> None:

@@ -65,6 +65,8 @@ def execute(
     stage = cls(**with_presets(cls, {name: _as_tuple(value) for name, value in values.items()}))
     terminal = TerminalReporter(quiet=run.quiet)
     chosen = inputs.resolve(stage, pinned, run.store)
+    for line in inputs.taken_unasked(stage, pinned, chosen, run.store):
+        terminal.say(line)
     if run.dry_run:
         plan = runner.plan(stage, chosen, run.store, allow_empty=run.allow_empty)
         typer.echo(_forecast(plan))

@@ -50,6 +50,7 @@ def lineage(
 
     Its inputs with their options, back to the sources.
     """
+    from pipeline.cli.row_formats import cell_text
     from pipeline.store import catalog
 
     shown: set[str] = set()
@@ -63,7 +64,7 @@ def lineage(
         if not again:
             for name, paths in current.manifest.run.get("origins", {}).items():
                 for path in paths:
-                    typer.echo(f"{'  ' * (depth + 1)}{name}: {path}")
+                    typer.echo(f"{'  ' * (depth + 1)}{name}: {cell_text(path)}")
             for name, parent in catalog.parents(current).items():
                 show(parent, name, depth + 1)
 
@@ -148,6 +149,7 @@ def _facts(artifact: Artifact) -> dict[str, object]:
         "parts": len(manifest.parts),
         "bytes": manifest.bytes(),
         "dropped": manifest.dropped,
+        "sources": manifest.run.get("origins", {}),
         **{key: manifest.run.get(key) for key in ("created", "seconds", "engine")},
     }
 
@@ -157,5 +159,15 @@ def _line(artifact: Artifact) -> str:
     return (
         f"{artifact.address:<40} {facts['rows']:>12,} rows {facts['parts']:>6} parts "
         f"{facts['bytes']:>15,} bytes  {facts['seconds']} s  {str(facts['created'])[:19]}"
-        f"{'  called ' if facts['called'] else ''}{facts['called']}"
+        f"{'  called ' if facts['called'] else ''}{facts['called']}{_sources(artifact)}"
     )
+
+
+def _sources(artifact: Artifact) -> str:
+    """The first file or folder that was read from outside the store, and how many more."""
+    from pipeline.cli.row_formats import cell_text
+
+    named = artifact.manifest.run.get("origins", {})
+    paths = [path for several in named.values() for path in several]
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return f"  from {cell_text(paths[0])}{more}" if paths else ""

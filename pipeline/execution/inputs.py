@@ -44,8 +44,33 @@ def resolve(stage: Stage, pinned: Mapping[str, str | None], root: Path) -> dict[
             chosen[role] = artifact
     ordered = {role: chosen[role] for role in required if role in chosen}
     _check_parts(stage, ordered)
+    _check_proposals(stage, ordered)
     _check_language(stage, ordered)
     return ordered
+
+
+def taken_unasked(
+    stage: Stage,
+    pinned: Mapping[str, str | None],
+    chosen: Mapping[str, Artifact],
+    root: Path,
+) -> list[str]:
+    """A sentence for each model that was only taken because it is the newest of several."""
+    required, lines = stage.requires(), []
+    for role, artifact in chosen.items():
+        table = artifact.manifest.artifact
+        others = [other for name, other in chosen.items() if name != role]
+        follows = [catalog.ancestor(other, (table,)) for other in others]
+        if pinned.get(role) or table not in models() or artifact in follows:
+            continue
+        count = len(catalog.committed(root, table))
+        if count > 1:
+            takes = " or ".join(f"{t.name}@…" for t in (required[role].table, *required[role].also))
+            lines.append(
+                f"{role}: {artifact.address}, the newest of {count}; --{_flag(role)} {takes} takes "
+                f"another"
+            )
+    return lines
 
 
 def check_cut(stage: Stage, inputs: Mapping[str, Artifact], numbers: Iterable[int]) -> None:
@@ -216,6 +241,21 @@ def _check_parts(stage: Stage, inputs: Mapping[str, Artifact]) -> None:
             f"rc {stage.name}: inputs are about different images: {described}. "
             "Pin inputs made from the same images; see 'rc lineage'."
         )
+
+
+def _check_proposals(stage: Stage, inputs: Mapping[str, Artifact]) -> None:
+    """What was made of proposals must have been made of these: others have the same numbers."""
+    chosen, required = inputs.get("proposals"), stage.requires()
+    if chosen is None:
+        return
+    for role, artifact in inputs.items():
+        source = None if required[role].whole else catalog.ancestor(artifact, ("proposals",))
+        if source is not None and source.path != chosen.path:
+            raise ArtifactError(
+                f"rc {stage.name}: {role} ({artifact.address}) were made of {source.address}, not "
+                f"of {chosen.address}, whose regions have the same numbers and other boxes; pin "
+                f"inputs made of the same proposals"
+            )
 
 
 def _check_language(stage: Stage, inputs: Mapping[str, Artifact]) -> None:

@@ -34,14 +34,22 @@ def origins(stage: Stage) -> dict[str, list[str]]:
     for f in fields(stage):
         value = getattr(stage, f.name)
         several = value if isinstance(value, tuple) else (value,)
-        paths = [str(Path(one).absolute()) for one in several if _is_path(one)]
-        if paths and not f.metadata.get("recipe", True):
+        is_origin = _is_file if f.metadata.get("recipe", True) else _is_path
+        if paths := [str(Path(one).absolute()) for one in several if is_origin(one)]:
             paths_by_option[f.name] = paths
     return paths_by_option
 
 
 def _is_path(value: object) -> bool:
     return isinstance(value, Path) or (isinstance(value, str) and os.sep in value)
+
+
+def _is_file(value: object) -> bool:
+    """Of an option that may also be a name, such as a tag of weights or a kind of templates."""
+    try:
+        return isinstance(value, (str, Path)) and Path(value).is_file()
+    except OSError:  # a long condition in SQL is no name of a file
+        return False
 
 
 def _version(name: str) -> str | None:

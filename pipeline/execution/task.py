@@ -110,6 +110,10 @@ class StorePart:
         """See `stages.base.Part.fingerprint`."""
         return self._artifact(role).manifest.fingerprint
 
+    def noted(self, role: str, key: str) -> Any:
+        """See `stages.base.Part.noted`."""
+        return self._artifact(role).manifest.notes.get(key)
+
     def attachment(self, role: str, name: str) -> Path:
         """See `stages.base.Part.attachment`."""
         artifact = self._artifact(role)

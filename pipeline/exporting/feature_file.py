@@ -13,12 +13,13 @@ Every writer keeps one batch of rows in memory; the HDF5 writer also keeps the i
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
-import h5py
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from stages.hdf5_files import create_file, create_fixed, create_growing, create_texts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +38,6 @@ KEYS: Final = pa.schema(
     ]
 )
 _CHUNK: Final = 256  # rows of an HDF5 chunk: 1 MB at a width of 1024
-_FORMAT: Final = ("v110", "v110")  # of HDF5; every release since 2017 reads it
 
 
 class FeatureFile(ABC):
@@ -133,10 +133,10 @@ class Hdf5File(FeatureFile):
     """One HDF5 file of all images; without `offsets` after an error, so that readers reject it."""
 
     def __init__(self, path: Path, width: int) -> None:
-        self._file = h5py.File(path, "w", libver=_FORMAT)
-        self._features = self._resizable("features", (width or 1,), np.float32)
-        self._boxes = self._resizable("boxes", (4,), np.float32)
-        self._region = self._resizable("region", (), np.int32)
+        self._file = create_file(path)
+        self._features = create_growing(self._file, "features", (width or 1,), np.float32, _CHUNK)
+        self._boxes = create_growing(self._file, "boxes", (4,), np.float32, _CHUNK)
+        self._region = create_growing(self._file, "region", (), np.int32, _CHUNK)
         self._ids: list[str] = []
         self._sizes: list[tuple[int, int]] = []
         self._offsets = [0]
@@ -166,23 +166,8 @@ class Hdf5File(FeatureFile):
         """See `FeatureFile.close`."""
         with self._file:
             if complete:
-                encoded = [name.encode() for name in self._ids]
-                text = h5py.string_dtype("utf-8", max(map(len, encoded), default=0) or 1)
                 width, height = np.array(self._sizes, np.int32).reshape(-1, 2).T
-                self._write("image_id", np.asarray(encoded, text))
-                self._write("width", width)
-                self._write("height", height)
-                self._write("offsets", np.asarray(self._offsets, np.int64))
-
-    def _resizable(self, name: str, width: tuple[int, ...], kind: Any) -> Any:
-        return self._file.create_dataset(
-            name,
-            shape=(0, *width),
-            maxshape=(None, *width),
-            chunks=(_CHUNK, *width),
-            dtype=kind,
-            track_times=False,
-        )
-
-    def _write(self, name: str, values: NDArray[Any]) -> None:
-        self._file.create_dataset(name, data=values, track_times=False)
+                create_texts(self._file, "image_id", [name.encode() for name in self._ids])
+                create_fixed(self._file, "width", width)
+                create_fixed(self._file, "height", height)
+                create_fixed(self._file, "offsets", np.asarray(self._offsets, np.int64))

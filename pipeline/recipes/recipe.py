@@ -77,17 +77,25 @@ class Recipe:
         return self._with([step for step in self.steps if step.label in labels])
 
     def only(self, names: Sequence[str]) -> Recipe:
-        """The recipe for these steps, or for the tables of these names, with all steps they need.
+        """The recipe for these steps, tables, or rows of tables, with all steps they need.
 
         Raises:
-            SourceError: If no step or table has such a name.
+            SourceError: If no step, table or row has such a name.
         """
-        tables = {table.name: table for table in self.tables}
-        selected = {step for name in names if name in tables for step in tables[name].steps()}
-        selected |= set(names) - tables.keys()
+        tables = {table.name: table.steps() for table in self.tables}
+        known = {n: {n} for step in self.steps for n in (step.name, step.label)} | tables
+        rows: dict[str, set[str]] = {}  # several tables can have a row of one name
+        for name, steps in (row for table in self.tables for row in table.steps_by_row()):
+            rows[name] = rows.get(name, set()) | steps
+        known = rows | known
+        if unknown := sorted(set(names) - known.keys()):
+            there = ", ".join(tables or dict.fromkeys(step.name for step in self.steps))
+            raise SourceError(
+                f"no step, table or row of the recipe is called {unknown[0]!r}; "
+                f"its {'tables' if tables else 'steps'} are {there}"
+            )
+        selected = {step for name in names for step in known[name]}
         labels = {step.label for step in self.steps if {step.name, step.label} & selected}
-        if unknown := selected - {n for s in self.steps for n in (s.name, s.label)}:
-            raise SourceError(f"no step or table of the recipe is called {sorted(unknown)[0]!r}")
         for step in reversed(self.steps):
             if step.label in labels:
                 labels |= {name[1:] for name in step.inputs.values() if name.startswith("@")}

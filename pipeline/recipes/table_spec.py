@@ -93,8 +93,14 @@ class TableSpec:
 
     def steps(self) -> set[str]:
         """Names of all steps whose metrics it has."""
-        names = (row.step_of(column) for row in self.rows for column in self.columns)
-        return {name for name in names if name}
+        return {step for _, steps in self.steps_by_row() for step in steps}
+
+    def steps_by_row(self) -> list[tuple[str, set[str]]]:
+        """The name of each row, with the names of the steps whose metrics it has."""
+        return [
+            (row.name, {step for c in self.columns if (step := row.step_of(c))})
+            for row in self.rows
+        ]
 
     def column(self, title: str | None) -> MetricColumn:
         """The column with a title; the first for None."""

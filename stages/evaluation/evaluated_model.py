@@ -6,7 +6,7 @@ Shapes: R boxes of an image, K categories of a detector, D feature width.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -67,10 +67,6 @@ class EvaluatedModel:
             f"the detector was trained at temperature {self.temperature:g}, and judged at "
             f"{temperature:g}"
         ]
-
-    def interpolation(self, pooling: str) -> Any:
-        """A crop is resized as the weights saw whole images; a whole image, as in detectron2."""
-        return self.clip.spec.interpolation if pooling == "crop" else "bilinear"
 
     @property
     def background(self) -> NDArray[np.float32] | None:

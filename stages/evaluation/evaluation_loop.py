@@ -55,16 +55,15 @@ class EvaluationLoop:
             return
         singles = objects.without_crowds()
         boxes = proposals.boxes if self.with_proposals else singles.boxes  # (R, 4)
-        features = None  # (R, D)
         try:
-            if len(boxes):
-                features = region_features(self.model.clip, load_image(row), boxes, self.pooling)
+            image = load_image(row) if len(boxes) else None
         except SourceError as error:
             part.refuse(str(row["image_id"]), Reason.UNREADABLE, str(error))
             return
         evaluator.begin(row["image_id"], row["width"], row["height"], objects)
-        if features is None:
+        if image is None:
             return
+        features = region_features(self.model.clip, image, boxes, self.pooling)  # (R, D)
         if not self.with_proposals:
             evaluator.classify(row["image_id"], singles, features)
             return

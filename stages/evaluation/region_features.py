@@ -6,12 +6,13 @@ Shapes: R boxes of an image, D feature width, H W pixels.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
 
 from stages.models.crop_encoding import CropConfig, encode_crops
+from stages.models.pooling_option import chosen_interpolation
 from stages.models.preprocess import prepare
 from stages.models.resizing import Size
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from stages.models.dense_option import Dense
     from stages.models.network import Clip
+    from stages.models.pooling_option import Interpolation, Pooling
 
 _REGIONS_PER_BATCH: Final = 128  # 100 MB of RoIAligned maps of an RN50
 
@@ -35,15 +37,14 @@ class PoolingConfig:
             cut out of the original, resized to a square whatever its shape, and encoded like an
             image.
         resize: Size of the image for roialign, as `Size.parse` takes it.
-        interpolation: bilinear or bicubic, of the image or of the crops; None for bilinear, and
-            for crops as the weights were trained.
+        interpolation: Of the image or of the crops; None to choose as `chosen_interpolation` does.
         crop_margin: Added to each side of a crop, as a share of the box's width and height.
         dense: How regions of a vision transformer are read, see `stages.models.dense_option`.
     """
 
-    pooling: Literal["roialign", "crop"] = "roialign"
+    pooling: Pooling = "roialign"
     resize: str = "800x1333"
-    interpolation: Literal["bilinear", "bicubic"] | None = None
+    interpolation: Interpolation | None = None
     crop_margin: float = 0.0
     dense: Dense = "auto"
 
@@ -71,7 +72,7 @@ def region_features(
     if not len(boxes):
         return np.zeros((0, clip.width), np.float32)
     if config.pooling == "crop":
-        crops = CropConfig(config.interpolation, config.crop_margin)
+        crops = CropConfig(_interpolation(clip, config), config.crop_margin)
         features = encode_crops(clip, image, boxes, crops, _REGIONS_PER_BATCH)
     else:
         features = _roialign_features(clip, image, boxes, config)
@@ -84,8 +85,12 @@ def _roialign_features(
     clip = clip.with_dense(config.dense)
     spec, device = clip.spec, clip.logit_scale.device
     size = Size.parse(config.resize, spec.image_size, spec.resize_mode)
-    prepared = prepare(image, size, config.interpolation or "bilinear", spec.mean, spec.std)
+    prepared = prepare(image, size, _interpolation(clip, config), spec.mean, spec.std)
     feature_map = clip.trunk(prepared.pixels[None].to(device))
     resized = prepared.scale_boxes(boxes).to(device)
     batches = torch.split(resized, _REGIONS_PER_BATCH)
     return torch.cat([clip.pool_regions(feature_map, [batch]) for batch in batches])
+
+
+def _interpolation(clip: Clip, config: PoolingConfig) -> str:
+    return chosen_interpolation(config.interpolation, config.pooling, clip.spec)

@@ -15,6 +15,7 @@ import open_clip
 
 from schemas.errors import SourceError
 from stages.models.clip_spec import square_side
+from stages.models.weights import length
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,7 +93,18 @@ def shape_in_state(state: Mapping[str, torch.Tensor]) -> ClipShape | None:
 
 
 def shape_in_config(config: Mapping[str, Any]) -> ClipShape | None:
-    """The shape that a configuration describes; None for other kinds of image tower."""
+    """The shape that a configuration describes; None for other kinds of image tower.
+
+    Raises:
+        SourceError: If its sizes are no numbers.
+    """
+    try:
+        return _described_shape(config)
+    except (TypeError, ValueError, LookupError, ArithmeticError) as error:
+        raise SourceError(f"sizes in a configuration of a CLIP are no numbers ({error})") from error
+
+
+def _described_shape(config: Mapping[str, Any]) -> ClipShape | None:
     vision, text = config["vision_cfg"], config["text_cfg"]
     layers = vision.get("layers")
     if layers is None or vision.get("timm_model_name") or text.get("hf_model_name"):
@@ -121,16 +133,14 @@ def _resnet_shape(state: Mapping[str, torch.Tensor]) -> ClipShape:
     grid = _grid_side(state["visual.attnpool.positional_embedding"])
     projection = state.get("visual.attnpool.c_proj.weight")
     first = state.get("visual.layer1.0.conv1.weight")
-    width = 0 if first is None else len(first)
-    embed_dim = 0 if projection is None else len(projection)
+    width, embed_dim = length(first, 0), length(projection, 0)
     return ClipShape("ResNet", stages, width, 32, 32 * grid, embed_dim, _text_shape(state))
 
 
 def _transformer_shape(state: Mapping[str, torch.Tensor]) -> ClipShape:
     layers = _count_blocks(state, r"visual\.transformer\.resblocks\.(\d+)\.")
-    width, embed_dim = state["visual.proj"].shape
-    patches = state.get("visual.conv1.weight")
-    patch = 0 if patches is None else patches.shape[-1]
+    width, embed_dim = (length(state["visual.proj"], axis) for axis in (0, 1))
+    patch = length(state.get("visual.conv1.weight"), -1)
     size = patch * _grid_side(state.get("visual.positional_embedding"))
     return ClipShape(
         "vision transformer", (layers,), width, patch, size, embed_dim, _text_shape(state)
@@ -143,12 +153,12 @@ def _text_shape(state: Mapping[str, torch.Tensor]) -> tuple[int, ...] | None:
     if tokens is None or positions is None:
         return None
     layers = _count_blocks(state, r"(?:text\.)?transformer\.resblocks\.(\d+)\.")
-    return len(tokens), len(positions), tokens.shape[1], layers
+    return length(tokens, 0), length(positions, 0), length(tokens, 1), layers
 
 
 def _grid_side(positions: torch.Tensor | None) -> int:
     """Side of the grid of positions; the first position is that of the mean or class token."""
-    return 0 if positions is None else math.isqrt(max(0, len(positions) - 1))
+    return math.isqrt(max(0, length(positions, 0) - 1))
 
 
 def _count_blocks(state: Mapping[str, torch.Tensor], pattern: str) -> int:

@@ -19,7 +19,7 @@ from stages.models.import_keys import MappedClip, language_tensors, map_clip, wi
 from stages.models.imported_spec import imported_spec
 from stages.models.key_report import KeyReport
 from stages.models.network import Clip
-from stages.models.network_building import has_custom_text
+from stages.models.network_building import has_custom_text, require_size
 from stages.models.tokenizer_source import NO_PLACES, TokenizerPlaces, with_tokenizer
 from stages.models.weights import load_state, read_tensors, require_trained_statistics
 
@@ -79,6 +79,7 @@ def extract_clip(
     state = with_text_prefix(mapped.state) if has_custom_text(spec.config) else mapped.state
     if not untrained:
         require_trained_statistics(state, source)
+    require_size(spec, sum(value.numel() for value in state.values()), source)
     clip = Clip(spec).eval()
     load_state(clip.network, state, source)
     require_statistics_of_file(clip.network.state_dict(), state, source)

@@ -134,7 +134,7 @@ def spec_of(given: Architecture, preprocessing: Preprocessing) -> ClipSpec:
     """
     try:
         side = square_side(given.config["vision_cfg"].get("image_size", 224))
-    except (TypeError, ValueError, LookupError) as error:
+    except (TypeError, ValueError, LookupError, OverflowError) as error:
         raise SourceError(f"image_size of a configuration is no size ({error})") from error
     return ClipSpec(
         architecture=given.name,

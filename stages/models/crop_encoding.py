@@ -8,8 +8,8 @@ Shapes: B images, R_b boxes of image b, R boxes of one image, S native side, D w
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import torch
@@ -34,11 +34,11 @@ class CropConfig:
     """How boxes become images.
 
     Attributes:
-        interpolation: How a crop is resized; None for how the weights were trained.
+        interpolation: How a crop is resized, one of `preprocess.INTERPOLATIONS`.
         margin: Added to each side of a box, as a share of its width and height.
     """
 
-    interpolation: Literal["bilinear", "bicubic"] | None = None
+    interpolation: str
     margin: float = 0.0
 
 
@@ -50,9 +50,7 @@ def cut_crops(
 ) -> torch.Tensor:
     """Normalised crops (R, 3, S, S) float32 of boxes (R, 4), in pixels of `image` (H, W, 3)."""
     picture, side = Image.fromarray(image), spec.image_size
-    interpolation: Any = config.interpolation or spec.interpolation
-    own = replace(config, interpolation=interpolation)
-    crops = [normalise(_cut(picture, box, side, own), spec.mean, spec.std) for box in boxes]
+    crops = [normalise(_cut(picture, box, side, config), spec.mean, spec.std) for box in boxes]
     return torch.stack(crops) if crops else torch.zeros(0, 3, side, side)
 
 
@@ -120,8 +118,8 @@ def _cut(
     margin_x, margin_y = config.margin * (x1 - x0), config.margin * (y1 - y0)
     left, right = _span_inside(x0 - margin_x, x1 + margin_x, picture.width)
     top, bottom = _span_inside(y0 - margin_y, y1 + margin_y, picture.height)
-    resampling: Any = RESAMPLING[config.interpolation or "bicubic"]
-    return np.asarray(picture.resize((side, side), resampling, box=(left, top, right, bottom)))
+    box_inside, resampling = (left, top, right, bottom), RESAMPLING[config.interpolation]
+    return np.asarray(picture.resize((side, side), resampling, box=box_inside))
 
 
 def _span_inside(low: float, high: float, end: int) -> tuple[float, float]:

@@ -28,12 +28,17 @@ def dense_option() -> Any:
     )
 
 
-def check_dense(verb: str, dense: Dense, pooling: str) -> None:
-    """Pass if the regions that `dense` is about are read at all.
+def check_pooling(verb: str, pooling: str, dense: Dense, crop_margin: float) -> None:
+    """Pass if nothing is asked for that this way of pooling regions would not look at.
 
     Raises:
-        OptionError: If each region is cut out and encoded as an image.
+        OptionError: If a choice of tokens is given for crops, or a margin for a feature map.
     """
+    if crop_margin and pooling != "crop":
+        raise OptionError(
+            f"rc {verb}: --crop-margin {crop_margin:g} is added to crops, and --pooling {pooling} "
+            f"makes none; give --pooling crop, or leave it out"
+        )
     if dense != "auto" and pooling == "crop":
         raise OptionError(
             f"rc {verb}: --dense {dense} says how regions are read from a feature map, and "

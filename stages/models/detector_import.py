@@ -14,7 +14,7 @@ from stages.models.clip_import import extract_clip
 from stages.models.detector import Detector, HeadSpec
 from stages.models.embeddings_import import read_names, require_as_many
 from stages.models.tokenizer_source import TokenizerPlaces
-from stages.models.weights import load_state, read_tensors
+from stages.models.weights import length, load_state, read_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,7 +59,7 @@ def import_detector(
         )
     names = _category_names(raw, categories)
     source = _embeddings_key(raw, len(names))
-    require_as_many(names, len(raw[source]), categories, f"{source} of {path.name}")
+    require_as_many(names, length(raw[source], 0), categories, f"{source} of {path.name}")
     places = TokenizerPlaces.of(None, path, architecture)
     clip, report = extract_clip(
         raw, path, "detector", architecture, untrained=untrained, places=places
@@ -71,11 +71,11 @@ def import_detector(
         temperature=temperature,
     )
     detector = Detector(clip, head)
-    layers = {"embeddings": raw[source].float()}
+    layers = {"embeddings": raw[source]}
     layers["background"] = _background_vector(raw.get(_BACKGROUND), clip.width)
     used = [source, *([_BACKGROUND] if _BACKGROUND in raw else [])]
     if head.num_deltas:
-        layers |= {name.removeprefix(BOX): raw[name].float() for name in _DELTAS}
+        layers |= {name.removeprefix(BOX): raw[name] for name in _DELTAS}
         used += _DELTAS
     load_state(detector.layers, layers, path.name)
     return detector.eval(), report.also_used(used)
@@ -85,7 +85,7 @@ def _category_names(raw: Mapping[str, torch.Tensor], categories: Path) -> list[s
     names = read_names(categories)
     names_background = names[-1].lower() in ("background", "__background__")
     if names_background and len(names) - 1 in {
-        len(raw[n]) for n in (_TRAIN_EMBEDDINGS, _TEST_EMBEDDINGS) if n in raw
+        length(raw[n], 0) for n in (_TRAIN_EMBEDDINGS, _TEST_EMBEDDINGS) if n in raw
     }:
         return names[:-1]
     return names
@@ -93,9 +93,9 @@ def _category_names(raw: Mapping[str, torch.Tensor], categories: Path) -> list[s
 
 def _embeddings_key(raw: Mapping[str, torch.Tensor], count: int) -> str:
     if (
-        len(raw[_TRAIN_EMBEDDINGS]) != count
+        length(raw[_TRAIN_EMBEDDINGS], 0) != count
         and _TEST_EMBEDDINGS in raw
-        and len(raw[_TEST_EMBEDDINGS]) == count
+        and length(raw[_TEST_EMBEDDINGS], 0) == count
     ):
         return _TEST_EMBEDDINGS
     return _TRAIN_EMBEDDINGS
@@ -104,7 +104,7 @@ def _embeddings_key(raw: Mapping[str, torch.Tensor], count: int) -> str:
 def _regression_kind(raw: Mapping[str, torch.Tensor], count: int, source: str) -> str:
     if _DELTAS[0] not in raw:
         return "none"
-    rows = len(raw[_DELTAS[0]])
+    rows = length(raw[_DELTAS[0]], 0)
     if rows == 4:
         return "agnostic"
     if rows == 4 * count:
@@ -121,4 +121,4 @@ def _background_kind(raw: Mapping[str, torch.Tensor]) -> str:
 
 
 def _background_vector(background: torch.Tensor | None, width: int) -> torch.Tensor:
-    return torch.zeros(width) if background is None else background.float().flatten()
+    return torch.zeros(width) if background is None else background.flatten()

@@ -78,8 +78,8 @@ def named_config(name: str) -> dict[str, Any]:
     config = open_clip.get_model_config(name) if ":" not in name else None  # no hub
     if config is None:
         raise SourceError(
-            f"open_clip knows no architecture '{name}'; give a name such as RN50 or ViT-B-32, "
-            f"'small' to try things, or the path of a .json configuration"
+            f"open_clip knows no architecture '{printable(name)}'; give a name such as RN50 or "
+            f"ViT-B-32, 'small' to try things, or the path of a .json configuration"
         )
     return dict(config)
 
@@ -112,10 +112,13 @@ def _from_content(content: Mapping[str, Any], source: str) -> Architecture:
     if not config and name and not content.keys() >= _NEEDED:
         config = named_config(str(name).replace("/", "-"))
         config |= {key: content[key] for key in ("quick_gelu",) if key in content}
-    described = content.get("preprocess_cfg") or content  # a model.json has its keys at the top
+    described = content.get("preprocess_cfg", content)  # a model.json has its keys at the top
     config = config or {k: v for k, v in content.items() if k != "preprocess_cfg"}
     _require_parts(config, source)
-    says = isinstance(described, dict) and ("preprocess_cfg" in content or "mean" in described)
+    _require_names({"architecture": name}, source)
+    if not isinstance(described, dict):
+        raise SourceError(f"{source}: preprocess_cfg must be a JSON object; leave it out without")
+    says = "preprocess_cfg" in content or "mean" in described
     preprocessing = Preprocessing.of(described, source) if says else None
     return Architecture(
         str(name) if name else None, config, preprocessing, settled="origin" in content
@@ -127,6 +130,19 @@ def _require_parts(config: Any, source: str) -> None:
         raise SourceError(f"{source} lacks embed_dim, vision_cfg or text_cfg")
     if not all(isinstance(config[part], dict) for part in ("vision_cfg", "text_cfg")):
         raise SourceError(f"{source}: vision_cfg and text_cfg must be JSON objects")
+    text = config["text_cfg"]
+    if not isinstance(text.get("tokenizer_kwargs") or {}, dict):
+        raise SourceError(f"{source}: tokenizer_kwargs must be a JSON object")
+    if not isinstance(config.get("quick_gelu", False), bool):
+        raise SourceError(f"{source}: quick_gelu must be true or false")
+    _require_names({key: text.get(key) for key in ("hf_tokenizer_name", "hf_model_name")}, source)
+
+
+def _require_names(names: Mapping[str, Any], source: str) -> None:
+    """Pass if those that there are can be printed, as they are in messages."""
+    for key, name in names.items():
+        if name and not (isinstance(name, str) and printable(name) == name):
+            raise SourceError(f"{source}: {key} is no name ({printable(str(name))})")
 
 
 def _read_json(path: Path) -> Mapping[str, Any]:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Final
 import torch
 
 from schemas.errors import SourceError
-from stages.models.weights import SCALARS, State, first_names
+from stages.models.mobileclip_keys import APPLES_VISUAL, from_mobileclip, is_mobileclip
+from stages.models.weights import SCALARS, State, first_names, length
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -54,7 +55,7 @@ class MappedClip:
     Attributes:
         state: Floating-point tensors are float32; each name has at most one source.
         sources: Name in the file for each name of `state`; added constants have none.
-        layout: "RegionCLIP", "OpenAI" or "open_clip".
+        layout: "RegionCLIP", "OpenAI", "open_clip", or "MobileCLIP" as Apple names its tensors.
         visual: Prefix of the image tower in the file.
         language: Whether the language encoder is among them.
     """
@@ -76,12 +77,15 @@ def map_clip(raw: Mapping[str, torch.Tensor], kind: str, source: str) -> MappedC
     Args:
         raw: All tensors of the file.
         kind: "teacher" takes `teacher_backbone.` where there is one; "student" and "detector"
-            take `backbone.`; teacher and student also take `visual.` of OpenAI's and open_clip's.
+            take `backbone.`; teacher and student also take `visual.` of OpenAI's and open_clip's,
+            and what Apple's MobileCLIPs have.
         source: Name of the file in error messages.
 
     Raises:
         SourceError: If there is no such image tower.
     """
+    if kind != "detector" and is_mobileclip(raw):
+        return _map_mobileclip(raw, source)
     visual = _visual_prefix(raw, kind, source)
     layout = _layout(raw, visual)
     names = {name: VISUAL + name.removeprefix(visual) for name in raw if name.startswith(visual)}
@@ -89,15 +93,16 @@ def map_clip(raw: Mapping[str, torch.Tensor], kind: str, source: str) -> MappedC
     if not _has_one_space(raw, names):
         names = {old: new for old, new in names.items() if new.startswith(VISUAL)}
     names = {old: new for old, new in names.items() if not new.endswith(_CONSTANTS)}
+    _require_one_each(names, source)
     state = {new: _in_float32(raw[old]) for old, new in names.items()}
     if "logit_scale" in raw:
         names["logit_scale"] = "logit_scale"
-        state["logit_scale"] = _in_float32(raw["logit_scale"]).reshape(())
+        state["logit_scale"] = _single_number(raw, "logit_scale", source)
     elif layout == "RegionCLIP":  # it always divides by 0.01, not by what CLIP has learned
         state["logit_scale"] = torch.tensor(math.log(100))
     if "logit_bias" in raw:
         names["logit_bias"] = "logit_bias"
-        state["logit_bias"] = _in_float32(raw["logit_bias"]).reshape(())
+        state["logit_bias"] = _single_number(raw, "logit_bias", source)
     return MappedClip(
         state,
         {new: old for old, new in names.items()},
@@ -107,14 +112,28 @@ def map_clip(raw: Mapping[str, torch.Tensor], kind: str, source: str) -> MappedC
     )
 
 
+def _map_mobileclip(raw: Mapping[str, torch.Tensor], source: str) -> MappedClip:
+    converted, sources = from_mobileclip(raw, source)
+    state = {name: _in_float32(value) for name, value in converted.items()}
+    state["logit_scale"] = _single_number(state, "logit_scale", source)
+    language = any(name.startswith(_TEXT_PREFIX) for name in state)
+    return MappedClip(state, sources, "MobileCLIP", APPLES_VISUAL, language)
+
+
 def with_text_prefix(state: Mapping[str, torch.Tensor]) -> State:
-    """The same tensors with the names of a configuration with `custom_text`."""
-    return {
-        _TEXT_PREFIX + name
+    """The same tensors with the names of a configuration with `custom_text`.
+
+    Raises:
+        SourceError: If one is there under both names.
+    """
+    names = {
+        name: _TEXT_PREFIX + name
         if name.startswith(_TEXT_ROOTS) and not name.startswith(_TEXT_PREFIX)
-        else name: value
-        for name, value in state.items()
+        else name
+        for name in state
     }
+    _require_one_each(names, "the file")
+    return {new: state[old] for old, new in names.items()}
 
 
 def language_tensors(state: Mapping[str, torch.Tensor]) -> State:
@@ -154,7 +173,7 @@ def _has_one_space(raw: Mapping[str, torch.Tensor], names: Mapping[str, str]) ->
     image = sources.get("visual.attnpool.c_proj.weight")
     if text is None or image is None or raw[text].ndim != 2:
         return True
-    return raw[text].shape[1] == raw[image].shape[0]
+    return raw[text].shape[1] == length(raw[image], 0)
 
 
 def _layout(raw: Mapping[str, torch.Tensor], visual: str) -> str:
@@ -165,3 +184,29 @@ def _layout(raw: Mapping[str, torch.Tensor], visual: str) -> str:
 
 def _in_float32(value: torch.Tensor) -> torch.Tensor:
     return value.float() if value.is_floating_point() else value
+
+
+def _single_number(raw: Mapping[str, torch.Tensor], name: str, source: str) -> torch.Tensor:
+    """A tensor of one number, which some files have in a list; a float32 scalar."""
+    value = raw.get(name)
+    if value is None:
+        raise SourceError(f"{source} has no {name}: it is not complete, or no CLIP's")
+    if value.numel() != 1 or not value.is_floating_point():
+        dtype = str(value.dtype).removeprefix("torch.")
+        raise SourceError(
+            f"{name} of {source} is {dtype} {tuple(value.shape)}, not one floating-point number: "
+            f"the file is damaged, or no CLIP's"
+        )
+    return value.float().reshape(())
+
+
+def _require_one_each(names: Mapping[str, str], source: str) -> None:
+    """Pass if no two tensors of a file are the same tensor of the network; old names to new."""
+    sources: dict[str, str] = {}
+    for old, new in names.items():
+        other = sources.setdefault(new, old)
+        if other != old:
+            raise SourceError(
+                f"{source} holds {new} twice, as {first_names([other])} and {first_names([old])}; "
+                f"which one is right cannot be seen, so leave one out"
+            )

@@ -10,12 +10,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
+import timm
+import torch
 from open_clip import CLIP, CoCa, CustomTextCLIP
 from open_clip.hf_configs import arch_dict
 from torch import nn
 
 from schemas.errors import SourceError
 from stages.models.tokenizer import require_transformers
+from stages.models.weights_files import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +30,7 @@ _LANGUAGE: Final = (
     *("token_embedding", "positional_embedding", "transformer", "ln_final", "text_projection"),
     *("attn_mask", "text", "text_decoder"),
 )
+_MOST_LAYERS: Final = 1000  # of a tower; the deepest in use has 64
 _SMALLEST: Final = {"context_length": 1, "vocab_size": 1, "width": 1, "heads": 1, "layers": 1}
 # of a config.json: code, other precisions and kernels, which a library would fetch
 _NOT_THE_NETWORK: Final = (
@@ -41,6 +45,7 @@ def build_network(spec: ClipSpec) -> nn.Module:
     Raises:
         SourceError: If open_clip cannot build it, or a file that describes it is missing.
     """
+    _require_bounds(spec.config)
     if spec.language:
         return _build(spec.config, spec)
     config = {key: value for key, value in spec.config.items() if key != "multimodal_cfg"}
@@ -49,6 +54,27 @@ def build_network(spec: ClipSpec) -> nn.Module:
         if hasattr(network, part):
             delattr(network, part)
     return network
+
+
+def require_size(spec: ClipSpec, values: int, source: str) -> None:
+    """Pass if a network is no larger than the file it is to be filled from; nothing is allocated.
+
+    Args:
+        spec: Of the network.
+        values: Numbers in the file.
+        source: The file, for the message.
+
+    Raises:
+        SourceError: If it cannot be built, or is more than twice as large.
+    """
+    with torch.device("meta"):
+        described = sum(value.numel() for value in build_network(spec).state_dict().values())
+    if described > 2 * values:
+        raise SourceError(
+            f"{source} does not fit the architecture: it has {values:,} numbers, and the network "
+            f"that the configuration describes {described:,}; give the configuration it was "
+            f"trained with"
+        )
 
 
 def has_custom_text(config: Mapping[str, Any]) -> bool:
@@ -78,6 +104,22 @@ def _build(config: Mapping[str, Any], spec: ClipSpec) -> nn.Module:
     except Exception as error:  # the libraries for towers share no base class
         reason = "".join(c if c.isprintable() else " " for c in str(error))[:300]
         raise SourceError(f"open_clip cannot build this configuration: {reason}") from error
+
+
+def _require_bounds(config: Mapping[str, Any]) -> None:
+    """Pass if towers are those of installed libraries, and no deeper than any in use."""
+    parts = {key: value for key, value in config.items() if isinstance(value, dict)}
+    name = parts.get("vision_cfg", {}).get("timm_model_name")
+    if name and not (isinstance(name, str) and ":" not in name and timm.is_model(name)):
+        raise SourceError(
+            f"timm has no image tower {printable(str(name))}; give one of timm.list_models() as "
+            f"timm_model_name (towers of the network or of a folder are not built)"
+        )
+    for part, settings in parts.items():
+        layers = settings.get("layers")
+        depths = layers if isinstance(layers, (list, tuple)) else [layers]
+        if any(isinstance(depth, (int, float)) and depth > _MOST_LAYERS for depth in depths):
+            raise SourceError(f"layers of {part} must be at most {_MOST_LAYERS} each")
 
 
 def _filled(network: nn.Module) -> nn.Module:

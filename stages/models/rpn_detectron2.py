@@ -19,6 +19,7 @@ from open_clip import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 
 from schemas.errors import SourceError
 from stages.models.rpn_spec import RpnSpec
+from stages.models.weights import length
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -133,7 +134,7 @@ def _spec_of(tensors: State, *, pyramid: bool, clip: bool) -> RpnSpec:
     return RpnSpec(
         backbone="clip_resnet50" if clip else _backbone_name(tensors),
         neck="fpn" if pyramid else "c4",
-        width=head.shape[1],
+        width=length(head, 1),
         stride=4,
         anchor_sizes=_SIZES,
         ratios=_anchor_ratios(tensors, len(_SIZES) if not pyramid else 1),
@@ -153,7 +154,7 @@ _CONV: Final = re.compile(r"rpn\.head\.conv\.(\d)\.")
 
 
 def _anchor_ratios(tensors: State, sizes: int) -> tuple[float, ...]:
-    anchors = tensors["rpn.head.cls_logits.weight"].shape[0]
+    anchors = length(tensors["rpn.head.cls_logits.weight"], 0)
     if anchors != 3 * sizes:
         raise SourceError(
             f"the proposal network has {anchors} anchors per position, not the {3 * sizes} of "

@@ -16,7 +16,13 @@ from stages.models.rpn import Rpn
 from stages.models.rpn_creation import current_name
 from stages.models.rpn_detectron2 import read_detectron2_rpn
 from stages.models.rpn_spec import BACKBONES, STRIDES, RpnSpec, read_spec
-from stages.models.weights import State, load_state, read_state, require_trained_statistics
+from stages.models.weights import (
+    State,
+    length,
+    load_state,
+    read_state,
+    require_trained_statistics,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -65,6 +71,8 @@ def import_rpn(
         state, used = {n: raw[old] for n, old in names.items()}, set(names.values())
         layout = "torchvision"
         spec = _torchvision_spec(state, architecture, norm_eps, path.name)
+    if problems := spec.problems():
+        raise SourceError(f"the shapes of tensors in {path.name} fit no network: {problems[0]}")
     if not untrained and not spec.constant_statistics:
         require_trained_statistics(state, path.name)
     rpn = Rpn(spec).eval()
@@ -114,7 +122,7 @@ def _spec_of_shapes(state: State, backbone: str, norm_eps: float | None) -> RpnS
     return RpnSpec(
         backbone=backbone,
         neck="fpn" if maps else "c4",
-        width=len(state["rpn.head.cls_logits.weight"][0]),
+        width=length(state.get("rpn.head.cls_logits.weight"), 1),
         stride=stride,
         anchor_sizes=sizes,
         head_convs=_count(state, r"rpn\.head\.conv\.(\d+)\."),

@@ -31,6 +31,7 @@ STRIDED: Final = ("3x3", "1x1")  # the convolution of a bottleneck that has its 
 STRIDES: Final = (4, 8, 16, 32)  # pixels; of the maps of a backbone
 COARSEST: Final = 64  # pixels; of the map that a pyramid adds by pooling
 C4_STRIDE: Final = 16  # pixels
+MOST_CHANNELS: Final = 8192  # of a map; no network in use has more than 2048
 PRE_NMS: Final = {"fpn": 1000, "c4": 6000}  # by neck; see RpnSpec.pre_nms
 IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
 IMAGENET_STD: Final = (0.229, 0.224, 0.225)
@@ -124,6 +125,7 @@ class RpnSpec:
             f"got {len(self.anchor_sizes)}": len(self.levels) == len(self.strides),
             "anchor sizes and ratios must be given": bool(self.anchor_sizes and self.ratios),
             "width, anchor sizes, ratios, std and shortest must be above 0": min(numbers) > 0,
+            f"width must be at most {MOST_CHANNELS}": self.width <= MOST_CHANNELS,
             "longest must be at least shortest": self.longest >= self.shortest,
             "head_convs must be 1 to 8": 1 <= self.head_convs <= 8,
             f"anchors must be one of {', '.join(ANCHOR_RULES)}": self.anchors in ANCHOR_RULES,

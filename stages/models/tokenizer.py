@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from stages.models.clip_spec import ClipSpec
 
 _SETTINGS: Final = ("clean", "strip_sep_token", "language")  # of open_clip's tokenizer_kwargs
-_CODE: Final = ("auto_map", "tokenizer_file", "vocab_file")  # they lead outside the files
+_CODE: Final = "auto_map"  # of a tokenizer's settings: code of its own
+_PATHS: Final = ("_file", "_files", "_spm")  # ends of settings that may lead outside the folder
 _LEAST: Final = 0.9  # of the tower's vocabulary that its tokenizer has; BERT's for CLIPA has 0.95
 
 
@@ -127,7 +128,7 @@ def _require_vocabulary(tokenizer: _FromFiles, spec: ClipSpec) -> None:
     tower = described.get("vocab_size")
     if isinstance(tower, int) and not _LEAST * tower <= tokenizer.size:
         raise SourceError(
-            f"the tokenizer of {spec.architecture or spec.origin} has {tokenizer.size:,} tokens, "
+            f"the tokenizer ({', '.join(spec.tokenizer.contents)}) has {tokenizer.size:,} tokens, "
             f"and its text tower {tower:,}: it is that of another model; give the right files "
             f"with --tokenizer FOLDER"
         )
@@ -152,7 +153,7 @@ def _without_code(files: TokenizerFiles) -> TokenizerFiles:
     for name in (DESCRIPTION, "tokenizer_config.json"):
         if name in contents:
             settings = files.settings(name)
-            kept = {key: value for key, value in settings.items() if key not in _CODE}
+            kept = {k: v for k, v in settings.items() if k != _CODE and not k.endswith(_PATHS)}
             contents[name] = json.dumps(kept).encode()
     return TokenizerFiles(contents)
 

@@ -33,7 +33,7 @@ _DTYPES: Final = {
 }
 _LISTS: Final = ("build_intlist", "build_doublelist", "build_boollist", "build_tensorlist")
 _DEEPEST: Final = 64  # modules inside each other
-_MOST_TENSORS: Final = 100_000
+_MOST_MEMBERS: Final = 100_000  # modules and tensors; one that is held twice counts twice
 
 
 class ScriptModule:
@@ -134,13 +134,15 @@ _VIEW, _SAME = StandIn(_view), StandIn(lambda values: values)
 def _named_tensors(module: ScriptModule) -> dict[str, torch.Tensor]:
     tensors: dict[str, torch.Tensor] = {}
     waiting: list[tuple[str, int, ScriptModule]] = [("", 0, module)]
+    visited = 0
     while waiting:
         prefix, depth, owner = waiting.pop()
+        visited += 1
         for name, value in owner.attributes.items():
             if isinstance(value, torch.Tensor):
                 tensors[f"{prefix}{name}"] = value
             elif isinstance(value, ScriptModule):
                 waiting.append((f"{prefix}{name}.", depth + 1, value))
-        if depth > _DEEPEST or len(tensors) + len(waiting) > _MOST_TENSORS:
+        if depth > _DEEPEST or visited + len(tensors) + len(waiting) > _MOST_MEMBERS:
             raise ValueError("more modules inside each other than a network has")
     return tensors

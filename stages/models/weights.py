@@ -76,6 +76,12 @@ def read_content(path: Path) -> Any:
         raise SourceError(
             f"weights file {path} does not exist; check its name, or download it first"
         )
+    if path.suffix == ".npz":
+        raise SourceError(
+            f"{path} is an archive of NumPy, as Big Vision has SigLIP, and is not read; give the "
+            f"open_clip_model.safetensors of the same model, or save the state_dict() of "
+            f"open_clip.create_model(NAME, pretrained={path.name!r}) as .safetensors"
+        )
     content = _read_safetensors(path) if path.suffix == ".safetensors" else read_pickle(path)
     for wrapper in _WRAPPERS:
         if isinstance(content, dict) and isinstance(content.get(wrapper), (dict, torch.Tensor)):
@@ -117,7 +123,8 @@ def require_trained_statistics(state: Mapping[str, torch.Tensor], source: str) -
     if means and untouched:
         raise SourceError(
             f"all {len(means)} batch norms of {source} have their initial statistics (mean 0, "
-            f"variance 1): they were lost when the file was written; export it again"
+            f"variance 1): they were lost when the file was written; export it again, or, if the "
+            f"model was never trained, take it with 'rc import-weights --untrained-statistics'"
         )
 
 
@@ -188,9 +195,24 @@ def _require_values(
     ]
     if clashes:
         raise SourceError(f"{source} does not fit the architecture: {first_names(clashes)}")
+    whole = [
+        f"{name} of {str(actual[name].dtype).removeprefix('torch.')}"
+        for name, value in expected.items()
+        if value.is_floating_point() and not actual[name].is_floating_point()
+    ]
+    if whole:
+        raise SourceError(
+            f"{source} has weights that are not floating-point numbers ({first_names(whole)}), as "
+            f"if quantized; export it in float32 or float16"
+        )
     broken = [name for name in expected if not bool(torch.isfinite(actual[name]).all())]
     if broken:
         raise SourceError(f"{source} has NaN or infinite weights in {first_names(broken)}")
+
+
+def length(tensor: torch.Tensor | None, axis: int) -> int:
+    """How long a tensor of a file is along an axis; 0 without a tensor or an axis."""
+    return tensor.shape[axis] if tensor is not None and -tensor.ndim <= axis < tensor.ndim else 0
 
 
 def first_names(names: Sequence[str]) -> str:

@@ -8,9 +8,9 @@ The layout, which other programs may write too:
 * ``image_id``    (I,) UTF-8
 * ``level``       (N,) unsigned 8 bits, optional: the feature map that each box comes from
 
-A file without the attribute holds scores. Equal appends make equal bytes: no times are stored,
-nothing is compressed, and the file format is pinned. Files of other programs are not trusted:
-links out of the file are not followed, and shapes, types and offsets are checked on opening.
+A file without the attribute holds scores. Equal appends make equal bytes. Files of other programs
+are not trusted: links out of the file are not followed, and shapes, types and offsets are checked
+on opening.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import h5py
 import numpy as np
 
 from schemas.errors import SourceError
+from stages.hdf5_files import create_file, create_fixed, create_growing, create_texts
 from stages.sources.files import error_line
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 ScoreKind = Literal["logit", "score"]
 
 _CHUNK: Final = 4096  # rows: 64 kB of boxes, what a disk reads in one go
-_FORMAT: Final = ("v110", "v110")  # of HDF5: read by every release since 2017
 _MAX_BOXES: Final = 1_000_000  # of one image; with more, the offsets count as damaged
 _MAX_IMAGES: Final = 100_000_000  # of one file: their offsets are in memory, 8 bytes each
 _MAX_CHUNK_BYTES: Final = 256 * 2**20  # a chunk is read whole
@@ -61,10 +61,10 @@ class DumpWriter:
     """
 
     def __init__(self, path: Path, kind: ScoreKind) -> None:
-        self._file = h5py.File(path, "w", libver=_FORMAT)
+        self._file = create_file(path)
         self._file.attrs["objectness"] = kind
-        self._boxes = self._create_growing("boxes", (4,))
-        self._objectness = self._create_growing("objectness", ())
+        self._boxes = create_growing(self._file, "boxes", (4,), np.float32, _CHUNK)
+        self._objectness = create_growing(self._file, "objectness", (), np.float32, _CHUNK)
         self._ids: list[bytes] = []
         self._offsets = [0]
         self._pending: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
@@ -85,7 +85,7 @@ class DumpWriter:
         if levels is not None:
             self._pending_levels.append(levels)
             if self._level is None:
-                self._level = self._create_growing("level", (), np.uint8)
+                self._level = create_growing(self._file, "level", (), np.uint8, _CHUNK)
         self._ids.append(image_id.encode())
         self._offsets.append(self._offsets[-1] + len(boxes))
         self._pending.append((boxes, objectness))
@@ -104,22 +104,8 @@ class DumpWriter:
         with self._file:
             if error is None:
                 self._flush()
-                text = h5py.string_dtype("utf-8", max(map(len, self._ids), default=0) or 1)
-                self._create_fixed("offsets", np.asarray(self._offsets, np.int64))
-                self._create_fixed("image_id", np.asarray(self._ids, text))
-
-    def _create_growing(self, name: str, width: tuple[int, ...], kind: Any = np.float32) -> Any:
-        return self._file.create_dataset(
-            name,
-            shape=(0, *width),
-            maxshape=(None, *width),
-            chunks=(_CHUNK, *width),
-            dtype=kind,
-            track_times=False,
-        )
-
-    def _create_fixed(self, name: str, values: NDArray[Any]) -> None:
-        self._file.create_dataset(name, data=values, track_times=False)
+                create_fixed(self._file, "offsets", np.asarray(self._offsets, np.int64))
+                create_texts(self._file, "image_id", self._ids)
 
     def _flush(self) -> None:
         start, stop = len(self._boxes), self._offsets[-1]

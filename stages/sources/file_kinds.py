@@ -19,6 +19,9 @@ _SIGNATURES: Final = (
     (b"\xff\xd8", "JPEG"),
     (b"\x1f\x8b", "gzip"),
     (b"PK\x03\x04", "a zip archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+    (b"Rar!", "a rar archive"),
+    (b"\x1f\x9d", "a file of compress (.Z)"),
     (b"%PDF", "PDF"),
     (b"8BPS", "a Photoshop file"),
     (b"\x00\x05\x16\x07", "an attribute file of macOS (AppleDouble)"),
@@ -26,6 +29,7 @@ _SIGNATURES: Final = (
     (b"\x00\x00\x00\x0cJXL ", "JPEG XL"),
     (b"version https://git-lfs", "a Git LFS pointer, not the file itself"),
 )
+_ROOTS: Final = {"html": "HTML", "svg": "SVG"}
 _HEIC: Final = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _MARKUP: Final = re.compile(
     rb"\s*(?:<\?xml[^>]*>)?\s*(?:<!--.*?-->)?\s*<(?:!doctype\s+)?(\w+)", re.DOTALL | re.IGNORECASE
@@ -44,12 +48,21 @@ def described(head: bytes) -> str:
     """
     if not head:
         return "it is empty"
-    kind = next((kind for magic, kind in _SIGNATURES if head.startswith(magic)), None)
+    kind = known_kind(head)
     if kind is None and head[4:8] == b"ftyp":
         kind = "HEIC" if head[8:12] in _HEIC else "a video, or another file of the MP4 family"
-    if kind is None:
-        kind = {"html": "HTML", "svg": "SVG"}.get(_root_element(head))
     return f"it is {kind}" if kind else f"it begins with {head[:8].hex()}"
+
+
+def known_kind(head: bytes) -> str | None:
+    """The kind of file that begins so, if its very first bytes tell.
+
+    >>> known_kind(b"Rar!"), known_kind(b"<Error>"), known_kind(b"0001.jpg")
+    ('a rar archive', 'a web page or XML', None)
+    """
+    kind = next((kind for magic, kind in _SIGNATURES if head.startswith(magic)), None)
+    root = "" if kind else _root_element(head)
+    return kind or _ROOTS.get(root) or ("a web page or XML" if head.startswith(b"<") else None)
 
 
 def left_out_files(root: str, names: Iterable[str]) -> list[LeftOut]:

@@ -17,6 +17,7 @@ _SHOWN: Final = 5  # names in a message before "and N more"
 _CHARACTERS: Final = 60  # of a name in a message
 _ALPHABETS: Final = ("LATIN", "GREEK", "CYRILLIC")  # the first words of names in Unicode
 _UNSEEN: Final = frozenset(map(chr, range(0xFE00, 0xFE10)))  # ask for another form of a character
+_TURNING: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # of lines
 _AS_LATIN: Final = str.maketrans(  # letters of Cyrillic and of Greek
     "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0455\u0456\u0458\u04bb\u0501\u051b\u051d\u0475"
     "\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425\u0405\u0406\u0408"
@@ -87,7 +88,8 @@ def quoted_names(names: Sequence[str], known: Iterable[str] = ()) -> str:
 def _fault(name: str) -> str | None:
     """What is wrong with a single name."""
     for character in name:
-        if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp"):
+        category = unicodedata.category(character)
+        if category in ("Cc", "Cs", "Zl", "Zp") or character in _TURNING:
             return f"{_quoted(name)} with the character U+{ord(character):04X}"
     return None if _normalised(name, ignore_case=False) else "an empty text"
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 import pyarrow as pa
 
 from schemas.quarantine import Reason
+from stages.sources.file_kinds import known_kind
 from stages.sources.files import open_file
 from stages.sources.record import Refusal
 
@@ -34,14 +35,6 @@ _MOST_PADDING: Final = 64 << 20  # zeros between an end mark and a tar that foll
 _DIGITS: Final = re.compile(rb"\d{256}")  # tarfile needs time that grows as their square
 _MOST_TIMES: Final = 200  # that a tar may be larger than its file, from here on:
 _SMALL: Final = 256 << 20
-_FOREIGN: Final = (
-    (b"PK\x03\x04", "a zip archive"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
-    (b"Rar!", "a rar archive"),
-    (b"\x1f\x9d", "a file of compress (.Z)"),
-    (b"version https://git-lfs", "a Git LFS pointer, not the file itself"),
-    (b"<", "a web page or XML"),
-)
 
 
 def _open_codec(file: BinaryIO, codec: str) -> BinaryIO:
@@ -152,12 +145,12 @@ def open_tar(uri: str) -> Iterator[TarStream]:
         head = file.read(BLOCK)
         file.seek(0)
         is_plain = head[257:262] == b"ustar"
-        foreign = next((kind for magic, kind in _FOREIGN if head.startswith(magic)), None)
-        if foreign and not is_plain:
+        opener = next((open_ for magic, open_ in _OPENERS if re.match(magic, head)), None)
+        foreign = None if opener or is_plain else known_kind(head)
+        if foreign:
             raise Refusal(
                 Reason.UNREADABLE, f"it is {foreign}; a tar, or a compressed one, is read"
             )
-        opener = next((open_ for magic, open_ in _OPENERS if re.match(magic, head)), None)
         if opener is None or is_plain:
             yield TarStream(file)
         else:

@@ -164,6 +164,21 @@ class PartRegions:
         )
 
 
+def require_probability(part: Part, probability: str) -> None:
+    """Pass if pseudo-labels were made with this `--probability`, as far as their manifest says.
+
+    Raises:
+        ArtifactError: If they were made with the other one.
+    """
+    made = (part.noted("pseudo_labels", "similarity") or {}).get("probability", probability)
+    if made != probability:
+        raise ArtifactError(
+            f"these pseudo-labels were made with --probability {made}, and are to be distilled "
+            f"with --probability {probability}; give --probability {made} here too, or "
+            f"--distillation-weight 0"
+        )
+
+
 def boxes_of(proposals: pa.Table) -> NDArray[np.float32]:
     """The boxes (P, 4) of rows of proposals."""
     return np.stack([proposals[side].to_numpy() for side in ("x0", "y0", "x1", "y1")], axis=1)

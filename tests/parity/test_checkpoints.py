@@ -44,6 +44,7 @@ def architecture(folder: Path) -> str:
     return str(path)
 
 
+@pytest.mark.slow
 def test_item_27_every_key_of_the_student_is_used_and_every_statistic_is_loaded(
     tmp_path: Path,
 ) -> None:

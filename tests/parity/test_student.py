@@ -135,6 +135,7 @@ def test_item_12_gathered_negatives_give_the_loss_and_gradient_of_one_batch(
     close(results[0]["gradients"], gradients(learner.module))
 
 
+@pytest.mark.slow
 def test_item_12_over_concepts_each_concept_counts_once(tmp_path: Path) -> None:
     learner = student(tmp_path, over="concepts", image_text=0.0, distillation=0.0)
     batch = batch_of(range(4))
@@ -187,6 +188,7 @@ def test_item_14_the_whole_image_is_the_padded_canvas_by_default(tmp_path, whole
     torch.testing.assert_close(actual, expected, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_item_14_the_two_differ_where_there_is_padding(tmp_path: Path) -> None:
     padded, _ = whole_features(tmp_path, "padded")
     bare, _ = whole_features(tmp_path, "image")

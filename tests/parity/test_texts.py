@@ -82,6 +82,7 @@ def test_item_08_normalising_each_prompt_first_is_an_option(clip: Clip) -> None:
     torch.testing.assert_close(embeddings[0].double(), mean / mean.norm(), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_item_08_an_over_long_prompt_is_cut_and_loses_its_end_token(clip: Clip) -> None:
     words = "rather " * 100
     ids = clip.tokenize([words, words + "long"], "cut")

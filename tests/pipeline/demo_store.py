@@ -13,6 +13,7 @@ from schemas.evaluated_detections import EVALUATED_DETECTIONS
 from schemas.images import IMAGES
 from schemas.metrics import METRICS
 from stages.base import Part, Reads, Stage, each, option
+from stages.evaluation.metrics import Metric, metric_rows
 from stages.ingest import Ingest
 from tests.pipeline import toys
 from tests.pipeline.helpers import make
@@ -63,19 +64,15 @@ class NameEveryThirdWrong(Stage):
         pq.write_table(
             pa.Table.from_batches([detections]), part.attach("evaluated_detections.parquet")
         )
-        rows = [("top1", "all", "", 0.25), ("top5", "all", "", 0.5), ("top1", "all", "cat", 0.9)]
+        metrics = [
+            Metric("top1", "all", "", 0.25, 1),
+            Metric("top5", "all", "", 0.5, 1),
+            Metric("top1", "all", "cat", 0.9, 1),
+        ]
         if self.with_splits:
-            rows += [("top1", "base", "", 0.375), ("top1", "novel", "", 0.125)]
-        metrics, splits, categories, values = zip(*rows, strict=True)
-        yield METRICS.batch(
-            {
-                "metric": metrics,
-                "split": splits,
-                "category": categories,
-                "value": values,
-                "count": [1] * len(rows),
-            }
-        )
+            metrics.append(Metric("top1", "base", "", 0.375, 1))
+            metrics.append(Metric("top1", "novel", "", 0.125, 1))
+        yield metric_rows(metrics)
 
 
 @dataclass(frozen=True)

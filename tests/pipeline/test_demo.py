@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -76,17 +77,15 @@ def test_no_evaluation_has_no_scores(demo_store: DemoStore) -> None:
     assert demo.scores(demo_store.root, {}) == []
 
 
-@pytest.mark.parametrize(
-    ("scenes", "settings"),
-    [(800, (20, 200, 240)), (2000, (20, 200, 240)), (200, (5, 50, 60)), (10, (2, 2, 10))],
-)
+@pytest.mark.parametrize(("scenes", "share"), [(800, 1), (2000, 1), (200, 0.25), (10, 0.0125)])
 def test_fewer_scenes_need_rarer_concepts_and_fewer_steps(
-    scenes: int, settings: tuple[int, int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    scenes: int, share: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("stages.synthetic.dataset_writers.write_scenes", lambda *_: None)
     given = demo.render_demo_scenes(tmp_path, scenes, 10, 0)
-    names = ("min_frequency", "paper_steps", "our_steps")
-    assert tuple(given[name] for name in names) == settings
+    defaults = tomllib.loads(demo.RECIPE.read_text())["defaults"]
+    for name, least in (("min_frequency", 2), ("paper_steps", 2), ("our_steps", 10)):
+        assert given[name] == max(least, round(share * defaults[name]))
 
 
 def score(name: str, top1: float) -> demo.Score:

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.detections import DETECTIONS
-from schemas.errors import ArtifactError, OptionError
+from schemas.errors import ArtifactError, OptionError, SourceError
 from stages.detect import Detect
 from stages.evaluation.region_features import PoolingConfig, region_features
 from stages.evaluation.scores import boxes_of, combine, cosines, probabilities, select
@@ -228,3 +228,11 @@ def test_the_outcome_counts_images_with_detections() -> None:
     assert Detect().outcome(Result(0, {}, {"images": images | {"unreadable": 0}})).empty == (
         "nothing was detected: 0 detections in 1 of 4 images"
     )
+
+
+@pytest.mark.slow
+def test_a_tower_without_dense_tokens_to_choose_is_no_fault_of_the_images(tmp_path: Path) -> None:
+    part = whole(tmp_path)
+    with pytest.raises(SourceError, match="so leave --dense out"):
+        run(part, names="red", dense="last-block")
+    assert not any(piece.refused for piece in part.slices())

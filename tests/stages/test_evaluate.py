@@ -307,3 +307,10 @@ def test_a_missing_model_file_is_refused_with_its_name(part: InMemory, tmp_path:
     part.files["model", "weights.safetensors"] = tmp_path / "gone.safetensors"
     with pytest.raises(SourceError, match=r"gone\.safetensors"):
         evaluate(part)
+
+
+@pytest.mark.slow
+def test_a_tower_without_dense_tokens_to_choose_is_no_fault_of_the_images(part: InMemory) -> None:
+    with pytest.raises(SourceError, match="so leave --dense out"):
+        evaluate(part, dense="value-path")
+    assert not part.refused

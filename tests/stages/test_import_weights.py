@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,8 +25,6 @@ from tests.in_memory import InMemory
 from tests.stages.models import foreign, tiny
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pyarrow as pa
 
 
@@ -97,6 +96,7 @@ def test_embeddings_become_rows_in_the_order_of_the_file_unchanged(tmp_path) -> 
     assert np.array_equal(as_matrix(rows, "embedding"), matrix.numpy())
 
 
+@pytest.mark.slow
 def test_numpy_arrays_are_read_as_tensors_with_their_values(tmp_path) -> None:
     raw = foreign.renamed(tiny.tiny_clip(tmp_path))
     arrays = {"model": {name: value.numpy() for name, value in raw.items()}, "best": np.float64(3)}
@@ -119,6 +119,16 @@ def test_numpy_arrays_are_read_as_tensors_with_their_values(tmp_path) -> None:
         ({"file": "f.pth", "kind": "picture"}, "--as must be one of teacher, student"),
         ({"file": "f.pth", "kind": "embeddings"}, "needs --names"),
         ({"file": "f.pth", "kind": "detector"}, "needs --categories"),
+        (
+            {"file": "f.pth", "kind": "teacher", "temperature": 0.02},
+            "--temperature is for --as det",
+        ),
+        ({"file": "f.pth", "kind": "rpn", "tokenizer": Path("t")}, "--tokenizer is for --as teach"),
+        ({"file": "f.pth", "kind": "student", "norm_eps": 0.0}, "--norm-eps is for --as rpn, and"),
+        (
+            {"file": "f.pth", "kind": "embeddings", "names": Path("n"), "architecture": "RN50"},
+            "--arch",
+        ),
     ],
 )
 def test_wrong_options_are_refused_before_a_file_is_opened(options, message) -> None:

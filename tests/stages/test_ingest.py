@@ -230,6 +230,7 @@ def test_batches_are_limited_by_rows_and_by_bytes(
     IMAGES.check(batches[0])
 
 
+@pytest.mark.slow
 def test_images_of_a_part_are_not_held_in_memory(tmp_path: Path) -> None:
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8))
     content = saved(noise, "PNG")  # 270 kB: noise does not compress

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import open_clip
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from open_clip.tokenizer import HFTokenizer
@@ -18,16 +19,22 @@ from schemas.errors import OptionError
 from schemas.table import as_matrix
 from stages.detect import Detect
 from stages.embed_concepts import EmbedConcepts
+from stages.evaluate import Evaluate
+from stages.evaluation.region_features import PoolingConfig, region_features
+from stages.evaluation.scores import cosines, probabilities
 from stages.finetune import Finetune
 from stages.import_weights import ImportWeights
 from stages.models.clip import create_clip, read_clip, save_clip
 from stages.models.clip_import import language_digest
+from stages.models.similarity import Similarity
 from stages.models.tokenizer_files import read_tokenizer_folder
 from stages.models.weights_export import ModelFiles
 from stages.models.weights_files import CONFIG, SAFE_FILE
+from stages.pixels import load_image
 from stages.pretrain import Pretrain
 from stages.train import Train
 from tests.in_memory import InMemory
+from tests.stages.evaluation.image_rows import image_row, object_row, part_of
 from tests.stages.models.offline import block_network
 from tests.stages.models.small_tokenizers import KINDS, TEXTS, write_kind
 from tests.stages.training import tiny, tiny_scenes
@@ -136,6 +143,29 @@ def test_a_detector_finds_names_that_it_did_not_learn(tmp_path: Path, teacher: P
     rows = [row for batch in stage.run(piece) for row in batch.to_pylist()]
     assert {row["category"] for row in rows} <= {"a cat", "dogs"}
     assert rows
+
+
+@EACH
+def test_an_evaluation_compares_with_names_in_the_tokens_of_the_model(
+    tmp_path: Path, teacher: Path, kind: str
+) -> None:
+    folder, names = new_folder(tmp_path, "evaluated"), ["a cat", "dogs"]
+    row = image_row(folder, "p", [object_row(name) for name in names * 2])
+    part = part_of(folder, attachments("model", teacher), [row])
+    list(Evaluate(templates="plain", resize="none", pictures=False, **QUICK).run(part))
+    scored = pq.read_table(folder / "evaluated_detections.parquet").to_pylist()
+    clean = "canonicalize" if kind == "siglip" else "whitespace"
+    tokenizer = HFTokenizer(str(tmp_path / "tokenizer"), context_length=12, clean=clean)
+    clip = model(teacher)
+    with torch.no_grad():
+        texts = clip.network.encode_text(tokenizer([f"a photo of a {n}." for n in names])).numpy()
+    boxes = np.float32([[o[c] for c in ("x0", "y0", "x1", "y1")] for o in row["objects"]])
+    features = region_features(clip, load_image(row), boxes, PoolingConfig(resize="none"))
+    expected = probabilities(cosines(features, texts), Similarity.of(clip).temperature)
+    assert len(scored) == len(expected) == 4
+    for own, probability in zip(scored, expected, strict=True):
+        assert own["category"] == names[int(probability.argmax())]
+        assert own["score"] == pytest.approx(probability.max(), abs=1e-4)
 
 
 @pytest.mark.parametrize("kind", KINDS)

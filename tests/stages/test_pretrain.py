@@ -14,6 +14,7 @@ from schemas.teachers import TEACHERS
 from stages.import_weights import ImportWeights
 from stages.models.clip import ClipSpec, create_clip, read_clip, save_clip
 from stages.models.preprocessing import CLIPS
+from stages.outcome import Result
 from stages.pretrain import Pretrain
 from stages.training.pretraining import LARGEST_LOG_SCALE, PairBatch, Pretraining
 from tests.in_memory import InMemory
@@ -49,6 +50,7 @@ def test_a_teacher_learns_which_caption_belongs_to_which_image(tmp_path: Path) -
     assert made.width == tiny.WIDTH
 
 
+@pytest.mark.slow
 def test_the_temperature_is_learned_from_where_it_was_set(tmp_path: Path) -> None:
     rows = run(tiny.captioned(tmp_path), steps=2, log_every=1, initial_temperature=0.02)
     assert rows[0]["logit_scale"] == pytest.approx(50, rel=0.05)
@@ -63,6 +65,7 @@ def named_teacher(part: InMemory, folder: Path) -> InMemory:
     return part
 
 
+@pytest.mark.slow
 def test_training_goes_on_from_a_named_teacher(tmp_path: Path) -> None:
     first = tmp_path / "first"
     first.mkdir()
@@ -114,6 +117,7 @@ def test_no_caption_anywhere_is_one_sentence(tmp_path: Path) -> None:
         run(part)
 
 
+@pytest.mark.slow
 def test_no_steps_import_the_weights_as_they_are(tmp_path: Path) -> None:
     given = tiny.clip(tmp_path, seed=3)
     save_clip(given, tmp_path / "given.json", tmp_path / "given.safetensors")
@@ -191,6 +195,7 @@ def test_files_are_known_by_name_and_content_wherever_they_lie(tmp_path: Path) -
     assert stages[0].digests() != stages[1].digests()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["OpenAI", "open_clip"])
 def test_weights_have_the_activation_that_an_import_gives_them(tmp_path, layout: str) -> None:
     state = dict(tiny.clip(tmp_path).network.state_dict())
@@ -204,13 +209,18 @@ def test_weights_have_the_activation_that_an_import_gives_them(tmp_path, layout:
         ("b", ImportWeights(file=file, kind="teacher", architecture=model, **options)),
     ):
         (tmp_path / name).mkdir()
-        list(stage.run(InMemory({}, folder=tmp_path / name)))
+        part = InMemory({}, folder=tmp_path / name)
+        list(stage.run(part))
         made = [tmp_path / name / end for end in ("model.json", "weights.safetensors")]
         written.append([path.read_bytes() for path in made])
+        said = stage.outcome(Result(0, {}, part.notes)).summary[-1]
+        assert said.startswith("QuickGELU" if layout == "OpenAI" else "GELU")
+        assert "mean 0.481, 0.458, 0.408" in said
     assert written[0] == written[1]
     assert (b"quick_gelu" in written[0][0]) is (layout == "OpenAI")
 
 
+@pytest.mark.slow
 def test_the_bundled_teacher_has_gelu_and_clips_preprocessing(tmp_path: Path) -> None:
     data = Path(__file__).parents[2] / "data" / "demo"
     model, weights = data / "teacher_model.json", data / "teacher.safetensors"

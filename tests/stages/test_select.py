@@ -42,3 +42,11 @@ def test_the_outcome_names_the_selection() -> None:
     assert stage.outcome(Result(3, {}, {})).summary == ["3 labels selected as sure"]
     empty = stage.outcome(Result(0, {}, {})).empty
     assert empty == "no label was selected: --where probability > 0.9"
+
+
+def test_a_selection_says_how_its_labels_were_made() -> None:
+    similarity = {"probability": "sigmoid", "temperature": 0.1}
+    facts = {("pseudo_labels", "similarity"): similarity}
+    part = InMemory({"pseudo_labels": pseudo_labels(range(4))}, facts=facts)
+    list(Select(called="all").run(part))
+    assert part.notes["similarity"] == similarity

@@ -20,13 +20,12 @@ from stages.models.similarity import Similarity
 from stages.outcome import Result
 from stages.pixels import load_image
 from stages.train import Train
+from tests.in_memory import InMemory
 from tests.stages.models.tiny import tiny_clip
 from tests.stages.training import tiny
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from tests.in_memory import InMemory
 
 
 def quick(**changes: Any) -> Train:
@@ -221,6 +220,16 @@ def test_independent_labels_are_distilled_with_the_bias_of_the_weights_or_not_at
     (row,) = run(part, steps=1, probability="sigmoid")
     assert row["distillation"] > 0
     assert part.notes["logit_bias"] == Similarity.of(student(part)).logit_bias == -4
+
+
+@pytest.mark.parametrize(("made", "asked"), [("softmax", "sigmoid"), ("sigmoid", "softmax")])
+def test_labels_are_distilled_as_they_say_they_were_made(made: Any, asked: Any) -> None:
+    facts = {("pseudo_labels", "similarity"): {"probability": made, "temperature": 0.1}}
+    part = InMemory({}, facts=facts)
+    with pytest.raises(ArtifactError, match=rf"--probability {made}, .* {made} here too"):
+        list(Train(probability=asked, device="cpu", threads=1).run(part))
+    with pytest.raises(ArtifactError, match=r"teacher has no model\.json"):  # that is next
+        list(Train(probability=made, device="cpu", threads=1).run(part))
 
 
 @pytest.mark.slow

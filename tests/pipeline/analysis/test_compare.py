@@ -20,6 +20,7 @@ from stages.base import Part, Reads, Stage, each, option
 from stages.evaluation.detection_records import DetectionRecords
 from stages.evaluation.matches_file import write_matches
 from stages.evaluation.matching import match
+from stages.evaluation.metrics import Metric, metric_rows
 from tests.pipeline.helpers import make
 from tests.pipeline.toys import Ingest
 
@@ -77,14 +78,11 @@ class ToyEvaluate(Stage):
         members = {"all": [0, 1], "base": [0]}
         vocabulary = {"names": list(self.names), "members": members}
         part.note("protocol", {"vocabulary": vocabulary})
-        yield METRICS.batch(
-            {
-                "metric": ["APs", "top1"],
-                "split": ["all", "all"],
-                "category": ["", ""],
-                "value": [0.5, right],
-                "count": [len(ids)] * 2,
-            }
+        yield metric_rows(
+            [
+                Metric("APs", "all", "", 0.5, len(ids)),
+                Metric("top1", "all", "", right, len(ids)),
+            ]
         )
 
 

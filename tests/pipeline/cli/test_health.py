@@ -54,6 +54,18 @@ def test_a_library_that_does_not_import_is_bad_and_code_1(rc, monkeypatch) -> No
     assert "bad  no-such not installed cannot be imported: No module named" in result.out
 
 
+def test_a_library_that_breaks_is_reported_and_the_other_checks_go_on(rc, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    def broken(*_: object) -> PrecisionCost:
+        raise OSError("libtorch.so:\ncannot open shared object file")
+
+    monkeypatch.setattr(precision_comparison, "measure_precisions", broken)
+    monkeypatch.setattr("pipeline.store.index.best_device", broken)
+    result = rc("doctor")
+    assert "precision: unknown (libtorch.so: cannot open shared object file)" in result.out
+    assert "search: unknown (libtorch.so: cannot" in result.out
+    assert "ok   store: 0 artifacts" in result.out
+
+
 def test_a_damaged_manifest_is_bad_and_code_1(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     artifact = make(Ingest(), root)
     (artifact.path / NAME).write_text("{}")

@@ -33,9 +33,23 @@ def test_a_plain_line_comes_every_few_seconds_with_rate_and_time_left(clock, cap
 def test_an_unknown_total_tells_no_time_left(clock, capsys) -> None:  # type: ignore[no-untyped-def]
     terminal = TerminalReporter()
     terminal.start("ingest", None, "images")
+    clock[0] = 1.0
+    terminal.advance(2)
     clock[0] = 6.0
-    terminal.advance(12)
+    terminal.advance(10)
     assert capsys.readouterr().err == "ingest: 12 images, 2.0/s\n"
+
+
+def test_the_time_before_the_first_unit_is_loading_and_tells_no_rate(clock, capsys) -> None:  # type: ignore[no-untyped-def]
+    terminal = TerminalReporter()
+    terminal.start("propose", 100, "images")
+    for second, count in ((60.0, 1), (70.0, 20)):
+        clock[0] = second
+        terminal.advance(count)
+    assert capsys.readouterr().err.splitlines() == [
+        "propose: 1 of 100 images",
+        "propose: 21 of 100 images, 2.0/s, 40 s left",
+    ]
 
 
 def test_quiet_is_silent(clock, capsys) -> None:  # type: ignore[no-untyped-def]

@@ -105,6 +105,21 @@ def test_a_dry_run_ends_at_the_first_step_that_would_work(rc, root, chain) -> No
     assert catalog.committed(root, "proposals") == []
 
 
+def test_a_dry_run_says_what_it_would_draw_and_draws_nothing(  # type: ignore[no-untyped-def]
+    rc, root, tmp_path: Path
+) -> None:
+    folder, file = tmp_path / "scenes", tmp_path / "drawn.toml"
+    file.write_text(
+        f'[[draw]]\nkind = "scenes"\nfolder = "{folder}"\ncount = 3\n'
+        f'[[step]]\nrun = "ingest"\nas = "pictures"\nsources = ["{folder}"]\n'
+    )
+    result = rc("run", file, "--dry-run")
+    assert (result.code, result.out) == (0, f"would draw 3 scenes into {folder}\n")
+    assert "the dry run ends here" in result.err
+    assert not folder.exists()
+    assert not root.exists()
+
+
 def test_an_unknown_recipe_is_a_sentence(rc) -> None:  # type: ignore[no-untyped-def]
     assert rc("run", "no-such").err.startswith("error: no recipe 'no-such': give a TOML file, or")
 

@@ -12,9 +12,10 @@ from pipeline.cli.rounds import RoundHistory
 from pipeline.recipes.recipe import Recipe, Step
 from pipeline.recipes.recipe_rounds import Rounds
 from pipeline.store import catalog
+from pipeline.store.artifact import open_artifact
 from tests.pipeline.helpers import make, make_all
 from tests.pipeline.recipes.test_round_record import Judge
-from tests.pipeline.toys import Label, Pretrain
+from tests.pipeline.toys import Label, Pretrain, Train
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,6 +100,31 @@ def test_each_round_learns_from_the_student_of_the_round_before(rc, root, tmp_pa
     assert again.out == result.out
     assert file.read_bytes() == first
     assert len(catalog.committed(root, "students")) == 2
+
+
+def parts_of(store: Path) -> dict[str, list[str]]:
+    artifacts = map(open_artifact, catalog.committed(store))
+    return {a.address: [part.sha256 for part in a.manifest.parts] for a in artifacts}
+
+
+def test_rounds_that_were_interrupted_end_as_if_they_were_not(  # type: ignore[no-untyped-def]
+    rc, root, tmp_path, monkeypatch
+) -> None:
+    (tmp_path / "chain.toml").write_text(CHAIN)
+    assert rc("run", tmp_path / "chain.toml", "--rounds", 1).code == 0
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("a part was told to fail")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Train, "trouble", fail)
+        assert rc("run", tmp_path / "chain.toml").code != 0
+    assert rc("run", tmp_path / "chain.toml").code == 0
+    monkeypatch.setenv("RC_STORE", str(tmp_path / "other"))
+    assert rc("run", tmp_path / "chain.toml").code == 0
+    assert parts_of(root) == parts_of(tmp_path / "other")
+    records = [next((store / "rounds").iterdir()) for store in (root, tmp_path / "other")]
+    assert records[0].read_bytes() == records[1].read_bytes()
 
 
 def test_a_dry_run_judges_nothing(rc, root, tmp_path) -> None:  # type: ignore[no-untyped-def]

@@ -277,6 +277,7 @@ def test_help_says_which_artifact_an_unnamed_input_is() -> None:
     assert _default_input(named) == "only read if it is named here"
 
 
+@pytest.mark.slow
 def test_what_was_made_from_a_part_of_the_data_is_named(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     whole = rc("ingest", "here", "--count", 6)
     assert "--limit" not in whole.err

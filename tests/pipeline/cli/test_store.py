@@ -81,6 +81,8 @@ def test_lineage_says_where_files_lay_and_status_what_a_selection_is_called(  # 
     address = make(Select(called="sure", where="region = 0"), root, inputs).address
     (line,) = [line for line in rc("status").out.splitlines() if address in line]
     assert line.endswith("  called sure")
+    (line,) = [line for line in rc("status").out.splitlines() if str(tmp_path) in line]
+    assert line.endswith(f"  from {tmp_path / 'a.tar'} and 1 more")
 
 
 @pytest.mark.slow

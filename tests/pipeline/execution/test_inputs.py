@@ -60,6 +60,23 @@ def test_an_open_role_takes_what_the_others_were_made_from_rather_than_the_newes
 
 
 @pytest.mark.slow
+def test_a_model_taken_as_the_newest_of_several_is_told(root: Path) -> None:
+    def told(stage: Toy, pins: dict[str, str]) -> list[str]:
+        return inputs.taken_unasked(stage, pins, inputs.resolve(stage, pins, root), root)
+
+    made = make_all(root)
+    images = made["images"].address
+    assert told(Featurize(), {"images": images}) == []
+    newer = make(Pretrain(seed=9), root, {"images": images})
+    others = "--teacher teachers@… or students@… takes another"
+    assert told(Featurize(), {"images": images}) == [
+        f"teacher: {newer.address}, the newest of 2; {others}"
+    ]
+    assert told(Featurize(), {"images": images, "teacher": newer.address}) == []
+    assert told(Train(), {}) == []  # it follows from the labels
+
+
+@pytest.mark.slow
 def test_a_pinned_input_decides_for_the_others(root: Path) -> None:
     made = make_all(root)
     others = make_all(root, count=9)
@@ -215,3 +232,16 @@ def test_an_input_that_must_be_named_is_neither_guessed_nor_done_without(root: P
     with pytest.raises(OptionError, match="rc train: --features is not read with these options"):
         inputs.resolve(Distil(distil=False), {"features": features}, root)
     assert "features" not in resolved(Distil(distil=False), root)
+
+
+@pytest.mark.slow
+def test_what_was_made_of_other_proposals_is_refused_naming_both(root: Path) -> None:
+    made = make_all(root)
+    other = make(Propose(regions=1), root, {"images": made["images"].address})
+    pins = {"features": made["features"].address, "proposals": other.address}
+    with pytest.raises(ArtifactError, match="whose regions have the same numbers") as said:
+        inputs.resolve(Label(), pins, root)
+    assert f"were made of {made['proposals'].address}, not of {other.address}" in str(said.value)
+    assert resolved(Label(), root, {"features": pins["features"]})["proposals"] == (
+        made["proposals"].address
+    )

@@ -16,6 +16,7 @@ from schemas.proposals import PROPOSALS
 from schemas.rpns import RPNS
 from stages import evaluate
 from stages.base import Part, Reads, each, option, whole
+from stages.evaluation.metrics import Metric, metric_rows
 from tests.pipeline import toys
 from tests.pipeline.helpers import make
 from tests.pipeline.toys import Toy
@@ -113,8 +114,7 @@ class Evaluate(Toy):
         part.note("warnings", ["one of its own"])
         if self.novel is not None:
             part.note("novel", list(self.novel))
-        row = {"metric": "top1", "split": "all", "category": "", "value": 0.5, "count": 1}
-        yield METRICS.batch({name: [value] for name, value in row.items()})
+        yield metric_rows([Metric("top1", "all", "", 0.5, 1)])
 
 
 def judged(root: Path, proposals: str, **options: Any) -> dict[str, Any]:

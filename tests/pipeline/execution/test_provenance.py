@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import subprocess
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.execution import provenance
+from stages.import_weights import ImportWeights
+from stages.pretrain import Pretrain
 
 if TYPE_CHECKING:
     import pytest
@@ -28,3 +31,16 @@ def test_a_machine_without_git_is_no_reason_to_fail(monkeypatch: pytest.MonkeyPa
 def test_a_library_that_is_not_there_is_recorded_as_absent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(provenance, "_LIBRARIES", ("no-such-library",))
     assert provenance.circumstances()["libraries"] == {"no-such-library": None}
+
+
+def test_weights_are_found_again_though_the_recipe_has_their_name_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "w.pt").touch()
+    known = provenance.origins(ImportWeights(file="w.pt", kind="teacher", architecture="RN50"))
+    assert known == {"file": [str(tmp_path / "w.pt")]}
+    begun = provenance.origins(Pretrain(pretrained=str(Path("..", tmp_path.name, "w.pt"))))
+    assert begun == {"pretrained": [f"{tmp_path}/../{tmp_path.name}/w.pt"]}
+    for tag in ("openai", "o" * 999):
+        assert provenance.origins(Pretrain(model="RN50", pretrained=tag)) == {}

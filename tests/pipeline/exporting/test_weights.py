@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 ALONE = ExtraModels()
 
 
+@pytest.mark.slow
 def test_a_teacher_is_written_for_open_clip_with_its_config(root: Path, tmp_path: Path) -> None:
     out = tmp_path / "weights"
     path, phrase = export_weights(root, "teachers", out, "open_clip", ALONE, force=False)
@@ -52,10 +53,10 @@ def test_a_second_tower_is_written_beside_the_first(root: Path, tmp_path: Path) 
     assert counts[1] > counts[0]
 
 
-def test_extra_models_need_the_format_of_regionclip(root: Path, tmp_path: Path) -> None:
+def test_extra_models_need_the_format_of_regionclip(tmp_path: Path) -> None:
     for extra in (ExtraModels(teacher="teachers"), ExtraModels(rpn="rpns")):
         with pytest.raises(OptionError, match="--with-rpn need --format regionclip"):
-            export_weights(root, "teachers", tmp_path / "out", "onnx", extra, force=False)
+            export_weights(tmp_path, "teachers", tmp_path / "out", "onnx", extra, force=False)
 
 
 @pytest.mark.slow

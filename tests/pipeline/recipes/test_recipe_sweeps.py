@@ -96,10 +96,20 @@ def test_only_of_a_table_keeps_the_steps_of_its_rows(tmp_path: Path) -> None:
     assert [table.name for table in selected.tables] == ["numbers"]
 
 
+def test_only_of_a_row_keeps_its_step_alone(tmp_path: Path) -> None:
+    other = 'row = [{ name = "first", step = "pool" }, { name = "last", step = "once" }]'
+    loaded = load_recipe(tmp_path, SWEPT + TABLE.replace(TABLE.splitlines()[-1], other))
+    assert {step.name for step in loaded.only(["first"]).steps} == {"pictures", "pool"}
+    assert {step.name for step in loaded.only(["last"]).steps} == {"once"}
+    assert loaded.only(["last"]).tables == []
+
+
 def test_only_of_an_unknown_name_is_refused(tmp_path: Path) -> None:
-    loaded = load_recipe(tmp_path, SWEPT)
-    with pytest.raises(SourceError, match="no step or table of the recipe is called 'nonsense'"):
-        loaded.only(["pool", "nonsense"])
+    told = "no step, table or row of the recipe is called 'nonsense'; its "
+    with pytest.raises(SourceError, match=f"{told}steps are pictures, once, pool$"):
+        load_recipe(tmp_path, SWEPT).only(["pool", "nonsense"])
+    with pytest.raises(SourceError, match=f"{told}tables are numbers$"):
+        load_recipe(tmp_path, SWEPT + TABLE).only(["pool", "nonsense"])
 
 
 def test_a_table_that_names_no_step_is_refused(tmp_path: Path) -> None:

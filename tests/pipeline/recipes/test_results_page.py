@@ -15,6 +15,7 @@ from schemas.errors import ArtifactError
 from schemas.images import IMAGES
 from schemas.metrics import METRICS
 from stages.base import Part, Reads, Stage, each, option
+from stages.evaluation.metrics import Metric, metric_rows
 from tests.pipeline.helpers import make
 from tests.pipeline.toys import Ingest
 
@@ -40,14 +41,12 @@ class FixedMetrics(Stage):
     single_task: ClassVar[bool] = True
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
-        yield METRICS.batch(
-            {
-                "metric": ["top1", "top1", "AP50"],
-                "split": ["all", "all", "all"],
-                "category": ["", "dog", ""],
-                "value": [self.accuracy, 0.99, 0.25],
-                "count": [1, 1, 1],
-            }
+        yield metric_rows(
+            [
+                Metric("top1", "all", "", self.accuracy, 1),
+                Metric("top1", "all", "dog", 0.99, 1),
+                Metric("AP50", "all", "", 0.25, 1),
+            ]
         )
 
 

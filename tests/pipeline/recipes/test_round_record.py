@@ -14,6 +14,7 @@ from pipeline.recipes.round_record import agreement, compared_labels, write_reco
 from schemas.errors import ArtifactError
 from schemas.metrics import METRICS
 from stages.base import Part, Reads, option
+from stages.evaluation.metrics import Metric, metric_rows
 from tests.pipeline.helpers import make
 from tests.pipeline.toys import Ingest, Toy
 
@@ -48,14 +49,12 @@ class Judge(Toy):
             part.count("captioned", {"kept": 10, "agree": self.agree})
             yield from Ingest(count=1).run(part)
             return
-        yield METRICS.batch(
-            {
-                "metric": ["top1", "top1", "top1"],
-                "split": ["all", "base", "all"],
-                "category": ["dog", "", ""],
-                "value": [0.9, 0.8, self.top1],
-                "count": [1, 1, 1],
-            }
+        yield metric_rows(
+            [
+                Metric("top1", "all", "dog", 0.9, 1),
+                Metric("top1", "base", "", 0.8, 1),
+                Metric("top1", "all", "", self.top1, 1),
+            ]
         )
 
 

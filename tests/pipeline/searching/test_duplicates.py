@@ -106,6 +106,7 @@ def test_groups_equal_those_of_a_loop_over_all_pairs(
     assert cosines == pytest.approx(best, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_groups_come_by_size_then_by_position(root: Path) -> None:
     duplicates = find_duplicates(plant(root, AXES[[0, 1, 1, 0, 2, 2, 2, 3]]), within(1))
     names = [[image for image, _ in group] for group in groups(duplicates)]
@@ -138,6 +139,7 @@ def test_a_pair_exactly_at_the_minimum_cosine_is_a_duplicate(root: Path) -> None
     assert find_duplicates(corpus, DuplicateCriteria(min_cosine=0.6, regions=True)).num_rows == 2
 
 
+@pytest.mark.slow
 def test_rounding_never_gives_a_cosine_above_one(root: Path, seed: int) -> None:
     same = np.random.default_rng(seed).normal(size=(40, 97))
     duplicates = find_duplicates(
@@ -148,6 +150,7 @@ def test_rounding_never_gives_a_cosine_above_one(root: Path, seed: int) -> None:
     assert max(duplicates["cosine"].to_pylist()) <= 1
 
 
+@pytest.mark.slow
 def test_a_minimum_cosine_of_minus_one_gives_one_group(root: Path) -> None:
     corpus = plant(root, directions(0, 180, 90), directions(270))
     assert find_duplicates(corpus, DuplicateCriteria(min_cosine=-1, regions=True)).num_rows == 4
@@ -167,6 +170,7 @@ def test_regions_of_one_image_are_a_pair_only_with_same_image(root: Path) -> Non
     assert group == [("0/0", 0), ("0/0", 1)]
 
 
+@pytest.mark.slow
 def test_a_region_of_another_image_can_join_two_regions_of_one_image(root: Path) -> None:
     corpus = plant(root, AXES[[0, 0, 0, 1]], regions=2)
     (group,) = groups(find_duplicates(corpus, within(1)))
@@ -239,6 +243,7 @@ def test_a_predicate_that_no_whole_image_passes_gives_an_empty_table(root: Path)
     )
 
 
+@pytest.mark.slow
 def test_every_compared_pair_is_reported_as_progress(root: Path) -> None:
     listener = Listener()
     find_duplicates(plant(root, AXES, [], AXES[:2]), within(1), listener)

@@ -101,6 +101,7 @@ def test_the_length_of_the_query_does_not_matter(root: Path, seed: int) -> None:
         assert keys(nearest_regions(corpus, query(seed) * length, 5)) == keys(near)
 
 
+@pytest.mark.slow
 def test_unknown_columns_of_a_hit_are_null(root: Path) -> None:
     hits = nearest_regions(plant(root, AXES), AXES[1], 1)
     assert hits.column_names == COLUMNS
@@ -108,6 +109,7 @@ def test_unknown_columns_of_a_hit_are_null(root: Path) -> None:
     assert [hit[name] for name in COLUMNS] == [1, 1.0, "0/1", 0, *[None] * 7]
 
 
+@pytest.mark.slow
 def test_equal_scores_are_ordered_by_part_and_row(root: Path) -> None:
     near, far = [3, 4, 0], [0, 1, 5]
     corpus = plant(root, [far, near, far], [near, near], [far, near])
@@ -125,6 +127,7 @@ def test_among_equal_scores_at_k_the_earlier_part_and_row_are_kept(root: Path, s
         assert [key[0] for key in keys(nearest_regions(corpus, query_vector, k))] == earliest[:k]
 
 
+@pytest.mark.slow
 def test_features_without_direction_are_never_hits(root: Path) -> None:
     undirected = [[0, 0, 0], [np.nan, 0, 1], [np.inf, 1, 0]]
     corpus = plant(root, [*undirected, AXES[0]], undirected)
@@ -206,6 +209,7 @@ def test_the_index_is_searched_again_before_the_exact_search(
     assert ([key[0] for key in keys(hits)], calls) == (["0/20", "0/30"], [])
 
 
+@pytest.mark.slow
 def test_the_index_is_searched_once_if_that_gives_k_hits(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,6 +237,7 @@ def test_a_predicate_that_nothing_passes_gives_an_empty_table(
     assert hits.schema.equals(nearest_regions(corpus, AXES[0], 1).schema)
 
 
+@pytest.mark.slow
 def test_a_predicate_that_is_null_excludes_the_region(root: Path) -> None:
     assert nearest_regions(plant(root, AXES), AXES[0], 1, "concept = 'cup'").num_rows == 0
 

@@ -56,13 +56,6 @@ def test_a_clip_has_no_categories_and_moves_no_boxes(tmp_path: Path) -> None:
     assert model.move_boxes(np.zeros((1, model.clip.width), np.float32), boxes) is boxes
 
 
-def test_crops_are_resized_as_the_weights_were_trained() -> None:
-    for interpolation in ("bicubic", "bilinear"):
-        clip: Any = SimpleNamespace(spec=SimpleNamespace(interpolation=interpolation))
-        assert EvaluatedModel(clip).interpolation("crop") == interpolation
-        assert EvaluatedModel(clip).interpolation("roialign") == "bilinear"
-
-
 def test_a_detector_has_the_settings_of_its_head() -> None:
     model = detector_model()
     assert model.categories == ("ant", "bee")

@@ -145,8 +145,9 @@ def test_the_interpolation_is_used_for_image_and_crops(
 ) -> None:
     boxes = random_boxes(1)
     for config in (replace(ROIALIGN, resize="48x96"), CROP):
-        bilinear, bicubic = (
+        bilinear, bicubic, chosen = (
             region_features(clip, image, boxes, replace(config, interpolation=name))
-            for name in ("bilinear", "bicubic")
+            for name in ("bilinear", "bicubic", None)
         )
         assert np.abs(bilinear - bicubic).max() > 0.02
+        assert np.array_equal(chosen, bicubic if config.pooling == "crop" else bilinear)

@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import contextlib
+
 import open_clip
 import pytest
 import torch
 
 from schemas.errors import SourceError
-from stages.models.architectures import identify_architecture, shape_in_config, shape_in_state
+from stages.models.architectures import (
+    identify_architecture,
+    may_fit,
+    shape_in_config,
+    shape_in_state,
+)
 from stages.models.clip_spec import architecture_spec
 from stages.models.network import Clip
 from tests.stages.models import tiny
@@ -71,3 +78,28 @@ def test_a_text_tower_of_transformers_needs_its_name() -> None:
     state = {"text.transformer.embeddings.word_embeddings.weight": torch.zeros(5, 4)}
     with pytest.raises(SourceError, match="has a text tower of transformers, whose architecture"):
         identify_architecture(state, "model.safetensors")
+
+
+@pytest.mark.parametrize("tower", ["resnet", "vit"])
+def test_a_tensor_of_any_shape_changes_what_fits_or_nothing(tmp_path, tower) -> None:
+    state = tiny.tiny_clip(tmp_path, tower).network.state_dict()
+    whole, described = shape_in_state(state), tiny.config(tower)
+    assert may_fit(state, described)
+    for name in state:
+        for shape in ((), (0,), (3,), (1, 1, 1, 1, 1)):
+            other = shape_in_state(state | {name: torch.zeros(shape)})
+            assert other == whole or not may_fit({**state, name: torch.zeros(shape)}, described)
+
+
+@pytest.mark.parametrize("tower", ["resnet", "vit"])
+@pytest.mark.parametrize("value", ["x", [1, "x"], float("inf"), [float("inf"), 1], {}, 0, None])
+def test_sizes_of_a_configuration_are_numbers_or_a_sentence(tower, value) -> None:
+    for part in ("vision_cfg", "text_cfg"):
+        for key in tiny.config(tower)[part]:
+            content = tiny.config(tower)
+            content[part][key] = value
+            shapes = []
+            with contextlib.suppress(SourceError):
+                shapes.append(shape_in_config(content))
+            towers = {shape.tower for shape in shapes if shape}
+            assert towers <= {"ResNet", "vision transformer"}

@@ -37,20 +37,8 @@ def test_a_timm_tower_without_a_convolutional_map_is_refused(tmp_path) -> None:
         Clip(type(spec)(None, description, 64, spec.mean, spec.std, ""))
 
 
-def test_the_grid_of_a_region_is_that_of_an_image_of_the_native_size(clip) -> None:
-    assert (clip.stride, clip.tower.cells) == (32, 2)
-    pixels = torch.zeros(1, 3, 96, 64, dtype=torch.float64)
-    crops = clip.crop_regions(clip.trunk(pixels), [torch.tensor([[0.0, 0, 64, 96]])])
-    assert crops.shape[2:] == (2, 2)
-
-
 @pytest.mark.slow
 def test_an_image_smaller_than_a_cell_is_padded(clip) -> None:
     pixels = torch.randn(1, 3, 5, 70, dtype=torch.float64)
     padded = torch.nn.functional.pad(pixels, (0, 0, 0, 27))
     assert torch.equal(clip.trunk(pixels), clip.trunk(padded))
-
-
-def test_early_layers_are_the_stem_and_the_first_stage(clip) -> None:
-    trunk = clip.network.visual.trunk
-    assert list(clip.tower.early_layers()) == [trunk.stem, trunk.stages[0]]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from schemas.errors import OptionError
-from stages.models.dense_option import DENSE, check_dense, dense_option, takes_value_path
+from stages.models.dense_option import DENSE, check_pooling, dense_option, takes_value_path
 
 
 @pytest.mark.parametrize("class_token", [True, False])
@@ -18,7 +18,14 @@ def test_the_help_explains_every_choice() -> None:
 
 
 def test_crops_have_no_dense_tokens_to_choose() -> None:
-    check_dense("featurize", "auto", "crop")
-    check_dense("featurize", "value-path", "roialign")
+    check_pooling("featurize", "crop", "auto", 0.5)
+    check_pooling("featurize", "roialign", "value-path", 0.0)
     with pytest.raises(OptionError, match="rc featurize: --dense value-path says how regions are"):
-        check_dense("featurize", "value-path", "crop")
+        check_pooling("featurize", "crop", "value-path", 0.0)
+
+
+def test_a_feature_map_has_no_margin() -> None:
+    with pytest.raises(
+        OptionError, match=r"rc evaluate: --crop-margin 0\.5 is added to crops, and"
+    ):
+        check_pooling("evaluate", "roialign", "auto", 0.5)

@@ -93,6 +93,7 @@ def test_different_numbers_of_names_and_rows_are_refused(tmp_path) -> None:
         detector(tmp_path, foreign.finetuned(tmp_path), foreign.names(tmp_path, 6))
 
 
+@pytest.mark.slow
 def test_a_file_that_was_not_finetuned_is_refused(tmp_path) -> None:
     with pytest.raises(SourceError, match="is not a fine-tuned detector; import it with --as"):
         detector(tmp_path, foreign.pretrained(tmp_path), foreign.names(tmp_path, 5))
@@ -112,3 +113,11 @@ def test_tensors_that_a_detector_does_not_have_are_reported(tmp_path) -> None:
     _, report = import_detector(path, foreign.names(tmp_path, 5), config)
     assert report.unused == [BOX + "test_cls_score.weight", "roi_heads.mask_head.deconv.weight"]
     assert sorted([*report.used, *report.unused]) == sorted(raw)
+
+
+@pytest.mark.parametrize("name", ["cls_score.weight", "cls_bg_score.weight", "bbox_pred.weight"])
+@pytest.mark.parametrize("value", [torch.tensor(1.0), torch.ones(5, 32, dtype=torch.int8)])
+def test_a_head_of_other_shapes_or_of_integers_is_refused(tmp_path, name, value) -> None:
+    raw = foreign.finetuned(tmp_path) | {BOX + name: value}
+    with pytest.raises(SourceError, match=r"rows|does not fit|not floating-point"):
+        detector(tmp_path, raw, foreign.names(tmp_path, 5))

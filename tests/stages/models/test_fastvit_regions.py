@@ -23,8 +23,3 @@ def test_what_looks_at_the_whole_image_looks_at_the_cells_of_a_region(clip) -> N
     expected = tower.head(tower.final_conv(cells))
     actual = clip.encode_regions(pixels, [torch.tensor([[64.0, 32, 128, 96]])])
     torch.testing.assert_close(actual, expected)
-
-
-def test_early_layers_are_the_stem_and_the_first_stage(clip) -> None:
-    tower = clip.network.visual.trunk
-    assert list(clip.tower.early_layers()) == [tower.stem, tower.stages[0]]

@@ -7,6 +7,7 @@ import open_clip
 import pytest
 
 from schemas.errors import SourceError
+from stages.models.clip_spec import architecture_spec
 from stages.models.given_architecture import architecture_beside, read_architecture
 from stages.models.preprocessing import CLIPS, Preprocessing
 from tests.stages.models.tiny import config, described
@@ -102,3 +103,31 @@ def test_json_that_is_nested_too_deep_or_no_text_is_refused(tmp_path) -> None:
         path.write_bytes(content)
         with pytest.raises(SourceError, match="no readable JSON configuration"):
             read_architecture(str(path))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"quick_gelu": "false"}, "quick_gelu must be true or false"),
+        ({"text_cfg": {"tokenizer_kwargs": "lower"}}, "tokenizer_kwargs must be a JSON object"),
+        ({"text_cfg": {"hf_model_name": "a\x1b[2J"}}, r"hf_model_name is no name \(a\\x1b\[2J\)"),
+        ({"text_cfg": {"hf_tokenizer_name": 3}}, "hf_tokenizer_name is no name"),
+        ({"architecture": "a\x1b[2J"}, "architecture is no name"),
+        ({"preprocess_cfg": None}, "preprocess_cfg must be a JSON object"),
+    ],
+)
+def test_values_of_another_type_are_refused_rather_than_taken_for_true(
+    tmp_path, changes, message
+) -> None:
+    (tmp_path / "net.json").write_text(json.dumps(config() | changes))
+    with pytest.raises(SourceError, match=message) as refused:
+        read_architecture(str(tmp_path / "net.json"))
+    assert str(refused.value).isprintable()
+
+
+def test_an_endless_image_is_no_size(tmp_path) -> None:
+    content = described("vit")
+    content["model_cfg"]["vision_cfg"]["image_size"] = [float("inf"), 1]
+    (tmp_path / "net.json").write_text(json.dumps(content))
+    with pytest.raises(SourceError, match="image_size of a configuration is no size"):
+        architecture_spec(str(tmp_path / "net.json"))

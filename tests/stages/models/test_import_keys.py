@@ -105,3 +105,23 @@ def test_tensors_get_the_names_of_a_separate_text_tower(tmp_path) -> None:
     assert "logit_scale" in apart
     assert with_text_prefix(apart).keys() == apart.keys()
     assert language_tensors(apart).keys() == language_tensors(state).keys()
+
+
+@pytest.mark.parametrize("name", ["logit_scale", "logit_bias"])
+@pytest.mark.parametrize("value", [torch.zeros(2), torch.zeros(0), torch.tensor(1)])
+def test_scale_and_bias_are_one_number_each(tmp_path, name, value) -> None:
+    raw = dict(tiny.tiny_clip(tmp_path).network.state_dict())
+    with pytest.raises(SourceError, match=rf"{name} of f is .*, not one floating-point number"):
+        map_clip(raw | {name: value}, "teacher", "f")
+    mapped = map_clip(raw | {name: torch.full((1, 1), 2.5)}, "teacher", "f")
+    assert (mapped.state[name].shape, mapped.state[name].item()) == ((), 2.5)
+
+
+def test_a_tensor_under_two_names_is_refused_whichever_comes_last(tmp_path) -> None:
+    raw = dict(tiny.tiny_clip(tmp_path, "vit").network.state_dict())
+    raw["lang_encoder.visual.proj"] = raw["visual.proj"] + 1
+    with pytest.raises(SourceError, match=r"holds visual\.proj twice, as visual\.proj and lang"):
+        map_clip(raw, "teacher", "f")
+    both = {name: torch.zeros(2) for name in ("text.ln_final.bias", "ln_final.bias")}
+    with pytest.raises(SourceError, match=r"holds text\.ln_final\.bias twice"):
+        with_text_prefix(both)

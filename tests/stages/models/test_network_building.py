@@ -12,8 +12,9 @@ from open_clip import CLIP, CoCa, CustomTextCLIP
 
 from schemas.errors import SourceError
 from stages.models.clip import ClipSpec
-from stages.models.network_building import build_network, has_custom_text
+from stages.models.network_building import build_network, has_custom_text, require_size
 from stages.models.tokenizer_files import TokenizerFiles
+from tests.stages.models.offline import block_network
 from tests.stages.models.tiny import VIT, config
 
 if TYPE_CHECKING:
@@ -121,3 +122,35 @@ def test_every_random_weight_follows_from_the_seed() -> None:
     assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
     projection = "text_decoder.text_projection"
     assert not torch.equal(states[0][projection], states[2][projection])
+
+
+@pytest.mark.parametrize("name", ["hf-hub:some/tower", "local-dir:/etc", "no_such_tower", 7])
+def test_a_tower_is_looked_up_neither_on_the_network_nor_in_a_folder(monkeypatch, name) -> None:
+    block_network(monkeypatch)
+    content = config("siglip")
+    content["vision_cfg"]["timm_model_name"] = name
+    with pytest.raises(SourceError, match=f"timm has no image tower {name}"):
+        build_network(spec(content))
+
+
+@pytest.mark.parametrize("part", ["vision_cfg", "text_cfg"])
+@pytest.mark.parametrize("layers", [10**9, 1e300, [1, 10**9, 1, 1]])
+def test_a_tower_of_endless_layers_is_refused(part, layers) -> None:
+    content = config("vit")
+    content[part]["layers"] = layers
+    with pytest.raises(SourceError, match=f"layers of {part} must be at most 1000"):
+        build_network(spec(content))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tower", ["vit", "resnet", "siglip", "pe", "eva02", "fastvit", "convnext"])
+def test_a_network_much_larger_than_its_file_is_refused_before_it_takes_memory(tower) -> None:
+    small = spec(config(tower))
+    values = sum(value.numel() for value in build_network(small).state_dict().values())
+    require_size(small, values, "f")
+    with pytest.raises(SourceError, match=f"f does not fit .* describes {values:,}; give"):
+        require_size(small, values // 2 - 1, "f")
+    content = config(tower)
+    content["text_cfg"]["mlp_ratio"] = 1e9  # about a terabyte
+    with pytest.raises(SourceError, match="f does not fit the architecture: it has"):
+        require_size(spec(content), values, "f")

@@ -180,3 +180,19 @@ def test_a_text_file_and_an_empty_one_are_no_weights(tmp_path) -> None:
 
 def test_a_folder_is_not_damaged(tmp_path) -> None:
     assert refusal(tmp_path) == "cannot be read (Is a directory)"
+
+
+def test_records_count_wherever_the_word_code_is_in_their_name(tmp_path) -> None:
+    pickled = archives.module({"w": archives.tensor("x/code/0", 0, (2, 2), (2, 1))})
+    records = {"data.pkl": b"\x80\x02" + pickled + b".", "constants.pkl": b"\x80\x02)."}
+    records["data/x/code/0"] = bytes(1 << 20)
+    path = archives.write(tmp_path / "bomb.pt", records, ZIP_DEFLATED)
+    assert "its records would be longer than the file" in refusal(path)
+
+
+def test_records_whose_names_torch_takes_for_one_are_refused(tmp_path) -> None:
+    torch.save(state(), tmp_path / "f.pt")
+    with ZipFile(tmp_path / "f.pt", "a") as archive:
+        (name,) = (n for n in archive.namelist() if n.endswith("/data.pkl"))
+        archive.writestr(name.upper(), b"another")
+    assert "two records of one name" in refusal(tmp_path / "f.pt")

@@ -106,3 +106,18 @@ def test_initial_statistics_are_refused_unless_allowed(tmp_path: Path, detector:
         import_rpn(path)
     rpn, _ = import_rpn(path, untrained=True)
     assert not rpn.backbone.body.bn1.running_mean.any()
+
+
+@pytest.mark.parametrize(
+    "weight", [torch.tensor(1.0), torch.zeros(3), torch.zeros(1, 9000, 1, 1), None]
+)
+def test_shapes_of_no_network_are_refused_before_one_is_built(
+    tmp_path: Path, detector: State, weight: torch.Tensor | None
+) -> None:
+    name = "rpn.head.cls_logits.weight"
+    changed = {n: v for n, v in detector.items() if n != name}
+    changed |= {} if weight is None else {name: weight}
+    with pytest.raises(
+        SourceError, match=r"the shapes of tensors in f\.pth fit no network: .*width"
+    ):
+        import_rpn(file_of(changed, tmp_path))

@@ -133,6 +133,15 @@ def test_code_that_comes_with_a_tokenizer_is_not_run(tmp_path: Path) -> None:
         create_clip(str(tmp_path / "net.json"))
 
 
+def test_settings_that_lead_out_of_the_folder_are_not_followed(tmp_path: Path) -> None:
+    write_kind(tmp_path, "siglip")
+    plain = create_clip(str(tmp_path / "net.json")).tokenize(["a cat"])
+    path = tmp_path / "tokenizer_config.json"
+    outside = dict.fromkeys(("vocab_file", "merges_file", "source_spm"), str(tmp_path / "gone"))
+    path.write_text(json.dumps(json.loads(path.read_text()) | outside))
+    assert torch.equal(create_clip(str(tmp_path / "net.json")).tokenize(["a cat"]), plain)
+
+
 @pytest.mark.parametrize("content", [b"", b"no pieces \x1b[2J", b"\x0a\xff\xff\xff\xff"])
 def test_a_damaged_vocabulary_is_refused(tmp_path: Path, content: bytes) -> None:
     write_kind(tmp_path, "siglip")
@@ -168,7 +177,9 @@ def test_the_tokenizer_of_another_model_is_refused(tmp_path: Path) -> None:
     content = json.loads((tmp_path / "net.json").read_text())
     content["text_cfg"]["vocab_size"] = 32_000
     (tmp_path / "net.json").write_text(json.dumps(content))
-    with pytest.raises(SourceError, match=r"has 54 tokens, and its text tower 32,000"):
+    with pytest.raises(
+        SourceError, match=r"\(spiece.model, .* has 54 tokens, and its text tower 32,000"
+    ):
         create_clip(str(tmp_path / "net.json"))
 
 

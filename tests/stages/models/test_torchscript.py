@@ -149,3 +149,13 @@ def test_another_byte_order_is_refused(tmp_path) -> None:
     path = archives.write(tmp_path / "net.pt", records)
     with pytest.raises(ValueError, match="another byte order"):
         read(path)
+
+
+def test_a_module_that_many_hold_is_not_followed_forever(tmp_path) -> None:
+    pickled = PROTOCOL + archives.module({}) + b"q\x000"
+    for number in range(1, 60):  # each holds the one before twice: 2 ** 59 ways to the first
+        inner = b"h" + bytes([number - 1])
+        pickled += archives.module({"a": inner, "b": inner}) + b"q" + bytes([number]) + b"0"
+    path = archives.script(tmp_path / "f.pt", pickled + b"h" + bytes([59]) + b".")
+    with pytest.raises(ValueError, match="more modules inside each other"):
+        read(path)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -7,6 +8,7 @@ from safetensors.torch import save_file
 from schemas.errors import SourceError
 from stages.models.weights import (
     first_names,
+    length,
     load_state,
     read_content,
     read_state,
@@ -70,10 +72,23 @@ def test_weights_that_are_not_finite_are_refused(value) -> None:
     )
 
 
+@pytest.mark.parametrize("dtype", [torch.int8, torch.bool, torch.complex64])
+def test_weights_that_are_no_floating_point_numbers_are_refused(dtype) -> None:
+    message = refusal(state() | {"0.bias": torch.ones(2).to(dtype)})
+    assert f"(0.bias of {str(dtype).removeprefix('torch.')}), as if quantized" in message
+
+
+def test_an_axis_that_a_tensor_lacks_has_no_length() -> None:
+    tensor = torch.zeros(2, 3)
+    assert [length(tensor, axis) for axis in (-3, -1, 0, 1, 2)] == [0, 3, 2, 3, 0]
+    assert length(torch.tensor(1.0), 0) == length(None, 0) == 0
+
+
 def test_initial_statistics_are_refused_and_trained_ones_accepted() -> None:
     require_trained_statistics(state(), "w")
     require_trained_statistics({"0.weight": torch.zeros(1)}, "w")
-    with pytest.raises(SourceError, match="all 1 batch norms of w have their initial statistics"):
+    told = "all 1 batch norms of w have their initial statistics.*take it with .*--untrained-stat"
+    with pytest.raises(SourceError, match=told):
         require_trained_statistics(network().state_dict(), "w")
 
 
@@ -177,3 +192,10 @@ def test_a_name_that_cannot_be_printed_is_refused(tmp_path, name) -> None:
     with pytest.raises(SourceError, match="a tensor of an impossible name") as caught:
         read_tensors(tmp_path / "w.pt")
     assert str(caught.value).isprintable()
+
+
+def test_an_archive_of_numpy_is_refused_with_what_to_do(tmp_path) -> None:
+    path = tmp_path / "siglip.npz"
+    np.savez(path, **{"params/b": np.zeros(1)})
+    with pytest.raises(SourceError, match=r"as Big Vision has SigLIP.*pretrained='siglip\.npz'"):
+        read_state(path)

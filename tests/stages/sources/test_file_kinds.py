@@ -19,6 +19,8 @@ if TYPE_CHECKING:
         (b"\0\0\0\x1cftypheix", "it is HEIC"),
         (b"\0\0\0\x1cftypmp42", "it is a video, or another file of the MP4 family"),
         (b"\n<!DOCTYPE HTML PUBLIC><html>", "it is HTML"),
+        (b"<Error><Code>AccessDenied</Code>", "it is a web page or XML"),
+        (b"7z\xbc\xaf\x27\x1c\0\4", "it is a 7z archive"),
         (b'\xef\xbb\xbf<?xml version="1.0"?><svg/>', "it is SVG"),
         (b"version https://git-lfs.github.com/spec/v1", "it is a Git LFS pointer, not the file"),
         (b"\x1f\x8b\x08\0", "it is gzip"),

@@ -18,6 +18,7 @@ CYRILLIC_CAT = "c\u0430t"
         (["a\x1b[1m"], "has 'a\ufffd[1m' with the character U+001B in place of name 1"),
         (["a\ud800"], "has 'a\ufffd' with the character U+D800 in place of name 1"),
         (["a\u2028b"], "has 'a\ufffdb' with the character U+2028 in place of name 1"),
+        (["a\u202eb"], "has 'a\ufffdb' with the character U+202E in place of name 1"),
         (["dog", "cat", "dog"], "has 'dog' more than once (names 1 and 3)"),
         (["hot dog", "hot  dog"], "has 'hot dog' and 'hot  dog', which differ only in spaces"),
         ([COMPOSED, DECOMPOSED], f"has '{COMPOSED}' (U+00E9) and '{DECOMPOSED}' (U+0301), which"),

@@ -64,7 +64,8 @@ def test_a_tar_whose_first_member_is_called_like_a_compression_is_plain(tmp_path
         (b"PK\x03\x04...", "a zip archive"),
         (b"Rar!\x1a\x07", "a rar archive"),
         (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
-        (b"<!DOCTYPE html>", "a web page or XML"),
+        (b"<!DOCTYPE html>", "HTML"),
+        (b"<Error><Code>AccessDenied", "a web page or XML"),
         (b"version https://git-lfs.github.com/spec/v1", "a Git LFS pointer"),
     ],
 )

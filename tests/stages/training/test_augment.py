@@ -139,6 +139,7 @@ def test_a_small_image_is_padded_with_the_mean_colour() -> None:
     assert int(rows.max() - rows.min()) == int(columns.max() - columns.min()) == 31
 
 
+@pytest.mark.slow
 def test_zooms_are_sampled_log_uniformly() -> None:
     sides = []
     for i in range(300):

@@ -127,4 +127,5 @@ def test_weights_taken_without_a_step_have_no_loss(tmp_path: Path) -> None:
     Pretrain().note_loss(part, [])
     assert part.notes == {}
     outcome = Pretrain().outcome(Result(0, {}, {"summary": ["12 tensors used"]}))
-    assert (list(outcome.summary), outcome.empty) == (["0 rows", "12 tensors used"], None)
+    said = ["a model, without training", "12 tensors used"]
+    assert (list(outcome.summary), outcome.empty) == (said, None)

@@ -89,6 +89,7 @@ def test_a_temperature_within_its_range_is_not_changed(tmp_path: Path) -> None:
     assert clip.logit_scale.item() == before
 
 
+@pytest.mark.slow
 def test_bfloat16_is_near_float32(tmp_path: Path) -> None:
     losses = [
         Pretraining(tiny.clip(tmp_path), precision, freeze_text=False).losses(batch())["loss"]

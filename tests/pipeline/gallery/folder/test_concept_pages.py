@@ -68,11 +68,13 @@ def test_without_shown_images_there_are_no_examples(root: Path, names: list[str]
     assert all(page["surest"] == page["unsure"] == [] for page in pages.values())
 
 
+@pytest.mark.slow
 def test_an_unknown_concept_has_an_empty_page(root: Path) -> None:
     (page,) = pages_of(root, ["no such concept"], ALL).values()
     assert page == {"histogram": [], "surest": [], "unsure": [], "near": []}
 
 
+@pytest.mark.slow
 def test_the_nearest_concepts_equal_brute_force_whatever_the_block_size(
     root: Path, names: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

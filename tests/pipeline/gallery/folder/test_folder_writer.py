@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from starlette.testclient import TestClient
 
+pytestmark = pytest.mark.slow
+
 SIDES = ("x0", "y0", "x1", "y1")
 
 
@@ -58,7 +60,6 @@ def test_the_overview_is_that_of_the_server_and_describes_the_folder(
     assert overview == expected
 
 
-@pytest.mark.slow
 def test_the_page_of_an_image_equals_that_of_the_server_with_all_its_sides(
     folder: Path, client: TestClient
 ) -> None:
@@ -76,7 +77,6 @@ def test_the_page_of_an_image_equals_that_of_the_server_with_all_its_sides(
         assert page == expected
 
 
-@pytest.mark.slow
 def test_similar_regions_of_the_folder_equal_a_search_on_the_server(
     folder: Path, client: TestClient
 ) -> None:
@@ -95,7 +95,6 @@ def test_similar_regions_of_the_folder_equal_a_search_on_the_server(
     assert all(actual == pytest.approx(expected, abs=1e-5) for actual, expected in common)
 
 
-@pytest.mark.slow
 def test_every_concept_has_its_page(folder: Path, client: TestClient) -> None:
     for number, concept in enumerate(read_answer(folder, "index")["concepts"]):
         page = read_answer(folder, f"concept-{number}")
@@ -121,7 +120,6 @@ def test_the_list_of_images_has_the_kept_labels_of_each(folder: Path) -> None:
         ]
 
 
-@pytest.mark.slow
 def test_a_long_list_of_images_is_cut_into_files(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,7 +144,6 @@ def test_every_image_has_a_large_and_a_small_picture(folder: Path) -> None:
     assert len(list((folder / "pictures").iterdir())) == 12
 
 
-@pytest.mark.slow
 def test_a_limit_spreads_the_images_evenly_and_no_answer_refers_to_others(
     root: Path, tmp_path: Path
 ) -> None:
@@ -165,7 +162,6 @@ def test_a_limit_spreads_the_images_evenly_and_no_answer_refers_to_others(
     assert read_answer(out, "overview")["folder"]["of"] == 6
 
 
-@pytest.mark.slow
 def test_a_failed_run_leaves_nothing_and_an_existing_folder_is_kept(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,7 +176,6 @@ def test_a_failed_run_leaves_nothing_and_an_existing_folder_is_kept(
         write_folder(root, out, FolderRequest(), Silent())
 
 
-@pytest.mark.slow
 def test_images_without_labels_and_without_pixels_are_written_with_sentences(
     tmp_path: Path,
 ) -> None:
@@ -197,7 +192,6 @@ def test_images_without_labels_and_without_pixels_are_written_with_sentences(
     assert len(list((tmp_path / "out" / "pictures").iterdir())) == 4
 
 
-@pytest.mark.slow
 def test_labels_without_their_concept_names_are_refused(root: Path, tmp_path: Path) -> None:
     shutil.copytree(root, tmp_path / "store", symlinks=True)
     shutil.rmtree(tmp_path / "store" / "concept_embeddings")
@@ -208,7 +202,6 @@ def test_labels_without_their_concept_names_are_refused(root: Path, tmp_path: Pa
     )
 
 
-@pytest.mark.slow
 def test_use_selects_the_labels_or_images_to_show(root: Path, tmp_path: Path) -> None:
     oldest = sorted(root.glob("pseudo_labels/v*"))[0].name.split("-")[1]
     write_folder(root, tmp_path / "a", FolderRequest(f"pseudo_labels@{oldest}", 1), Silent())
