@@ -65,7 +65,8 @@ def replaced(document: Any, path: tuple[Any, ...], value: str) -> str:
 
 def _paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     yield path
-    members = value.items() if isinstance(value, dict) else []
-    members = enumerate(value) if isinstance(value, list) else members
-    for key, inner in members:
+    members: dict[Any, Any] = value if isinstance(value, dict) else {}
+    if isinstance(value, list):
+        members = dict(enumerate(value))
+    for key, inner in members.items():
         yield from _paths(inner, (*path, key))
