@@ -38,6 +38,7 @@ class Reason(StrEnum):
     TOO_MANY_PIXELS = "too-many-pixels", "the image has more pixels than `--max-pixels`"
     TOO_SMALL = "too-small", "a side of the image is shorter than `--min-side`"
     TOO_LARGE = "too-large", "the file is larger than any image should be"
+    TOO_SLOW = "too-slow", "the image is made so that decoding it takes far longer than any should"
     MISSING_IMAGE = "missing-image", "a record names an image that is not there"
     DUPLICATE_ID = (
         "duplicate-id",

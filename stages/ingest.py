@@ -21,7 +21,7 @@ from stages.base import Part, Reads, Stage, option
 from stages.outcome import Outcome, Result
 from stages.pixels import Limits, decode, probe
 from stages.sources.box_frames import ImageShape
-from stages.sources.files import absolute
+from stages.sources.files import absolute, foreign, foreign_record
 from stages.sources.ground_truth import judge_boxes
 from stages.sources.ingest_counts import (
     NOTE,
@@ -32,6 +32,7 @@ from stages.sources.ingest_counts import (
     count_moved,
     count_refused,
 )
+from stages.sources.json_ids import utf8
 from stages.sources.record import (
     LeftOut,
     Problem,
@@ -41,11 +42,13 @@ from stages.sources.record import (
     Source,
     SourceOptions,
     consecutive_ranges,
+    require_utf8,
 )
 from stages.sources.source_kind import Kind, open_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     import pyarrow as pa
@@ -97,7 +100,8 @@ class Ingest(Stage):
     def digests(self) -> Mapping[str, str]:
         """Hash of the source, looked at afresh: it may have changed since the last run."""
         _open.cache_clear()
-        return {"sources": self._source().digest()}
+        with self._reading():
+            return {"sources": self._source().digest()}
 
     def plan(self, parts: Mapping[str, Sequence[int]]) -> Sequence[int]:
         """One part per slice of the source; with a limit, only those that it reaches."""
@@ -119,15 +123,15 @@ class Ingest(Stage):
 
     def outcome(self, result: Result) -> Outcome:
         """Images, captions and boxes kept; what was refused, and what was not read."""
-        counts = IngestCounts(result.notes.get(NOTE, {}))
-        empty = result.notes.get("unmatched")
+        notes = result.notes
+        counts = IngestCounts(notes.get(NOTE, {}))
+        empty = notes.get("unmatched")
         if empty is None and self.limit is None:  # else the images that it left out may have some
-            empty = counts.why_unmatched(result.dropped, result.notes.get("examples"))
+            empty = counts.why_unmatched(result.dropped, notes.get("examples"))
         if not result.rows and empty is None:
             empty = counts.why_empty(self.sources, result.dropped)
-        summary = [counts.line(), *counts.moved(), *counts.cut(), *result.notes.get("remarks", ())]
-        losses = [*counts.losses(result.dropped), *result.notes.get("losses", ())]
-        return Outcome(summary, empty, losses)
+        summary = [counts.line(), *counts.moved(), *counts.cut(), *notes.get("remarks", ())]
+        return Outcome(summary, empty, [*counts.losses(result.dropped), *notes.get("losses", ())])
 
     def _take_inventory(self, part: Part) -> None:
         inventory = self._source().inventory()
@@ -156,16 +160,17 @@ class Ingest(Stage):
 
     def _records(self, part: Part, piece: Slice) -> Iterator[Record]:
         examples: dict[bool, str] = {}  # of an image, and of what belongs to none
-        for item in self._source().records(piece):
-            if isinstance(item, Record):
-                examples.setdefault(True, item.image_id)
-                yield item
-            elif isinstance(item, LeftOut):
-                count_left_out(part, item)
-            else:
-                if item.reason == Reason.UNKNOWN_IMAGE:
-                    examples.setdefault(False, item.record)
-                _refuse(part, item)
+        with self._reading():
+            for item in self._source().records(piece):
+                if isinstance(item, Record):
+                    examples.setdefault(True, item.image_id)
+                    yield item
+                elif isinstance(item, LeftOut):
+                    count_left_out(part, item)
+                else:
+                    if item.reason == Reason.UNKNOWN_IMAGE:
+                        examples.setdefault(False, item.record)
+                    _refuse(part, item)
         if part.number == 0 and len(examples) > 1:
             part.note("examples", [examples[False], examples[True]])
 
@@ -177,13 +182,15 @@ class Ingest(Stage):
             _refuse(part, problem)
         if self.require_captions and not record.captions:
             raise Refusal(Reason.MISSING_CAPTION, "captions are required, and it has none")
-        content = record.load()
-        header = probe(content, Limits(self.max_pixels, self.min_side))
-        if self.verify:
-            decode(content, header.orientation)
+        with foreign_record():
+            require_utf8(record)
+            content = record.load()
+            header = probe(content, Limits(self.max_pixels, self.min_side))
+            if self.verify:
+                decode(content, header.orientation)
+            shape = ImageShape(header.width, header.height, header.orientation)
+            truth = judge_boxes(record, shape)
         ids.add(record.image_id)  # a file that cannot be read takes no id from one that can
-        shape = ImageShape(header.width, header.height, header.orientation)
-        truth = judge_boxes(record, shape)
         for problem in truth.problems:
             _refuse(part, problem)
         count_moved(part, truth.moves)
@@ -217,7 +224,11 @@ class Ingest(Stage):
             image_column=self.image_column,
             boxes=self.boxes,
         )
-        return _open(self.sources, options)
+        with self._reading():
+            return _open(self.sources, options)
+
+    def _reading(self) -> AbstractContextManager[None]:
+        return foreign(", ".join(self.sources), "compare it with the examples in docs/formats.md")
 
     def _slices(self) -> list[tuple[Slice, int | None]]:
         """Each slice the limit reaches, and how many of its records to take; None is all."""
@@ -249,21 +260,14 @@ def _place_of(record: Record) -> str:
 
 
 def _refuse(part: Part, problem: Problem) -> None:
-    record, detail = (
-        text.encode(errors="backslashreplace").decode()  # names may hold bytes that are not UTF-8
-        for text in (problem.record, problem.detail)
-    )
-    part.refuse(record, problem.reason, detail)
+    part.refuse(utf8(problem.record), problem.reason, utf8(problem.detail))
 
 
 class _Spool:
     """Encoded images on disk until their rows are sorted; so memory holds none of them."""
 
     def __init__(self, folder: Path) -> None:
-        self.file: BinaryIO = cast(
-            "BinaryIO",
-            tempfile.TemporaryFile(dir=folder),  # noqa: SIM115 - closed in __exit__
-        )
+        self.file = cast("BinaryIO", tempfile.TemporaryFile(dir=folder))  # noqa: SIM115 - in __exit__
 
     def __enter__(self) -> _Spool:
         return self
@@ -287,8 +291,7 @@ def _batches(rows: list[dict[str, Any]], spool: _Spool) -> Iterator[pa.RecordBat
     weights = [0 if row["content"] is None else int(row["num_bytes"]) for row in rows]
     for first, last in consecutive_ranges(weights, _BATCH_BYTES, _BATCH_ROWS):
         batch = [_with_content(row, spool) for row in rows[first:last]]
-        columns = [column.name for column in IMAGES.columns]
-        yield IMAGES.batch({name: [row[name] for row in batch] for name in columns})
+        yield IMAGES.batch({c.name: [row[c.name] for row in batch] for c in IMAGES.columns})
 
 
 def _with_content(row: dict[str, Any], spool: _Spool) -> dict[str, Any]:

@@ -22,9 +22,11 @@ from PIL import Image, UnidentifiedImageError
 
 from schemas.errors import SourceError
 from schemas.quarantine import Reason
-from stages.sources import parquet, tsv
+from stages.jpeg_scans import is_too_slow
+from stages.sources import tsv
 from stages.sources.file_kinds import described
 from stages.sources.files import is_remote, open_file, size_of
+from stages.sources.parquet_rows import read_row
 from stages.sources.record import Refusal
 
 if TYPE_CHECKING:
@@ -89,7 +91,7 @@ def probe(content: bytes, limits: Limits) -> ImageHeader:
     """Reads the header of an encoded image; its pixels are not decoded.
 
     Raises:
-        Refusal: unreadable, too-many-pixels or too-small.
+        Refusal: unreadable, too-many-pixels, too-small or too-slow.
     """
     with _open_image(content) as image:
         width, height = image.size
@@ -100,6 +102,9 @@ def probe(content: bytes, limits: Limits) -> ImageHeader:
             raise Refusal(
                 Reason.TOO_SMALL, f"{width} x {height}; sides of {limits.min_side} at least"
             )
+        if content[:2] == b"\xff\xd8" and is_too_slow(content, width * height):
+            detail = f"its scans are so many that decoding {width} x {height} would take long"
+            raise Refusal(Reason.TOO_SLOW, detail)
         orientation = _orientation(image)
         name = FORMATS[str(image.format)]
     if orientation >= 5:  # the four that exchange rows and columns
@@ -200,7 +205,7 @@ def _read_referenced(row: Mapping[str, Any], uri: str, num_bytes: int) -> bytes:
     if not is_remote(uri) and not Path(uri).exists():
         raise FileNotFoundError(uri)
     if row["source"] == "parquet" and row["member"] is not None:
-        return parquet.read_row(uri, str(row["member"]))
+        return read_row(uri, str(row["member"]))
     if row["source"] == "tsv":
         return tsv.read_row(uri, int(row["offset"]), str(row["member"]))
     return _read_file(row, uri, num_bytes)

@@ -77,7 +77,7 @@ def forecast(
             condition = limits.predicate()
             if where is not None:
                 condition = f"(\n{where}\n) AND {condition}" if condition != "true" else where
-            yield from sql.batches(sql.query(connection, statement(condition, num_objects)))
+            yield from sql.chosen(connection, statement(condition, num_objects))
 
 
 def statement(condition: str, num_objects: int, judged: str = "judged_labels") -> str:

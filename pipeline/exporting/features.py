@@ -119,7 +119,7 @@ def _chosen_rows(
         if where is not None:
             sql.check_predicate(connection, where)
         statement = _CHOSEN_ROWS.format(keys=keys, where="true" if where is None else where)
-        return sql.batches(sql.query(connection, statement)).read_all()
+        return sql.chosen(connection, statement).read_all()
 
 
 def _keys_and_features(

@@ -26,6 +26,7 @@ from pipeline.recipes.table_spec import TableSpec, read_table_spec
 from pipeline.verbs import VERBS
 from schemas.errors import SourceError
 from stages.option import choices, option_types, takes_number, value_type
+from stages.sources.files import foreign
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -132,7 +133,16 @@ def load(
         OptionError: If rounds are asked for, and the recipe has none.
     """
     file = read_recipe(path)
-    placeholders = Placeholders.of(file, settings, quick=quick, path=path)
+    with foreign(f"recipe {path}", "compare it with docs/recipes.md"):
+        return _expanded(
+            file, Placeholders.of(file, settings, quick=quick, path=path), path, rounds
+        )
+
+
+def _expanded(
+    file: RecipeFile, placeholders: Placeholders, path: Path, rounds: int | None
+) -> Recipe:
+    """The recipe of a file, with its placeholders replaced, its rounds and sweeps expanded."""
     values = placeholders.values({}, str(path))
     spec = read_rounds(fill(file.rounds, values, f"[rounds] of {path}"), rounds, str(path))
     by_round = entries_by_round(file.step, spec, str(path))
@@ -186,7 +196,7 @@ def _step(
     swept_by_step: Mapping[str, Sequence[str]],
 ) -> Step:
     verb = entry.pop("run", None)
-    if verb not in VERBS:
+    if not isinstance(verb, str) or verb not in VERBS:
         raise SourceError(f"{location}: run = {verb!r} is not a verb; there are {', '.join(VERBS)}")
     stage = VERBS[verb].load()
     name = entry_name(location, {"run": verb, **entry})

@@ -25,6 +25,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from schemas.errors import SourceError
+from stages.sources.files import foreign
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -34,6 +35,7 @@ _PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
 _LISTS = ("draw", "step", "table")
 _VALUES = ("defaults", "quick", "sweep", "rounds")
 _TEXTS = ("report", "introduction")
+_ADVICE = "compare it with docs/recipes.md"
 
 
 @dataclass
@@ -58,7 +60,8 @@ def read_recipe(path: Path) -> RecipeFile:
         SourceError: If a file is missing, not TOML, or has keys that no recipe has.
     """
     recipe = RecipeFile()
-    _add_file(recipe, path, set())
+    with foreign(f"recipe {path}", _ADVICE):
+        _add_file(recipe, path, set())
     if not recipe.step:
         raise _not_a_recipe(path)
     return recipe
@@ -70,7 +73,10 @@ def _add_file(recipe: RecipeFile, path: Path, visited: set[Path]) -> None:
         return
     visited.add(path.resolve())
     content = _fill_here(_read_toml(path), str(path.parent))
-    for name in content.pop("include", []):
+    included = content.pop("include", [])
+    if not isinstance(included, list) or not all(isinstance(name, str) for name in included):
+        raise SourceError(f"include of recipe {path} must be a list of names of files")
+    for name in included:
         _add_file(recipe, path.parent / name, visited)
     lists = [content.get(name, []) for name in _LISTS]
     values = [content.get(name, {}) for name in _VALUES]
@@ -78,6 +84,7 @@ def _add_file(recipe: RecipeFile, path: Path, visited: set[Path]) -> None:
         content.keys() <= {*_LISTS, *_VALUES, *_TEXTS}
         and all(isinstance(x, list) and all(isinstance(y, dict) for y in x) for x in lists)
         and all(isinstance(x, dict) for x in values)
+        and all(isinstance(content.get(name, ""), str) for name in _TEXTS)
     )
     if not is_recipe:
         raise _not_a_recipe(path)
@@ -93,10 +100,10 @@ def _add_file(recipe: RecipeFile, path: Path, visited: set[Path]) -> None:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text())
+        return tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise SourceError(f"recipe {path} does not exist") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # of TOML, of UTF-8, or of a number with thousands of digits
         raise SourceError(f"recipe {path} is not TOML: {error}") from None
 
 
@@ -155,6 +162,8 @@ class Placeholders:
             else:
                 values = quick_values.get(name, values)
             sweep[name] = values if isinstance(values, list) else [values]
+            if not sweep[name]:
+                raise SourceError(f"[sweep] of {path} gives {name} no value; give one at least")
         defaults = {name: quick_values.get(name, value) for name, value in recipe.defaults.items()}
         return cls(sweep, defaults, {k: v for k, v in settings.items() if k not in sweep})
 
@@ -181,13 +190,15 @@ class Placeholders:
         return values
 
     def _swept_names(self, name: str) -> set[str]:
-        """The swept names that the value of `name` depends on."""
-        if name in self.sweep:
-            return {name}
-        if name in self.settings or name not in self.defaults:
-            return set()
-        inner = placeholder_names(self.defaults[name]) - {name}
-        return set().union(*(self._swept_names(other) for other in inner))
+        """The swept names that the value of `name` depends on; defaults may name each other."""
+        seen: set[str] = set()
+        names = [name]
+        while names:
+            name = names.pop()
+            if name not in seen and name not in self.settings and name not in self.sweep:
+                names += placeholder_names(self.defaults.get(name))
+            seen.add(name)
+        return seen & self.sweep.keys()
 
 
 def placeholder_names(value: Any) -> set[str]:

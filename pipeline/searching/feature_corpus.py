@@ -152,7 +152,7 @@ class FeatureCorpus:
         # In an outer query, so that the condition cannot use the names of the selected columns.
         statement = f"SELECT {selected} FROM (\n{filtered}\n)"
         try:
-            return sql.batches(sql.query(connection, statement)).read_all().sort_by("position")
+            return sql.chosen(connection, statement).read_all().sort_by("position")
         finally:
             connection.unregister("_requested")
 

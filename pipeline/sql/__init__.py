@@ -6,7 +6,7 @@ filters one part by a predicate; `write_database` writes the views for other cli
 
 from pipeline.sql.connection import connect, open_locked
 from pipeline.sql.database import write_database
-from pipeline.sql.limits import memory_limit, time_limit, timeout_message
+from pipeline.sql.limits import condition_limits, memory_limit, time_limit, timeout_message
 from pipeline.sql.predicate import (
     check_columns,
     check_predicate,
@@ -16,7 +16,7 @@ from pipeline.sql.predicate import (
 )
 from pipeline.sql.relations import Relations
 from pipeline.sql.spill import remove_spill_folders
-from pipeline.sql.statements import batches, create_table, pins_in, query, subject_tables
+from pipeline.sql.statements import batches, chosen, create_table, pins_in, query, subject_tables
 
 __all__ = [
     "Relations",
@@ -24,6 +24,8 @@ __all__ = [
     "check_columns",
     "check_predicate",
     "check_some_match",
+    "chosen",
+    "condition_limits",
     "connect",
     "create_table",
     "matching",

@@ -9,8 +9,9 @@ import duckdb
 
 from pipeline.sql import syntax
 from pipeline.sql.connection import open_locked
+from pipeline.sql.limits import condition_limits
 from pipeline.sql.relations import part_relations
-from pipeline.sql.statements import batches, check_encoding, first_line, query
+from pipeline.sql.statements import check_encoding, chosen, first_line
 from pipeline.sql.suggestions import NO_COLUMN
 from pipeline.store import parts
 from schemas.errors import QueryError
@@ -38,13 +39,13 @@ def matching(labels: Artifact, number: int, predicate: str) -> Iterator[pa.Recor
     )
     with open_locked(part_relations(labels, number), threads=1) as connection:
         check_columns(connection, predicate)
-        relation = query(
+        rows = chosen(
             connection,
             f"SELECT {columns} FROM pseudo_labels JOIN (SELECT image_id, region, "
             "row_number() OVER () AS _rank FROM _pseudo_labels) USING (image_id, region) "
             f"WHERE (\n{predicate}\n) ORDER BY _rank",
         )
-        for batch in batches(relation):
+        for batch in rows:
             yield batch.cast(schema)
 
 
@@ -63,7 +64,8 @@ def means_kept(predicate: str) -> bool:
         cases = "(VALUES (true), (false)) AS pseudo_labels (kept)"
         statement = f"SELECT kept FROM {cases} WHERE (\n{predicate}\n)"
         try:
-            return connection.execute(statement).fetchall() == [(True,)]
+            with condition_limits(connection):
+                return connection.execute(statement).fetchall() == [(True,)]
         except duckdb.Error:  # it is about other columns, or allowed nowhere in a condition
             return False
 
@@ -98,7 +100,7 @@ def _count_matches(connection: duckdb.DuckDBPyConnection, predicate: str, limit:
     """How many rows of pseudo_labels a predicate holds for; the count stops at `limit`."""
     statement = f"SELECT 1 FROM pseudo_labels WHERE (\n{predicate}\n) LIMIT {limit}"
     try:
-        return sum(batch.num_rows for batch in batches(query(connection, statement)))
+        return sum(batch.num_rows for batch in chosen(connection, statement))
     except QueryError as error:
         if not str(error).startswith(NO_COLUMN):
             raise

@@ -9,6 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from pipeline.sql import syntax
+from pipeline.sql.limits import condition_limits
 from pipeline.sql.relations import TABLE_ORDER, VIEW_SOURCES
 from pipeline.sql.suggestions import suggestion
 from schemas.errors import QueryError
@@ -97,6 +98,19 @@ def batches(relation: duckdb.DuckDBPyRelation) -> pa.RecordBatchReader:
     return pa.RecordBatchReader.from_batches(reader.schema, _read(reader))
 
 
+def chosen(connection: duckdb.DuckDBPyConnection, statement: str) -> pa.RecordBatchReader:
+    """The rows of a statement that holds a user's condition, computed while they are read.
+
+    Time and memory are limited while DuckDB works, and not while the caller uses the rows.
+
+    Raises:
+        QueryError: As `query` and `batches` do, or beyond the limits.
+    """
+    with condition_limits(connection):
+        reader = batches(query(connection, statement))
+    return pa.RecordBatchReader.from_batches(reader.schema, _limited(connection, reader))
+
+
 def create_table(connection: duckdb.DuckDBPyConnection, name: str, statement: str) -> None:
     """Store the result of a statement as a table of the connection, for further queries.
 
@@ -149,6 +163,17 @@ def _only_reads(connection: duckdb.DuckDBPyConnection, statement: str) -> bool:
     if kinds == ["EXPLAIN"] and explained:
         return _only_reads(connection, statement[explained.end() :])
     return kinds == ["SELECT"] and syntax.only_selects(syntax.syntax_nodes(connection, statement))
+
+
+def _limited(
+    connection: duckdb.DuckDBPyConnection, reader: pa.RecordBatchReader
+) -> Iterator[pa.RecordBatch]:
+    while True:
+        with condition_limits(connection):
+            batch = next(reader, None)
+        if batch is None:
+            return
+        yield batch
 
 
 def _read(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:

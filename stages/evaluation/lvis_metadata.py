@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from schemas.errors import ArtifactError, SourceError
+from stages.sources.files import foreign
 from stages.sources.name_checks import names_fault
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def read_lvis_metadata(path: Path) -> LvisMetadata:
             for key in ("neg_category_ids", "not_exhaustive_category_ids")
         )
         fault = names_fault([c["name"] for c in by_id])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise SourceError(
             f"{path} is not LVIS's JSON, it lacks {error}: images need neg_category_ids and "
             f"not_exhaustive_category_ids, categories a frequency; {_CURE}"
@@ -92,10 +93,8 @@ def read_lvis_metadata(path: Path) -> LvisMetadata:
 
 
 def _read_json(path: Path) -> Any:
-    try:
+    with foreign(f"{path} as JSON", _CURE):
         return json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise SourceError(f"{path} is no readable JSON: {error}") from error
 
 
 def _stem(image: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from schemas.errors import ArtifactError, OptionError, SourceError
 from stages.evaluation.coco_names import LISTS, SPLITS
-from stages.sources.files import digest_of, file_digest
+from stages.sources.files import digest_of, file_digest, foreign
 from stages.sources.name_checks import names_fault, quoted_names
 from stages.sources.names import read_names
 
@@ -152,10 +152,8 @@ def list_digest(path: Path) -> str:
 
 
 def _read_json(path: Path) -> Any:
-    try:
+    with foreign(f"{path} as JSON", "give a file that any program can read as JSON"):
         return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise SourceError(f"{path} is no readable JSON: {error}") from error
 
 
 def read_split(path: Path, split: str) -> tuple[str, ...]:

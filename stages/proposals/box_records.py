@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from schemas.quarantine import Reason
 from stages.proposals.box_file import ImageKey
 from stages.sources.coco_segmentation import box_of_segmentation
+from stages.sources.files import error_line
 from stages.sources.record import Refusal
 
 if TYPE_CHECKING:
@@ -91,6 +92,8 @@ def box_or_refusal(record: Any, layout: BoxLayout | None = None) -> Box | Refusa
         return _one_box(record, layout)
     except Refusal as refusal:
         return refusal
+    except (ValueError, TypeError, ArithmeticError, LookupError, RecursionError) as error:
+        return Refusal(Reason.BAD_ROW, f"it is no record of a box: {error_line(error)}")
 
 
 def key_of(record: Any) -> ImageKey | None:
@@ -104,6 +107,7 @@ def key_of(record: Any) -> ImageKey | None:
     name = None
     if not _ALL_NAMES.isdisjoint(record):
         name = next((record[n] for n in _NAMES if isinstance(record.get(n), str)), None) or None
+        name = _in_utf8(name) if name else None
     if "image_id" not in record:
         return ImageKey(None, name) if name else None
     if name is None and type(record["image_id"]) is int:  # nearly all records
@@ -111,6 +115,20 @@ def key_of(record: Any) -> ImageKey | None:
     if record["image_id"] is None and name:
         return ImageKey(None, name)
     return ImageKey(text_of_id(record["image_id"]), name)
+
+
+def _in_utf8(text: str) -> str:
+    r"""A name or id, if UTF-8 can hold it; JSON can write half of a character, as \ud800.
+
+    Raises:
+        Refusal: If it cannot.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        detail = "its image has half a surrogate pair in its name"
+        raise Refusal(Reason.UNSAFE_NAME, detail) from None
+    return text
 
 
 @lru_cache(maxsize=1)  # boxes of one image are neighbours
@@ -137,7 +155,7 @@ def text_of_id(value: Any) -> str:
         )
     if isinstance(value, int) and abs(value) >= _MOST:
         raise Refusal(Reason.BAD_ROW, "image_id is a number of more than 18 digits")
-    return str(value)
+    return _in_utf8(str(value))
 
 
 def _members(record: dict[str, Any]) -> list[Any]:
@@ -214,5 +232,8 @@ def _score(record: dict[str, Any]) -> float:
 
 def _shown(value: Any) -> str:
     """A value in a sentence; a record may hold a million numbers."""
-    text = repr(value)
+    try:
+        text = ascii(value)
+    except (ValueError, RecursionError):
+        return "a value nested deeply, or of thousands of digits,"
     return text if len(text) <= 60 else text[:57] + "..."

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from schemas.boxes import from_xywh
 from schemas.errors import SourceError
 from schemas.quarantine import Reason
 from stages.proposals.box_arrays import BoxArrays
 from stages.proposals.box_file import BadRecords, ImageKey
+from stages.sources.files import foreign
+from stages.sources.parquet_rows import open_parquet as parquet_file
+from stages.sources.parquet_rows import rows_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +38,7 @@ _CORNERS: Final = (
 )
 _SCORES: Final = ("score", "objectness", "confidence")
 _IDS: Final = ("image_id", "file_name", "path")
+_ADVICE: Final = "write it again, with image_id, x0, y0, x1, y1 and score"
 
 
 def open_parquet(path: Path, layout: BoxLayout | None = None) -> BoxArrays | GroupedBoxes:
@@ -48,11 +51,12 @@ def open_parquet(path: Path, layout: BoxLayout | None = None) -> BoxArrays | Gro
     Raises:
         SourceError: If the file is not Parquet, or a column is missing.
     """
-    try:
-        table = _BoxTable(path, layout)
-        runs = [_runs(table.ids(g)) for g in range(table.num_groups)]
-    except (pa.ArrowException, OSError) as error:
-        raise SourceError(f"{path}: not a readable Parquet file of boxes ({error})") from error
+    with foreign(f"{path} as Parquet of boxes", _ADVICE):
+        return _grouped_or_all(_BoxTable(path, layout))
+
+
+def _grouped_or_all(table: _BoxTable) -> BoxArrays | GroupedBoxes:
+    runs = [_runs(table.ids(g)) for g in range(table.num_groups)]
     spans: dict[str, tuple[int, int]] = {}
     bad = BadRecords()
     row = 0
@@ -104,6 +108,8 @@ class GroupedBoxes:
 
     def blocks(self) -> Iterator[OwnedBoxes]:
         """See `BoxFile.blocks`: one row group at a time."""
+        if not len(self._spans):  # every id is null
+            return
         for group in range(self._table.num_groups):
             boxes, scores = self._group_boxes(group)
             rows = self._table.edges[group] + np.arange(len(scores))
@@ -123,7 +129,7 @@ class _BoxTable:
     def __init__(self, path: Path, layout: BoxLayout | None) -> None:
         self.name = path.name
         self._path = path
-        self._file = pq.ParquetFile(path)
+        self._file = parquet_file(str(path), path)
         schema = self._file.schema_arrow
         known = set(schema.names)
         self._corners = next((names for names in _CORNERS if set(names) <= known), None)
@@ -150,10 +156,10 @@ class _BoxTable:
 
     def boxes(self, group: int) -> ScoredBoxes:
         """Corners and scores of the rows of a group; null values are NaN."""
-        try:
-            table = self._read(group, self._columns())
-        except (pa.ArrowException, OSError) as error:
-            raise SourceError(f"{self._path}: row group {group} is damaged ({error})") from error
+        with foreign(f"row group {group} of {self._path}", _ADVICE):
+            return self._boxes(self._read(group, self._columns()))
+
+    def _boxes(self, table: pa.Table) -> ScoredBoxes:
         scores = np.ones(table.num_rows, np.float32)
         if self._score_column:
             scores = _as_float32(table.column(self._score_column))
@@ -170,15 +176,24 @@ class _BoxTable:
                 f"{self._path}: columns {', '.join(missing)} are missing; image_id, x0, y0, x1, "
                 f"y1 (or bbox: x, y, width, height) and score or objectness are expected"
             )
-        not_numeric = [name for name in columns if not _is_numeric(schema.field(name).type)]
+        not_numeric = [n for n in columns if n != "bbox" and not _is_number(schema.field(n).type)]
+        if self._has_bbox and not _is_list_of_numbers(schema.field("bbox").type):
+            not_numeric.append("bbox")
         if not_numeric:
-            raise SourceError(f"{self._path}: columns {', '.join(not_numeric)} are not numbers")
+            raise SourceError(
+                f"{self._path}: columns {', '.join(not_numeric)} must hold a number in each row, "
+                "and bbox a list of four"
+            )
 
     def _columns(self) -> list[str]:
         boxes = ["bbox"] if self._has_bbox else [*(self._corners or _CORNERS[0])]
         return [*boxes, self._score_column] if self._score_column else boxes
 
     def _read(self, group: int, columns: list[str]) -> pa.Table:
+        rows = self._file.metadata.row_group(group).num_rows
+        metadata = self._file.metadata
+        if rows_at_once(self._path, metadata, group, columns, max(rows, 1)) < rows:
+            raise ValueError("it would fill memory: write it with smaller row groups")
         return self._file.read_row_group(group, columns=columns)
 
     def _bbox_rows(self, column: pa.ChunkedArray) -> NDArray[np.float32]:
@@ -188,9 +203,12 @@ class _BoxTable:
         return _as_float32(pc.list_flatten(column)).reshape(-1, 4)
 
 
-def _is_numeric(kind: pa.DataType) -> bool:
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
-        kind = kind.value_type
+def _is_list_of_numbers(kind: pa.DataType) -> bool:
+    is_list = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    return any(is_it(kind) for is_it in is_list) and _is_number(kind.value_type)
+
+
+def _is_number(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 

@@ -29,7 +29,7 @@ from stages.proposals.boxes_json import read_json
 from stages.proposals.boxes_parquet import open_parquet
 from stages.proposals.image_matching import Matching, match_images
 from stages.proposals.region_dump import DumpReader, ScoreKind
-from stages.sources.files import digest_of, size_and_mtime
+from stages.sources.files import digest_of, foreign, size_and_mtime
 from stages.sources.record import Refusal
 
 if TYPE_CHECKING:
@@ -172,14 +172,15 @@ def open_boxes(path: Path, _state: str, layout: BoxLayout | None = None) -> BoxF
         SourceError: If they cannot be read.
     """
     suffix = path.suffix.lower()
-    if path.is_dir():
-        return read_folder(path, layout)
-    if suffix in _JSON:
-        return read_json(path, layout)
-    if suffix == ".parquet":
-        return open_parquet(path, layout)
-    if suffix in (".h5", ".hdf5"):
-        return _DumpFile(DumpReader(path))
+    with foreign(f"the boxes of {path}", "write them again in one of the forms of docs/formats.md"):
+        if path.is_dir():
+            return read_folder(path, layout)
+        if suffix in _JSON:
+            return read_json(path, layout)
+        if suffix == ".parquet":
+            return open_parquet(path, layout)
+        if suffix in (".h5", ".hdf5"):
+            return _DumpFile(DumpReader(path))
     raise SourceError(
         f"{path}: boxes are read from .json, .jsonl, .parquet and .h5 files, and from folders of "
         f"YOLO's .txt or of .json, not from {suffix or 'a file without a suffix'}"

@@ -24,6 +24,7 @@ import numpy as np
 
 from schemas.errors import SourceError
 from stages.hdf5_files import create_file, create_fixed, create_growing, create_texts
+from stages.sources.files import error_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -147,8 +148,12 @@ class DumpReader:
                 self.kind = self._checked_kind()
                 self._offsets = self._checked_offsets(offsets)
                 self.image_ids = self._checked_ids(ids)
-            except (OSError, RuntimeError, UnicodeDecodeError) as error:
-                raise SourceError(f"{path}: not a readable HDF5 region dump ({error})") from error
+            except SourceError:
+                raise
+            except Exception as error:  # what is wrong in a file shows as an error of any kind
+                raise SourceError(
+                    f"{path}: not a readable HDF5 region dump ({error_line(error)}); write it again"
+                ) from error
             undo.pop_all()
 
     def __len__(self) -> int:
@@ -158,8 +163,8 @@ class DumpReader:
         rows = slice(self._offsets[index], self._offsets[index + 1])
         try:
             boxes, objectness = self._boxes[rows], self._objectness[rows]
-        except (OSError, RuntimeError) as error:
-            raise self._damaged(f"the boxes of image {index} cannot be read ({error})") from error
+        except Exception as error:
+            raise self._unreadable(f"the boxes of image {index}", error) from error
         return self.image_ids[index], boxes.astype(np.float32), objectness.astype(np.float32)
 
     def blocks(
@@ -171,8 +176,8 @@ class DumpReader:
             owners = np.searchsorted(self._offsets, np.arange(first, last), side="right") - 1
             try:
                 boxes, objectness = self._boxes[first:last], self._objectness[first:last]
-            except (OSError, RuntimeError) as error:
-                raise self._damaged(f"boxes {first} to {last} cannot be read ({error})") from error
+            except Exception as error:
+                raise self._unreadable(f"boxes {first} to {last}", error) from error
             yield owners, boxes.astype(np.float32), objectness.astype(np.float32)
 
     def levels(self, index: int) -> NDArray[np.uint8] | None:
@@ -182,8 +187,8 @@ class DumpReader:
         rows = slice(self._offsets[index], self._offsets[index + 1])
         try:
             return np.asarray(self._level[rows], np.uint8)
-        except (OSError, RuntimeError) as error:
-            raise self._damaged(f"the levels of image {index} cannot be read ({error})") from error
+        except Exception as error:
+            raise self._unreadable(f"the levels of image {index}", error) from error
 
     def __iter__(self) -> Iterator[tuple[str, NDArray[np.float32], NDArray[np.float32]]]:
         return (self[index] for index in range(len(self)))
@@ -200,6 +205,9 @@ class DumpReader:
 
     def _damaged(self, what: str) -> SourceError:
         return SourceError(f"{self._path}: not a region dump: {what}")
+
+    def _unreadable(self, what: str, error: Exception) -> SourceError:
+        return self._damaged(f"{what} cannot be read ({error_line(error)})")
 
     def _dataset(self, name: str) -> Any:
         link = self._file.get(name, getlink=True)

@@ -7,29 +7,26 @@ its own, named by its file and line. Only one record is in memory.
 
 from __future__ import annotations
 
-import zlib
 from collections import Counter
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import pyarrow as pa
-
 from schemas.errors import SourceError
 from schemas.quarantine import Reason
 from stages.outcome import counted
 from stages.sources.caption_fields import row_captions
 from stages.sources.corpus_rows import SUFFIXES, CorpusRows, opened
-from stages.sources.files import digest_of, file_digest
-from stages.sources.record import DuplicateKeys, Inventory, LeftOut
+from stages.sources.files import digest_of, file_digest, foreign
+from stages.sources.json_ids import utf8
+from stages.sources.record import DuplicateKeys, Inventory, LeftOut, Refusal
 from stages.sources.table_columns import KEY_COLUMNS, caption_columns, find_column
 from stages.sources.table_rows import BadRow, SourceRow, suffix_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_ERRORS = (OSError, EOFError, zlib.error, pa.ArrowException)
+    from contextlib import AbstractContextManager
 
 
 class CaptionRecord(NamedTuple):
@@ -75,11 +72,8 @@ class Corpus:
                 captions.
         """
         for file in self.files():
-            try:
-                with opened(file, self.caption, self.key) as table:
-                    yield from _grouped(_records(file, table))
-            except _ERRORS as error:
-                raise _unreadable(file, error) from error
+            with _reading(file), opened(file, self.caption, self.key) as table:
+                yield from _grouped(_records(file, table))
 
     def survey(self) -> Survey:
         """Read all of it once, and count."""
@@ -93,11 +87,8 @@ class Corpus:
         """Files of the folder that are no captions, and which columns were chosen."""
         remarks: dict[str, None] = {}
         for file in self.files():
-            try:
-                with opened(file, self.caption, self.key) as table:
-                    remarks |= dict.fromkeys(table.remarks)
-            except _ERRORS as error:
-                raise _unreadable(file, error) from error
+            with _reading(file), opened(file, self.caption, self.key) as table:
+                remarks |= dict.fromkeys(table.remarks)
         others = Counter(file.suffix.lower() for file in self._all_files())
         for file in self.files():
             others[file.suffix.lower()] -= 1
@@ -146,8 +137,8 @@ def corpus_remarks(inventory: Inventory, survey: Survey) -> list[str]:
     return remarks
 
 
-def _unreadable(file: Path, error: Exception) -> SourceError:
-    return SourceError(f"captions {file} cannot be read to the end ({error}); fetch them again")
+def _reading(file: Path) -> AbstractContextManager[None]:
+    return foreign(f"captions {file} to the end", "fetch it again")
 
 
 def _grouped(rows: Iterator[CaptionRecord]) -> Iterator[CaptionRecord]:
@@ -164,7 +155,10 @@ def _records(file: Path, table: CorpusRows) -> Iterator[CaptionRecord]:
         if isinstance(row, BadRow):
             yield CaptionRecord(name, (), row.detail, Reason.BAD_ROW)
         else:
-            yield from _row_records(name, row, table)
+            try:
+                yield from _row_records(name, row, table)
+            except Refusal as refusal:
+                yield CaptionRecord(name, (), refusal.detail, refusal.reason)
 
 
 def _row_records(name: str, row: SourceRow, table: CorpusRows) -> Iterator[CaptionRecord]:
@@ -184,7 +178,16 @@ def _row_records(name: str, row: SourceRow, table: CorpusRows) -> Iterator[Capti
 
 
 def _key_text(value: Any) -> str:
-    """A key as text; empty if there is none. Numbers that tables wrote as 7.0 are 7."""
+    """A key as text; empty if there is none. Numbers that tables wrote as 7.0 are 7.
+
+    Raises:
+        Refusal: bad-row, if it is a list or an object.
+    """
     if value is None or value != value:  # NaN
         return ""
+    if isinstance(value, list | dict):
+        kind = "a list" if isinstance(value, list) else "an object"
+        raise Refusal(Reason.BAD_ROW, f"its key is {kind}, not a name or a number")
+    if isinstance(value, str):
+        return utf8(value)
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

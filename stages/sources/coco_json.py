@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from schemas.errors import SourceError
 from stages.sources.coco_segmentation import box_of_segmentation
+from stages.sources.files import foreign
 from stages.sources.json_ids import finite_number, id_text, utf8
 from stages.sources.name_checks import names_fault
 
@@ -36,10 +37,8 @@ def load_json(path: str) -> CocoJson:
     Raises:
         SourceError: If it is not COCO's JSON, or of a kind that has no boxes.
     """
-    try:
+    with foreign(f"{path} as JSON", "give COCO's JSON of instances or captions"):
         content = json.loads(Path(path).read_bytes(), object_hook=_without_mask)
-    except (OSError, ValueError, RecursionError) as error:
-        raise SourceError(f"cannot read {path} as JSON: {error}") from error
     is_object = isinstance(content, dict) and isinstance(content.get("images"), list)
     lists = [content.get(key) or [] for key in CocoJson._fields[1:]] if is_object else []
     if not is_object or not all(isinstance(entries, list) for entries in lists):

@@ -9,15 +9,19 @@ import glob
 import hashlib
 import os
 import re
+from contextlib import contextmanager
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 import fsspec
 
-from schemas.errors import SourceError
+from schemas.errors import RCError, SourceError
 from schemas.quarantine import Reason
 from stages.sources.record import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Of the formats that stages.pixels decodes; what the content is decides, not the suffix.
 IMAGE_SUFFIXES: Final = (
@@ -27,6 +31,7 @@ IMAGE_SUFFIXES: Final = (
 WHOLE_BYTES: Final = 64 << 20  # smaller files are hashed whole
 END_BYTES: Final = 1 << 20  # of larger files, this much of each end
 MAX_BYTES: Final = 256 << 20  # of one encoded image; a larger file is no photograph
+_LONGEST_ERROR: Final = 200  # characters of an error that are shown; it may quote a whole file
 _BRACES: Final = re.compile(r"\{([^{}]+)\}")
 _RANGE: Final = re.compile(r"(\d+)\.\.(\d+)")
 
@@ -58,6 +63,52 @@ def open_file(uri: str) -> BinaryIO:
         return Path(uri).open("rb")
     except (OSError, ValueError, ImportError) as error:
         raise SourceError(f"cannot open {uri}: {_error_text(error)}") from error
+
+
+@contextmanager
+def foreign(what: str, advice: str) -> Iterator[None]:
+    """Where bytes of other programs become our types: what is raised here is their fault.
+
+    Every reader of a whole file has its parsing in such a block, so that no file, however damaged
+    or deeply nested, shows as a traceback. Errors that the reader words itself pass unchanged.
+
+    Args:
+        what: Is read, for the message.
+        advice: What to do.
+
+    Raises:
+        SourceError: For any other error, in one sentence.
+    """
+    try:
+        yield
+    except (RCError, Refusal, MemoryError):
+        raise
+    except Exception as error:
+        raise SourceError(f"cannot read {what}: {error_line(error)}; {advice}") from error
+
+
+@contextmanager
+def foreign_record() -> Iterator[None]:
+    """The same for one record among others: it is refused, and the others are read.
+
+    Raises:
+        Refusal: For any error but those of files as a whole and of this machine.
+    """
+    try:
+        yield
+    except (RCError, Refusal, OSError, MemoryError):
+        raise
+    except Exception as error:
+        raise Refusal(Reason.UNREADABLE, error_line(error)) from error
+
+
+def error_line(error: Exception) -> str:
+    """The first line of an error that a foreign file led to, without control characters."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    text = str(getattr(error, "strerror", None) or error).strip() or type(error).__name__
+    line = text.splitlines()[0][:_LONGEST_ERROR].encode(errors="backslashreplace").decode()
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
 def load_image_file(folder: str, name: str) -> bytes:

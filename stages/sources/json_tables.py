@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from stages.sources.files import is_image
-from stages.sources.table_columns import caption_columns
+from stages.sources.table_columns import FILE_COLUMNS, caption_columns
 from stages.sources.table_encoding import utf8_lines
 
 if TYPE_CHECKING:
@@ -80,7 +80,11 @@ def image_rows(file: BinaryIO, name: str) -> Iterator[SourceRow | BadRow]:
 
 
 def _names_image(values: Mapping[str, Any]) -> bool:
-    return any(isinstance(cell, str) and is_image(cell) for cell in values.values())
+    """Whether a cell names a file of an image, or, in a column of such names, is its number."""
+    numbers = (values.get(name) for name in FILE_COLUMNS)
+    return any(isinstance(cell, str) and is_image(cell) for cell in values.values()) or any(
+        isinstance(number, int) and not isinstance(number, bool) for number in numbers
+    )
 
 
 def _entries(document: Any) -> list[Any]:

@@ -10,6 +10,7 @@ import unicodedata
 from typing import TYPE_CHECKING, Any
 
 from schemas.errors import SourceError
+from stages.sources.files import foreign
 from stages.sources.name_checks import names_fault
 
 if TYPE_CHECKING:
@@ -51,9 +52,10 @@ def read_names(path: Path) -> list[str]:
             can be read in two ways, or two names look alike.
     """
     text = _text(path)
-    names: Sequence[object] | None = _names_in_json(path, text)
-    names = _names_in_lines(path, text) if names is None else names
-    fault = names_fault(names) if names else "is empty"
+    with foreign(f"the list {path}", "give every name a line of its own, once"):
+        names: Sequence[object] | None = _names_in_json(path, text)
+        names = _names_in_lines(path, text) if names is None else names
+        fault = names_fault(names) if names else "is empty"
     if fault:
         raise SourceError(f"the list {path} {fault}; give every name a line of its own, once")
     return [str(name) for name in names]
@@ -169,7 +171,7 @@ def _parsed(text: str) -> Any:
         if text.lstrip().startswith("["):
             return ast.literal_eval(text.strip())
         return [json.loads(line) for line in text.splitlines() if line.strip()]
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         return None
 
 

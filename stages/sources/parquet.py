@@ -8,24 +8,21 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-import pyarrow as pa
-
-from schemas.errors import SourceError
 from schemas.quarantine import Reason
 from stages.sources.caption_fields import distinct, row_captions
 from stages.sources.files import (
+    MAX_BYTES,
     digest_of,
+    error_line,
     file_digest,
     is_remote,
     is_safe_name,
     load_image_file,
     open_file,
-    size_and_mtime,
     unique_names,
 )
 from stages.sources.name_index import normalised
@@ -35,11 +32,16 @@ from stages.sources.parquet_columns import (
     holds_only_paths,
     image_column,
     images_in_cell,
-    no_image_column,
     paths_in,
     paths_without_bytes,
 )
-from stages.sources.parquet_rows import group_ranges, open_parquet, row_groups
+from stages.sources.parquet_rows import (
+    chosen_image,
+    group_ranges,
+    open_parquet,
+    read_values,
+    row_groups,
+)
 from stages.sources.record import (
     DEFAULTS,
     Inventory,
@@ -97,7 +99,7 @@ class ParquetSource:
         """Which columns were chosen, told once for files of the same columns; files beside them."""
         remarks: dict[tuple[str, ...], list[str]] = {}
         for uri in self.files:
-            schema, image = _chosen_image(uri, self.options.image_column)
+            schema, image = chosen_image(uri, self.options.image_column)
             if tuple(schema.names) not in remarks:
                 remarks[tuple(schema.names)] = column_remarks(
                     Path(uri).name,
@@ -116,12 +118,15 @@ class ParquetSource:
         name = unique_names(list(self.files))[part_slice.file]
         row = part_slice.first
         try:
-            for batch, columns in _batches(uri, part_slice.first, part_slice.last, self.options):
-                for values in batch.to_pylist():
-                    yield from _row_records(f"{name}/{row:09d}", uri, row, values, columns)
-                    row += 1
-        except (pa.ArrowException, OSError) as error:
-            detail = f"rows {row} to {part_slice.last - 1} cannot be read: {error}"
+            for values, columns in _rows(uri, part_slice.first, part_slice.last, self.options):
+                image_id = f"{name}/{row:09d}"
+                if isinstance(values, Exception):
+                    yield Problem(image_id, Reason.BAD_ROW, f"row {row}: {error_line(values)}")
+                else:
+                    yield from _row_records(image_id, uri, row, values, columns)
+                row += 1
+        except Exception as error:  # what is wrong in a file shows as an error of any kind
+            detail = f"rows {row} to {part_slice.last - 1} cannot be read: {error_line(error)}"
             yield Problem(f"{name}/{row:09d}", Reason.UNREADABLE, detail)
 
     def _files_beside(self) -> Iterator[str]:
@@ -166,8 +171,8 @@ def is_list_of_files(uri: str, wanted: str | None = None) -> bool:
 
 def files_in_paths(uri: str, wanted: str | None = None) -> set[str]:
     """Image files that the paths of a Parquet file name, whether the rows hold bytes or not."""
-    _, image = _chosen_image(uri, wanted)
-    with open_file(uri) as file, contextlib.suppress(pa.ArrowException, OSError):
+    _, image = chosen_image(uri, wanted)
+    with open_file(uri) as file, contextlib.suppress(Exception):
         names = set(map(normalised, paths_in(open_parquet(uri, file), image)))
         return {str(Path(uri).parent / name) for name in names if is_safe_name(name)}
     return set()
@@ -175,35 +180,7 @@ def files_in_paths(uri: str, wanted: str | None = None) -> set[str]:
 
 def check_image_column(uri: str, wanted: str | None) -> None:
     """Raises SourceError, with the columns, if a file has no column of images."""
-    _chosen_image(uri, wanted)
-
-
-def read_row(uri: str, member: str) -> bytes:
-    """The image of a row. Reads a whole row group; the last two stay in memory.
-
-    Args:
-        uri: The file.
-        member: Number of the row, and `:column` where that is not the usual column.
-
-    Raises:
-        SourceError: If there is no such row, or it has no image.
-    """
-    number, _, column = member.partition(":")
-    row = int(number)
-    starts, _ = row_groups(uri)
-    if not 0 <= row < starts[-1]:
-        raise SourceError(
-            f"{uri} has no row {row}: it changed since it was ingested; run rc ingest --force"
-        )
-    group = int(np.searchsorted(starts, row, side="right")) - 1
-    images = _group_images(uri, group, column or None, size_and_mtime(uri))
-    content = next(iter(images_in_cell(images[row - int(starts[group])].as_py())), None)
-    if not isinstance(content, bytes):
-        raise SourceError(
-            f"row {row} of {uri} has no image: it changed since it was ingested; "
-            "run rc ingest --force"
-        )
-    return content
+    chosen_image(uri, wanted)
 
 
 def _row_records(
@@ -236,6 +213,9 @@ class _ParquetLoader:
     def __call__(self) -> bytes:
         if not isinstance(self.content, bytes):
             raise Refusal(Reason.MISSING_IMAGE, "the row holds no bytes")
+        if len(self.content) > MAX_BYTES:
+            detail = f"{len(self.content)} bytes; at most {MAX_BYTES} are read"
+            raise Refusal(Reason.TOO_LARGE, detail)
         return self.content
 
 
@@ -245,8 +225,8 @@ def _sizes_beside(uri: str, wanted: str | None) -> Iterator[str]:
 
 
 def _paths_beside(uri: str, wanted: str | None) -> Iterator[str]:
-    _, image = _chosen_image(uri, wanted)
-    with open_file(uri) as file, contextlib.suppress(pa.ArrowException, OSError):
+    _, image = chosen_image(uri, wanted)
+    with open_file(uri) as file, contextlib.suppress(Exception):
         for name in paths_without_bytes(open_parquet(uri, file), image):
             path = Path(uri).parent / name
             if is_safe_name(name) and path.is_file():
@@ -262,37 +242,17 @@ def _load_beside(folder: Path, name: str) -> bytes:
         raise Refusal(refusal.reason, detail) from refusal
 
 
-def _batches(
+def _rows(
     uri: str, first: int, last: int, options: SourceOptions
-) -> Iterator[tuple[pa.RecordBatch, _RowColumns]]:
+) -> Iterator[tuple[dict[str, Any] | Exception, _RowColumns]]:
     """Rows `first` to `last`, whole row groups, and which of their columns are which."""
     starts, _ = row_groups(uri)
     groups = [g for g in range(len(starts) - 1) if first <= starts[g] < last]
-    schema, image = _chosen_image(uri, options.image_column)
+    schema, image = chosen_image(uri, options.image_column)
     names = tuple(name for name in schema.names if name != image)
     captions = caption_columns(names, options.caption_column)
     member = "" if image == image_column(schema) else f":{image}"
     columns = _RowColumns(image, captions, member)
     with open_file(uri) as file:
-        table = open_parquet(uri, file)
-        for group in groups:  # one at a time: Arrow cannot join all nested types over groups
-            for batch in table.iter_batches(_ROWS, row_groups=[group], columns=[image, *captions]):
-                yield batch, columns
-
-
-def _chosen_image(uri: str, wanted: str | None) -> tuple[pa.Schema, str]:
-    with open_file(uri) as file:
-        schema = open_parquet(uri, file).schema_arrow
-    image = image_column(schema, wanted)
-    if image is None:
-        raise no_image_column(uri, schema.names, wanted)
-    return schema, image
-
-
-@lru_cache(maxsize=2)
-def _group_images(
-    uri: str, group: int, column: str | None, _version: tuple[int, int]
-) -> pa.ChunkedArray:
-    _, image = _chosen_image(uri, column)
-    with open_file(uri) as file:
-        return open_parquet(uri, file).read_row_group(group, columns=[image]).column(0)
+        for values in read_values(uri, file, groups, [image, *captions], _ROWS):
+            yield values, columns

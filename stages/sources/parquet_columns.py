@@ -5,6 +5,7 @@ A cell is bytes, a struct of bytes and path as Hugging Face's Image writes it, o
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
@@ -29,6 +30,7 @@ BYTES_COLUMNS: Final = (
     *("img", "imgs", "image_data", "img_bytes", "jpeg_bytes", "jpg_bytes", "png_bytes"),
     *("picture", "photo", "data"),
 )
+_MOST_BYTES: Final = 512 << 20  # of paths in memory together, if each were as long as all
 _LISTS: Final = (
     pa.types.is_list,
     pa.types.is_large_list,
@@ -98,8 +100,7 @@ def paths_without_bytes(table: pq.ParquetFile, image: str) -> Iterator[str]:
     for group in range(metadata.num_row_groups):
         statistics = metadata.row_group(group).column(columns[f"{image}.bytes"]).statistics
         if statistics is None or not statistics.has_null_count or statistics.null_count:
-            cells = table.read_row_group(group, columns=[f"{image}.path"]).column(0).to_pylist()
-            yield from (cell["path"] for cell in cells if cell and cell["path"])
+            yield from _paths(table, group, f"{image}.path")
 
 
 def paths_in(table: pq.ParquetFile, image: str) -> Iterator[str]:
@@ -107,8 +108,8 @@ def paths_in(table: pq.ParquetFile, image: str) -> Iterator[str]:
     schema = table.metadata.schema
     paths = {schema.column(number).path for number in range(table.metadata.num_columns)}
     if f"{image}.path" in paths:
-        for batch in table.iter_batches(batch_size=10_000, columns=[f"{image}.path"]):
-            yield from (cell["path"] for cell in batch[0].to_pylist() if cell and cell["path"])
+        for group in range(table.metadata.num_row_groups):
+            yield from _paths(table, group, f"{image}.path")
 
 
 def holds_only_paths(table: pq.ParquetFile, image: str) -> bool:
@@ -123,8 +124,9 @@ def holds_only_paths(table: pq.ParquetFile, image: str) -> bool:
         if statistics is not None and statistics.has_null_count:
             nulls = statistics.null_count
         else:
-            cells = table.read_row_group(group, columns=[f"{image}.bytes"]).column(0).to_pylist()
-            nulls = sum(cell is None or cell["bytes"] is None for cell in cells)
+            batches = table.iter_batches(1, [group], columns=[f"{image}.bytes"])
+            cells = (batch[0][0].as_py() for batch in batches)  # mostly, the first says it
+            nulls = rows if all(not cell or cell["bytes"] is None for cell in cells) else 0
         if nulls < rows:
             return False
     return True
@@ -169,7 +171,22 @@ def no_image_column(table: str, names: Sequence[str], wanted: str | None) -> Sou
 
 def _bytes_or_path(cell: dict[str, Any]) -> bytes | str | None:
     content: bytes | str | None = cell.get("bytes")
-    return content if content is not None else cell.get("path")
+    path = cell.get("path")
+    return content if content is not None or not isinstance(path, str) else path
+
+
+def _paths(table: pq.ParquetFile, group: int, column: str) -> Iterator[str]:
+    """The paths in a group; of a value that is no text, none."""
+    chunks = table.metadata.row_group(group)
+    columns = [chunks.column(number) for number in range(chunks.num_columns)]
+    size = sum(c.total_uncompressed_size for c in columns if c.path_in_schema == column)
+    rows = max(1, min(10_000, _MOST_BYTES // max(size, 1)))
+    for batch in table.iter_batches(rows, row_groups=[group], columns=[column]):
+        for scalar in batch.column(0):
+            with contextlib.suppress(ValueError):  # not UTF-8
+                cell = scalar.as_py()
+                if cell and isinstance(cell["path"], str) and cell["path"]:
+                    yield cell["path"]
 
 
 def _is_bytes(kind: pa.DataType) -> bool:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from schemas.quarantine import Reason
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from schemas.box_forms import BoxForm
-    from schemas.quarantine import Reason
 
 
 class Refusal(Exception):  # noqa: N818 - a refused record is an outcome, not an error of the run
@@ -122,6 +123,21 @@ class Record:
     problems: Sequence[Problem] = ()
     can_be_reread: bool = True
     source_id: str | None = None
+
+
+def require_utf8(record: Record) -> None:
+    """Pass if UTF-8 can hold the names in a record; captions are checked where they are read.
+
+    Raises:
+        Refusal: unsafe-name, if one has half of a surrogate pair, as JSON can write it.
+    """
+    names = (record.image_id, record.split, record.member, record.source_id, record.uri)
+    for text in (*names, *(thing.category for thing in record.objects)):
+        try:
+            (text or "").encode()
+        except UnicodeEncodeError:
+            detail = f"{ascii(text)[:100]} is not UTF-8: a name, a split or a category"
+            raise Refusal(Reason.UNSAFE_NAME, detail) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,11 @@ CAPTION_COLUMNS: Final = (
     *("caption", "captions", "text", "texts", "sentence", "sentences", "raw_caption", "raw"),
     *("caption_text", "alt_text", "alt", "title", "description", "prompt", "comment"),
 )
-IMAGE_COLUMNS: Final = (
+FILE_COLUMNS: Final = (  # of names of image files and of nothing else
     *("image", "file_name", "filename", "file", "path", "filepath", "file_path", "image_path"),
     *("image_file", "image_name", "image_filename", "img", "img_path", "img_name"),
-    *("key", "image_id", "id", "url", "image_url"),
 )
+IMAGE_COLUMNS: Final = (*FILE_COLUMNS, "key", "image_id", "id", "url", "image_url")
 KEY_COLUMNS: Final = ("image_id", "key", *(name for name in IMAGE_COLUMNS if name != "key"))
 OBJECT_COLUMNS: Final = frozenset(("objects", "bbox", "bboxes", "boxes", "annotations"))
 UNREAD_COLUMNS: Final = ("conversations",)

@@ -14,12 +14,10 @@ from itertools import chain, islice
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from schemas.errors import SourceError
-from stages.sources.files import is_image, open_file
+from stages.sources.files import error_line, foreign, is_image, open_file
 from stages.sources.json_tables import BadRow, SourceRow, image_rows, json_rows
+from stages.sources.parquet_rows import open_parquet, read_values
 from stages.sources.table_columns import (
     CAPTION_COLUMNS,
     IMAGE_COLUMNS,
@@ -50,9 +48,10 @@ TABLE_SUFFIXES: Final = (".csv", ".tsv", ".jsonl", ".parquet")
 KNOWN_NAMES: Final = frozenset((*CAPTION_COLUMNS, *IMAGE_COLUMNS, *KEY_COLUMNS, "split"))
 _DELIMITERS: Final = (",", "\t", ";", "|")
 _NUMBERED: Final = re.compile(r"#\w+$")  # Flickr's `1.jpg#0`: caption 0 of 1.jpg
-_LONGEST_FIELD: Final = 1 << 26  # csv refuses fields over 131,072 characters by default
+_LONGEST_FIELD: Final = 1 << 24  # csv refuses fields over 131,072 characters by default
 _LONGEST_QUOTE: Final = 1000  # lines; what is longer is a quote that nobody closed
 _HEAD_ROWS: Final = 100
+_ADVICE: Final = "give it in UTF-8 and in the format that its suffix says, or leave it out"
 
 
 class Cells(NamedTuple):
@@ -74,19 +73,16 @@ def table_rows(uri: str, also: Sequence[str] = ()) -> Iterator[SourceRow | BadRo
         SourceError: If the table cannot be opened, has no header, or is in another format or
             encoding than its suffix says.
     """
-    try:
-        with open_file(uri) as file:
-            suffix = suffix_of(uri)
-            if suffix == ".parquet":
-                yield from _parquet_rows(file, also)
-            elif suffix in (".jsonl", ".ndjson"):
-                yield from json_rows(file, uri)
-            elif suffix == ".json":
-                yield from image_rows(file, uri)
-            else:
-                yield from _named_rows(file, uri, suffix)
-    except (ValueError, csv.Error, OSError, EOFError) as error:
-        raise SourceError(f"cannot read the table {uri}: {error}") from error
+    suffix = suffix_of(uri)
+    with open_file(uri) as file, foreign(f"the table {uri}", _ADVICE):
+        if suffix == ".parquet":
+            yield from _parquet_rows(file, uri, also)
+        elif suffix in (".jsonl", ".ndjson"):
+            yield from json_rows(file, uri)
+        elif suffix == ".json":
+            yield from image_rows(file, uri)
+        else:
+            yield from _named_rows(file, uri, suffix)
 
 
 def table_columns(uri: str) -> tuple[str, ...]:
@@ -95,12 +91,9 @@ def table_columns(uri: str) -> tuple[str, ...]:
     Raises:
         SourceError: As `table_rows` does.
     """
-    with open_file(uri) as file:
+    with open_file(uri) as file, foreign(f"the table {uri}", _ADVICE):
         if suffix_of(uri) == ".parquet":
-            try:
-                return tuple(pq.ParquetFile(file).schema_arrow.names)
-            except (pa.ArrowException, OSError) as error:
-                raise SourceError(f"cannot read the table {uri}: {error}") from error
+            return tuple(open_parquet(uri, file).schema_arrow.names)
         if suffix_of(uri) not in (".jsonl", ".ndjson", ".json"):
             return _header(_text_rows(file, uri, suffix_of(uri)), uri)[0]
     head = (row for row in islice(table_rows(uri), _HEAD_ROWS) if isinstance(row, SourceRow))
@@ -219,21 +212,18 @@ def fitted_rows(
             yield SourceRow(whole.number, dict(zip(names, whole.cells, strict=True)))
 
 
-def _parquet_rows(file: BinaryIO, also: Sequence[str]) -> Iterator[SourceRow]:
-    table = pq.ParquetFile(file)
-    wanted = {name.strip().lower() for name in also}
-    captions = caption_columns(tuple(table.schema_arrow.names))
-    columns = [
-        name
-        for name in table.schema_arrow.names
-        if name.lower() in KNOWN_NAMES | wanted or name in captions
-    ]
-    number = 0
-    for group in range(table.num_row_groups):  # Arrow cannot join all nested types over groups
-        for batch in table.iter_batches(batch_size=1000, row_groups=[group], columns=columns):
-            for row in batch.to_pylist():
-                number += 1
-                yield SourceRow(number, row)
+def _parquet_rows(file: BinaryIO, uri: str, also: Sequence[str]) -> Iterator[SourceRow | BadRow]:
+    table = open_parquet(uri, file)
+    names = tuple(table.schema_arrow.names)
+    wanted = KNOWN_NAMES | {name.strip().lower() for name in also}
+    captions = caption_columns(names)
+    columns = [name for name in names if name.lower() in wanted or name in captions]
+    groups = range(table.num_row_groups)
+    for number, row in enumerate(read_values(uri, file, groups, columns, most=1000), 1):
+        if isinstance(row, Exception):
+            yield BadRow(number, f"row {number} cannot be read: {error_line(row)}")
+        else:
+            yield SourceRow(number, row)
 
 
 def _delimiter(header: str, suffix: str) -> str:
@@ -262,7 +252,7 @@ def _quoted_rows(numbered: Iterator[tuple[int, str]], delimiter: str) -> Iterato
         taken: list[tuple[int, str]] = []
         cells = _cells(text, delimiter)
         is_open = cells is None and _is_open(text, delimiter)
-        while is_open and len(taken) < _LONGEST_QUOTE and (more := take()):
+        while is_open and _may_grow(text, taken) and (more := take()):
             taken.append(more)
             text += more[1]
             if more[1].count('"') % 2:  # only such a line can close the quote
@@ -276,6 +266,10 @@ def _quoted_rows(numbered: Iterator[tuple[int, str]], delimiter: str) -> Iterato
             yield BadRow(
                 number, f"line {number} has {fault}; a quote inside quotes is written twice"
             )
+
+
+def _may_grow(text: str, taken: Sequence[object]) -> bool:
+    return len(taken) < _LONGEST_QUOTE and len(text) < _LONGEST_FIELD
 
 
 def _cells(text: str, delimiter: str) -> list[str] | None:

@@ -31,7 +31,7 @@ TAR_SUFFIXES: Final = (
 BLOCK: Final = 512
 _CHUNK: Final = 1 << 20
 _MOST_HEADER_BYTES: Final = 1 << 20  # of one member, with long names and extended attributes
-_MOST_PADDING: Final = 1 << 20  # zeros between an end mark and a tar that follows it
+_MOST_PADDING: Final = 64 << 20  # zeros between an end mark and a tar that follows it
 _DIGITS: Final = re.compile(rb"\d{256}")  # tarfile needs time that grows as their square
 _MOST_TIMES: Final = 200  # that a tar may be larger than its file, from here on:
 _SMALL: Final = 256 << 20
@@ -117,7 +117,11 @@ class TarStream:
         return self._position
 
     def find_next_tar(self) -> bool:
-        """Skip the zeros after an end mark; whether anything follows them, as after `cat a b`."""
+        """Skip the zeros after an end mark; whether anything follows them, as after `cat a b`.
+
+        Raises:
+            tarfile.ReadError: If there are more zeros than are looked through.
+        """
         for _ in range(_MOST_PADDING // BLOCK):
             block = self.read_content(BLOCK)
             if block.strip(b"\0"):
@@ -125,8 +129,8 @@ class TarStream:
                 self._position -= len(block)
                 return True
             if len(block) < BLOCK:
-                break
-        return False
+                return False
+        raise tarfile.ReadError(f"more than {_MOST_PADDING >> 20} MB of zeros follow an end mark")
 
 
 @contextmanager

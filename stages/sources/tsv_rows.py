@@ -273,7 +273,7 @@ def _read_lineidx(uri: str) -> NDArray[np.int64] | None:
             if path == binary
             else np.array(path.read_text().split(), dtype=np.int64)
         )
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise SourceError(
             f"{path} is not one number a line; delete it, then the rows are counted"
         ) from error

@@ -1,8 +1,9 @@
 """Members of a WebDataset tar that belong together, and which captions are of which image.
 
 Members of one key need not be adjacent: keys wait, the one that grew last the longest, until they
-weigh more than `WINDOW_BYTES`. In a local tar that is not compressed, a member weighs about a
-kilobyte, in others its content too. What comes after its key has left is a key of its own.
+weigh more than `WINDOW_BYTES` or one has `MOST_MEMBERS`. In a local tar that is not compressed, a
+member weighs about a kilobyte, in others its content too. What comes after its key has left is a
+key of its own.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from stages.sources.tar_members import TarMember
 
 WINDOW_BYTES: Final = 128 << 20
+MOST_MEMBERS: Final = 1000  # of a key; the next ones are a key of their own, as if it had left
 _MEMBER_BYTES: Final = 1024
 # The label of the image that a caption is about where several images have other labels.
 _MAIN_LABELS: Final = frozenset(("", "image", "img", "input", "photo", "rgb", "original"))
@@ -52,7 +54,8 @@ class KeyWindow:
     def add(self, member: TarMember) -> Iterator[KeyMembers]:
         """Add a member; yields the keys that leave."""
         key = split_name(member.name).key
-        if key in self._keys and member.name in self._keys[key].members:
+        known = self._keys[key].members if key in self._keys else {}
+        if member.name in known or len(known) >= MOST_MEMBERS:
             yield self._leave(key)  # the same name again begins another sample of this key
         waiting = self._keys.setdefault(key, KeyMembers(key))
         self._keys.move_to_end(key)

@@ -22,6 +22,7 @@ _NAME_LISTS: Final = ("classes.txt", "obj.names", "_darknet.labels")
 _NOT_SPLITS: Final = frozenset(
     ("names", "nc", "path", "download", "channels", "kpt_shape", "flip_idx", "roboflow")
 )
+_MOST_BRACKETS: Final = 1000  # PyYAML needs time that grows as the square of their nesting
 _MOST_BYTES: Final = 4 << 20
 _MOST_SAMPLED: Final = 20
 
@@ -98,8 +99,11 @@ def _read_yaml(path: Path) -> YoloConfig | None:
     if path.suffix.lower() not in (".yaml", ".yml") or path.stat().st_size > _MOST_BYTES:
         return None
     try:
+        payload = path.read_bytes()
+        if payload.count(b"[") + payload.count(b"{") > _MOST_BRACKETS:
+            return None
         # its scalars are all texts, so that a class may be called "no", and nothing is executed
-        content = yaml.load(path.read_bytes(), Loader=yaml.BaseLoader)
+        content = yaml.load(payload, Loader=yaml.BaseLoader)
     except (yaml.YAMLError, ValueError, RecursionError, OSError):
         return None
     if not isinstance(content, dict):

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from schemas.errors import SourceError
+from stages import jpeg_scans
 from stages.pixels import (
     ImageHeader,
     Limits,
@@ -21,6 +22,7 @@ from stages.pixels import (
     read_content,
     upright,
 )
+from tests.stages.jpeg_samples import many_scans
 from tests.stages.sources.samples import encoded, ingest, saved, write_images
 
 
@@ -303,3 +305,13 @@ def test_unreadable_content_is_described_by_its_first_bytes(content: bytes, sent
     with pytest.raises(Refusal) as caught:
         probe(content, Limits())
     assert caught.value.detail == f"no image of a known format: {sentence}"
+
+
+def test_a_jpeg_of_more_scans_than_an_encoder_writes_is_too_slow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    content = many_scans((40, 30), 30)
+    assert probe(content, Limits()).width == 40
+    monkeypatch.setattr(jpeg_scans, "_MOST_WORK", 100_000)
+    with pytest.raises(Refusal, match="too-slow: its scans are so many"):
+        probe(content, Limits())

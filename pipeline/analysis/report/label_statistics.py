@@ -97,7 +97,8 @@ def collect_statistics(
             condition = where
         queries = read_queries()
         judged = f"{queries.pop(_LABELS)} WHERE (\n{condition}\n)"
-        sql.create_table(connection, _LABELS, judged)
+        with sql.condition_limits(connection):
+            sql.create_table(connection, _LABELS, judged)
         sql.create_table(connection, "ground_truth", _GROUND_TRUTH)
         sql.create_table(connection, "pool", "SELECT concept FROM __labelled_concepts")
         results = {}

@@ -131,3 +131,9 @@ def test_two_steps_with_the_same_name_are_refused(tmp_path: Path) -> None:
     text = '[[step]]\nrun = "ingest"\nas = "a"\n' * 2
     with pytest.raises(SourceError, match="has several steps called a"):
         load(tmp_path, text)
+
+
+@pytest.mark.parametrize("verb", ["{a = 1}", "[1]", "3", "1979-05-27"])
+def test_a_verb_that_is_no_text_is_refused(tmp_path: Path, verb: str) -> None:
+    with pytest.raises(SourceError, match="is not a verb"):
+        load(tmp_path, f"[[step]]\nrun = {verb}\n")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,9 +15,6 @@ from pipeline.recipes.recipe_file import (
     read_recipe,
 )
 from schemas.errors import SourceError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 STEP = '[[step]]\nrun = "ingest"\n'
 
@@ -179,3 +177,31 @@ def test_a_placeholder_without_a_value_is_refused() -> None:
 
 def test_names_are_found_in_nested_texts() -> None:
     assert placeholder_names({"{key}": ["{a}", {"x": "{b}-{a}"}], "n": 3}) == {"a", "b"}
+
+
+def test_defaults_that_name_each_other_without_end_are_swept_by_what_they_name() -> None:
+    recipe = RecipeFile(defaults={"a": "{b}", "b": "{a}{seed}"}, sweep={"seed": [0, 1]})
+    placeholders = Placeholders.of(recipe, {}, quick=False, path=Path("r.toml"))
+    assert placeholders.swept_by("{a}") == ["seed"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "x = " + "[" * 5000 + "]" * 5000,
+        "x = 1" + "0" * 5000,
+        "include = 3\n" + STEP,
+        "include = [[]]\n" + STEP,
+        'include = ["\\u0000"]\n' + STEP,
+        "report = 3\n" + STEP,
+        "introduction = []\n" + STEP,
+    ],
+)
+def test_what_no_recipe_holds_is_one_sentence(tmp_path: Path, content: str) -> None:
+    with pytest.raises(SourceError, match=r"recipe .*r\.toml"):
+        read_recipe(write(tmp_path / "r.toml", content))
+
+
+def test_a_sweep_without_values_is_refused() -> None:
+    with pytest.raises(SourceError, match="gives seed no value"):
+        Placeholders.of(RecipeFile(sweep={"seed": []}), {}, quick=False, path=Path("r.toml"))

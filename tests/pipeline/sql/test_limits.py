@@ -77,3 +77,32 @@ def test_a_system_that_reports_no_memory_has_no_memory_limit(
     before = resource.getrlimit(resource.RLIMIT_DATA)
     with sql.memory_limit(1):
         assert resource.getrlimit(resource.RLIMIT_DATA) == before
+
+
+def test_blocks_that_overlap_leave_the_memory_of_the_process_as_it_was() -> None:
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    first, second = limits.memory_limit(3000), limits.memory_limit(100)
+    first.__enter__()
+    within = resource.getrlimit(resource.RLIMIT_DATA)
+    second.__enter__()
+    assert resource.getrlimit(resource.RLIMIT_DATA) == within  # the first decides
+    first.__exit__(None, None, None)
+    second.__exit__(None, None, None)
+    assert resource.getrlimit(resource.RLIMIT_DATA) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "(WITH RECURSIVE t AS (SELECT 1 UNION ALL FROM t) SELECT count(*) FROM t) > 0",
+        "len(range(1000000000)) > 0",
+    ],
+)
+def test_a_condition_has_the_limits_of_a_statement(
+    artifacts: dict[str, Artifact], condition: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "CONDITION_S", 1.0)
+    monkeypatch.setattr(limits, "CONDITION_MB", 200)
+    with pytest.raises(QueryError, match=r"within 1 s: write a simpler|memory|allocate"):
+        list(sql.matching(artifacts["pseudo_labels"], 0, condition))

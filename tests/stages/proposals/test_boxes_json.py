@@ -196,3 +196,14 @@ def test_a_file_without_any_box_that_can_be_read_is_refused(
     path.write_bytes(content)
     with pytest.raises(SourceError, match=sentence):
         read_json(path)
+
+
+@pytest.mark.parametrize("between", [" ", "\n", ",", "]", "\0"])
+@pytest.mark.parametrize("more", ["[{}]", "{}"])
+def test_what_follows_the_end_of_a_list_is_never_passed_over(
+    tmp_path: Path, between: str, more: str
+) -> None:
+    record = '{"image_id": 1, "bbox": [1, 2, 3, 4], "score": 0.5}'
+    (tmp_path / "b.json").write_text(f"[{record}]{between}{more.replace('{}', record)}")
+    with pytest.raises(SourceError, match="more text follows the end"):
+        read_json(tmp_path / "b.json")

@@ -91,9 +91,12 @@ def test_a_bbox_may_be_any_kind_of_list(tmp_path: Path, kind: str) -> None:
     ("changes", "sentence"),
     [
         ({"x1": None, "y0": None}, "columns y0, x1 are missing"),
-        ({"score": ["high", "low"]}, "columns score are not numbers"),
-        ({"x0": None, "bbox": ["a", "b"]}, "columns bbox are not numbers"),
-        ({"image_id": pa.array([[1], [2]])}, "not a readable Parquet"),
+        ({"score": ["high", "low"]}, "columns score must hold a number"),
+        ({"x0": None, "bbox": ["a", "b"]}, "columns bbox must hold a number"),
+        ({"score": [[0.5], [0.25]]}, "columns score must hold a number"),
+        ({"x0": [[1.0], [2.0, 3.0]]}, "columns x0 must hold a number"),
+        ({"x0": None, "bbox": [1.0, 2.0]}, "and bbox a list of four"),
+        ({"image_id": pa.array([[1], [2]])}, "cannot read .* as Parquet of boxes"),
     ],
 )
 def test_a_missing_or_unusable_column_is_named(
@@ -116,7 +119,7 @@ def test_damaged_boxes_are_named_by_their_row_group(tmp_path: Path) -> None:
     file = open_parquet(path)
     content = path.read_bytes()
     path.write_bytes(content[:4] + bytes(len(content) - 4))
-    with pytest.raises(SourceError, match="row group 1 is damaged"):
+    with pytest.raises(SourceError, match="cannot read row group 1 of"):
         file.boxes(1)
 
 

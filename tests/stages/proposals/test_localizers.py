@@ -183,7 +183,7 @@ def test_the_judgement_sees_every_box_of_a_large_dump(tmp_path: Path, layout: st
         ("gone.json", r"gone\.json: no such file of boxes; check the path given to --from"),
         ("boxes.csv", r"boxes are read from \.json, .* not from \.csv"),
         ("results.pkl", r"boxes are read from \.json, .* not from \.pkl"),
-        ("boxes.parquet", r"boxes\.parquet: not a readable Parquet file of boxes"),
+        ("boxes.parquet", r"cannot read .*boxes\.parquet as Parquet"),
     ],
 )
 def test_a_missing_or_unknown_file_is_refused(tmp_path: Path, name: str, sentence: str) -> None:

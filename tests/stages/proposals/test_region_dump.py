@@ -204,3 +204,19 @@ def test_levels_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         file["level"] = np.zeros(3, np.uint8)
     with pytest.raises(SourceError, match="'level' of shape"):
         DumpReader(tmp_path / "d.h5")
+
+
+def test_a_dump_with_any_byte_changed_is_read_or_named(tmp_path: Path) -> None:
+    path = tmp_path / "d.h5"
+    with DumpWriter(path, "score") as dump:
+        dump.append("a", np.ones((3, 4), np.float32), np.ones(3, np.float32))
+    content = path.read_bytes()
+    refused = 0
+    for place in range(0, min(len(content), 3000), 40):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 255]) + content[place + 1 :])
+        try:
+            with DumpReader(path) as reader:
+                list(reader)
+        except SourceError as error:
+            refused += "d.h5" in str(error)
+    assert refused > 10

@@ -125,14 +125,14 @@ def test_a_folder_is_read_file_by_file_in_order(tmp_path: Path) -> None:
 def test_a_truncated_missing_or_unknown_file_is_refused(tmp_path: Path) -> None:
     whole = gzip.compress(b"".join(b"a dog and %d cats\n" % n for n in range(5000)))
     (tmp_path / "cut.txt.gz").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(SourceError, match=r"cut\.txt\.gz cannot be read to the end"):
+    with pytest.raises(SourceError, match=r"cannot read captions .*cut\.txt\.gz to the end"):
         read(tmp_path / "cut.txt.gz")
     with pytest.raises(SourceError, match="no captions at"):
         read(tmp_path / "gone.tsv")
     with pytest.raises(SourceError, match="no captions at"):
         read(write(tmp_path / "a.docx", "a dog"))
     (tmp_path / "b.parquet").write_bytes(b"PAR1")
-    with pytest.raises(SourceError, match=r"cannot read the table .*b\.parquet: "):
+    with pytest.raises(SourceError, match=r"cannot read .*b\.parquet as Parquet: "):
         read(tmp_path / "b.parquet")
 
 
@@ -348,3 +348,14 @@ def test_files_of_a_folder_that_are_no_captions_are_counted(tmp_path: Path) -> N
     assert inventory.remarks == (
         "captions of a.tsv are read from 'caption', not from 'title'; --caption-column decides",
     )
+
+
+def test_a_key_that_is_a_list_is_a_bad_row_and_half_a_character_is_escaped(tmp_path: Path) -> None:
+    rows = ['{"key": [1], "caption": "a dog"}', r'{"key": "\ud800", "caption": "a cat"}']
+    (tmp_path / "c.jsonl").write_text("\n".join(rows))
+    listed, escaped = Corpus(tmp_path / "c.jsonl").records()
+    assert (listed.reason, listed.problem) == (
+        "bad-row",
+        "its key is a list, not a name or a number",
+    )
+    assert (escaped.key, escaped.captions) == ("\\ud800", ("a cat",))

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from schemas.errors import SourceError
+from schemas.quarantine import Reason
 from stages.pixels import FORMATS
 from stages.sources import files
 from stages.sources.files import (
@@ -17,6 +18,8 @@ from stages.sources.files import (
     digest_of,
     expand,
     file_digest,
+    foreign,
+    foreign_record,
     is_image,
     is_remote,
     is_safe_name,
@@ -242,3 +245,32 @@ def test_two_files_of_one_name_are_refused_and_both_are_named() -> None:
     sentence = r"/x/0\.tar and /x/0\.tar\.gz have the same name; rename one of them"
     with pytest.raises(SourceError, match=sentence):
         unique_names(["/x/0.tar", "/x/0.tar.gz"])
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (RecursionError("maximum depth"), "it is nested too deeply"),
+        (ValueError("a\x1b\ud800\nsecond line"), r"a\\x1b\\ud800"),
+        (EOFError(), "EOFError"),
+    ],
+)
+def test_what_a_parser_raises_becomes_a_sentence(error: Exception, said: str) -> None:
+    sentence = f"^cannot read x: {said}; send it again$"
+    with pytest.raises(SourceError, match=sentence), foreign("x", "send it again"):
+        raise error
+
+
+@pytest.mark.parametrize("error", [SourceError("x"), Refusal(Reason.BAD_ROW, "x"), MemoryError()])
+def test_what_is_worded_or_no_fault_of_the_file_passes(error: Exception) -> None:
+    for block in (foreign("x", "y"), foreign_record()):
+        with pytest.raises(type(error)) as raised, block:
+            raise error
+        assert raised.value is error
+
+
+def test_a_record_that_cannot_be_read_is_refused_and_a_full_disk_is_not() -> None:
+    with pytest.raises(Refusal, match="unreadable: 7"), foreign_record():
+        raise IndexError(7)
+    with pytest.raises(OSError, match="full"), foreign_record():
+        raise OSError("full")

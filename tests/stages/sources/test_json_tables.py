@@ -57,3 +57,10 @@ def test_a_broken_line_is_one_bad_row() -> None:
     rows = list(json_rows(io.BytesIO(b'{"a": 1}\n{"a":\n\n[2]\n'), "a.jsonl"))
     assert [isinstance(row, BadRow) for row in rows] == [False, True, True]
     assert [row.number for row in rows] == [1, 2, 4]
+
+
+@pytest.mark.parametrize("number", [7, 0])
+def test_images_may_be_named_by_numbers_in_a_column_of_their_names(number: int) -> None:
+    rows = [{"image": number, "caption": "a dog"}]
+    assert rows_of(rows) == rows
+    assert rows_of([{"image": True, "caption": "a dog"}, {"id": 7, "caption": "a cat"}]) == []

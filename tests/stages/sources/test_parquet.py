@@ -9,7 +9,8 @@ import pytest
 
 from schemas.errors import SourceError
 from stages.pixels import load_image, read_content
-from stages.sources.parquet import ParquetSource, read_row
+from stages.sources.parquet import ParquetSource
+from stages.sources.parquet_rows import read_row
 from stages.sources.record import LeftOut, SourceOptions
 from tests.stages.sources.samples import encoded, ids, ingest, reasons
 

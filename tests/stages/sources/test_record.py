@@ -1,9 +1,18 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from stages.sources.record import DuplicateKeys, Refusal, consecutive_ranges
+from stages.sources.record import (
+    DuplicateKeys,
+    Record,
+    Refusal,
+    SourceObject,
+    consecutive_ranges,
+    require_utf8,
+)
 
 
 def test_ranges_cover_everything_once_and_keep_their_limits() -> None:
@@ -58,3 +67,19 @@ def test_a_refusal_is_read_as_reason_and_sentence() -> None:
     refusal = Refusal("bad-box", "it has three numbers")
     assert (refusal.reason, refusal.detail) == ("bad-box", "it has three numbers")
     assert str(refusal) == "bad-box: it has three numbers"
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"image_id": "x/\ud800"},
+        {"split": "\ud800"},
+        {"member": "\udfff.jpg"},
+        {"objects": [SourceObject("\ud800", (0, 0, 1, 1))]},
+    ],
+)
+def test_a_record_with_half_a_character_in_a_name_is_refused(names: dict[str, Any]) -> None:
+    record: dict[str, Any] = {"image_id": "a", "uri": "a.jpg", "load": bytes}
+    require_utf8(Record(**record))
+    with pytest.raises(Refusal, match="unsafe-name"):
+        require_utf8(Record(**{**record, **names}))

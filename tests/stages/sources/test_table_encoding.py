@@ -6,6 +6,7 @@ import io
 import pytest
 
 from schemas.errors import SourceError
+from stages.sources import table_encoding
 from stages.sources.table_encoding import text_lines, utf8_lines
 
 TEXT = "image\tcaption\r\n1\ta café 🐶\n"
@@ -60,3 +61,20 @@ def test_utf16_that_is_cut_is_refused_with_its_line() -> None:
 
 def test_an_empty_text_has_no_lines() -> None:
     assert read(b"") == read(b"\xef\xbb\xbf") == []
+
+
+def test_a_gzip_that_unpacks_to_far_more_than_a_text_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(table_encoding, "_SMALL", 1 << 16)
+    packed = io.BytesIO(gzip.compress((b"a" * 99 + b"\n") * 100_000))
+    with pytest.raises(SourceError, match=r"of bomb\.gz unpack to .*: no text does"):
+        list(text_lines(packed, "bomb.gz"))
+
+
+@pytest.mark.parametrize("separator", [b"\n", b"\r"])
+def test_a_line_without_end_is_refused(separator: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table_encoding, "_LONGEST_LINE", 1 << 16)
+    content = b"a" + separator + bytes(b"b" * 200_000)
+    with pytest.raises(SourceError, match="a line of more than 0 MB"):
+        list(text_lines(io.BytesIO(content), "x.txt"))

@@ -147,7 +147,7 @@ def test_empty_cells_at_the_end_of_a_row_are_no_loss() -> None:
     [
         ("t.csv", b"image\n\xff\n", r"t.csv is not UTF-8: byte 1 of line 2 \(byte 7 of the text"),
         ("t.csv", b'image,"caption\na,b\n', "the header of .*t.csv cannot be read: line 1 has"),
-        ("t.parquet", b"PAR1", "cannot read the table .*t.parquet: "),
+        ("t.parquet", b"PAR1", "cannot read .*t.parquet as Parquet: "),
         (
             "t.tsv.gz",
             gzip.compress(b"image\tcaption\n" * 999, mtime=0)[:30],

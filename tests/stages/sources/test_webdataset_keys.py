@@ -7,7 +7,13 @@ import pytest
 from schemas.quarantine import Reason
 from stages.sources.record import LeftOut, Problem
 from stages.sources.tar_members import TarMember
-from stages.sources.webdataset_keys import KeyMembers, KeyWindow, images_of, read_captions
+from stages.sources.webdataset_keys import (
+    MOST_MEMBERS,
+    KeyMembers,
+    KeyWindow,
+    images_of,
+    read_captions,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -129,3 +135,8 @@ def test_a_caption_of_no_certain_image_is_refused_once(
 def test_members_that_hold_no_caption_are_counted() -> None:
     _, rest = captions_of_images({"x.jpg": b"", "x.txt": b" \n", "x.json": b'{"width": 3}'})
     assert rest == [LeftOut(".txt member of no caption"), LeftOut(".json member of no caption")]
+
+
+def test_members_beyond_those_of_any_key_are_another_key() -> None:
+    names = [f"a.{number}.jpg" for number in range(MOST_MEMBERS + 2)]
+    assert leaving(KeyWindow(), names) == [names[:MOST_MEMBERS], names[MOST_MEMBERS:]]

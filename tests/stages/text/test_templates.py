@@ -66,3 +66,12 @@ def test_a_name_is_cleaned_as_the_reference_does(name: str, expected: str) -> No
 
 def test_braces_in_a_name_are_not_placeholders() -> None:
     assert fill_template("a {}.", "{}x{0}") == "a {}x{0}."
+
+
+@pytest.mark.parametrize("content", ["a {} " + "x" * 1000, "a {}.\n" * 200_000])
+def test_templates_longer_than_any_prompt_are_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "t.txt").write_text(content)
+    with pytest.raises(
+        SourceError, match="more than 1,048,576 bytes, or a line of more than 1,000"
+    ):
+        read_templates(str(tmp_path / "t.txt"))
