@@ -66,6 +66,11 @@ def write_database(
 def _check_replaceable(path: Path, *, force: bool) -> None:
     if not path.name:
         raise OptionError(f"rc db: '{path}' is not a file name")
+    if "?" in str(path.absolute()):
+        raise OptionError(
+            f"rc db: DuckDB cannot write to {path}, since it takes what follows '?' for settings; "
+            f"name a file without '?' in its path"
+        )
     if not path.exists() and not path.is_symlink():
         return
     if not _is_database(path):

@@ -13,4 +13,4 @@ def test_prints_a_line_of_each_step(capsys, monkeypatch) -> None:
     propose.main()
     lines = capsys.readouterr().out.splitlines()
     names = ["network alone", "stage", "selection", "dump", "import JSON", "import Parquet"]
-    assert [line[:18].strip() for line in lines] == names
+    assert [line[:15].strip() for line in lines] == names

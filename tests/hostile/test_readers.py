@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pipeline import sql
 from schemas.errors import QueryError
-from tests.hostile.fuzzing import FUZZ, damaged, read_or_refuse
+from tests.hostile.fuzzing import FUZZ, damaged, read_or_refused
 from tests.hostile.readers import byte_readers, json_readers, new_folder
 from tests.hostile.values import VALUES, mutations, nested, replaced
 
@@ -42,7 +42,7 @@ def test_json_with_any_value_in_any_place_is_read_or_refused(name: str, tmp_path
     @given(st.sampled_from(changed))
     def read_one(change: tuple[str, str]) -> None:
         path.write_text(change[1])
-        read_or_refuse(lambda: read(tmp_path / "images"))
+        assert read_or_refused(lambda: read(tmp_path / "images"))
 
     read_one()
 
@@ -66,7 +66,7 @@ def test_a_damaged_file_is_read_or_refused(
     @given(damaged(reader.good))
     def read_one(content: bytes) -> None:
         (folder / reader.file).write_bytes(content)
-        read_or_refuse(lambda: reader.read(folder))
+        assert read_or_refused(lambda: reader.read(folder))
 
     (folder / reader.file).write_bytes(reader.good)
     reader.read(folder)

@@ -29,7 +29,8 @@ class CommandResult:
 def rc(
     toy_verbs: None, root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., CommandResult]]:
-    """Run one command on the store of the test."""
+    """Run one command on the store of the test, an empty folder at first."""
+    root.mkdir(exist_ok=True)
     monkeypatch.setenv("RC_STORE", str(root))
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 

@@ -106,6 +106,15 @@ def test_a_database_is_written_once_and_replaced_with_force(
     assert rc("db", out, *words, "--force").out == expected
 
 
+def test_a_database_is_not_written_where_duckdb_would_write_elsewhere(rc, root, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    make(Ingest(count=3), root)
+    (tmp_path / "a?b").mkdir()
+    answer = rc("db", tmp_path / "a?b" / "x.duckdb")
+    assert (answer.code, answer.out) == (1, "")
+    assert "what follows '?' for settings; name a file without '?'" in answer.err
+    assert list((tmp_path / "a?b").iterdir()) == []
+
+
 @pytest.mark.parametrize(
     "name", ["x[1]", "run*", "a?b", "{1..3}", "q'q", "ü 空", "image_id=7", "~"]
 )
@@ -128,7 +137,8 @@ def test_every_command_reads_the_files_of_its_own_store(  # type: ignore[no-unty
     assert rc("train", "--where", "region = 0", *at).code == 0
     assert rc("verify", *at).out.startswith("9 artifacts verified")
     for number, copied in enumerate(((), ("--materialize",))):
-        path = f"{name}/db{number}.duckdb"
+        folder = "other" if "?" in name else name  # DuckDB reads there, but cannot write
+        path = f"{folder}/db{number}.duckdb"
         assert rc("db", path, *at, *copied).code == 0
         with duckdb.connect(tmp_path / path) as connection:
             assert connection.execute("SELECT count(*) FROM images").fetchone() == (7,)

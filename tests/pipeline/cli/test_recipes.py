@@ -108,6 +108,7 @@ def test_a_dry_run_ends_at_the_first_step_that_would_work(rc, root, chain) -> No
 def test_a_dry_run_says_what_it_would_draw_and_draws_nothing(  # type: ignore[no-untyped-def]
     rc, root, tmp_path: Path
 ) -> None:
+    root.rmdir()
     folder, file = tmp_path / "scenes", tmp_path / "drawn.toml"
     file.write_text(
         f'[[draw]]\nkind = "scenes"\nfolder = "{folder}"\ncount = 3\n'

@@ -208,7 +208,7 @@ WRONG: list[tuple[tuple[object, ...], str]] = [
     (("duplicates", "--sheet", "groups"), "written to a .png file, got 'groups'"),
     (("duplicates", "--format", "xml"), "--format must be one of table, csv, json"),
     (("duplicates", "--features", "pseudo_labels@00"), "is no features"),
-    (("duplicates", "--store", "nosuch"), "no artifact matches 'features': nothing is in /"),
+    (("duplicates", "--store", "nosuch"), "nothing is in /"),
 ]
 
 

@@ -102,6 +102,7 @@ def test_an_error_of_the_user_is_one_sentence_and_code_1(
 
 @pytest.mark.slow
 def test_a_dry_run_prints_the_work_and_changes_nothing(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
+    root.rmdir()
     answer = rc("ingest", "--dry-run")
     assert "  would compute 4 of 4 parts, 20 images, reading about 0 bytes" in answer.out
     assert not root.exists()

@@ -37,7 +37,6 @@ def test_status_lists_artifacts_and_unfinished_runs(rc, root: Path) -> None:  # 
 
 
 def test_status_of_nothing_says_where_to_begin(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
-    root.mkdir()
     result = rc("status")
     assert (result.code, result.out) == (0, "")
     assert result.err.startswith(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def receipt(number: int, notes: dict[str, Any], counts: dict[str, Any] | None = None) -> Receipt:
-    part = PartRecord(number=number, rows=1, bytes=1, sha256="0")
+    part = PartRecord(number=number, rows=1, bytes=1, sha256="0" * 64)
     return Receipt(part=part, notes=notes, counts=counts or {})
 
 

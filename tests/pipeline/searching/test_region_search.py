@@ -244,7 +244,7 @@ def test_a_predicate_that_is_null_excludes_the_region(root: Path) -> None:
 
 INVALID_PREDICATES = {
     "concept =": "takes one SQL predicate",
-    "": "takes one SQL predicate",
+    "": "--where is empty",
     "true) OR (true": "takes one SQL predicate",
     "true ORDER BY region": "takes one SQL predicate",
     "true; DROP VIEW features": "takes one SQL predicate",

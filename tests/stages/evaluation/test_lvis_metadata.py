@@ -62,7 +62,7 @@ def test_an_image_that_is_not_in_the_lists_is_refused_with_its_name() -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("[", "is no readable JSON"),
+        ("[", "as JSON: Expecting"),
         ("[]", "is not LVIS's JSON"),
         ('{"images": [], "categories": [{"id": 1, "name": "a"}]}', "it lacks 'frequency'"),
         ('{"images": [{"file_name": "a.jpg"}], "categories": []}', "it lacks 'neg_category_ids'"),
@@ -76,7 +76,7 @@ def test_a_file_that_is_not_lvis_is_refused(tmp_path: Path, content: str, messag
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"gone\.json is no readable JSON"):
+    with pytest.raises(SourceError, match=r"cannot read .*gone\.json as JSON"):
         read_lvis_metadata(tmp_path / "gone.json")
 
 

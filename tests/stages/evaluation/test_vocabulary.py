@@ -65,7 +65,7 @@ def test_categories_come_from_lines_or_from_a_json_list(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        ("{", "is no readable JSON"),
+        ("{", "as JSON: Expecting"),
         ("[]", "must hold a JSON list"),
         ('{"a": 1}', "must hold a JSON list"),
         ('["a", "a"]', "has 'a' more than once"),
@@ -138,9 +138,9 @@ def test_names_of_one_split_or_of_all_are_read_each_once(tmp_path: Path) -> None
 def test_a_file_that_is_no_json_is_refused_with_its_name(tmp_path: Path) -> None:
     (tmp_path / "names.json").write_bytes(b"\xff\xfe{")
     for read in (read_categories, read_splits):
-        with pytest.raises(SourceError, match=r"names\.json is no readable JSON"):
+        with pytest.raises(SourceError, match=r"cannot read .*names\.json as JSON"):
             read(tmp_path / "names.json")
-    with pytest.raises(SourceError, match=r"gone\.json is no readable JSON"):
+    with pytest.raises(SourceError, match=r"cannot read .*gone\.json as JSON"):
         read_splits(tmp_path / "gone.json")
 
 
