@@ -1,0 +1,1 @@
+"""What the program withstands, tried: see `python -m benchmarks.reliability --help`."""
