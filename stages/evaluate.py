@@ -39,7 +39,7 @@ from stages.evaluation.image_inputs import read_images
 from stages.evaluation.protocols import LVIS_PRESETS, PRESETS, PROPOSAL_OPTIONS, Preset, deviations
 from stages.evaluation.suppression import SoftNms
 from stages.evaluation.vocabulary import list_digest
-from stages.models.dense_option import Dense, check_pooling, dense_option
+from stages.models.dense_option import DEFAULT_RESIZE, Dense, check_pooling, dense_option
 from stages.models.pooling_option import (
     Interpolation,
     Pooling,
@@ -120,7 +120,7 @@ class Evaluate(Stage):
     )
     move_boxes: bool = option(True, "let a detector move the proposals")
     resize: str = option(
-        "800x1333", "image for roialign: SHORTESTxLONGEST side in pixels, native, or none"
+        DEFAULT_RESIZE, "image for roialign: SHORTESTxLONGEST side in pixels, native, or none"
     )
     interpolation: Interpolation | None = interpolation_option()
     score: Literal["auto", "probability", "sqrt-objectness", "sqrt-logit", "sqrt-sigmoid"] = option(
@@ -160,7 +160,7 @@ class Evaluate(Stage):
     def __post_init__(self) -> None:
         super().__post_init__()
         Size.parse(self.resize, native=1)
-        check_pooling(self.name, self.pooling, self.dense, self.crop_margin)
+        check_pooling(self.name, self.pooling, self.dense, self.crop_margin, self.resize)
         if self.boxes == "ground-truth" and self.score not in ("auto", "probability"):
             raise OptionError(
                 f"rc evaluate: --score {self.score} needs an objectness, which ground-truth boxes "

@@ -25,7 +25,7 @@ from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, each, option, whole
 from stages.models import pooling_option as pooled
-from stages.models.dense_option import Dense, check_pooling, dense_option
+from stages.models.dense_option import DEFAULT_RESIZE, Dense, check_pooling, dense_option
 from stages.models.resizing import Size
 from stages.outcome import Outcome, Result, counted, is_most
 
@@ -51,7 +51,7 @@ class Featurize(Stage):
     """
 
     resize: str = option(
-        "800x1333", "SHORTESTxLONGEST side in pixels, native (the network's own side), or none"
+        DEFAULT_RESIZE, "SHORTESTxLONGEST side in pixels, native (the network's own side), or none"
     )
     interpolation: pooled.Interpolation | None = pooled.interpolation_option()
     pooling: pooled.Pooling = pooled.pooling_option()
@@ -77,7 +77,7 @@ class Featurize(Stage):
     def __post_init__(self) -> None:
         super().__post_init__()
         Size.parse(self.resize, native=1)  # only to refuse what it does not understand
-        check_pooling(self.name, self.pooling, self.dense, self.crop_margin)
+        check_pooling(self.name, self.pooling, self.dense, self.crop_margin, self.resize)
 
     def plan(self, parts: Mapping[str, Sequence[int]]) -> Sequence[int]:
         """See `Stage.plan`: the parts of the images that have proposals."""

@@ -16,6 +16,7 @@ from schemas.errors import OptionError
 from stages.option import option
 
 Dense = Literal["auto", "value-path", "last-block"]
+DEFAULT_RESIZE: Final = "800x1333"  # as detectron2 resizes at test time
 DENSE: Final[tuple[Dense, ...]] = ("auto", "value-path", "last-block")
 
 
@@ -28,11 +29,12 @@ def dense_option() -> Any:
     )
 
 
-def check_pooling(verb: str, pooling: str, dense: Dense, crop_margin: float) -> None:
+def check_pooling(verb: str, pooling: str, dense: Dense, crop_margin: float, resize: str) -> None:
     """Pass if nothing is asked for that this way of pooling regions would not look at.
 
     Raises:
-        OptionError: If a choice of tokens is given for crops, or a margin for a feature map.
+        OptionError: If a choice of tokens or a size of images is given for crops, or a margin for
+            a feature map.
     """
     if crop_margin and pooling != "crop":
         raise OptionError(
@@ -43,6 +45,11 @@ def check_pooling(verb: str, pooling: str, dense: Dense, crop_margin: float) -> 
         raise OptionError(
             f"rc {verb}: --dense {dense} says how regions are read from a feature map, and "
             f"--pooling crop makes none; leave one of them out"
+        )
+    if resize != DEFAULT_RESIZE and pooling == "crop":
+        raise OptionError(
+            f"rc {verb}: --resize {resize} is the size of a whole image, and --pooling crop cuts "
+            f"boxes out of the original, each as large as the network's own images; leave one out"
         )
 
 

@@ -88,10 +88,12 @@ def tokenizer_digest(given: Path | None, files: Iterable[str]) -> dict[str, str]
         It under "tokenizer"; nothing if there is none.
     """
     folders = [given] if given else list(dict.fromkeys(Path(file).parent for file in files))
-    found = (read_tokenizer_folder(folder).digests() for folder in folders)
-    digests = [digest for names in found for digest in names.values()]
-    digest = hashlib.sha256("".join(digests).encode()).hexdigest()
-    return {"tokenizer": digest} if digests else {}
+    found = [read_tokenizer_folder(folder).digests() for folder in folders]
+    if not any(found):
+        return {}
+    # with their names: the same content under another name is another tokenizer
+    digest = hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
+    return {"tokenizer": digest}
 
 
 def read_listed(folder: Path, digests: Any) -> TokenizerFiles:

@@ -17,6 +17,7 @@ from schemas.table import as_matrix
 from stages.evaluation.region_features import PoolingConfig, region_features
 from stages.featurize import Featurize
 from stages.models.clip import load_clip
+from stages.models.dense_option import DEFAULT_RESIZE
 from stages.models.preprocess import Size, prepare
 from stages.outcome import Result
 from stages.pixels import load_image
@@ -225,6 +226,7 @@ def test_crops_are_encoded_one_by_one_as_images_and_batched_over_images(files) -
     )
     part = InMemory({"images": images(*rows), "proposals": boxes}, files=files)
     options = {"pooling": "crop", "crop_margin": 0.2, "interpolation": "bicubic"}
+    options["resize"] = DEFAULT_RESIZE
     table = featurize(part, dtype="float32", batch_regions=4, **options)
     assert keys(table) == [("a", -1), ("a", 0), ("b", -1), ("c", -1), ("c", 3), ("c", 5)]
     clip = load_clip(*files.values(), "cpu")

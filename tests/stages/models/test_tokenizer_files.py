@@ -87,5 +87,14 @@ def test_the_digest_is_that_of_the_folder_given_or_of_those_beside(tmp_path: Pat
     assert tokenizer_digest(tmp_path, []) != given
 
 
+def test_the_digest_tells_names_apart(tmp_path: Path) -> None:
+    digests = []
+    for name in ("spiece.model", "tokenizer.model"):
+        (tmp_path / name).mkdir()
+        TokenizerFiles({name: b"pieces"}).write(tmp_path / name)
+        digests.append(tokenizer_digest(tmp_path / name, []))
+    assert digests[0] != digests[1]
+
+
 def test_names_end_in_nothing_that_a_model_is_found_by() -> None:
     assert not [name for name in NAMES if name.endswith(("model.json", ".safetensors", ".parquet"))]
