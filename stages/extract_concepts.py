@@ -85,6 +85,7 @@ class ExtractConcepts(Stage):
     everyday: ClassVar[tuple[str, ...]] = ("min_frequency", "from_file", "captions", "engine")
     example: ClassVar[str] = "rc extract-concepts --min-frequency 5"
     version: ClassVar[int] = 2  # captions in other languages name nothing
+    unit: ClassVar[str] = "records"  # images with their captions, or lines of a file of captions
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),
         "pool": whole(CONCEPTS, optional=True, named=True),

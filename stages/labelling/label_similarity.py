@@ -21,11 +21,13 @@ class LabelSimilarity:
         temperature: Divides the cosine.
         bias: Added to every logit before a sigmoid of its own; None: a softmax over all.
         given: Whether the temperature was given as a number; else it is the teacher's.
+        by_sigmoid: Whether the weights that embedded the concepts were trained by the sigmoid loss.
     """
 
     temperature: float
     bias: float | None
     given: bool
+    by_sigmoid: bool = False
 
     @classmethod
     def of(cls, part: Part, temperature: Temperature, kind: Probability) -> LabelSimilarity:
@@ -34,11 +36,11 @@ class LabelSimilarity:
         Raises:
             ArtifactError: If they carry none that is needed.
         """
-        if not isinstance(temperature, str) and kind == "softmax":
-            return cls(temperature, None, given=True)
         try:
             own = Similarity.read(part.attachment("embeddings", FILE))
         except ArtifactError as error:
+            if not isinstance(temperature, str) and kind == "softmax":
+                return cls(temperature, None, given=True)
             raise ArtifactError(
                 "these embeddings do not say how their model was trained (imported ones "
                 "cannot): give --temperature as a number, CLIP's own is 0.01, and leave "
@@ -48,11 +50,14 @@ class LabelSimilarity:
             chosen_temperature(temperature, lambda: own.temperature),
             chosen_bias(kind, lambda: own.logit_bias),
             given=not isinstance(temperature, str),
+            by_sigmoid=own.logit_bias is not None,
         )
 
     def note(self) -> dict[str, Any]:
         """For the manifest."""
-        numbers = {"temperature": self.temperature, "given": self.given}
+        numbers: dict[str, Any] = {"temperature": self.temperature, "given": self.given}
+        if self.bias is None and self.by_sigmoid:
+            numbers["trained_by"] = "sigmoid"
         if self.bias is None:
             return {"probability": "softmax", **numbers}
         return {"probability": "sigmoid", **numbers, "logit_bias": self.bias}
@@ -67,4 +72,10 @@ def described_similarity(note: dict[str, Any]) -> str:
     text = f"temperature {note['temperature']:.4g}"
     if note["probability"] == "sigmoid":
         text = f"sigmoid, {text}, bias {note['logit_bias']:.4g}"
-    return text if note["given"] else f"{text}, the teacher's"
+    text = text if note["given"] else f"{text}, the teacher's"
+    if note.get("trained_by") == "sigmoid":
+        text += (
+            "; the teacher was trained by the sigmoid loss, and softmax finds a concept for every "
+            "region: with --probability sigmoid none may fit"
+        )
+    return text

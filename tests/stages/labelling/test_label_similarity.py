@@ -30,12 +30,26 @@ def test_a_given_temperature_needs_nothing_of_the_embeddings() -> None:
 def test_the_teachers_numbers_come_from_beside_the_embeddings(tmp_path: Path) -> None:
     part = part_with(tmp_path, Similarity(math.log(50), -12.5))
     softmax = LabelSimilarity.of(part, "teacher", "softmax")
-    assert softmax == LabelSimilarity(0.02, None, given=False)
+    assert softmax == LabelSimilarity(0.02, None, given=False, by_sigmoid=True)
     sigmoid = LabelSimilarity.of(part, "teacher", "sigmoid")
-    assert sigmoid == LabelSimilarity(0.02, -12.5, given=False)
+    assert sigmoid == LabelSimilarity(0.02, -12.5, given=False, by_sigmoid=True)
     told = described_similarity(sigmoid.note())
     assert told == "sigmoid, temperature 0.02, bias -12.5, the teacher's"
-    assert LabelSimilarity.of(part, 1, "sigmoid") == LabelSimilarity(1.0, -12.5, given=True)
+    given = LabelSimilarity.of(part, 1, "sigmoid")
+    assert given == LabelSimilarity(1.0, -12.5, given=True, by_sigmoid=True)
+
+
+@pytest.mark.parametrize("temperature", [0.2, "teacher"])
+def test_softmax_of_a_teacher_trained_by_sigmoid_is_remarked_on(tmp_path, temperature) -> None:
+    (tmp_path / "clip").mkdir()
+    by_sigmoid = LabelSimilarity.of(
+        part_with(tmp_path, Similarity(1.0, -9.0)), temperature, "softmax"
+    )
+    assert "with --probability sigmoid none may fit" in described_similarity(by_sigmoid.note())
+    of_clip = LabelSimilarity.of(
+        part_with(tmp_path / "clip", Similarity(1.0)), temperature, "softmax"
+    )
+    assert "sigmoid" not in described_similarity(of_clip.note())
 
 
 def test_a_bias_that_is_not_there_is_refused(tmp_path: Path) -> None:
