@@ -55,7 +55,7 @@ def taken_unasked(
     chosen: Mapping[str, Artifact],
     root: Path,
 ) -> list[str]:
-    """A sentence for each model that was only taken because it is the newest of several."""
+    """A sentence for each model that nobody named or implied, where there are others."""
     required, lines = stage.requires(), []
     for role, artifact in chosen.items():
         table = artifact.manifest.artifact
@@ -63,12 +63,13 @@ def taken_unasked(
         follows = [catalog.ancestor(other, (table,)) for other in others]
         if pinned.get(role) or table not in models() or artifact in follows:
             continue
-        count = len(catalog.committed(root, table))
-        if count > 1:
-            takes = " or ".join(f"{t.name}@…" for t in (required[role].table, *required[role].also))
+        tables = [t.name for t in (required[role].table, *required[role].also)]
+        counts = {name: len(catalog.committed(root, name)) for name in tables}
+        if sum(counts.values()) > 1:
+            which = f", the newest of {counts[table]}" if counts[table] > 1 else ""
+            takes = " or ".join(f"{name}@…" for name in tables)
             lines.append(
-                f"{role}: {artifact.address}, the newest of {count}; --{_flag(role)} {takes} takes "
-                f"another"
+                f"{role}: {artifact.address}{which}; --{_flag(role)} {takes} takes another"
             )
     return lines
 
