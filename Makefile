@@ -1,6 +1,9 @@
 # Two commands matter: `make demo` and `make test`. Both set up .venv first, if it is not there.
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# A file of wheels with their SHA-256, as .ci/wheels.txt; others are then not installed.
+WHEELS ?=
 
 .PHONY: demo test test-fast install check docs clean
 
@@ -10,7 +13,12 @@ install: .venv/.installed
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or newer is needed; say make PYTHON=...')"
 	$(PYTHON) -m venv .venv
 	@echo "installing packages into .venv: 2 to 3 minutes and 6 GB, mostly PyTorch"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+ifneq ($(WHEELS),)
+	$(PIP) --require-hashes --no-deps --requirement $(WHEELS)
+	$(PIP) --no-deps --no-build-isolation --editable .
+else
+	$(PIP) --constraint constraints.txt --editable ".[dev]"
+endif
 	touch $@
 
 demo: install

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.detectors import DETECTORS
-from schemas.errors import OptionError
+from schemas.errors import OptionError, SourceError
 from schemas.rpns import RPNS
 from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
@@ -65,6 +65,9 @@ class ImportWeights(Stage):
         None,
         "open_clip's name (RN50-quickgelu), perhaps with a tag (ViT-B-32:laion400m_e32), or a "
         "JSON configuration; default: the one beside the file, else from the shapes",
+    )
+    sha256: str | None = option(
+        None, "that the file must have, as published beside it; others are refused", recipe=False
     )
     tokenizer: Path | None = option(
         None,
@@ -132,14 +135,22 @@ class ImportWeights(Stage):
         """See `Stage.digests`: of the weights and what was given beside them.
 
         Raises:
-            SourceError: If a file cannot be read.
+            SourceError: If a file cannot be read, or is not the one that `--sha256` asks for.
         """
         from stages.models.tokenizer_files import tokenizer_digest
 
         files = self._files()
         weights = [path for name, path in files.items() if name in ("file", "architecture")]
         tokenizer = tokenizer_digest(self.tokenizer, weights if self.makes().has_language else [])
-        return {name: sha256(Path(value)) for name, value in files.items()} | tokenizer
+        digests = {name: sha256(Path(value)) for name, value in files.items()}
+        if self.sha256 and digests.get("file") != self.sha256.lower():
+            raise SourceError(
+                f"{self.file} has the SHA-256 {digests['file']}, and --sha256 says another: it is "
+                f"damaged or another file; download it again"
+                if "file" in digests
+                else f"--sha256 is of a file, and {self.file} is none; leave it out"
+            )
+        return digests | tokenizer
 
     def total(self) -> int:
         """See `Stage.total`."""

@@ -56,8 +56,8 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     removed = ("PYTHONPATH", "RC_STORE")
     environment = {name: value for name, value in os.environ.items() if name not in removed}
 
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        program = [str(python.with_name("rc")), *words]
+    def run(*words: str, within: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+        program = [*within, str(python.with_name("rc")), *words]
         return subprocess.run(
             program,
             cwd=place / "empty",
@@ -68,6 +68,18 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
         )
 
     return run
+
+
+@pytest.fixture(scope="module")
+def no_network() -> tuple[str, ...]:
+    """What starts a command in a network namespace of its own, without any way out."""
+    within = ("unshare", "--map-root-user", "--net")
+    try:
+        subprocess.run([*within, "true"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        missing = f"no network namespace can be made here: {error}"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
+    return within
 
 
 def pip(*words: str, python: Path | None = None) -> None:
@@ -99,8 +111,10 @@ def test_the_installation_is_found_to_be_whole(installed: Run) -> None:
     assert "bad " not in done.stdout
 
 
-def test_the_smallest_demo_runs_and_its_store_can_be_looked_at(installed: Run) -> None:
-    done = installed("demo", "--scenes", "10", "--holdout", "10", "--quiet")
+def test_the_smallest_demo_needs_no_network_and_its_store_can_be_looked_at(
+    installed: Run, no_network: tuple[str, ...]
+) -> None:
+    done = installed("demo", "--scenes", "10", "--holdout", "10", "--quiet", within=no_network)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "student, our recipe" in done.stdout
     assert "picture: demo/pictures/pseudo_labels.png" in done.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -160,3 +161,18 @@ def test_the_content_of_files_decides_the_artifact_and_their_folder_does_not(tmp
 def test_a_missing_file_is_refused(tmp_path) -> None:
     with pytest.raises(SourceError, match=r"none.pth cannot be read"):
         ImportWeights(file=str(tmp_path / "none.pth"), kind="student").digests()
+
+
+def test_a_file_must_have_the_hash_that_is_asked_for(tmp_path) -> None:
+    path = tmp_path / "f.pth"
+    path.write_bytes(b"weights")
+    digest = hashlib.sha256(b"weights").hexdigest()
+    given = {"file": str(path), "kind": "rpn"}
+    for spelled in (digest, digest.upper()):
+        stage = ImportWeights(**given, sha256=spelled)
+        assert stage.digests() == ImportWeights(**given).digests() == {"file": digest}
+        assert "sha256" not in stage.recipe()
+    with pytest.raises(SourceError, match=f"has the SHA-256 {digest}, and --sha256 says another"):
+        ImportWeights(**given, sha256="0" * 64).digests()
+    with pytest.raises(SourceError, match="--sha256 is of a file, and ViT-B-32:openai is none"):
+        ImportWeights(file="ViT-B-32:openai", kind="teacher", sha256=digest).digests()
