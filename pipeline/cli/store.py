@@ -1,4 +1,4 @@
-"""Verbs about the store itself: status, lineage, verify, gc."""
+"""Verbs about the store itself: status, verify, gc."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli.lineage import lineage
 from pipeline.cli.run_options import STORE, Quiet, Store
 
 if TYPE_CHECKING:
@@ -45,35 +46,6 @@ def status(
         typer.echo(f"{path.parent.name}/{path.name}  {_unfinished(path)}", err=True)
     if not artifacts and not unfinished and not damaged:
         typer.echo(nothing_in(store), err=True)
-
-
-def lineage(
-    artifact: Annotated[str, typer.Argument(help="table, table@prefix or address")],
-    store: Store = STORE,
-) -> None:
-    """Show what an artifact was made from, and how.
-
-    Its inputs with their options, back to the sources.
-    """
-    from pipeline.cli.row_formats import cell_text
-    from pipeline.store import catalog
-
-    shown: set[str] = set()
-
-    def show(current: Artifact, role: str, depth: int) -> None:
-        options = {k: v for k, v in current.manifest.stage.options.items() if v is not None}
-        again = current.address in shown
-        rest = " (see above)" if again else f"  {json.dumps(options, ensure_ascii=False)}"
-        typer.echo(f"{'  ' * depth}{role + ': ' if role else ''}{current.address}{rest}")
-        shown.add(current.address)
-        if not again:
-            for name, paths in current.manifest.run.get("origins", {}).items():
-                for path in paths:
-                    typer.echo(f"{'  ' * (depth + 1)}{name}: {cell_text(path)}")
-            for name, parent in catalog.parents(current).items():
-                show(parent, name, depth + 1)
-
-    show(catalog.find(store, artifact), "", 0)
 
 
 def verify(
@@ -158,12 +130,31 @@ def _facts(artifact: Artifact) -> dict[str, object]:
 
 
 def _line(artifact: Artifact) -> str:
+    """Facts in 80 columns; what is of any length is in a line below."""
     facts = _facts(artifact)
-    return (
-        f"{artifact.address:<40} {facts['rows']:>12,} rows {facts['parts']:>6} parts "
-        f"{facts['bytes']:>15,} bytes  {facts['seconds']} s  {str(facts['created'])[:19]}"
-        f"{'  called ' if facts['called'] else ''}{facts['called']}{_sources(artifact)}"
+    created = str(facts["created"])[:16].replace("T", " ")
+    size = _size(artifact.manifest.bytes())
+    called = f"called {facts['called']}" if facts["called"] else ""
+    more = [text for text in (called, _sources(artifact)) if text]
+    return "\n".join(
+        [
+            f"{artifact.address:<34} {facts['rows']:>11,} rows {size:>9}  {created}",
+            *(f"    {text}" for text in more),
+        ]
     )
+
+
+def _size(count: int) -> str:
+    """Bytes in the unit that leaves one to three digits.
+
+    >>> _size(999), _size(25_182_379), _size(3_000_000_000_000)
+    ('999 B', '25 MB', '3,000 GB')
+    """
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count} {unit}"
+        count = round(count / 1000)
+    return f"{count:,} GB"
 
 
 def _sources(artifact: Artifact) -> str:
@@ -173,4 +164,4 @@ def _sources(artifact: Artifact) -> str:
     named = artifact.manifest.run.get("origins", {})
     paths = [path for several in named.values() for path in several]
     more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-    return f"  from {cell_text(paths[0])}{more}" if paths else ""
+    return f"from {cell_text(paths[0])}{more}" if paths else ""

@@ -1,4 +1,4 @@
-"""`rc status`, `rc lineage`, `rc verify`, `rc gc`."""
+"""`rc status`, `rc verify`, `rc gc`."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def test_status_lists_artifacts_and_unfinished_runs(rc, root: Path) -> None:  # 
     rc("propose", "--break-part", 1)
     result = rc("status")
     assert result.code == 0
-    (line,) = result.out.splitlines()
+    line, *_ = result.out.splitlines()
     assert line.startswith(images.address)
     assert "20 rows" in line
-    assert "4 parts" in line
+    assert len(line) < 80
     assert result.err.startswith("proposals/v1-")
     assert "failed: rc propose: 1 of 4 parts failed; part 1 said: " in result.err
     (facts,) = map(json.loads, rc("status", "--json").out.splitlines())
@@ -144,31 +144,17 @@ def test_a_run_that_failed_for_good_is_listed_with_its_reason(rc, root: Path) ->
 
 
 @pytest.mark.slow
-def test_lineage_goes_back_to_the_source_and_names_each_artifact_fully_once(rc, root) -> None:  # type: ignore[no-untyped-def]
-    made = make_all(root)
-    lines = rc("lineage", "pseudo_labels").out.splitlines()
-    assert lines[0].startswith(f"{made['pseudo_labels'].address}  {{")
-    assert f"    images: {made['images'].address}" in "\n".join(lines)
-    for table in set(made) - {"students"}:
-        told = [line for line in lines if made[table].address in line]
-        assert len([line for line in told if not line.endswith("(see above)")]) == 1, table
-    assert '"temperature": 0.01' in lines[0]
-
-
-@pytest.mark.slow
-def test_lineage_says_where_files_lay_and_status_what_a_selection_is_called(  # type: ignore[no-untyped-def]
+def test_status_says_where_files_lay_and_what_a_selection_is_called(  # type: ignore[no-untyped-def]
     rc, root: Path, tmp_path: Path
 ) -> None:
     made = make_all(root)
     make(Ingest(sources=(str(tmp_path / "a.tar"), str(tmp_path / "b.tar"))), root)
-    lines = rc("lineage", "images").out.splitlines()
-    assert lines[1:] == [f"  sources: {tmp_path / name}" for name in ("a.tar", "b.tar")]
     inputs = {"pseudo_labels": made["pseudo_labels"].address}
     address = make(Select(called="sure", where="region = 0"), root, inputs).address
-    (line,) = [line for line in rc("status").out.splitlines() if address in line]
-    assert line.endswith("  called sure")
-    (line,) = [line for line in rc("status").out.splitlines() if str(tmp_path) in line]
-    assert line.endswith(f"  from {tmp_path / 'a.tar'} and 1 more")
+    lines = rc("status").out.splitlines()
+    (row,) = [n for n, line in enumerate(lines) if line.startswith(address)]
+    assert lines[row + 1] == "    called sure"
+    assert f"    from {tmp_path / 'a.tar'} and 1 more" in lines
 
 
 @pytest.mark.slow
