@@ -51,7 +51,7 @@ PLAIN_WORDS = set(
         errors evaluated evaluation exact expectations export extraction failure fastvit fields
         figures file files find folder food form format formats frames free geometry given gradient
         grammar grid guard hdf5 headline health help home ids if imported in index init inputs json
-        key keys kind kitchen labelled language layout lemmas limits lists loop lvis main manifest
+        key keys kind kitchen labelled language layout lemmas limits lineage lists loop lvis main manifest
         maps matches matching members metadata metrics mirroring missing mobileclip model name named
         names neighbours network noun nouns numbers numpy onnx optimisers option options other
         outcome output page pages pairs parquet parser parsers perceptron phrases pickle pictures
