@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pipeline.store.parts import Receipt
     from stages.base import Stage
 
+_MOST_THREADS: Final = 8  # of one worker: each holds an image's feature maps, up to 1 GB
 _FOUND: Final = "finished already, by an earlier run; --force runs it again"
 
 
@@ -120,7 +121,9 @@ def materialize(  # noqa: PLR0913 - all but three are keywords that say how, not
     """
     reporter = reporter or Silent()
     if stage.threads is None:
-        stage = replace(stage, threads=max(1, (os.cpu_count() or 1) // workers))
+        processes = 1 if stage.single_task else workers
+        most = min((os.cpu_count() or 1) // processes, _MOST_THREADS)
+        stage = replace(stage, threads=max(1, most))
     work = plan(stage, inputs, root, allow_empty=allow_empty)
     if work.finished and not force and not _may_write(work.folder):
         reporter.say(_FOUND)
