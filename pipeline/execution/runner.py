@@ -121,9 +121,7 @@ def materialize(  # noqa: PLR0913 - all but three are keywords that say how, not
     """
     reporter = reporter or Silent()
     if stage.threads is None:
-        processes = 1 if stage.single_task else workers
-        most = min((os.cpu_count() or 1) // processes, _MOST_THREADS)
-        stage = replace(stage, threads=max(1, most))
+        stage = replace(stage, threads=threads_of_worker(1 if stage.single_task else workers))
     work = plan(stage, inputs, root, allow_empty=allow_empty)
     if work.finished and not force and not _may_write(work.folder):
         reporter.say(_FOUND)
@@ -138,6 +136,11 @@ def materialize(  # noqa: PLR0913 - all but three are keywords that say how, not
             shutil.rmtree(work.folder)
         with unfinished.failures_recorded(work.folder):
             return _compute(work, workers, reporter, allow_empty=allow_empty)
+
+
+def threads_of_worker(workers: int) -> int:
+    """Threads of each worker unless they are given: its share of the cores, but not many."""
+    return max(1, min((os.cpu_count() or 1) // workers, _MOST_THREADS))
 
 
 def fingerprint(stage: Stage, inputs: Mapping[str, Artifact], sources: Mapping[str, str]) -> str:

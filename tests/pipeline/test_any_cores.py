@@ -15,6 +15,7 @@ import pytest
 from pipeline.demo import weights_folder
 from pipeline.execution import runner
 from pipeline.execution.engines import pool
+from pipeline.store import recency
 from pipeline.store.artifact import open_artifact
 from pipeline.verbs import VERBS
 from stages.synthetic.dataset_writers import write_scenes
@@ -35,6 +36,8 @@ HEAVY = (  # imported once, for all processes
 CORES = "3"  # what libraries take that nobody told how many threads to take
 WAYS = [(1, 1), *((w, t) for w, t in product((1, 2, 3), (1, 2)) if (w, t) != (1, 1))]
 SIZE = "192x400"
+PLAIN = {"templates": "plain"}
+EXACT = {"dtype": "float32", "batch_images": 1}  # several images to compute at once
 TRAINING = {"steps": 2, "images_per_batch": 4, "log_every": 1}
 TEACHER = {
     "file": str(weights_folder() / "teacher.safetensors"),
@@ -58,15 +61,17 @@ TAUGHT = {**IMAGES, "proposals": "proposals", "teacher": "teacher"}
 MODEL = {**IMAGES, "proposals": "proposals", "model": "teacher"}
 LABELS = {"proposals": "proposals", "features": "features", "embeddings": "embeddings"}
 STEPS = {
-    "images": Step("ingest", {"part_images": 5}),
+    "images": Step("ingest", {"part_images": 3}),
     "concepts": Step("extract-concepts", {"min_frequency": 1}, IMAGES),
     "teacher": Step("import-weights", TEACHER),
     "pretrained": Step("pretrain", TRAINING, {**IMAGES, "teacher": "teacher"}),
-    "embeddings": Step("embed-concepts", {}, {"concepts": "concepts", "teacher": "teacher"}),
+    "embeddings": Step(
+        "embed-concepts", {**PLAIN, "batch": 8}, {"concepts": "concepts", "teacher": "teacher"}
+    ),
     "rpn": Step("train-rpn", {**RPN, **TRAINING, "resize": ("256x320",)}, IMAGES),
     "proposals": Step("propose", {"top_k": 50}, {**IMAGES, "rpn": "rpn"}),
-    "features": Step("featurize", {"resize": SIZE, "dtype": "float32"}, TAUGHT),
-    "crops": Step("featurize", {"pooling": "crop", "dtype": "float32"}, TAUGHT),
+    "features": Step("featurize", {"resize": SIZE, **EXACT}, TAUGHT),
+    "crops": Step("featurize", {"pooling": "crop", **EXACT}, TAUGHT),
     "labels": Step("label", {}, {**LABELS, "mentions": "concepts"}),
     "sure": Step(
         "select", {"called": "sure", "where": "probability > 0.2"}, {"pseudo_labels": "labels"}
@@ -76,13 +81,13 @@ STEPS = {
         {"resize": (SIZE,), **TRAINING},
         {**TAUGHT, "pseudo_labels": "labels", "embeddings": "embeddings"},
     ),
-    "detector": Step("finetune", {"resize": (SIZE,), **TRAINING}, MODEL),
+    "detector": Step("finetune", {"resize": (SIZE,), **PLAIN, **TRAINING}, MODEL),
     "detections": Step(
-        "detect", {"resize": SIZE, "names": "cat, dog", "score_threshold": 0}, MODEL
+        "detect", {"resize": SIZE, **PLAIN, "names": "cat, dog", "score_threshold": 0}, MODEL
     ),
-    "objects": Step("evaluate", {"resize": SIZE}, {**IMAGES, "model": "teacher"}),
+    "objects": Step("evaluate", {"resize": SIZE, **PLAIN}, {**IMAGES, "model": "teacher"}),
     "found": Step(
-        "evaluate", {"resize": SIZE, "boxes": "proposals"}, {**MODEL, "model": "detector"}
+        "evaluate", {"resize": SIZE, **PLAIN, "boxes": "proposals"}, {**MODEL, "model": "detector"}
     ),
 }
 
@@ -122,7 +127,7 @@ class Maker:
 @pytest.fixture(scope="module")
 def maker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Maker]:
     folder = tmp_path_factory.mktemp("cores")
-    write_scenes(folder / "scenes", "scenes", 12, seed=3)
+    write_scenes(folder / "scenes", "scenes", 8, seed=3)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OMP_NUM_THREADS", CORES)
         patch.setenv("OPENBLAS_NUM_THREADS", CORES)
@@ -163,7 +168,8 @@ def _digest(folder: Path) -> str:
     manifest = json.loads((folder / "manifest.json").read_bytes())
     del manifest["run"], manifest["own_sha256"]
     digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode())
-    for name in sorted(path.name for path in folder.iterdir() if path.is_file()):
-        if name == "model.json" or not name.endswith((".faiss", ".json")):
-            digest.update(name.encode() + (folder / name).read_bytes())
+    for path in sorted(folder.rglob("*")):
+        caches = path.suffix == ".faiss" or path.name in ("manifest.json", recency.NAME)
+        if path.is_file() and not caches:
+            digest.update(str(path.relative_to(folder)).encode() + path.read_bytes())
     return digest.hexdigest()
