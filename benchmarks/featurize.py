@@ -117,19 +117,16 @@ def main() -> None:
     parser.add_argument("--model", default="RN50", help="open_clip's name, or a JSON file")
     parser.add_argument("--resize", default="320x533")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--memory", action="store_true", help="peak memory at N and 8 N images")
     args = parser.parse_args()
-    stage = Featurize(
-        resize=args.resize, interpolation="bilinear", device=args.device, threads=args.threads
-    )
+    stage = Featurize(resize=args.resize, interpolation="bilinear", device=args.device, threads=1)
     if args.memory:
         _memory(args)
         return
     with tempfile.TemporaryDirectory() as folder:
         part = make_part(Path(folder), args.images, args.regions, args.model)
-        device.set_threads(args.threads)
+        device.set_threads(1)
         device.deterministic()
         network_seconds(part, stage, args.regions)  # warm-up
         rounds = [

@@ -112,17 +112,16 @@ def main() -> None:
     parser.add_argument("--concepts", type=int, default=4764)
     parser.add_argument("--width", type=int, default=1024)
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--memory", action="store_true", help="peak memory at N and 8 N regions")
     args = parser.parse_args()
     if args.memory:
         _memory(args)
         return
-    stage = Label(temperature=0.01, device=args.device, threads=args.threads)
+    stage = Label(temperature=0.01, device=args.device, threads=1)
     with tempfile.TemporaryDirectory() as folder:
         part = make_part(Path(folder), args.regions, args.concepts, args.width)
-        device.set_threads(args.threads)
+        device.set_threads(1)
         device.deterministic()
         product_seconds(part, stage)  # warm-up
         rounds = [

@@ -4,6 +4,7 @@
   - SchemaError              rows do not honour their table, or were written by a newer version
   - OptionError              a stage was given a value outside its range
   - SourceError              something outside the store (a file, weights, a list) cannot be used
+    - ChangedImageError      an image is no longer the one that was ingested
   - ArtifactNotFoundError    a name resolves to nothing in the store
   - ArtifactError            an artifact is damaged, or does not fit the others it is used with
   - StageError               one or more parts could not be computed; finished parts are kept
@@ -29,6 +30,10 @@ class OptionError(RCError):
 
 class SourceError(RCError):
     """Something outside the store (a file, weights, a list) cannot be used."""
+
+
+class ChangedImageError(SourceError):
+    """An image is no longer the one that was ingested."""
 
 
 class ArtifactNotFoundError(RCError):

@@ -40,6 +40,7 @@ class Reason(StrEnum):
     TOO_LARGE = "too-large", "the file is larger than any image should be"
     TOO_SLOW = "too-slow", "the image is made so that decoding it takes far longer than any should"
     MISSING_IMAGE = "missing-image", "a record names an image that is not there"
+    CHANGED = "changed", "the bytes of an image are no longer those that were ingested"
     DUPLICATE_ID = (
         "duplicate-id",
         "another record has the same id; the first is kept, or none if their JSON shares it",

@@ -148,7 +148,10 @@ class Stage(ABC):
     limit: int | None = option(None, "only the first N rows of the first input", at_least=1)
     device: str = option("auto", "cpu, cuda, cuda:N; auto takes cuda if there is one", recipe=False)
     threads: int | None = option(
-        None, "threads of one worker; default: cores / workers", recipe=False, at_least=1
+        None,
+        "threads of one worker; default: cores / workers, at most 8",
+        recipe=False,
+        at_least=1,
     )
 
     name: ClassVar[str]  # the verb, as typed after `rc`

@@ -25,7 +25,6 @@ from schemas.detectors import DETECTORS
 from schemas.errors import OptionError, SourceError
 from schemas.images import IMAGES
 from schemas.proposals import PROPOSALS
-from schemas.quarantine import Reason
 from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, each, option, whole
@@ -45,6 +44,7 @@ from stages.models.similarity import (
 from stages.outcome import Outcome, Result, counted, is_most
 from stages.sources.files import digest_of
 from stages.sources.name_checks import names_fault
+from stages.sources.record import Refusal
 from stages.text.prompt_options import Averaging, averaging_option, templates_option
 from stages.text.templates import read_templates
 
@@ -57,6 +57,8 @@ if TYPE_CHECKING:
     from stages.evaluation.image_inputs import ImageProposals
     from stages.evaluation.scores import Detections, Formula
     from stages.models.detector import Detector
+
+    _Found = tuple[str, tuple[Detections, NDArray[np.float32]] | Refusal]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +101,7 @@ class Detect(Stage):
     name: ClassVar[str] = "detect"
     everyday: ClassVar[tuple[str, ...]] = ("names", "categories", "model", "score_threshold")
     example: ClassVar[str] = 'rc detect --names "cat, traffic light"'
-    version: ClassVar[int] = 2  # without the columns of an evaluation
+    version: ClassVar[int] = 3  # each operation of the network has one core
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),
         "proposals": each(PROPOSALS),
@@ -128,22 +130,29 @@ class Detect(Stage):
             ArtifactError: If there are no names to look for, a name has no embedding, or a score
                 needs a number that the proposals lack.
         """
+        from stages.models import device
+
         detector, score, bias = self._detector(part)
         part.note("protocol", self._protocol(detector, score, bias))
         images = {"seen": 0, "with_detections": 0, "unreadable": 0}
-        for row, proposals in read_slice(part, with_proposals=True):
+
+        def find(image: tuple[Mapping[str, Any], ImageProposals]) -> _Found:
+            row, proposals = image
+            try:
+                return row["image_id"], self._find(detector, row, proposals, score, bias)
+            except SourceError as error:
+                return row["image_id"], Refusal.of(error)
+
+        rows = read_slice(part, with_proposals=True)
+        for image_id, found in device.in_order(rows, find, detector.embeddings.device):
             part.advance()
             images["seen"] += 1
-            try:
-                detections, boxes = self._find(detector, row, proposals, score, bias)
-            except SourceError as error:
-                part.refuse(str(row["image_id"]), Reason.UNREADABLE, str(error))
+            if isinstance(found, Refusal):
+                part.refuse(image_id, found.reason, found.detail)
                 images["unreadable"] += 1
-                continue
-            if len(detections.region):
+            elif len(found[0].region):
                 images["with_detections"] += 1
-                yield _rows(row["image_id"], detections, boxes, detector.head.categories)
-
+                yield _rows(image_id, *found, detector.head.categories)
         part.count("images", images)
 
     def outcome(self, result: Result) -> Outcome:

@@ -43,12 +43,12 @@ class EmbedConcepts(Stage):
         "cut",
         "texts over the limit of tokens: cut off the end too, as published, or keep the end token",
     )
-    batch: int = option(1024, "prompts encoded together", recipe=False, at_least=1)
+    batch: int = option(1024, "prompts encoded together", at_least=1)
 
     name: ClassVar[str] = "embed-concepts"
     everyday: ClassVar[tuple[str, ...]] = ("templates", "concepts", "teacher")
     example: ClassVar[str] = "rc embed-concepts --templates plain"
-    version: ClassVar[int] = 3  # similarity.json beside the rows
+    version: ClassVar[int] = 4  # each operation of the network has one core
     reads: ClassVar[Mapping[str, Reads]] = {
         "concepts": whole(CONCEPTS),
         "teacher": whole(TEACHERS, also=(STUDENTS,)),

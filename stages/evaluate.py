@@ -28,6 +28,7 @@ from schemas.metrics import METRICS
 from schemas.proposals import PROPOSALS
 from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
+from stages import blas
 from stages.base import Part, Reads, Stage, each, option, whole
 from stages.evaluation.category_embeddings import (
     check_box_regression,
@@ -147,7 +148,7 @@ class Evaluate(Stage):
     name: ClassVar[str] = "evaluate"
     everyday: ClassVar[tuple[str, ...]] = ("model", "preset", "boxes", "categories", "splits")
     example: ClassVar[str] = "rc evaluate --model students --splits coco-ovd"
-    version: ClassVar[int] = 5  # evaluated_detections.parquet
+    version: ClassVar[int] = 6  # each operation of the network has one core
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),
         "proposals": each(PROPOSALS, optional=True),
@@ -198,6 +199,7 @@ class Evaluate(Stage):
         from stages.evaluation.metrics import metric_rows
         from stages.evaluation.region_features import PoolingConfig
         from stages.evaluation.report import attach_report
+        from stages.models import device
 
         model, lists = self._model(part), self._lists()
         choice = embed_categories(part, lists, model, refuse=self.unlisted == "refuse")
@@ -216,10 +218,14 @@ class Evaluate(Stage):
                 move_boxes=self.move_boxes,
                 bare_images=self.bare_images,
             )
-            for row, proposals in read_images(part, with_proposals=loop.with_proposals):
-                loop.evaluate_image(part, row, proposals)
-                part.advance()
-        metrics = evaluator.metrics() + attach_report(part, evaluator, pictures=self.pictures)
+            images = read_images(part, with_proposals=loop.with_proposals)
+            where = model.clip.logit_scale.device
+            with blas.one_thread():
+                for image in device.in_order(images, loop.encode, where):
+                    loop.evaluate(part, image)
+                    part.advance()
+        with blas.one_thread():
+            metrics = evaluator.metrics() + attach_report(part, evaluator, pictures=self.pictures)
         part.note("novel", list(lists.splits.get("novel", ())))
         part.note("scores", headline(metrics))
         part.note("protocol", self._protocol(evaluator, model, choice))

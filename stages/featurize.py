@@ -28,6 +28,7 @@ from stages.models import pooling_option as pooled
 from stages.models.dense_option import DEFAULT_RESIZE, Dense, check_pooling, dense_option
 from stages.models.resizing import Size
 from stages.outcome import Outcome, Result, counted, is_most
+from stages.sources.record import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
     from schemas.table import Table
     from stages.models.clip import Clip
-    from stages.models.preprocess import NetworkInput
 
 WHOLE_IMAGE: Final = -1  # the region that is the image itself
 _BESIDE_PIXELS: Final = ("captions", "objects")  # columns of images that are not looked at
@@ -59,14 +59,14 @@ class Featurize(Stage):
     dense: Dense = dense_option()
     whole_image: bool = option(True, "embed the whole image too, as region -1")
     dtype: Literal["float16", "float32"] = option("float16", "precision of what is stored")
-    batch_images: int = option(8, "images held at a time", recipe=False, at_least=1)
-    batch_regions: int = option(64, "regions embedded at a time", recipe=False, at_least=1)
+    batch_images: int = option(8, "images held at a time", at_least=1)
+    batch_regions: int = option(64, "regions embedded at a time", at_least=1)
     loaders: int = option(2, "threads that decode and resize ahead", recipe=False, at_least=0)
 
     name: ClassVar[str] = "featurize"
     everyday: ClassVar[tuple[str, ...]] = ("teacher", "proposals", "resize")
     example: ClassVar[str] = "rc featurize --teacher teachers"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4  # each operation of the network has one core
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),
         "proposals": each(PROPOSALS),
@@ -104,8 +104,13 @@ class Featurize(Stage):
         images = map_in_order(
             self._proposed_images(part), self._loader(clip), self.loaders, self.batch_images
         )
-        while window := list(islice(images, self.batch_images)):
-            yield from self._features(part, clip, window)
+        windows = iter(lambda: list(islice(images, self.batch_images)), [])
+        encode = self._encode_crops if self.pooling == "crop" else self._encode_regions
+        encoded = device.in_order(
+            windows, lambda some: (some, encode(clip, _ready(some))), clip.logit_scale.device
+        )
+        for window, features in encoded:
+            yield from self._features(part, window, features)
             part.advance(len(window))
 
     def outcome(self, result: Result) -> Outcome:
@@ -159,7 +164,7 @@ class Featurize(Stage):
             try:
                 image = load_image(proposed.row)
             except SourceError as error:
-                return _PreparedImage(proposed, None, str(error))
+                return _PreparedImage(proposed, None, Refusal.of(error))
             if self.pooling == "crop":
                 return _PreparedImage(proposed, image)
             return _PreparedImage(proposed, prepare(image, size, kind, spec.mean, spec.std))
@@ -167,22 +172,19 @@ class Featurize(Stage):
         return load
 
     def _features(
-        self, part: Part, clip: Clip, window: Sequence[_PreparedImage]
+        self, part: Part, window: Sequence[_PreparedImage], features: Sequence[NDArray[np.float32]]
     ) -> Iterator[pa.RecordBatch]:
-        prepared = [image for image in window if image.ready is not None]
-        unreadable = sum(bool(image.problem) for image in window)
-        without = len(window) - len(prepared) - unreadable
-        part.count(
-            "images", {"seen": len(window), "unreadable": unreadable, "without_regions": without}
-        )
+        unreadable = sum(image.refusal is not None for image in window)
+        without = len(window) - len(features) - unreadable
+        counts = {"seen": len(window), "unreadable": unreadable, "without_regions": without}
+        part.count("images", counts)
         for image in window:
-            if image.problem:
-                part.refuse(image.proposed.image_id, Reason.UNREADABLE, image.problem)
-        encode = self._encode_crops if self.pooling == "crop" else self._encode_regions
-        for image, features in zip(prepared, encode(clip, prepared), strict=True):
-            first = [WHOLE_IMAGE] if self.whole_image else []
-            regions = np.concatenate([np.array(first, np.int32), image.proposed.regions])
-            yield self._rows(part, image.proposed.image_id, regions, features)
+            if image.refusal:
+                part.refuse(image.proposed.image_id, image.refusal.reason, image.refusal.detail)
+        for image, of_image in zip(_ready(window), features, strict=True):
+            first = np.array([WHOLE_IMAGE] * self.whole_image, np.int32)
+            regions = np.concatenate([first, image.proposed.regions])
+            yield self._rows(part, image.proposed.image_id, regions, of_image)
 
     def _encode_regions(
         self, clip: Clip, images: Sequence[_PreparedImage]
@@ -191,7 +193,7 @@ class Featurize(Stage):
 
         from stages.models.region_encoding import encode_regions_batched
 
-        ready: list[NetworkInput] = [image.ready for image in images]
+        ready = [image.ready for image in images]
         boxes = [
             one.scale_boxes(image.proposed.boxes) for one, image in zip(ready, images, strict=True)
         ]
@@ -258,7 +260,11 @@ class _PreparedImage:
 
     proposed: _ProposedImage
     ready: Any
-    problem: str = ""
+    refusal: Refusal | None = None
+
+
+def _ready(window: Sequence[_PreparedImage]) -> list[_PreparedImage]:
+    return [image for image in window if image.ready is not None]
 
 
 def _rows_of(batches: Iterable[pa.RecordBatch]) -> Iterator[Mapping[str, Any]]:

@@ -181,7 +181,7 @@ class Finetune(TrainingStage):
         from stages.training.loop import fit
         from stages.training.student_training import make_trainable
 
-        device.set_threads(self.threads)
+        device.set_operation_threads(self.threads)
         device.deterministic()
         detector = self._detector(part)
         make_trainable(detector.clip, self._freeze())

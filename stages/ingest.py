@@ -7,12 +7,11 @@ Nothing an image does stops the run: what is refused goes to quarantine, with on
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Final, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from schemas.box_forms import BOX_FORM_DOC, BoxForm
 from schemas.images import IMAGES
@@ -21,8 +20,9 @@ from stages.base import Part, Reads, Stage, option
 from stages.outcome import Outcome, Result
 from stages.pixels import Limits, decode, probe
 from stages.sources.box_frames import ImageShape
-from stages.sources.files import absolute, foreign, foreign_record
+from stages.sources.files import absolute, digest_of, foreign, foreign_record
 from stages.sources.ground_truth import judge_boxes
+from stages.sources.image_batches import ImageSpool, batches
 from stages.sources.ingest_counts import (
     NOTE,
     IngestCounts,
@@ -41,7 +41,6 @@ from stages.sources.record import (
     Slice,
     Source,
     SourceOptions,
-    consecutive_ranges,
     require_utf8,
 )
 from stages.sources.source_kind import Kind, open_source
@@ -49,14 +48,10 @@ from stages.sources.source_kind import Kind, open_source
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
     import pyarrow as pa
 
     from schemas.table import Table
-
-_BATCH_ROWS: Final = 1000
-_BATCH_BYTES: Final = 16 << 20  # of packed content; keeps memory flat whatever the images weigh
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +77,10 @@ class Ingest(Stage):
     )
     min_side: int = option(2, "refuse images with a shorter side, pixels", at_least=1)
     require_captions: bool = option(False, "refuse images without a caption")
+    accept_changed: bool = option(
+        False,
+        "hash every image first, so that files that replaced others of the same size make new rows",
+    )
     part_bytes: int = option(256 << 20, "bytes of encoded images in a part, about", at_least=1)
     part_images: int = option(10_000, "images in a part, at most", at_least=1)
 
@@ -101,7 +100,10 @@ class Ingest(Stage):
         """Hash of the source, looked at afresh: it may have changed since the last run."""
         _open.cache_clear()
         with self._reading():
-            return {"sources": self._source().digest()}
+            digests = {"sources": self._source().digest()}
+            if self.accept_changed:
+                digests["images"] = digest_of(*self._image_digests())
+            return digests
 
     def plan(self, parts: Mapping[str, Sequence[int]]) -> Sequence[int]:
         """One part per slice of the source; with a limit, only those that it reaches."""
@@ -118,8 +120,8 @@ class Ingest(Stage):
         """Yield one row per image kept, sorted by id."""
         if part.number == 0:  # of the whole source, so one part tells
             self._take_inventory(part)
-        with _Spool(part.scratch) as spool:
-            yield from _batches(sorted(self._rows(part, spool), key=_image_id), spool)
+        with ImageSpool(part.scratch) as spool:
+            yield from batches(sorted(self._rows(part, spool), key=_image_id), spool)
 
     def outcome(self, result: Result) -> Outcome:
         """Images, captions and boxes kept; what was refused, and what was not read."""
@@ -133,6 +135,14 @@ class Ingest(Stage):
         summary = [counts.line(), *counts.moved(), *counts.cut(), *notes.get("remarks", ())]
         return Outcome(summary, empty, [*counts.losses(result.dropped), *notes.get("losses", ())])
 
+    def _image_digests(self) -> Iterator[str]:
+        """SHA-256 of each image that can be read."""
+        for piece, most in self._slices():
+            records = (r for r in self._source().records(piece) if isinstance(r, Record))
+            for record in islice(records, most):
+                with suppress(Refusal):
+                    yield hashlib.sha256(record.load()).hexdigest()
+
     def _take_inventory(self, part: Part) -> None:
         inventory = self._source().inventory()
         if inventory.remarks:
@@ -144,7 +154,7 @@ class Ingest(Stage):
         for left_out in inventory.left_out:
             count_left_out(part, left_out)
 
-    def _rows(self, part: Part, spool: _Spool) -> Iterator[dict[str, Any]]:
+    def _rows(self, part: Part, spool: ImageSpool) -> Iterator[dict[str, Any]]:
         piece, most = self._slices()[part.number]
         known_ids: set[str] = set()
         for record in islice(self._records(part, piece), most):
@@ -174,7 +184,7 @@ class Ingest(Stage):
         if part.number == 0 and len(examples) > 1:
             part.note("examples", [examples[False], examples[True]])
 
-    def _row(self, part: Part, record: Record, ids: set[str], spool: _Spool) -> dict[str, Any]:
+    def _row(self, part: Part, record: Record, ids: set[str], spool: ImageSpool) -> dict[str, Any]:
         """The row of a record; its content stays in the spool, as a position."""
         if record.image_id in ids:
             raise Refusal(Reason.DUPLICATE_ID, f"{_place_of(record)} repeats an earlier id")
@@ -261,40 +271,3 @@ def _place_of(record: Record) -> str:
 
 def _refuse(part: Part, problem: Problem) -> None:
     part.refuse(utf8(problem.record), problem.reason, utf8(problem.detail))
-
-
-class _Spool:
-    """Encoded images on disk until their rows are sorted; so memory holds none of them."""
-
-    def __init__(self, folder: Path) -> None:
-        self.file = cast("BinaryIO", tempfile.TemporaryFile(dir=folder))  # noqa: SIM115 - in __exit__
-
-    def __enter__(self) -> _Spool:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.file.close()
-
-    def add(self, content: bytes) -> int:
-        """Write an image; returns where it begins."""
-        position = self.file.seek(0, os.SEEK_END)
-        self.file.write(content)
-        return position
-
-    def get(self, position: int, size: int) -> bytes:
-        """Read an image back."""
-        self.file.seek(position)
-        return self.file.read(size)
-
-
-def _batches(rows: list[dict[str, Any]], spool: _Spool) -> Iterator[pa.RecordBatch]:
-    weights = [0 if row["content"] is None else int(row["num_bytes"]) for row in rows]
-    for first, last in consecutive_ranges(weights, _BATCH_BYTES, _BATCH_ROWS):
-        batch = [_with_content(row, spool) for row in rows[first:last]]
-        yield IMAGES.batch({c.name: [row[c.name] for row in batch] for c in IMAGES.columns})
-
-
-def _with_content(row: dict[str, Any], spool: _Spool) -> dict[str, Any]:
-    if row["content"] is None:
-        return row
-    return {**row, "content": spool.get(row["content"], row["num_bytes"])}

@@ -9,6 +9,7 @@ configuration (CONCEPT_THRES). Its CLSS_TEMP is --temperature 0.01, which is tha
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 import numpy as np
@@ -68,14 +69,14 @@ class Label(Stage):
         False, "keep all regions of an image if none is above (published code: of a batch)"
     )
     block_regions: int | None = option(
-        None, "compared at a time; default: 256 on a CPU, 8192 on a GPU", recipe=False, at_least=1
+        None, "compared at a time; default: 256 on a CPU, 8192 on a GPU", at_least=1
     )
-    block_concepts: int = option(8192, "concepts compared at a time", recipe=False, at_least=1)
+    block_concepts: int = option(8192, "concepts compared at a time", at_least=1)
 
     name: ClassVar[str] = "label"
     everyday: ClassVar[tuple[str, ...]] = ("min_probability", "among", "temperature")
     example: ClassVar[str] = "rc label --min-probability 0.2"
-    version: ClassVar[int] = 3  # the temperature is in the notes
+    version: ClassVar[int] = 4  # each operation has one core
     reads: ClassVar[Mapping[str, Reads]] = {
         "features": each(FEATURES),
         "proposals": each(PROPOSALS),
@@ -101,7 +102,8 @@ class Label(Stage):
         boxes = RegionBoxes(part.table("proposals"))
         scale = LabelSimilarity.of(part, self.temperature, self.probability)
         part.note("similarity", scale.note())
-        pool = ConceptPool.read(part.table("embeddings"), device.resolve(self.device))
+        where = device.resolve(self.device)
+        pool = ConceptPool.read(part.table("embeddings"), where)
         mentioned = _mentioned(part) if part.has("mentions") else None
         if mentioned is None and self.among == "captions":
             raise ArtifactError(
@@ -109,30 +111,48 @@ class Label(Stage):
                 "rc extract-concepts on them, with --pool for a pool that is there already"
             )
         counts = {"regions": 0, "kept": 0, "unmentioned": 0}
-        for rows in whole_images(part.batches("features"), _ROWS):
-            usable, features = _usable(rows, part)
-            if mentioned is not None and self.among == "captions":
-                counts["unmentioned"] += usable.num_rows
-                usable, features, matches = pool.match_mentioned(
-                    usable, features, mentioned, scale, self.top_k
-                )
-                counts["unmentioned"] -= usable.num_rows
-            elif usable.num_rows:
-                block = (self.block_regions, self.block_concepts)
-                matches = pool.match(features, scale, self.top_k, block)
-            if usable.num_rows:
+
+        tables = whole_images(part.batches("features"), _ROWS)
+        features = ((rows.num_rows, *_usable(rows, part)) for rows in tables)
+        match = partial(self._match, pool, scale, mentioned)
+        for count, usable, matches, unmentioned in device.in_order(features, match, where):
+            counts["unmentioned"] += unmentioned
+            if matches is not None:
                 columns = self._label(usable, matches, pool, mentioned)
                 labels = PSEUDO_LABELS.batch({**columns, **boxes.of(usable)})
                 counts["regions"] += labels.num_rows
                 counts["kept"] += labels.column("kept").true_count
                 count_agreement(part, labels)
                 yield labels
-            part.advance(rows.num_rows)
+            part.advance(count)
         part.count("regions", counts)
 
     def outcome(self, result: Result) -> Outcome:
         """See `Stage.outcome`."""
         return label_outcome(result)
+
+    def _match(
+        self,
+        pool: ConceptPool,
+        scale: LabelSimilarity,
+        mentioned: Mapping[str, set[str]] | None,
+        read: tuple[int, pa.Table, NDArray[np.float32]],
+    ) -> tuple[int, pa.Table, ConceptMatches | None, int]:
+        """Match what was read: rows, of which some are usable, and the features (R, D) of these.
+
+        Returns:
+            How many rows, those that are labelled, their concepts (None if there are none), and
+            how many have no mentioned concept.
+        """
+        count, usable, features = read
+        if not usable.num_rows:
+            return count, usable, None, 0
+        if mentioned is None or self.among == "pool":
+            block = (self.block_regions, self.block_concepts)
+            return count, usable, pool.match(features, scale, self.top_k, block), 0
+        labelled, _, matches = pool.match_mentioned(usable, features, mentioned, scale, self.top_k)
+        unmentioned = usable.num_rows - labelled.num_rows
+        return count, labelled, matches if labelled.num_rows else None, unmentioned
 
     def _label(
         self,

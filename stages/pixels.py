@@ -8,6 +8,7 @@ Shapes: H W pixels, after orientation.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import struct
 import warnings
@@ -20,7 +21,7 @@ import numpy as np
 import simplejpeg
 from PIL import Image, UnidentifiedImageError
 
-from schemas.errors import SourceError
+from schemas.errors import ChangedImageError, SourceError
 from schemas.quarantine import Reason
 from stages.jpeg_scans import is_too_slow
 from stages.sources import tsv
@@ -157,7 +158,8 @@ def read_content(row: Mapping[str, Any]) -> bytes:
     A tar is read at `offset`, a TSV at the row that begins there, a Parquet file at row `member`.
 
     Raises:
-        SourceError: If the file is missing, or the image has another size than at ingest.
+        SourceError: If the file is missing.
+        ChangedImageError: If the bytes are not those that were ingested.
     """
     packed_content = row.get("content")
     if packed_content is not None:
@@ -168,13 +170,10 @@ def read_content(row: Mapping[str, Any]) -> bytes:
     except FileNotFoundError as error:
         raise SourceError(
             f"{row['image_id']} was in {uri}, which is gone: "
-            "put it back, or run rc ingest --force on where it is now"
+            "put it back, or run rc ingest on where it is now"
         ) from error
-    if len(content) != num_bytes:
-        raise SourceError(
-            f"{row['image_id']} has {len(content)} bytes in {uri}, {num_bytes} at ingest: "
-            "the file changed; run rc ingest --force"
-        )
+    if hashlib.sha256(content).hexdigest() != row["sha256"]:
+        raise _changed(row)
     return content
 
 
@@ -185,20 +184,21 @@ def load_image(row: Mapping[str, Any]) -> NDArray[np.uint8]:
         (H, W, 3) uint8 with the height and width of the row.
 
     Raises:
-        SourceError: If the file is missing, or is not the image that was ingested.
+        SourceError: If the file is missing, or the image does not decode.
+        ChangedImageError: If it is not the image that was ingested.
     """
     content = read_content(row)
     try:
-        pixels = decode(content, int(row["orientation"]))
+        return decode(content, int(row["orientation"]))
     except Refusal as refusal:
         raise SourceError(f"{row['image_id']} in {row['uri']} is {refusal}") from refusal
-    height, width = pixels.shape[:2]
-    if (width, height) != (row["width"], row["height"]):
-        raise SourceError(
-            f"{row['image_id']} in {row['uri']} is {width} x {height}, "
-            f"{row['width']} x {row['height']} at ingest: run rc ingest --force"
-        )
-    return pixels
+
+
+def _changed(row: Mapping[str, Any]) -> ChangedImageError:
+    return ChangedImageError(
+        f"{row['image_id']} in {row['uri']} is not the image that was ingested: put that back, or "
+        "run rc ingest with --accept-changed, then all later stages"
+    )
 
 
 def _read_referenced(row: Mapping[str, Any], uri: str, num_bytes: int) -> bytes:
@@ -219,9 +219,7 @@ def _read_file(row: Mapping[str, Any], uri: str, num_bytes: int) -> bytes:
                 f"{row['image_id']} cannot be found again in {uri}: ingest with --pack"
             )
         if size_of(uri) != num_bytes:  # before reading: the file may be huge now
-            raise SourceError(
-                f"{uri} does not have {num_bytes} bytes as at ingest: rc ingest --force"
-            )
+            raise _changed(row)
     with open_file(uri) as file:
         file.seek(offset or 0)
         return file.read(num_bytes)

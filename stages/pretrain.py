@@ -136,7 +136,7 @@ class Pretrain(TrainingStage):
         from stages.models import device
         from stages.models.clip import save_clip
 
-        device.set_threads(self.threads)
+        device.set_operation_threads(self.threads)
         clip = self._first_weights(part)
         part.note("summary", [clip.spec.line()])
         if self.initial_temperature is not None:

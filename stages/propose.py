@@ -97,7 +97,7 @@ class Propose(Stage):
     name: ClassVar[str] = "propose"
     everyday: ClassVar[tuple[str, ...]] = ("from_file", "grid", "random", "rpn", "top_k")
     example: ClassVar[str] = "rc propose --grid"
-    version: ClassVar[int] = 5  # as many boxes before suppression as the neck is published with
+    version: ClassVar[int] = 6  # each operation of the network has one core
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),
         "rpn": whole(RPNS),
@@ -163,7 +163,7 @@ class Propose(Stage):
             where = device.resolve(self.device if source.needs_pixels else "cpu")
             select = self._selection(source.kind)
             batch = ProposalBatch(source.kind, select, dump, where, self.nms_within)
-            for image in images_with_boxes(part, source):
+            for image in images_with_boxes(part, source, where):
                 batch.add(image)
                 if len(batch) >= _ROWS:
                     yield batch.take()

@@ -185,7 +185,7 @@ class Train(TrainingStage):
         from stages.training.regions import require_probability
         from stages.training.student_training import StudentTraining, make_trainable
 
-        device.set_threads(self.threads)
+        device.set_operation_threads(self.threads)
         if self.distillation_weight:
             require_probability(part, self.probability)
         clip = read_clip(

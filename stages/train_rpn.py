@@ -164,7 +164,7 @@ class TrainRpn(TrainingStage):
         from stages.models import device
         from stages.models.rpn_creation import create_rpn, fill_rpn, save_rpn
 
-        device.set_threads(self.threads)
+        device.set_operation_threads(self.threads)
         device.deterministic()
         rpn, complete = create_rpn(self.spec(), self.seed), False
         if self.weights:

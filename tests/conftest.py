@@ -8,6 +8,7 @@ import pytest
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_THREAD_LIMIT", "1")  # also where a stage asks for more
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

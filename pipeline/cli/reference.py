@@ -11,11 +11,10 @@ from pipeline.store.tables import all_tables
 from pipeline.verbs import VERBS
 from schemas.quarantine import Reason
 from schemas.table import VectorType
+from stages.base import Stage
 
 if TYPE_CHECKING:
     import typer
-
-    from stages.base import Stage
 
 _RUN_OPTION_NAMES = [
     "store",
@@ -78,7 +77,7 @@ def commands_page(app: typer.Typer) -> str:
 
 def _section(name: str, command: Any) -> list[str]:
     lines = [f"## rc {name}", "", *_paragraphs(command.help or "")]
-    hidden = [*(_RUN_OPTION_NAMES if name in VERBS else []), "help"]
+    hidden = [*(_common_options(VERBS[name].load()) if name in VERBS else []), "help"]
     rows = [
         f"| `{' '.join(parameter.opts)}` | {_default(parameter)} | {_help_text(parameter)} |"
         for parameter in command.params
@@ -87,6 +86,13 @@ def _section(name: str, command: Any) -> list[str]:
     if rows:
         lines += ["| flag | default | meaning |", "|---|---|---|", *rows, ""]
     return lines
+
+
+def _common_options(stage: type[Stage]) -> list[str]:
+    """What every stage takes, without options that this one declares anew."""
+    common = {field.name: field.metadata for field in fields(Stage)}
+    anew = [f.name for f in fields(stage) if f.metadata != common.get(f.name, f.metadata)]
+    return [name for name in _RUN_OPTION_NAMES if name not in anew]
 
 
 def _paragraphs(text: str) -> list[str]:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pipeline.store.parts import Receipt
     from stages.base import Stage
 
+_MOST_THREADS: Final = 8  # of one worker: each holds an image's feature maps, up to 1 GB
 _FOUND: Final = "finished already, by an earlier run; --force runs it again"
 
 
@@ -120,7 +121,7 @@ def materialize(  # noqa: PLR0913 - all but three are keywords that say how, not
     """
     reporter = reporter or Silent()
     if stage.threads is None:
-        stage = replace(stage, threads=max(1, (os.cpu_count() or 1) // workers))
+        stage = replace(stage, threads=threads_of_worker(1 if stage.single_task else workers))
     work = plan(stage, inputs, root, allow_empty=allow_empty)
     if work.finished and not force and not _may_write(work.folder):
         reporter.say(_FOUND)
@@ -135,6 +136,11 @@ def materialize(  # noqa: PLR0913 - all but three are keywords that say how, not
             shutil.rmtree(work.folder)
         with unfinished.failures_recorded(work.folder):
             return _compute(work, workers, reporter, allow_empty=allow_empty)
+
+
+def threads_of_worker(workers: int) -> int:
+    """Threads of each worker unless they are given: its share of the cores, but not many."""
+    return max(1, min((os.cpu_count() or 1) // workers, _MOST_THREADS))
 
 
 def fingerprint(stage: Stage, inputs: Mapping[str, Artifact], sources: Mapping[str, str]) -> str:

@@ -30,7 +30,7 @@ _COLUMNS: Final = 6  # panels of a row
 _GROUPS: Final = 8  # groups on a sheet
 _SUFFIX: Final = ".png"
 _IMAGE_COLUMNS: Final = (
-    'image_id, source, uri, member, "offset", num_bytes, width, height, orientation'
+    'image_id, source, uri, member, "offset", num_bytes, sha256, width, height, orientation'
 )
 
 

@@ -1,10 +1,26 @@
-"""On which device torch computes, and with how many threads: options --device and --threads."""
+"""On which device torch computes, and with how many threads: options --device and --threads.
+
+Where several cores share one operation, such as a convolution, they add up its numbers in an order
+that depends on how many they are. So outside training each operation has one core, and other cores
+compute other images: then results are the same bits on any number of cores.
+"""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
 from schemas.errors import OptionError
+from stages.prefetching import map_in_order
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+T = TypeVar("T")
+V = TypeVar("V")
+
+_at_once = 1  # items that `in_order` computes
 
 
 def resolve(device: str) -> torch.device:
@@ -33,9 +49,38 @@ def _require_cuda(device: str, index: int) -> None:
 
 
 def set_threads(threads: int | None) -> None:
-    """Let torch use `threads` cores for one operation; None keeps torch's own choice."""
-    if threads is not None:
-        torch.set_num_threads(threads)
+    """Let `in_order` compute so many items at once; None: one. Each operation has one core."""
+    global _at_once
+    _at_once = threads or 1
+    torch.set_num_threads(1)
+
+
+def set_operation_threads(threads: int) -> None:
+    """Let so many threads share each operation, of one item at a time; their number decides bits.
+
+    It does not matter on how many cores they run.
+    """
+    global _at_once
+    _at_once = 1
+    torch.set_num_threads(threads)
+
+
+def in_order(items: Iterable[T], work: Callable[[T], V], where: torch.device) -> Iterator[V]:
+    """Results of `work` in the order of `items`; on a CPU several at once, see `set_threads`.
+
+    Args:
+        items: Taken one by one, a few ahead.
+        work: Pure, because it runs in threads.
+        where: The device it computes on.
+    """
+    if where.type != "cpu" or _at_once == 1:
+        return map(work, items)
+
+    def alone(item: T) -> V:
+        torch.set_num_threads(1)  # a thread that is new to torch would take all cores
+        return work(item)
+
+    return map_in_order(items, alone, _at_once, _at_once)
 
 
 def deterministic() -> None:

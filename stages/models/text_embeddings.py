@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional as F  # noqa: N812
 
+from stages.models.device import in_order
 from stages.models.text_encoding import encode_trimmed
 from stages.text.templates import clean_name, fill_template
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from stages.text.prompt_options import Averaging
 
 
-@torch.no_grad()
 def embed_names(
     clip: Clip,
     names: Sequence[str],
@@ -49,10 +49,15 @@ def embed_names(
     for name in names:
         rows.setdefault(clean_name(name), len(rows))
     distinct, step = list(rows), max(1, batch // len(templates))
-    means = [
-        average(_encode_prompts(clip, distinct[first : first + step], templates, long), averaging)
-        for first in range(0, len(distinct), step)
-    ]
+    batches = (distinct[first : first + step] for first in range(0, len(distinct), step))
+    tokens = (_tokens(clip, some, templates, long) for some in batches)  # not made in threads
+
+    def mean(tokens: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():  # of this thread
+            embeddings = encode_trimmed(clip, tokens).float().cpu()
+        return average(embeddings.view(-1, len(templates), embeddings.shape[1]), averaging)
+
+    means = list(in_order(tokens, mean, clip.logit_scale.device))
     if not means:
         return torch.zeros(0, clip.width)
     return torch.cat(means)[[rows[clean_name(name)] for name in names]]
@@ -71,10 +76,7 @@ def average(embeddings: torch.Tensor, averaging: Averaging) -> torch.Tensor:
     return F.normalize(F.normalize(embeddings, dim=2).mean(dim=1), dim=1)
 
 
-def _encode_prompts(
-    clip: Clip, names: Sequence[str], templates: Sequence[str], long: str
-) -> torch.Tensor:
+def _tokens(clip: Clip, names: Sequence[str], templates: Sequence[str], long: str) -> torch.Tensor:
+    """Token ids (C * T, L) of the prompts, name by name."""
     prompts = [fill_template(template, name) for name in names for template in templates]
-    tokens = clip.tokenize(prompts, long).to(clip.logit_scale.device)
-    embeddings = encode_trimmed(clip, tokens).float().cpu()
-    return embeddings.view(len(names), len(templates), -1)  # (C, T, D)
+    return clip.tokenize(prompts, long).to(clip.logit_scale.device)

@@ -13,7 +13,7 @@ import pyarrow as pa
 from schemas.boxes import clip
 from schemas.errors import SourceError
 from schemas.proposals import PROPOSALS
-from schemas.quarantine import Reason
+from stages.models.device import in_order
 from stages.prefetching import map_in_order
 from stages.proposals.object_boxes import object_boxes
 from stages.proposals.recall import RecallCounts
@@ -152,19 +152,35 @@ class ProposalBatch:
         self._scores = [np.zeros(0, np.float32)]
 
 
-def images_with_boxes(part: Part, source: BoxSource) -> Iterator[ImageBoxes]:
-    """Each image of a part with its raw boxes; those that cannot be read go to quarantine."""
+def images_with_boxes(part: Part, source: BoxSource, where: torch.device) -> Iterator[ImageBoxes]:
+    """Each image of a part with its raw boxes; those that cannot be read go to quarantine.
+
+    Args:
+        part: Has the images.
+        source: Has their boxes.
+        where: The device that a source which needs pixels computes on.
+    """
 
     def prepare(item: tuple[Row, NDArray[np.float32]]) -> _PreparedImage:
         row, objects = item
         try:
             return row, objects, source.prepare(row)
         except SourceError as error:
-            return row, objects, Refusal(Reason.UNREADABLE, str(error))
+            return row, objects, Refusal.of(error)
 
-    threads = _THREADS if source.needs_pixels else 0
-    for row, objects, prepared in map_in_order(_rows_and_objects(part), prepare, threads, _AHEAD):
-        raw = prepared if isinstance(prepared, Refusal) else _raw_boxes(source, row, prepared)
+    def boxes(image: _PreparedImage) -> tuple[Row, NDArray[np.float32], RawBoxes | Refusal | None]:
+        row, objects, prepared = image
+        if isinstance(prepared, Refusal):
+            return row, objects, prepared
+        return row, objects, _raw_boxes(source, row, prepared)
+
+    rows = _rows_and_objects(part)
+    boxed = (
+        in_order(map_in_order(rows, prepare, _THREADS, _AHEAD), boxes, where)
+        if source.needs_pixels
+        else map(boxes, map(prepare, rows))  # one by one: a source may count whose boxes it has
+    )
+    for row, objects, raw in boxed:
         if isinstance(raw, Refusal):
             part.refuse(row["image_id"], raw.reason, raw.detail)
         else:

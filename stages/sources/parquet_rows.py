@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from schemas.errors import SourceError
+from schemas.errors import ChangedImageError, SourceError
 from stages.sources.files import foreign, open_file, size_and_mtime
 from stages.sources.parquet_columns import image_column, images_in_cell, no_image_column
 from stages.sources.record import consecutive_ranges
@@ -133,7 +133,7 @@ def row_groups(uri: str) -> tuple[np.ndarray[Any, Any], tuple[int, ...]]:
 def _row_groups_cached(
     uri: str, _version: tuple[int, int]
 ) -> tuple[np.ndarray[Any, Any], tuple[int, ...]]:
-    with open_file(uri) as file, foreign(uri, "run rc ingest --force"):
+    with open_file(uri) as file, foreign(uri, "run rc ingest with --accept-changed"):
         metadata = open_parquet(uri, file).metadata
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     starts = np.cumsum([0, *(group.num_rows for group in groups)])
@@ -177,22 +177,23 @@ def read_row(uri: str, member: str) -> bytes:
         member: Number of the row, and `:column` where that is not the usual column.
 
     Raises:
-        SourceError: If there is no such row, or it has no image.
+        ChangedImageError: If there is no such row, or it has no image.
     """
     number, _, column = member.partition(":")
     row = int(number)
     starts, _ = row_groups(uri)
     if not 0 <= row < starts[-1]:
-        raise SourceError(
-            f"{uri} has no row {row}: it changed since it was ingested; run rc ingest --force"
+        raise ChangedImageError(
+            f"{uri} has no row {row}: it changed since it was ingested; "
+            "run rc ingest with --accept-changed"
         )
     group = int(np.searchsorted(starts, row, side="right")) - 1
     cell = _cell(uri, group, row - int(starts[group]), column or None)
     content = next(iter(images_in_cell(cell)), None)
     if not isinstance(content, bytes):
-        raise SourceError(
+        raise ChangedImageError(
             f"row {row} of {uri} has no image: it changed since it was ingested; "
-            "run rc ingest --force"
+            "run rc ingest with --accept-changed"
         )
     return content
 
@@ -220,7 +221,7 @@ def _images(
     """The images of one batch, its number and its rows, of a group; nearly always of all of it."""
     _, image = chosen_image(uri, column)
     number, rows = batch
-    with open_file(uri) as file, foreign(uri, "run rc ingest --force"):
+    with open_file(uri) as file, foreign(uri, "run rc ingest with --accept-changed"):
         table = open_parquet(uri, file)
         if rows >= table.metadata.row_group(group).num_rows:
             return table.read_row_group(group, columns=[image]).column(0)

@@ -9,12 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from schemas.errors import ChangedImageError
 from schemas.quarantine import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from schemas.box_forms import BoxForm
+    from schemas.errors import SourceError
 
 
 class Refusal(Exception):  # noqa: N818 - a refused record is an outcome, not an error of the run
@@ -32,6 +34,12 @@ class Refusal(Exception):  # noqa: N818 - a refused record is an outcome, not an
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.detail}"
+
+    @classmethod
+    def of(cls, error: SourceError) -> Refusal:
+        """Of an image that cannot be loaded."""
+        changed = isinstance(error, ChangedImageError)
+        return cls(Reason.CHANGED if changed else Reason.UNREADABLE, str(error))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from schemas.errors import SourceError
+from schemas.errors import ChangedImageError, SourceError
 from schemas.quarantine import Reason
 from stages.outcome import is_most
 from stages.sources.caption_fields import captions_in_text, distinct
@@ -220,7 +220,7 @@ def read_row(uri: str, offset: int, member: str = "") -> bytes:
         member: Number of the row, and `:column` where the user named the column.
 
     Raises:
-        SourceError: If there is no such row.
+        ChangedImageError: If there is no such row.
     """
     layout = row_layout(uri, member.partition(":")[2] or None) or RowLayout()
     with open_file(uri) as file:
@@ -229,8 +229,9 @@ def read_row(uri: str, offset: int, member: str = "") -> bytes:
     try:
         return image_of_row(cells, layout)
     except Refusal as refusal:
-        raise SourceError(
-            f"{uri} changed since it was ingested ({refusal.detail}): run rc ingest --force"
+        raise ChangedImageError(
+            f"{uri} changed since it was ingested ({refusal.detail}): "
+            "run rc ingest with --accept-changed"
         ) from refusal
 
 

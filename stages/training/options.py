@@ -45,6 +45,11 @@ class TrainingStage(Stage):
         "parameter", "which norm is limited: of each tensor, or of all"
     )
     precision: Literal["float32", "bfloat16"] = option("float32", "number format of the networks")
+    threads: int = option(
+        2,
+        "threads that share each operation; more are faster, and give other last bits",
+        at_least=1,
+    )
     seed: int = option(0, "seed of every random choice", at_least=0, below=1 << 31)
     shuffle_buffer: int = option(512, "images in the shuffle buffer, which mixes parts", at_least=1)
     save_dtype: Literal["float32", "float16"] = option("float32", "number format of saved weights")

@@ -275,9 +275,10 @@ def test_only_parts_with_proposals_are_planned() -> None:
     assert Featurize().plan({"images": [0, 1, 2], "proposals": [1, 2, 5]}) == [1, 2]
 
 
-def test_speed_is_no_part_of_the_recipe() -> None:
+def test_what_is_computed_together_is_part_of_the_recipe_and_speed_is_not() -> None:
     decisive = {"limit", "resize", "interpolation", "whole_image", "dtype"}
-    assert set(Featurize().recipe()) == decisive | {"pooling", "crop_margin", "dense"}
+    together = {"batch_images", "batch_regions"}
+    assert set(Featurize().recipe()) == decisive | together | {"pooling", "crop_margin", "dense"}
 
 
 @pytest.mark.gpu

@@ -12,9 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import stages.ingest
 from schemas.errors import OptionError
-from schemas.images import IMAGES
 from stages.ingest import Ingest
 from stages.pixels import load_image
 from tests.in_memory import InMemory
@@ -212,22 +210,23 @@ def test_two_runs_make_the_same_rows(photos: Path, tmp_path: Path) -> None:
     assert ingest(tmp_path / "s", photos, pack=True) == ingest(tmp_path / "s", photos, pack=True)
 
 
+def test_changed_images_are_new_ones_if_they_are_accepted(photos: Path) -> None:
+    before = stage(photos).digests(), stage(photos, accept_changed=True).digests()
+    path = photos / "03.jpg"
+    content = path.read_bytes()
+    path.write_bytes(content[:-20] + bytes(1) + content[-19:])
+    assert stage(photos).digests() == before[0]
+    assert stage(photos, accept_changed=True).digests() != before[1]
+    path.write_bytes(content)
+    assert stage(photos, accept_changed=True).digests() == before[1]
+    first = stage(photos, accept_changed=True, limit=3).digests()
+    path.unlink()
+    assert stage(photos, accept_changed=True, limit=3).digests()["images"] == first["images"]
+
+
 def test_nothing_is_left_in_scratch(photos: Path, tmp_path: Path) -> None:
     ingest(tmp_path / "s", photos, pack=True)
     assert [path for path in (tmp_path / "s").rglob("*") if path.is_file()] == []
-
-
-def test_batches_are_limited_by_rows_and_by_bytes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stages.ingest, "_BATCH_ROWS", 3)
-    write_images(tmp_path / "p", [f"{n}.jpg" for n in range(7)])
-    part = InMemory({}, tmp_path)
-    assert [batch.num_rows for batch in stage(tmp_path / "p").run(part)] == [3, 3, 1]
-    monkeypatch.setattr(stages.ingest, "_BATCH_BYTES", 1)
-    batches = list(stage(tmp_path / "p", pack=True).run(part))
-    assert [batch.num_rows for batch in batches] == [1] * 7
-    IMAGES.check(batches[0])
 
 
 @pytest.mark.slow

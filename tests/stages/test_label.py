@@ -263,10 +263,10 @@ def test_options_out_of_range_are_refused(options: dict[str, Any], message: str)
         Label(**options)
 
 
-def test_options_of_speed_are_not_in_the_recipe() -> None:
+def test_what_is_compared_together_is_part_of_the_recipe_and_speed_is_not() -> None:
     assert set(Label().recipe()) == {
         *("limit", "temperature", "probability", "top_k", "min_probability", "keep_all_if_none"),
-        "among",
+        *("among", "block_regions", "block_concepts"),
     }
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from schemas.errors import SourceError
-from stages.text.parsing import blas
+from stages import blas
 from stages.text.parsing.cleaning import clean_caption
 from stages.text.parsing.noun_compounds import Token
 from stages.text.parsing.tags import parse_tag

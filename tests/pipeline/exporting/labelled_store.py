@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,8 @@ def image_with_labels(
         "height": 60,
     }
     row |= {"orientation": 1, "format": "PNG", "captions": list(captions)}
-    row["num_bytes"] = Path(uri).stat().st_size if Path(uri).exists() else 0
+    content = Path(uri).read_bytes() if Path(uri).exists() else b""
+    row |= {"num_bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     row |= {"uri": uri, "member": None, "offset": None, "content": None}
     rows = [
         {

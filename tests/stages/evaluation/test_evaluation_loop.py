@@ -59,6 +59,10 @@ def loop(evaluator: Any, moved: Any = None, **options: Any) -> EvaluationLoop:
     return EvaluationLoop(evaluator, model, pooling, **settings)
 
 
+def evaluate(loop: EvaluationLoop, part: Any, row: Any, proposals: ImageProposals) -> None:
+    loop.evaluate(part, loop.encode((row, proposals)))
+
+
 def proposals(*boxes: list[float]) -> ImageProposals:
     ones = np.ones(len(boxes), np.float32)
     return ImageProposals(np.float32(boxes), ones, ones)
@@ -68,13 +72,13 @@ def test_ground_truth_boxes_are_classified_without_crowds(tmp_path: Path) -> Non
     objects = [object_row("ant", BOX, is_crowd=True), object_row("owl"), object_row("bee", BOX)]
     evaluator, part = RecordingEvaluator(), InMemory({})
     row = image_row(tmp_path, "a", objects)
-    loop(evaluator).evaluate_image(part, row, NO_PROPOSALS)
+    evaluate(loop(evaluator), part, row, NO_PROPOSALS)
     assert evaluator.calls == [("begin", ("a", 96, 96, 2)), ("classify", ("a", [2], [BOX]))]
 
 
 def test_proposals_are_detected_where_they_are(tmp_path: Path) -> None:
     evaluator, row = RecordingEvaluator(), image_row(tmp_path, "a", [object_row("ant")])
-    loop(evaluator, with_proposals=True).evaluate_image(InMemory({}), row, proposals(BOX))
+    evaluate(loop(evaluator, with_proposals=True), InMemory({}), row, proposals(BOX))
     assert evaluator.calls[1] == ("detect", ("a", [BOX], [BOX]))
 
 
@@ -83,7 +87,7 @@ def test_moved_boxes_are_clipped_to_the_image_and_keep_the_features_of_proposals
 ) -> None:
     evaluator, row = RecordingEvaluator(), image_row(tmp_path, "a", [object_row("ant")])
     moving = loop(evaluator, [[-9, 5, 60, 200]], with_proposals=True, move_boxes=True)
-    moving.evaluate_image(InMemory({}), row, proposals(BOX))
+    evaluate(moving, InMemory({}), row, proposals(BOX))
     assert evaluator.calls[1] == ("detect", ("a", [[0, 5, 60, 96]], [BOX]))
 
 
@@ -91,15 +95,15 @@ def test_a_moved_box_that_is_not_finite_stays_so(tmp_path: Path) -> None:
     evaluator, row = RecordingEvaluator(), image_row(tmp_path, "a", [object_row("ant")])
     moved = [[np.nan, 5, np.inf, 200]]
     moving = loop(evaluator, moved, with_proposals=True, move_boxes=True)
-    moving.evaluate_image(InMemory({}), row, proposals(BOX))
+    evaluate(moving, InMemory({}), row, proposals(BOX))
     ((_, boxes, _),) = (call for name, call in evaluator.calls if name == "detect")
     np.testing.assert_array_equal(boxes, [[np.nan, 5, np.nan, 96]])
 
 
 def test_an_image_without_boxes_only_begins(tmp_path: Path) -> None:
     evaluator, row = RecordingEvaluator(), image_row(tmp_path, "a", [])
-    loop(evaluator).evaluate_image(InMemory({}), row, NO_PROPOSALS)
-    loop(evaluator, with_proposals=True).evaluate_image(InMemory({}), row, NO_PROPOSALS)
+    evaluate(loop(evaluator), InMemory({}), row, NO_PROPOSALS)
+    evaluate(loop(evaluator, with_proposals=True), InMemory({}), row, NO_PROPOSALS)
     assert evaluator.calls == [("begin", ("a", 96, 96, 0))] * 2
 
 
@@ -107,10 +111,10 @@ def test_images_without_an_object_of_the_vocabulary_can_be_skipped(tmp_path: Pat
     evaluator, part = RecordingEvaluator(), InMemory({})
     skipping = loop(evaluator, with_proposals=True, bare_images=False)
     row = image_row(tmp_path, "a", [object_row("owl")])
-    skipping.evaluate_image(part, row, proposals(BOX))
+    evaluate(skipping, part, row, proposals(BOX))
     assert evaluator.calls == [("skip", 1)]
     crowd = image_row(tmp_path, "b", [object_row("ant", BOX, is_crowd=True)])
-    skipping.evaluate_image(part, crowd, proposals(BOX))
+    evaluate(skipping, part, crowd, proposals(BOX))
     assert [name for name, _ in evaluator.calls] == ["skip", "begin", "detect"]
 
 
@@ -120,7 +124,7 @@ def test_an_image_that_cannot_be_read_is_refused_and_its_objects_do_not_count(
     evaluator, part = RecordingEvaluator(), InMemory({})
     row = image_row(tmp_path, "a", [object_row("ant")])
     (tmp_path / "a.png").unlink()
-    loop(evaluator).evaluate_image(part, row, NO_PROPOSALS)
+    evaluate(loop(evaluator), part, row, NO_PROPOSALS)
     assert evaluator.calls == []
     ((image_id, reason, detail),) = part.refused
     assert (image_id, str(reason)) == ("a", "unreadable")

@@ -1,10 +1,23 @@
 from __future__ import annotations
 
+import threading
+from typing import TYPE_CHECKING
+
 import pytest
 import torch
 
 from schemas.errors import OptionError
-from stages.models.device import deterministic, resolve, set_threads
+from stages.models.device import (
+    deterministic,
+    in_order,
+    resolve,
+    set_operation_threads,
+    set_threads,
+)
+from tests.waiting import HANG_S
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def test_cpu_is_cpu() -> None:
@@ -34,13 +47,42 @@ def test_a_missing_cuda_device_is_refused(monkeypatch) -> None:
         resolve("cuda:2")
 
 
-def test_threads_are_set_only_if_given() -> None:
+@pytest.fixture
+def threads() -> Iterator[None]:
     before = torch.get_num_threads()
+    yield
     set_threads(None)
-    assert torch.get_num_threads() == before
-    set_threads(1)
-    assert torch.get_num_threads() == 1
-    set_threads(before)
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("threads")
+def test_several_items_are_computed_at_once_and_each_on_one_core() -> None:
+    torch.set_num_threads(3)
+    set_threads(2)
+    both = threading.Barrier(2)
+
+    def work(item: int) -> tuple[int, int]:
+        both.wait(timeout=HANG_S)  # passes only if two items are there at once
+        return item, torch.get_num_threads()
+
+    assert list(in_order(range(4), work, torch.device("cpu"))) == [(n, 1) for n in range(4)]
+
+
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize(("given", "where"), [(None, "cpu"), (1, "cpu"), (4, "cuda")])
+def test_one_thread_and_a_gpu_compute_where_they_are_called(given: int | None, where: str) -> None:
+    set_threads(given)
+    results = in_order(range(3), lambda _: threading.get_ident(), torch.device(where))
+    assert set(results) == {threading.get_ident()}
+
+
+@pytest.mark.usefixtures("threads")
+def test_threads_of_an_operation_compute_one_item_at_a_time() -> None:
+    set_threads(4)
+    set_operation_threads(2)
+    results = in_order(range(3), lambda _: threading.get_ident(), torch.device("cpu"))
+    assert set(results) == {threading.get_ident()}
+    assert torch.get_num_threads() == 2
 
 
 def test_deterministic_turns_off_reduced_precision_and_the_choice_of_algorithms() -> None:

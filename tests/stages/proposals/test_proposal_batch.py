@@ -178,7 +178,7 @@ class FakeSource(BoxSource):
 def test_an_image_that_fails_is_refused_and_the_others_keep_their_order(needs_pixels: bool) -> None:
     images = squares.images(range(5))
     part = InMemory({"images": pa.concat_tables([images.slice(0, 2), images.slice(2)])})
-    boxed = list(images_with_boxes(part, FakeSource(needs_pixels)))
+    boxed = list(images_with_boxes(part, FakeSource(needs_pixels), CPU))
     assert [item.row["image_id"] for item in boxed] == ["tiny/000", "tiny/003", "tiny/004"]
     assert [item.raw is None for item in boxed] == [False, True, False]
     assert [len(item.objects) for item in boxed] == [3, 3, 3]
@@ -191,7 +191,7 @@ def test_an_image_that_fails_is_refused_and_the_others_keep_their_order(needs_pi
 
 def test_rows_of_images_come_without_captions_and_objects() -> None:
     part = InMemory({"images": squares.images(range(1))})
-    (boxed,) = images_with_boxes(part, FakeSource(needs_pixels=False))
+    (boxed,) = images_with_boxes(part, FakeSource(needs_pixels=False), CPU)
     assert {"captions", "objects"}.isdisjoint(boxed.row)
     assert boxed.row["width"] == 60
 

@@ -95,7 +95,7 @@ def test_a_changed_file_is_noticed(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="has no row 2"):
         read_content(rows[2])
     write_parquet(path, [{"image": encoded(0, (90, 90))}] * 3)
-    with pytest.raises(SourceError, match="rc ingest --force"):
+    with pytest.raises(SourceError, match="rc ingest with --accept-changed"):
         read_content(rows[1])
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from schemas.errors import ChangedImageError, SourceError
 from stages.sources.record import (
     DuplicateKeys,
     Record,
@@ -83,3 +84,8 @@ def test_a_record_with_half_a_character_in_a_name_is_refused(names: dict[str, An
     require_utf8(Record(**record))
     with pytest.raises(Refusal, match="unsafe-name"):
         require_utf8(Record(**{**record, **names}))
+
+
+def test_an_image_that_changed_is_refused_for_another_reason_than_one_that_is_damaged() -> None:
+    assert str(Refusal.of(SourceError("a is cut"))) == "unreadable: a is cut"
+    assert str(Refusal.of(ChangedImageError("a is another"))) == "changed: a is another"

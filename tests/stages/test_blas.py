@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stages.text.parsing import blas
+from stages import blas
 
 
 def test_one_thread_is_used_inside_the_block_and_the_number_is_restored() -> None:

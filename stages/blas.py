@@ -1,8 +1,8 @@
 """One thread for NumPy's matrix products, if NumPy's BLAS library can set its threads.
 
-The parser multiplies many small matrices. NumPy's OpenBLAS does that about twice as fast as the
-library that comes with spaCy, but only on one thread: with several threads it mostly waits, even
-more if other processes run at the same time.
+Products are then the same bits on any number of cores. And the parser, which multiplies many small
+matrices, is faster: NumPy's OpenBLAS does that about twice as fast as the library that comes with
+spaCy, but with several threads it mostly waits, even more if other processes run at the same time.
 """
 
 from __future__ import annotations
