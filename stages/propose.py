@@ -97,7 +97,7 @@ class Propose(Stage):
     name: ClassVar[str] = "propose"
     everyday: ClassVar[tuple[str, ...]] = ("from_file", "grid", "random", "rpn", "top_k")
     example: ClassVar[str] = "rc propose --grid"
-    version: ClassVar[int] = 5  # as many boxes before suppression as the neck is published with
+    version: ClassVar[int] = 6  # HDF5 lays out the raw boxes otherwise
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),
         "rpn": whole(RPNS),
