@@ -29,7 +29,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-KILL: Final = -1  # the answer that ends the process; 0 lets the call pass, else it is an errno
+PASS: Final = 0  # the answers, or an errno
+KILL: Final = -1
+SKIP: Final = -2  # tell the process that the call succeeded, without doing it
 HANG_S: Final = 240.0  # a process that takes longer is killed
 
 # number on x86_64 and on aarch64 (-1: not there), which argument is a descriptor, which a path
@@ -105,32 +107,31 @@ class Ended:
 def run(
     work: Callable[[], None],
     folder: Path,
-    answer: Callable[[Call], int] | None = None,
+    answer: Callable[[Call], int],
 ) -> Ended:
     """Run `work` in a forked process; `answer` decides about its calls within `folder`.
 
     Args:
         work: Runs in the child; SystemExit gives the exit code.
         folder: Also holds the temporary files of the child, in `tmp`.
-        answer: 0 to let a call pass, an errno to refuse it, or `KILL`; None does not watch.
+        answer: `PASS`, `SKIP`, `KILL`, or an errno to refuse the call.
     """
     with tempfile.TemporaryFile("w+", errors="replace") as output:
         ours, theirs = socket.socketpair()
         child = os.fork()
         if not child:
-            _be_the_child(work, folder, output.fileno(), theirs if answer else None)
+            _be_the_child(work, folder, output.fileno(), theirs)
         theirs.close()
-        if answer:
-            with ours:
-                _, descriptors, *_ = socket.recv_fds(ours, 1, 1)
-            _watch(child, descriptors[0], folder, answer)
+        with ours:
+            _, descriptors, *_ = socket.recv_fds(ours, 1, 1)
+        _watch(child, descriptors[0], folder, answer)
         _, status = os.waitpid(child, 0)
         output.seek(0)
         return Ended(os.waitstatus_to_exitcode(status), output.read())
 
 
 def _be_the_child(
-    work: Callable[[], None], folder: Path, output: int, answers: socket.socket | None
+    work: Callable[[], None], folder: Path, output: int, answers: socket.socket
 ) -> None:
     code = 70
     try:
@@ -140,8 +141,7 @@ def _be_the_child(
         os.dup2(output, 2)
         os.environ["TMPDIR"] = str(folder / "tmp")
         tempfile.tempdir = None
-        if answers:
-            socket.send_fds(answers, [b" "], [_install_filter()])
+        socket.send_fds(answers, [b" "], [_install_filter()])
         work()
         code = 0
     except SystemExit as error:
@@ -182,11 +182,12 @@ def _decide(child: int, listener: int, folder: Path, answer: Callable[[Call], in
     fcntl.ioctl(listener, _RECEIVE, request)
     number, task, _, call_number, *_, a0, a1, a2, a3, a4, a5 = _REQUEST.unpack(request)
     call = _called(task, call_number, (a0, a1, a2, a3, a4, a5))
-    refusal = answer(call) if call and call.path.is_relative_to(folder) else 0
-    if refusal == KILL:
+    decision = answer(call) if call and call.path.is_relative_to(folder) else PASS
+    if decision == KILL:
         os.killpg(child, signal.SIGKILL)
         return False
-    fcntl.ioctl(listener, _SEND, _ANSWER.pack(number, 0, -refusal, 0 if refusal else 1))
+    error = -decision if decision > 0 else 0
+    fcntl.ioctl(listener, _SEND, _ANSWER.pack(number, 0, error, int(decision == PASS)))
     return True
 
 

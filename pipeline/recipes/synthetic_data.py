@@ -83,13 +83,18 @@ def write_synthetic_data(data: SyntheticData) -> bool:
         return False
     from stages.synthetic.dataset_writers import write_pictures, write_scenes, write_web_images
 
-    with new_folder(data.folder) as draft:
-        if data.kind == "web":
-            write_web_images(draft, data.count, data.seed)
-        else:
-            write = write_scenes if data.kind == "scenes" else write_pictures
-            write(draft, data.split, data.count, data.seed)
-        (draft / NOTE).write_text(json.dumps(data.description(), indent=2) + "\n")
+    try:
+        with new_folder(data.folder) as draft:
+            if data.kind == "web":
+                write_web_images(draft, data.count, data.seed)
+            else:
+                write = write_scenes if data.kind == "scenes" else write_pictures
+                write(draft, data.split, data.count, data.seed)
+            (draft / NOTE).write_text(json.dumps(data.description(), indent=2) + "\n")
+    except OSError:
+        if not data.folder.is_dir():
+            raise
+        _check(data)  # another run was faster
     return True
 
 
