@@ -139,6 +139,7 @@ def _be_the_child(
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         os.dup2(output, 1)
         os.dup2(output, 2)
+        sys.stdout, sys.stderr = (open(n, "w", closefd=False) for n in (1, 2))  # noqa: SIM115
         os.environ["TMPDIR"] = str(folder / "tmp")
         tempfile.tempdir = None
         socket.send_fds(answers, [b" "], [_install_filter()])

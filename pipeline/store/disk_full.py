@@ -29,15 +29,20 @@ def room_for(path: Path) -> Iterator[None]:
     except DiskFullError:
         raise
     except Exception as error:
-        if _is_full(error):
-            raise DiskFullError(
-                f"the disk or the quota is full: {path} could not be written. Make room, then run "
-                "the same command again."
-            ) from error
+        if is_full(error):
+            raise DiskFullError(sentence(path)) from error
         raise
 
 
-def _is_full(error: BaseException | None) -> bool:
+def sentence(path: str | Path) -> str:
+    """What is said of a file or folder for which there was no room."""
+    return (
+        f"the disk or the quota is full: {path} could not be written. Make room, then run the "
+        "same command again."
+    )
+
+
+def is_full(error: BaseException | None) -> bool:
     """Whether an error, or one that led to it, says that there is no room."""
     while error is not None:
         if isinstance(error, OSError) and error.errno is not None:
