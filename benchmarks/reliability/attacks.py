@@ -86,19 +86,19 @@ def attack_some(
     (folder / "world").mkdir(parents=True)
     commands.make_world(folder / "world")
     counts = {}
-    for attacked in _in_peace(folder, names):
+    for attacked in _in_peace(folder, names, short=short):
         counts[attacked.command.name] = Count()
         attack(attacked, counts[attacked.command.name], short)
     return counts
 
 
-def _in_peace(folder: Path, names: Sequence[str]) -> Iterator[Attack]:
+def _in_peace(folder: Path, names: Sequence[str], *, short: bool) -> Iterator[Attack]:
     """Run all commands that are needed; those of these names, with what they did."""
     trial, before, kept = (folder / name for name in ("trial", "before", "kept"))
     trial.mkdir()
     last = max(i for i, command in enumerate(COMMANDS) if command.name in names)
     for command in COMMANDS[: last + 1]:
-        if command.name not in names and not command.kept:
+        if command.name not in names and not (command.basis if short else command.kept):
             continue
         for path in list(trial.glob(command.without)) if command.without else []:
             path.unlink()

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
+import duckdb
 from typer.main import get_command
 
 from benchmarks.reliability import syscalls
@@ -63,6 +64,7 @@ class Command:
         output: What it writes outside the store, in the trial; whole or absent at any moment.
         kept: Whether the commands after it find what it made.
         attacked: Whether it is; else it only makes something for the others.
+        basis: Whether those that are attacked in short need it.
         short: Whether it is also attacked in short.
         without: Files that are removed before it, as a pattern.
     """
@@ -72,24 +74,25 @@ class Command:
     output: str = ""
     kept: bool = False
     attacked: bool = True
+    basis: bool = False
     short: bool = False
     without: str = ""
 
 
-def _stage(name: str, words: str, *, short: bool = False) -> Command:
-    return Command(name, f"{name} {words}", kept=True, short=short)
+def _stage(name: str, words: str, *, basis: bool = False, short: bool = False) -> Command:
+    return Command(name, f"{name} {words}", kept=True, basis=basis, short=short)
 
 
 COMMANDS: Final = (
-    _stage("ingest", "../world/scenes --part-images 6", short=True),
-    _stage("extract-concepts", "--min-frequency 2 --engine ngram:1", short=True),
-    _stage("pretrain", f"--model ../world/clip.json --warmup 0 {_TRAINING} 4", short=True),
-    _stage("embed-concepts", "--templates plain", short=True),
+    _stage("ingest", "../world/scenes --part-images 6", basis=True, short=True),
+    _stage("extract-concepts", "--min-frequency 2 --engine ngram:1", basis=True),
+    _stage("pretrain", f"--model ../world/clip.json --warmup 0 {_TRAINING} 4", basis=True),
+    _stage("embed-concepts", "--templates plain", basis=True),
     _stage("train-rpn", f"--width 8 --resize 96x96 {_TRAINING} 2"),
     _stage("propose", "--top-k 12 --resize 96x96"),
-    Command("propose --grid", "propose --grid --regions 5", kept=True, short=True),
-    _stage("featurize", "--resize 96x96", short=True),
-    _stage("label", "--min-probability 0", short=True),
+    Command("propose --grid", "propose --grid --regions 5", kept=True, basis=True),
+    _stage("featurize", "--resize 96x96", basis=True),
+    _stage("label", "--min-probability 0", basis=True),
     _stage("select", "sure --where region<4"),
     _stage("train", f"--pseudo-labels pseudo_labels --resize 64x64 {_TRAINING} 4"),
     _stage("finetune", f"--resize 96x96 {_TRAINING} 2"),
@@ -100,7 +103,7 @@ COMMANDS: Final = (
         "import-weights ../world/teacher.safetensors --as student "
         "--architecture ../world/teacher_model.json",
     ),
-    Command("label --force", "label --min-probability 0 --force", short=True),
+    Command("label --force", "label --min-probability 0 --force"),
     Command("search", "search cat --templates plain", without="store/features/*/*.faiss"),
     *(
         Command(f"export {form}", f"export {form} out --images {images}", "out", short=short)
@@ -108,18 +111,18 @@ COMMANDS: Final = (
             ("coco", "link", True),
             ("lvis", "none", False),
             ("yolo", "copy", False),
-            ("webdataset", "copy", True),
-            ("parquet", "none", True),
+            ("webdataset", "copy", False),
+            ("parquet", "none", False),
             ("fiftyone", "link", False),
         )
     ),
-    Command("export-features npy", "export-features features out", "out", short=True),
+    Command("export-features npy", "export-features features out", "out"),
     Command("export-features h5", "export-features features out.h5 --format h5", "out.h5"),
     Command(
         "export-features parquet", "export-features features out --format parquet", "out.parquet"
     ),
     Command("", "export-features features old --where region<0", kept=True, attacked=False),
-    Command("export-features --force", "export-features features old --force", "old", short=True),
+    Command("export-features --force", "export-features features old --force", "old"),
     Command("export-weights open_clip", "export-weights teachers out", "out"),
     Command("", "export-weights teachers weights --format regionclip", kept=True, attacked=False),
     Command(
@@ -134,7 +137,10 @@ COMMANDS: Final = (
     Command("report", "report labels --out out"),
     Command("draw", "draw web out --count 3"),
     Command("run", "run ../world/recipe.toml"),
-    Command("", "label --min-probability 0.9 --allow-empty", kept=True, attacked=False),
+    *(
+        Command("", f"label --min-probability 0 --top-k {k}", kept=True, attacked=False, basis=True)
+        for k in (3, 4)  # the first is superseded
+    ),
     Command("gc", "gc --yes", short=True),
 )
 
@@ -213,8 +219,8 @@ def put(state: Path, trial: Path) -> None:
 def content(folder: Path) -> dict[str, bytes]:
     """All that must not depend on crashes, by path: files and links, hidden ones too.
 
-    Of manifests without the entry "run"; without locks, times of use, and search indexes, which
-    are made when they are needed.
+    Of manifests without the entry "run", of databases the rows, since DuckDB's files differ from
+    run to run; without locks, times of use, and search indexes, which are made when needed.
     """
     found: dict[str, bytes] = {}
     for path in sorted(folder.rglob("*")):
@@ -227,7 +233,21 @@ def content(folder: Path) -> dict[str, bytes]:
             found[name] = path.read_bytes()
             if path.name == "manifest.json":
                 found[name] = _without_run(found[name])
+            if path.suffix == ".duckdb":
+                found[name] = _rows(path, folder)
     return found
+
+
+def _rows(database: Path, trial: Path) -> bytes:
+    """The tables and views of a database with their rows, or why it has none."""
+
+    def work() -> None:
+        with duckdb.connect(database, read_only=True) as connection:
+            for (name,) in connection.sql("SELECT name FROM (SHOW TABLES) ORDER BY 1").fetchall():
+                rows = sorted(map(repr, connection.sql(f'SELECT * FROM "{name}"').fetchall()))
+                sys.stdout.write(f"{name} {rows}\n")
+
+    return syscalls.run(work, trial, lambda call: PASS).output.encode()
 
 
 def _without_run(text: bytes) -> bytes:

@@ -43,7 +43,8 @@ def trials(folder: Path, *, short: bool) -> dict[str, Count]:
 
 def crash(attack: Attack, count: Count, short: bool) -> None:
     """Crash a command before several of its calls, and at its end."""
-    for point in _points(attack.calls, _SHORT_POINTS if short else _POINTS):
+    points = _points(attack.calls, _SHORT_POINTS if short else _POINTS)
+    for point in points if short else [*points, len(attack.calls)]:
         where = "at its end"
         if point < len(attack.calls):
             call = attack.calls[point]
@@ -60,11 +61,10 @@ def crash(attack: Attack, count: Count, short: bool) -> None:
 
 
 def _points(calls: Sequence[Call], wanted: int) -> list[int]:
-    """Calls to be killed before, from 0, half of them of names and flushes; and the end."""
+    """Calls to be killed before, from 0, half of them of names and flushes."""
     of_names = [i for i, call in enumerate(calls) if call.name in _OF_NAMES]
     others = [i for i, call in enumerate(calls) if call.name not in _OF_NAMES]
-    chosen = {*spread(of_names, wanted - wanted // 2), *spread(others, wanted // 2)}
-    return [*sorted(chosen), len(calls)]
+    return sorted([*spread(of_names, wanted - wanted // 2), *spread(others, wanted // 2)])
 
 
 def _crash_before(attack: Attack, point: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.reliability import commands
@@ -29,12 +30,13 @@ ABOUT: Final = (
     "command must end byte-identical."
 )
 _POINTS, _SHORT_POINTS = 6, 1  # of each command
-_SAYS: Final = "the disk or the quota is full: "
+_SAYS: Final = re.compile(r"the disk or the quota is full: (.+) could not be written\.")
 
 
 def trials(folder: Path, *, short: bool) -> dict[str, Count]:
-    """See `Section.trials`: a kind for each command."""
-    return attack_all(folder, fill, short=short)
+    """See `Section.trials`: a kind for each command that needs room."""
+    counts = attack_all(folder, fill, short=short)
+    return {name: count for name, count in counts.items() if count.tried}
 
 
 def fill(attack: Attack, count: Count, short: bool) -> None:
@@ -65,14 +67,14 @@ def _check_full(attack: Attack, grown: int) -> None:
         return errno.ENOSPC if passed > grown else 0
 
     ended, _ = commands.run(attack.words, attack.trial, answer)
-    full = [line for line in ended.output.splitlines() if _SAYS in line]
+    full = _SAYS.findall(ended.output)
     assert ended.code >= 0, f"it ends by signal {-ended.code}: {ended.output[-300:]}"
     assert "Traceback" not in ended.output, f"it ends with {ended.output[-300:]}"
     if ended.code == 0:  # what failed was a cache, which it can do without
         assert not checkpoints, "it ends as if nothing had happened"
     else:
         assert len(full) == 1, f"it says {ended.output[-300:]}"
-        assert str(attack.trial) in full[0] or "/" in full[0].split(_SAYS)[1], full[0]
+        assert (attack.trial / full[0]).is_relative_to(attack.trial), f"it names {full[0]}"
     left = _checkpoints(attack.trial)
     assert ended.code == 0 or left == checkpoints, "a checkpoint is gone or differs"
     check_visible(attack)
