@@ -9,6 +9,7 @@
   - ArtifactError            an artifact is damaged, or does not fit the others it is used with
   - StageError               one or more parts could not be computed; finished parts are kept
   - QueryError               a SQL statement was refused or failed
+  - DiskFullError            there was no room to write something; finished parts are kept
 
 Anything else that escapes is a bug, and keeps its traceback.
 """
@@ -50,3 +51,7 @@ class StageError(RCError):
 
 class QueryError(RCError):
     """A SQL statement was refused or failed."""
+
+
+class DiskFullError(RCError):
+    """There was no room to write something; finished parts are kept."""

@@ -1,6 +1,7 @@
 """HDF5 files as we write them: equal content makes equal bytes.
 
-No times are stored, nothing is compressed, and the file format is pinned.
+No times are stored, nothing is compressed, and the file format is pinned. A full disk is an error
+when the file is closed: HDF5 itself would end the process.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import h5py
 import numpy as np
+
+from stages.late_errors import LateErrorFile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,9 +22,22 @@ if TYPE_CHECKING:
 _FORMAT: Final = ("v110", "v110")  # of HDF5: read by every release since 2017
 
 
-def create_file(path: Path) -> Any:
-    """A new h5py.File; an existing one is replaced."""
-    return h5py.File(path, "w", libver=_FORMAT)
+class NewFile(h5py.File):  # type: ignore[misc]
+    """A new HDF5 file; an existing one is replaced."""
+
+    def __init__(self, path: Path) -> None:
+        self._disk = LateErrorFile(path)
+        super().__init__(self._disk, "w", libver=_FORMAT)
+
+    def close(self) -> None:
+        """Close the file.
+
+        Raises:
+            OSError: If something could not be written.
+        """
+        if self.id:
+            super().close()
+            self._disk.finish()
 
 
 def create_growing(

@@ -97,7 +97,7 @@ class Propose(Stage):
     name: ClassVar[str] = "propose"
     everyday: ClassVar[tuple[str, ...]] = ("from_file", "grid", "random", "rpn", "top_k")
     example: ClassVar[str] = "rc propose --grid"
-    version: ClassVar[int] = 6  # each operation of the network has one core
+    version: ClassVar[int] = 6  # each operation has one core; HDF5 lays out the raw boxes otherwise
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),
         "rpn": whole(RPNS),

@@ -63,7 +63,7 @@ PLAIN_WORDS = set(
         sql stage statements statistics store streams street suggestions suppression synonyms syntax
         tagger tags tallies tar targets task tensorboard terminal threshold timm token tokenizer
         tokens torchscript tower towers training treebank tsv unfinished union values vectors
-        vehicles verbs vit webdataset what writer writers yolo jpeg scans
+        vehicles verbs vit webdataset what writer writers yolo jpeg scans disk full late
         """,
     )
 )

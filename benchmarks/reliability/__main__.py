@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, cast
 if TYPE_CHECKING:
     from benchmarks.reliability.section import Count, Section
 
-SECTIONS: tuple[str, ...] = ()
+SECTIONS: tuple[str, ...] = ("crashes", "disk_full")
 _TITLE = """# Reliability
 
 What was tried to break the program, and how much of it held. Made by

@@ -48,12 +48,16 @@ def _words_to_complete() -> list[str]:
 
 def _report(error: BaseException, words: list[str]) -> NoReturn:
     """Exit with a sentence about the error; unexpected errors are raised again."""
+    from pipeline.store.disk_full import is_full, sentence
+
     debug = "--debug" in words
     in_duckdb = isinstance(error, RuntimeError) and "Query interrupted" in str(error)
     if isinstance(error, _Interrupted) or in_duckdb:  # DuckDB turns a signal into this error
         _exit_interrupted(words)
     if isinstance(error, RCError):
         _fail(str(error), 1, debug=debug)
+    if is_full(error):
+        _fail(sentence(getattr(error, "filename", None) or "a file"), 1, debug=debug)
     if isinstance(error, OSError) and error.errno is not None and not debug:
         path = f" ({error.filename})" if error.filename else ""
         advice = "Finished parts are kept: fix the problem and run the command again."

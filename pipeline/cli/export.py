@@ -10,7 +10,9 @@ import typer
 from pipeline.cli.run_options import STORE, Quiet, Store
 from schemas.errors import OptionError
 
-_Out = Annotated[Path, typer.Argument(help="file to write; its suffix may be left out")]
+_Out = Annotated[
+    Path, typer.Argument(help="file or folder to write; the suffix of a file may be left out")
+]
 _Force = Annotated[bool, typer.Option("--force", help="replace files that exist")]
 
 
@@ -116,8 +118,8 @@ def export_features(
         str,
         typer.Option(
             "--format",
-            help="npy (an array, and keys as .parquet), h5 (features, boxes, offsets, image_id) "
-            "or parquet",
+            help="npy (a folder of an array, and of keys as .parquet), h5 (features, boxes, "
+            "offsets, image_id) or parquet",
         ),
     ] = "npy",
     where: Annotated[
@@ -168,9 +170,8 @@ def export_detections(
     """
     from pipeline.exporting import detections
 
-    path, count = detections.export_coco(store, address, out, min_score, force=force)
+    path, count = detections.export_coco(store, address, out, min_score, pictures, force=force)
     typer.echo(f"{path}  {count} detections")
     if pictures:
         folder = path.with_suffix("")
-        written = detections.export_pictures(store, address, folder, pictures, min_score)
-        typer.echo(f"{folder}  {len(written)} pictures")
+        typer.echo(f"{folder}  {len(list(folder.iterdir()))} pictures")

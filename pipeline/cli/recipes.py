@@ -161,6 +161,7 @@ def _write_tables(
 ) -> None:
     """Write the tables to a file, with pictures in a folder next to it; or print them."""
     from pipeline.recipes import results_page
+    from pipeline.store.atomic import make_folder, sweep_drafts, whole_or_absent
 
     measured = results_page.measure_tables(recipe, addresses, store)
     pictures = {}
@@ -168,16 +169,20 @@ def _write_tables(
         from pipeline.recipes.results_plot import save_picture
 
         folder = file.parent / "pictures"
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
+        sweep_drafts(folder)
         for table in measured:
             name = f"{file.stem}_{table.table.name.replace('-', '_')}.png"
-            save_picture(table, folder / name)
+            with whole_or_absent(folder / name) as draft:
+                save_picture(table, draft)
             pictures[table.table.name] = f"pictures/{name}"
     spent = results_page.seconds_by_verb(addresses, store)
     info = results_page.RunInfo(command, addresses, spent, pictures)
     text = results_page.page(measured, recipe, info)
     if file:
-        file.write_text(text)
+        sweep_drafts(file.parent, file.name)
+        with whole_or_absent(file) as draft:
+            draft.write_text(text)
         typer.echo(f"tables: {file}", err=True)
     else:
         typer.echo(text)

@@ -23,7 +23,8 @@ from pipeline.progress import Silent
 from pipeline.store import catalog, parts, recency, unfinished
 from pipeline.store import manifest as manifests
 from pipeline.store.artifact import Artifact, open_artifact, stream
-from pipeline.store.atomic import exclusively
+from pipeline.store.atomic import exclusively, make_folder, remove_folder
+from pipeline.store.disk_full import room_for
 from pipeline.store.manifest import Manifest, StageRecord
 from schemas.errors import RCError, StageError
 from schemas.table import VectorType
@@ -132,9 +133,8 @@ def materialize(  # noqa: PLR0913 - all but three are keywords that say how, not
             reporter.say(_FOUND)
             return refuse_empty(_found(work.folder), allow_empty=allow_empty)
         if force and work.folder.exists():
-            (work.folder / manifests.NAME).unlink(missing_ok=True)
-            shutil.rmtree(work.folder)
-        with unfinished.failures_recorded(work.folder):
+            remove_folder(work.folder, first=manifests.NAME)
+        with unfinished.failures_recorded(work.folder), room_for(work.folder):
             return _compute(work, workers, reporter, allow_empty=allow_empty)
 
 
@@ -179,7 +179,7 @@ def _compute(work: Plan, workers: int, reporter: Reporter, *, allow_empty: bool)
     started = time.monotonic()
     for folder in {work.folder, *(task.folder for task in work.tasks)}:
         shutil.rmtree(folder / ".work", ignore_errors=True)  # half parts of a killed run
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     unfinished.record_inputs(work.folder, work.inputs.values())
     done = work.receipts()
     finished = {receipt.part.number for receipt in done}

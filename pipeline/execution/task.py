@@ -12,6 +12,7 @@ import pyarrow as pa
 from pipeline.execution.notes import Notes
 from pipeline.store import parts
 from pipeline.store.artifact import Artifact, open_artifact, stream
+from pipeline.store.disk_full import room_for
 from schemas.quarantine import QUARANTINE
 
 if TYPE_CHECKING:
@@ -43,6 +44,10 @@ class Task:
 
     def __call__(self, advance: Callable[[int], None]) -> parts.Receipt:
         """Compute and write the part; its receipt. Runs in a worker process."""
+        with room_for(self.folder):
+            return self._written(advance)
+
+    def _written(self, advance: Callable[[int], None]) -> parts.Receipt:
         work = parts.work_folder(self.folder, self.number)
         part = StorePart(self, work, advance)
         table = self.stage.drafts or self.stage.makes()

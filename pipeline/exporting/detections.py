@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from itertools import groupby
+import re
+from itertools import groupby, islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.contact_sheets import Mark, Panel, save_sheet
-from pipeline.exporting.output_files import draft_paths, with_suffix
+from pipeline.exporting.output_files import draft_file, draft_folder, with_suffix
 from pipeline.store import catalog
 from pipeline.store.artifact import stream
-from schemas.errors import ArtifactError, OptionError
+from schemas.errors import ArtifactError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,10 +26,12 @@ _COLOURS: Final = ("#2166ac", "#1a9850", "#d73027", "#762a83", "#b35806", "#0166
 _LARGEST: Final = 1000.0  # pixels of a picture's longest side; smaller images keep their size
 
 
-def export_coco(
-    root: Path, address: str, out: Path, min_score: float, *, force: bool
+def export_coco(  # each is an option
+    root: Path, address: str, out: Path, min_score: float, pictures: int = 0, *, force: bool
 ) -> tuple[Path, int]:
     """Write a COCO JSON of images, categories and detections; return its path and their number.
+
+    Pictures are in a folder beside it, and there before it.
 
     Ids count from 1, in the order of the store; images also have their `image_id`. The list
     "annotations" has the form of COCO results: category_id, bbox as x, y, width and height in
@@ -39,11 +42,13 @@ def export_coco(
         address: As table, table@prefix or address.
         out: File to write; .json is added if it has no suffix.
         min_score: Leave out detections with a lower score.
+        pictures: How many images with detections to write as pictures, too.
         force: Whether to replace a file that exists.
 
     Raises:
         ArtifactError: If the artifact holds no detections, or its images were deleted.
-        OptionError: If the file exists.
+        OptionError: If the file exists, or other files are where pictures go.
+        SourceError: If an image cannot be read.
     """
     detections, images = _detections_and_images(root, address)
     names = detections.manifest.notes["protocol"]["categories"]
@@ -63,38 +68,31 @@ def export_coco(
         "annotations": annotations,
     }
     target = with_suffix(_VERB, out, ".json")
-    with draft_paths(_VERB, [target], force=force) as (path,):
+    with draft_file(_VERB, target, force=force) as path:
         path.write_text(json.dumps(content) + "\n", "utf-8")
+        if pictures:
+            _write_pictures((detections, images), target.with_suffix(""), pictures, min_score)
     return target, len(annotations)
 
 
-def export_pictures(
-    root: Path, address: str, folder: Path, count: int, min_score: float
-) -> list[Path]:
-    """Write a PNG with boxes, names and scores for each of the first `count` images with any.
-
-    Raises:
-        ArtifactError: If the artifact holds no detections, or its images were deleted.
-        OptionError: If the folder is not empty.
-        SourceError: If an image cannot be read.
-    """
+def _write_pictures(
+    artifacts: tuple[Artifact, Artifact], folder: Path, count: int, min_score: float
+) -> None:
+    """Write a PNG with boxes, names and scores for each of the first images with any."""
     from stages.pixels import load_image
 
-    if folder.is_dir() and any(folder.iterdir()):
-        raise OptionError(f"rc {_VERB}: {folder} has files in it; give another folder")
-    detections, images = _detections_and_images(root, address)
-    written: list[Path] = []
-    for row, boxes in _by_image(detections, images, min_score):
-        if len(written) == count:
-            break
-        if boxes:
+    drawn = ((row, boxes) for row, boxes in _by_image(*artifacts, min_score) if boxes)
+    with draft_folder(_VERB, folder, _is_picture, force=True) as draft:
+        for number, (row, boxes) in enumerate(islice(drawn, count)):
             name = row["image_id"].replace("/", "_")
-            path = folder / f"{len(written):04d}_{name[-80:]}.png"
             marks = [_mark(box) for box in reversed(boxes)]  # the best is drawn last, on top
             scale = min(1.0, _LARGEST / max(row["width"], row["height"]))
-            save_sheet(path, [[Panel(load_image(row), marks, row["image_id"])]], scale)
-            written.append(path)
-    return written
+            panel = Panel(load_image(row), marks, row["image_id"])
+            save_sheet(draft / f"{number:04d}_{name[-80:]}.png", [[panel]], scale)
+
+
+def _is_picture(name: str) -> bool:
+    return re.fullmatch(r"\d{4}_.*\.png", name) is not None
 
 
 def _detections_and_images(root: Path, address: str) -> tuple[Artifact, Artifact]:

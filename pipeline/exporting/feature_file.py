@@ -1,6 +1,6 @@
 """Feature files: features of regions as NumPy, HDF5 or Parquet.
 
-* npy: the features (N, D) in one array; the keys in a second file, Parquet, row for row.
+* npy: a folder of features.npy, one array (N, D), and keys.parquet, their keys row for row.
 * h5: the arrays that vision-language code reads as "bottom-up" features, all images in one file:
   ``features`` (N, D), ``boxes`` (N, 4), ``region`` (N,), and for image i of I ``image_id``,
   ``width``, ``height`` and the rows ``offsets[i]`` to ``offsets[i + 1]``.
@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stages.hdf5_files import create_file, create_fixed, create_growing, create_texts
+from stages.hdf5_files import NewFile, create_fixed, create_growing, create_texts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+NPY_NAMES: Final = ("features.npy", "keys.parquet")
 BOX: Final = ("x0", "y0", "x1", "y1")
 KEYS: Final = pa.schema(
     [
@@ -70,12 +71,12 @@ class NpyFile(FeatureFile):
     """A .npy file of features (N, D), and a Parquet file of keys.
 
     Args:
-        path: The .npy file.
-        keys: The Parquet file.
+        folder: For the two, `NPY_NAMES`.
         width: D.
     """
 
-    def __init__(self, path: Path, keys: Path, width: int) -> None:
+    def __init__(self, folder: Path, width: int) -> None:
+        path, keys = (folder / name for name in NPY_NAMES)
         self._width, self._rows = width, 0
         self._file = path.open("wb")
         self._keys = pq.ParquetWriter(keys, KEYS, compression="zstd", write_page_checksum=True)
@@ -134,7 +135,7 @@ class Hdf5File(FeatureFile):
     """One HDF5 file of all images; without `offsets` after an error, so that readers reject it."""
 
     def __init__(self, path: Path, width: int) -> None:
-        self._file = create_file(path)
+        self._file = NewFile(path)
         self._features = create_growing(self._file, "features", (width or 1,), np.float32, _CHUNK)
         self._boxes = create_growing(self._file, "boxes", (4,), np.float32, _CHUNK)
         self._region = create_growing(self._file, "region", (), np.int32, _CHUNK)

@@ -8,13 +8,13 @@ import numpy as np
 
 from pipeline import sql
 from pipeline.exporting import feature_file
-from pipeline.exporting.output_files import draft_paths, with_suffix
+from pipeline.exporting.output_files import draft_file, draft_folder, folder_name, with_suffix
 from pipeline.store import catalog, parts
 from schemas.errors import ArtifactError
 from schemas.table import as_matrix, vector_format
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     import pyarrow as pa
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pipeline.exporting.feature_file import FeatureFile
     from pipeline.store.artifact import Artifact
 
-FORMATS: Final = {"npy": ".npy", "h5": ".h5", "parquet": ".parquet"}
+FORMATS: Final = {"npy": "", "h5": ".h5", "parquet": ".parquet"}  # "": a folder
 _VERB: Final = "export-features"
 _CHOSEN_ROWS: Final = """
 SELECT rank, {keys} FROM (
@@ -51,7 +51,7 @@ def export_features(
     Args:
         root: The store.
         address: As table, table@prefix or address.
-        out: File to write; the suffix of the format is added if it has none.
+        out: File to write; the suffix of the format is added if it has none. For npy, a folder.
         form: One of `FORMATS`.
         where: SQL predicate over image_id, region, x0, y0, x1, y1, objectness, width, height,
             split and feature; its subqueries see the rows of the same part only.
@@ -59,20 +59,21 @@ def export_features(
 
     Raises:
         ArtifactError: If the artifact holds no features, or its images or boxes were deleted.
-        OptionError: If a file exists.
+        OptionError: If it exists.
         QueryError: If the predicate is refused.
     """
     features = catalog.find(root, address)
     if features.manifest.artifact != "features":
         raise ArtifactError(f"rc {_VERB}: {features.address} holds no features; give features@…")
     joined = {role: _input(features, role) for role in ("images", "proposals")}
-    target = with_suffix(_VERB, out, FORMATS[form])
-    targets = [target, target.with_suffix(".parquet")] if form == "npy" else [target]
+    if form == "npy":
+        target = folder_name(_VERB, out, (".npy", ".parquet"))
+        drafted = draft_folder(_VERB, target, feature_file.NPY_NAMES.__contains__, force=force)
+    else:
+        target = with_suffix(_VERB, out, FORMATS[form])
+        drafted = draft_file(_VERB, target, force=force)
     count = 0
-    with (
-        draft_paths(_VERB, targets, force=force) as paths,
-        _feature_file(form, paths, _width(features)) as file,
-    ):
+    with drafted as draft, _feature_file(form, draft, _width(features)) as file:
         for number in features.numbers:
             chosen = _chosen_rows(features, joined, number, where)
             for keys, vectors in _keys_and_features(features.part(number), chosen):
@@ -91,12 +92,12 @@ def _input(features: Artifact, role: str) -> Artifact:
     return artifact
 
 
-def _feature_file(form: str, paths: Sequence[Path], width: int) -> FeatureFile:
+def _feature_file(form: str, draft: Path, width: int) -> FeatureFile:
     if form == "npy":
-        return feature_file.NpyFile(paths[0], paths[1], width)
+        return feature_file.NpyFile(draft, width)
     if form == "h5":
-        return feature_file.Hdf5File(paths[0], width)
-    return feature_file.ParquetFile(paths[0], width)
+        return feature_file.Hdf5File(draft, width)
+    return feature_file.ParquetFile(draft, width)
 
 
 def _width(features: Artifact) -> int:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pipeline.exporting.output_files import draft_paths, with_suffix
+from pipeline.exporting.output_files import draft_file, draft_folder, folder_name, with_suffix
 from pipeline.store import catalog
 from pipeline.store.tables import models
 from schemas.errors import ArtifactError, OptionError
+from stages.models.tokenizer_files import NAMES
 from stages.models.weights_files import CONFIG, SAFE_FILE, SUFFIXES
 
 if TYPE_CHECKING:
@@ -55,11 +56,12 @@ def export_weights(
     """
     if form != "regionclip" and (extra.teacher or extra.rpn):
         raise OptionError(f"rc {_VERB}: --with-teacher and --with-rpn need --format regionclip")
-    target = with_suffix(_VERB, out, FORMATS[form]) if FORMATS[form] else _folder(out)
     model = _network_files(catalog.find(root, address))
     if form == "open_clip":
+        target = folder_name(_VERB, out, SUFFIXES)
         return target, _write_open_clip(model, target, force=force)
-    with draft_paths(_VERB, [target], force=force) as (draft,):
+    target = with_suffix(_VERB, out, FORMATS[form])
+    with draft_file(_VERB, target, force=force) as draft:
         if form == "regionclip":
             return target, _write_regionclip(model, draft, root, extra)
         from stages.models.onnx_export import write_onnx
@@ -67,25 +69,13 @@ def export_weights(
         return target, f"outputs {', '.join(write_onnx(model, draft))}"
 
 
-def _folder(out: Path) -> Path:
-    if out.is_file() or out.suffix in SUFFIXES or not out.name.strip("."):
-        raise OptionError(
-            f"rc {_VERB}: open_clip's format is a folder of two files, got '{out}'; give the name "
-            f"of a folder"
-        )
-    return out
-
-
 def _write_open_clip(model: ModelFiles, folder: Path, *, force: bool) -> str:
     from stages.models.weights_export import write_open_clip
 
-    tokenizer = model.tokenizer()
-    names = [SAFE_FILE, CONFIG, *tokenizer]
-    targets = [folder / name for name in names]
-    with draft_paths(_VERB, targets, force=force) as (weights, config, *files):
-        write_open_clip(model, weights, config)
-        for file, content in zip(files, tokenizer.values(), strict=True):
-            file.write_bytes(content)
+    names = (SAFE_FILE, CONFIG, *NAMES)
+    with draft_folder(_VERB, folder, names.__contains__, force=force) as draft:
+        write_open_clip(model, draft / SAFE_FILE, draft / CONFIG)
+        model.tokenizer().write(draft)
     return f"open_clip.create_model_from_pretrained('local-dir:{folder}')"
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.recipes.recipe_rounds import round_name
 from pipeline.store import catalog
 from pipeline.store.artifact import stream
-from pipeline.store.atomic import whole_or_absent
+from pipeline.store.atomic import make_folder, sweep_drafts, whole_or_absent
 from schemas.errors import ArtifactError
 
 if TYPE_CHECKING:
@@ -79,7 +79,8 @@ def write_record(root: Path, name: str, rounds: Sequence[Mapping[str, Any]], bes
         best: Number of the round whose student is the result.
     """
     file = root / "rounds" / f"{name}.json"
-    file.parent.mkdir(exist_ok=True)
+    make_folder(file.parent)
+    sweep_drafts(file.parent, file.name)
     content = {"best": best, "rounds": list(rounds)}
     with whole_or_absent(file) as draft:
         draft.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")

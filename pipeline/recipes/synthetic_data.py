@@ -15,8 +15,6 @@ complete. Its file drawing.json records what decided the images.
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +22,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
+from pipeline.store.atomic import new_folder, sweep_drafts
 from schemas.errors import SourceError
 
 NOTE = "drawing.json"
@@ -78,25 +77,24 @@ def write_synthetic_data(data: SyntheticData) -> bool:
     Raises:
         SourceError: If the folder has other content.
     """
+    sweep_drafts(data.folder.parent, data.folder.name)
     if data.folder.exists():
         _check(data)
         return False
     from stages.synthetic.dataset_writers import write_pictures, write_scenes, write_web_images
 
-    data.folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{data.folder.name}.", dir=data.folder.parent))
-    draft.chmod(0o755)
-    if data.kind == "web":
-        write_web_images(draft, data.count, data.seed)
-    else:
-        write = write_scenes if data.kind == "scenes" else write_pictures
-        write(draft, data.split, data.count, data.seed)
-    (draft / NOTE).write_text(json.dumps(data.description(), indent=2) + "\n")
     try:
-        draft.replace(data.folder)
-    except OSError:  # another run was faster
-        shutil.rmtree(draft)
-        _check(data)
+        with new_folder(data.folder) as draft:
+            if data.kind == "web":
+                write_web_images(draft, data.count, data.seed)
+            else:
+                write = write_scenes if data.kind == "scenes" else write_pictures
+                write(draft, data.split, data.count, data.seed)
+            (draft / NOTE).write_text(json.dumps(data.description(), indent=2) + "\n")
+    except OSError:
+        if not data.folder.is_dir():
+            raise
+        _check(data)  # another run was faster
     return True
 
 

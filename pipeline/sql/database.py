@@ -10,7 +10,7 @@ from pipeline.progress import Silent
 from pipeline.sql.connection import add_relations, sql_literal
 from pipeline.sql.relations import store_relations
 from pipeline.sql.statements import first_line
-from pipeline.store.atomic import whole_or_absent
+from pipeline.store.atomic import sweep_drafts, whole_or_absent
 from schemas.errors import OptionError, QueryError
 
 if TYPE_CHECKING:
@@ -51,10 +51,10 @@ def write_database(
         ArtifactNotFoundError: If the store is empty, or a pin matches nothing.
         QueryError: If DuckDB cannot write.
     """
+    sweep_drafts(path.parent, path.name)
     _check_replaceable(path, force=force)
     relations = store_relations(root.absolute(), prefer, ())
     with whole_or_absent(path) as draft:
-        draft.unlink(missing_ok=True)
         try:
             if materialize:
                 return _write_tables(relations, draft, reporter or Silent())

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import re
-import shutil
 from typing import TYPE_CHECKING
 
 from pipeline.progress import Silent
 from pipeline.store import manifest as manifests
 from pipeline.store import parts, unfinished
 from pipeline.store.artifact import Artifact, open_artifact, open_readable
+from pipeline.store.atomic import remove_folder
 from pipeline.store.missing import not_found
 from pipeline.store.recency import recency
 from pipeline.store.tables import models
@@ -249,8 +249,7 @@ def sweep(root: Path, folders: Collection[Path], reporter: Reporter | None = Non
     try:
         for folder in folders:
             size += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-            (folder / manifests.NAME).unlink(missing_ok=True)
-            shutil.rmtree(folder)
+            remove_folder(folder, first=manifests.NAME)
             reporter.advance(1)
     finally:
         reporter.stop()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from pipeline.store.atomic import whole_or_absent
+from pipeline.store.atomic import sweep_drafts, whole_or_absent
 from pipeline.store.vectors import check_width, directions, own_columns, unit, vector_column
 from schemas.errors import SourceError
 
@@ -52,6 +52,7 @@ def build(artifact: Artifact) -> None:
     Raises:
         ArtifactError: If the artifact has no vectors, or a part is damaged.
     """
+    sweep_drafts(artifact.path)
     for record in artifact.manifest.parts:
         if _saved(artifact, record) is None:
             _write(_make(artifact, record), artifact.path / index_name(record.number))
@@ -131,6 +132,7 @@ def searchers(artifact: Artifact, k: int, device: str = "cpu") -> Iterator[Searc
         SourceError: If the device is cuda and faiss was not made for it.
     """
     chosen = best_device() if device == "auto" else device
+    sweep_drafts(artifact.path)
     for record in artifact.manifest.parts:
         yield _searcher(artifact, _load(artifact, record), k, chosen)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from pipeline.store import manifest as manifests
@@ -53,7 +53,7 @@ def failures_recorded(folder: Path) -> Iterator[None]:
     try:
         yield
     except RCError as error:
-        if folder.is_dir():
+        with suppress(OSError):  # a full disk may be what failed
             (folder / FAILED).write_text(str(error))
         raise
 

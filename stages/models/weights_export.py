@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from schemas.errors import SourceError
+from stages.late_errors import late_errors
 from stages.models.clip_spec import ClipSpec
 from stages.models.export_keys import (
     CLIP_PREFIX,
@@ -26,8 +27,9 @@ from stages.models.rpn_spec import read_spec
 from stages.models.weights import State, read_state, write_state
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
+
+    from stages.models.tokenizer_files import TokenizerFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +65,13 @@ class ModelFiles:
         except (OSError, ValueError) as error:
             raise SourceError(f"{self.config} does not describe a model: {error}") from error
 
-    def tokenizer(self) -> Mapping[str, bytes]:
-        """Files of the tokenizer by name; none for CLIP's.
+    def tokenizer(self) -> TokenizerFiles:
+        """Files of the tokenizer; none for CLIP's.
 
         Raises:
             SourceError: If one is missing or has changed.
         """
-        return ClipSpec.read(self.config).tokenizer.contents
+        return ClipSpec.read(self.config).tokenizer
 
     def clip_state(self) -> State:
         """The tensors of the CLIP, with the names open_clip gives them, float32."""
@@ -129,7 +131,7 @@ def write_regionclip(
         state |= {n: v for n, v in visual.items() if n.startswith("teacher_backbone.")}
     if rpn is not None:
         state |= regionclip_rpn(rpn)
-    with path.open("wb") as file:  # given a path, torch would write its name into the file
+    with late_errors(path) as file:  # given a path, torch would write its name into the file
         torch.save({"model": {name: value.clone() for name, value in state.items()}}, file)
     return len(state)
 

@@ -23,7 +23,7 @@ import h5py
 import numpy as np
 
 from schemas.errors import SourceError
-from stages.hdf5_files import create_file, create_fixed, create_growing, create_texts
+from stages.hdf5_files import NewFile, create_fixed, create_growing, create_texts
 from stages.sources.files import error_line
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class DumpWriter:
     """
 
     def __init__(self, path: Path, kind: ScoreKind) -> None:
-        self._file = create_file(path)
+        self._file = NewFile(path)
         self._file.attrs["objectness"] = kind
         self._boxes = create_growing(self._file, "boxes", (4,), np.float32, _CHUNK)
         self._objectness = create_growing(self._file, "objectness", (), np.float32, _CHUNK)

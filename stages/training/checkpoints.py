@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from schemas.errors import ArtifactError
+from stages.late_errors import late_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,12 +17,20 @@ if TYPE_CHECKING:
 
 
 def save(path: Path, state: Mapping[str, Any]) -> None:
-    """Write tensors, numbers and lists; a killed process leaves either the old or the new file."""
+    """Write tensors, numbers and lists; a killed process leaves either the old or the new file.
+
+    Raises:
+        OSError: If it cannot be written; the old file stays.
+    """
     draft = path.with_name(f".{path.name}.draft")
-    with draft.open("wb") as file:
-        torch.save(dict(state), file)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with late_errors(draft) as file:
+            torch.save(dict(state), file)
+    except OSError:
+        draft.unlink()
+        raise
+    with draft.open("rb") as flushed:
+        os.fsync(flushed.fileno())
     draft.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:

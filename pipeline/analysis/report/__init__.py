@@ -38,6 +38,7 @@ def report_labels(
     from pipeline.analysis.report.figures import draw_sections
     from pipeline.analysis.report.label_statistics import collect_statistics
     from pipeline.analysis.report.page import is_report, page
+    from pipeline.store.atomic import make_folder, sweep_drafts, whole_or_absent
     from schemas.errors import OptionError, SourceError
 
     if (out / PAGE).exists() and not is_report(out / PAGE):
@@ -49,9 +50,11 @@ def report_labels(
         condition = f" for which {where} holds" if where else ""
         raise OptionError(f"rc report: {statistics.address} has no label{condition}")
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        sweep_drafts(out)
+        make_folder(out)
         sections = draw_sections(statistics, out)
-        (out / PAGE).write_text(page(statistics, sections, out), encoding="utf-8")
+        with whole_or_absent(out / PAGE) as draft:
+            draft.write_text(page(statistics, sections, out), encoding="utf-8")
     except OSError as error:
         raise SourceError(f"{out} cannot be written ({error.strerror}); name another --out") from (
             error

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.analysis.report import plots
+from pipeline.store.atomic import whole_or_absent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,7 +45,8 @@ def draw_sections(statistics: LabelStatistics, folder: Path) -> list[ReportSecti
     for name, title, text, has_data, plots_by_name in _sections(statistics):
         if has_data:
             for file, plot in plots_by_name.items():
-                plot(statistics, folder / f"{file}.png")
+                with whole_or_absent(folder / f"{file}.png") as draft:
+                    plot(statistics, draft)
             files = tuple(f"{file}.png" for file in plots_by_name)
             sections.append(ReportSection(name, title, text, files))
     return sections

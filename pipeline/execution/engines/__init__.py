@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -12,8 +11,6 @@ if TYPE_CHECKING:
     from pipeline.store.parts import Receipt
 
     Outcome = tuple[list[Receipt], dict[int, str]]
-
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Engine(Protocol):
@@ -45,8 +42,6 @@ def describe(error: BaseException) -> str:
     from schemas.errors import RCError
 
     text = " ".join(str(error).split()) or "no message"
-    if isinstance(error, OSError) and error.errno in _FULL:
-        text = f"the disk or the quota is full ({text}); make room"
-    elif not isinstance(error, RCError):
+    if not isinstance(error, RCError):
         text = f"{type(error).__name__}: {text}"
     return text if text.endswith((".", "!", "?")) else f"{text}."

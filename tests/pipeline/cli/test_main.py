@@ -15,6 +15,7 @@ import pytest
 from pipeline.store import catalog
 from tests.pipeline.helpers import ROOT, command, contents, make, rc
 from tests.pipeline.toys import Ingest, Propose
+from tests.small_disk import small_disk
 from tests.waiting import HANG_S, until
 
 if TYPE_CHECKING:
@@ -159,3 +160,15 @@ def test_help_of_a_verb_does_not_pay_for_torch() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_the_same_sentence_where_no_artifact_is_written(tmp_path: Path) -> None:
+    with small_disk(1000):
+        done = rc("draw", "web", tmp_path / "out", "--count", "1")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(
+        r"error: the disk or the quota is full: .* could not be written\. Make room, then run the "
+        r"same command again\.\n",
+        done.stderr,
+    )

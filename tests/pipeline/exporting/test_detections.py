@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.exporting.detections import export_coco, export_pictures
+from pipeline.exporting.detections import export_coco
 from schemas.errors import ArtifactError, OptionError
 from tests.pipeline.exporting.toy_detector import ToyDetector
 from tests.pipeline.helpers import make
@@ -75,14 +75,19 @@ def test_pictures_show_the_first_images_with_detections(
         return np.full((row["height"], row["width"], 3), 255, np.uint8)
 
     monkeypatch.setattr("stages.pixels.load_image", white)
-    folder = tmp_path / "pictures"
-    written = export_pictures(detections, "detections", folder, 3, 0.5)
+    folder = tmp_path / "out"
+    export_coco(detections, "detections", folder, 0.5, 3, force=False)
     names = ["0000_toy_000001.png", "0001_toy_000002.png", "0002_toy_000004.png"]
-    assert [path.name for path in written] == names == sorted(p.name for p in folder.iterdir())
-    with Image.open(written[0]) as picture:
+    assert names == sorted(p.name for p in folder.iterdir())
+    with Image.open(folder / names[0]) as picture:
         colours = picture.convert("RGB").getcolors(100_000)
         assert (0x21, 0x66, 0xAC) in [
             colour for _, colour in colours or []
         ]  # of the first category
-    with pytest.raises(OptionError, match="has files in it; give another folder"):
-        export_pictures(detections, "detections", folder, 3, 0.5)
+    (tmp_path / "out.json").unlink()  # as if it had been killed between the two
+    export_coco(detections, "detections", folder, 0.5, 2, force=False)
+    assert names[:2] == sorted(p.name for p in folder.iterdir())
+    (folder / "mine").touch()
+    with pytest.raises(OptionError, match=r"out is kept, since 'mine' in it is not of"):
+        export_coco(detections, "detections", folder, 0.5, 2, force=True)
+    assert (folder / "mine").exists()

@@ -52,12 +52,12 @@ def write_and_fail(file: FeatureFile) -> None:
 def test_an_npy_file_has_all_features_and_a_parquet_file_all_keys(
     tmp_path: Path, batch: int
 ) -> None:
-    write(NpyFile(tmp_path / "a.npy", tmp_path / "a.parquet", WIDTH), batch)
+    write(NpyFile(tmp_path, WIDTH), batch)
     keys, features = regions()
-    actual = np.load(tmp_path / "a.npy")
+    actual = np.load(tmp_path / "features.npy")
     assert actual.dtype == np.float32
     np.testing.assert_array_equal(actual, features)
-    assert pq.read_table(tmp_path / "a.parquet").to_pylist() == keys.to_pylist()
+    assert pq.read_table(tmp_path / "keys.parquet").to_pylist() == keys.to_pylist()
 
 
 @pytest.mark.parametrize("batch", [1, 3, 100])
@@ -95,8 +95,8 @@ def test_an_hdf5_file_has_no_offsets_after_an_error(tmp_path: Path) -> None:
 
 def test_an_npy_file_after_an_error_has_no_rows_in_its_header(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
-        write_and_fail(NpyFile(tmp_path / "a.npy", tmp_path / "a.parquet", WIDTH))
-    assert np.load(tmp_path / "a.npy").shape == (0, WIDTH)
+        write_and_fail(NpyFile(tmp_path, WIDTH))
+    assert np.load(tmp_path / "features.npy").shape == (0, WIDTH)
 
 
 def test_equal_rows_make_equal_hdf5_bytes(tmp_path: Path) -> None:

@@ -36,11 +36,11 @@ def read(path: Path, form: str) -> tuple[list[tuple[str, int]], Any, Any]:
             names = np.repeat(ids, np.diff(offsets)).tolist()
             keys = list(zip(names, file["region"][:].tolist(), strict=True))
             return keys, file["boxes"][:], file["features"][:]
-    table = pq.read_table(path.with_suffix(".parquet"))
+    table = pq.read_table(path / "keys.parquet" if form == "npy" else path)
     keys = list(zip(table["image_id"].to_pylist(), table["region"].to_pylist(), strict=True))
     boxes = np.stack([table[side].to_numpy() for side in ("x0", "y0", "x1", "y1")], axis=1)
     if form == "npy":
-        return keys, boxes, np.load(path)
+        return keys, boxes, np.load(path / "features.npy")
     return keys, boxes, np.array(table["feature"].to_pylist(), np.float32)
 
 
@@ -85,15 +85,17 @@ def test_files_are_replaced_only_if_asked_and_left_whole(
 ) -> None:
     root = made["features"].root
     export_features(root, "features", tmp_path / "out", "npy", None, force=False)
-    before = (tmp_path / "out.npy").read_bytes()
+    before = (tmp_path / "out" / "features.npy").read_bytes()
     with pytest.raises(OptionError, match="--force"):
         export_features(root, "features", tmp_path / "out", "npy", "region = 0", force=False)
     with pytest.raises(QueryError):
         export_features(root, "features", tmp_path / "out", "npy", "random() > 0.5", force=True)
-    assert (tmp_path / "out.npy").read_bytes() == before
-    assert {path.name for path in tmp_path.iterdir()} == {"out.npy", "out.parquet"}
+    assert (tmp_path / "out" / "features.npy").read_bytes() == before
+    assert {path.name for path in tmp_path.iterdir()} == {"out"}
     export_features(root, "features", tmp_path / "out", "npy", "region = 0", force=True)
-    assert len(np.load(tmp_path / "out.npy")) < made["features"].manifest.rows
+    assert len(np.load(tmp_path / "out" / "features.npy")) < made["features"].manifest.rows
+    with pytest.raises(OptionError, match=r"a folder of several files, got '.*out\.npy'"):
+        export_features(root, "features", tmp_path / "out.npy", "npy", None, force=False)
 
 
 def test_what_holds_no_features_is_a_sentence(made: dict[str, Artifact], tmp_path: Path) -> None:

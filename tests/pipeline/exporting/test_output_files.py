@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.exporting.output_files import draft_paths, with_suffix
+from pipeline.exporting.output_files import draft_file, draft_folder, folder_name, with_suffix
 from schemas.errors import OptionError
 
 
@@ -29,31 +29,12 @@ def test_another_suffix_or_no_name_is_refused(out: str, message: str) -> None:
     assert str(refused.value) == message
 
 
-def test_targets_appear_at_the_end_and_the_first_one_last(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    order: list[str] = []
-
-    def publish(draft: Path, target: Path) -> None:
-        order.append(target.name)
-        draft.replace(target)
-
-    monkeypatch.setattr("pipeline.exporting.output_files.publish", publish)
-    targets = [tmp_path / "new" / name for name in ("first", "second", "unwritten")]
-    with draft_paths("verb", targets, force=False) as drafts:
-        for draft in drafts[:2]:
-            draft.write_text(draft.name)
-        assert not any(target.exists() for target in targets)
-    assert order == ["second", "first"]
-    assert {path.name for path in (tmp_path / "new").iterdir()} == {"first", "second"}
-
-
 def test_an_error_leaves_no_draft_and_the_old_file(tmp_path: Path) -> None:
     target = tmp_path / "out"
     target.write_text("old")
 
     def fail() -> None:
-        with draft_paths("verb", [target], force=True) as (draft,):
+        with draft_file("verb", target, force=True) as draft:
             draft.write_text("half")
             raise ZeroDivisionError
 
@@ -67,12 +48,42 @@ def test_a_file_is_replaced_only_with_force_and_a_folder_never(tmp_path: Path) -
     file, folder = tmp_path / "file", tmp_path / "folder"
     file.write_text("old")
     folder.mkdir()
-    for target, force in ((file, False), (folder, False), (folder, True)):
-        with (
-            pytest.raises(OptionError, match=rf"{target.name} exists; give another name"),
-            draft_paths("verb", [target], force=force),
-        ):
+    for target, force, why in (
+        (file, False, "file exists; give another name, or --force"),
+        (folder, False, "folder is a folder; give another name"),
+        (folder, True, "folder is a folder; give another name"),
+    ):
+        with pytest.raises(OptionError, match=why), draft_file("verb", target, force=force):
             pass
-    with draft_paths("verb", [file], force=True) as (draft,):
+    with draft_file("verb", file, force=True) as draft:
         draft.write_text("new")
     assert file.read_text() == "new"
+
+
+def write_folder(target: Path, *, force: bool) -> None:
+    with draft_folder("verb", target, {"a", "b"}.__contains__, force=force) as draft:
+        (draft / "b").write_text("new")
+
+
+def test_a_folder_is_replaced_only_with_force_and_only_if_all_in_it_is_ours(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "folder"
+    write_folder(target, force=False)
+    with pytest.raises(OptionError, match="exists; give another name, or --force to replace it"):
+        write_folder(target, force=False)
+    (target / "a").write_text("old")
+    write_folder(target, force=True)
+    assert [path.name for path in target.iterdir()] == ["b"]
+    (target / "mine").write_text("kept")
+    with pytest.raises(OptionError, match="is kept, since 'mine' in it is not of this command"):
+        write_folder(target, force=True)
+    with pytest.raises(OptionError, match="is a file; give another name"):
+        write_folder(target / "mine", force=True)
+    assert (target / "mine").read_text() == "kept"
+    assert [path.name for path in target.parent.iterdir()] == ["folder"]
+
+
+@pytest.mark.parametrize("out", ["a/b.npy", "", "a/.."])
+def test_the_name_of_a_file_is_not_that_of_a_folder(out: str) -> None:
+    assert folder_name("verb", Path("a/b"), (".npy",)) == Path("a/b")
+    with pytest.raises(OptionError, match=r"a folder of several files, got '.*'; give"):
+        folder_name("verb", Path(out), (".npy",))

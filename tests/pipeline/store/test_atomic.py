@@ -7,8 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.store.atomic import exclusively, new_folder, publish, sha256, whole_or_absent
-from schemas.errors import OptionError
+from pipeline.store.atomic import (
+    exclusively,
+    make_folder,
+    new_folder,
+    publish,
+    remove_folder,
+    sha256,
+    sweep_drafts,
+    whole_or_absent,
+)
+from schemas.errors import DiskFullError, OptionError
+from tests.small_disk import small_disk
 from tests.waiting import HANG_S
 
 
@@ -114,7 +124,7 @@ def write_both(target: Path) -> None:
 def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     with new_folder(tmp_path / "a" / "out") as draft:
         (draft / "file").write_text("all of it")
-        assert names(tmp_path / "a") == [draft.name]
+        assert names(tmp_path / "a") == [draft.parent.name]
     assert names(tmp_path / "a") == ["out"]
     with pytest.raises(KeyError):
         fail_in_folder(tmp_path / "a" / "other")
@@ -134,3 +144,111 @@ def test_a_folder_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
     for target in (tmp_path / "there", tmp_path / "nowhere", Path()):
         with pytest.raises(OptionError, match="exists; name a new folder"), new_folder(target):
             pass
+
+
+def test_a_folder_is_replaced_only_if_asked(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    target.mkdir()
+    (target / "old").touch()
+    with new_folder(target, replace=True) as draft:
+        (draft / "new").touch()
+        assert names(target) == ["old"]
+    assert names(target) == ["new"]
+    assert names(tmp_path) == ["out"]
+
+
+@pytest.fixture
+def flushed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of what was flushed, in order."""
+    paths: list[str] = []
+
+    def note(descriptor: int) -> None:
+        paths.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+
+    monkeypatch.setattr(os, "fsync", note)
+    return paths
+
+
+def test_all_of_a_folder_is_flushed_before_it_has_its_name(
+    tmp_path: Path, flushed: list[str]
+) -> None:
+    (tmp_path / "above").mkdir()
+    with new_folder(tmp_path / "above" / "made" / "out") as draft:
+        flushed.clear()
+        (draft / "inner").mkdir()
+        (draft / "inner" / "file").touch()
+        (draft / "link").symlink_to("nowhere")
+    assert flushed == ["file", "inner", "out", "made"]
+
+
+def test_a_new_folder_is_flushed_into_the_one_above(tmp_path: Path, flushed: list[str]) -> None:
+    make_folder(tmp_path / "a" / "b")
+    assert flushed == [tmp_path.name, "a"]
+    make_folder(tmp_path / "a" / "b")
+    assert len(flushed) == 2
+
+
+def test_the_first_file_of_a_removed_folder_is_gone_for_good_before_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, seen = tmp_path / "folder", []
+    folder.mkdir()
+    for name in ("first", "other"):
+        (folder / name).touch()
+    monkeypatch.setattr(os, "fsync", lambda descriptor: seen.append(names(folder)))
+    remove_folder(folder, first="first")
+    assert seen == [["other"]]
+    assert names(tmp_path) == []
+
+
+def _write_and_die(target: Path) -> None:
+    with whole_or_absent(target) as draft:
+        draft.write_text("half of i")
+        os._exit(0)
+
+
+def leave_a_draft(target: Path) -> None:
+    child = multiprocessing.get_context("fork").Process(target=_write_and_die, args=(target,))
+    child.start()
+    child.join()
+
+
+def test_drafts_of_the_dead_are_swept_and_those_of_the_living_stay(tmp_path: Path) -> None:
+    leave_a_draft(tmp_path / "a")
+    leave_a_draft(tmp_path / "b")
+    with whole_or_absent(tmp_path / "a") as living:
+        living.write_text("all of it")
+        sweep_drafts(tmp_path, "a")
+        assert [name[-2:] for name in names(tmp_path) if name != living.parent.name] == [".b"]
+        sweep_drafts(tmp_path)
+        assert names(tmp_path) == [living.parent.name]
+    assert (tmp_path / "a").read_text() == "all of it"
+
+
+def test_the_name_of_a_target_is_no_pattern(tmp_path: Path) -> None:
+    leave_a_draft(tmp_path / "x1")
+    sweep_drafts(tmp_path, "x[1]")
+    assert len(names(tmp_path)) == 1
+    leave_a_draft(tmp_path / "x[1]")
+    sweep_drafts(tmp_path, "x[1]")
+    assert [name[-3:] for name in names(tmp_path)] == [".x1"]
+
+
+def test_a_new_folder_sweeps_what_a_killed_one_left(tmp_path: Path) -> None:
+    leave_a_draft(tmp_path / "out")
+    with new_folder(tmp_path / "out"):
+        pass
+    assert names(tmp_path) == ["out"]
+
+
+def fill(target: Path) -> None:
+    with whole_or_absent(target) as draft:
+        draft.write_bytes(bytes(10_000))
+
+
+def test_a_full_disk_is_a_sentence_that_names_the_target(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("old")
+    with small_disk(1000), pytest.raises(DiskFullError, match=rf"full: {tmp_path / 'a'} could not"):
+        fill(tmp_path / "a")
+    assert (tmp_path / "a").read_text() == "old"
+    assert names(tmp_path) == ["a"]

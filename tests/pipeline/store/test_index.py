@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.execution import runner
 from pipeline.store import catalog, exact, index
+from pipeline.store.disk_full import room_for
 from schemas.errors import ArtifactError, SourceError
 from schemas.features import FEATURES
 from stages.base import Stage, option
@@ -205,8 +206,9 @@ def test_a_store_one_may_only_read_is_searched_all_the_same(
 def test_an_index_that_cannot_be_made_costs_no_artifact(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+    def full(_: object, path: Path) -> None:
+        with room_for(path):
+            raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(index, "_write", full)
     listener = Listener()

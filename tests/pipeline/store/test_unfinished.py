@@ -10,6 +10,7 @@ from pipeline.store import catalog, unfinished
 from schemas.errors import StageError
 from tests.pipeline.helpers import make
 from tests.pipeline.toys import Ingest, Propose
+from tests.small_disk import small_disk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,3 +75,13 @@ def test_a_run_that_left_no_folder_leaves_no_reason(tmp_path: Path) -> None:
     with pytest.raises(StageError), unfinished.failures_recorded(tmp_path / "none"):
         raise StageError("no")
     assert not (tmp_path / "none").exists()
+
+
+def test_an_error_that_cannot_be_written_down_is_raised_all_the_same(tmp_path: Path) -> None:
+    def run() -> None:
+        with unfinished.failures_recorded(tmp_path):
+            raise StageError("no room")
+
+    with small_disk(0), pytest.raises(StageError, match="no room"):
+        run()
+    assert unfinished.failure(tmp_path) == ""

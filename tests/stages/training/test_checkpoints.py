@@ -10,6 +10,7 @@ import torch
 
 from schemas.errors import ArtifactError
 from stages.training import checkpoints
+from tests.small_disk import small_disk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,6 +43,14 @@ def test_a_kill_while_writing_leaves_the_older_checkpoint(
     with pytest.raises(KeyboardInterrupt):
         checkpoints.save(tmp_path / "x.pt", {"step": 2})
     assert checkpoints.load(tmp_path / "x.pt") == {"step": 1}
+
+
+def test_on_a_full_disk_the_older_checkpoint_stays_and_no_draft(tmp_path: Path) -> None:
+    checkpoints.save(tmp_path / "x.pt", {"step": 1})
+    with small_disk(10_000), pytest.raises(OSError, match=r"File too large.*x\.pt"):
+        checkpoints.save(tmp_path / "x.pt", {"step": torch.zeros(10_000)})
+    assert checkpoints.load(tmp_path / "x.pt") == {"step": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["x.pt"]
 
 
 def test_a_damaged_checkpoint_is_refused_with_advice(tmp_path: Path) -> None:

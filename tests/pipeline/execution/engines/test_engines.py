@@ -106,7 +106,7 @@ def test_an_error_that_cannot_travel_does_not_bring_the_pool_down(root: Path) ->
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_full_disk_is_a_sentence(root: Path, workers: int) -> None:
     make(Ingest(), root)
-    with pytest.raises(StageError, match=r"said: the disk or the quota is full \(.*\); make room"):
+    with pytest.raises(StageError, match=r"said: the disk or the quota is full: .*/proposals/v"):
         make(Propose(full_part=1), root, workers=workers)
     assert not list(root.glob("proposals/v*/part-00001*"))
     assert [path.name for path in catalog.committed(root, "proposals")] == []
@@ -119,7 +119,6 @@ def test_a_full_disk_is_a_sentence(root: Path, workers: int) -> None:
         (ArtifactError("it is gone."), "it is gone."),
         (ArtifactError("it is gone"), "it is gone."),
         (KeyError(), "KeyError: no message."),
-        (OSError(errno.EDQUOT, "Quota"), "the disk or the quota is full ([Errno 122] Quota); "),
         (OSError(errno.EACCES, "Denied"), "PermissionError: [Errno 13] Denied."),
     ],
 )
