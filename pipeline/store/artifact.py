@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from pipeline.store import manifest as manifests
 from pipeline.store import parts
 from pipeline.store.integrity import is_whole
 from pipeline.store.tables import models
+from pipeline.store.warning import warn
 from schemas.errors import ArtifactError
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipeline.store.manifest import Manifest
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -133,16 +131,10 @@ def open_readable(paths: Iterable[Path]) -> list[Artifact]:
         try:
             artifacts.append(open_artifact(path))
         except ArtifactError as error:
-            _warn(f"warning: {path.parent.name}/{path.name} is left out: {error}")
+            warn(f"{path.parent.name}/{path.name} is left out: {error}")
         except OSError:  # deleted at this moment
             continue
     return artifacts
-
-
-@lru_cache(maxsize=256)
-def _warn(sentence: str) -> None:
-    """Say it once; without another handler, logging writes it to standard error."""
-    _log.warning(sentence)
 
 
 @lru_cache(maxsize=256)
