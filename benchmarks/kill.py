@@ -24,7 +24,6 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from pipeline.cli.recipes import recipe_path
 from pipeline.recipes import recipe
@@ -136,7 +135,9 @@ def differences(undisturbed: Path, attacked: Path) -> list[str]:
     """Names of files that differ, that only one has, or that should have been removed."""
     here, there = ({str(p.relative_to(f)): p for p in _files(f)} for f in (undisturbed, attacked))
     names = sorted(set(here) ^ set(there))
-    names += [n for n in sorted(set(here) & set(there)) if _content(here[n]) != _content(there[n])]
+    names += [
+        n for n in sorted(set(here) & set(there)) if content_of(here[n]) != content_of(there[n])
+    ]
     hidden = [str(p.relative_to(attacked)) for p in attacked.rglob(".*")]
     return [f"{attacked.name}/{name}" for name in [*names, *hidden]]
 
@@ -147,12 +148,13 @@ def _files(folder: Path) -> list[Path]:
     return [p for p in files if p.suffix != ".faiss" and p.name != recency.NAME]
 
 
-def _content(path: Path) -> Any:
+def content_of(path: Path) -> bytes:
+    """What is in a file of an artifact; of its manifest, what follows from the recipe."""
     if path.name != "manifest.json":
         return path.read_bytes()
     manifest = json.loads(path.read_bytes())
     del manifest["run"], manifest["own_sha256"]
-    return json.dumps(manifest)  # the order of keys counts too
+    return json.dumps(manifest).encode()  # the order of keys counts too
 
 
 def _start(trial: StepTrial, rc: list[str], store: Path) -> subprocess.Popen[str]:

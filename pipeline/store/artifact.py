@@ -11,7 +11,7 @@ from pipeline.store import parts
 from pipeline.store.integrity import is_whole
 from pipeline.store.tables import models
 from pipeline.store.warning import warn
-from schemas.errors import ArtifactError
+from schemas.errors import ArtifactError, NoAttachmentError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -81,7 +81,8 @@ class Artifact:
         """A committed file beside the rows.
 
         Raises:
-            ArtifactError: If it is gone, not what its manifest says, or was never there.
+            NoAttachmentError: If it was never there.
+            ArtifactError: If it is gone, or not what its manifest says.
         """
         return self._as_listed(self.path / name)
 
@@ -109,7 +110,8 @@ class Artifact:
             harm = "differs from the hash in its manifest"
         else:
             return path
-        raise ArtifactError(
+        kind = ArtifactError if expected is not None else NoAttachmentError
+        raise kind(
             f"{path} {harm}. 'rc verify' shows what else is damaged; recompute with "
             f"'rc {self.manifest.stage.name} --force'."
         )
