@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 TITLE = "Hostile input"
 ABOUT = (
     "Each input is read (its bad records counted), or refused with one sentence of less than 3 kB. "
-    "None ends in a traceback, takes more than 10 seconds, or more than 3 GB of address space "
-    "beyond what the process began with: the limit is set, and what meets it fails."
+    "None ends in a traceback, takes more than 10 seconds of processor time, or more than 3 GB of "
+    "address space beyond what the process began with: the limit is set, and what meets it fails."
 )
 _ROOM: Final = 3 << 30  # bytes of address space
 _SECONDS: Final = 10
@@ -101,7 +101,7 @@ def _take_all(inputs: Sequence[_Input]) -> None:
     address = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (address + _ROOM, address + _ROOM))
     for one in inputs:
-        signal.alarm(_SECONDS)
+        signal.setitimer(signal.ITIMER_PROF, _SECONDS)  # ends the child
         print(json.dumps(_wrong_with(one)), flush=True)
 
 

@@ -104,9 +104,7 @@ def receipt(folder: Path, number: int) -> Receipt | None:
         recorded = _read_receipt(folder, number)
     except (OSError, ValueError, RecursionError):  # not there, or damaged: as good as none
         return None
-    return (
-        recorded if recorded.part.number == number and not damaged(folder, recorded.part) else None
-    )
+    return None if damaged(folder, recorded.part) else recorded
 
 
 def damaged(folder: Path, part: PartRecord) -> list[str]:
