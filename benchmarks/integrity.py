@@ -85,7 +85,8 @@ def _check_nothing() -> None:
     def open_part(path: Path) -> Any:
         return pq.ParquetFile(path, pre_buffer=False)
 
-    artifact.is_whole, parts._open = is_whole, open_part
+    for module, name, function in ((artifact, "is_whole", is_whole), (parts, "_open", open_part)):
+        setattr(module, name, function)
 
 
 if __name__ == "__main__":

@@ -105,7 +105,7 @@ def _sweeps(folder: Path, sweeps: int) -> Count:
     count = Count()
     for number in range(sweeps):
         stage = toys.Propose(regions=4 + number % 5, sleep=0.001)
-        works = [
+        works: list[Callable[[], object]] = [
             partial(make, stage, root, {"images": _address(needed, "images")}),
             partial(_read, labels, rows),
             partial(_query, root),

@@ -61,7 +61,8 @@ class Child:
             text.close()
         code = os.waitstatus_to_exitcode(status)
         seconds = usage.ru_utime + usage.ru_stime
-        return End(128 - code if code < 0 else code, *said, seconds, usage.ru_maxrss / 1024)
+        code = 128 - code if code < 0 else code
+        return End(code, said[0], said[1], seconds, usage.ru_maxrss / 1024)
 
 
 def forked(act: Callable[[], object]) -> End:

@@ -17,7 +17,7 @@ from tests.pipeline import toys
 from tests.pipeline.helpers import make
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from pipeline.store.artifact import Artifact
 
@@ -44,6 +44,11 @@ class _Meter(Silent):
         files = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - their names alone
         self.readings.append((pages * os.sysconf("SC_PAGE_SIZE") / 2**20, files))
 
+    def all_of(self, things: Iterable[object]) -> None:
+        """Read both after each of some things."""
+        for _ in things:
+            self.advance(1)
+
 
 def trials(folder: Path, *, short: bool) -> dict[str, Count]:
     """Try each way to go through parts; see `section.Section`."""
@@ -56,8 +61,8 @@ def trials(folder: Path, *, short: bool) -> dict[str, Count]:
         "featurize": lambda meter: make(
             toys.Featurize(), root, {"teacher": _teacher(root).address}, reporter=meter
         ),
-        "read": lambda meter: [meter.advance(1) for _ in stream(_newest(root).files())],
-        "sql": lambda meter: [meter.advance(1) for _ in _queries(root, max(8, parts // 50))],
+        "read": lambda meter: meter.all_of(stream(_newest(root).files())),
+        "sql": lambda meter: meter.all_of(_queries(root, max(8, parts // 50))),
     }
     counts = {name: Count() for name in works}
     for name, work in works.items():
