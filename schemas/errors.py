@@ -45,6 +45,10 @@ class ArtifactError(RCError):
     """An artifact is damaged, or does not fit the others it is used with."""
 
 
+class NoAttachmentError(ArtifactError):
+    """An artifact was made without a file that is looked for."""
+
+
 class StageError(RCError):
     """One or more parts could not be computed; finished parts are kept."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from pipeline.execution.notes import add_up
-from schemas.errors import ArtifactError
+from schemas.errors import NoAttachmentError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,7 +57,7 @@ class InMemory:
 
     def attachment(self, role: str, name: str) -> Path:
         if (role, name) not in self.files:
-            raise ArtifactError(f"{role} has no {name}")
+            raise NoAttachmentError(f"{role} has no {name}")
         return self.files[role, name]
 
     def attach(self, name: str) -> Path:

@@ -1,7 +1,7 @@
 """Try what the program withstands, and print how much of it held.
 
     python -m benchmarks.reliability                  # all sections, under 40 minutes on two cores
-    python -m benchmarks.reliability --only crashes   # one; --short tries a few cases of each
+    python -m benchmarks.reliability --only damage    # one of them; --short tries a few cases
     python -m benchmarks.reliability --page docs/reliability.md
 
 Every section lists the kinds of its cases with tried, held and failed; every failed case is printed
@@ -20,7 +20,14 @@ from typing import TYPE_CHECKING, cast
 if TYPE_CHECKING:
     from benchmarks.reliability.section import Count, Section
 
-SECTIONS: tuple[str, ...] = ("crashes", "disk_full")
+SECTIONS: tuple[str, ...] = (
+    "crashes",
+    "disk_full",
+    "damage",
+    "hostile",
+    "concurrency",
+    "soak",
+)
 _TITLE = """# Reliability
 
 What was tried to break the program, and how much of it held. Made by

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
@@ -11,7 +10,8 @@ from pipeline.store import manifest as manifests
 from pipeline.store import parts
 from pipeline.store.integrity import is_whole
 from pipeline.store.tables import models
-from schemas.errors import ArtifactError
+from pipeline.store.warning import warn
+from schemas.errors import ArtifactError, NoAttachmentError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipeline.store.manifest import Manifest
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,8 @@ class Artifact:
         """A committed file beside the rows.
 
         Raises:
-            ArtifactError: If it is gone, not what its manifest says, or was never there.
+            NoAttachmentError: If it was never there.
+            ArtifactError: If it is gone, or not what its manifest says.
         """
         return self._as_listed(self.path / name)
 
@@ -111,7 +110,8 @@ class Artifact:
             harm = "differs from the hash in its manifest"
         else:
             return path
-        raise ArtifactError(
+        kind = ArtifactError if expected is not None else NoAttachmentError
+        raise kind(
             f"{path} {harm}. 'rc verify' shows what else is damaged; recompute with "
             f"'rc {self.manifest.stage.name} --force'."
         )
@@ -133,16 +133,10 @@ def open_readable(paths: Iterable[Path]) -> list[Artifact]:
         try:
             artifacts.append(open_artifact(path))
         except ArtifactError as error:
-            _warn(f"warning: {path.parent.name}/{path.name} is left out: {error}")
+            warn(f"{path.parent.name}/{path.name} is left out: {error}")
         except OSError:  # deleted at this moment
             continue
     return artifacts
-
-
-@lru_cache(maxsize=256)
-def _warn(sentence: str) -> None:
-    """Say it once; without another handler, logging writes it to standard error."""
-    _log.warning(sentence)
 
 
 @lru_cache(maxsize=256)

@@ -106,11 +106,11 @@ def sweep_drafts(folder: Path, name: str = "*") -> None:
                 os.close(descriptor)
 
 
-def sha256(path: Path) -> str:
-    """Hexadecimal digest of a file, read in pieces."""
+def sha256(path: Path, end: int | None = None) -> str:
+    """Hexadecimal digest of a file, or of its first `end` bytes, read in pieces."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
+        while chunk := file.read(_CHUNK if end is None else min(_CHUNK, end - file.tell())):
             digest.update(chunk)
     return digest.hexdigest()
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pipeline.progress import Reporter
     from schemas.table import Table
 
+_SUPERSEDED = "superseded, and nothing refers to it"
 _FOLDER = re.compile(r"v(\d+)-([0-9a-f]{12})")
 
 
@@ -192,11 +193,7 @@ def verify(artifact: Artifact) -> list[str]:
     ]
     stray = (path for folder, _ in folders for path in sorted(folder.glob("part-*")))
     broken += [str(p.relative_to(artifact.root)) for p in stray if p not in artifact.listed]
-    manifest = artifact.manifest
-    named = f"{manifest.artifact}/v{manifest.version}-{manifest.fingerprint[:12]}"
-    return (
-        broken if named == artifact.address else [f"{artifact.address}/{manifests.NAME}", *broken]
-    )
+    return broken
 
 
 def lock(folder: Path) -> Path:
@@ -217,15 +214,19 @@ def under_way(root: Path) -> list[str]:
 
 
 def sweepable(root: Path) -> dict[Path, str]:
-    """Folders that nothing refers to, with the reason: unfinished runs and superseded artifacts."""
+    """Folders that nothing refers to, with the reason: unfinished runs and superseded artifacts.
+
+    While what an artifact or run was made from cannot be read, no artifact is superseded.
+    """
     finished = everything(root)
     newest = {(a.manifest.artifact, selected(a)): a for a in finished}
     # models cost hours, and nothing else is made from metrics: neither goes unasked
     kept = [a for a in finished if a.manifest.artifact in {*models(), METRICS.name}]
-    started = [a for folder in unfinished.folders(root) for a in unfinished.inputs(folder)]
-    needed = {a.path for leaf in [*newest.values(), *kept, *started] for a in ancestry(leaf)}
-    folders = {a.path: "superseded, and nothing refers to it" for a in finished}
-    folders = {path: reason for path, reason in folders.items() if path not in needed}
+    started = [unfinished.inputs(folder) for folder in unfinished.folders(root)]
+    begun = [artifact for inputs in started for artifact in inputs or ()]
+    needed = {a.path for leaf in [*newest.values(), *kept, *begun] for a in ancestry(leaf)}
+    unknown = None in started or len(finished) < len(committed(root))  # what damaged ones need
+    folders = {} if unknown else {a.path: _SUPERSEDED for a in finished if a.path not in needed}
     busy = set(under_way(root))
     for path in unfinished.folders(root):
         if f"{path.parent.name}/{path.name}" not in busy:

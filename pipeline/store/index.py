@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from pipeline.store.atomic import sweep_drafts, whole_or_absent
+from pipeline.store.atomic import sha256, sweep_drafts, whole_or_absent
+from pipeline.store.integrity import is_whole
 from pipeline.store.vectors import check_width, directions, own_columns, unit, vector_column
 from schemas.errors import SourceError
 
@@ -37,7 +38,7 @@ _SMALL_PART = 50_000  # rows of a part that are, however large the artifact
 _PROBES = 128  # lists of an inverted file looked at per query
 _SAMPLE_PER_LIST = 40  # rows that place the centre of each list
 _ROUNDS = 10  # of moving the centres
-_SIZE_BYTES = 8  # behind an index: how long it is
+_HASH_BYTES = 32  # behind an index: the hash of its part, and that of all before
 _GPU_HITS = 2048  # per query; FAISS finds no more on a GPU
 
 
@@ -55,7 +56,7 @@ def build(artifact: Artifact) -> None:
     sweep_drafts(artifact.path)
     for record in artifact.manifest.parts:
         if _saved(artifact, record) is None:
-            _write(_make(artifact, record), artifact.path / index_name(record.number))
+            _write(artifact, record, _make(artifact, record))
 
 
 def search(
@@ -143,7 +144,7 @@ def _load(artifact: Artifact, record: PartRecord) -> Any:
     if index is None:
         index = _make(artifact, record)
         with suppress(OSError):  # a store one may only read, or a full disk: search all the same
-            _write(index, artifact.path / index_name(record.number))
+            _write(artifact, record, index)
     return index
 
 
@@ -197,32 +198,35 @@ def _saved(artifact: Artifact, record: PartRecord) -> Any | None:
     import faiss
 
     path = artifact.path / index_name(record.number)
-    if not path.is_file() or not _whole(path):
+    if not path.is_file() or not _is_of(path, record):
         return None
     try:
         index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP)  # lists stay on disk until read
-    except RuntimeError:  # damaged: as good as none
+    except RuntimeError:  # of another FAISS: as good as none
         return None
     _, width = vector_column(artifact, artifact.part(record.number))
     return index if index.d == width and index.ntotal <= record.rows else None
 
 
-def _write(index: Any, path: Path) -> None:
+def _write(artifact: Artifact, record: PartRecord, index: Any) -> None:
     import faiss
 
-    with whole_or_absent(path) as draft:
+    with whole_or_absent(artifact.path / index_name(record.number)) as draft:
         faiss.write_index(index, str(draft))
-        size = draft.stat().st_size
         with draft.open("ab") as file:
-            file.write(size.to_bytes(_SIZE_BYTES, "little"))
+            file.write(bytes.fromhex(record.sha256))
+        digest = bytes.fromhex(sha256(draft))
+        with draft.open("ab") as file:
+            file.write(digest)
 
 
-def _whole(path: Path) -> bool:
-    """Whether an index ends as `_write` left it: not every FAISS sees that lists are cut off."""
-    size = path.stat().st_size - _SIZE_BYTES
+def _is_of(path: Path, record: PartRecord) -> bool:
+    """Whether an index is as `_write` left it, and of this part; FAISS itself would not see it."""
+    end = max(0, path.stat().st_size - _HASH_BYTES)
     with path.open("rb") as file:
-        file.seek(max(0, size))
-        return file.read() == max(0, size).to_bytes(_SIZE_BYTES, "little")
+        file.seek(max(0, end - _HASH_BYTES))
+        part, digest = file.read(_HASH_BYTES).hex(), file.read(_HASH_BYTES).hex()
+    return part == record.sha256 and is_whole(path, digest, end)
 
 
 def _on(device: str, index: Any) -> Any:

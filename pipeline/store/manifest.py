@@ -6,7 +6,6 @@ rising order, each once, rows that add up, names that stay in the folder, text t
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
 from itertools import pairwise
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from pipeline.store import own_hash
 from pipeline.store.atomic import whole_or_absent
 from schemas.errors import ArtifactError
 
@@ -112,6 +112,16 @@ class Manifest(_Strict):
         """What is left when the circumstances of the run are taken away."""
         return self.model_dump(exclude={"run", "own_sha256"})
 
+    def check_place(self, folder: Path) -> None:
+        """Pass if this is the manifest of the artifact in a folder.
+
+        Raises:
+            ValueError: If it is that of another.
+        """
+        address = f"{self.artifact}/v{self.version}-{self.fingerprint[:12]}"
+        if f"{folder.parent.name}/{folder.name}" != address:
+            raise ValueError(f"it is that of {address}")
+
     def bytes(self) -> int:
         """Size of all parts, drafts and attachments."""
         parts = (*self.parts, *self.drafts)
@@ -121,40 +131,29 @@ class Manifest(_Strict):
 def write(folder: Path, manifest: Manifest) -> None:
     """Publish an artifact; until this returns, it does not exist."""
     text = manifest.model_copy(update={"own_sha256": ""}).model_dump_json(indent=2) + "\n"
-    head, _, tail = text.rpartition('""')  # of the last field
     Manifest.model_validate_json(text)  # what nobody could read is not published
     with whole_or_absent(folder / NAME) as draft:
-        draft.write_text(f'{head}"{_digest(head, tail)}"{tail}', "utf-8")
+        draft.write_text(own_hash.sealed(text), "utf-8")
 
 
 def read(folder: Path) -> Manifest:
     """The manifest of a committed artifact.
 
     Raises:
-        ArtifactError: If it is not one this version understands, or not as it was written.
+        ArtifactError: If it is not one this version understands, not as it was written, or that
+            of another artifact.
     """
     try:
         content = (folder / NAME).read_bytes()
         manifest = Manifest.model_validate_json(content)
-        _check_own_hash(manifest, content.decode())
+        own_hash.check(content.decode(), manifest.own_sha256)
+        manifest.check_place(folder)
     except (ValidationError, ValueError, OSError) as error:
         raise ArtifactError(
             f"{folder / NAME} cannot be read: {_why(error)}. It was damaged, or written "
             "by another version; recompute it with its stage and --force, or delete its folder."
         ) from None
     return manifest
-
-
-def _check_own_hash(manifest: Manifest, text: str) -> None:
-    if not manifest.own_sha256:
-        raise ValueError("it has no hash of itself")
-    head, _, tail = text.rpartition(f'"{manifest.own_sha256}"')
-    if _digest(head, tail) != manifest.own_sha256:
-        raise ValueError("it is not as it was written, by its own hash")
-
-
-def _digest(head: str, tail: str) -> str:
-    return hashlib.sha256(f"{head}{tail}".encode()).hexdigest()
 
 
 def _check_run(run: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ rows alone: how a stage happened to cut them into batches leaves no trace.
 
 from __future__ import annotations
 
+import json
 import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -16,9 +17,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.store.atomic import publish, sha256, whole_or_absent
+from pipeline.store import own_hash
+from pipeline.store.atomic import publish, sha256
 from pipeline.store.manifest import FileRecord, PartRecord
 from schemas.errors import ArtifactError
 from schemas.table import vector_format
@@ -89,24 +91,20 @@ def finish(folder: Path, work: Path, number: int, rows: int, report: dict[str, A
     )
     for path in [*files, draft]:
         publish(path, folder / path.name)
-    text = Receipt(part=part, **report).model_dump_json()
+    content = Receipt(part=part, **report).model_dump(mode="json")
     (folder / ".receipts").mkdir(exist_ok=True)
-    with whole_or_absent(_receipt_path(folder, number)) as target:
-        target.write_text(text)
+    own_hash.write(_receipt_path(folder, number), content)
     shutil.rmtree(work)
-    return Receipt.model_validate_json(text)  # what a resumed run would find, tuples now lists
+    return _read_receipt(folder, number)  # what a resumed run would find, tuples now lists
 
 
 def receipt(folder: Path, number: int) -> Receipt | None:
     """The receipt of a part that an earlier run finished and whose files are still what it says."""
-    path = _receipt_path(folder, number)
-    if not path.exists():
-        return None
     try:
-        recorded = Receipt.model_validate_json(path.read_bytes())
-    except ValidationError:  # damaged: as good as none
+        recorded = _read_receipt(folder, number)
+    except (OSError, ValueError, RecursionError):  # not there, or damaged: as good as none
         return None
-    return recorded if not damaged(folder, recorded.part) else None
+    return None if damaged(folder, recorded.part) else recorded
 
 
 def damaged(folder: Path, part: PartRecord) -> list[str]:
@@ -182,6 +180,11 @@ def _readable(path: Path) -> Iterator[None]:
             f"{path} cannot be read: {' '.join(str(error).split())}. 'rc verify' shows what is "
             "damaged; recompute the artifact with its stage and --force."
         ) from None
+
+
+def _read_receipt(folder: Path, number: int) -> Receipt:
+    content = own_hash.read(_receipt_path(folder, number))
+    return Receipt.model_validate_json(json.dumps(content))  # a part's tuples are lists in JSON
 
 
 def _receipt_path(folder: Path, number: int) -> Path:

@@ -1,17 +1,17 @@
 """Recency: which artifact was made, or asked for, last. It is recorded, so that copies keep it.
 
-Beside each manifest lies `recency.json`, outside fingerprint and hashes. Times of files say
-nothing: copying a store changes them.
+Beside each manifest lies `recency.json`, outside the fingerprint. Times of files say nothing:
+copying a store changes them.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.store.atomic import whole_or_absent
+from pipeline.store import own_hash
+from pipeline.store.warning import warn
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,8 +23,7 @@ def record(folder: Path) -> None:
     """Make the artifact in `folder` the newest of its store."""
     others = (_recorded(path.parent) or 0 for path in folder.parent.parent.glob(f"*/v*-*/{NAME}"))
     at = max(time.time_ns(), max(others, default=0) + 1)  # a clock may have been set back
-    with whole_or_absent(folder / NAME) as draft:
-        draft.write_text(json.dumps({"at": at}) + "\n")
+    own_hash.write(folder / NAME, {"at": at})
 
 
 def recency(folder: Path, run: dict[str, Any]) -> tuple[int, str]:
@@ -39,15 +38,16 @@ def recency(folder: Path, run: dict[str, Any]) -> tuple[int, str]:
 
 
 def _recorded(folder: Path) -> int | None:
+    path = folder / NAME
     try:
-        return int(json.loads((folder / NAME).read_bytes())["at"])
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        OverflowError,
-    ):  # deleted or damaged: not recorded
+        return int(own_hash.read(path)["at"])
+    except OSError:  # deleted: not recorded
+        return None
+    except (ValueError, RecursionError) as error:
+        warn(
+            f"{path} is damaged ({error}): the artifact counts as used last when it was "
+            "made; delete the file, or run the command that made it again"
+        )
         return None
 
 

@@ -7,7 +7,9 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from pipeline.store import manifest as manifests
+from pipeline.store import own_hash
 from pipeline.store.artifact import Artifact, open_readable
+from pipeline.store.warning import warn
 from schemas.errors import RCError
 
 if TYPE_CHECKING:
@@ -30,15 +32,18 @@ def folders(root: Path) -> list[Path]:
 
 def record_inputs(folder: Path, artifacts: Iterable[Artifact]) -> None:
     """Write down what a run reads, so that nothing of it is swept before the run is finished."""
-    (folder / INPUTS).write_text("".join(f"{artifact.address}\n" for artifact in artifacts))
+    own_hash.write(folder / INPUTS, {"inputs": [artifact.address for artifact in artifacts]})
 
 
-def inputs(folder: Path) -> list[Artifact]:
-    """What a run reads, as far as it is still there."""
+def inputs(folder: Path) -> list[Artifact] | None:
+    """What a run reads, as far as it is still there; None if the record of it is damaged."""
     try:
-        addresses = (folder / INPUTS).read_text().splitlines()
-    except (OSError, UnicodeDecodeError):
+        addresses = own_hash.read(folder / INPUTS)["inputs"]
+    except OSError:  # it had not begun
         return []
+    except (ValueError, RecursionError) as error:
+        warn(f"{folder / INPUTS} is damaged ({error}): what the run reads is not known")
+        return None
     paths = [folder.parent.parent / address for address in addresses]
     return open_readable(path for path in paths if (path / manifests.NAME).is_file())
 
@@ -54,13 +59,16 @@ def failures_recorded(folder: Path) -> Iterator[None]:
         yield
     except RCError as error:
         with suppress(OSError):  # a full disk may be what failed
-            (folder / FAILED).write_text(str(error))
+            if folder.is_dir():
+                own_hash.write(folder / FAILED, {"why": str(error)})
         raise
 
 
 def failure(folder: Path) -> str:
     """Why a run failed for good; empty if it was only interrupted."""
     try:
-        return " ".join((folder / FAILED).read_text(errors="replace").split())
+        return " ".join(own_hash.read(folder / FAILED)["why"].split())
     except OSError:
         return ""
+    except (ValueError, RecursionError):
+        return f"why is not known any more, {FAILED} is damaged"

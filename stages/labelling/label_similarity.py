@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from schemas.errors import ArtifactError
+from schemas.errors import ArtifactError, NoAttachmentError
 from stages.models.similarity import FILE, Similarity, chosen_bias, chosen_temperature
 
 if TYPE_CHECKING:
@@ -34,11 +34,11 @@ class LabelSimilarity:
         """What the options ask for, with the numbers that the embeddings carry.
 
         Raises:
-            ArtifactError: If they carry none that is needed.
+            ArtifactError: If they carry none that is needed, or it is damaged.
         """
         try:
             own = Similarity.read(part.attachment("embeddings", FILE))
-        except ArtifactError as error:
+        except NoAttachmentError as error:
             if not isinstance(temperature, str) and kind == "softmax":
                 return cls(temperature, None, given=True)
             raise ArtifactError(

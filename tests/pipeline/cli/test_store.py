@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.store import catalog
+from pipeline.store import catalog, unfinished
 from pipeline.store.atomic import exclusively
 from pipeline.store.manifest import NAME
-from schemas.errors import OptionError
+from schemas.errors import OptionError, StageError
 from schemas.pseudo_labels import PSEUDO_LABELS
 from stages.select import Select
 from tests.pipeline.helpers import make, make_all
@@ -138,7 +138,8 @@ def test_a_store_is_named_by_its_absolute_path(rc, monkeypatch, tmp_path: Path) 
 def test_a_run_that_failed_for_good_is_listed_with_its_reason(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     folder = root / "students" / "v1-0123456789ab"
     folder.mkdir(parents=True)
-    folder.joinpath(".failed").write_text("the loss became nan at step 3\x1b[2J")
+    with pytest.raises(StageError), unfinished.failures_recorded(folder):
+        raise StageError("the loss became nan at step 3\x1b[2J")
     told = "failed: the loss became nan at step 3�[2J (rc gc removes it)"
     assert rc("status").err == f"students/v1-0123456789ab  {told}\n"
 

@@ -78,6 +78,13 @@ def test_the_hash_is_that_of_the_content(tmp_path: Path, size: int) -> None:
     assert sha256(tmp_path / "file") == hashlib.sha256(content).hexdigest()
 
 
+@pytest.mark.parametrize("end", [0, 1, 4 << 20, (4 << 20) + 2, (8 << 20) + 5, 9 << 20])
+def test_the_hash_may_be_that_of_the_first_bytes(tmp_path: Path, end: int) -> None:
+    content = os.urandom((8 << 20) + 5)
+    (tmp_path / "file").write_bytes(content)
+    assert sha256(tmp_path / "file", end) == hashlib.sha256(content[:end]).hexdigest()
+
+
 def _hold(lock: Path, ready: object, enough: object) -> None:
     with exclusively(lock, lambda: None):
         ready.set()  # type: ignore[attr-defined]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from pipeline.store import catalog, recency
 from pipeline.store.atomic import exclusively
 from pipeline.store.manifest import NAME
 from schemas.errors import ArtifactError, ArtifactNotFoundError, SchemaError, StageError
-from tests.pipeline.helpers import make, make_all
+from tests.pipeline.helpers import make, make_all, rewrite_manifest
 from tests.pipeline.toys import ExtractConcepts, Featurize, Ingest, Propose
 
 if TYPE_CHECKING:
@@ -56,7 +57,9 @@ def test_what_is_no_name_is_a_sentence(root: Path, name: str) -> None:
 )
 def test_a_table_of_another_version_is_refused(root: Path, version: int, said: str) -> None:
     artifact = make(Ingest(), root)
-    artifact.path.rename(artifact.path.with_name(artifact.path.name.replace("v2", f"v{version}")))
+    named = artifact.path.name.replace("v2", f"v{version}")
+    other = artifact.path.rename(artifact.path.with_name(named))
+    rewrite_manifest(other, {**json.loads((other / NAME).read_text()), "version": version})
     with pytest.raises(SchemaError, match=f"was written by {said}"):
         catalog.find(root, "images", 2)
 
@@ -111,11 +114,11 @@ def test_verifying_names_the_file_that_differs_and_no_other(
     assert catalog.verify(artifact) == [str(path.relative_to(root))]
 
 
-def test_verifying_sees_a_folder_that_bears_another_artifacts_manifest(root: Path) -> None:
+def test_the_manifest_of_another_artifact_is_as_good_as_damaged(root: Path) -> None:
     first, second = make(Ingest(), root), make(Ingest(count=20, seed=1), root)
     shutil.copy(second.path / NAME, first.path / NAME)
-    found = catalog.find(root, first.address)
-    assert catalog.verify(found)[0] == f"{first.address}/{NAME}"
+    assert f"it is that of {second.address}" in catalog.damage(first.path)
+    assert catalog.everything(root) == [second]
 
 
 @pytest.mark.slow

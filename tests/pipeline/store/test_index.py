@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -180,12 +181,26 @@ def test_deleting_or_damaging_the_index_loses_nothing(root: Path) -> None:
     assert index.search(artifact, queries, 6).equals(before)
 
 
-def test_the_index_of_another_artifact_is_not_believed(root: Path) -> None:
-    artifact, other = make(Cloud(), root), make(Cloud(width=4), root)
-    (artifact.path / index.index_name(0)).write_bytes(
-        (other.path / index.index_name(0)).read_bytes()
-    )
-    assert index.search(artifact, cloud(0, 1, 9, 0), 3).num_rows == 3
+def test_no_flipped_bit_of_an_index_changes_an_answer(root: Path) -> None:
+    artifact = make(Cloud(), root)
+    queries = cloud(0, 3, 9, 3)
+    before = index.search(artifact, queries, 6)
+    path = max(artifact.path.glob("*.faiss"))
+    content = path.read_bytes()
+    for place in range(7, len(content), 61):
+        flipped = content[:place] + bytes([content[place] ^ 64]) + content[place + 1 :]
+        path.write_bytes(flipped)
+        assert index.search(artifact, queries, 6).equals(before)
+        assert path.read_bytes() == content  # made again
+
+
+@pytest.mark.parametrize("other", [Cloud(width=4), Cloud(seed=1)])
+def test_the_index_of_another_artifact_is_not_believed(root: Path, other: Cloud) -> None:
+    artifact, made = make(Cloud(), root), make(other, root)
+    queries = cloud(0, 1, 9, 0)
+    before = index.search(artifact, queries, 3)
+    shutil.copy(made.path / index.index_name(0), artifact.path / index.index_name(0))
+    assert index.search(artifact, queries, 3).equals(before)
 
 
 def test_a_store_one_may_only_read_is_searched_all_the_same(

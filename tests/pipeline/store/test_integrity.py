@@ -31,7 +31,9 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The files that were hashed, in order."""
     files: list[Path] = []
     sha256 = integrity.sha256
-    monkeypatch.setattr(integrity, "sha256", lambda path: files.append(path) or sha256(path))
+    monkeypatch.setattr(
+        integrity, "sha256", lambda path, _=None: files.append(path) or sha256(path)
+    )
     monkeypatch.setattr(integrity, "_seen", set())
     return files
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import hashlib
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -13,9 +14,6 @@ from schemas.features import FEATURES
 from schemas.images import IMAGES
 from schemas.metrics import METRICS
 from tests.pipeline.toys import image_columns
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def features(count: int, width: int = 8, precision: str = "float16") -> pa.RecordBatch:
@@ -160,6 +158,50 @@ def test_a_damaged_file_is_named_and_its_receipt_void(tmp_path: Path, name: str,
         path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     assert parts.damaged(tmp_path, receipt.part) == [name]
     assert parts.receipt(tmp_path, 3) is None
+
+
+def test_a_part_with_other_rows_than_recorded_is_damaged_too(tmp_path: Path) -> None:
+    receipt = finished(tmp_path)
+    assert parts.damaged(tmp_path, receipt.part) == []
+    other = receipt.part.model_copy(update={"rows": 6})
+    assert parts.damaged(tmp_path, other) == ["part-00003.parquet"]
+    (tmp_path / "part-00003.dump.h5").write_bytes(b"row")
+    assert parts.damaged(tmp_path, other) == ["part-00003.parquet", "part-00003.dump.h5"]
+
+
+def test_a_receipt_says_what_is_there_and_is_written_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published: list[str] = []
+    replace = Path.replace
+
+    def note(draft: Path, target: Path) -> Path:
+        published.append(target.name)
+        return replace(draft, target)
+
+    monkeypatch.setattr(Path, "replace", note)
+    receipt = finished(tmp_path, 12)
+    names = ["part-00012.dump.h5", "part-00012.parquet", "part-00012.json"]
+    assert published == names
+    for record, name in zip((*receipt.part.files, receipt.part), names, strict=False):
+        content = (tmp_path / name).read_bytes()
+        assert record.bytes == len(content)
+        assert record.sha256 == hashlib.sha256(content).hexdigest()
+    assert receipt.part.number == 12
+    assert (receipt.counts, receipt.dropped) == ({}, {})
+
+
+@pytest.mark.parametrize("harm", ["flip", "other part", "half", "gone"])
+def test_a_damaged_receipt_is_as_good_as_none(tmp_path: Path, harm: str) -> None:
+    finished(tmp_path)
+    finished(tmp_path, 4)
+    path = tmp_path / ".receipts" / "part-00003.json"
+    text = path.read_text()
+    harmed = {"flip": text.replace('"seen": [1', '"seen": [3'), "half": text[:80]}
+    harmed["other part"] = path.with_name("part-00004.json").read_text()
+    path.unlink() if harm == "gone" else path.write_text(harmed[harm])
+    assert parts.receipt(tmp_path, 3) is None
+    assert parts.receipt(tmp_path, 4) is not None
 
 
 def test_two_attempts_at_one_part_never_share_a_folder(tmp_path: Path) -> None:

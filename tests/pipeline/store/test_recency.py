@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.store import catalog, recency
+from pipeline.store import catalog, own_hash, recency
 from tests.pipeline.helpers import make
 from tests.pipeline.toys import Ingest
 
@@ -65,10 +64,22 @@ def test_where_nothing_is_recorded_the_time_of_the_run_counts(
     assert catalog.find(root, "images").address == second.address
 
 
+@pytest.mark.parametrize("harm", ["flipped", "swapped"])
+def test_a_damaged_record_is_named_and_counts_for_nothing(
+    root: Path, caplog: pytest.LogCaptureFixture, harm: str
+) -> None:
+    first, second = (make(Ingest(count=count), root) for count in (3, 4))
+    file = first.path / recency.NAME
+    text = (second.path / recency.NAME).read_text()
+    file.write_text(text if harm == "swapped" else file.read_text().replace('"at": 1', '"at": 9'))
+    assert catalog.find(root, "images").address == second.address
+    assert f"warning: {file} is damaged" in caplog.text
+
+
 def test_equal_recency_is_ordered_by_name(root: Path) -> None:
     made = [make(Ingest(count=count), root) for count in (3, 4, 5)]
     for artifact in made:
-        (artifact.path / recency.NAME).write_text(json.dumps({"at": 7}))
+        own_hash.write(artifact.path / recency.NAME, {"at": 7})
     names = sorted(artifact.path.name for artifact in made)
     assert [artifact.path.name for artifact in catalog.everything(root)] == names
     assert catalog.find(root, "images").path.name == names[-1]

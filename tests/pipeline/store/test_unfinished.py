@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.store import catalog, unfinished
+from pipeline.store import catalog, own_hash, unfinished
+from pipeline.store.manifest import NAME
 from schemas.errors import StageError
 from tests.pipeline.helpers import make
 from tests.pipeline.toys import Ingest, Propose
@@ -35,21 +36,39 @@ def test_a_finished_run_keeps_no_list_of_its_inputs(root: Path) -> None:
     assert list(proposals.path.glob(".*")) == []
 
 
-def test_inputs_that_are_gone_or_cannot_be_read_are_none(root: Path) -> None:
+def test_inputs_that_are_gone_are_none(root: Path) -> None:
     folder = root / "proposals" / "v1-0123456789ab"
     folder.mkdir(parents=True)
     assert unfinished.inputs(folder) == []
-    (folder / unfinished.INPUTS).write_bytes(b"images/v2-000000000000\n")
-    assert unfinished.inputs(folder) == []
-    (folder / unfinished.INPUTS).write_bytes(b"\xff")
+    own_hash.write(folder / unfinished.INPUTS, {"inputs": ["images/v2-000000000000"]})
     assert unfinished.inputs(folder) == []
 
 
-def test_the_reason_of_a_failure_is_one_line(root: Path) -> None:
-    assert unfinished.failure(root) == ""
-    root.mkdir(exist_ok=True)
-    (root / unfinished.FAILED).write_text("the loss became nan\nat step 3")
-    assert unfinished.failure(root) == "the loss became nan at step 3"
+@pytest.mark.parametrize("harm", ["of the inputs", "of a manifest"])
+def test_while_a_record_of_inputs_is_damaged_no_artifact_is_superseded(
+    root: Path, harm: str
+) -> None:
+    older = make(Ingest(), root)
+    with pytest.raises(StageError):
+        make(Propose(break_part=1), root)
+    newest = make(Ingest(count=3), root)
+    (folder,) = unfinished.folders(root)
+    file = folder / unfinished.INPUTS if harm == "of the inputs" else newest.path / NAME
+    file.write_text(file.read_text().replace("images", "imagos"))
+    assert (unfinished.inputs(folder) is None) == (harm == "of the inputs")
+    assert catalog.sweepable(root) == {folder: "unfinished"}
+    catalog.sweep(root, [folder])
+    assert set(catalog.sweepable(root)) == ({older.path} if harm == "of the inputs" else set())
+
+
+def test_the_reason_of_a_failure_is_one_line(tmp_path: Path) -> None:
+    assert unfinished.failure(tmp_path) == ""
+    with pytest.raises(StageError), unfinished.failures_recorded(tmp_path):
+        raise StageError("the loss became nan\nat step 3")
+    assert unfinished.failure(tmp_path) == "the loss became nan at step 3"
+    file = tmp_path / unfinished.FAILED
+    file.write_text(file.read_text().replace("step 3", "step 2"))
+    assert unfinished.failure(tmp_path) == "why is not known any more, .failed is damaged"
 
 
 def test_the_error_that_ended_a_run_is_kept(tmp_path: Path) -> None:

@@ -55,3 +55,16 @@ def test_softmax_of_a_teacher_trained_by_sigmoid_is_remarked_on(tmp_path, temper
 def test_a_bias_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="these have no logit bias"):
         LabelSimilarity.of(part_with(tmp_path, Similarity(1.0)), "teacher", "sigmoid")
+
+
+def test_damage_is_not_taken_for_embeddings_without_a_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = part_with(tmp_path, Similarity(0.05))
+
+    def damaged(_role: str, name: str) -> Path:
+        raise ArtifactError(f"{name} differs from the hash in its manifest")
+
+    monkeypatch.setattr(part, "attachment", damaged)
+    with pytest.raises(ArtifactError, match=r"similarity\.json differs from the hash"):
+        LabelSimilarity.of(part, "teacher", "softmax")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -54,9 +55,26 @@ def test_on_a_full_disk_the_older_checkpoint_stays_and_no_draft(tmp_path: Path) 
 
 
 def test_a_damaged_checkpoint_is_refused_with_advice(tmp_path: Path) -> None:
-    (tmp_path / "x.pt").write_bytes(b"not a checkpoint")
-    with pytest.raises(ArtifactError, match=r"x\.pt is damaged .*; delete it to start over"):
-        checkpoints.load(tmp_path / "x.pt")
+    path = tmp_path / "x.pt"
+    checkpoints.save(path, {"weights": torch.arange(64.0)})
+    content = path.read_bytes()
+    flipped = [
+        content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :]
+        for place in range(0, len(content), 97)
+    ]
+    for harmed in (b"not a checkpoint", b"", content[:-1], content[: len(content) // 2], *flipped):
+        path.write_bytes(harmed)
+        with pytest.raises(ArtifactError, match=r"x\.pt is damaged.*; delete it to start over"):
+            checkpoints.load(path)
+
+
+def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
+    for run in ("v1-a", "v1-b"):
+        (tmp_path / run / ".scratch").mkdir(parents=True)
+        checkpoints.save(tmp_path / run / ".scratch" / "x.pt", {"step": 1})
+    (tmp_path / "v1-a").rename(tmp_path / "v1-c")
+    with pytest.raises(ArtifactError, match="of another run"):
+        checkpoints.load(tmp_path / "v1-c" / ".scratch" / "x.pt")
 
 
 class Trap:
@@ -65,9 +83,10 @@ class Trap:
 
 
 def test_code_in_a_checkpoint_is_not_run(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    torch.save({"step": Trap()}, tmp_path / "x.pt", pickle_module=pickle)
+    monkeypatch.setattr(torch, "save", partial(torch.save, pickle_module=pickle))
+    checkpoints.save(tmp_path / "x.pt", {"step": Trap()})
     with pytest.raises(ArtifactError):
         checkpoints.load(tmp_path / "x.pt")
     assert capsys.readouterr().out == ""
