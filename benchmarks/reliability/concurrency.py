@@ -7,7 +7,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from benchmarks.kill import differences
+from benchmarks.reliability.comparison import differences
 from benchmarks.reliability.forked import Child
 from benchmarks.reliability.section import Count
 from pipeline import sql

@@ -8,7 +8,7 @@ import random
 import shutil
 from typing import TYPE_CHECKING, Final
 
-from benchmarks.kill import content_of
+from benchmarks.reliability.comparison import content_of
 from benchmarks.reliability.damage_kinds import KINDS
 from benchmarks.reliability.forked import rc, warm
 from benchmarks.reliability.section import Count
