@@ -110,7 +110,7 @@ class Ingest(Toy):
         numbers = list(range(first, min(first + self.per_part, self.count)))
         for number in list(numbers):
             if self.refuse_every and number % self.refuse_every == 0:
-                part.refuse(f"toy/{number:06d}", "told-to", "The toy was told to refuse it.")
+                part.refuse(f"toy/{number:06d}", "told-to", "The toy was told to refuse it.")  # type: ignore[arg-type]
                 numbers.remove(number)
         part.advance(len(numbers))
         part.count("images", len(numbers))
@@ -400,7 +400,7 @@ class Train(Toy):
             regions += rows.num_rows
             images += one.table("images").num_rows
             if not rows.num_rows:
-                one.refuse(f"part {one.number}", "no-regions", "No region met the predicate.")
+                one.refuse(f"part {one.number}", "no-regions", "No region met the predicate.")  # type: ignore[arg-type]
             by_part[one.number] = rows.num_rows
         part.note("regions_by_part", by_part)
         part.attach("weights.json").write_text(json.dumps([regions, images]))
