@@ -50,11 +50,11 @@ PLAIN_WORDS = set(
         dense detectron2 device diff distributed download draw dump duplicates encoding engines
         errors evaluated evaluation exact expectations export extraction failure fastvit fields
         figures file files find folder food form format formats frames free geometry given gradient
-        grammar grid guard hash hdf5 headline health help home ids if imported in index init inputs json
+        grammar grid guard hdf5 headline health help home ids if imported in index init inputs json
         key keys kind kitchen labelled language layout lemmas limits lists loop lvis main manifest
         maps matches matching members metadata metrics mirroring missing mobileclip model name named
         names neighbours network noun nouns numbers numpy onnx optimisers option options other
-        outcome output own page pages pairs parquet parser parsers perceptron phrases pickle pictures
+        outcome output page pages pairs parquet parser parsers perceptron phrases pickle pictures
         pixel pixels plants play plot plots pooled pooling precision predicate prefetching
         preprocess preprocessing pretraining process progress protocols provenance queries query
         ranking recall record records reference relations rendering report resizing resnet result
@@ -63,7 +63,7 @@ PLAIN_WORDS = set(
         sql stage statements statistics store streams street suggestions suppression synonyms syntax
         tagger tags tallies tar targets task tensorboard terminal threshold timm token tokenizer
         tokens torchscript tower towers training treebank tsv unfinished union values vectors
-        vehicles verbs vit warning webdataset what writer writers yolo jpeg scans
+        vehicles verbs vit warning webdataset what writer writers yolo jpeg scans own hash
         """,
     )
 )
