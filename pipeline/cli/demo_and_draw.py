@@ -106,8 +106,10 @@ def draw(
     ] = "scenes",
 ) -> None:
     """Write synthetic pictures with captions, or boxes too."""
+    from pipeline.store.atomic import flush_folder, flush_tree, make_folder
     from stages.synthetic.dataset_writers import write_pictures, write_scenes, write_web_images
 
+    make_folder(out.parent)
     if kind == "web":
         write_web_images(out, count, seed)
     elif kind in ("scenes", "pictures"):
@@ -115,4 +117,6 @@ def draw(
         write(out, split, count, seed)
     else:
         raise OptionError(f"rc draw: kind must be web, scenes or pictures, got {kind!r}")
+    flush_tree(out)
+    flush_folder(out.parent)
     typer.echo(f"{out}  {count} pictures")

@@ -62,7 +62,7 @@ def new_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
             draft = folder / target.name
             draft.mkdir()
             yield draft
-            _flush_tree(draft)
+            flush_tree(draft)
             if replace and target.exists():
                 target.rename(folder / "replaced")
             draft.rename(target)
@@ -170,11 +170,11 @@ def _locked_folder(target: Path) -> tuple[Path, int]:
             os.close(descriptor)
 
 
-def _flush_tree(folder: Path) -> None:
+def flush_tree(folder: Path) -> None:
     """Make all files and names in a folder survive a power cut."""
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
-            _flush_tree(path)
+            flush_tree(path)
         elif path.is_file() and not path.is_symlink():
             with path.open("rb") as file:
                 os.fsync(file.fileno())

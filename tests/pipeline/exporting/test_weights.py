@@ -34,8 +34,11 @@ def test_a_teacher_is_written_for_open_clip_with_its_config(root: Path, tmp_path
     assert all(torch.equal(expected[name].float(), actual[name]) for name in shared)
     with pytest.raises(OptionError, match="exists; give another name, or --force"):
         export_weights(root, "teachers", out, "open_clip", ALONE, force=False)
-    for name in ("weights.safetensors", "weights/open_clip_config.json"):
-        with pytest.raises(OptionError, match="a folder of several files"):
+    for name, why in (
+        ("weights.safetensors", "a folder of several files"),
+        ("weights/open_clip_config.json", "is a file; give another name"),
+    ):
+        with pytest.raises(OptionError, match=why):
             export_weights(root, "teachers", tmp_path / name, "open_clip", ALONE, force=True)
 
 
