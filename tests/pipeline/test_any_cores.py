@@ -31,7 +31,9 @@ HEAVY = (  # imported once, for all processes
     *(f"stages.{verb.replace('-', '_')}" for verb in VERBS),
     *("stages.models.clip", "stages.models.rpn", "stages.models.region_encoding"),
     *("stages.training.student_training", "stages.training.detector_training"),
-    *("stages.evaluation.evaluator", "stages.evaluation.plots", "spacy"),
+    *("stages.evaluation.evaluation_loop", "stages.evaluation.plots", "faster_coco_eval"),
+    *("stages.proposals.proposal_batch", "stages.proposals.region_dump", "duckdb", "faiss"),
+    *("stages.text.parsing.engines", "stages.text.parsing.spacy_parser", "spacy.lang.en"),
 )
 CORES = "3"  # what libraries take that nobody told how many threads to take
 WAYS = [(1, 1), *((w, t) for w, t in product((1, 2, 3), (1, 2)) if (w, t) != (1, 1))]
