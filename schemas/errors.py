@@ -7,6 +7,7 @@
     - ChangedImageError      an image is no longer the one that was ingested
   - ArtifactNotFoundError    a name resolves to nothing in the store
   - ArtifactError            an artifact is damaged, or does not fit the others it is used with
+    - NoAttachmentError      an artifact was made without a file that is looked for
   - StageError               one or more parts could not be computed; finished parts are kept
   - QueryError               a SQL statement was refused or failed
   - DiskFullError            there was no room to write something; finished parts are kept
