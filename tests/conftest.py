@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import pytest
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("OMP_THREAD_LIMIT", "1")  # also where a stage asks for more
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_core_for_training() -> Iterator[None]:
+    """Training asks for two threads; beside other tests these would wait for each other."""
+    from stages.models import device
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(device, "set_operation_threads", lambda threads: device.set_threads(None))
+        yield
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,6 +7,7 @@ compute other images: then results are the same bits on any number of cores.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
@@ -59,7 +60,18 @@ def set_operation_threads(threads: int) -> None:
     """Let so many threads share each operation, of one item at a time; their number decides bits.
 
     It does not matter on how many cores they run.
+
+    Raises:
+        OptionError: If the environment would give fewer: oneDNN then waits for the others forever.
     """
+    limit = os.environ.get("OMP_THREAD_LIMIT", "")
+    dynamic = os.environ.get("OMP_DYNAMIC", "").lower() == "true"
+    if threads > 1 and (dynamic or (limit.isdecimal() and int(limit) < threads)):
+        given = "OMP_DYNAMIC=true" if dynamic else f"OMP_THREAD_LIMIT={limit}"
+        raise OptionError(
+            f"--threads {threads} may become fewer by {given} in the environment, and torch would "
+            f"wait for them forever: unset it, or give --threads 1"
+        )
     global _at_once
     _at_once = 1
     torch.set_num_threads(threads)

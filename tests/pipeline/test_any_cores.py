@@ -133,7 +133,6 @@ def maker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Maker]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OMP_NUM_THREADS", CORES)
         patch.setenv("OPENBLAS_NUM_THREADS", CORES)
-        patch.delenv("OMP_THREAD_LIMIT", raising=False)
         yield Maker(folder)
 
 

@@ -101,3 +101,14 @@ def test_deterministic_turns_off_reduced_precision_and_the_choice_of_algorithms(
         cudnn.deterministic = fixed
         for (owner, name), value in zip(flags, before, strict=True):
             setattr(owner, name, value)
+
+
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize(
+    ("name", "value"), [("OMP_THREAD_LIMIT", "2"), ("OMP_DYNAMIC", "TRUE"), ("OMP_DYNAMIC", "true")]
+)
+def test_fewer_threads_than_asked_for_are_refused(monkeypatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(OptionError, match=f"--threads 3 may become fewer by {name}="):
+        set_operation_threads(3)
+    set_operation_threads(1)
