@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,13 +75,13 @@ class Images(Invented):
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """See `stages.base.Stage.run`."""
         files = sorted(map(str, self.scenes.rglob("*.jpg")))
-        sizes_of = {file: _sizes(Path(file)) for file in files}
+        facts_of = {file: _facts(Path(file)) for file in files}
         for ids, rng in self.chunks(part):
             n = len(ids)
             uris = [files[int(i[-8:]) % len(files)] for i in ids]
             categories = self.common(4 * n, rng).reshape(n, 4).tolist()
-            same = {"source": "folder", "sha256": "0" * 64, "format": "JPEG"}
-            sizes = [sizes_of[uri] for uri in uris]
+            same = {"source": "folder", "format": "JPEG"}
+            facts = [facts_of[uri] for uri in uris]
             absent = dict.fromkeys(("source_id", "member", "offset", "content"))
             constant = {k: [v] * n for k, v in {**same, "orientation": 1, **absent}.items()}
             yield IMAGES.batch(
@@ -89,9 +90,7 @@ class Images(Invented):
                     **constant,
                     "split": rng.choice(["train", "val"], n, p=[0.9, 0.1]).tolist(),
                     "uri": uris,
-                    "num_bytes": [num_bytes for num_bytes, _, _ in sizes],
-                    "width": [width for _, width, _ in sizes],
-                    "height": [height for _, _, height in sizes],
+                    **{name: [fact[name] for fact in facts] for name in facts[0]},
                     "captions": [
                         [f"a concept {a} and a concept {b}", f"a concept {c} on the left"]
                         for a, b, c, _ in categories
@@ -225,10 +224,13 @@ class Labels(Invented):
             )
 
 
-def _sizes(file: Path) -> tuple[int, int, int]:
-    """Bytes, width and height of an image."""
+def _facts(file: Path) -> dict[str, Any]:
+    """Columns of an image that follow from its file."""
+    content = file.read_bytes()
     with Image.open(file) as image:
-        return (file.stat().st_size, *image.size)
+        width, height = image.size
+    digest = hashlib.sha256(content).hexdigest()
+    return {"num_bytes": len(content), "sha256": digest, "width": width, "height": height}
 
 
 def _boxes(count: int, rng: np.random.Generator) -> dict[str, np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import signal
 import sys
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from pipeline.cli import main
 from pipeline.cli.app import make_app
+from pipeline.store.warning import warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,6 +83,8 @@ def _act(act: Callable[[], object], out: int, err: int) -> int:
     os.dup2(out, 1)
     os.dup2(err, 2)
     sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
+    logging.getLogger().handlers.clear()  # those of the parent take warnings from standard error
+    warn.cache_clear()
     try:
         act()
     except SystemExit as end:

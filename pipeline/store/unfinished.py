@@ -10,7 +10,7 @@ from pipeline.store import manifest as manifests
 from pipeline.store import own_hash
 from pipeline.store.artifact import Artifact, open_readable
 from pipeline.store.warning import warn
-from schemas.errors import RCError
+from schemas.errors import DiskFullError, RCError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -58,7 +58,7 @@ def failures_recorded(folder: Path) -> Iterator[None]:
     try:
         yield
     except RCError as error:
-        with suppress(OSError):  # a full disk may be what failed
+        with suppress(OSError, DiskFullError):  # a full disk may be what failed
             if folder.is_dir():
                 own_hash.write(folder / FAILED, {"why": str(error)})
         raise

@@ -129,9 +129,9 @@ def test_a_full_disk_at_the_end_gives_a_sentence_and_keeps_the_parts(
         patch.setattr(where, full)
         result = rc("ingest")
     assert (result.code, result.out) == (1, "")
-    assert result.err == (
-        "error: No space left on device (somewhere). Finished parts are kept: fix the problem and "
-        "run the command again.\n"
+    assert result.err.startswith("error: the disk or the quota is full: ")
+    assert result.err.endswith(
+        " could not be written. Make room, then run the same command again.\n"
     )
     assert catalog.committed(root) == []
     assert rc("ingest", "--mark", root / "log").code == 0

@@ -53,11 +53,12 @@ def test_a_table_of_another_version_says_which_command_makes_it_again(tmp_path: 
     images = make(Ingest(count=3), root)
     make(Propose(regions=1), root)
     older = images.manifest.model_copy(update={"version": 1})
-    manifests.write(images.path, older)
+    moved = images.path.rename(images.path.with_name(images.path.name.replace("v2-", "v1-")))
+    manifests.write(moved, older)
     with sql.connect(root) as connection, pytest.raises(QueryError) as refused:
         sql.query(connection, "FROM images")
     told = "was written by another version of this program: run 'rc ingest' again"
-    assert str(refused.value) == f"{images.address} {told}"
+    assert str(refused.value) == f"images/{moved.name} {told}"
 
 
 def test_only_the_nearest_names_are_shown_or_the_first_of_many() -> None:

@@ -221,8 +221,8 @@ def test_a_store_one_may_only_read_is_searched_all_the_same(
 def test_an_index_that_cannot_be_made_costs_no_artifact(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(_: object, path: Path) -> None:
-        with room_for(path):
+    def full(artifact: Artifact, *_: object) -> None:
+        with room_for(artifact.path):
             raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(index, "_write", full)
