@@ -9,11 +9,12 @@ import shlex
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from benchmarks.reliability import commands
 from benchmarks.reliability.commands import COMMANDS, Command, content
 from benchmarks.reliability.section import Count
+from pipeline.store import own_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -185,8 +186,11 @@ def _change(name: str, now: dict[str, bytes], after: dict[str, bytes]) -> str:
 def _half_artifacts(store: Path) -> Iterator[str]:
     """Artifacts that are visible although a file of theirs is missing or differs."""
     for path in store.glob("*/v*-*/manifest.json"):
-        manifest = _checked(path.read_text("utf-8", errors="replace"))
-        if not manifest:
+        text = path.read_text("utf-8", errors="replace")
+        try:
+            manifest = json.loads(text)
+            own_hash.check(text, manifest[own_hash.FIELD])
+        except ValueError:
             yield f"{path.relative_to(store)} is damaged"
             continue
         for folder, records in (("", manifest["parts"]), ("drafts", manifest["drafts"])):
@@ -196,16 +200,6 @@ def _half_artifacts(store: Path) -> Iterator[str]:
                     listed = path.parent / folder / file["name"]
                     if not listed.is_file() or _sha256(listed.read_bytes()) != file["sha256"]:
                         yield f"{listed.relative_to(store)}"
-
-
-def _checked(text: str) -> dict[str, Any]:
-    """The manifest, if its hash of itself holds."""
-    try:
-        manifest = dict(json.loads(text))
-    except ValueError:
-        return {}
-    head, _, tail = text.rpartition(f'"{manifest["own_sha256"]}"')
-    return manifest if _sha256((head + tail).encode()) == manifest["own_sha256"] else {}
 
 
 def _sha256(content: bytes) -> str:

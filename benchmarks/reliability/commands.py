@@ -21,6 +21,7 @@ import duckdb
 from typer.main import get_command
 
 from benchmarks.reliability import syscalls
+from benchmarks.reliability.comparison import content_of
 from benchmarks.reliability.syscalls import FLUSHING, PASS, SKIP
 from pipeline.cli import app, main
 
@@ -230,11 +231,7 @@ def content(folder: Path) -> dict[str, bytes]:
         elif path.is_dir() and not any(path.iterdir()) and name != "tmp":
             found[name] = b"an empty folder"
         elif path.is_file() and not _IGNORED.search(name):
-            found[name] = path.read_bytes()
-            if path.name == "manifest.json":
-                found[name] = _without_run(found[name])
-            if path.suffix == ".duckdb":
-                found[name] = _rows(path, folder)
+            found[name] = _rows(path, folder) if path.suffix == ".duckdb" else content_of(path)
     return found
 
 
@@ -248,12 +245,3 @@ def _rows(database: Path, trial: Path) -> bytes:
                 sys.stdout.write(f"{name} {rows}\n")
 
     return syscalls.run(work, trial, lambda call: PASS).output.encode()
-
-
-def _without_run(text: bytes) -> bytes:
-    try:
-        manifest = json.loads(text)
-    except ValueError:
-        return text
-    recipe = {key: value for key, value in manifest.items() if key not in ("run", "own_sha256")}
-    return json.dumps(recipe).encode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from pipeline.store import recency
+from pipeline.store import own_hash, recency
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,8 +30,12 @@ def _files(folder: Path) -> list[Path]:
 
 def content_of(path: Path) -> bytes:
     """What is in a file of an artifact; of its manifest, what follows from the recipe."""
+    content = path.read_bytes()
     if path.name != "manifest.json":
-        return path.read_bytes()
-    manifest = json.loads(path.read_bytes())
-    del manifest["run"], manifest["own_sha256"]
-    return json.dumps(manifest).encode()  # the order of keys counts too
+        return content
+    try:
+        manifest = json.loads(content)
+    except ValueError:
+        return content
+    recipe = {key: value for key, value in manifest.items() if key not in ("run", own_hash.FIELD)}
+    return json.dumps(recipe).encode()  # the order of keys counts too

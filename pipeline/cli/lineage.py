@@ -69,6 +69,7 @@ def _told(artifact: Artifact, depth: int) -> list[str]:
 
 def given_options(artifact: Artifact) -> list[str]:
     """The options that differ from their defaults, as words of a command."""
+    from pipeline.cli.stage import option_flag
     from pipeline.verbs import VERBS
 
     stage = artifact.manifest.stage
@@ -79,7 +80,7 @@ def given_options(artifact: Artifact) -> list[str]:
         field = known.get(name)
         if value is None or (field and _as_json(field.default) == value):
             continue
-        flag = (field and field.metadata.get("flag")) or f"--{name.replace('_', '-')}"
+        flag = option_flag(name, field.metadata if field else {})
         if isinstance(value, bool):
             words.append(flag if value else f"--no-{flag.removeprefix('--')}")
             continue

@@ -117,6 +117,11 @@ def option_fields(cls: type[Stage]) -> list[tuple[str, Any, Any, Any]]:
     return [(f.name, kinds[f.name], f.default, f.metadata) for f in ordered]
 
 
+def option_flag(name: str, meta: Mapping[str, Any]) -> str:
+    """How an option is typed, from its name and its metadata; a plain name has its place."""
+    return meta.get("flag") or "--" + name.replace("_", "-")
+
+
 def _given(context: typer.Context, values: Mapping[str, Any]) -> dict[str, Any]:
     """What the user gave, by flag or environment; defaults left out."""
     defaults = ("DEFAULT", "DEFAULT_MAP")
@@ -165,7 +170,7 @@ def _options(cls: type[Stage]) -> list[inspect.Parameter]:
     for name, kind, default, meta in option_fields(cls):
         if _positional(meta):
             continue
-        flag = meta["flag"] or "--" + name.replace("_", "-")
+        flag = option_flag(name, meta)
         flags = [f"{flag}/--no-{flag[2:]}"] if kind is bool else [flag]
         variable = f"RC_{cls.name}_{name}".upper().replace("-", "_")
         shown = typer.Option(

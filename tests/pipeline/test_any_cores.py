@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from dataclasses import dataclass, field
 from itertools import product
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from benchmarks.reliability.comparison import content_of
 from pipeline.demo import weights_folder
 from pipeline.execution import runner
 from pipeline.execution.engines import pool
@@ -165,12 +165,9 @@ def _make(
 
 
 def _digest(folder: Path) -> str:
-    """SHA-256 of all parts and attachments, and of the manifest without what the run was like."""
-    manifest = json.loads((folder / "manifest.json").read_bytes())
-    del manifest["run"], manifest["own_sha256"]
-    digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode())
+    """SHA-256 of all files of an artifact, of its manifest without what the run was like."""
+    digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
-        caches = path.suffix == ".faiss" or path.name in ("manifest.json", recency.NAME)
-        if path.is_file() and not caches:
-            digest.update(str(path.relative_to(folder)).encode() + path.read_bytes())
+        if path.is_file() and path.suffix != ".faiss" and path.name != recency.NAME:
+            digest.update(str(path.relative_to(folder)).encode() + content_of(path))
     return digest.hexdigest()
