@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Count = float | Sequence["Count"] | Mapping[str, "Count"]  # equal shapes add up
 
 
-__all__ = ["Part", "Reads", "Stage", "each", "option", "whole"]
+__all__ = ["Findings", "Part", "Reads", "Stage", "each", "option", "whole"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,8 @@ class Reads:
             part, see `pipeline.execution.conditions`.
         fallback: Whether rows that do not take part are read too, for want of others.
         named: Only read when the user names it: never found in the ancestry of other inputs.
+        everywhere: Whether a task reads more of it than its own part, by `Part.everywhere`,
+            `fingerprint` or `noted`; a stage that reads it part by part may not otherwise.
     """
 
     table: Table
@@ -52,6 +54,7 @@ class Reads:
     where: str | None = None
     fallback: bool = False
     named: bool = False
+    everywhere: bool = False
 
 
 def each(table: Table, **options: Any) -> Reads:
@@ -64,7 +67,22 @@ def whole(table: Table, **options: Any) -> Reads:
     return Reads(table, whole=True, **options)
 
 
-class Part(Protocol):
+class Findings(Protocol):
+    """Where a run records what it found."""
+
+    def note(self, key: str, value: Any) -> None:
+        """Record a fact of this run (JSON) in the manifest; only what follows from the recipe.
+
+        All parts must record the same value, else the run fails and names the parts.
+        """
+        ...
+
+    def count(self, key: str, number: Count) -> None:
+        """Add to a number in the notes of the manifest; the numbers of all parts add up."""
+        ...
+
+
+class Part(Findings, Protocol):
     """The slice of every input that one call of `Stage.run` works on, and where its results go."""
 
     @property
@@ -124,17 +142,6 @@ class Part(Protocol):
         """Report progress in the stage's `unit`; has no effect on rows."""
         ...
 
-    def note(self, key: str, value: Any) -> None:
-        """Record a fact of this run (JSON) in the manifest; only what follows from the recipe.
-
-        All parts must record the same value, else the run fails and names the parts.
-        """
-        ...
-
-    def count(self, key: str, number: Count) -> None:
-        """Add to a number in the notes of the manifest; the numbers of all parts add up."""
-        ...
-
 
 @dataclass(frozen=True, kw_only=True)
 class Stage(ABC):
@@ -188,6 +195,29 @@ class Stage(ABC):
     def digests(self) -> Mapping[str, str]:
         """Hashes of what lies outside the store and decides the rows: sources, weights, lists."""
         return {}
+
+    def part_digests(self, number: int, digests: Mapping[str, str]) -> Mapping[str, str]:
+        """Of what lies outside the store, that which decides one part; all, unless a stage knows.
+
+        Args:
+            number: Of the part.
+            digests: What `digests` said.
+        """
+        return digests
+
+    def recognises(
+        self, number: int, rows: Callable[[list[str]], Iterator[pa.RecordBatch]]
+    ) -> bool:
+        """Whether rows that an earlier run made of equal digests are right today.
+
+        Args:
+            number: Of the part.
+            rows: Reads some columns of what another artifact has for it.
+        """
+        return True
+
+    def survey(self, findings: Findings) -> None:  # noqa: B027 - most have nothing to say
+        """Record what is true of the sources as a whole; once, when all parts are there."""
 
     def plan(self, parts: Mapping[str, Sequence[int]]) -> Sequence[int]:
         """Part numbers to compute, given those of each input read `each`."""

@@ -7,7 +7,6 @@ Nothing an image does stops the run: what is refused goes to quarantine, with on
 from __future__ import annotations
 
 import hashlib
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from schemas.box_forms import BOX_FORM_DOC, BoxForm
 from schemas.images import IMAGES
 from schemas.quarantine import Reason
-from stages.base import Part, Reads, Stage, option
+from stages.base import Findings, Part, Reads, Stage, option
 from stages.outcome import Outcome, Result
 from stages.pixels import Limits, decode, probe
 from stages.sources.box_frames import ImageShape
@@ -43,10 +42,11 @@ from stages.sources.record import (
     SourceOptions,
     require_utf8,
 )
+from stages.sources.slice_digest import are_those_of, digest_of_image
 from stages.sources.source_kind import Kind, open_source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     import pyarrow as pa
@@ -80,6 +80,7 @@ class Ingest(Stage):
     accept_changed: bool = option(
         False,
         "hash every image first, so that files that replaced others of the same size make new rows",
+        recipe=False,
     )
     part_bytes: int = option(256 << 20, "bytes of encoded images in a part, about", at_least=1)
     part_images: int = option(10_000, "images in a part, at most", at_least=1)
@@ -105,6 +106,20 @@ class Ingest(Stage):
                 digests["images"] = digest_of(*self._image_digests())
             return digests
 
+    def part_digests(self, number: int, digests: Mapping[str, str]) -> Mapping[str, str]:
+        """Hash of the slice of the source that becomes the part."""
+        piece, most = self._slices()[number]
+        with self._reading():
+            return {"slice": self._source().slice_digest(piece), "most": str(most)}
+
+    def recognises(
+        self, number: int, rows: Callable[[list[str]], Iterator[pa.RecordBatch]]
+    ) -> bool:
+        """Whether the images lie where they lay; with `--accept-changed`, have the same bytes."""
+        piece, most = self._slices()[number]
+        records = islice(self._source().records(piece), most)
+        return are_those_of(records, rows, same_bytes=self.accept_changed)
+
     def plan(self, parts: Mapping[str, Sequence[int]]) -> Sequence[int]:
         """One part per slice of the source; with a limit, only those that it reaches."""
         return range(len(self._slices()))
@@ -118,10 +133,21 @@ class Ingest(Stage):
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Yield one row per image kept, sorted by id."""
-        if part.number == 0:  # of the whole source, so one part tells
-            self._take_inventory(part)
         with ImageSpool(part.scratch) as spool:
             yield from batches(sorted(self._rows(part, spool), key=_image_id), spool)
+
+    def survey(self, findings: Findings) -> None:
+        """What was not read of the source, what was chosen, and how names were matched."""
+        with self._reading():
+            inventory = self._source().inventory()
+        if inventory.remarks:
+            findings.note("remarks", list(inventory.remarks))
+        if inventory.losses:
+            findings.note("losses", list(inventory.losses))
+        if inventory.unmatched:
+            findings.note("unmatched", inventory.unmatched)
+        for left_out in inventory.left_out:
+            count_left_out(findings, left_out)
 
     def outcome(self, result: Result) -> Outcome:
         """Images, captions and boxes kept; what was refused, and what was not read."""
@@ -139,20 +165,7 @@ class Ingest(Stage):
         """SHA-256 of each image that can be read."""
         for piece, most in self._slices():
             records = (r for r in self._source().records(piece) if isinstance(r, Record))
-            for record in islice(records, most):
-                with suppress(Refusal):
-                    yield hashlib.sha256(record.load()).hexdigest()
-
-    def _take_inventory(self, part: Part) -> None:
-        inventory = self._source().inventory()
-        if inventory.remarks:
-            part.note("remarks", list(inventory.remarks))
-        if inventory.losses:
-            part.note("losses", list(inventory.losses))
-        if inventory.unmatched:
-            part.note("unmatched", inventory.unmatched)
-        for left_out in inventory.left_out:
-            count_left_out(part, left_out)
+            yield from map(str, map(digest_of_image, islice(records, most)))
 
     def _rows(self, part: Part, spool: ImageSpool) -> Iterator[dict[str, Any]]:
         piece, most = self._slices()[part.number]

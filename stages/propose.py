@@ -131,7 +131,10 @@ class Propose(Stage):
             used.add("rpn")
         if self.select_only:
             used.add("dump")
-        return {role: reads for role, reads in self.reads.items() if role in used}
+        reads = {role: reads for role, reads in self.reads.items() if role in used}
+        if self.from_file:  # whether a name is unique depends on all images
+            reads["images"] = each(IMAGES, everywhere=True)
+        return reads
 
     def digests(self) -> Mapping[str, str]:
         """See `Stage.digests`: of the boxes that are imported."""

@@ -104,6 +104,7 @@ COMMANDS: Final = (
         "import-weights ../world/teacher.safetensors --as student "
         "--architecture ../world/teacher_model.json",
     ),
+    Command("ingest, linked parts", "ingest ../world/scenes --part-images 6 --accept-changed"),
     Command("label --force", "label --min-probability 0 --force"),
     Command("search", "search cat --templates plain", without="store/features/*/*.faiss"),
     *(

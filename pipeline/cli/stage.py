@@ -59,7 +59,7 @@ def execute(
     None after a dry run, unless the artifact is already there. `values` are the options given:
     a preset among them fills in others, defaults the rest.
     """
-    from pipeline.execution import inputs, runner
+    from pipeline.execution import inputs, planning, runner
     from pipeline.store.artifact import open_artifact
 
     stage = cls(**with_presets(cls, {name: _as_tuple(value) for name, value in values.items()}))
@@ -68,7 +68,7 @@ def execute(
     for line in inputs.taken_unasked(stage, pinned, chosen, run.store):
         terminal.say(line)
     if run.dry_run:
-        plan = runner.plan(stage, chosen, run.store, allow_empty=run.allow_empty)
+        plan = planning.plan(stage, chosen, run.store, allow_empty=run.allow_empty)
         typer.echo(_forecast(plan))
         return open_artifact(plan.folder) if plan.finished else None
     artifact = runner.materialize(
@@ -282,7 +282,7 @@ def _forecast(plan: Any) -> str:
     """What a dry run prints: where, how much, and about how many bytes."""
     if plan.finished:
         return f"{plan.address}  finished already: nothing would run"
-    done = len(plan.receipts())
+    done = min(len(plan.receipts()) + plan.reusable(), len(plan.tasks))
     rows = f"{plan.total} {plan.stage.unit}" if plan.total else f"unknown {plan.stage.unit}"
     size = sum(a.manifest.bytes() for a in plan.inputs.values())
     return (

@@ -48,21 +48,22 @@ class Notes:
         self.counts[key] = add_up(self.counts[key], number) if key in self.counts else number
 
 
-def joined(verb: str, receipts: Iterable[Receipt]) -> dict[str, Any]:
+def joined(verb: str, receipts: Iterable[Receipt], survey: Notes | None = None) -> dict[str, Any]:
     """The notes of all parts, as the manifest has them.
 
     Args:
         verb: Of the stage, for the message.
         receipts: Of all parts, in their order.
+        survey: What was noted for all parts together, to which theirs are added.
 
     Raises:
         StageError: If parts disagree on a fact; it names two of them.
     """
-    notes, first = Notes(), dict[str, int]()
+    notes, first = survey or Notes(), dict[str, int]()
     for receipt in receipts:
         number = receipt.part.number
         for key, value in receipt.notes.items():
-            if key in notes.facts and not _same(notes.facts[key], value):
+            if key in first and not _same(notes.facts[key], value):
                 raise StageError(
                     f"rc {verb}: parts {first[key]} and {number} disagree on the note '{key}': "
                     f"{notes.facts[key]!r} and {value!r}. This is a fault of the stage: a fact "
@@ -70,7 +71,7 @@ def joined(verb: str, receipts: Iterable[Receipt]) -> dict[str, Any]:
                 )
             first.setdefault(key, number)
             notes.note(key, value)
-        for key, number_of_things in receipt.counts.items():
+        for key, number_of_things in receipt.part.counts.items():
             notes.count(key, number_of_things)
     return {**notes.facts, **notes.counts}
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 import time
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import reduce
 from typing import TYPE_CHECKING, Final
 
 from pipeline.execution import engines, provenance
 from pipeline.execution.conclusion import concluded, refuse_empty
-from pipeline.execution.conditions import check_condition
-from pipeline.execution.inputs import check_cut, check_rows
 from pipeline.execution.leakage import with_leakage
 from pipeline.execution.notes import Notes, joined
-from pipeline.execution.task import Task
+from pipeline.execution.planning import Plan, plan
+from pipeline.execution.reuse import take_over
 from pipeline.progress import Silent
 from pipeline.store import catalog, parts, recency, unfinished
 from pipeline.store import manifest as manifests
@@ -28,79 +26,19 @@ from pipeline.store.disk_full import room_for
 from pipeline.store.manifest import Manifest, StageRecord
 from schemas.errors import RCError, StageError
 from schemas.table import VectorType
+from stages.outcome import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from pipeline.execution.task import Task
     from pipeline.progress import Reporter
     from pipeline.store.parts import Receipt
     from stages.base import Stage
 
 _MOST_THREADS: Final = 8  # of one worker: each holds an image's feature maps, up to 1 GB
 _FOUND: Final = "finished already, by an earlier run; --force runs it again"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a run would do: where the artifact goes and which parts are still to be computed."""
-
-    stage: Stage
-    inputs: Mapping[str, Artifact]
-    folder: Path
-    fingerprint: str
-    sources: Mapping[str, str]
-    tasks: Sequence[Task]
-    total: int | None
-
-    @property
-    def address(self) -> str:
-        """Name of the artifact within the store."""
-        return f"{self.folder.parent.name}/{self.folder.name}"
-
-    @property
-    def finished(self) -> bool:
-        """Whether the artifact is already there."""
-        return (self.folder / manifests.NAME).exists()
-
-    def receipts(self) -> list[Receipt]:
-        """Receipts of the parts that an earlier run finished and whose hashes hold."""
-        receipts = (parts.receipt(task.folder, task.number) for task in self.tasks)
-        return [receipt for receipt in receipts if receipt]
-
-
-def plan(
-    stage: Stage, inputs: Mapping[str, Artifact], root: Path, *, allow_empty: bool = False
-) -> Plan:
-    """Work out the fingerprint, the folder and the parts of `stage` over `inputs`.
-
-    Raises:
-        QueryError: If a condition on the rows of an input is none, or holds for no row.
-        ArtifactError: If an input has no rows, unless they may be empty.
-    """
-    if not allow_empty:
-        check_rows(stage, inputs)
-    for role, reads in stage.requires().items():
-        if role in inputs:
-            check_condition(stage, reads, inputs[role])
-    sources = dict(stage.digests())
-    digest = fingerprint(stage, inputs, sources)
-    table = stage.makes()
-    folder = root.absolute() / table.name / f"v{table.version}-{digest[:12]}"
-    rows = _limited(stage, inputs)
-    numbers = stage.plan(
-        {
-            role: sorted(rows) if rows and role == stage.first() else inputs[role].numbers
-            for role, reads in stage.requires().items()
-            if role in inputs and not reads.whole
-        }
-    )
-    check_cut(stage, inputs, _streamed(stage, inputs, rows) if stage.single_task else numbers)
-    work = folder / "drafts" if stage.drafts else folder
-    paths = {role: artifact.path for role, artifact in inputs.items()}
-    tasks = [Task(stage, paths, number, work, rows) for number in numbers]
-    total = stage.total() or (_total(stage, inputs, rows) if stage.counts_rows else None)
-    return Plan(stage, inputs, folder, digest, sources, tasks, total)
 
 
 def materialize(  # noqa: PLR0913 - all but three are keywords that say how, not what
@@ -135,24 +73,12 @@ def materialize(  # noqa: PLR0913 - all but three are keywords that say how, not
         if force and work.folder.exists():
             remove_folder(work.folder, first=manifests.NAME)
         with unfinished.failures_recorded(work.folder), room_for(work.folder):
-            return _compute(work, workers, reporter, allow_empty=allow_empty)
+            return _compute(work, workers, reporter, reuse=not force, allow_empty=allow_empty)
 
 
 def threads_of_worker(workers: int) -> int:
     """Threads of each worker unless they are given: its share of the cores, but not many."""
     return max(1, min((os.cpu_count() or 1) // workers, _MOST_THREADS))
-
-
-def fingerprint(stage: Stage, inputs: Mapping[str, Artifact], sources: Mapping[str, str]) -> str:
-    """Hash of the recipe: what was asked for; never when, where, or by which engine."""
-    recipe = {
-        "stage": stage.name,
-        "version": stage.version,
-        "options": stage.recipe(),
-        "inputs": {role: artifact.manifest.fingerprint for role, artifact in inputs.items()},
-        "sources": dict(sources),
-    }
-    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
 
 
 def _may_write(folder: Path) -> bool:
@@ -175,16 +101,21 @@ def _tidy(folder: Path) -> None:
             leftover.unlink(missing_ok=True)
 
 
-def _compute(work: Plan, workers: int, reporter: Reporter, *, allow_empty: bool) -> Artifact:
+def _compute(
+    work: Plan, workers: int, reporter: Reporter, *, reuse: bool, allow_empty: bool
+) -> Artifact:
     started = time.monotonic()
     for folder in {work.folder, *(task.folder for task in work.tasks)}:
         shutil.rmtree(folder / ".work", ignore_errors=True)  # half parts of a killed run
         make_folder(folder)
     unfinished.record_inputs(work.folder, work.inputs.values())
+    survey = Notes()
+    work.stage.survey(survey)  # first, since a source may turn out to be none
     done = work.receipts()
-    finished = {receipt.part.number for receipt in done}
+    missing = _without(work.tasks, done)
+    taken = _taken_over(missing, work, reporter) if reuse else []
+    missing = _without(missing, taken)
     engine = engines.make(1 if work.stage.single_task else workers)
-    missing = [task for task in work.tasks if task.number not in finished]
     reporter.start(work.stage.name, work.total, work.stage.unit)
     try:
         receipts, failures = engine.map(missing, reporter.advance)
@@ -192,10 +123,9 @@ def _compute(work: Plan, workers: int, reporter: Reporter, *, allow_empty: bool)
         reporter.stop()
     if failures:
         raise StageError(_report(work, failures))
-    receipts = sorted(done + receipts, key=lambda receipt: receipt.part.number)
-    manifest = concluded(
-        work.stage, _manifest(work, receipts, _merge(work, receipts)), allow_empty=allow_empty
-    )
+    receipts = sorted(done + taken + receipts, key=lambda receipt: receipt.part.number)
+    manifest = _manifest(work, survey, receipts, _merge(work, receipts))
+    manifest = concluded(work.stage, manifest, allow_empty=allow_empty)
     circumstances = {
         **provenance.circumstances(),
         "origins": provenance.origins(work.stage),
@@ -203,6 +133,7 @@ def _compute(work: Plan, workers: int, reporter: Reporter, *, allow_empty: bool)
         "workers": workers,
         "seconds": round(time.monotonic() - started, 3),
         "resumed_parts": len(done),
+        "reused_parts": len(taken),
     }
     recency.record(work.folder)
     manifests.write(work.folder, manifest.model_copy(update={"run": circumstances}))
@@ -211,6 +142,23 @@ def _compute(work: Plan, workers: int, reporter: Reporter, *, allow_empty: bool)
     if any(isinstance(column.type, VectorType) for column in work.stage.makes().columns):
         _index(artifact, reporter)
     return artifact
+
+
+def _without(tasks: Sequence[Task], receipts: Sequence[Receipt]) -> list[Task]:
+    """The tasks whose parts have no receipt yet."""
+    numbers = {receipt.part.number for receipt in receipts}
+    return [task for task in tasks if task.number not in numbers]
+
+
+def _taken_over(tasks: Sequence[Task], work: Plan, reporter: Reporter) -> list[Receipt]:
+    """Receipts of the parts that other artifacts of the store had; says how many and whose."""
+    receipts, origins = [], Counter[str]()
+    for receipt, artifact in take_over(tasks, work.folder.parent.parent):
+        receipts.append(receipt)
+        origins[artifact.address] += 1
+    for address, number in origins.items():
+        reporter.say(f"{number:,} of {counted(len(work.tasks), 'part')} are those of {address}")
+    return receipts
 
 
 def _index(artifact: Artifact, reporter: Reporter) -> None:
@@ -233,14 +181,16 @@ def _merge(work: Plan, receipts: list[Receipt]) -> list[Receipt]:
     folded = Notes()
     rows = work.stage.merge(stream(files), folded.note)
     count = parts.write_rows(prepared / parts.part_name(0), work.stage.makes(), rows)
-    notes = {"notes": folded.facts, "counts": {}}
-    return [parts.finish(work.folder, prepared, 0, count, notes)]
+    return [parts.finish(work.folder, prepared, 0, count, parts.Report(notes=folded.facts))]
 
 
-def _manifest(work: Plan, receipts: list[Receipt], merged: list[Receipt]) -> Manifest:
+def _manifest(
+    work: Plan, survey: Notes, receipts: list[Receipt], merged: list[Receipt]
+) -> Manifest:
     stage = work.stage
+    notes = joined(stage.name, receipts, survey) | joined(stage.name, merged)
     dropped: Counter[str] = reduce(
-        lambda total, receipt: total + Counter(receipt.dropped), receipts, Counter()
+        lambda total, receipt: total + Counter(receipt.part.dropped), receipts, Counter()
     )
     options = json.loads(json.dumps(stage.recipe()))
     return Manifest(
@@ -254,36 +204,8 @@ def _manifest(work: Plan, receipts: list[Receipt], merged: list[Receipt]) -> Man
         drafts=tuple(receipt.part for receipt in receipts) if stage.drafts else (),
         rows=sum(receipt.part.rows for receipt in merged),
         dropped=dict(sorted(dropped.items())),
-        notes=with_leakage(work.inputs, joined(stage.name, receipts) | joined(stage.name, merged)),
+        notes=with_leakage(work.inputs, notes),
     )
-
-
-def _limited(stage: Stage, inputs: Mapping[str, Artifact]) -> dict[int, int]:
-    """Rows of each part of the first input that `--limit` leaves; empty without a limit."""
-    if stage.limit is None or stage.first() not in inputs:
-        return {}
-    left, rows = stage.limit, {}
-    for record in inputs[stage.first()].manifest.parts:
-        rows[record.number] = min(left, record.rows)
-        left -= rows[record.number]
-        if left == 0:
-            break
-    return rows
-
-
-def _streamed(
-    stage: Stage, inputs: Mapping[str, Artifact], rows: Mapping[int, int]
-) -> Sequence[int]:
-    """Parts that a single task streams over."""
-    if rows or stage.first() not in inputs:
-        return sorted(rows)
-    return inputs[stage.first()].numbers
-
-
-def _total(stage: Stage, inputs: Mapping[str, Artifact], rows: Mapping[int, int]) -> int | None:
-    if rows:
-        return sum(rows.values())
-    return inputs[stage.first()].manifest.rows if stage.first() in inputs else None
 
 
 def _report(work: Plan, failures: Mapping[int, str]) -> str:

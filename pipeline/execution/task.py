@@ -34,6 +34,7 @@ class Task:
         folder: Where the part goes.
         rows: How many rows of the first input belong to each of its parts under `--limit`;
             empty if there is no limit.
+        recipe: Hash of all that decides the part, see `pipeline.execution.reuse`.
     """
 
     stage: Stage
@@ -41,6 +42,7 @@ class Task:
     number: int
     folder: Path
     rows: Mapping[int, int] = field(default_factory=dict)
+    recipe: str | None = None
 
     def __call__(self, advance: Callable[[int], None]) -> parts.Receipt:
         """Compute and write the part; its receipt. Runs in a worker process."""
@@ -53,11 +55,7 @@ class Task:
         table = self.stage.drafts or self.stage.makes()
         count = parts.write_rows(work / parts.part_name(self.number), table, self.stage.run(part))
         part.write_quarantine()
-        report = {
-            "dropped": dict(sorted(part.dropped.items())),
-            "notes": part.notes.facts,
-            "counts": part.notes.counts,
-        }
+        report = parts.Report(self.recipe, part.dropped, part.notes.counts, part.notes.facts)
         return parts.finish(self.folder, work, self.number, count, report)
 
 
@@ -106,17 +104,17 @@ class StorePart:
 
     def everywhere(self, role: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """See `stages.base.Part.everywhere`."""
-        artifact = self._artifact(role)
+        artifact = self._all_of(role)
         for number in artifact.numbers:
             yield from parts.batches(artifact.part(number), list(columns))
 
     def fingerprint(self, role: str) -> str:
         """See `stages.base.Part.fingerprint`."""
-        return self._artifact(role).manifest.fingerprint
+        return self._all_of(role).manifest.fingerprint
 
     def noted(self, role: str, key: str) -> Any:
         """See `stages.base.Part.noted`."""
-        return self._artifact(role).manifest.notes.get(key)
+        return self._all_of(role).manifest.notes.get(key)
 
     def attachment(self, role: str, name: str) -> Path:
         """See `stages.base.Part.attachment`."""
@@ -173,6 +171,13 @@ class StorePart:
 
     def _artifact(self, role: str) -> Artifact:
         return open_artifact(self._task.inputs[role])
+
+    def _all_of(self, role: str) -> Artifact:
+        """An input that more of is read than one part; then all of it decides the rows."""
+        reads, stage = self._task.stage.requires()[role], self._task.stage
+        if not (stage.single_task or reads.whole or reads.everywhere or reads.where):
+            raise TypeError(f"rc {stage.name} reads {role} part by part: say `everywhere`")
+        return self._artifact(role)
 
     def _is_each(self, role: str) -> bool:
         return not self._task.stage.requires()[role].whole

@@ -249,12 +249,18 @@ def sweep(root: Path, folders: Collection[Path], reporter: Reporter | None = Non
     reporter.start("gc", len(folders), "folders")
     try:
         for folder in folders:
-            size += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+            size += sum(map(_freed, folder.rglob("*")))
             remove_folder(folder, first=manifests.NAME)
             reporter.advance(1)
     finally:
         reporter.stop()
     return size
+
+
+def _freed(path: Path) -> int:
+    """Bytes that go with a file; none while another artifact has it too, see `parts.link`."""
+    status = path.lstat()
+    return status.st_size if path.is_file() and status.st_nlink == 1 else 0
 
 
 def _split(name: str) -> tuple[str, str, str]:

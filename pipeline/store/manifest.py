@@ -45,13 +45,30 @@ class FileRecord(_Strict):
 
 
 class PartRecord(_Strict):
-    """One part: its rows and the files that belong to it."""
+    """One part: its rows and the files that belong to it, and what its task reported.
+
+    Attributes:
+        number: Which part.
+        rows: How many.
+        bytes: Size of the file of rows.
+        sha256: Hash of it.
+        files: What lies beside the rows.
+        recipe: Hash of all that decides its bytes, see `pipeline.execution.reuse`; None where
+            one task reads everything.
+        dropped: Refused records by reason.
+        counts: Numbers that it adds to the notes.
+        facts: Names of the notes that it agrees with.
+    """
 
     number: Natural
     rows: Natural
     bytes: Natural
     sha256: Sha256
     files: tuple[FileRecord, ...] = ()
+    recipe: Sha256 | None = None
+    dropped: dict[Word, Natural] = Field(default_factory=dict)
+    counts: dict[str, Any] = Field(default_factory=dict)
+    facts: tuple[str, ...] = ()
 
 
 class StageRecord(_Strict):

@@ -8,8 +8,10 @@ rows alone: how a stage happened to cut them into batches leaves no trace.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -17,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from pipeline.store import own_hash
 from pipeline.store.atomic import publish, sha256
@@ -26,7 +28,7 @@ from schemas.errors import ArtifactError
 from schemas.table import vector_format
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -40,14 +42,22 @@ _STEP_FILES = 32  # ... or of this, in a table whose rows may hold whole files
 
 
 class Receipt(BaseModel):
-    """What a finished part reports: its record, what it refused, what it noted and counted."""
+    """What a finished part reports: its record, and the facts that it noted."""
 
     model_config = ConfigDict(frozen=True)
 
     part: PartRecord
-    dropped: dict[str, int] = Field(default_factory=dict)
     notes: dict[str, Any]
-    counts: dict[str, Any]  # a receipt without them is of an older version: as good as none
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a task says of its part, beside the rows; see `PartRecord`."""
+
+    recipe: str | None = None
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    counts: Mapping[str, Any] = field(default_factory=dict)
+    notes: Mapping[str, Any] = field(default_factory=dict)
 
 
 def part_name(number: int) -> str:
@@ -74,7 +84,7 @@ def write_rows(path: Path, table: Table, rows: Iterable[pa.RecordBatch]) -> int:
     return count
 
 
-def finish(folder: Path, work: Path, number: int, rows: int, report: dict[str, Any]) -> Receipt:
+def finish(folder: Path, work: Path, number: int, rows: int, report: Report) -> Receipt:
     """Move a prepared part from `work` to its final names; the receipt goes last."""
     name = part_name(number)
     files = sorted(path for path in work.iterdir() if path.name != name)
@@ -88,14 +98,41 @@ def finish(folder: Path, work: Path, number: int, rows: int, report: dict[str, A
         bytes=draft.stat().st_size,
         sha256=sha256(draft),
         files=tuple(records),
+        recipe=report.recipe,
+        dropped=dict(sorted(report.dropped.items())),
+        counts=dict(report.counts),
+        facts=tuple(sorted(report.notes)),
     )
-    for path in [*files, draft]:
-        publish(path, folder / path.name)
-    content = Receipt(part=part, **report).model_dump(mode="json")
+    return _publish(folder, work, part, report.notes)
+
+
+def link(folder: Path, source: Path, part: PartRecord, notes: Mapping[str, Any]) -> Receipt:
+    """Take a part that another folder has, by links to its files; copies where there are none.
+
+    Args:
+        folder: Where it goes.
+        source: Where it is.
+        part: Its record there.
+        notes: The facts that it noted.
+    """
+    work = work_folder(folder, part.number)
+    for name in (part_name(part.number), *(file.name for file in part.files)):
+        try:
+            os.link(source / name, work / name)
+        except OSError:  # another file system, or one without links
+            shutil.copyfile(source / name, work / name)
+    return _publish(folder, work, part, notes)
+
+
+def _publish(folder: Path, work: Path, part: PartRecord, notes: Mapping[str, Any]) -> Receipt:
+    """Give all files of a part their final names; those beside the rows come first."""
+    for name in (*(file.name for file in part.files), part_name(part.number)):
+        publish(work / name, folder / name)
     (folder / ".receipts").mkdir(exist_ok=True)
-    own_hash.write(_receipt_path(folder, number), content)
+    content = Receipt(part=part, notes=dict(notes)).model_dump(mode="json")
+    own_hash.write(_receipt_path(folder, part.number), content)
     shutil.rmtree(work)
-    return _read_receipt(folder, number)  # what a resumed run would find, tuples now lists
+    return _read_receipt(folder, part.number)  # what a resumed run would find, tuples now lists
 
 
 def receipt(folder: Path, number: int) -> Receipt | None:

@@ -29,6 +29,7 @@ from stages.sources.record import (
     SourceOptions,
     slices_of_sizes,
 )
+from stages.sources.slice_digest import digest_of_records
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -76,6 +77,10 @@ class CocoSource:
             lines += [f"{split.name} {file_digest(path)}" for path in split.jsons]
         images = self._content.images
         return digest_of(*lines, *(f"{i.image_id} {i.file_name} {i.size}" for i in images))
+
+    def slice_digest(self, part_slice: Slice) -> str:
+        """Hash of all that the records of a slice say, and of the sizes of its images."""
+        return digest_of_records(self.records(part_slice))
 
     def slices(self) -> Sequence[Slice]:
         """Consecutive images of about `part_bytes` together."""

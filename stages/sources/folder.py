@@ -31,6 +31,7 @@ from stages.sources.record import (
     SourceOptions,
     slices_of_sizes,
 )
+from stages.sources.slice_digest import digest_of_records
 from stages.sources.table_files import TableChoice, choose_tables, named_table
 
 if TYPE_CHECKING:
@@ -82,6 +83,10 @@ class FolderSource:
         tables = [Path(self.root, table.name) for table in self._content.choice.tables]
         lines = [*(file_digest(str(table)) for table in tables), Path(self.root).name]
         return digest_of(*lines, *map(self._digest_line, self._content.images))
+
+    def slice_digest(self, part_slice: Slice) -> str:
+        """Hash of all that the records of a slice say, and of the sizes of its images."""
+        return digest_of_records(self.records(part_slice))
 
     def slices(self) -> Sequence[Slice]:
         """Consecutive images of about `part_bytes` together."""

@@ -12,7 +12,7 @@ from stages.outcome import counted, is_most
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from stages.base import Part
+    from stages.base import Findings, Part
     from stages.sources.record import LeftOut, Record
 
 NOTE: Final = "counts"
@@ -63,7 +63,7 @@ def count_cut(part: Part, cut: Sequence[float]) -> None:
         part.count(NOTE, {"cut": {"boxes": len(cut), "by_half": sum(left < 0.5 for left in cut)}})
 
 
-def count_left_out(part: Part, left_out: LeftOut) -> None:
+def count_left_out(part: Findings, left_out: LeftOut) -> None:
     """Count what was not read."""
     part.count(NOTE, {"left_out": {left_out.kind: left_out.count}})
 

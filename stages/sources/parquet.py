@@ -77,11 +77,12 @@ class ParquetSource:
 
     def digest(self) -> str:
         """Hash of the name and content of each file, and of the sizes of images beside it."""
-        lines: list[str] = []
-        for name, uri in zip(unique_names(list(self.files)), self.files, strict=True):
-            lines.append(f"{name} {file_digest(uri)}")
-            lines += _sizes_beside(uri, self.options.image_column)
-        return digest_of(*lines)
+        return digest_of(*(line for n in range(len(self.files)) for line in self._lines(n)))
+
+    def slice_digest(self, part_slice: Slice) -> str:
+        """Hash of the name and content of the file, of sizes beside it, and of the rows."""
+        lines = self._lines(part_slice.file)
+        return digest_of(*lines, part_slice.first, part_slice.last)
 
     def slices(self) -> Sequence[Slice]:
         """Consecutive row groups of about `part_bytes` together, of one file."""
@@ -115,7 +116,7 @@ class ParquetSource:
     def records(self, part_slice: Slice) -> Iterator[Record | Problem | LeftOut]:
         """One record per row."""
         uri = self.files[part_slice.file]
-        name = unique_names(list(self.files))[part_slice.file]
+        name = self._names[part_slice.file]
         row = part_slice.first
         try:
             for values, columns in _rows(uri, part_slice.first, part_slice.last, self.options):
@@ -134,6 +135,16 @@ class ParquetSource:
         if self.folders:
             for uri in self.files:
                 yield from _paths_beside(uri, self.options.image_column)
+
+    def _lines(self, number: int) -> list[str]:
+        """What the digest has of a file."""
+        uri = self.files[number]
+        sizes = _sizes_beside(uri, self.options.image_column)
+        return [f"{self._names[number]} {file_digest(uri)}", *sizes]
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return unique_names(list(self.files))
 
     @cached_property
     def _slices(self) -> list[Slice]:

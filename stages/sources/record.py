@@ -195,6 +195,10 @@ class Source(Protocol):
         """Hash of everything that decides the rows; the folders above the source do not."""
         ...
 
+    def slice_digest(self, part_slice: Slice) -> str:
+        """Hash of everything that decides the records of a slice; see `digest`."""
+        ...
+
     def slices(self) -> Sequence[Slice]:
         """The contents of part 0, part 1, ..., in order."""
         ...

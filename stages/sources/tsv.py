@@ -72,6 +72,12 @@ class TsvSource:
             lines.append(f"{name} {file_digest(images)} {file_digest(texts) if texts else '-'}")
         return digest_of(*lines)
 
+    def slice_digest(self, part_slice: Slice) -> str:
+        """Hash of the name and content of the file and its captions, and of the rows."""
+        images, texts = self.files[part_slice.file]
+        files = [file_digest(images), file_digest(texts) if texts else "-"]
+        return digest_of(self._names[part_slice.file], *files, part_slice.first, part_slice.last)
+
     def slices(self) -> Sequence[Slice]:
         """Consecutive rows of about `part_bytes` together, of one file."""
         slices: list[Slice] = []

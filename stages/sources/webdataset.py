@@ -7,7 +7,7 @@ belongs together in `webdataset_keys`. Every member is in a record, a problem, o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Final
 
 from schemas.quarantine import Reason
@@ -53,6 +53,10 @@ class WebDatasetSource:
             )
         )
 
+    def slice_digest(self, part_slice: Slice) -> str:
+        """Hash of the name and content of the tar."""
+        return digest_of(self._names[part_slice.file], file_digest(self.tars[part_slice.file]))
+
     def slices(self) -> Sequence[Slice]:
         """One slice per tar; its images are not counted, so `last` is -1."""
         return [Slice(number, 0, -1) for number in range(len(self.tars))]
@@ -89,7 +93,7 @@ class WebDatasetSource:
         if not has_images and not is_damaged:
             yield Problem(name, Reason.MISSING_IMAGE, "the tar holds no image")
 
-    @property
+    @cached_property
     def _names(self) -> list[str]:
         return unique_names(list(self.tars))
 

@@ -32,6 +32,7 @@ from stages.sources.record import (
     SourceOptions,
     slices_of_sizes,
 )
+from stages.sources.slice_digest import digest_of_records
 from stages.sources.yolo_labels import ImageLabels, read_labels
 from stages.sources.yolo_names import in_any_case, is_label_name, label_names, without_images
 
@@ -86,6 +87,10 @@ class YoloSource:
         labels = (self._label_digest(image) for image in self._content.images)
         lines = (f"{image.name} {image.size}" for image in self._content.images)
         return digest_of(file_digest(self.config.path), Path(self.root).name, *lines, *labels)
+
+    def slice_digest(self, part_slice: Slice) -> str:
+        """Hash of all that the records of a slice say, and of the sizes of its images."""
+        return digest_of_records(self.records(part_slice))
 
     def slices(self) -> Sequence[Slice]:
         """Consecutive images of about `part_bytes` together."""

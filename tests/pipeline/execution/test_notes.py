@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 def receipt(number: int, notes: dict[str, Any], counts: dict[str, Any] | None = None) -> Receipt:
-    part = PartRecord(number=number, rows=1, bytes=1, sha256="0" * 64)
-    return Receipt(part=part, notes=notes, counts=counts or {})
+    part = PartRecord(number=number, rows=1, bytes=1, sha256="0" * 64, counts=counts or {})
+    return Receipt(part=part, notes=notes)
 
 
 def test_three_parts_that_note_one_temperature_have_that_temperature() -> None:

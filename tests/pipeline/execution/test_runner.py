@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
-from pipeline.execution import runner
+from pipeline.execution import planning, runner
 from pipeline.execution.inputs import resolve
 from pipeline.store import catalog, unfinished
 from pipeline.store.manifest import NAME
@@ -187,7 +187,7 @@ def test_force_computes_everything_again(root: Path, tmp_path: Path) -> None:
 
 def test_the_fingerprint_is_the_same_for_equal_recipes_and_other_for_other_ones(root: Path) -> None:
     def of(stage: Ingest) -> str:
-        return runner.fingerprint(stage, {}, stage.digests())
+        return planning.fingerprint(stage, {}, stage.digests())
 
     assert of(Ingest()) == of(Ingest(device="cpu", threads=3, batch=1, sleep=0.1, mark="x"))
     others = [
@@ -206,9 +206,9 @@ def test_the_fingerprint_changes_with_the_version_and_with_any_input(root: Path)
         version: ClassVar[int] = 2
 
     images, others = make(Ingest(), root), make(Ingest(count=10), root)
-    before = runner.fingerprint(Propose(), {"images": images}, {})
-    assert runner.fingerprint(Newer(), {"images": images}, {}) != before
-    assert runner.fingerprint(Propose(), {"images": others}, {}) != before
+    before = planning.fingerprint(Propose(), {"images": images}, {})
+    assert planning.fingerprint(Newer(), {"images": images}, {}) != before
+    assert planning.fingerprint(Propose(), {"images": others}, {}) != before
 
 
 def test_the_folder_is_named_by_version_and_fingerprint(root: Path) -> None:
@@ -286,14 +286,14 @@ def test_a_condition_that_leaves_nothing_is_refused_before_anything_is_made(
     make_all(root)
     before = sorted(root.rglob("*"))
     with pytest.raises(QueryError, match=said):
-        runner.plan(Train(where=where), resolve(Train(where=where), {}, root), root)
+        planning.plan(Train(where=where), resolve(Train(where=where), {}, root), root)
     assert sorted(root.rglob("*")) == before
 
 
 def test_a_single_task_goes_on_from_its_checkpoint(root: Path, tmp_path: Path) -> None:
     images = {"images": make(Ingest(), root)}
     peace = runner.materialize(Pretrain(steps=9), images, root)
-    begun = runner.plan(Pretrain(steps=9), images, tmp_path)
+    begun = planning.plan(Pretrain(steps=9), images, tmp_path)
     scratch = begun.folder / ".scratch" / "part-00000"
     scratch.mkdir(parents=True)
     (scratch / "checkpoint.json").write_text(json.dumps([8, 140, 40 / 7, 0.0]))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pyarrow as pa
 import pytest
 
-from pipeline.execution.runner import plan
+from pipeline.execution.planning import plan
 from pipeline.execution.task import StorePart
 from schemas.concepts import CONCEPTS
 from schemas.errors import ArtifactError, QueryError

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pytest
 
-from pipeline.execution import runner
+from pipeline.execution import planning
 from pipeline.store import catalog, exact, index
 from pipeline.store.disk_full import room_for
 from schemas.errors import ArtifactError, SourceError
@@ -323,4 +323,4 @@ def test_a_part_without_its_index_is_planned_as_finished(root: Path) -> None:
     artifact = make(Cloud(), root)
     for path in artifact.path.glob("*.faiss"):
         path.unlink()
-    assert runner.plan(Cloud(), {}, root).finished
+    assert planning.plan(Cloud(), {}, root).finished

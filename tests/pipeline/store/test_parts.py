@@ -134,7 +134,7 @@ def finished(folder: Path, number: int = 3) -> parts.Receipt:
     work = parts.work_folder(folder, number)
     rows = parts.write_rows(work / parts.part_name(number), FEATURES, [features(5)])
     (work / f"part-{number:05d}.dump.h5").write_bytes(b"raw")
-    return parts.finish(folder, work, number, rows, {"notes": {"seen": (1, 2)}, "counts": {}})
+    return parts.finish(folder, work, number, rows, parts.Report(notes={"seen": (1, 2)}))
 
 
 def test_a_finished_part_has_a_receipt_that_a_later_run_finds(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_a_receipt_says_what_is_there_and_is_written_last(
         assert record.bytes == len(content)
         assert record.sha256 == hashlib.sha256(content).hexdigest()
     assert receipt.part.number == 12
-    assert (receipt.counts, receipt.dropped) == ({}, {})
+    assert (receipt.part.counts, receipt.part.dropped) == ({}, {})
 
 
 @pytest.mark.parametrize("harm", ["flip", "other part", "half", "gone"])

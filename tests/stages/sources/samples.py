@@ -71,6 +71,7 @@ def ingest(
     """All rows and refusals of all parts; every batch is checked against the table."""
     stage = Ingest(sources=tuple(map(str, sources)), **options)
     stage.digests()
+    stage.survey(InMemory({}))
     parts = [run_part(stage, scratch, number) for number in stage.plan({})]
     return [row for rows, _ in parts for row in rows], [r for _, refused in parts for r in refused]
 

@@ -221,6 +221,7 @@ def outcome(scratch: Path, *sources: Path) -> Outcome:
     scratch.mkdir(exist_ok=True)
     part = InMemory({}, scratch)
     rows = sum(batch.num_rows for batch in stage.run(part))
+    stage.survey(part)
     return stage.outcome(Result(rows, {}, part.notes))
 
 
