@@ -50,7 +50,14 @@ KINDS: Final = {
     "images": Kind(
         ("images/v*/part-?????.parquet",),
         "refused",
-        (_sql("images"), _sql("captions"), _FEATURIZE, _COCO, _VIEW, ("report", "--out", "{out}")),
+        (
+            _sql("images"),
+            _sql("captions"),
+            _FEATURIZE,
+            _COCO,
+            _VIEW,
+            ("report", "labels", "--out", "{out}"),
+        ),
     ),
     "quarantine": Kind(("*/v*/*.quarantine.parquet",), "refused", (_sql("quarantine"),), _PARTS),
     "concepts": Kind(
