@@ -16,4 +16,4 @@ def test_prints_the_share_of_the_checks() -> None:
     ended = subprocess.run([*words, "--only", "label"], capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
     lines = ended.stdout.splitlines()
-    assert re.fullmatch(r"label( +\d+\.\d+){3} +-?\d+\.\d %", lines[1])
+    assert re.fullmatch(r"label( +\d+\.\d+){3} +\d+\.\d+ %", lines[1])
