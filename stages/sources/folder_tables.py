@@ -198,9 +198,7 @@ def join_table(
         if not is_found:
             join.unfound = join.unfound or written[:_SHOWN]
         image = _image_of(images, answer, written, scope)
-        before = len(image.captions or ())
-        _add_row(image, row, options)
-        join.captions[is_found] += len(image.captions or ()) - before
+        join.captions[is_found] += _add_row(image, row, options)
     return join
 
 
@@ -268,14 +266,17 @@ def _image_of(
     return images.setdefault(name, FolderImage(name, -1, refusal=answer))
 
 
-def _add_row(image: FolderImage, row: SourceRow, options: SourceOptions) -> None:
+def _add_row(image: FolderImage, row: SourceRow, options: SourceOptions) -> int:
+    """Add what a row says of an image; how many captions it has."""
     split = find_column(row.values, ("split",))
     if split and row.values[split] and image.split is None:
         image.split = str(row.values[split])
     columns = caption_columns(tuple(row.values), options.caption_column)
     captions, refusals = row_captions(row.values, columns)
     if captions:
-        image.captions = (image.captions or []) + captions
+        image.captions = image.captions or []
+        image.captions += captions
     if refusals:
-        problems = [(refusal.reason, refusal.detail) for refusal in refusals]
-        image.problems = (image.problems or []) + problems
+        image.problems = image.problems or []
+        image.problems += [(refusal.reason, refusal.detail) for refusal in refusals]
+    return len(captions)

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from schemas.errors import ChangedImageError, SourceError
 from stages.sources.files import foreign, open_file, size_and_mtime
 from stages.sources.parquet_columns import image_column, images_in_cell, no_image_column
+from stages.sources.parquet_metadata import check_columns
 from stages.sources.record import consecutive_ranges
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def open_parquet(uri: str, file: Any) -> pq.ParquetFile:
     with foreign(f"{uri} as Parquet", "write it again"):
         table = pq.ParquetFile(file)
         names = Counter(table.schema_arrow.names)
+        check_columns(uri, table.metadata)
     if repeated := [name for name, count in names.items() if count > 1]:
         raise SourceError(
             f"{uri} has several columns called {repeated[0]!a}; give each a name of its own"

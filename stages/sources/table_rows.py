@@ -15,14 +15,14 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from schemas.errors import SourceError
-from stages.sources.files import error_line, foreign, is_image, open_file
+from stages.sources.files import foreign, is_image, open_file
 from stages.sources.json_tables import BadRow, SourceRow, image_rows, json_rows
-from stages.sources.parquet_rows import open_parquet, read_values
+from stages.sources.parquet_rows import open_parquet
+from stages.sources.parquet_tables import parquet_rows
 from stages.sources.table_columns import (
     CAPTION_COLUMNS,
     IMAGE_COLUMNS,
     KEY_COLUMNS,
-    caption_columns,
 )
 from stages.sources.table_encoding import text_lines
 
@@ -76,7 +76,7 @@ def table_rows(uri: str, also: Sequence[str] = ()) -> Iterator[SourceRow | BadRo
     suffix = suffix_of(uri)
     with open_file(uri) as file, foreign(f"the table {uri}", _ADVICE):
         if suffix == ".parquet":
-            yield from _parquet_rows(file, uri, also)
+            yield from parquet_rows(file, uri, KNOWN_NAMES | {n.strip().lower() for n in also})
         elif suffix in (".jsonl", ".ndjson"):
             yield from json_rows(file, uri)
         elif suffix == ".json":
@@ -210,20 +210,6 @@ def fitted_rows(
             yield whole
         else:
             yield SourceRow(whole.number, dict(zip(names, whole.cells, strict=True)))
-
-
-def _parquet_rows(file: BinaryIO, uri: str, also: Sequence[str]) -> Iterator[SourceRow | BadRow]:
-    table = open_parquet(uri, file)
-    names = tuple(table.schema_arrow.names)
-    wanted = KNOWN_NAMES | {name.strip().lower() for name in also}
-    captions = caption_columns(names)
-    columns = [name for name in names if name.lower() in wanted or name in captions]
-    groups = range(table.num_row_groups)
-    for number, row in enumerate(read_values(uri, file, groups, columns, most=1000), 1):
-        if isinstance(row, Exception):
-            yield BadRow(number, f"row {number} cannot be read: {error_line(row)}")
-        else:
-            yield SourceRow(number, row)
 
 
 def _delimiter(header: str, suffix: str) -> str:

@@ -1,0 +1,1 @@
+"""Files that fuzzing found: each ended the process that read it."""
