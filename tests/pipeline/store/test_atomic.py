@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import multiprocessing
 import os
@@ -164,6 +165,15 @@ def test_a_folder_is_replaced_only_if_asked(tmp_path: Path) -> None:
     assert names(tmp_path) == ["out"]
 
 
+@pytest.mark.parametrize("name", ["replaced", "draft", "old"])
+def test_a_folder_of_any_name_is_replaced(tmp_path: Path, name: str) -> None:
+    (tmp_path / name / "old").mkdir(parents=True)
+    with new_folder(tmp_path / name, replace=True) as draft:
+        (draft / "new").touch()
+    assert names(tmp_path / name) == ["new"]
+    assert names(tmp_path) == [name]
+
+
 @pytest.fixture
 def flushed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of what was flushed, in order."""
@@ -180,11 +190,14 @@ def test_all_of_a_folder_is_flushed_before_it_has_its_name(
     tmp_path: Path, flushed: list[str]
 ) -> None:
     (tmp_path / "above").mkdir()
+    (tmp_path / "elsewhere").touch()
     with new_folder(tmp_path / "above" / "made" / "out") as draft:
         flushed.clear()
         (draft / "inner").mkdir()
         (draft / "inner" / "file").touch()
         (draft / "link").symlink_to("nowhere")
+        (draft / "link to a file").symlink_to(tmp_path / "elsewhere")
+        (draft / "link to a folder").symlink_to(tmp_path)
     assert flushed == ["file", "inner", "out", "made"]
 
 
@@ -193,6 +206,15 @@ def test_a_new_folder_is_flushed_into_the_one_above(tmp_path: Path, flushed: lis
     assert flushed == [tmp_path.name, "a"]
     make_folder(tmp_path / "a" / "b")
     assert len(flushed) == 2
+
+
+def test_a_folder_that_someone_else_makes_meanwhile_is_as_good_as_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "a" / "b"
+    monkeypatch.setattr(os, "fsync", lambda descriptor: folder.mkdir(exist_ok=True))
+    make_folder(folder)  # when "a" is flushed into the one above, "b" is not there yet
+    assert names(tmp_path / "a") == ["b"]
 
 
 def test_the_first_file_of_a_removed_folder_is_gone_for_good_before_the_others(
@@ -205,6 +227,10 @@ def test_the_first_file_of_a_removed_folder_is_gone_for_good_before_the_others(
     monkeypatch.setattr(os, "fsync", lambda descriptor: seen.append(names(folder)))
     remove_folder(folder, first="first")
     assert seen == [["other"]]
+    assert names(tmp_path) == []
+    folder.mkdir()
+    (folder / "other").touch()
+    remove_folder(folder, first="first")  # of a folder whose first file was gone already
     assert names(tmp_path) == []
 
 
@@ -243,9 +269,10 @@ def test_the_name_of_a_target_is_no_pattern(tmp_path: Path) -> None:
 
 def test_a_new_folder_sweeps_what_a_killed_one_left(tmp_path: Path) -> None:
     leave_a_draft(tmp_path / "out")
+    leave_a_draft(tmp_path / "another")
     with new_folder(tmp_path / "out"):
         pass
-    assert names(tmp_path) == ["out"]
+    assert [name.split(".")[-1] for name in sorted(names(tmp_path))] == ["another", "out"]
 
 
 def fill(target: Path) -> None:
@@ -259,3 +286,29 @@ def test_a_full_disk_is_a_sentence_that_names_the_target(tmp_path: Path) -> None
         fill(tmp_path / "a")
     assert (tmp_path / "a").read_text() == "old"
     assert names(tmp_path) == ["a"]
+
+
+def fill_in_folder(target: Path) -> None:
+    with new_folder(target) as draft:
+        (draft / "file").write_bytes(bytes(10_000))
+
+
+def test_a_full_disk_is_a_sentence_that_names_the_new_folder(tmp_path: Path) -> None:
+    with small_disk(1000), pytest.raises(DiskFullError, match=rf"full: {tmp_path / 'a'} could not"):
+        fill_in_folder(tmp_path / "a")
+    assert names(tmp_path) == []
+
+
+def test_a_full_disk_is_a_sentence_that_names_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(path: Path, mode: str) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "open", no_room)
+    lock = tmp_path / "lock"
+    with (
+        pytest.raises(DiskFullError, match=rf"full: {lock} could not"),
+        exclusively(lock, lambda: None),
+    ):
+        pass
