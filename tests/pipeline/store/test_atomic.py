@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import multiprocessing
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,6 +23,9 @@ from pipeline.store.atomic import (
 from schemas.errors import DiskFullError, OptionError
 from tests.small_disk import small_disk
 from tests.waiting import HANG_S
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 
 def names(folder: Path) -> list[str]:
@@ -256,6 +261,38 @@ def test_drafts_of_the_dead_are_swept_and_those_of_the_living_stay(tmp_path: Pat
         sweep_drafts(tmp_path)
         assert names(tmp_path) == [living.parent.name]
     assert (tmp_path / "a").read_text() == "all of it"
+
+
+@pytest.mark.parametrize("before", [(os, "open"), (fcntl, "flock")])
+def test_a_draft_that_is_swept_before_it_is_locked_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: tuple[ModuleType, str]
+) -> None:
+    call, swept, descriptors = getattr(*before), [], Path("/proc/self/fd")
+
+    def sweep_and_call(*args: Any, **options: Any) -> Any:
+        if not swept:
+            swept.extend(tmp_path.iterdir())
+            swept[0].rmdir()
+        return call(*args, **options)
+
+    monkeypatch.setattr(*before, sweep_and_call)
+    are_open = len(names(descriptors))
+    with whole_or_absent(tmp_path / "file") as draft:
+        assert [draft.parent] == list(tmp_path.iterdir()) != swept
+        draft.write_text("all of it")
+    assert (tmp_path / "file").read_text() == "all of it"
+    assert names(tmp_path) == ["file"]
+    assert len(names(descriptors)) == are_open
+
+
+def test_a_draft_that_is_gone_hides_no_error_of_the_block(tmp_path: Path) -> None:
+    def lose_it_and_fail() -> None:
+        with whole_or_absent(tmp_path / "file") as draft:
+            draft.parent.rmdir()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        lose_it_and_fail()
 
 
 def test_the_name_of_a_target_is_no_pattern(tmp_path: Path) -> None:

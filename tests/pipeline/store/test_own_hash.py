@@ -49,6 +49,12 @@ def test_what_has_no_hash_is_refused(tmp_path: Path, text: str, why: str) -> Non
         own_hash.read(tmp_path / "x.json")
 
 
+def test_a_file_without_a_place_belongs_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text(own_hash.sealed('{"at": 7, "own_sha256": ""}'))
+    with pytest.raises(ValueError, match="^it is that of None$"):
+        own_hash.read(tmp_path / "x.json")
+
+
 def test_a_file_belongs_to_its_folder_wherever_the_store_is(tmp_path: Path) -> None:
     for store, table in (("a", "images"), ("b", "images"), ("a", "concepts")):
         (tmp_path / store / table / "v1-0").mkdir(parents=True)
