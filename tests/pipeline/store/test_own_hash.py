@@ -51,7 +51,7 @@ def test_what_has_no_hash_is_refused(tmp_path: Path, text: str, why: str) -> Non
 
 def test_a_file_without_a_place_belongs_nowhere(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text(own_hash.sealed('{"at": 7, "own_sha256": ""}'))
-    with pytest.raises(ValueError, match="^it is that of None$"):
+    with pytest.raises(ValueError, match=r"^it is that of None$"):
         own_hash.read(tmp_path / "x.json")
 
 
