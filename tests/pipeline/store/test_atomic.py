@@ -22,7 +22,7 @@ from pipeline.store.atomic import (
 )
 from schemas.errors import DiskFullError, OptionError
 from tests.small_disk import small_disk
-from tests.waiting import HANG_S
+from tests.waiting import HANG_S, until
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -103,7 +103,8 @@ def test_a_lock_held_by_another_process_is_waited_for_and_said_so(tmp_path: Path
     ready, enough = fork.Event(), fork.Event()
     holder = fork.Process(target=_hold, args=(tmp_path / "a" / "lock", ready, enough))
     holder.start()
-    assert ready.wait(HANG_S)
+    until(lambda: ready.is_set() or not holder.is_alive(), "the lock was never taken")
+    assert ready.is_set()
     said = []
 
     def on_wait() -> None:
