@@ -64,7 +64,7 @@ def new_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
             yield draft
             flush_tree(draft)
             if replace and target.exists():
-                target.rename(folder / "replaced")
+                target.rename(folder / f"{target.name}.replaced")  # no name of the draft's
             draft.rename(target)
             flush_folder(target.parent)
 

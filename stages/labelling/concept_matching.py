@@ -83,8 +83,8 @@ def match_subsets(
         block = match_concepts(features[first:last], members, temperature, kept, bias=bias)
         matches.append(_expand_subset(block, subset, kept))
         first = last
-    if not matches:
-        return match_concepts(features, embeddings, temperature, kept, bias=bias)
+    if not matches:  # no regions, so no probabilities: all that remains is how wide these are
+        return match_concepts(features, embeddings, temperature, kept)
     return ConceptMatches.concatenate(matches)
 
 

@@ -20,7 +20,7 @@ def test_iou_is_intersection_over_union() -> None:
             height = max(0.0, min(p[3], q[3]) - max(p[1], q[1]))
             union = (p[2] - p[0]) * (p[3] - p[1]) + (q[2] - q[0]) * (q[3] - q[1]) - width * height
             np.testing.assert_allclose(intersection[i, j], width * height)
-            np.testing.assert_allclose(iou[i, j], width * height / union)
+            np.testing.assert_allclose(iou[i, j], width * height / union, rtol=1e-14)
 
 
 def test_iou_is_one_with_itself_and_symmetric() -> None:
@@ -30,9 +30,9 @@ def test_iou_is_one_with_itself_and_symmetric() -> None:
 
 
 def test_an_empty_box_has_iou_zero_even_with_itself() -> None:
-    empty = np.array([[5.0, 5, 5, 9], [9, 9, 3, 3], [0, 0, 0, 0]])
+    empty = np.array([[5.0, 5, 5, 9], [9, 9, 3, 3], [9, 3, 3, 9], [99, 0, 0, 99], [0, 0, 0, 0]])
     whole = np.array([[0.0, 0, 20, 20]])
-    assert pairwise_iou(empty, whole).tolist() == [[0], [0], [0]]
+    assert pairwise_iou(empty, whole).tolist() == [[0], [0], [0], [0], [0]]
     assert not pairwise_iou(empty, empty).any()
 
 

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import multiprocessing
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,7 +22,10 @@ from pipeline.store.atomic import (
 )
 from schemas.errors import DiskFullError, OptionError
 from tests.small_disk import small_disk
-from tests.waiting import HANG_S
+from tests.waiting import HANG_S, until
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 
 def names(folder: Path) -> list[str]:
@@ -97,7 +103,8 @@ def test_a_lock_held_by_another_process_is_waited_for_and_said_so(tmp_path: Path
     ready, enough = fork.Event(), fork.Event()
     holder = fork.Process(target=_hold, args=(tmp_path / "a" / "lock", ready, enough))
     holder.start()
-    assert ready.wait(HANG_S)
+    until(lambda: ready.is_set() or not holder.is_alive(), "the lock was never taken")
+    assert ready.is_set()
     said = []
 
     def on_wait() -> None:
@@ -164,6 +171,15 @@ def test_a_folder_is_replaced_only_if_asked(tmp_path: Path) -> None:
     assert names(tmp_path) == ["out"]
 
 
+@pytest.mark.parametrize("name", ["replaced", "draft", "old"])
+def test_a_folder_of_any_name_is_replaced(tmp_path: Path, name: str) -> None:
+    (tmp_path / name / "old").mkdir(parents=True)
+    with new_folder(tmp_path / name, replace=True) as draft:
+        (draft / "new").touch()
+    assert names(tmp_path / name) == ["new"]
+    assert names(tmp_path) == [name]
+
+
 @pytest.fixture
 def flushed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of what was flushed, in order."""
@@ -180,11 +196,14 @@ def test_all_of_a_folder_is_flushed_before_it_has_its_name(
     tmp_path: Path, flushed: list[str]
 ) -> None:
     (tmp_path / "above").mkdir()
+    (tmp_path / "elsewhere").touch()
     with new_folder(tmp_path / "above" / "made" / "out") as draft:
         flushed.clear()
         (draft / "inner").mkdir()
         (draft / "inner" / "file").touch()
         (draft / "link").symlink_to("nowhere")
+        (draft / "link to a file").symlink_to(tmp_path / "elsewhere")
+        (draft / "link to a folder").symlink_to(tmp_path)
     assert flushed == ["file", "inner", "out", "made"]
 
 
@@ -193,6 +212,15 @@ def test_a_new_folder_is_flushed_into_the_one_above(tmp_path: Path, flushed: lis
     assert flushed == [tmp_path.name, "a"]
     make_folder(tmp_path / "a" / "b")
     assert len(flushed) == 2
+
+
+def test_a_folder_that_someone_else_makes_meanwhile_is_as_good_as_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "a" / "b"
+    monkeypatch.setattr(os, "fsync", lambda descriptor: folder.mkdir(exist_ok=True))
+    make_folder(folder)  # when "a" is flushed into the one above, "b" is not there yet
+    assert names(tmp_path / "a") == ["b"]
 
 
 def test_the_first_file_of_a_removed_folder_is_gone_for_good_before_the_others(
@@ -205,6 +233,10 @@ def test_the_first_file_of_a_removed_folder_is_gone_for_good_before_the_others(
     monkeypatch.setattr(os, "fsync", lambda descriptor: seen.append(names(folder)))
     remove_folder(folder, first="first")
     assert seen == [["other"]]
+    assert names(tmp_path) == []
+    folder.mkdir()
+    (folder / "other").touch()
+    remove_folder(folder, first="first")  # of a folder whose first file was gone already
     assert names(tmp_path) == []
 
 
@@ -232,6 +264,38 @@ def test_drafts_of_the_dead_are_swept_and_those_of_the_living_stay(tmp_path: Pat
     assert (tmp_path / "a").read_text() == "all of it"
 
 
+@pytest.mark.parametrize("before", [(os, "open"), (fcntl, "flock")])
+def test_a_draft_that_is_swept_before_it_is_locked_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: tuple[ModuleType, str]
+) -> None:
+    call, swept, descriptors = getattr(*before), [], Path("/proc/self/fd")
+
+    def sweep_and_call(*args: Any, **options: Any) -> Any:
+        if not swept:
+            swept.extend(tmp_path.iterdir())
+            swept[0].rmdir()
+        return call(*args, **options)
+
+    monkeypatch.setattr(*before, sweep_and_call)
+    are_open = len(names(descriptors))
+    with whole_or_absent(tmp_path / "file") as draft:
+        assert [draft.parent] == list(tmp_path.iterdir()) != swept
+        draft.write_text("all of it")
+    assert (tmp_path / "file").read_text() == "all of it"
+    assert names(tmp_path) == ["file"]
+    assert len(names(descriptors)) == are_open
+
+
+def test_a_draft_that_is_gone_hides_no_error_of_the_block(tmp_path: Path) -> None:
+    def lose_it_and_fail() -> None:
+        with whole_or_absent(tmp_path / "file") as draft:
+            draft.parent.rmdir()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        lose_it_and_fail()
+
+
 def test_the_name_of_a_target_is_no_pattern(tmp_path: Path) -> None:
     leave_a_draft(tmp_path / "x1")
     sweep_drafts(tmp_path, "x[1]")
@@ -243,9 +307,10 @@ def test_the_name_of_a_target_is_no_pattern(tmp_path: Path) -> None:
 
 def test_a_new_folder_sweeps_what_a_killed_one_left(tmp_path: Path) -> None:
     leave_a_draft(tmp_path / "out")
+    leave_a_draft(tmp_path / "another")
     with new_folder(tmp_path / "out"):
         pass
-    assert names(tmp_path) == ["out"]
+    assert [name.split(".")[-1] for name in sorted(names(tmp_path))] == ["another", "out"]
 
 
 def fill(target: Path) -> None:
@@ -259,3 +324,29 @@ def test_a_full_disk_is_a_sentence_that_names_the_target(tmp_path: Path) -> None
         fill(tmp_path / "a")
     assert (tmp_path / "a").read_text() == "old"
     assert names(tmp_path) == ["a"]
+
+
+def fill_in_folder(target: Path) -> None:
+    with new_folder(target) as draft:
+        (draft / "file").write_bytes(bytes(10_000))
+
+
+def test_a_full_disk_is_a_sentence_that_names_the_new_folder(tmp_path: Path) -> None:
+    with small_disk(1000), pytest.raises(DiskFullError, match=rf"full: {tmp_path / 'a'} could not"):
+        fill_in_folder(tmp_path / "a")
+    assert names(tmp_path) == []
+
+
+def test_a_full_disk_is_a_sentence_that_names_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(path: Path, mode: str) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "open", no_room)
+    lock = tmp_path / "lock"
+    with (
+        pytest.raises(DiskFullError, match=rf"full: {lock} could not"),
+        exclusively(lock, lambda: None),
+    ):
+        pass

@@ -31,10 +31,27 @@ def test_no_flipped_bit_is_believed(tmp_path: Path) -> None:
                 own_hash.read(path)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "7", "{}", '{"at": 7}', '{"own_sha256": ""}'])
-def test_what_has_no_hash_is_refused(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "Expecting value"),
+        ("[]", "^it is no object$"),
+        ("7", "^it is no object$"),
+        ("{}", "^it has no hash of itself$"),
+        ('{"at": 7}', "^it has no hash of itself$"),
+        ('{"own_sha256": ""}', "^it has no hash of itself$"),
+        ('{"own_sha256": "0"}', "^it is not as it was written, by its own hash$"),
+    ],
+)
+def test_what_has_no_hash_is_refused(tmp_path: Path, text: str, why: str) -> None:
     (tmp_path / "x.json").write_text(text)
-    with pytest.raises(ValueError):  # noqa: PT011 - JSON or ours
+    with pytest.raises(ValueError, match=why):
+        own_hash.read(tmp_path / "x.json")
+
+
+def test_a_file_without_a_place_belongs_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text(own_hash.sealed('{"at": 7, "own_sha256": ""}'))
+    with pytest.raises(ValueError, match=r"^it is that of None$"):
         own_hash.read(tmp_path / "x.json")
 
 

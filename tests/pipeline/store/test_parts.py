@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -129,12 +131,13 @@ def test_a_missing_value_where_none_may_be_is_refused(tmp_path: Path) -> None:
         parts.write_rows(tmp_path / "part", FEATURES, [rows])
 
 
-def finished(folder: Path, number: int = 3) -> parts.Receipt:
+def finished(folder: Path, number: int = 3, **notes: Any) -> parts.Receipt:
     folder.mkdir(exist_ok=True)
     work = parts.work_folder(folder, number)
     rows = parts.write_rows(work / parts.part_name(number), FEATURES, [features(5)])
     (work / f"part-{number:05d}.dump.h5").write_bytes(b"raw")
-    return parts.finish(folder, work, number, rows, parts.Report(notes={"seen": (1, 2)}))
+    report = parts.Report(notes={"seen": (1, 2), **notes})
+    return parts.finish(folder, work, number, rows, report)
 
 
 def test_a_finished_part_has_a_receipt_that_a_later_run_finds(tmp_path: Path) -> None:
@@ -145,6 +148,13 @@ def test_a_finished_part_has_a_receipt_that_a_later_run_finds(tmp_path: Path) ->
     assert parts.receipt(tmp_path, 3) == receipt
     assert parts.receipt(tmp_path, 4) is None
     assert list((tmp_path / ".work").iterdir()) == []
+
+
+def test_a_note_may_be_of_any_type_that_json_has_a_word_for(tmp_path: Path) -> None:
+    receipt = finished(tmp_path, weights=Path("a/b"), day=date(2026, 1, 2), few={7}, none=None)
+    words = {"weights": "a/b", "day": "2026-01-02", "few": [7], "none": None}
+    assert receipt.notes == {"seen": [1, 2], **words}
+    assert parts.receipt(tmp_path, 3) == receipt
 
 
 @pytest.mark.parametrize("name", ["part-00003.parquet", "part-00003.dump.h5"])

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
+from torch.overrides import TorchFunctionMode
 
-from stages.labelling.concept_matching import match_concepts, match_subsets
+from stages.labelling.concept_matches import ConceptMatches
+from stages.labelling.concept_matching import _expand_subset, match_concepts, match_subsets
 from tests.stages.sources.samples import shared_data
 
 if TYPE_CHECKING:
-    from stages.labelling.concept_matches import ConceptMatches
+    from collections.abc import Callable, Mapping, Sequence
 
 pytestmark = pytest.mark.slow
 
@@ -59,6 +61,33 @@ def test_matches_are_the_textbook_softmax_for_any_block_size(temperature, block)
     matches = match_concepts(features, embeddings, temperature, 5, block)
     assert matches.indices.shape == (23, 5)
     assert_matches(matches, softmax(features, embeddings, temperature), 5, 1e-9)
+
+
+class Largest(TorchFunctionMode):
+    """Notes how many numbers the largest tensor has that is made."""
+
+    numbers = 0
+
+    def __torch_function__(
+        self,
+        function: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        made = function(*args, **(kwargs or {}))
+        if isinstance(made, torch.Tensor):
+            self.numbers = max(self.numbers, made.numel())
+        return made
+
+
+@pytest.mark.parametrize("bias", [None, -1.0])
+@pytest.mark.parametrize("block", [(2, 50), (50, 2), (10, 10)])
+def test_memory_is_that_of_a_few_blocks(block: tuple[int, int], bias: float | None) -> None:
+    features, embeddings = unit(60, 2, 0), unit(60, 2, 1)
+    with Largest() as largest:
+        match_concepts(features, embeddings, 0.1, 1, block, bias)
+    assert largest.numbers <= 4 * block[0] * block[1]
 
 
 @pytest.mark.parametrize("top_k", [1, 2, 3, 12, 13, 99])
@@ -213,6 +242,14 @@ def test_a_subset_of_one_concept_is_certain_and_filled_with_the_lowest_others() 
     assert matches.probabilities.tolist() == [[1.0, 0.0, 0.0, 0.0]]
     assert matches.cosines[0, 1:].tolist() == [0.0] * 3
     assert (matches.margin.item(), matches.residual.item(), matches.entropy.item()) == (1, 0, 0)
+
+
+def test_a_subset_is_filled_up_on_the_device_of_its_matches() -> None:
+    pairs, ones = torch.empty(3, 2, device="meta"), torch.empty(3, device="meta")
+    matches = ConceptMatches(pairs.long(), pairs, pairs, ones, ones, ones)
+    filled = _expand_subset(matches, [1, 4], 5)
+    for values in (filled.indices, filled.cosines, filled.probabilities):
+        assert (values.device.type, values.shape) == ("meta", (3, 5))
 
 
 def test_no_regions_with_subsets_give_empty_matches_of_full_width() -> None:

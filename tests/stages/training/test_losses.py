@@ -259,3 +259,16 @@ def test_crop_distillation_gradient_is_right() -> None:
     crops = random_unit(4, 5, 1)
     regions = random_unit(4, 5, 2).requires_grad_()
     assert torch.autograd.gradcheck(lambda r: crop_distillation(r, crops), (regions,))
+
+
+def test_each_loss_is_computed_where_its_features_are() -> None:
+    rows = torch.empty(4, 5, device="meta")  # this device takes no tensors of another one
+    ids = torch.empty(4, 2, dtype=torch.int64, device="meta")
+    teacher = ids, torch.empty(4, 2, device="meta"), torch.empty(4, device="meta")
+    losses = (
+        region_text_contrastive(rows, rows, ids[:, 0], 0.1),
+        distillation(rows, rows, teacher, 0.1),
+        crop_distillation(rows, rows),
+        image_text_contrastive(rows, rows, 0.1),
+    )
+    assert [(loss.device.type, loss.shape) for loss in losses] == [("meta", ())] * 4
