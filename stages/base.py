@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from stages.option import check_options, option
+from stages.option import check_options, check_switches, option
 from stages.outcome import Outcome, Result, counted
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class Reads:
             part, see `pipeline.execution.conditions`.
         fallback: Whether rows that do not take part are read too, for want of others.
         named: Only read when the user names it: never found in the ancestry of other inputs.
+        strict: Naming it is an error where the options do not need it, rather than of no effect.
     """
 
     table: Table
@@ -52,6 +53,7 @@ class Reads:
     where: str | None = None
     fallback: bool = False
     named: bool = False
+    strict: bool = False
 
 
 def each(table: Table, **options: Any) -> Reads:
@@ -164,13 +166,19 @@ class Stage(ABC):
     counts_rows: ClassVar[bool] = True  # whether `unit`s are rows of the first input
     everyday: ClassVar[tuple[str, ...]] = ()  # options and inputs that its help shows first
     example: ClassVar[str] = ""  # a command, for its help
+    only_with: ClassVar[Mapping[str, Sequence[str]]] = {}  # by switch: what means nothing without
 
     def __post_init__(self) -> None:
         check_options(self)
+        check_switches(self, self.only_with)
 
     def recipe(self) -> dict[str, Any]:
-        """The options that decide the rows."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.metadata["recipe"]}
+        """The options that decide the rows; a switch that is off leaves none of its options."""
+        off = set[str]()
+        for switch, names in self.only_with.items():
+            off |= set() if getattr(self, switch) else {switch, *names}
+        decisive = [f.name for f in fields(self) if f.metadata["recipe"] and f.name not in off]
+        return {name: getattr(self, name) for name in decisive}
 
     def requires(self) -> Mapping[str, Reads]:
         """The inputs these options need: all of `reads`, unless a stage says otherwise."""
@@ -179,6 +187,10 @@ class Stage(ABC):
     def makes(self) -> Table:
         """The table these options write: `writes`, unless a stage says otherwise."""
         return self.writes
+
+    def counts(self) -> str:
+        """What `Part.advance` counts with these options: `unit`, unless a stage says otherwise."""
+        return self.unit
 
     def first(self) -> str:
         """The input that leads: `limit` counts its rows, and a single task streams its parts."""

@@ -185,7 +185,7 @@ def _compute(work: Plan, workers: int, reporter: Reporter, *, allow_empty: bool)
     finished = {receipt.part.number for receipt in done}
     engine = engines.make(1 if work.stage.single_task else workers)
     missing = [task for task in work.tasks if task.number not in finished]
-    reporter.start(work.stage.name, work.total, work.stage.unit)
+    reporter.start(work.stage.name, work.total, work.stage.counts())
     try:
         receipts, failures = engine.map(missing, reporter.advance)
     finally:
