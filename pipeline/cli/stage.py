@@ -152,15 +152,15 @@ def _full_help(cls: type[Stage]) -> str:
 
 
 def _in_sections(cls: type[Stage]) -> list[inspect.Parameter]:
-    """Options and inputs in the order of the help: the everyday ones first, those of a switch last.
-
-    They are in the order of their declaration otherwise.
-    """
+    """Options and inputs in the order of the help: everyday ones first, those of a switch later."""
     parameters = {p.name: p for p in (*_inputs(cls), *_options(cls))}
+    common = {f.name for f in fields(Stage)}
     of_switch = {name for names in cls.only_with.values() for name in names}
     first = [name if name in parameters else f"input_{name}" for name in cls.everyday]
-    usual = [name for name in parameters if name.removeprefix("input_") not in of_switch]
-    return [parameters[name] for name in dict.fromkeys([*first, *usual, *parameters])]
+    others = sorted(
+        parameters, key=lambda name: (name in common, name.removeprefix("input_") in of_switch)
+    )
+    return [parameters[name] for name in dict.fromkeys([*first, *others])]
 
 
 def _section(cls: type[Stage], name: str, usual: str) -> str | None:
