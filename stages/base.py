@@ -198,7 +198,7 @@ class Stage(ABC):
         return next((role for role, reads in required if not reads.optional), "")
 
     def digests(self) -> Mapping[str, str]:
-        """Hashes of what lies outside the store and decides the rows: sources, weights, lists."""
+        """Hashes, or versions, of what else decides the rows: sources, weights, lists."""
         return {}
 
     def plan(self, parts: Mapping[str, Sequence[int]]) -> Sequence[int]:

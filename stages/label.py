@@ -59,7 +59,6 @@ class Label(FeatureStage):
     from_images: bool = option(
         False, "make the features on the way, as rc featurize does, and store none of them"
     )
-
     temperature: Temperature = temperature_option("the weights that embedded the concepts")
     probability: Probability = option(
         "softmax",
@@ -141,8 +140,7 @@ class Label(FeatureStage):
             )
         counts = {"regions": 0, "kept": 0, "unmentioned": 0}
 
-        stored = not self.from_images
-        tables = whole_images(part.batches("features") if stored else self.features(part), _ROWS)
+        tables = whole_images(self._features(part, pool), _ROWS)
         features = ((rows.num_rows, *_usable(rows, part)) for rows in tables)
         match = partial(self._match, pool, scale, mentioned)
         for count, usable, matches, unmentioned in device.in_order(features, match, where):
@@ -154,13 +152,20 @@ class Label(FeatureStage):
                 counts["kept"] += labels.column("kept").true_count
                 count_agreement(part, labels)
                 yield labels
-            if stored:
+            if not self.from_images:  # else images are counted, where they are read
                 part.advance(count)
         part.count("regions", counts)
 
     def outcome(self, result: Result) -> Outcome:
         """See `Stage.outcome`."""
         return label_outcome(result)
+
+    def _features(self, part: Part, pool: ConceptPool) -> Iterator[pa.RecordBatch]:
+        """Rows of features that are stored, or made on the way."""
+        if not self.from_images:
+            return part.batches("features")
+        pool.check_width(self.feature_width(part))  # before hours of features, not after
+        return self.features(part)
 
     def _match(
         self,

@@ -51,6 +51,12 @@ class FeatureStage(Stage):
         proposed = set(parts["proposals"])
         return [number for number in parts["images"] if number in proposed]
 
+    def feature_width(self, part: Part) -> int:
+        """Width D of the features; the network is not loaded to know it."""
+        from stages.models.clip_spec import ClipSpec
+
+        return int(ClipSpec.read(part.attachment("teacher", "model.json")).config["embed_dim"])
+
     def features(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Rows of `features`: one per region, in the order of the images and their proposals.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -23,7 +24,11 @@ from stages.pretrain import Pretrain
 from stages.propose import Propose
 from stages.synthetic.dataset_writers import write_scenes
 from stages.train import Train
+from tests.in_memory import InMemory
 from tests.pipeline.helpers import Listener, make
+from tests.stages.featurizing.boxed_images import image_row, images, proposals
+from tests.stages.models.tiny import tiny_files
+from tests.stages.test_label import pool
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -159,6 +164,19 @@ def test_images_are_read_in_place_of_features(root: Path, tmp_path: Path) -> Non
     assert list(found) == ["images", "proposals", "teacher", "embeddings", "mentions"]
     with pytest.raises(ArtifactNotFoundError, match="rc label needs features"):
         inputs.resolve(Label(), {}, tmp_path)
+
+
+def test_embeddings_of_another_width_are_refused_before_a_feature_is_made(tmp_path: Path) -> None:
+    boxes = proposals(("a", 0, [0, 0, 9, 9]))
+    tables = {
+        "images": images(image_row("a")),
+        "proposals": boxes,
+        "embeddings": pool(np.eye(7)[:3]),
+    }
+    part = InMemory(tables, files=tiny_files(tmp_path))
+    with pytest.raises(ArtifactError, match=r"features have width \d+, concept embeddings 7"):
+        list(Label(from_images=True, temperature=0.1, device="cpu").run(part))
+    assert part.notes.keys() == {"similarity"}  # no image was counted
 
 
 @pytest.mark.slow
