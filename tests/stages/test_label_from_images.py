@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from starlette.testclient import TestClient
 
 from pipeline.demo import weights_folder
 from pipeline.execution import inputs, runner
+from pipeline.gallery.folder import FolderRequest, write_folder
+from pipeline.gallery.server import make_app
+from pipeline.progress import Silent
 from pipeline.store import catalog, parts
 from schemas.errors import ArtifactError, ArtifactNotFoundError, OptionError, StageError
 from stages.embed_concepts import EmbedConcepts
@@ -189,6 +193,25 @@ def test_an_input_that_is_not_read_is_refused(
 ) -> None:
     with pytest.raises(OptionError, match=f"rc label: --{role} is not read with these options"):
         inputs.resolve(Label(**options), {role: f"{role}@00"}, root)
+
+
+@pytest.mark.slow
+def test_the_gallery_shows_such_labels_and_says_that_there_is_nothing_to_search_in(
+    root: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    shutil.copytree(root, store, ignore=shutil.ignore_patterns("features", "pseudo_labels"))
+    labels = make(Label(from_images=True, **SMALL), store)
+    host = "localhost:1"
+    with TestClient(make_app(store, [host]), base_url=f"http://{host}") as client:
+        assert len(client.get("/api/image", params={"id": "scenes/000000"}).json()["regions"]) == 9
+        assert client.get("/api/what-if", params={"probability": "0"}).json()["labels"] == 54
+        answer = client.get("/api/search", params={"text": "a dog"})
+    assert answer.status_code == 422
+    assert f"{labels.address} was made by 'rc label --from-images'" in answer.json()["problem"]
+    assert write_folder(store, tmp_path / "page", FolderRequest(), Silent()) == 7
+    index = (tmp_path / "page" / "data" / "index.js").read_text()
+    assert '\\"regions\\":0' in index.replace(" ", "")
 
 
 def test_an_option_of_features_is_refused_where_none_are_made() -> None:
