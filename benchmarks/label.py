@@ -63,12 +63,6 @@ def make_part(folder: Path, regions: int, concepts: int, width: int) -> OnDisk:
                 "feature": rng.normal(size=(len(numbers), width)).astype(np.float16),
             }
             writer.write_batch(FEATURES.batch(rows))
-    pool = {
-        "concept_id": np.arange(concepts, dtype=np.int32),
-        "concept": [f"concept {number}" for number in range(concepts)],
-        "prompts": np.ones(concepts, np.int32),
-        "embedding": rng.normal(size=(concepts, width)).astype(np.float32),
-    }
     numbers = np.arange(regions)
     boxes = {
         "image_id": [f"{number // PER_IMAGE:08d}" for number in numbers],
@@ -77,10 +71,21 @@ def make_part(folder: Path, regions: int, concepts: int, width: int) -> OnDisk:
         "objectness_logit": [None] * regions,
     }
     tables = {
-        "embeddings": pa.Table.from_batches([CONCEPT_EMBEDDINGS.batch(pool)]),
+        "embeddings": make_pool(concepts, width, rng),
         "proposals": pa.Table.from_batches([PROPOSALS.batch(boxes)]),
     }
     return OnDisk(tables, folder, features=path)
+
+
+def make_pool(concepts: int, width: int, rng: np.random.Generator) -> pa.Table:
+    """Random embeddings of concepts."""
+    pool = {
+        "concept_id": np.arange(concepts, dtype=np.int32),
+        "concept": [f"concept {number}" for number in range(concepts)],
+        "prompts": np.ones(concepts, np.int32),
+        "embedding": rng.normal(size=(concepts, width)).astype(np.float32),
+    }
+    return pa.Table.from_batches([CONCEPT_EMBEDDINGS.batch(pool)])
 
 
 def product_seconds(part: OnDisk, stage: Label) -> float:

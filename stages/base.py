@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from stages.option import check_options, option
+from stages.option import check_options, check_switches, option
 from stages.outcome import Outcome, Result, counted
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class Reads:
         named: Only read when the user names it: never found in the ancestry of other inputs.
         everywhere: Whether a task reads more of it than its own part, by `Part.everywhere`,
             `fingerprint` or `noted`; a stage that reads it part by part may not otherwise.
+        strict: Naming it is an error where the options do not need it, rather than of no effect.
     """
 
     table: Table
@@ -55,6 +56,7 @@ class Reads:
     fallback: bool = False
     named: bool = False
     everywhere: bool = False
+    strict: bool = False
 
 
 def each(table: Table, **options: Any) -> Reads:
@@ -171,13 +173,19 @@ class Stage(ABC):
     counts_rows: ClassVar[bool] = True  # whether `unit`s are rows of the first input
     everyday: ClassVar[tuple[str, ...]] = ()  # options and inputs that its help shows first
     example: ClassVar[str] = ""  # a command, for its help
+    only_with: ClassVar[Mapping[str, Sequence[str]]] = {}  # by switch: what means nothing without
 
     def __post_init__(self) -> None:
         check_options(self)
+        check_switches(self, self.only_with)
 
     def recipe(self) -> dict[str, Any]:
-        """The options that decide the rows."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.metadata["recipe"]}
+        """The options that decide the rows; a switch that is off leaves none of its options."""
+        off = set[str]()
+        for switch, names in self.only_with.items():
+            off |= set() if getattr(self, switch) else {switch, *names}
+        decisive = [f.name for f in fields(self) if f.metadata["recipe"] and f.name not in off]
+        return {name: getattr(self, name) for name in decisive}
 
     def requires(self) -> Mapping[str, Reads]:
         """The inputs these options need: all of `reads`, unless a stage says otherwise."""
@@ -187,13 +195,17 @@ class Stage(ABC):
         """The table these options write: `writes`, unless a stage says otherwise."""
         return self.writes
 
+    def counts(self) -> str:
+        """What `Part.advance` counts with these options: `unit`, unless a stage says otherwise."""
+        return self.unit
+
     def first(self) -> str:
         """The input that leads: `limit` counts its rows, and a single task streams its parts."""
         required = self.requires().items()
         return next((role for role, reads in required if not reads.optional), "")
 
     def digests(self) -> Mapping[str, str]:
-        """Hashes of what lies outside the store and decides the rows: sources, weights, lists."""
+        """Hashes, or versions, of what else decides the rows: sources, weights, lists."""
         return {}
 
     def part_digests(self, number: int, digests: Mapping[str, str]) -> Mapping[str, str]:
@@ -217,7 +229,7 @@ class Stage(ABC):
         return True
 
     def survey(self, findings: Findings) -> None:  # noqa: B027 - most have nothing to say
-        """Record what is true of the sources as a whole; once, when all parts are there."""
+        """Record what is true of the sources as a whole; once, before any part is made."""
 
     def plan(self, parts: Mapping[str, Sequence[int]]) -> Sequence[int]:
         """Part numbers to compute, given those of each input read `each`."""

@@ -19,19 +19,25 @@ from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.concepts import CONCEPTS
 from schemas.errors import ArtifactError
 from schemas.features import FEATURES
+from schemas.images import IMAGES
 from schemas.mentions import MENTIONS
 from schemas.proposals import PROPOSALS
 from schemas.pseudo_labels import PSEUDO_LABELS
 from schemas.quarantine import Reason
+from schemas.students import STUDENTS
 from schemas.table import as_matrix
-from stages.base import Part, Reads, Stage, each, option, whole
+from schemas.teachers import TEACHERS
+from stages.base import Part, Reads, each, option, whole
+from stages.featurizing.feature_stage import FEATURE_OPTIONS, FEATURE_VERSION, FeatureStage
+from stages.featurizing.image_regions import WHOLE_IMAGE
+from stages.labelling.image_tables import whole_images
 from stages.labelling.label_counts import count_agreement, in_caption, label_outcome
 from stages.labelling.label_similarity import LabelSimilarity
 from stages.labelling.region_boxes import RegionBoxes
 from stages.models.similarity import Probability, Temperature, temperature_option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -40,17 +46,19 @@ if TYPE_CHECKING:
     from stages.labelling.concept_pool import ConceptPool
     from stages.outcome import Outcome, Result
 
-WHOLE_IMAGE: Final = -1  # the region that is the image itself; it gets no pseudo-label
 _ROWS: Final = 4096  # about as many rows at a time: 16 MB of features 1024 wide
 
 
 @dataclass(frozen=True, kw_only=True)
-class Label(Stage):
+class Label(FeatureStage):
     """Give every region its most probable concepts.
 
     Under the teacher, by the cosine of feature and concept embedding.
     """
 
+    from_images: bool = option(
+        False, "make the features on the way, as rc featurize does, and store none of them"
+    )
     temperature: Temperature = temperature_option("the weights that embedded the concepts")
     probability: Probability = option(
         "softmax",
@@ -74,17 +82,37 @@ class Label(Stage):
     block_concepts: int = option(8192, "concepts compared at a time", at_least=1)
 
     name: ClassVar[str] = "label"
-    everyday: ClassVar[tuple[str, ...]] = ("min_probability", "among", "temperature")
+    everyday: ClassVar[tuple[str, ...]] = (
+        *("min_probability", "among", "temperature", "from_images"),
+    )
     example: ClassVar[str] = "rc label --min-probability 0.2"
     version: ClassVar[int] = 4  # each operation has one core
     reads: ClassVar[Mapping[str, Reads]] = {
-        "features": each(FEATURES),
+        "features": each(FEATURES, strict=True),
+        "images": each(IMAGES, strict=True),
         "proposals": each(PROPOSALS),
+        "teacher": whole(TEACHERS, also=(STUDENTS,), strict=True),
         "embeddings": whole(CONCEPT_EMBEDDINGS),
         "mentions": each(CONCEPTS, drafts=MENTIONS, optional=True),
     }
     writes: ClassVar[Table] = PSEUDO_LABELS
     unit: ClassVar[str] = "regions"
+    only_with: ClassVar[Mapping[str, Sequence[str]]] = {
+        "from_images": ("images", "teacher", *FEATURE_OPTIONS)
+    }
+
+    def requires(self) -> Mapping[str, Reads]:
+        """See `Stage.requires`: stored features, or what they are made from."""
+        unused = ("features",) if self.from_images else ("images", "teacher")
+        return {role: reads for role, reads in self.reads.items() if role not in unused}
+
+    def digests(self) -> Mapping[str, str]:
+        """See `Stage.digests`: the version of the features that are made on the way."""
+        return {"featurize": f"version {FEATURE_VERSION}"} if self.from_images else {}
+
+    def counts(self) -> str:
+        """See `Stage.counts`: images, where they are what is read."""
+        return "images" if self.from_images else self.unit
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Yield one row per region that has a usable feature.
@@ -112,7 +140,7 @@ class Label(Stage):
             )
         counts = {"regions": 0, "kept": 0, "unmentioned": 0}
 
-        tables = whole_images(part.batches("features"), _ROWS)
+        tables = whole_images(self._features(part, pool), _ROWS)
         features = ((rows.num_rows, *_usable(rows, part)) for rows in tables)
         match = partial(self._match, pool, scale, mentioned)
         for count, usable, matches, unmentioned in device.in_order(features, match, where):
@@ -124,12 +152,20 @@ class Label(Stage):
                 counts["kept"] += labels.column("kept").true_count
                 count_agreement(part, labels)
                 yield labels
-            part.advance(count)
+            if not self.from_images:  # else images are counted, where they are read
+                part.advance(count)
         part.count("regions", counts)
 
     def outcome(self, result: Result) -> Outcome:
         """See `Stage.outcome`."""
         return label_outcome(result)
+
+    def _features(self, part: Part, pool: ConceptPool) -> Iterator[pa.RecordBatch]:
+        """Rows of features that are stored, or made on the way."""
+        if not self.from_images:
+            return part.batches("features")
+        pool.check_width(self.feature_width(part))  # before hours of features, not after
+        return self.features(part)
 
     def _match(
         self,
@@ -186,27 +222,6 @@ class Label(Stage):
         return np.asarray(kept)
 
 
-def whole_images(batches: Iterable[pa.RecordBatch], about: int) -> Iterator[pa.Table]:
-    """The same rows in tables of about as many rows, none of which ends inside an image."""
-    waiting: list[pa.RecordBatch] = []
-    count = 0
-    for batch in batches:
-        if not batch.num_rows:
-            continue
-        waiting.append(batch)
-        count += batch.num_rows
-        if count < about:
-            continue
-        rows = pa.Table.from_batches(waiting)
-        images = rows.column("image_id")
-        rest = _tail(images, images[-1])
-        if rest < count:
-            yield rows.slice(0, count - rest)
-        waiting, count = rows.slice(count - rest).to_batches(), rest
-    if waiting:
-        yield pa.Table.from_batches(waiting)
-
-
 def _usable(rows: pa.Table, part: Part) -> tuple[pa.Table, NDArray[np.float32]]:
     """Rows of regions, and their features (R, D), finite and of some length; others are refused."""
     rows = rows.filter(pa.compute.not_equal(rows.column("region"), WHOLE_IMAGE))
@@ -239,9 +254,3 @@ def _lists(matrix: NDArray[Any]) -> pa.ListArray:
     rows, width = matrix.shape
     offsets = pa.array(np.arange(rows + 1, dtype=np.int32) * width)
     return pa.ListArray.from_arrays(offsets, pa.array(matrix.reshape(-1)))
-
-
-def _tail(images: pa.ChunkedArray, last: pa.Scalar) -> int:
-    """How many rows at the end belong to the image `last`."""
-    others = np.flatnonzero(pa.compute.not_equal(images, last).to_numpy())
-    return len(images) - (int(others[-1]) + 1 if len(others) else 0)

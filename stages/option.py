@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_h
 from schemas.errors import OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 
 def option(
@@ -117,7 +117,7 @@ def check_options(stage: Any) -> None:
     for f in fields(stage):
         if (value := getattr(stage, f.name)) is None:
             continue
-        flag = "--" + (f.metadata.get("flag") or f.name).lstrip("-").replace("_", "-")
+        flag = _flag(f)
         if allowed := choices(types[f.name]):
             if value in allowed:
                 continue
@@ -129,6 +129,31 @@ def check_options(stage: Any) -> None:
             words, holds = _LIMITS[key]
             if not holds(value, bound):  # nan fails every comparison, so it is refused here too
                 raise OptionError(f"rc {stage.name}: {flag} {words} {bound:g}, got {value:g}")
+
+
+def check_switches(stage: Any, only_with: Mapping[str, Sequence[str]]) -> None:
+    """Pass if no option was given that means nothing without a switch that is off.
+
+    Args:
+        stage: With its options.
+        only_with: Names of options, and perhaps of other things, by the switch that they are of.
+
+    Raises:
+        OptionError: If one was.
+    """
+    known = {f.name: f for f in fields(stage)}
+    for switch, names in only_with.items():
+        options = [known[name] for name in names if name in known and not getattr(stage, switch)]
+        if given := [_flag(f) for f in options if getattr(stage, f.name) != f.default]:
+            raise OptionError(
+                f"rc {stage.name}: {given[0]} is of {_flag(known[switch])}; give that too, "
+                f"or leave it out"
+            )
+
+
+def _flag(option_field: Any) -> str:
+    name = option_field.metadata.get("flag") or option_field.name
+    return "--" + str(name).lstrip("-").replace("_", "-")
 
 
 def _accepted(kind: Any) -> str:

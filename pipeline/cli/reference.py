@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from typer.main import get_command
 
+from pipeline.cli.stage import ONLY_WITH
 from pipeline.store.tables import all_tables
 from pipeline.verbs import VERBS
 from schemas.quarantine import Reason
@@ -128,4 +129,6 @@ def _default(parameter: Any) -> str:
 
 
 def _help_text(parameter: Any) -> str:
-    return " ".join(str(getattr(parameter, "help", "") or "").replace("|", "\\|").split())
+    text = " ".join(str(getattr(parameter, "help", "") or "").replace("|", "\\|").split())
+    heading = getattr(parameter, "rich_help_panel", None) or ""
+    return f"{heading}: {text}" if heading.startswith(ONLY_WITH) else text

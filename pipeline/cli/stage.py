@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _FOUND = "default: the one that the other inputs were made from, else the newest"
 _FOUND_IF_ANY = "default: the one that the other inputs were made from, if any"
 _UNNAMED = "only read if it is named here"
+ONLY_WITH = "Only with "  # begins the heading of what a switch is needed for
 _CONTEXT = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
 
 
@@ -151,10 +152,15 @@ def _full_help(cls: type[Stage]) -> str:
 
 
 def _in_sections(cls: type[Stage]) -> list[inspect.Parameter]:
-    """Options and inputs in the order of the help: the everyday ones first."""
+    """Options and inputs in the order of the help: everyday ones first, those of a switch later."""
     parameters = {p.name: p for p in (*_inputs(cls), *_options(cls))}
+    common = {f.name for f in fields(Stage)}
+    of_switch = {name for names in cls.only_with.values() for name in names}
     first = [name if name in parameters else f"input_{name}" for name in cls.everyday]
-    return [parameters[name] for name in dict.fromkeys([*first, *parameters])]
+    others = sorted(
+        parameters, key=lambda name: (name in common, name.removeprefix("input_") in of_switch)
+    )
+    return [parameters[name] for name in dict.fromkeys([*first, *others])]
 
 
 def _section(cls: type[Stage], name: str, usual: str) -> str | None:
@@ -162,6 +168,9 @@ def _section(cls: type[Stage], name: str, usual: str) -> str | None:
     common = {f.name for f in fields(Stage)}
     if name in common:
         return PANEL
+    for switch, names in cls.only_with.items():
+        if name in names:
+            return f"{ONLY_WITH}{option_flag(switch, cls.__dataclass_fields__[switch].metadata)}"
     return None if name in cls.everyday or not cls.everyday else usual
 
 
@@ -283,7 +292,7 @@ def _forecast(plan: Any) -> str:
     if plan.finished:
         return f"{plan.address}  finished already: nothing would run"
     done = min(len(plan.receipts()) + plan.reusable(), len(plan.tasks))
-    rows = f"{plan.total} {plan.stage.unit}" if plan.total else f"unknown {plan.stage.unit}"
+    rows = f"{plan.total or 'unknown'} {plan.stage.counts()}"
     size = sum(a.manifest.bytes() for a in plan.inputs.values())
     return (
         f"{plan.address}  would compute {len(plan.tasks) - done} of {len(plan.tasks)} parts, "

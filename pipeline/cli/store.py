@@ -124,6 +124,7 @@ def _facts(artifact: Artifact) -> dict[str, object]:
         "parts": len(manifest.parts),
         "bytes": manifest.bytes(),
         "dropped": manifest.dropped,
+        "inputs": manifest.inputs,
         "sources": manifest.run.get("origins", {}),
         **{key: manifest.run.get(key) for key in ("created", "seconds", "engine")},
     }
@@ -135,7 +136,7 @@ def _line(artifact: Artifact) -> str:
     created = str(facts["created"])[:16].replace("T", " ")
     size = _size(artifact.manifest.bytes())
     called = f"called {facts['called']}" if facts["called"] else ""
-    more = [text for text in (called, _sources(artifact)) if text]
+    more = [text for text in (called, _sources(artifact), _without_features(artifact)) if text]
     return "\n".join(
         [
             f"{artifact.address:<34} {facts['rows']:>11,} rows {size:>9}  {created}",
@@ -165,3 +166,11 @@ def _sources(artifact: Artifact) -> str:
     paths = [path for several in named.values() for path in several]
     more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
     return f"from {cell_text(paths[0])}{more}" if paths else ""
+
+
+def _without_features(artifact: Artifact) -> str:
+    """Of labels whose features were not stored: what those were made of."""
+    manifest = artifact.manifest
+    if not manifest.stage.options.get("from_images"):
+        return ""
+    return f"from {manifest.inputs['images']}, by --from-images: no features are stored"

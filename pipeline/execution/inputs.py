@@ -173,7 +173,7 @@ def _open_role(
 def _refuse_unused(stage: Stage, roles: Iterable[str]) -> None:
     """Pass if none of the roles, which these options do not need, is one that nobody names idly."""
     for role in roles:
-        if role in stage.reads and stage.reads[role].named:
+        if role in stage.reads and (stage.reads[role].named or stage.reads[role].strict):
             raise OptionError(
                 f"rc {stage.name}: --{_flag(role)} is not read with these options; leave it out, "
                 f"or switch on what reads it ('rc {stage.name} --help')"

@@ -12,7 +12,7 @@ from pipeline import sql
 from pipeline.progress import Silent
 from pipeline.store import catalog, parts
 from pipeline.store.tables import models
-from schemas.errors import ArtifactError
+from schemas.errors import ArtifactError, ArtifactNotFoundError
 from schemas.features import FEATURES
 from schemas.images import IMAGES
 from schemas.proposals import PROPOSALS
@@ -79,7 +79,10 @@ class FeatureCorpus:
             ArtifactError: If the labels belong to other regions, or the features have no rows.
             OptionError: If a name belongs to another table.
         """
-        vectors = catalog.of_table(root, FEATURES, features)
+        try:
+            vectors = catalog.of_table(root, FEATURES, features)
+        except ArtifactNotFoundError as error:
+            raise ArtifactNotFoundError(f"{error}{_why_none(root, labels)}") from None
         if not vectors.manifest.parts:
             raise ArtifactError(f"{vectors.address} has no rows at all; featurize again")
         if labels is None:
@@ -89,7 +92,7 @@ class FeatureCorpus:
         if featurized is None or labelled is None or featurized.path != labelled.path:
             raise ArtifactError(
                 f"{named.address} and {vectors.address} do not belong to the same proposals; "
-                "name --features and --pseudo-labels that do"
+                f"name --features and --pseudo-labels that do{_why_none(root, labels)}"
             )
         return cls(vectors, named)
 
@@ -199,8 +202,27 @@ def _newest_labels(root: Path, features: Artifact) -> Artifact | None:
         for artifact in catalog.everything(root)
         if artifact.manifest.artifact == PSEUDO_LABELS.name
         and artifact.manifest.version == PSEUDO_LABELS.version
-        and "features" in artifact.manifest.inputs
+        and not catalog.selected(artifact)
         and catalog.ancestor(artifact, ("proposals",)) == proposals is not None
     ]
-    own = [a for a in candidates if a.manifest.inputs["features"] == features.address]
+    own = [a for a in candidates if a.manifest.inputs.get("features") == features.address]
     return next(iter([*reversed(own), *reversed(candidates)]), None)
+
+
+def _why_none(root: Path, name: str | None) -> str:
+    """Why labels have no features, to end a sentence with; empty if that is not known.
+
+    Args:
+        root: The store.
+        name: Of the labels; None: the newest.
+    """
+    try:
+        labels = catalog.unselected(catalog.of_table(root, PSEUDO_LABELS, name))
+    except ArtifactNotFoundError:
+        return ""
+    if not labels.manifest.stage.options.get("from_images"):
+        return ""
+    return (
+        f"; {labels.address} was made by 'rc label --from-images', which stores none: run "
+        f"'rc featurize' with its options, which 'rc lineage {labels.address}' shows"
+    )

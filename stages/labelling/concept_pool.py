@@ -99,12 +99,20 @@ class ConceptPool:
         ).cpu()
         return rows, features, matches
 
-    def _units(self, features: NDArray[np.float32]) -> torch.Tensor:
-        width = self.embeddings.shape[1]
-        if features.shape[1] != width:
+    def check_width(self, width: int) -> None:
+        """Pass if features of this width D can be compared with the embeddings.
+
+        Raises:
+            ArtifactError: If they cannot.
+        """
+        own = self.embeddings.shape[1]
+        if width != own:
             raise ArtifactError(
-                f"features have width {features.shape[1]}, concept embeddings {width}; "
+                f"features have width {width}, concept embeddings {own}; "
                 f"make both with the same teacher"
             )
+
+    def _units(self, features: NDArray[np.float32]) -> torch.Tensor:
+        self.check_width(features.shape[1])
         placed = torch.from_numpy(features).to(self.embeddings.device)
         return torch.nn.functional.normalize(placed, dim=1)

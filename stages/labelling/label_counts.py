@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from stages.featurizing.image_counts import described_images, lost_images
 from stages.labelling.label_similarity import described_similarity
 from stages.outcome import Outcome, Result, counted, is_most
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stages.base import Part
+
+# counts of images where none were read: the features were there
+_STORED: Final = {"seen": 0, "unreadable": 0, "without_regions": 0}
 
 
 def in_caption(
@@ -47,22 +51,28 @@ def count_agreement(part: Part, labels: pa.RecordBatch) -> None:
 
 
 def label_outcome(result: Result) -> Outcome:
-    """The outcome, from the counts `regions` and `captioned`, and the note `similarity`."""
+    """The outcome, from the counts `regions` and `captioned`, and the note `similarity`.
+
+    If features were made on the way, also from the count `images`.
+    """
     counts, captioned = result.notes["regions"], result.notes.get("captioned")
-    line = f"{counted(result.rows, 'region')} labelled, {_share(counts['kept'], result.rows)} kept"
+    images = result.notes.get("images", _STORED)
+    source = f" of {counted(images['seen'], 'image')}" if images["seen"] else ""
+    line = f"{counted(result.rows, 'region')}{source} labelled"
+    line += f", {_share(counts['kept'], result.rows)} kept"
     if captioned:
         agree = _share(captioned["agree"], captioned["kept"])
         line += f"; of these {agree} have a concept that a caption of their image mentions"
-    refused = sum(result.dropped.values())
+    refused = sum(result.dropped.values()) - images["unreadable"]  # regions
     if refused:
         line += f"; {refused:,} refused"
     if counts["unmentioned"]:
         line += f"; {counted(counts['unmentioned'], 'region')} without a mentioned concept"
-    line += f"; {described_similarity(result.notes['similarity'])}"
+    line += f"{described_images(images)}; {described_similarity(result.notes['similarity'])}"
     if result.rows == 0:
         return Outcome([line], f"no region got a label: {line}")
     seen = result.rows + refused
-    losses = []
+    losses = lost_images(images)
     if is_most(refused, seen):
         losses.append(f"{refused:,} of {counted(seen, 'region')} were refused")
     if not counts["kept"]:

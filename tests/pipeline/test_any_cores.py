@@ -75,6 +75,11 @@ STEPS = {
     "features": Step("featurize", {"resize": SIZE, **EXACT}, TAUGHT),
     "crops": Step("featurize", {"pooling": "crop", **EXACT}, TAUGHT),
     "labels": Step("label", {}, {**LABELS, "mentions": "concepts"}),
+    "labels-from-images": Step(
+        "label",
+        {"from_images": True, "resize": SIZE, **EXACT},
+        {**TAUGHT, "embeddings": "embeddings", "mentions": "concepts"},
+    ),
     "sure": Step(
         "select", {"called": "sure", "where": "probability > 0.2"}, {"pseudo_labels": "labels"}
     ),

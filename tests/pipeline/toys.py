@@ -348,7 +348,7 @@ class Label(Toy):
         said = part.table("mentions").num_rows if part.has("mentions") else None
         part.count("mentions", said or 0)
         boxes = RegionBoxes(part.table("proposals"))
-        for rows in part.batches("features"):
+        for rows in self.features(part):
             part.advance(rows.num_rows)
             features = as_matrix(rows, "feature").astype(np.float32)
             scores = features @ as_matrix(concepts, "embedding").T.astype(np.float32)
@@ -372,6 +372,34 @@ class Label(Toy):
                     **boxes.of(pa.Table.from_batches([rows])),
                 },
             )
+
+    def features(self, part: Part) -> Iterator[pa.RecordBatch]:
+        yield from part.batches("features")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelFromImages(Label):
+    """Give every region its most similar concepts, without stored features."""
+
+    from_images: bool = option(False, "make the features on the way")
+    resize: str = option("none", "of images")
+
+    only_with: ClassVar[Mapping[str, Sequence[str]]] = {"from_images": ("images", "resize")}
+    reads: ClassVar[Mapping[str, Reads]] = {
+        **Label.reads,
+        "images": each(IMAGES, strict=True),
+    }
+
+    def requires(self) -> Mapping[str, Reads]:
+        unused = "features" if self.from_images else "images"
+        return {role: reads for role, reads in self.reads.items() if role != unused}
+
+    def features(self, part: Part) -> Iterator[pa.RecordBatch]:
+        width = as_matrix(part.table("embeddings"), "embedding").shape[1]
+        for rows in part.batches("proposals"):
+            columns = {name: rows.column(name) for name in ("image_id", "region")}
+            vectors = np.zeros((rows.num_rows, width), np.float16)
+            yield FEATURES.batch({**columns, "feature": vectors})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, Stage, each, option, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -47,6 +47,34 @@ class Single(Smallest):
     """Does nothing, once."""
 
     single_task: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Switched(Smallest):
+    """Does nothing, in two ways."""
+
+    fancy: bool = option(False, "the other way")
+    colour: str = option("red", "of it")
+    speed: int = option(1, "of it", recipe=False)
+
+    only_with: ClassVar[Mapping[str, Sequence[str]]] = {"fancy": ("images", "colour", "speed")}
+
+
+def test_a_switch_that_is_off_leaves_the_recipe_as_if_it_were_not_there() -> None:
+    assert Switched().recipe() == Smallest().recipe()
+    on = Switched(fancy=True, speed=9).recipe()
+    assert on == {**Smallest().recipe(), "fancy": True, "colour": "red"}
+
+
+@pytest.mark.parametrize(("name", "value"), [("colour", "blue"), ("speed", 2)])
+def test_an_option_without_its_switch_is_refused(name: str, value: object) -> None:
+    Switched(fancy=True, **{name: value})
+    with pytest.raises(OptionError, match=f"rc smallest: --{name} is of --fancy; give that too"):
+        Switched(**{name: value})
+
+
+def test_what_is_counted_is_the_unit() -> None:
+    assert Smallest().counts() == Smallest.unit
 
 
 def test_the_recipe_holds_what_decides_the_rows_and_nothing_else() -> None:

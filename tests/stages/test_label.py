@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from schemas.errors import ArtifactError, OptionError
 from schemas.features import FEATURES
 from schemas.mentions import MENTIONS
 from schemas.proposals import PROPOSALS
-from stages.label import Label, whole_images
+from stages.label import Label
 from stages.models.similarity import Similarity
 from stages.outcome import Result
 from tests.in_memory import InMemory
@@ -221,19 +220,6 @@ def test_rows_do_not_depend_on_block_sizes() -> None:
         np.testing.assert_allclose(
             [r[name] for r in in_blocks], [r[name] for r in whole], rtol=1e-4, atol=1e-6
         )
-
-
-def test_blocks_never_end_inside_an_image() -> None:
-    owners = ["a"] * 2 + ["b"] * 7 + ["c"] + ["d"] * 3
-    table = features([(image, n, DOG) for n, image in enumerate(owners)])
-    for size in (1, 2, 3, 20):
-        batches = table.to_batches(max_chunksize=size)
-        for about in (1, 4, 100):
-            blocks = [b.column("image_id").to_pylist() for b in whole_images(batches, about)]
-            assert [image for block in blocks for image in block] == owners
-            assert all(a[-1] != b[0] for a, b in pairwise(blocks))
-        assert len(blocks) == 1
-    assert list(whole_images([], 5)) == []
 
 
 @pytest.mark.parametrize(

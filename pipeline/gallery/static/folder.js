@@ -125,7 +125,7 @@ function share(given, name) {
 
 /** Regions similar to a concept, or to another region. */
 async function search({ text, region }) {
-  if (!known.regions) throw new Error("there are no features of these pseudo-labels to search in");
+  if (!known.regions) throw new Error("there are no features of these pseudo-labels to search in: 'rc label --from-images' stores none; label the features of 'rc featurize' to have some");
   return { hits: await Promise.all((region ? await likeRegion(region) : await likeWords(text)).map(found)) };
 }
 

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from pipeline.cli.app import make_app
 from pipeline.cli.help_sections import VERB_GROUPS
 from pipeline.verbs import VERBS
+from stages.label import Label
 
 
 def shown_help(rc, *words: str) -> str:  # type: ignore[no-untyped-def]
@@ -64,6 +65,16 @@ def test_a_stage_shows_everyday_options_and_an_example_first(  # type: ignore[no
     first = text.split("\nOptions:\n")[1].split("\nInputs:\n")[0]
     assert re.findall(r"^  (--[\w-]+)", first, re.MULTILINE) == ["--temperature", "--embeddings"]
     assert "--store" in text.split("\nRunning:\n")[1]
+
+
+def test_what_means_nothing_without_a_switch_is_under_its_heading_and_last() -> None:
+    text = CliRunner().invoke(make_app(["label"]), ["label", "--help"]).output
+    headings = re.findall(r"^(\S.*):$", text, re.MULTILINE)
+    own = ["Options", "Inputs", "More options", "Only with --from-images", "Running"]
+    assert headings == own
+    shown = text.split("\nOnly with --from-images:\n")[1].split("\nRunning:\n")[0]
+    flags = re.findall(r"^  --([\w-]+)", shown, re.MULTILINE)
+    assert set(flags) == {name.replace("_", "-") for name in Label.only_with["from_images"]}
 
 
 @pytest.mark.slow

@@ -36,3 +36,12 @@ def test_the_page_of_tables_has_every_column_once_in_its_table() -> None:
         nullable = [c.name for c in table.columns if c.nullable]
         assert [row[0].removeprefix("| ") for row in rows if "may be null" in row[1]] == nullable
         assert all(row[1].startswith("vector") == ("vector" in row[1]) for row in rows)
+
+
+def test_the_page_of_commands_says_what_means_nothing_without_a_switch() -> None:
+    page = commands_page(make_app([], load_all=True))
+    label = page.split("\n## rc label\n")[1].split("\n## ")[0]
+    featurize = page.split("\n## rc featurize\n")[1].split("\n## ")[0]
+    row = "| `--dtype` | `float16` | {}precision of a feature (float16 \\| float32) |"
+    assert row.format("Only with --from-images: ") in label
+    assert row.format("") in featurize

@@ -14,7 +14,7 @@ from schemas.errors import OptionError, StageError
 from schemas.pseudo_labels import PSEUDO_LABELS
 from stages.select import Select
 from tests.pipeline.helpers import make, make_all
-from tests.pipeline.toys import Ingest, Propose
+from tests.pipeline.toys import Ingest, LabelFromImages, Propose
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -159,6 +159,18 @@ def test_status_says_where_files_lay_and_what_a_selection_is_called(  # type: ig
 
 
 @pytest.mark.slow
+def test_status_and_lineage_say_what_labels_without_features_were_made_of(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
+    images = make_all(root, count=4)["images"].address
+    labels = make(LabelFromImages(from_images=True), root)
+    lines = rc("status").out.splitlines()
+    line = f"    from {images}, by --from-images: no features are stored"
+    assert lines.count(line) == 1
+    assert lines[lines.index(line) - 1].startswith(labels.address)
+    facts = [json.loads(row) for row in rc("status", "--json").out.splitlines()]
+    assert facts[-1]["inputs"] == labels.manifest.inputs
+    assert f"  images: {images}\n" in rc("lineage", labels.address).out
+
+
 def test_a_selection_is_found_by_its_name_alone_and_never_swept(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
     labels = make_all(root)["pseudo_labels"]
     inputs = {"pseudo_labels": labels.address}

@@ -19,6 +19,7 @@ from tests.pipeline.toys import (
     Featurize,
     Ingest,
     Label,
+    LabelFromImages,
     Pretrain,
     Propose,
     Toy,
@@ -246,3 +247,15 @@ def test_what_was_made_of_other_proposals_is_refused_naming_both(root: Path) -> 
     assert resolved(Label(), root, {"features": pins["features"]})["proposals"] == (
         made["proposals"].address
     )
+
+
+@pytest.mark.slow
+def test_naming_an_input_that_is_strict_is_an_error_where_it_is_not_read(root: Path) -> None:
+    made = make_all(root, count=4)
+    pins = {"images": made["images"].address}
+    assert list(resolved(LabelFromImages(from_images=True), root, pins))[-1] == "images"
+    message = r"rc label: --images is not read with these options; leave it out, or switch on"
+    with pytest.raises(OptionError, match=message):
+        resolved(LabelFromImages(), root, pins)
+    features = {"features": made["features"].address}
+    assert "features" not in resolved(LabelFromImages(from_images=True), root, features)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ from schemas.errors import ArtifactError, ArtifactNotFoundError, OptionError, Qu
 from stages.select import Select
 from tests.pipeline.helpers import make, make_all, rows_of
 from tests.pipeline.searching.planted import keys, plant
-from tests.pipeline.toys import Featurize, Label, Propose
+from tests.pipeline.toys import Featurize, Label, LabelFromImages, Propose
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,6 +87,36 @@ def test_a_selection_is_used_only_if_it_is_named(root: Path) -> None:
     with selected.connect() as connection:
         rows = selected.regions(connection, key_table(("toy/000001", 0), ("toy/000001", 1)))
     assert [name is None for name in rows["concept"].to_pylist()] == [False, True]
+
+
+def test_labels_without_stored_features_are_those_of_their_proposals(root: Path) -> None:
+    made = make_all(root, count=4)
+    labels = make(LabelFromImages(from_images=True), root)
+    assert "features" not in labels.manifest.inputs
+    newest = make(Featurize(precision="float32"), root)
+    found = FeatureCorpus.find(root, labels=labels.address)
+    assert (found.features, found.labels) == (newest, labels)
+    assert FeatureCorpus.find(root).labels == labels
+    assert FeatureCorpus.find(root, made["features"].address).labels == made["pseudo_labels"]
+
+
+def test_where_labels_have_no_features_the_sentence_says_why_and_what_to_do(root: Path) -> None:
+    make_all(root, count=4)
+    labels = make(LabelFromImages(from_images=True), root)
+    sure = make(Select(called="sure", where="kept"), root, {"pseudo_labels": labels.address})
+    why = (
+        f"; {labels.address} was made by 'rc label --from-images', which stores none: run "
+        f"'rc featurize' with its options, which 'rc lineage {labels.address}' shows"
+    )
+    others = make(Propose(regions=2), root)
+    make(Featurize(), root, {"proposals": others.address})
+    for name in (labels.address, sure.address, "sure"):
+        with pytest.raises(ArtifactError, match=f"do not belong to the same .* that do{why}$"):
+            FeatureCorpus.find(root, labels=name)
+    shutil.rmtree(root / "features")
+    for name in (None, labels.address, "sure"):
+        with pytest.raises(ArtifactNotFoundError, match=f"'rc featurize' makes them{why}$"):
+            FeatureCorpus.find(root, labels=name)
 
 
 def test_labels_of_other_proposals_are_refused(root: Path) -> None:

@@ -52,3 +52,6 @@ def test_a_region_is_only_compared_with_what_its_captions_mention() -> None:
 def test_features_of_another_width_are_refused() -> None:
     with pytest.raises(ArtifactError, match="features have width 3, concept embeddings 2"):
         pool_of([[1, 0]]).match(np.ones((1, 3), np.float32), SCALE, 1, (None, 9))
+    pool_of([[1, 0]]).check_width(2)
+    with pytest.raises(ArtifactError, match="features have width 3, concept embeddings 2"):
+        pool_of([[1, 0]]).check_width(3)

@@ -60,3 +60,15 @@ def test_no_label_is_empty_and_most_refused_a_loss() -> None:
 def test_labels_of_which_none_is_kept_are_a_loss() -> None:
     (loss,) = label_outcome(result(20, 0)).losses
     assert loss == "no region is kept: none is as probable as --min-probability asks; lower it"
+
+
+def test_images_that_were_read_on_the_way_are_told_and_are_no_regions() -> None:
+    images = {"seen": 5, "unreadable": 1, "without_regions": 2}
+    told = label_outcome(result(3, 3, 2, images=images))  # one of the two refused is an image
+    assert told.summary == [
+        "3 regions of 5 images labelled, 3 (100.0%) kept; 1 refused; 2 without proposals; 1 could "
+        "not be read; temperature 0.05"
+    ]
+    assert told.losses == []
+    most = {"seen": 5, "unreadable": 3, "without_regions": 0}
+    assert label_outcome(result(3, 3, 3, images=most)).losses == ["3 of 5 images unreadable"]

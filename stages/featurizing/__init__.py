@@ -1,0 +1,1 @@
+"""Featurizing: features of regions from images, to be stored, or to be labelled at once."""
