@@ -15,6 +15,7 @@ from pipeline.execution import inputs, planning, runner
 from pipeline.gallery.folder import FolderRequest, write_folder
 from pipeline.gallery.server import make_app
 from pipeline.progress import Silent
+from pipeline.recipes import recipe
 from pipeline.store import catalog, parts
 from schemas.errors import ArtifactError, ArtifactNotFoundError, OptionError, StageError
 from stages.embed_concepts import EmbedConcepts
@@ -212,6 +213,33 @@ def test_the_gallery_shows_such_labels_and_says_that_there_is_nothing_to_search_
     assert write_folder(store, tmp_path / "page", FolderRequest(), Silent()) == 7
     index = (tmp_path / "page" / "data" / "index.js").read_text()
     assert '\\"regions\\":0' in index.replace(" ", "")
+
+
+def test_a_recipe_takes_it_and_its_student_is_the_teacher_of_the_next_round(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(
+        """
+        rounds = { student = "student", teaches = ["labels"], count = 2 }
+        [[step]]
+        run = "pretrain"
+        as = "teacher"
+        [[step]]
+        run = "label"
+        as = "labels"
+        from-images = true
+        resize = "96x200"
+        teacher = "@teacher"
+        [[step]]
+        run = "train"
+        as = "student"
+        pseudo-labels = "@labels"
+        """
+    )
+    _, labels, _, again, _ = recipe.load(path, {}).steps
+    assert labels.options == again.options == {"from_images": True, "resize": "96x200"}
+    assert Label(**labels.options).from_images
+    assert labels.inputs == {"teacher": "@teacher"}
+    assert again.inputs == {"teacher": "@student"}
 
 
 def test_an_option_of_features_is_refused_where_none_are_made() -> None:
