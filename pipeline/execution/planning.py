@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pipeline.execution.conditions import check_condition
@@ -34,6 +34,7 @@ class Plan:
     sources: Mapping[str, str]
     tasks: Sequence[Task]
     total: int | None
+    recipes: Recipes
 
     @property
     def address(self) -> str:
@@ -52,7 +53,14 @@ class Plan:
 
     def reusable(self) -> int:
         """How many parts other artifacts of the store have, as far as their manifests tell."""
-        return sum(1 for _ in recorded(self.tasks, self.folder.parent.parent))
+        return len(recorded(self.with_recipes(self.tasks), self.folder.parent.parent))
+
+    def with_recipes(self, tasks: Sequence[Task]) -> list[Task]:
+        """Tasks that know what decides their parts; not before a run, since sources take time."""
+        return [
+            replace(task, recipe=self.recipes.of(task.number, task.rows.get(task.number)))
+            for task in tasks
+        ]
 
 
 def plan(
@@ -84,13 +92,10 @@ def plan(
     check_cut(stage, inputs, _streamed(stage, inputs, rows) if stage.single_task else numbers)
     work = folder / "drafts" if stage.drafts else folder
     paths = {role: artifact.path for role, artifact in inputs.items()}
-    recipes = Recipes(stage, inputs, sources)
-    tasks = [
-        Task(stage, paths, number, work, rows, recipes.of(number, rows.get(number)))
-        for number in numbers
-    ]
+    tasks = [Task(stage, paths, number, work, rows) for number in numbers]
     total = stage.total() or (_total(stage, inputs, rows) if stage.counts_rows else None)
-    return Plan(stage, inputs, folder, digest, sources, tasks, total)
+    recipes = Recipes(stage, inputs, sources)
+    return Plan(stage, inputs, folder, digest, sources, tasks, total, recipes)
 
 
 def fingerprint(stage: Stage, inputs: Mapping[str, Artifact], sources: Mapping[str, str]) -> str:

@@ -112,10 +112,11 @@ def recorded(tasks: Sequence[Task], root: Path) -> dict[str, list[tuple[Artifact
 
 def _taken(task: Task, artifact: Artifact, record: PartRecord) -> Receipt | None:
     folder = artifact.path / "drafts" if task.stage.drafts else artifact.path
-    if parts.damaged(folder, record):
-        return None
     rows = partial(parts.batches, folder / parts.part_name(task.number))
-    if not task.stage.recognises(task.number, rows):
-        return None
     notes: dict[str, Any] = {name: artifact.manifest.notes[name] for name in record.facts}
-    return parts.link(task.folder, folder, record, notes)
+    try:
+        if parts.damaged(folder, record) or not task.stage.recognises(task.number, rows):
+            return None
+        return parts.link(task.folder, folder, record, notes)
+    except FileNotFoundError:  # somebody deletes the artifact at this moment
+        return None

@@ -112,7 +112,7 @@ def _compute(
     survey = Notes()
     work.stage.survey(survey)  # first, since a source may turn out to be none
     done = work.receipts()
-    missing = _without(work.tasks, done)
+    missing = work.with_recipes(_without(work.tasks, done))
     taken = _taken_over(missing, work, reporter) if reuse else []
     missing = _without(missing, taken)
     engine = engines.make(1 if work.stage.single_task else workers)
