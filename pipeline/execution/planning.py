@@ -55,6 +55,16 @@ class Plan:
         """How many parts other artifacts of the store have, as far as their manifests tell."""
         return len(recorded(self.with_recipes(self.tasks), self.folder.parent.parent))
 
+    def total_of(self, tasks: Sequence[Task]) -> int | None:
+        """How many `unit`s some of the tasks have; of all of them, where no input tells."""
+        role = self.stage.first()
+        if self.total is None or role not in self.inputs or self.stage.total() is not None:
+            return self.total
+        rows = {part.number: part.rows for part in self.inputs[role].manifest.parts}
+        numbers = {task.number for task in self.tasks} - {task.number for task in tasks}
+        limits = self.tasks[0].rows if self.tasks else {}
+        return self.total - sum(limits.get(number, rows.get(number, 0)) for number in numbers)
+
     def with_recipes(self, tasks: Sequence[Task]) -> list[Task]:
         """Tasks that know what decides their parts; not before a run, since sources take time."""
         return [

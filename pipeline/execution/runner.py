@@ -116,7 +116,7 @@ def _compute(
     taken = _taken_over(missing, work, reporter) if reuse else []
     missing = _without(missing, taken)
     engine = engines.make(1 if work.stage.single_task else workers)
-    reporter.start(work.stage.name, work.total, work.stage.counts())
+    reporter.start(work.stage.name, work.total_of(missing), work.stage.counts())
     try:
         receipts, failures = engine.map(missing, reporter.advance)
     finally:

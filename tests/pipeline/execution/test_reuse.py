@@ -261,3 +261,14 @@ def test_parts_of_a_killed_run_and_of_others_are_both_used(tmp_path: Path, root:
     assert made.manifest.run["resumed_parts"] == 3  # two of them linked by the run that failed
     before = contents(made.path)
     assert contents(make(toys.Propose(), root, pins, force=True).path) == before
+
+
+def test_progress_counts_what_is_left_to_do(tmp_path: Path, root: Path) -> None:
+    write_shards(tmp_path / "shards", 0, 1)
+    pins = {"images": ingested(tmp_path / "shards", root).address}
+    make(Propose(grid=True, regions=5), root, pins)
+    write_shards(tmp_path / "shards", 2)
+    pins = {"images": ingested(tmp_path / "shards", root).address}
+    reporter = Listener()
+    make(Propose(grid=True, regions=5), root, pins, reporter=reporter)
+    assert (reporter.started[0], reporter.count) == (("propose", 2, "images"), 2)
