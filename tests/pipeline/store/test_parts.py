@@ -134,7 +134,8 @@ def finished(folder: Path, number: int = 3) -> parts.Receipt:
     work = parts.work_folder(folder, number)
     rows = parts.write_rows(work / parts.part_name(number), FEATURES, [features(5)])
     (work / f"part-{number:05d}.dump.h5").write_bytes(b"raw")
-    return parts.finish(folder, work, number, rows, {"notes": {"seen": (1, 2)}, "counts": {}})
+    prepared = parts.prepare(work, number, rows, {"notes": {"seen": (1, 2)}, "counts": {}})
+    return parts.publish(folder, work, prepared)
 
 
 def test_a_finished_part_has_a_receipt_that_a_later_run_finds(tmp_path: Path) -> None:

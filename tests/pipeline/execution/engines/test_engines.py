@@ -21,6 +21,16 @@ def test_one_worker_is_this_process_and_more_are_a_pool() -> None:
     assert [engines.make(n).name for n in (1, 2, 5)] == ["in-process", "pool", "pool"]
 
 
+@pytest.mark.parametrize(
+    ("cores", "workers", "threads"), [(2, 1, 2), (16, 1, 8), (16, 4, 4), (2, 3, 1), (None, 1, 1)]
+)
+def test_a_worker_has_its_share_of_the_cores_but_not_too_many(
+    monkeypatch: pytest.MonkeyPatch, cores: int | None, workers: int, threads: int
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    assert engines.threads_of_worker(workers) == threads
+
+
 @pytest.mark.slow
 def test_every_engine_makes_the_same_artifacts(root: Path, tmp_path: Path) -> None:
     for stage in (Ingest(refuse_every=7), ExtractConcepts(), Propose()):

@@ -1,0 +1,59 @@
+"""The worker of a cluster: what runs in an actor of Ray, on a node that may not be the driver's."""
+
+from __future__ import annotations
+
+import os
+import socket
+import traceback
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pipeline.execution.engines import describe
+
+if TYPE_CHECKING:
+    from pipeline.execution.engines.node_probe import NodeProbe
+    from pipeline.execution.task import PreparedPart, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a worker says of a part: what it prepared, or what went wrong; and units done."""
+
+    prepared: PreparedPart | None
+    problem: str
+    trace: str
+    units: int
+
+
+class RayWorker:
+    """Computes parts of one stage, one at a time, and gives none its name.
+
+    Args:
+        task: Any of the stage's; the others differ in their number alone.
+    """
+
+    def __init__(self, task: Task) -> None:
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in `pipeline.cli`, before torch
+        self._task = task
+        self._units = 0
+
+    def inspect(self, probe: NodeProbe) -> str:
+        """Why its node cannot work, in a sentence; empty if it can."""
+        return probe.objection(socket.gethostname())
+
+    def compute(self, number: int) -> Answer:
+        """Compute a part; text travels where exceptions may not."""
+        self._units = 0
+
+        def count(units: int) -> None:
+            self._units += units
+
+        try:
+            prepared = replace(self._task, number=number).prepare(count)
+        except Exception as error:
+            return Answer(None, describe(error), traceback.format_exc(), self._units)
+        return Answer(prepared, "", "", self._units)
+
+    def units(self) -> int:
+        """How many of the part under way are done; answered while it is."""
+        return self._units
