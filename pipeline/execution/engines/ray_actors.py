@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import threading
 import time
 from collections import Counter, deque
@@ -43,6 +44,7 @@ log = logging.getLogger(__name__)
 _MOST_DEATHS: Final = 3  # that a part survives, or that may follow each other before any work
 _EVERY_S: Final = 0.25  # seconds between two questions for counts, whatever the number of workers
 _LOOK_S: Final = 10.0  # seconds between two looks at those who have not started
+_KNOCK_S: Final = 10.0  # seconds that a cluster has to answer
 _OBJECTS_BYTES: Final = 80 << 20  # of a Ray started here: the least it takes, since no data travel
 _connection: tuple[str, int] | None = None  # address and cores of that which this process made
 
@@ -168,7 +170,8 @@ class Crew:
 
     def _computed(self, member: Member, future: Future[Answer]) -> None:
         task = member.task
-        assert task is not None  # one call at a time, and this was it
+        if member not in self.members or task is None:
+            return  # believed dead, it answers after all: its part is another one's
         error = future.exception()
         if error and _is_death(error):
             self._lost(member, error)
@@ -192,6 +195,8 @@ class Crew:
     def _lost(self, member: Member, error: BaseException) -> None:
         """Do without a worker that died or cannot be reached; its part goes to another one."""
         log.debug("a worker was lost: %s", error)
+        at = f"at part {member.task.number}" if member.task else "before it could work"
+        warn(f"a worker of Ray died {at}, or cannot be reached; others go on")
         ray.kill(member.actor)  # who cannot be reached may be at work still
         self.members.remove(member)
         if member.task is None:
@@ -259,19 +264,27 @@ def _connect(cluster: RayCluster, workers: int) -> None:
         if _connection in (None, (cluster.address, cores)):
             return
         ray.shutdown()
-    own: dict[str, Any] = {"num_cpus": cores, "object_store_memory": _OBJECTS_BYTES}
-    where = {"address": cluster.address} if cluster.address else {"address": "local", **own}
+    # Ray would print what befalls a worker to standard output, which is for results alone.
+    ray._private.worker.listen_error_messages = lambda *_: None
+    where: dict[str, Any] = {"address": cluster.address}
+    if not cluster.address:
+        where = {"address": "local", "num_cpus": cores, "object_store_memory": _OBJECTS_BYTES}
+        where["include_dashboard"] = False
     try:
         with _signals_kept():
-            ray.init(**where, include_dashboard=False, configure_logging=False, log_to_driver=False)
-    except (
-        OSError,
-        RuntimeError,
-        ValueError,
-    ) as error:  # of the network; of versions; of resources
+            _knock(cluster.address)
+            ray.init(**where, configure_logging=False, log_to_driver=False)
+    except (OSError, RuntimeError, ValueError) as error:  # of the network; of versions
         place = f"join the Ray cluster at {cluster.address}" if cluster.address else "start Ray"
         raise StageError(f"cannot {place}: {describe(error)}") from error
     _connection = cluster.address, cores
+
+
+def _knock(address: str) -> None:
+    """Pass if somebody listens at HOST:PORT; Ray itself would try for a quarter of an hour."""
+    host, colon, port = address.rpartition(":")
+    if colon:
+        socket.create_connection((host, int(port)), _KNOCK_S).close()
 
 
 @contextmanager
