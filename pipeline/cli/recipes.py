@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pipeline.recipes.recipe import Recipe, Step
 
 RECIPES = Path(__file__).parents[1] / "recipes"
+_HOW = ("workers", "engine", "ray_address", "cpus_per_worker", "gpus_per_worker")
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -79,14 +80,8 @@ def run(  # noqa: PLR0913  # each is an option
     from pipeline.recipes.recipe import load
 
     loaded = load(recipe_path(recipe), _settings(settings or []), quick=quick, rounds=rounds)
-    given = {
-        "workers": workers,
-        "engine": engine,
-        "ray_address": ray_address,
-        "cpus_per_worker": cpus_per_worker,
-        "gpus_per_worker": gpus_per_worker,
-    }
-    how = _how(loaded.running, {name: v for name, v in given.items() if v is not None})
+    given = (workers, engine, ray_address, cpus_per_worker, gpus_per_worker)
+    how = _how(loaded.running, dict(zip(_HOW, given, strict=True)))
     run_options = RunOptions(**how, store=store, dry_run=dry_run, quiet=quiet)
     run_options.cluster()  # whatever is wrong with it is wrong before the first step
     if only:
@@ -102,8 +97,9 @@ def run(  # noqa: PLR0913  # each is an option
         _write_tables(loaded, addresses, report or loaded.report, command, store)
 
 
-def _how(running: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of a recipe's workers: as given, else as its `[running]` says."""
+def _how(running: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of a recipe's workers: as given (not None), else as its `[running]` says."""
+    given = {name: value for name, value in flags.items() if value is not None}
     how = {**running, **given}
     if how.get("engine") == "ray":
         return how

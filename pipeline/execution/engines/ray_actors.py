@@ -272,19 +272,14 @@ def _connect(cluster: RayCluster, workers: int) -> None:
         where["include_dashboard"] = False
     try:
         with _signals_kept():
-            _knock(cluster.address)
+            host, _, port = cluster.address.partition(":")
+            if port:  # Ray itself would try for a quarter of an hour
+                socket.create_connection((host, int(port)), _KNOCK_S).close()
             ray.init(**where, configure_logging=False, log_to_driver=False)
     except (OSError, RuntimeError, ValueError) as error:  # of the network; of versions
         place = f"join the Ray cluster at {cluster.address}" if cluster.address else "start Ray"
         raise StageError(f"cannot {place}: {describe(error)}") from error
     _connection = cluster.address, cores
-
-
-def _knock(address: str) -> None:
-    """Pass if somebody listens at HOST:PORT; Ray itself would try for a quarter of an hour."""
-    host, colon, port = address.rpartition(":")
-    if colon:
-        socket.create_connection((host, int(port)), _KNOCK_S).close()
 
 
 @contextmanager

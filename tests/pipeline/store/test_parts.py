@@ -205,6 +205,28 @@ def test_a_damaged_receipt_is_as_good_as_none(tmp_path: Path, harm: str) -> None
     assert parts.receipt(tmp_path, 4) is not None
 
 
+def test_a_late_attempt_changes_nothing_of_the_one_that_was_published(tmp_path: Path) -> None:
+    late, accepted = parts.work_folder(tmp_path, 0), parts.work_folder(tmp_path, 0)
+    for work, count in ((late, 7), (accepted, 5)):
+        (work / "part-00000.dump.h5").write_bytes(b"raw" * count)
+        parts.write_rows(work / parts.part_name(0), FEATURES, [features(count)])
+    nothing = {"notes": {}, "counts": {}}
+    receipt = parts.publish(tmp_path, accepted, parts.prepare(accepted, 0, 5, nothing))
+    assert parts.prepare(late, 0, 7, nothing).part.sha256 != receipt.part.sha256
+    assert parts.damaged(tmp_path, receipt.part) == []
+    assert parts.receipt(tmp_path, 0) == receipt
+    assert late.is_dir()
+    assert not accepted.exists()
+
+
+def test_a_part_that_is_prepared_alone_is_not_there(tmp_path: Path) -> None:
+    work = parts.work_folder(tmp_path, 0)
+    parts.write_rows(work / parts.part_name(0), FEATURES, [features(5)])
+    parts.prepare(work, 0, 5, {"notes": {}, "counts": {}})
+    assert parts.receipt(tmp_path, 0) is None
+    assert [path.name for path in tmp_path.iterdir()] == [".work"]
+
+
 def test_two_attempts_at_one_part_never_share_a_folder(tmp_path: Path) -> None:
     first, second = parts.work_folder(tmp_path, 0), parts.work_folder(tmp_path, 0)
     (first / "file").write_text("of the first")

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-ray = pytest.importorskip("ray", reason="Ray is not installed")
+import ray
 
 from pipeline.execution import runner
 from pipeline.execution.engines import RayCluster, ray_actors
@@ -165,9 +164,6 @@ def test_a_node_without_the_store_is_a_sentence(
 class Personal(Ingest):
     """Rows that tell who made them. The first attempt at part 0 is late, part 2 comes last."""
 
-    def rest(self) -> None:
-        return
-
     def run(self, part: Any) -> Any:
         folder = Path(self.gate).parent
         first = part.number == 0 and not (folder / "begun").exists()
@@ -175,8 +171,7 @@ class Personal(Ingest):
         if first or part.number == 2:
             gate = folder / ("late" if first else "end")
             until(gate.exists, "nobody opened the gate")
-        for rows in Ingest(count=self.count, per_part=5, seed=os.getpid()).run(part):
-            yield rows
+        yield from Ingest(count=self.count, per_part=5, seed=os.getpid()).run(part)
 
 
 class Doubting(Crew):
@@ -304,7 +299,7 @@ def test_a_recipe_hands_ray_to_every_step_that_has_parts(tmp_path: Path) -> None
 def test_a_cluster_that_does_not_answer_is_a_sentence(root: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and nobody listens
-        place = "127.0.0.1:{}".format(taken.getsockname()[1])
+        place = f"127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(
             StageError, match=rf"cannot join the Ray cluster at {place}: Connection"
         ):
