@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 KILLED: Final = (  # what is said of a part whose worker died
     "a worker process was killed, perhaps because memory ran out: "
-    "try again, with fewer --workers if it recurs"
+    "try again, with fewer --workers if it recurs."
 )
 _MOST_THREADS: Final = 8  # of one worker: each holds an image's feature maps, up to 1 GB
 _PLACE: Final = re.compile(r"auto|[^\s/:]+:\d+")

@@ -12,6 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_SETTINGS = {"num_cpus": 1, "object_store_memory": 80 << 20, "include_dashboard": False}
 ROOT = Path(__file__).parents[4]
 # What a node runs first of all, if it is one that has no store: it sees nothing of it.
 _BLIND = """
@@ -29,51 +30,42 @@ os.stat = without(looked)
 
 
 class Nodes:
-    """Nodes of a core each, besides a head without any: the machine of the driver."""
+    """Nodes of a core each; the first is the head, where the driver is."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: int) -> None:
         from ray.cluster_utils import Cluster
 
-        self._cluster = Cluster(initialize_head=True, head_node_args=_settings(0))
-        self.workers: list[Any] = []
+        self._cluster = Cluster(initialize_head=True, head_node_args=_SETTINGS)
+        others = range(count - 1)
+        self.others = [self._cluster.add_node(wait=False, **_SETTINGS) for _ in others]
+        self._cluster.wait_for_nodes()
 
     @property
     def address(self) -> str:
         return str(self._cluster.address)
 
-    def add(self, **environment: str) -> Any:
-        """Add a node; what runs on it has this environment besides."""
-        self.workers.append(self._cluster.add_node(**_settings(1), env_vars=environment))
-        return self.workers[-1]
-
     def add_without(self, store: Path, folder: Path) -> Any:
-        """Add a node to which a store is not there; its start is written in a folder."""
+        """Add a node to which a store is not there; what it runs first is written in a folder."""
         (folder / "sitecustomize.py").write_text(_BLIND)
-        return self.add(PYTHONPATH=f"{folder}:{ROOT}", HIDDEN_STORE=str(store))
+        blind = {"PYTHONPATH": f"{folder}:{ROOT}", "HIDDEN_STORE": str(store)}
+        return self._cluster.add_node(**_SETTINGS, env_vars=blind)
 
     def remove(self, node: Any) -> None:
         """Take a node away, as a power cut does."""
-        self.workers.remove(node)
         self._cluster.remove_node(node, allow_graceful=False)
 
     def shutdown(self) -> None:
         self._cluster.shutdown()
 
 
-def _settings(cores: int) -> dict[str, Any]:
-    return {"num_cpus": cores, "object_store_memory": 80 << 20, "include_dashboard": False}
-
-
 @contextmanager
 def nodes(count: int) -> Iterator[Nodes]:
-    """A cluster for the block, with so many nodes besides its head."""
+    """A cluster of so many nodes, for the block."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT))
         patch.setenv("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "1"))
-        cluster = Nodes()
+        cluster = Nodes(count)
         try:
-            for _ in range(count):
-                cluster.add()
             yield cluster
         finally:
             import ray
