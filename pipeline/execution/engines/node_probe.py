@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -64,6 +65,18 @@ def probe_left(folder: Path) -> Iterator[NodeProbe]:
         yield NodeProbe(path, name, program())
     finally:
         path.unlink(missing_ok=True)
+
+
+def without_program(trace: str) -> str:
+    """What is said of a node that could not even load a worker.
+
+    Args:
+        trace: What Ray says of it: `ip=10.0.0.7` among much else, and what was raised at the end.
+    """
+    found = re.search(r"\bip=([^\s,)]+)", trace)
+    node = found.group(1) if found else "unknown"
+    why = trace.strip().splitlines()[-1]
+    return f"node {node} cannot load this program ({why}): install the same on every node"
 
 
 @cache

@@ -19,7 +19,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.execution.engines import KILLED, describe
-from pipeline.execution.engines.node_probe import probe_left
+from pipeline.execution.engines.node_probe import probe_left, without_program
 from pipeline.execution.engines.ray_worker import RayWorker
 from pipeline.store.warning import warn
 from schemas.errors import StageError
@@ -154,6 +154,8 @@ class Crew:
 
     def _inspected(self, member: Member, future: Future[str]) -> None:
         if error := future.exception():
+            if getattr(error, "actor_init_failed", False):
+                raise StageError(without_program(str(error)))
             self._lost(member, error)
         elif objection := future.result():
             raise StageError(objection)
@@ -173,7 +175,8 @@ class Crew:
         if member not in self.members or task is None:
             return  # believed dead, it answers after all: its part is another one's
         error = future.exception()
-        if error and _is_death(error):
+        kinds = ray.exceptions
+        if isinstance(error, kinds.RayError) and not isinstance(error, kinds.RayTaskError):
             self._lost(member, error)
             return
         member.task = None
@@ -292,9 +295,3 @@ def _signals_kept() -> Iterator[None]:
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
-
-
-def _is_death(error: BaseException | None) -> bool:
-    """Whether a call ended because its worker did, not because of what it computed."""
-    kinds = ray.exceptions
-    return isinstance(error, kinds.RayError) and not isinstance(error, kinds.RayTaskError)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.execution.engines import node_probe
-from pipeline.execution.engines.node_probe import NodeProbe, probe_left, program
+from pipeline.execution.engines.node_probe import NodeProbe, probe_left, program, without_program
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,3 +74,16 @@ def test_one_changed_line_is_another_program(
         said.append(program.__wrapped__())
     assert said[0] == said[2] != said[1]
     assert all(text.startswith("version ") for text in said)
+
+
+def test_a_node_that_cannot_load_the_program_is_named_with_the_reason() -> None:
+    trace = (
+        "died (pid=7, ip=10.0.0.7, actor_id=1)\n  ^^^\nModuleNotFoundError: No module named 'x'\n"
+    )
+    assert without_program(trace) == (
+        "node 10.0.0.7 cannot load this program (ModuleNotFoundError: No module named 'x'): "
+        "install the same on every node"
+    )
+    assert without_program("nothing\nbut this").startswith(
+        "node unknown cannot load this program ("
+    )

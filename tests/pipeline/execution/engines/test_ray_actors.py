@@ -236,6 +236,22 @@ class Stillborn(RayWorker):
         os._exit(1)
 
 
+class Unloadable(RayWorker):
+    """A worker as on a node that lacks a library."""
+
+    def __init__(self, task: object) -> None:
+        raise ModuleNotFoundError("No module named 'torch'")
+
+
+def test_a_node_that_cannot_load_the_program_is_a_sentence(
+    cluster: RayCluster, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_actors, "RayWorker", Unloadable)
+    said = r"node [\d.]+ cannot load this program \(ModuleNotFoundError: No module named 'torch'\)"
+    with pytest.raises(StageError, match=said):
+        make(Ingest(), root, workers=1, cluster=cluster)
+
+
 def test_workers_that_all_die_before_they_work_end_the_run(
     cluster: RayCluster, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
