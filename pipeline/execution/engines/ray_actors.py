@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.execution.engines import KILLED, describe
 from pipeline.execution.engines.node_probe import probe_left, without_program
-from pipeline.execution.engines.ray_worker import RayWorker
+from pipeline.execution.engines.ray_worker import RayWorker, own_of
 from pipeline.store.warning import warn
 from schemas.errors import StageError
 
@@ -167,7 +167,7 @@ class Crew:
         for member in self.members:
             if self.queue and member.ready and member.task is None:
                 member.task = self.queue.popleft()
-                call = member.actor.compute.remote(member.task.number)
+                call = member.actor.compute.remote(own_of(member.task, self.tasks[0]))
                 self._await(call, self._computed, member)
 
     def _computed(self, member: Member, future: Future[Answer]) -> None:

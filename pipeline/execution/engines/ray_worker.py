@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import socket
 import traceback
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
 
 from pipeline.execution.engines import describe
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pipeline.execution.engines.node_probe import NodeProbe
     from pipeline.execution.task import PreparedPart, Task
 
@@ -29,7 +31,7 @@ class RayWorker:
     """Computes parts of one stage, one at a time, and gives none its name.
 
     Args:
-        task: Any of the stage's; the others differ in their number alone.
+        task: Any of the stage's; of the others, only what is their own travels.
     """
 
     def __init__(self, task: Task) -> None:
@@ -41,15 +43,15 @@ class RayWorker:
         """Why its node cannot work, in a sentence; empty if it can."""
         return probe.objection(socket.gethostname())
 
-    def compute(self, number: int) -> Answer:
-        """Compute a part; text travels where exceptions may not."""
+    def compute(self, own: Mapping[str, Any]) -> Answer:
+        """Compute the part of a task by what is its own; text travels where exceptions may not."""
         self._units = 0
 
         def count(units: int) -> None:
             self._units += units
 
         try:
-            prepared = replace(self._task, number=number).prepare(count)
+            prepared = replace(self._task, **own).prepare(count)
         except Exception as error:
             return Answer(None, describe(error), traceback.format_exc(), self._units)
         return Answer(prepared, "", "", self._units)
@@ -57,3 +59,9 @@ class RayWorker:
     def units(self) -> int:
         """How many of the part under way are done; answered while it is."""
         return self._units
+
+
+def own_of(task: Task, first: Task) -> dict[str, Any]:
+    """What a task has that the first one of its stage has not: its number, above all."""
+    pairs = ((f.name, getattr(task, f.name), getattr(first, f.name)) for f in fields(task))
+    return {name: mine for name, mine, other in pairs if mine is not other and mine != other}
