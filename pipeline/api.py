@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from pipeline.execution.engines import RayCluster
     from pipeline.progress import Reporter
     from pipeline.store.artifact import Artifact
 
@@ -80,6 +81,7 @@ class Store:
         inputs: Mapping[str, str | Artifact] | None = None,
         *,
         workers: int = 1,
+        cluster: RayCluster | None = None,
         allow_empty: bool = False,
         reporter: Reporter | None = None,
         **options: Any,
@@ -90,6 +92,7 @@ class Store:
             verb: "label", "train-rpn", ...
             inputs: Artifacts by role, instead of the newest that fit together.
             workers: Number of processes; each works on one part.
+            cluster: Where Ray runs them; default: on this machine, without Ray.
             allow_empty: Accept inputs without rows, and an empty result.
             reporter: Receives the progress.
             **options: Fields of the stage; a list is taken as a tuple.
@@ -123,6 +126,7 @@ class Store:
             chosen,
             self.root,
             workers=workers,
+            cluster=cluster,
             allow_empty=allow_empty,
             reporter=reporter,
         )

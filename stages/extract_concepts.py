@@ -47,7 +47,7 @@ _GLIMPSE = 80  # characters of a caption in a message
 class ExtractConcepts(Stage):
     """Find the concepts in captions, or those of a given pool."""
 
-    engine: str = option(
+    parser: str = option(
         "bundled",
         "caption parser: bundled, spacy:NAME (or folder), lexicon (of --from or --pool), ngram:N",
         recipe=False,
@@ -82,7 +82,7 @@ class ExtractConcepts(Stage):
     )
 
     name: ClassVar[str] = "extract-concepts"
-    everyday: ClassVar[tuple[str, ...]] = ("min_frequency", "from_file", "captions", "engine")
+    everyday: ClassVar[tuple[str, ...]] = ("min_frequency", "from_file", "captions", "parser")
     example: ClassVar[str] = "rc extract-concepts --min-frequency 5"
     version: ClassVar[int] = 2  # captions in other languages name nothing
     unit: ClassVar[str] = "records"  # images with their captions, or lines of a file of captions
@@ -102,7 +102,7 @@ class ExtractConcepts(Stage):
         """See `Stage.digests`: the parser, the list, the captions."""
         from stages.text.parsing.engines import parser_identity
 
-        digests = {"parser": parser_identity(self.engine, self.style)}
+        digests = {"parser": parser_identity(self.parser, self.style)}
         if self.from_file is not None:
             digests["from"] = digest_of(*read_names(self.from_file))
         if corpus := self._corpus():
@@ -125,7 +125,7 @@ class ExtractConcepts(Stage):
         from stages.text.parsing.given_names import GivenNames
 
         names = self._given(part)
-        parser = load_parser(self.engine, self.style, names or ())
+        parser = load_parser(self.parser, self.style, names or ())
         find = parser.concepts if names is None else GivenNames(names, parser).mentions
         if names is not None:
             yield _listing(names)
@@ -161,7 +161,7 @@ class ExtractConcepts(Stage):
 
     def outcome(self, result: Result) -> Outcome:
         """Captions read, what they name, and what became of it; why there is no concept."""
-        counts = ExtractionCounts(result.notes, self.engine)
+        counts = ExtractionCounts(result.notes, self.parser)
         refused = sum(result.dropped.values())
         summary = counts.summary(result.rows, self.min_frequency, refused)
         summary += result.notes.get("remarks", ())

@@ -42,10 +42,10 @@ PLAIN_WORDS = set(
     re.findall(
         r"\w+",
         """
-        analysis anchor anchors and animals annotations api app architecture architectures arrays
-        atomic attention augment average backbones backgrounds bar blas bootstrap box building
-        bundle cache calibration canvas catalog categories checkpoints checks cleaning clip coco
-        columns compare comparison compounds conclusion conditions config confusions connection
+        actors analysis anchor anchors and animals annotations api app architecture architectures
+        arrays atomic attention augment average backbones backgrounds bar blas bootstrap box
+        building bundle cache calibration canvas catalog categories checkpoints checks cleaning clip
+        coco columns compare comparison compounds conclusion conditions config confusions connection
         contact convnext convolutional corpus count counts creation curves data database deltas demo
         dense detectron2 device diff digest disk distributed download draw dump duplicates encoding
         engines errors evaluated evaluation exact expectations export extraction failure fastvit
@@ -57,12 +57,13 @@ PLAIN_WORDS = set(
         numpy onnx optimisers option options other outcome output own page pages pairs parquet
         parser parsers perceptron phrases pickle pictures pixel pixels planning plants play plot
         plots pooled pooling precision predicate prefetching preprocess preprocessing pretraining
-        process progress protocols provenance queries query ranking recall record records reference
-        relations rendering report resizing resnet result results reuse row rule run runner samples
-        scans schedule search sections seeds segmentation self server session shape shapes sheets
-        show sides similar slice source sources spacy spec spill splits sprite sql stage statements
-        statistics store streams street suggestions suppression synonyms syntax tagger tags tallies
-        tar targets task tensorboard terminal threshold timm token tokenizer tokens torchscript
+        probe process progress protocols provenance queries query ranking ray recall record records
+        reference relations rendering report resizing resnet result results reuse row rule run
+        runner running samples scans schedule search sections seeds segmentation self server session
+        shape shapes sheets show sides similar slice source sources spacy spec spill splits sprite
+        sql stage statements statistics store streams street suggestions suppression synonyms syntax
+        tagger tags tallies tar targets task tensorboard terminal threshold timm token tokenizer
+        tokens torchscript
         tower towers training treebank tsv unfinished union values vectors vehicles verbs vit
         warning webdataset what writer writers yolo
         """,

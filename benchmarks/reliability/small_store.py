@@ -49,9 +49,9 @@ def make_store(folder: Path, *, short: bool) -> Path:
     of three. A third failed.
     """
     store = make_finished(folder, 6, () if short else _MORE, broken_image=True)
-    _broken_off(1, parts, "finish", RESUMED_PARTS, store)
+    _broken_off(1, parts, "publish", RESUMED_PARTS, store)
     _broken_off(2, checkpoints, "save", RESUMED_TRAINING, store)
-    _broken_off(1, parts, "finish", FAILED, store, StageError("the loss became nan at step 3"))
+    _broken_off(1, parts, "publish", FAILED, store, StageError("the loss became nan at step 3"))
     return store
 
 

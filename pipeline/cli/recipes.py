@@ -9,13 +9,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.run_options import STORE, NewStore, RunOptions
+from pipeline.cli.run_options import (
+    STORE,
+    CpusPerWorker,
+    EngineName,
+    GpusPerWorker,
+    NewStore,
+    RayAddress,
+    RunOptions,
+    Workers,
+)
 from schemas.errors import OptionError, SourceError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pipeline.recipes.recipe import Recipe, Step
 
 RECIPES = Path(__file__).parents[1] / "recipes"
+_HOW = ("workers", "engine", "ray_address", "cpus_per_worker", "gpus_per_worker")
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -51,9 +63,11 @@ def run(  # noqa: PLR0913  # each is an option
             "--report", help="file for the tables of the recipe; default: as the recipe says"
         ),
     ] = None,
-    workers: Annotated[
-        int, typer.Option("--workers", min=1, help="processes; each works on one part")
-    ] = 1,
+    workers: Workers = None,
+    engine: EngineName = None,
+    ray_address: RayAddress = None,
+    cpus_per_worker: CpusPerWorker = None,
+    gpus_per_worker: GpusPerWorker = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="print what the first unfinished step would do")
     ] = False,
@@ -65,8 +79,11 @@ def run(  # noqa: PLR0913  # each is an option
     """
     from pipeline.recipes.recipe import load
 
-    run_options = RunOptions(store=store, workers=workers, dry_run=dry_run, quiet=quiet)
     loaded = load(recipe_path(recipe), _settings(settings or []), quick=quick, rounds=rounds)
+    given = (workers, engine, ray_address, cpus_per_worker, gpus_per_worker)
+    how = _how(loaded.running, dict(zip(_HOW, given, strict=True)))
+    run_options = RunOptions(**how, store=store, dry_run=dry_run, quiet=quiet)
+    run_options.cluster()  # whatever is wrong with it is wrong before the first step
     if only:
         loaded = loaded.only(only)
     addresses = run_steps(loaded, run_options)
@@ -78,6 +95,15 @@ def run(  # noqa: PLR0913  # each is an option
             ["rc run", recipe, *words, *(f"--only {quote(name)}" for name in only or [])]
         )
         _write_tables(loaded, addresses, report or loaded.report, command, store)
+
+
+def _how(running: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of a recipe's workers: as given (not None), else as its `[running]` says."""
+    given = {name: value for name, value in flags.items() if value is not None}
+    how = {**running, **given}
+    if how.get("engine") == "ray":
+        return how
+    return {name: v for name, v in how.items() if name in given or name in ("engine", "workers")}
 
 
 def recipe_path(name: str) -> Path:

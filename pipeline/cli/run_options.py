@@ -5,11 +5,14 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from schemas.errors import OptionError
+
 if TYPE_CHECKING:
+    from pipeline.execution.engines import RayCluster
     from pipeline.store.artifact import Artifact
 
 PANEL = "Running"
@@ -38,6 +41,10 @@ class RunOptions:
 
     store: Path = STORE
     workers: int = 1
+    engine: Literal["local", "ray"] = "local"
+    ray_address: str = ""
+    cpus_per_worker: int = 1
+    gpus_per_worker: float = 0.0
     dry_run: bool = False
     force: bool = False
     allow_empty: bool = False
@@ -48,8 +55,26 @@ class RunOptions:
 
     @classmethod
     def take_from(cls, values: dict[str, Any]) -> RunOptions:
-        """Take these options out of the values of a command line."""
-        return cls(**{f.name: values.pop(f.name) for f in fields(cls)})
+        """Take these options out of the values of a command line that has some of them."""
+        return cls(**{f.name: values.pop(f.name) for f in fields(cls) if f.name in values})
+
+    def cluster(self) -> RayCluster | None:
+        """Where Ray runs the workers; None for this machine.
+
+        Raises:
+            OptionError: If an option of Ray is given without `--engine ray`, or has no such value.
+        """
+        from pipeline.execution.engines import RayCluster
+
+        of_ray = (self.ray_address, self.cpus_per_worker, self.gpus_per_worker)
+        if self.engine == "local":
+            if of_ray != ("", 1, 0):
+                raise OptionError(
+                    "--ray-address, --cpus-per-worker and --gpus-per-worker need --engine ray"
+                )
+            return None
+        address, cpus, gpus = of_ray
+        return RayCluster(address=address, cpus_per_worker=cpus, gpus_per_worker=gpus)
 
 
 _DECLARED: dict[str, tuple[Any, Any]] = {
@@ -58,6 +83,35 @@ _DECLARED: dict[str, tuple[Any, Any]] = {
         int,
         typer.Option(
             "--workers", envvar="RC_WORKERS", min=1, help="processes; each works on one part"
+        ),
+    ),
+    "engine": (
+        Literal["local", "ray"],
+        typer.Option(
+            "--engine",
+            envvar="RC_ENGINE",
+            help="who runs the workers: this machine, or Ray on the nodes of a cluster",
+        ),
+    ),
+    "ray_address": (
+        str,
+        typer.Option(
+            "--ray-address",
+            metavar="auto|HOST:PORT",
+            help="the cluster of --engine ray; default: start Ray here",
+            show_default=False,
+        ),
+    ),
+    "cpus_per_worker": (
+        int,
+        typer.Option("--cpus-per-worker", min=1, help="cores of each worker of --engine ray"),
+    ),
+    "gpus_per_worker": (
+        float,
+        typer.Option(
+            "--gpus-per-worker",
+            min=0,
+            help="devices of each worker of --engine ray; a fraction shares one",
         ),
     ),
     "dry_run": (bool, typer.Option("--dry-run", help="print what would run; change nothing")),
@@ -89,6 +143,15 @@ RUN_OPTIONS = [
     )
     for f in fields(RunOptions)
 ]
+OF_PARTS = ("engine", "ray_address", "cpus_per_worker", "gpus_per_worker")  # none for one task
+
+
+# The same of `rc run`, where a recipe may say them too.
+Workers = Annotated[int | None, _DECLARED["workers"][1]]
+EngineName = Annotated[Literal["local", "ray"] | None, _DECLARED["engine"][1]]
+RayAddress = Annotated[str | None, _DECLARED["ray_address"][1]]
+CpusPerWorker = Annotated[int | None, _DECLARED["cpus_per_worker"][1]]
+GpusPerWorker = Annotated[float | None, _DECLARED["gpus_per_worker"][1]]
 
 
 def check_budget(artifact: Artifact, budget: float | None) -> None:

@@ -11,6 +11,7 @@ import typer
 
 from pipeline.cli.progress_bar import TerminalReporter
 from pipeline.cli.run_options import (
+    OF_PARTS,
     PANEL,
     RUN_OPTIONS,
     RunOptions,
@@ -47,7 +48,7 @@ def add_stage(app: typer.Typer, verb: Verb) -> None:
             check_losses(artifact)
 
     command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [_CONTEXT, *_arguments(stage), *_in_sections(stage), *RUN_OPTIONS]
+        [_CONTEXT, *_arguments(stage), *_in_sections(stage), *_run_options(stage)]
     )
     app.command(verb.name, help=_full_help(stage))(command)
 
@@ -65,6 +66,7 @@ def execute(
 
     stage = cls(**with_presets(cls, {name: _as_tuple(value) for name, value in values.items()}))
     terminal = TerminalReporter(quiet=run.quiet)
+    cluster = run.cluster()
     chosen = inputs.resolve(stage, pinned, run.store)
     for line in inputs.taken_unasked(stage, pinned, chosen, run.store):
         terminal.say(line)
@@ -77,6 +79,7 @@ def execute(
         chosen,
         run.store,
         workers=run.workers,
+        cluster=cluster,
         force=run.force,
         allow_empty=run.allow_empty,
         reporter=terminal,
@@ -149,6 +152,11 @@ def _full_help(cls: type[Stage]) -> str:
     """The docstring, and the example; the backspace keeps the example from being wrapped."""
     text = inspect.getdoc(cls) or ""
     return f"{text}\n\n\b\nExample: {cls.example}" if cls.example else text
+
+
+def _run_options(cls: type[Stage]) -> list[inspect.Parameter]:
+    """Options of how to run; a single task runs in this process, so it has none of an engine."""
+    return [p for p in RUN_OPTIONS if not (cls.single_task and p.name in OF_PARTS)]
 
 
 def _in_sections(cls: type[Stage]) -> list[inspect.Parameter]:

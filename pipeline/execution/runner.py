@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from pipeline.execution.engines import RayCluster
     from pipeline.execution.task import Task
     from pipeline.progress import Reporter
     from pipeline.store.parts import Receipt
     from stages.base import Stage
 
-_MOST_THREADS: Final = 8  # of one worker: each holds an image's feature maps, up to 1 GB
 _FOUND: Final = "finished already, by an earlier run; --force runs it again"
 
 
@@ -47,11 +47,14 @@ def materialize(  # noqa: PLR0913 - all but three are keywords that say how, not
     root: Path,
     *,
     workers: int = 1,
+    cluster: RayCluster | None = None,
     force: bool = False,
     allow_empty: bool = False,
     reporter: Reporter | None = None,
 ) -> Artifact:
     """Return the artifact of `stage` over `inputs`, computing only what is missing.
+
+    `workers` parts are computed at once, in processes of this machine or by Ray in a `cluster`.
 
     Raises:
         ArtifactError: If an input lacks parts that others have, or has no rows.
@@ -60,7 +63,8 @@ def materialize(  # noqa: PLR0913 - all but three are keywords that say how, not
     """
     reporter = reporter or Silent()
     if stage.threads is None:
-        stage = replace(stage, threads=threads_of_worker(1 if stage.single_task else workers))
+        alone = (1, None) if stage.single_task else (workers, cluster)
+        stage = replace(stage, threads=engines.threads_of_worker(*alone))
     work = plan(stage, inputs, root, allow_empty=allow_empty)
     if work.finished and not force and not _may_write(work.folder):
         reporter.say(_FOUND)
@@ -73,12 +77,8 @@ def materialize(  # noqa: PLR0913 - all but three are keywords that say how, not
         if force and work.folder.exists():
             remove_folder(work.folder, first=manifests.NAME)
         with unfinished.failures_recorded(work.folder), room_for(work.folder):
-            return _compute(work, workers, reporter, reuse=not force, allow_empty=allow_empty)
-
-
-def threads_of_worker(workers: int) -> int:
-    """Threads of each worker unless they are given: its share of the cores, but not many."""
-    return max(1, min((os.cpu_count() or 1) // workers, _MOST_THREADS))
+            how = {"reuse": not force, "allow_empty": allow_empty}
+            return _compute(work, workers, cluster, reporter, **how)
 
 
 def _may_write(folder: Path) -> bool:
@@ -102,7 +102,13 @@ def _tidy(folder: Path) -> None:
 
 
 def _compute(
-    work: Plan, workers: int, reporter: Reporter, *, reuse: bool, allow_empty: bool
+    work: Plan,
+    workers: int,
+    cluster: RayCluster | None,
+    reporter: Reporter,
+    *,
+    reuse: bool,
+    allow_empty: bool,
 ) -> Artifact:
     started = time.monotonic()
     for folder in {work.folder, *(task.folder for task in work.tasks)}:
@@ -115,7 +121,7 @@ def _compute(
     missing = work.with_recipes(_without(work.tasks, done))
     taken = _taken_over(missing, work, reporter) if reuse else []
     missing = _without(missing, taken)
-    engine = engines.make(1 if work.stage.single_task else workers)
+    engine = engines.make(*((1, None) if work.stage.single_task else (workers, cluster)))
     reporter.start(work.stage.name, work.total_of(missing), work.stage.counts())
     try:
         receipts, failures = engine.map(missing, reporter.advance)
@@ -181,7 +187,8 @@ def _merge(work: Plan, receipts: list[Receipt]) -> list[Receipt]:
     folded = Notes()
     rows = work.stage.merge(stream(files), folded.note)
     count = parts.write_rows(prepared / parts.part_name(0), work.stage.makes(), rows)
-    return [parts.finish(work.folder, prepared, 0, count, parts.Report(notes=folded.facts))]
+    receipt = parts.prepare(prepared, 0, count, parts.Report(notes=folded.facts))
+    return [parts.publish(work.folder, prepared, receipt)]
 
 
 def _manifest(

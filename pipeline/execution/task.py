@@ -45,18 +45,45 @@ class Task:
     recipe: str | None = None
 
     def __call__(self, advance: Callable[[int], None]) -> parts.Receipt:
-        """Compute and write the part; its receipt. Runs in a worker process."""
+        """Compute, write and name the part; its receipt. Runs in a worker process."""
+        return self.publish(self.prepare(advance))
+
+    def prepare(self, advance: Callable[[int], None]) -> PreparedPart:
+        """Compute and write the part, under a name that no other attempt at it has."""
         with room_for(self.folder):
             return self._written(advance)
 
-    def _written(self, advance: Callable[[int], None]) -> parts.Receipt:
+    def publish(self, prepared: PreparedPart) -> parts.Receipt:
+        """Give the files of an attempt their names; its receipt.
+
+        Where an attempt may outlive the belief in it, as on another machine, one process alone
+        does this, for one attempt: so a late one changes nothing.
+        """
+        with room_for(self.folder):
+            work = parts.attempt_folder(self.folder, prepared.attempt)
+            return parts.publish(self.folder, work, prepared.receipt)
+
+    def _written(self, advance: Callable[[int], None]) -> PreparedPart:
         work = parts.work_folder(self.folder, self.number)
         part = StorePart(self, work, advance)
         table = self.stage.drafts or self.stage.makes()
         count = parts.write_rows(work / parts.part_name(self.number), table, self.stage.run(part))
         part.write_quarantine()
         report = parts.Report(self.recipe, part.dropped, part.notes.counts, part.notes.facts)
-        return parts.finish(self.folder, work, self.number, count, report)
+        return PreparedPart(work.name, parts.prepare(work, self.number, count, report))
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedPart:
+    """A part that is computed and flushed, but not there yet; small enough to travel.
+
+    Attributes:
+        attempt: Which attempt at the part; the name of its work folder.
+        receipt: What its files are.
+    """
+
+    attempt: str
+    receipt: parts.Receipt
 
 
 class StorePart:

@@ -21,6 +21,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from pipeline.recipes.recipe_file import Placeholders, fill, read_recipe
 from pipeline.recipes.recipe_rounds import entries_by_round, entry_name, read_rounds
+from pipeline.recipes.recipe_running import read_running
 from pipeline.recipes.synthetic_data import SyntheticData, read_synthetic_data
 from pipeline.recipes.table_spec import TableSpec, read_table_spec
 from pipeline.verbs import VERBS
@@ -63,6 +64,7 @@ class Recipe:
     report: Path | None = None
     introduction: str = ""
     rounds: Rounds | None = None
+    running: Mapping[str, Any] = field(default_factory=dict)
 
     def of_round(self, number: int, finished: Collection[str] | None = None) -> list[Step]:
         """The steps of a round; only those with one of some labels, if these are given."""
@@ -161,6 +163,7 @@ def _expanded(
         Path(report) if report else None,
         file.introduction,
         spec,
+        read_running(fill(file.running, values, f"[running] of {path}"), str(path)),
     )
     _check_tables(recipe)
     return recipe

@@ -12,6 +12,7 @@ scenes = 100
 seed = [0, 1, 2]             # of these values
 [[draw]]                     # synthetic images to make first: kind, folder, split, count, seed
 [rounds]                     # repetition with the student as the teacher, see `recipe_rounds`
+[running]                    # by whom and with how many workers, see `recipe_running`
 [[step]]                     # stages, see `pipeline.recipes.recipe`
 [[table]]                    # tables of results, see `pipeline.recipes.table_spec`
 """
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
 _LISTS = ("draw", "step", "table")
-_VALUES = ("defaults", "quick", "sweep", "rounds")
+_VALUES = ("defaults", "quick", "sweep", "rounds", "running")
 _TEXTS = ("report", "introduction")
 _ADVICE = "compare it with docs/recipes.md"
 
@@ -46,6 +47,7 @@ class RecipeFile:
     quick: dict[str, Any] = field(default_factory=dict)
     sweep: dict[str, Any] = field(default_factory=dict)
     rounds: dict[str, Any] = field(default_factory=dict)
+    running: dict[str, Any] = field(default_factory=dict)
     draw: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     step: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     table: list[tuple[str, dict[str, Any]]] = field(default_factory=list)

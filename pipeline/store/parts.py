@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.store import own_hash
-from pipeline.store.atomic import publish, sha256
+from pipeline.store.atomic import flush_folder, flush_tree, sha256
 from pipeline.store.manifest import FileRecord, PartRecord
 from schemas.errors import ArtifactError
 from schemas.table import vector_format
@@ -67,9 +67,14 @@ def part_name(number: int) -> str:
 
 def work_folder(folder: Path, number: int) -> Path:
     """An empty folder in which part `number` is prepared; no two attempts share one."""
-    work = folder / ".work" / f"part-{number:05d}.{uuid4().hex}"
+    work = attempt_folder(folder, f"part-{number:05d}.{uuid4().hex}")
     work.mkdir(parents=True)
     return work
+
+
+def attempt_folder(folder: Path, attempt: str) -> Path:
+    """Where an attempt at a part prepares it, by the attempt's name."""
+    return folder / ".work" / attempt
 
 
 def write_rows(path: Path, table: Table, rows: Iterable[pa.RecordBatch]) -> int:
@@ -84,8 +89,11 @@ def write_rows(path: Path, table: Table, rows: Iterable[pa.RecordBatch]) -> int:
     return count
 
 
-def finish(folder: Path, work: Path, number: int, rows: int, report: Report) -> Receipt:
-    """Move a prepared part from `work` to its final names; the receipt goes last."""
+def prepare(work: Path, number: int, rows: int, report: Report) -> Receipt:
+    """The receipt of a part whose files lie flushed in `work`, where nobody but it looks.
+
+    Who gives them their names, `publish` or nobody, need not be who prepared them.
+    """
     name = part_name(number)
     files = sorted(path for path in work.iterdir() if path.name != name)
     records = [
@@ -103,7 +111,8 @@ def finish(folder: Path, work: Path, number: int, rows: int, report: Report) -> 
         counts=dict(report.counts),
         facts=tuple(sorted(report.notes)),
     )
-    return _publish(folder, work, part, report.notes)
+    flush_tree(work)
+    return Receipt(part=part, notes=dict(report.notes))
 
 
 def link(folder: Path, source: Path, part: PartRecord, notes: Mapping[str, Any]) -> Receipt:
@@ -121,18 +130,24 @@ def link(folder: Path, source: Path, part: PartRecord, notes: Mapping[str, Any])
             os.link(source / name, work / name)
         except OSError:  # another file system, or one without links
             shutil.copyfile(source / name, work / name)
-    return _publish(folder, work, part, notes)
+    flush_tree(work)
+    return publish(folder, work, Receipt(part=part, notes=dict(notes)))
 
 
-def _publish(folder: Path, work: Path, part: PartRecord, notes: Mapping[str, Any]) -> Receipt:
-    """Give all files of a part their final names; those beside the rows come first."""
-    for name in (*(file.name for file in part.files), part_name(part.number)):
-        publish(work / name, folder / name)
+def publish(folder: Path, work: Path, receipt: Receipt) -> Receipt:
+    """Move a prepared part from `work` to its final names; the receipt goes last.
+
+    Returns:
+        What a resumed run would find: tuples are lists.
+    """
+    number = receipt.part.number
+    for name in [*(record.name for record in receipt.part.files), part_name(number)]:
+        (work / name).replace(folder / name)
+    flush_folder(folder)
     (folder / ".receipts").mkdir(exist_ok=True)
-    content = Receipt(part=part, notes=dict(notes)).model_dump(mode="json")
-    own_hash.write(_receipt_path(folder, part.number), content)
+    own_hash.write(_receipt_path(folder, number), receipt.model_dump(mode="json"))
     shutil.rmtree(work)
-    return _read_receipt(folder, part.number)  # what a resumed run would find, tuples now lists
+    return _read_receipt(folder, number)
 
 
 def receipt(folder: Path, number: int) -> Receipt | None:

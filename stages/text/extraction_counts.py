@@ -61,7 +61,7 @@ class ExtractionCounts:
     """The notes of all parts together and of the fold, and how they read."""
 
     notes: Mapping[str, Any]
-    engine: str
+    parser: str
 
     def summary(self, concepts: int, min_frequency: int, refused: int) -> list[str]:
         """Captions read, captions that name something, mentions, concepts kept and left out."""
@@ -98,7 +98,7 @@ class ExtractionCounts:
         if self._is_foreign():
             return self._foreign_sentence()
         if not self._of("naming"):
-            return f"none of {captions} names anything: look at the captions, or at --engine"
+            return f"none of {captions} names anything: look at the captions, or at --parser"
         phrase, most = self.notes["most_frequent"]
         return (
             f"none of {counted(self.notes['phrases'], 'phrase')} in {captions} was counted "
@@ -158,8 +158,8 @@ class ExtractionCounts:
         share = self._of("known_words") / self._of("words")
         return (
             f"these captions {look or 'do not look like English'} ({share:.0%} of their words are "
-            f"known): the parser '{self.engine}' reads English. Give a list of names in the "
-            "language of the captions: --from NAMES --engine lexicon"
+            f"known): the parser '{self.parser}' reads English. Give a list of names in the "
+            "language of the captions: --from NAMES --parser lexicon"
         )
 
     def _languages(self) -> str:

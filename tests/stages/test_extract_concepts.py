@@ -53,7 +53,7 @@ def fold(stage: ExtractConcepts, batches: Sequence[pa.RecordBatch]) -> list[dict
 
 
 def extract(*parts: InMemory, **options: Any) -> list[dict[str, Any]]:
-    stage = ExtractConcepts(**{"engine": "ngram:1", "min_frequency": 1, **options})
+    stage = ExtractConcepts(**{"parser": "ngram:1", "min_frequency": 1, **options})
     return fold(stage, drafts(stage, *parts))
 
 
@@ -74,7 +74,7 @@ def test_mentions_captions_and_images_are_counted_separately() -> None:
 
 
 def test_a_mention_records_the_number_of_its_caption() -> None:
-    rows = pa.Table.from_batches(drafts(ExtractConcepts(engine="ngram:1"), captioned(PETS)))
+    rows = pa.Table.from_batches(drafts(ExtractConcepts(parser="ngram:1"), captioned(PETS)))
     mentions = [tuple(row.values())[:4] for row in rows.to_pylist()]
     assert mentions == [
         ("a", 0, "cat", 1),
@@ -126,7 +126,7 @@ def test_a_pool_can_have_one_concept() -> None:
 
 
 def outcome(*parts: InMemory, **options: Any) -> Outcome:
-    stage = ExtractConcepts(**{"engine": "ngram:1", "min_frequency": 1, **options})
+    stage = ExtractConcepts(**{"parser": "ngram:1", "min_frequency": 1, **options})
     notes: dict[str, Any] = {}
     rows = sum(batch.num_rows for batch in stage.merge(drafts(stage, *parts), notes.__setitem__))
     for part in parts:
@@ -151,7 +151,7 @@ def test_an_empty_pool_says_why() -> None:
         "4): lower --min-frequency"
     )
     nameless = outcome(captioned({"a": [], "b": ["the and of"]})).empty
-    assert nameless == "none of 1 caption names anything: look at the captions, or at --engine"
+    assert nameless == "none of 1 caption names anything: look at the captions, or at --parser"
     assert "the images have no captions" in str(outcome(captioned({"a": []})).empty)
 
 
@@ -165,7 +165,7 @@ def test_most_captions_without_a_name_are_a_loss() -> None:
 
 def test_a_list_of_which_nothing_is_mentioned_is_a_loss(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("unicorn\ndragon")
-    options = {"engine": "lexicon", "from_file": tmp_path / "list.txt"}
+    options = {"parser": "lexicon", "from_file": tmp_path / "list.txt"}
     said = outcome(captioned({"a": ["a\x1b dog"]}), **options)
     assert said.empty is None
     assert said.losses == [
@@ -186,13 +186,13 @@ CHINESE = {"a": ["一只狗躺在橙色的沙发上"], "b": ["街上有一辆红
 
 @pytest.mark.slow
 def test_captions_in_german_are_a_loss_that_says_what_to_use() -> None:
-    said = outcome(captioned(GERMAN), engine="bundled")
+    said = outcome(captioned(GERMAN), parser="bundled")
     loss = str(said.empty)
     assert loss.startswith("these captions look like German (4% of their words are known)")
     assert "the parser 'bundled' reads English" in loss
-    assert "--from NAMES --engine lexicon" in loss
+    assert "--from NAMES --parser lexicon" in loss
     mixed = {**GERMAN, "c": ["a man on a horse in the snow near a red barn and a tree"] * 4}
-    said = outcome(captioned(mixed), engine="bundled")
+    said = outcome(captioned(mixed), parser="bundled")
     assert said.losses == []
     assert said.summary[1] == (
         "3 captions do not look like English (3 German); no concept is taken from 3"
@@ -201,7 +201,7 @@ def test_captions_in_german_are_a_loss_that_says_what_to_use() -> None:
 
 @pytest.mark.slow
 def test_captions_in_chinese_name_nothing_that_english_knows() -> None:
-    assert str(outcome(captioned(CHINESE), engine="bundled").empty).startswith(
+    assert str(outcome(captioned(CHINESE), parser="bundled").empty).startswith(
         "these captions look like Chinese (0% of their words are known)"
     )
 
@@ -214,14 +214,14 @@ def test_a_list_and_the_lexicon_read_any_language(
     tmp_path: Path, captions: dict[str, list[str]], listed: str, expected: list[int]
 ) -> None:
     (tmp_path / "list.txt").write_text(listed, "utf-8")
-    options = {"engine": "lexicon", "from_file": tmp_path / "list.txt"}
+    options = {"parser": "lexicon", "from_file": tmp_path / "list.txt"}
     assert [row["mentions"] for row in extract(captioned(captions), **options)] == expected
     assert outcome(captioned(captions), **options).losses == []
 
 
 def test_a_part_stores_at_most_three_example_captions_of_a_concept() -> None:
     part = captioned({str(n): [f"dog {n}"] for n in range(9)})
-    rows = pa.Table.from_batches(drafts(ExtractConcepts(engine="ngram:1"), part)).to_pylist()
+    rows = pa.Table.from_batches(drafts(ExtractConcepts(parser="ngram:1"), part)).to_pylist()
     assert sum(row["text"] is not None for row in rows if row["concept"] == "dog") == 3
 
 
@@ -235,7 +235,7 @@ def test_a_very_long_example_caption_is_cut() -> None:
 def test_a_list_keeps_its_order_and_its_unmentioned_names(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("unicorn\nSkis\nhot dog\n")
     captions = {"a": ["two dogs eat a hot dog"], "b": ["a man on skis", "skis and skis"]}
-    rows = extract(captioned(captions), engine="bundled", from_file=tmp_path / "list.txt")
+    rows = extract(captioned(captions), parser="bundled", from_file=tmp_path / "list.txt")
     assert names(rows) == ["unicorn", "Skis", "hot dog"]
     assert [row["mentions"] for row in rows] == [0, 3, 1]
     assert [row["images"] for row in rows] == [0, 1, 1]
@@ -250,7 +250,7 @@ def test_a_list_is_kept_for_images_without_captions(tmp_path: Path) -> None:
 def test_the_lexicon_engine_finds_the_names_of_the_list(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("traffic light\nlight\n")
     captions = {"a": ["traffic lights and a light"]}
-    rows = extract(captioned(captions), engine="lexicon", from_file=tmp_path / "list.txt")
+    rows = extract(captioned(captions), parser="lexicon", from_file=tmp_path / "list.txt")
     assert [row["mentions"] for row in rows] == [1, 1]
 
 
@@ -283,14 +283,14 @@ def test_the_parts_of_a_caption_file_together_hold_all_its_captions(
     lines = [f"{key}\t{text}\n" for key, texts in captions.items() for text in texts]
     (tmp_path / "c.tsv").write_text("key\tcaption\n" + "".join(lines))
     monkeypatch.setattr(stages.extract_concepts, "_PART_RECORDS", 4)
-    stage = ExtractConcepts(engine="ngram:1", min_frequency=1, captions=tmp_path / "c.tsv")
+    stage = ExtractConcepts(parser="ngram:1", min_frequency=1, captions=tmp_path / "c.tsv")
     parts = corpus_parts(stage)
     assert len(parts) == 3
     assert stage.total() == 10
     assert "images" not in stage.requires()
     assert fold(stage, drafts(stage, *parts)) == extract(captioned(captions))
     assert [part.advanced for part in parts] == [4, 4, 2]
-    limited = ExtractConcepts(engine="ngram:1", captions=tmp_path / "c.tsv", limit=5)
+    limited = ExtractConcepts(parser="ngram:1", captions=tmp_path / "c.tsv", limit=5)
     assert [part.advanced for part in corpus_parts(limited)] == [0, 0]
     assert (
         sum(len(set(b["image_id"].to_pylist())) for b in drafts(limited, *corpus_parts(limited)))
@@ -300,7 +300,7 @@ def test_the_parts_of_a_caption_file_together_hold_all_its_captions(
 
 def test_bad_rows_of_a_caption_file_go_to_quarantine(tmp_path: Path) -> None:
     (tmp_path / "c.jsonl").write_text('{"caption": "dog"}\n{\n')
-    stage = ExtractConcepts(engine="ngram:1", min_frequency=1, captions=tmp_path / "c.jsonl")
+    stage = ExtractConcepts(parser="ngram:1", min_frequency=1, captions=tmp_path / "c.jsonl")
     (part,) = corpus_parts(stage)
     assert names(fold(stage, drafts(stage, part))) == ["dog"]
     assert [record[:2] for record in part.refused] == [("c.jsonl:2", "bad-row")]
@@ -312,7 +312,7 @@ def test_rows_without_a_caption_are_counted_and_not_refused(tmp_path: Path) -> N
     path = tmp_path / "c.jsonl"
     rows = ['{"caption": "dog"}', '{"caption": null}', '{"caption": ""}', '{"caption": NaN}']
     path.write_text("\n".join(rows))
-    stage = ExtractConcepts(engine="ngram:1", min_frequency=1, captions=path)
+    stage = ExtractConcepts(parser="ngram:1", min_frequency=1, captions=path)
     (part,) = corpus_parts(stage)
     said = outcome(part, captions=path)
     assert part.refused == []
@@ -326,7 +326,7 @@ def test_rows_without_a_caption_are_counted_and_not_refused(tmp_path: Path) -> N
 
 def test_a_file_of_nothing_but_bad_rows_says_what_is_wrong_with_the_first(tmp_path: Path) -> None:
     (tmp_path / "c.jsonl").write_text('{"caption": 7}\n{"caption": 8}\n')
-    stage = ExtractConcepts(engine="ngram:1", captions=tmp_path / "c.jsonl")
+    stage = ExtractConcepts(parser="ngram:1", captions=tmp_path / "c.jsonl")
     assert outcome(*corpus_parts(stage), captions=tmp_path / "c.jsonl").empty == (
         "there are no captions in c.jsonl: 2 rows refused (a caption must be text, not int)"
     )
@@ -335,7 +335,7 @@ def test_a_file_of_nothing_but_bad_rows_says_what_is_wrong_with_the_first(tmp_pa
 def test_what_was_chosen_in_a_caption_file_is_said_once(tmp_path: Path) -> None:
     path = tmp_path / "c.tsv"
     path.write_text("key\ttitle\tcaption\n1\tx\ta dog\n2\tx\ta cat\n1\tx\tdogs\n")
-    stage = ExtractConcepts(engine="ngram:1", min_frequency=1, captions=path)
+    stage = ExtractConcepts(parser="ngram:1", min_frequency=1, captions=path)
     _, *remarks = outcome(*corpus_parts(stage), captions=path).summary
     assert remarks == [
         "captions of c.tsv are read from 'caption', not from 'title'; --caption-column decides",
@@ -346,8 +346,8 @@ def test_what_was_chosen_in_a_caption_file_is_said_once(tmp_path: Path) -> None:
 
 def test_an_empty_caption_file_has_no_concepts(tmp_path: Path) -> None:
     (tmp_path / "c.txt").write_text("")
-    stage = ExtractConcepts(engine="ngram:1", captions=tmp_path / "c.txt")
-    assert outcome(*corpus_parts(stage), engine="ngram:1", captions=tmp_path / "c.txt").empty == (
+    stage = ExtractConcepts(parser="ngram:1", captions=tmp_path / "c.txt")
+    assert outcome(*corpus_parts(stage), parser="ngram:1", captions=tmp_path / "c.txt").empty == (
         "there are no captions in c.txt: it has no rows"
     )
 
@@ -364,14 +364,14 @@ def test_digests_depend_on_parser_list_and_captions(tmp_path: Path) -> None:
     assert changed == ["from", "captions"]
     assert ExtractConcepts(style="paper").digests() != ExtractConcepts().digests()
     assert (
-        ExtractConcepts(engine="ngram:2").digests() != ExtractConcepts(engine="ngram:3").digests()
+        ExtractConcepts(parser="ngram:2").digests() != ExtractConcepts(parser="ngram:3").digests()
     )
 
 
 @pytest.mark.slow
 def test_the_bundled_parser_finds_visible_objects() -> None:
     captions = {"a": ["A group of people near a traffic light", "two tennis rackets and a dog"]}
-    rows = extract(captioned(captions), engine="bundled")
+    rows = extract(captioned(captions), parser="bundled")
     assert sorted(names(rows)) == ["dog", "people", "tennis racket", "traffic light"]
 
 

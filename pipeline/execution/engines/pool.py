@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from multiprocessing import active_children, connection, get_context, parent_process
 from typing import TYPE_CHECKING
 
-from pipeline.execution.engines import describe
+from pipeline.execution.engines import KILLED, describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, MutableSequence, Sequence
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _EVERY_S = 0.2  # seconds between two looks at the counts
-_KILLED = (
-    "a worker process was killed, perhaps because memory ran out: "
-    "try again, with fewer --workers if it recurs"
-)
 _counts: MutableSequence[int] | None = None  # in a worker: units done, one slot per task
 
 
@@ -105,7 +101,7 @@ def _reporting(counts: Sequence[int], advance: Callable[[int], None]) -> Iterato
 def _answer(future: Future[Answer]) -> Answer:
     error = future.exception()
     if isinstance(error, BrokenProcessPool):
-        return None, _KILLED, str(error)
+        return None, KILLED, str(error)
     if error:
         return None, describe(error), str(error)
     return future.result()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pipeline.cli import recipes
 from pipeline.recipes.recipe import load
 from pipeline.store import catalog
 from tests.pipeline.helpers import ROOT, make
@@ -158,3 +159,22 @@ def test_the_tables_of_the_paper_are_made_by_one_command(tmp_path: Path) -> None
             assert f"| {row.name} |" in page
         name = table.name.replace("-", "_")
         assert (tmp_path / "pictures" / f"results_{name}.png").stat().st_size > 5000
+
+
+@pytest.mark.parametrize(
+    ("given", "how"),
+    [
+        ({}, {"engine": "ray", "workers": 3, "ray_address": "auto"}),
+        ({"workers": 5, "engine": None}, {"engine": "ray", "workers": 5, "ray_address": "auto"}),
+        ({"engine": "local"}, {"engine": "local", "workers": 3}),  # nothing of Ray is left
+        (
+            {"engine": "local", "ray_address": "head:1"},  # but what is given, to be refused
+            {"engine": "local", "workers": 3, "ray_address": "head:1"},
+        ),
+    ],
+)
+def test_what_is_given_comes_before_what_a_recipe_says_of_its_running(
+    given: dict[str, object], how: dict[str, object]
+) -> None:
+    running = {"engine": "ray", "workers": 3, "ray_address": "auto"}
+    assert recipes._how(running, given) == how

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import nullcontext
 from dataclasses import fields
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 import typer
 
 from pipeline.cli.run_options import RUN_OPTIONS, RunOptions, check_budget
+from pipeline.execution.engines import RayCluster
 from pipeline.store import catalog
+from schemas.errors import OptionError
 
 
 @pytest.mark.slow
@@ -80,3 +83,34 @@ def test_a_budget_is_a_number_or_a_fraction_of_all_records(
     with pytest.raises(typer.Exit) if exceeded else nullcontext() as raised:
         check_budget(artifact, budget)
     assert (raised.value.exit_code if raised else 0) == (3 if exceeded else 0)
+
+
+def test_ray_is_asked_for_by_its_engine_alone() -> None:
+    assert RunOptions().cluster() is None
+    asked = RunOptions(engine="ray", ray_address="head:6379", gpus_per_worker=0.5)
+    assert asked.cluster() == RayCluster(address="head:6379", gpus_per_worker=0.5)
+    for options in ({"ray_address": "auto"}, {"cpus_per_worker": 2}, {"gpus_per_worker": 1.0}):
+        with pytest.raises(OptionError, match=r"--gpus-per-worker need --engine ray"):
+            RunOptions(**options).cluster()  # type: ignore[arg-type]
+
+
+def test_a_single_task_has_no_engine(rc) -> None:  # type: ignore[no-untyped-def]
+    assert "--engine" in rc("propose", "--help").out
+    assert "--engine" not in rc("pretrain", "--help").out
+
+
+def test_ray_that_is_not_installed_is_a_sentence_and_never_a_local_run(
+    rc,  # type: ignore[no-untyped-def]
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "pipeline.execution.engines.ray_actors", raising=False)
+    monkeypatch.setitem(sys.modules, "ray", None)
+    by_flag = rc("ingest", "--engine", "ray")
+    monkeypatch.setenv("RC_ENGINE", "ray")
+    for answer in (by_flag, rc("ingest")):
+        assert (answer.code, answer.out) == (1, "")
+        assert answer.err.count("\n") == 1
+        assert "pip install 'regionclip-toolkit[ray]'" in answer.err
+    assert catalog.everything(root) == []
+    assert rc("ingest", "--engine", "local").code == 0  # a flag comes before the variable

@@ -49,7 +49,7 @@ def make_stages(images: Artifact, root: Path, tables: dict[str, Artifact]) -> di
     pins = {"images": images.address}
     made = {"images": images}
     made["proposals"] = make(Propose(grid=True, regions=5), root, pins)
-    made["concepts"] = make(ExtractConcepts(engine="ngram:1", min_frequency=1), root, pins)
+    made["concepts"] = make(ExtractConcepts(parser="ngram:1", min_frequency=1), root, pins)
     pins["proposals"] = made["proposals"].address
     pins["teacher"] = tables["teachers"].address
     made["features"] = make(toys.Featurize(), root, pins)
@@ -90,7 +90,7 @@ def make_again(artifact: Artifact, root: Path) -> Artifact:
     stages = {
         "ingest": Ingest(sources=(str(root.parent / "shards"),)),
         "propose": Propose(grid=True, regions=5),
-        "extract-concepts": ExtractConcepts(engine="ngram:1", min_frequency=1),
+        "extract-concepts": ExtractConcepts(parser="ngram:1", min_frequency=1),
         "featurize": toys.Featurize(),
         "label": toys.Label(),
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 from dataclasses import replace
@@ -37,16 +36,6 @@ def computed(log: Path) -> list[tuple[str, int]]:
     """Verb and part of everything that was computed, in order of part."""
     lines = [line.split() for line in log.read_text().splitlines()] if log.exists() else []
     return sorted((verb, int(number)) for verb, number, _ in lines)
-
-
-@pytest.mark.parametrize(
-    ("cores", "workers", "threads"), [(2, 1, 2), (16, 1, 8), (16, 4, 4), (2, 3, 1), (None, 1, 1)]
-)
-def test_a_worker_has_its_share_of_the_cores_but_not_too_many(
-    monkeypatch: pytest.MonkeyPatch, cores: int | None, workers: int, threads: int
-) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: cores)
-    assert runner.threads_of_worker(workers) == threads
 
 
 def test_a_failed_part_leaves_no_artifact_but_keeps_the_others(root: Path) -> None:

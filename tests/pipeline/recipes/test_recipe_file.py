@@ -75,8 +75,8 @@ def test_a_key_that_no_recipe_has_is_refused(tmp_path: Path, text: str) -> None:
         read_recipe(path)
     assert str(error.value) == (
         f"recipe {path} may have include, report, introduction, [defaults], [quick], [sweep], "
-        f"[rounds], [[draw]] and [[table]], must have at least one [[step]], and may have nothing "
-        f"else"
+        f"[rounds], [running], [[draw]] and [[table]], must have at least one [[step]], and may "
+        f"have nothing else"
     )
 
 

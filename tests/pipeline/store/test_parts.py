@@ -137,7 +137,7 @@ def finished(folder: Path, number: int = 3, **notes: Any) -> parts.Receipt:
     rows = parts.write_rows(work / parts.part_name(number), FEATURES, [features(5)])
     (work / f"part-{number:05d}.dump.h5").write_bytes(b"raw")
     report = parts.Report(notes={"seen": (1, 2), **notes})
-    return parts.finish(folder, work, number, rows, report)
+    return parts.publish(folder, work, parts.prepare(work, number, rows, report))
 
 
 def test_a_finished_part_has_a_receipt_that_a_later_run_finds(tmp_path: Path) -> None:
@@ -212,6 +212,28 @@ def test_a_damaged_receipt_is_as_good_as_none(tmp_path: Path, harm: str) -> None
     path.unlink() if harm == "gone" else path.write_text(harmed[harm])
     assert parts.receipt(tmp_path, 3) is None
     assert parts.receipt(tmp_path, 4) is not None
+
+
+def test_a_late_attempt_changes_nothing_of_the_one_that_was_published(tmp_path: Path) -> None:
+    late, accepted = parts.work_folder(tmp_path, 0), parts.work_folder(tmp_path, 0)
+    for work, count in ((late, 7), (accepted, 5)):
+        (work / "part-00000.dump.h5").write_bytes(b"raw" * count)
+        parts.write_rows(work / parts.part_name(0), FEATURES, [features(count)])
+    nothing = parts.Report()
+    receipt = parts.publish(tmp_path, accepted, parts.prepare(accepted, 0, 5, nothing))
+    assert parts.prepare(late, 0, 7, nothing).part.sha256 != receipt.part.sha256
+    assert parts.damaged(tmp_path, receipt.part) == []
+    assert parts.receipt(tmp_path, 0) == receipt
+    assert late.is_dir()
+    assert not accepted.exists()
+
+
+def test_a_part_that_is_prepared_alone_is_not_there(tmp_path: Path) -> None:
+    work = parts.work_folder(tmp_path, 0)
+    parts.write_rows(work / parts.part_name(0), FEATURES, [features(5)])
+    parts.prepare(work, 0, 5, parts.Report())
+    assert parts.receipt(tmp_path, 0) is None
+    assert [path.name for path in tmp_path.iterdir()] == [".work"]
 
 
 def test_two_attempts_at_one_part_never_share_a_folder(tmp_path: Path) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipeline.execution import engines
-from pipeline.execution.engines import describe
+from pipeline.execution.engines import RayCluster, describe
 from pipeline.store import catalog
-from schemas.errors import ArtifactError, StageError
+from schemas.errors import ArtifactError, OptionError, StageError
 from tests.pipeline.helpers import Listener, contents, make
 from tests.pipeline.toys import ExtractConcepts, Ingest, Pretrain, Propose
 from tests.waiting import until
@@ -19,6 +21,59 @@ from tests.waiting import until
 
 def test_one_worker_is_this_process_and_more_are_a_pool() -> None:
     assert [engines.make(n).name for n in (1, 2, 5)] == ["in-process", "pool", "pool"]
+
+
+@pytest.mark.parametrize(
+    ("cores", "workers", "threads"), [(2, 1, 2), (16, 1, 8), (16, 4, 4), (2, 3, 1), (None, 1, 1)]
+)
+def test_a_worker_has_its_share_of_the_cores_but_not_too_many(
+    monkeypatch: pytest.MonkeyPatch, cores: int | None, workers: int, threads: int
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    assert engines.threads_of_worker(workers) == threads
+
+
+def test_a_worker_of_a_cluster_has_the_cores_that_it_asks_for_but_not_too_many() -> None:
+    cores = {n: engines.threads_of_worker(50, RayCluster(cpus_per_worker=n)) for n in (1, 3, 16)}
+    assert cores == {1: 1, 3: 3, 16: 8}
+
+
+def test_a_cluster_without_ray_is_a_sentence_that_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "pipeline.execution.engines.ray_actors", raising=False)
+    monkeypatch.setitem(sys.modules, "ray", None)  # as if it were not installed
+    with pytest.raises(OptionError) as raised:
+        engines.make(2, RayCluster())
+    assert str(raised.value) == (
+        "--engine ray needs Ray, which is not installed: pip install 'regionclip-toolkit[ray]'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"address": "head"}, "--ray-address must be auto or HOST:PORT, got 'head'"),
+        ({"address": "ray://head:10001"}, "--ray-address must be auto or HOST:PORT"),
+        ({"cpus_per_worker": 0}, "--cpus-per-worker must be at least 1, got 0"),
+        (
+            {"gpus_per_worker": 1.5},
+            "--gpus-per-worker must be a fraction of one device, or a whole",
+        ),
+        ({"gpus_per_worker": -1}, "--gpus-per-worker must be"),
+        ({"gpus_per_worker": float("nan")}, "--gpus-per-worker must be"),
+    ],
+)
+def test_a_cluster_that_cannot_be_is_a_sentence(options: Any, said: str) -> None:
+    with pytest.raises(OptionError) as raised:
+        RayCluster(**options)
+    assert str(raised.value).startswith(said)
+
+
+@pytest.mark.parametrize("address", ["", "auto", "head:6379", "10.0.0.7:6379"])
+@pytest.mark.parametrize("gpus", [0, 0.25, 1, 4])
+def test_a_cluster_that_can_be_is_taken(address: str, gpus: float) -> None:
+    assert RayCluster(address=address, gpus_per_worker=gpus).gpus_per_worker == gpus
 
 
 @pytest.mark.slow
