@@ -1,0 +1,214 @@
+"""Pull: artifacts from a remote into the store, with what they were made from.
+
+A pull commits as a run does: files under `.work/`, hashed while they arrive, then renamed; the
+manifest last. A killed pull keeps what is whole. A remote is believed in nothing: what is longer
+than its manifest says is cut off there, what has another hash or other rows is not taken.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
+
+from pipeline.progress import Silent
+from pipeline.remote import catalog as remote_catalog
+from pipeline.remote.push import Sent
+from pipeline.remote.remote import NotThereError, file_name
+from pipeline.store import catalog, parts, recency, unfinished
+from pipeline.store import manifest as manifests
+from pipeline.store.artifact import open_artifact
+from pipeline.store.atomic import exclusively, make_folder, publish, sha256, whole_or_absent
+from pipeline.store.disk_full import room_for
+from schemas.errors import ArtifactError, DiskFullError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipeline.progress import Reporter
+    from pipeline.remote.catalog import Pushed
+    from pipeline.remote.remote import Remote
+
+_MOST_ARTIFACTS: Final = 1000  # of one pull; a remote may invent inputs without end
+
+
+def pull(
+    remote: Remote, root: Path, wanted: Sequence[Pushed], reporter: Reporter | None = None
+) -> list[Sent]:
+    """Fetch artifacts into a store, in this order; what was fetched of each.
+
+    Args:
+        remote: Where from.
+        root: The store.
+        wanted: See `with_inputs`.
+        reporter: Is told of the bytes.
+
+    Raises:
+        ArtifactError: If a file is not what its manifest says; the artifact is then not there.
+        DiskFullError: If there is not enough room.
+        SourceError: If the remote does not answer, or refuses.
+    """
+    reporter = reporter or Silent()
+    missing = [one for one in wanted if not (one.artifact.path / manifests.NAME).is_file()]
+    _check_room(root, sum(one.artifact.manifest.bytes() for one in missing))
+    return [_fetch(remote, one, reporter) for one in wanted]
+
+
+def with_inputs(
+    remote: Remote, root: Path, wanted: Sequence[Pushed], reporter: Reporter | None = None
+) -> list[Pushed]:
+    """The artifacts and all that they were made from, inputs first, each once.
+
+    Args:
+        remote: Where they are.
+        root: The store that they may be pulled to.
+        wanted: See `pipeline.remote.catalog.find`.
+        reporter: Is told of inputs that are not there.
+
+    Raises:
+        ArtifactError: If a manifest is damaged, or there are too many.
+        SourceError: If the remote does not answer, or refuses.
+    """
+    ordered: dict[str, Pushed] = {}
+    seen: set[str] = set()
+    waiting = [(one, False) for one in reversed(wanted)]
+    while waiting:
+        current, inputs_done = waiting.pop()
+        address = current.artifact.address
+        if inputs_done:
+            ordered.setdefault(address, current)
+        elif address not in seen:
+            seen.add(address)
+            if len(seen) > _MOST_ARTIFACTS:
+                raise ArtifactError(
+                    f"{remote.url} says that more than {_MOST_ARTIFACTS} artifacts belong "
+                    "together: that is not believed. Pull them one by one, with --only."
+                )
+            waiting.append((current, True))
+            for parent in _inputs(remote, root, current, seen, reporter or Silent()):
+                waiting.append((parent, False))
+    return list(ordered.values())
+
+
+def _inputs(
+    remote: Remote, root: Path, child: Pushed, seen: set[str], reporter: Reporter
+) -> list[Pushed]:
+    found = []
+    for address in dict.fromkeys(child.artifact.manifest.inputs.values()):
+        if address in seen:
+            continue
+        parent = remote_catalog.fetch(remote, address, root)
+        if parent is not None:
+            found.append(parent)
+        elif not (root / address / manifests.NAME).is_file():
+            reporter.say(
+                f"{child.artifact.address} was made from {address}, which {remote.url} does not "
+                "have: it is not fetched"
+            )
+    return found
+
+
+def _check_room(root: Path, wanted: int) -> None:
+    place = next(folder for folder in (root.absolute(), *root.absolute().parents) if folder.exists())
+    free = shutil.disk_usage(place).free
+    if wanted > free:
+        raise DiskFullError(
+            f"{wanted:,} bytes are to be fetched into {root}, and {free:,} are free; nothing was "
+            "fetched"
+        )
+
+
+def _fetch(remote: Remote, one: Pushed, reporter: Reporter) -> Sent:
+    artifact = one.artifact
+    folder, sent = artifact.path, Sent(artifact.address)
+    waiting = f"another run is making {artifact.address}; waiting for it to finish"
+    with exclusively(catalog.lock(folder), lambda: reporter.say(waiting)):
+        if (folder / manifests.NAME).is_file():
+            open_artifact(folder)  # a damaged one says so
+            sent.was_there = True
+            return sent
+        with unfinished.failures_recorded(folder), room_for(folder):
+            shutil.rmtree(folder / ".work", ignore_errors=True)
+            make_folder(folder)
+            inputs = [artifact.root / address for address in artifact.manifest.inputs.values()]
+            unfinished.record_inputs(
+                folder, [open_artifact(p) for p in inputs if (p / manifests.NAME).is_file()]
+            )
+            _fetch_files(remote, one, sent, reporter)
+            _check_rows(remote, one)
+            recency.record(folder)
+            with whole_or_absent(folder / manifests.NAME) as draft:
+                draft.write_bytes(one.content)
+            unfinished.tidy(folder)
+    return sent
+
+
+def _fetch_files(remote: Remote, one: Pushed, sent: Sent, reporter: Reporter) -> None:
+    artifact = one.artifact
+    work = artifact.path / ".work"
+    for folder in {work, *(path.parent for path in artifact.listed)}:
+        make_folder(folder)
+
+    def fetch(path: Path) -> tuple[bool, int]:
+        size, digest = artifact.listed[path]
+        if path.is_file() and path.stat().st_size == size and sha256(path) == digest:
+            return False, size  # of a pull that was killed
+        draft = work / f"{uuid4().hex}.{path.name}"
+        _receive(remote, draft, size, digest)
+        publish(draft, path)
+        return True, size
+
+    reporter.start(f"pull {artifact.address}", artifact.manifest.bytes(), "bytes")
+    pool = ThreadPoolExecutor(remote.concurrency)
+    try:
+        for was_fetched, size in pool.map(fetch, artifact.listed):
+            sent.files += was_fetched
+            sent.bytes += size * was_fetched
+            reporter.advance(size)
+    finally:
+        pool.shutdown(cancel_futures=True)
+        reporter.stop()
+
+
+def _receive(remote: Remote, draft: Path, size: int, digest: str) -> None:
+    """Write a file of the remote, and no byte more than it may have."""
+    name, hashed, count = file_name(digest), hashlib.sha256(), 0
+    with draft.open("wb") as file:
+        try:
+            for piece in remote.read(name) if size else ():
+                count += len(piece)
+                if count > size:
+                    break
+                hashed.update(piece)
+                file.write(piece)
+        except NotThereError:
+            raise ArtifactError(
+                f"{name} is missing in {remote.url} although a manifest lists it; "
+                f"{_push_again(remote)}"
+            ) from None
+    if count != size or hashed.hexdigest() != digest:
+        harm = f"is longer than the {size:,} bytes" if count > size else "is not what"
+        what = "of its manifest" if count > size else "its name says"
+        raise ArtifactError(f"{name} in {remote.url} {harm} {what}; {_push_again(remote)}")
+
+
+def _check_rows(remote: Remote, one: Pushed) -> None:
+    """Pass if the files of rows have as many as the manifest says."""
+    artifact = one.artifact
+    folders = ((artifact.path, artifact.manifest.parts),)
+    folders += ((artifact.path / "drafts", artifact.manifest.drafts),)
+    for folder, records in folders:
+        for record in records:
+            rows = parts.count(folder / parts.part_name(record.number))
+            if rows != record.rows:
+                raise ArtifactError(
+                    f"part {record.number} of {artifact.address} in {remote.url} has {rows} rows, "
+                    f"and {record.rows} in its manifest: it cannot be used"
+                )
+
+
+def _push_again(remote: Remote) -> str:
+    return f"nothing of it was taken. Where the artifact is whole: 'rc push {remote.url} --force'"
