@@ -27,11 +27,13 @@ def add_commands(app: typer.Typer) -> None:
     app.command("pull")(pull)
 
 
-def push(  # noqa: PLR0913  # each is an option
+def push(
     remote: _Remote,
     artifacts: Annotated[
         list[str] | None,
-        typer.Argument(help="table, table@prefix or address; default: all", metavar="[ARTIFACT]..."),
+        typer.Argument(
+            help="table, table@prefix or address; default: all", metavar="[ARTIFACT]..."
+        ),
     ] = None,
     only: _Only = False,
     force: Annotated[
@@ -114,5 +116,9 @@ def remote_status(url: str, store: Path, *, as_json: bool) -> None:
 
 def _tell(moved: Sequence[Sent], done: str) -> None:
     for one in moved:
-        what = "was there already" if one.was_there else f"{one.files} files, {one.bytes:,} bytes {done}"
+        what = (
+            "was there already"
+            if one.was_there
+            else f"{one.files} files, {one.bytes:,} bytes {done}"
+        )
         typer.echo(f"{one.address:<34} {what}")

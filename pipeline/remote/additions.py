@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
-from pipeline.remote.remote import read_whole
+from pipeline.remote.remote import create_once, read_whole
 from pipeline.store.manifest import ADDRESS
 from pipeline.store.warning import warn
 
@@ -42,7 +42,7 @@ def add(remote: Remote, address: str) -> None:
         return
     content = f"{address}\n".encode()
     for number in count(len(entries)):
-        if remote.create(_name(number), content) or _read_entry(remote, number) == address:
+        if create_once(remote, _name(number), content, _MOST_BYTES) == content:
             return
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pipeline.remote.remote import Remote
 
-_MOST_BYTES: Final = 256 << 20  # of a manifest: half a million parts
+MOST_BYTES: Final = 256 << 20  # of a manifest: half a million parts
 _Found = TypeVar("_Found")
 
 
@@ -45,9 +45,16 @@ def fetch(remote: Remote, address: str, root: Path) -> Pushed | None:
         ArtifactError: If its manifest is damaged, or that of another artifact.
         SourceError: If the remote does not answer, or refuses.
     """
-    content = read_whole(remote, manifest_name(address), _MOST_BYTES)
-    if content is None:
-        return None
+    content = read_whole(remote, manifest_name(address), MOST_BYTES)
+    return None if content is None else parse(remote, address, root, content)
+
+
+def parse(remote: Remote, address: str, root: Path, content: bytes) -> Pushed:
+    """The artifact whose manifest a remote has.
+
+    Raises:
+        ArtifactError: If the manifest is damaged, or that of another artifact.
+    """
     try:
         manifest = manifests.parse(content, Path(address))
     except ValueError as error:
@@ -105,6 +112,24 @@ def everything(remote: Remote, root: Path) -> dict[str, Pushed | ArtifactError |
 
     addresses = additions.read(remote)
     return dict(zip(addresses, _in_threads(remote, one, addresses), strict=True))
+
+
+def inputs_first(
+    wanted: Sequence[_Found], key: Callable[[_Found], str], inputs: Callable[[_Found], list[_Found]]
+) -> list[_Found]:
+    """The wanted and, before each, all that it was made from; each once, and also in a circle."""
+    ordered: list[_Found] = []
+    seen: set[str] = set()
+    waiting = [(one, False) for one in reversed(wanted)]
+    while waiting:
+        one, inputs_done = waiting.pop()
+        if inputs_done:
+            ordered.append(one)
+        elif key(one) not in seen:
+            seen.add(key(one))
+            waiting.append((one, True))
+            waiting.extend((other, False) for other in inputs(one))
+    return ordered
 
 
 def _fetch_all(remote: Remote, addresses: Sequence[str], root: Path) -> list[Pushed | None]:

@@ -48,10 +48,9 @@ class Folder:
     def send(self, name: str, file: Path, size: int, digest: str, *, again: bool) -> bool:
         """See `Remote`; what is there counts only if it has its hash."""
         target = self._ready(name)
-        if not again and target.is_file() and target.stat().st_size == size:
-            if sha256(target) == digest:
-                flush_folder(target.parent)  # its sender may have been killed before
-                return False
+        if not again and _is_there(target, size, digest):
+            flush_folder(target.parent)  # its sender may have been killed before
+            return False
         with whole_or_absent(target) as draft, file.open("rb") as source, draft.open("wb") as copy:
             hashed = hashlib.sha256()
             while piece := source.read(_PIECE):
@@ -92,3 +91,7 @@ def damaged(file: Path) -> str:
         f"{file} differs from the hash in its manifest, so it was not sent. 'rc verify' shows "
         "what else is damaged; recompute its artifact with its stage and --force."
     )
+
+
+def _is_there(target: Path, size: int, digest: str) -> bool:
+    return target.is_file() and target.stat().st_size == size and sha256(target) == digest

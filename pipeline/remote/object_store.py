@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from obstore import GetOptions
+
 _PIECE: Final = 8 << 20  # bytes of one request
 _MOST_PIECES: Final = 9_000  # S3 takes 10,000 of one file
 _TIMEOUT_S: Final = 120  # of one request: a piece at half a megabit a second
@@ -58,7 +60,7 @@ class ObjectStore:
         start, end = 0, 1
         with self._asked(name):
             while start < end:
-                wanted = {"range": (start, start + _PIECE)}
+                wanted: GetOptions = {"range": (start, start + _PIECE)}
                 answer = obstore.get(self._store, name, options=wanted)
                 before, end = start, answer.meta["size"]
                 for piece in answer.stream(min_chunk_size=1 << 20):

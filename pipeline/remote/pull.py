@@ -72,47 +72,35 @@ def with_inputs(
         ArtifactError: If a manifest is damaged, or there are too many.
         SourceError: If the remote does not answer, or refuses.
     """
-    ordered: dict[str, Pushed] = {}
-    seen: set[str] = set()
-    waiting = [(one, False) for one in reversed(wanted)]
-    while waiting:
-        current, inputs_done = waiting.pop()
-        address = current.artifact.address
-        if inputs_done:
-            ordered.setdefault(address, current)
-        elif address not in seen:
-            seen.add(address)
-            if len(seen) > _MOST_ARTIFACTS:
+    told = reporter or Silent()
+    known: dict[str, Pushed | None] = {one.artifact.address: one for one in wanted}
+
+    def input_of(child: Pushed, address: str) -> Pushed | None:
+        if address not in known:
+            if len(known) == _MOST_ARTIFACTS:
                 raise ArtifactError(
                     f"{remote.url} says that more than {_MOST_ARTIFACTS} artifacts belong "
                     "together: that is not believed. Pull them one by one, with --only."
                 )
-            waiting.append((current, True))
-            for parent in _inputs(remote, root, current, seen, reporter or Silent()):
-                waiting.append((parent, False))
-    return list(ordered.values())
+            known[address] = remote_catalog.fetch(remote, address, root)
+            if known[address] is None and not (root / address / manifests.NAME).is_file():
+                told.say(
+                    f"{child.artifact.address} was made from {address}, which {remote.url} does "
+                    "not have: it is not fetched"
+                )
+        return known[address]
 
+    def inputs(child: Pushed) -> list[Pushed]:
+        found = (input_of(child, address) for address in child.artifact.manifest.inputs.values())
+        return [one for one in found if one]
 
-def _inputs(
-    remote: Remote, root: Path, child: Pushed, seen: set[str], reporter: Reporter
-) -> list[Pushed]:
-    found = []
-    for address in dict.fromkeys(child.artifact.manifest.inputs.values()):
-        if address in seen:
-            continue
-        parent = remote_catalog.fetch(remote, address, root)
-        if parent is not None:
-            found.append(parent)
-        elif not (root / address / manifests.NAME).is_file():
-            reporter.say(
-                f"{child.artifact.address} was made from {address}, which {remote.url} does not "
-                "have: it is not fetched"
-            )
-    return found
+    return remote_catalog.inputs_first(wanted, lambda one: one.artifact.address, inputs)
 
 
 def _check_room(root: Path, wanted: int) -> None:
-    place = next(folder for folder in (root.absolute(), *root.absolute().parents) if folder.exists())
+    place = next(
+        folder for folder in (root.absolute(), *root.absolute().parents) if folder.exists()
+    )
     free = shutil.disk_usage(place).free
     if wanted > free:
         raise DiskFullError(
@@ -198,8 +186,10 @@ def _receive(remote: Remote, draft: Path, size: int, digest: str) -> None:
 def _check_rows(remote: Remote, one: Pushed) -> None:
     """Pass if the files of rows have as many as the manifest says."""
     artifact = one.artifact
-    folders = ((artifact.path, artifact.manifest.parts),)
-    folders += ((artifact.path / "drafts", artifact.manifest.drafts),)
+    folders = (
+        (artifact.path, artifact.manifest.parts),
+        (artifact.path / "drafts", artifact.manifest.drafts),
+    )
     for folder, records in folders:
         for record in records:
             rows = parts.count(folder / parts.part_name(record.number))

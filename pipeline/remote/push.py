@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.progress import Silent
 from pipeline.remote import additions
-from pipeline.remote.catalog import fetch
-from pipeline.remote.remote import NotThereError, file_name, manifest_name
+from pipeline.remote.catalog import MOST_BYTES, fetch, inputs_first, parse
+from pipeline.remote.remote import NotThereError, create_once, file_name, manifest_name
 from pipeline.store import manifest as manifests
 from pipeline.store.artifact import open_artifact
 from schemas.errors import ArtifactError, SourceError
@@ -88,16 +87,8 @@ def with_inputs(artifacts: Sequence[Artifact], reporter: Reporter | None = None)
         artifacts: Of one store.
         reporter: Is told of inputs that are not in the store any more.
     """
-    ordered: dict[Path, Artifact] = {}
-    waiting = [(artifact, False) for artifact in reversed(artifacts)]
-    while waiting:
-        current, inputs_done = waiting.pop()
-        if inputs_done:
-            ordered.setdefault(current.path, current)
-        elif current.path not in ordered:
-            waiting.append((current, True))
-            waiting.extend((parent, False) for parent in _inputs(current, reporter or Silent()))
-    return list(ordered.values())
+    told = reporter or Silent()
+    return inputs_first(artifacts, lambda one: one.address, lambda one: list(_inputs(one, told)))
 
 
 def _inputs(artifact: Artifact, reporter: Reporter) -> Iterator[Artifact]:
@@ -142,20 +133,11 @@ def _send_files(
 
 
 def _publish(remote: Remote, artifact: Artifact) -> None:
-    """Create the manifest, and know it for ours if only the reply was lost."""
-    content = (artifact.path / manifests.NAME).read_bytes()
-    failure: SourceError | None = None
-    try:
-        if remote.create(manifest_name(artifact.address), content):
-            return
-    except SourceError as error:
-        failure = error
-    there = fetch(remote, artifact.address, artifact.root)
-    if there is None:
-        raise failure or SourceError(
-            f"{remote.url} neither takes the manifest of {artifact.address} nor has one"
-        )
-    _check_same(remote, artifact, there)
+    """Create the manifest; of another push, which was faster, it must be that of the same."""
+    name, content = manifest_name(artifact.address), (artifact.path / manifests.NAME).read_bytes()
+    there = create_once(remote, name, content, MOST_BYTES)
+    if there != content:
+        _check_same(remote, artifact, parse(remote, artifact.address, artifact.root, there))
 
 
 def _check_same(remote: Remote, artifact: Artifact, there: Pushed) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
 from pipeline.store import manifest as manifests
-from schemas.errors import ArtifactError, OptionError
+from schemas.errors import ArtifactError, OptionError, SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,9 +94,10 @@ def open_remote(url: str) -> Remote:
         raise OptionError(f"'{url}' is no remote: write {known} or the path of a folder")
     try:
         from pipeline.remote.object_store import ObjectStore
+
+        return ObjectStore(url)
     except ImportError as error:
         raise OptionError(f"{url} needs {error.name or 'obstore'}; {MISSING_EXTRA}") from None
-    return ObjectStore(url)
 
 
 def file_name(digest: str) -> str:
@@ -130,3 +131,31 @@ def read_whole(remote: Remote, name: str, most: int) -> bytes | None:
     except NotThereError:
         return None
     return bytes(content)
+
+
+def create_once(remote: Remote, name: str, content: bytes, most: int) -> bytes:
+    """What lies under a name in the end: these bytes, or those of whoever was faster.
+
+    A reply may be lost although the bytes arrived; so after any other reply than success, what is
+    there is read.
+
+    Args:
+        remote: The remote.
+        name: In it.
+        content: To be there.
+        most: Bytes that may be there.
+
+    Raises:
+        ArtifactError: If there are more.
+        SourceError: If nothing is there, or it cannot be read.
+    """
+    failure = None
+    try:
+        if remote.create(name, content):
+            return content
+    except SourceError as error:
+        failure = error
+    there = read_whole(remote, name, most)
+    if there is None:
+        raise failure or SourceError(f"{remote.url} neither takes {name} nor has one")
+    return there
