@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from pipeline.remote.remote import NotThereError
@@ -11,9 +12,9 @@ from pipeline.store.atomic import (
     draft_folder,
     flush_folder,
     make_folder,
+    publish,
     sha256,
     sweep_drafts,
-    whole_or_absent,
 )
 from pipeline.store.disk_full import room_for
 from schemas.errors import ArtifactError, SourceError
@@ -35,6 +36,7 @@ class Folder:
             raise SourceError(f"{folder} is a file; a remote is a folder, or s3://BUCKET/FOLDER")
         self.url = str(folder)
         self._folder = folder
+        sweep_drafts(folder)  # of pushes that were killed
 
     def read(self, name: str) -> Iterator[bytes]:
         """See `Remote`."""
@@ -47,24 +49,25 @@ class Folder:
 
     def send(self, name: str, file: Path, size: int, digest: str, *, again: bool) -> bool:
         """See `Remote`; what is there counts only if it has its hash."""
-        target = self._ready(name)
+        target = self._folder / name
         if not again and _is_there(target, size, digest):
             flush_folder(target.parent)  # its sender may have been killed before
             return False
-        with whole_or_absent(target) as draft, file.open("rb") as source, draft.open("wb") as copy:
+        with self._draft(target) as draft:
             hashed = hashlib.sha256()
-            while piece := source.read(_PIECE):
-                hashed.update(piece)
-                copy.write(piece)
+            with file.open("rb") as source, draft.open("wb") as copy:
+                while piece := source.read(_PIECE):
+                    hashed.update(piece)
+                    copy.write(piece)
             if hashed.hexdigest() != digest:
                 raise ArtifactError(damaged(file))
+            publish(draft, target)
         return True
 
     def create(self, name: str, content: bytes) -> bool:
         """See `Remote`."""
-        target = self._ready(name)
-        with room_for(target), draft_folder(target) as folder:
-            draft = folder / target.name
+        target = self._folder / name
+        with self._draft(target) as draft:
             with draft.open("wb") as file:
                 file.write(content)
                 file.flush()
@@ -77,12 +80,13 @@ class Folder:
                 flush_folder(target.parent)
         return True
 
-    def _ready(self, name: str) -> Path:
-        """The path of a name, with its folders, and without what a killed push left beside it."""
-        target = self._folder / name
-        make_folder(target.parent)
-        sweep_drafts(target.parent, target.name)
-        return target
+    @contextmanager
+    def _draft(self, target: Path) -> Iterator[Path]:
+        """A path to write before it goes to `target`; all drafts lie in the folder itself."""
+        with room_for(target):
+            make_folder(target.parent)
+            with draft_folder(self._folder / target.name) as folder:
+                yield folder / target.name
 
 
 def damaged(file: Path) -> str:

@@ -116,6 +116,9 @@ def _fetch(remote: Remote, one: Pushed, reporter: Reporter) -> Sent:
     with exclusively(catalog.lock(folder), lambda: reporter.say(waiting)):
         if (folder / manifests.NAME).is_file():
             open_artifact(folder)  # a damaged one says so
+            unfinished.tidy(
+                folder
+            )  # the pull that finished it may have been killed before it could
             sent.was_there = True
             return sent
         with unfinished.failures_recorded(folder), room_for(folder):

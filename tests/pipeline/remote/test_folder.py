@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-import pytest
-
 from pipeline.remote.folder import Folder
 
 if TYPE_CHECKING:
@@ -24,14 +22,18 @@ def test_a_damaged_file_of_the_right_size_is_sent_again(tmp_path: Path) -> None:
     assert (tmp_path / "remote/a/b").read_bytes() == b"hello"
 
 
-@pytest.mark.parametrize("is_there", [True, False])
-def test_what_a_killed_push_left_is_swept(tmp_path: Path, is_there: bool) -> None:
-    file, remote = tmp_path / "file", tmp_path / "remote"
-    file.write_bytes(b"hello")
-    if is_there:
-        Folder(remote).send("a/b", file, 5, HELLO, again=False)
-    draft = remote / "a" / f".{'0' * 32}.b"
-    draft.mkdir(parents=True)
+def test_what_a_killed_push_left_is_swept(tmp_path: Path) -> None:
+    draft = tmp_path / f".{'0' * 32}.b"
+    draft.mkdir()
     (draft / "b").write_bytes(b"hel")
-    Folder(remote).send("a/b", file, 5, HELLO, again=False)
-    assert [path.name for path in (remote / "a").iterdir()] == ["b"]
+    Folder(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_drafts_lie_beside_nothing_that_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"hello")
+    Folder(tmp_path / "remote").send("a/b", file, 5, HELLO, again=False)
+    Folder(tmp_path / "remote").create("c/d", b"hello")
+    names = sorted(str(p.relative_to(tmp_path / "remote")) for p in tmp_path.rglob("remote/**/*"))
+    assert names == ["a", "a/b", "c", "c/d"]
