@@ -65,6 +65,7 @@ PLAIN_WORDS = set(
         tar targets task tensorboard terminal threshold timm token tokenizer tokens torchscript
         tower towers training treebank tsv unfinished union values vectors vehicles verbs vit
         warning webdataset what writer writers yolo
+        additions object patterns pull push pushed remote
         """,
     )
 )

@@ -34,7 +34,7 @@ def status(
     Artifacts with rows, sizes and times, the newest last.
     """
     if remote is not None:
-        from pipeline.cli.remote import remote_status
+        from pipeline.cli.push_and_pull import remote_status
 
         remote_status(remote, store, as_json=as_json)
         return

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from pipeline.progress import Silent
-from pipeline.remote import catalog as remote_catalog
+from pipeline.remote import pushed
 from pipeline.remote.push import Sent
 from pipeline.remote.remote import NotThereError, file_name
 from pipeline.store import catalog, parts, recency, unfinished
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipeline.progress import Reporter
-    from pipeline.remote.catalog import Pushed
+    from pipeline.remote.pushed import Pushed
     from pipeline.remote.remote import Remote
 
 _MOST_ARTIFACTS: Final = 1000  # of one pull; a remote may invent inputs without end
@@ -65,7 +65,7 @@ def with_inputs(
     Args:
         remote: Where they are.
         root: The store that they may be pulled to.
-        wanted: See `pipeline.remote.catalog.find`.
+        wanted: See `pipeline.remote.pushed.find`.
         reporter: Is told of inputs that are not there.
 
     Raises:
@@ -82,7 +82,7 @@ def with_inputs(
                     f"{remote.url} says that more than {_MOST_ARTIFACTS} artifacts belong "
                     "together: that is not believed. Pull them one by one, with --only."
                 )
-            known[address] = remote_catalog.fetch(remote, address, root)
+            known[address] = pushed.fetch(remote, address, root)
             if known[address] is None and not (root / address / manifests.NAME).is_file():
                 told.say(
                     f"{child.artifact.address} was made from {address}, which {remote.url} does "
@@ -94,7 +94,7 @@ def with_inputs(
         found = (input_of(child, address) for address in child.artifact.manifest.inputs.values())
         return [one for one in found if one]
 
-    return remote_catalog.inputs_first(wanted, lambda one: one.artifact.address, inputs)
+    return pushed.inputs_first(wanted, lambda one: one.artifact.address, inputs)
 
 
 def _check_room(root: Path, wanted: int) -> None:

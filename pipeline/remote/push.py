@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.progress import Silent
 from pipeline.remote import additions
-from pipeline.remote.catalog import MOST_BYTES, fetch, inputs_first, parse
+from pipeline.remote.pushed import MOST_BYTES, fetch, inputs_first, parse
 from pipeline.remote.remote import NotThereError, create_once, file_name, manifest_name
 from pipeline.store import manifest as manifests
 from pipeline.store.artifact import open_artifact
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pipeline.progress import Reporter
-    from pipeline.remote.catalog import Pushed
+    from pipeline.remote.pushed import Pushed
     from pipeline.remote.remote import Remote
     from pipeline.store.artifact import Artifact
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from werkzeug.wrappers import Response
 
-from pipeline.remote import catalog as remote_catalog
 from pipeline.remote import pull as pulling
+from pipeline.remote import pushed
 from pipeline.remote.pull import pull, with_inputs
 from pipeline.remote.push import push
 from pipeline.remote.push import with_inputs as push_inputs
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def fetch(remote: Remote, store: Path, *names: str, **how: Any) -> list[Sent]:
-    wanted = [remote_catalog.find(remote, name, store) for name in names]
+    wanted = [pushed.find(remote, name, store) for name in names]
     return pull(remote, store, with_inputs(remote, store, wanted, **how), **how)
 
 
@@ -91,7 +91,7 @@ def test_the_artifact_that_was_asked_for_is_the_newest(
 def test_only_what_is_asked_for_is_fetched(remote: Remote, images: Artifact, other: Path) -> None:
     proposals = make(Propose(), images.root)
     push(remote, push_inputs([proposals]))
-    (sent,) = pull(remote, other, [remote_catalog.find(remote, "proposals", other)])
+    (sent,) = pull(remote, other, [pushed.find(remote, "proposals", other)])
     assert sent.address == proposals.address
     assert [path.name for path in other.iterdir()] == ["proposals"]
 

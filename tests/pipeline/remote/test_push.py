@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from werkzeug.wrappers import Response
 
-from pipeline.remote import additions, catalog, pull
+from pipeline.remote import additions, pull, pushed
 from pipeline.remote.push import push, with_inputs
 from pipeline.remote.remote import open_remote
 from pipeline.store.artifact import open_artifact
@@ -35,7 +35,7 @@ def proposals(root: Path) -> Artifact:
 
 def fetched(remote: Remote, address: str, store: Path) -> Artifact:
     """An artifact after its way to another store."""
-    wanted = catalog.find(remote, address, store)
+    wanted = pushed.find(remote, address, store)
     pull.pull(remote, store, pull.with_inputs(remote, store, [wanted]))
     return open_artifact(store / address)
 
@@ -101,7 +101,7 @@ def test_a_damaged_file_stops_the_push_before_the_manifest(
     path.write_bytes(path.read_bytes()[:-1] + b"\0")
     with pytest.raises(ArtifactError, match=r"part-00001.parquet differs from the hash in its man"):
         push(remote, [proposals])
-    assert catalog.fetch(remote, proposals.address, tmp_path) is None
+    assert pushed.fetch(remote, proposals.address, tmp_path) is None
     assert additions.read(remote) == []
     path.unlink()
     with pytest.raises(ArtifactError, match=r"part-00001.parquet is missing although its manifest"):
@@ -122,7 +122,7 @@ def test_a_push_that_was_stopped_resumes(s3: S3Server, bucket: str, proposals: A
     with pytest.raises(SourceError, match="refuses these credentials"):
         push(remote, [proposals])
     s3.instead = lambda _: None
-    assert catalog.fetch(remote, proposals.address, proposals.root) is None
+    assert pushed.fetch(remote, proposals.address, proposals.root) is None
     (sent,) = push(remote, [proposals])
     assert sent.files == 8 - 3
 
@@ -180,7 +180,7 @@ def test_other_content_of_the_same_recipe_stays_and_is_told(
     other = open_artifact(proposals.path)
     with pytest.raises(ArtifactError, match=f"{proposals.address} with other content: the same re"):
         push(remote, [other])
-    there = catalog.fetch(remote, proposals.address, proposals.root)
+    there = pushed.fetch(remote, proposals.address, proposals.root)
     assert there is not None
     assert there.artifact.manifest == proposals.manifest
 
@@ -199,7 +199,7 @@ def test_nothing_is_ever_listed_renamed_or_deleted(
 ) -> None:
     remote = open_remote(bucket)
     push(remote, with_inputs([proposals]))
-    catalog.everything(remote, tmp_path)
+    pushed.everything(remote, tmp_path)
     fetched(remote, proposals.address, tmp_path / "other")
     assert {request.method for request in s3.requests} == {"GET", "HEAD", "PUT"}
     assert all(request.path.count("/") > 3 and not request.query for request in s3.requests)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.remote import additions
-from pipeline.remote.catalog import everything, find
 from pipeline.remote.push import push
+from pipeline.remote.pushed import everything, find
 from pipeline.remote.remote import manifest_name, open_remote
 from schemas.errors import ArtifactError, ArtifactNotFoundError
 from tests.pipeline.helpers import make

@@ -82,12 +82,12 @@ def pull(
     already is not fetched again. A pull that was killed resumes.
     """
     from pipeline.cli.progress_bar import TerminalReporter
-    from pipeline.remote import catalog
     from pipeline.remote import pull as pulling
+    from pipeline.remote import pushed
     from pipeline.remote.remote import open_remote
 
     there, terminal = open_remote(remote), TerminalReporter(quiet=quiet)
-    wanted = [catalog.find(there, name, store) for name in artifacts]
+    wanted = [pushed.find(there, name, store) for name in artifacts]
     if not only:
         wanted = pulling.with_inputs(there, store, wanted, terminal)
     _tell(pulling.pull(there, store, wanted, terminal), "fetched")
@@ -96,7 +96,7 @@ def pull(
 def remote_status(url: str, store: Path, *, as_json: bool) -> None:
     """Print what was pushed to a remote, in that order; see `rc status`."""
     from pipeline.cli.store import facts_of, line_of
-    from pipeline.remote.catalog import everything
+    from pipeline.remote.pushed import everything
     from pipeline.remote.remote import open_remote
     from schemas.errors import ArtifactError
 
