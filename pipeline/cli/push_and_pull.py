@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.remote.push import Sent
 
 _Remote = Annotated[
-    str, typer.Argument(help="s3://BUCKET/FOLDER, gs://…, az://…, or a folder", metavar="REMOTE")
+    str, typer.Argument(help="s3://BUCKET/FOLDER, gs://…, or a folder", metavar="REMOTE")
 ]
 _Only = Annotated[bool, typer.Option("--only", help="without what they were made from")]
 

@@ -1,4 +1,4 @@
-"""Object stores as remotes: S3 and what speaks like it, Google Cloud Storage, Azure.
+"""Object stores as remotes: S3 and what speaks like it, and Google Cloud Storage.
 
 Only here is obstore imported. Credentials come from where the tools of the provider look for them;
 for S3, from wherever botocore finds them. What an object store says of an error may quote a request
@@ -132,7 +132,7 @@ def _kind_of(error: exceptions.BaseError) -> str:
     status = re.search(r"status code: (\d{3})", str(error))
     if status:
         return f"it answers with HTTP status {status[1]}; run the command again to resume"
-    return "it gives no answer; check the network, then run the command again to resume"
+    return "it gives no answer that can be used; check the network, then run the command again"
 
 
 def _settings(url: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from pipeline.remote.push import Sent
 from pipeline.remote.remote import NotThereError, file_name
 from pipeline.store import catalog, parts, recency, unfinished
 from pipeline.store import manifest as manifests
-from pipeline.store.artifact import open_artifact
+from pipeline.store.artifact import open_artifact, open_readable
 from pipeline.store.atomic import exclusively, make_folder, publish, sha256, whole_or_absent
 from pipeline.store.disk_full import room_for
 from schemas.errors import ArtifactError, DiskFullError
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pipeline.progress import Reporter
     from pipeline.remote.pushed import Pushed
     from pipeline.remote.remote import Remote
+    from pipeline.store.artifact import Artifact
 
 _MOST_ARTIFACTS: Final = 1000  # of one pull; a remote may invent inputs without end
 
@@ -143,14 +144,22 @@ def _fetch_files(remote: Remote, one: Pushed, sent: Sent, reporter: Reporter) ->
     for folder in {work, *(path.parent for path in artifact.listed)}:
         make_folder(folder)
 
+    here = {
+        digest: path for other in _others(artifact) for path, (_, digest) in other.listed.items()
+    }
+
     def fetch(path: Path) -> tuple[bool, int]:
         size, digest = artifact.listed[path]
-        if path.is_file() and path.stat().st_size == size and sha256(path) == digest:
-            return False, size  # of a pull that was killed
+        if _is_whole(path, digest):  # of a pull that was killed
+            return False, size
         draft = work / f"{uuid4().hex}.{path.name}"
-        _receive(remote, draft, size, digest)
+        is_here = digest in here and _is_whole(here[digest], digest)
+        if is_here:
+            parts.link_file(here[digest], draft)
+        else:
+            _receive(remote, draft, size, digest)
         publish(draft, path)
-        return True, size
+        return not is_here, size
 
     reporter.start(f"pull {artifact.address}", artifact.manifest.bytes(), "bytes")
     pool = ThreadPoolExecutor(remote.concurrency)
@@ -162,6 +171,15 @@ def _fetch_files(remote: Remote, one: Pushed, sent: Sent, reporter: Reporter) ->
     finally:
         pool.shutdown(cancel_futures=True)
         reporter.stop()
+
+
+def _others(artifact: Artifact) -> list[Artifact]:
+    """Artifacts of the same table in the store, whose parts may be the same."""
+    return open_readable(catalog.committed(artifact.root, artifact.manifest.artifact))
+
+
+def _is_whole(path: Path, digest: str) -> bool:
+    return path.is_file() and sha256(path) == digest
 
 
 def _receive(remote: Remote, draft: Path, size: int, digest: str) -> None:

@@ -18,7 +18,7 @@ from schemas.errors import ArtifactError, OptionError, SourceError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SCHEMES: Final = ("s3", "gs", "az")
+SCHEMES: Final = ("s3", "gs")
 MISSING_EXTRA: Final = "install the extra: pip install 'regionclip-toolkit[remote]'"
 
 

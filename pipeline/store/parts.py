@@ -117,11 +117,16 @@ def link(folder: Path, source: Path, part: PartRecord, notes: Mapping[str, Any])
     """
     work = work_folder(folder, part.number)
     for name in (part_name(part.number), *(file.name for file in part.files)):
-        try:
-            os.link(source / name, work / name)
-        except OSError:  # another file system, or one without links
-            shutil.copyfile(source / name, work / name)
+        link_file(source / name, work / name)
     return _publish(folder, work, part, notes)
+
+
+def link_file(source: Path, target: Path) -> None:
+    """Make `target` the same file; a copy where there are no links."""
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(source, target)
 
 
 def _publish(folder: Path, work: Path, part: PartRecord, notes: Mapping[str, Any]) -> Receipt:

@@ -103,6 +103,14 @@ def test_without_credentials_one_sentence_says_where_they_go(
     assert all("authorization" not in request.headers for request in s3.requests)
 
 
-def test_a_url_that_obstore_refuses_is_one_sentence() -> None:
-    with pytest.raises(OptionError, match="'az://x' is no remote that can be opened"):
-        open_remote("az://x")
+def test_a_server_that_sends_all_where_a_part_was_asked_for_is_not_listened_to(
+    s3: S3Server, bucket: str
+) -> None:
+    s3.instead = lambda _: Response(b"x" * 100)
+    with pytest.raises(SourceError, match="it gives no answer that can be used; check the network"):
+        list(open_remote(bucket).read("files/x"))
+
+
+def test_a_url_that_obstore_refuses_is_one_sentence(s3: S3Server) -> None:
+    with pytest.raises(OptionError, match="'s3://a b/x' is no remote that can be opened"):
+        open_remote("s3://a b/x")

@@ -173,6 +173,30 @@ def test_an_endless_file_ends_at_its_length(bucket: str, root: Path, other: Path
     assert catalog.committed(other) == []
 
 
+def test_a_part_that_another_artifact_has_is_linked(
+    remote: Remote, root: Path, other: Path
+) -> None:
+    made = [make(Ingest(count=count), root) for count in (10, 15)]
+    push(remote, made)
+    first, second = fetch(remote, other, *(artifact.address for artifact in made))
+    assert (first.files, second.files) == (2, 1)
+    assert contents(other / second.address) == contents(made[1].path)
+    assert (other / second.address / "part-00000.parquet").stat().st_nlink == 2
+    assert catalog.verify(open_artifact(other / second.address)) == []
+
+
+def test_a_damaged_part_of_another_artifact_is_fetched(
+    remote: Remote, root: Path, other: Path
+) -> None:
+    made = [make(Ingest(count=count), root) for count in (10, 15)]
+    push(remote, made)
+    fetch(remote, other, made[0].address)
+    (other / made[0].address / "part-00000.parquet").write_bytes(b"PAR1")
+    (sent,) = fetch(remote, other, made[1].address)
+    assert sent.files == 2
+    assert contents(other / sent.address) == contents(made[1].path)
+
+
 @pytest.mark.parametrize("harm", ["flipped", "shorter", "gone"])
 def test_a_file_that_is_not_what_it_should_be_is_not_taken(
     folder: Path, images: Artifact, other: Path, harm: str
