@@ -74,7 +74,7 @@ class ObjectStore:
 
         S3 gets a checksum with every request, and refuses what arrives otherwise.
         """
-        with self._asked(name):
+        with self._asked(name, to_write=True):
             if not again and self._size(name) == size:
                 return False
             pieces: Any = _hashed(file, digest)
@@ -91,7 +91,7 @@ class ObjectStore:
 
     def create(self, name: str, content: bytes) -> bool:
         """See `Remote`: If-None-Match, which the store itself decides."""
-        with self._asked(name):
+        with self._asked(name, to_write=True):
             try:
                 obstore.put(self._store, name, content, mode="create")
             except exceptions.AlreadyExistsError:
@@ -105,11 +105,13 @@ class ObjectStore:
             return None
 
     @contextmanager
-    def _asked(self, name: str) -> Iterator[None]:
+    def _asked(self, name: str, *, to_write: bool = False) -> Iterator[None]:
         """Turn what obstore raises into our errors, without a word of what the server said."""
         try:
             yield
         except FileNotFoundError:
+            if to_write:
+                raise SourceError(f"{self.url} takes no files: there is no such bucket") from None
             raise NotThereError(name) from None
         except exceptions.BaseError as error:
             raise SourceError(f"{self.url} cannot be used: {_kind_of(error)}") from None
@@ -118,10 +120,13 @@ class ObjectStore:
 def _hashed(file: Path, digest: str) -> Iterator[bytes]:
     """The pieces of a file; an error in the place of its end if they do not have this hash."""
     hashed = hashlib.sha256()
-    with file.open("rb") as source:
-        while piece := source.read(_PIECE):
-            hashed.update(piece)
-            yield piece
+    try:
+        with file.open("rb") as source:
+            while piece := source.read(_PIECE):
+                hashed.update(piece)
+                yield piece
+    except OSError as error:
+        raise ArtifactError(f"{file} cannot be read: {error.strerror}") from None
     if hashed.hexdigest() != digest:
         raise ArtifactError(damaged(file))
 

@@ -53,8 +53,8 @@ def pull(
         SourceError: If the remote does not answer, or refuses.
     """
     reporter = reporter or Silent()
-    missing = [one for one in wanted if not (one.artifact.path / manifests.NAME).is_file()]
-    _check_room(root, sum(one.artifact.manifest.bytes() for one in missing))
+    listed = [file for one in wanted for file in one.artifact.listed.items()]
+    _check_room(root, sum(size for path, (size, _) in listed if not path.exists()))
     return [_fetch(remote, one, reporter) for one in wanted]
 
 

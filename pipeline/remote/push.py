@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from pipeline.progress import Silent
 from pipeline.remote import additions
 from pipeline.remote.pushed import MOST_BYTES, fetch, inputs_first, parse
-from pipeline.remote.remote import NotThereError, create_once, file_name, manifest_name
+from pipeline.remote.remote import create_once, file_name, manifest_name
 from pipeline.store import manifest as manifests
 from pipeline.store.artifact import open_artifact
-from schemas.errors import ArtifactError, SourceError
+from schemas.errors import ArtifactError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -123,10 +123,6 @@ def _send_files(
             sent.files += was_sent
             sent.bytes += size * was_sent
             reporter.advance(size)
-    except NotThereError:
-        raise SourceError(
-            f"{remote.url} takes no files: there is no such bucket, or it is another provider's"
-        ) from None
     finally:
         pool.shutdown(cancel_futures=True)
         reporter.stop()

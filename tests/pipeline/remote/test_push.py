@@ -214,3 +214,5 @@ def test_nothing_is_ever_listed_renamed_or_deleted(
 def test_a_bucket_that_is_not_there_is_one_sentence(s3: S3Server, proposals: Artifact) -> None:
     with pytest.raises(SourceError, match="s3://nowhere/x takes no files: there is no such bucket"):
         push(open_remote("s3://nowhere/x"), [proposals])
+    with pytest.raises(SourceError, match="s3://nowhere/x takes no files: there is no such bucket"):
+        additions.add(open_remote("s3://nowhere/x"), proposals.address)

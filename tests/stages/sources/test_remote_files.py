@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import fsspec
 import numpy as np
@@ -138,6 +138,30 @@ def test_a_server_that_gives_neither_is_refused(web: WebFiles) -> None:
     web.files["/a"], web.headers = b"abc", {}
     with pytest.raises(SourceError, match="gives neither an ETag nor a time of modification, so a"):
         file_digest(f"{web.url}/a")
+
+
+class Elsewhere(fsspec.AbstractFileSystem):  # type: ignore[misc]
+    """A provider that tells this of every file."""
+
+    protocol, cachable = "elsewhere", False
+    told: ClassVar[dict[str, object]] = {}
+
+    def info(self, path: str, **_: object) -> dict[str, object]:
+        return {"name": path, "size": 3, "type": "file", **self.told}
+
+
+@pytest.mark.parametrize(
+    ("told", "state"),
+    [
+        ({"etag": "CKj=", "mtime": 5, "updated": "now"}, "3 bytes, ETag CKj="),  # Google's
+        ({"blob_id": "ab12", "last_commit": None}, "3 bytes, ETag ab12"),  # Hugging Face's
+        ({"mtime": 1764432000.5}, "3 bytes, modified 1764432000.5"),  # of SFTP
+    ],
+)
+def test_each_provider_has_its_own_name_for_it(told: dict[str, object], state: str) -> None:
+    fsspec.register_implementation("elsewhere", Elsewhere, clobber=True)
+    Elsewhere.told = told
+    assert remote_state("elsewhere://a") == state
 
 
 def test_a_file_in_memory_has_its_time(tmp_path: Path) -> None:
