@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
@@ -67,8 +67,9 @@ class _Handler(BaseHTTPRequestHandler):
         if with_body:
             body = content[: self.web.breaks_at]
             self.web.sent += len(body)
-            self.wfile.write(body)
             self.close_connection = len(body) < len(content)
+            with suppress(ConnectionError):  # the reader has enough
+                self.wfile.write(body)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from pipeline.remote.push import Sent
+    from pipeline.remote.push import Moved
 
 _Remote = Annotated[
     str, typer.Argument(help="s3://BUCKET/FOLDER, gs://…, or a folder", metavar="REMOTE")
@@ -114,7 +114,7 @@ def remote_status(url: str, store: Path, *, as_json: bool) -> None:
         typer.echo(f"nothing was pushed to {url} yet; 'rc push {url}' does it", err=True)
 
 
-def _tell(moved: Sequence[Sent], done: str) -> None:
+def _tell(moved: Sequence[Moved], done: str) -> None:
     for one in moved:
         what = (
             "was there already"

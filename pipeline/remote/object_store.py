@@ -145,18 +145,27 @@ def _settings(url: str) -> dict[str, Any]:
     if not url.startswith("s3://"):
         return {}
     settings: dict[str, Any] = {"checksum_algorithm": "SHA256"}
+    if endpoint := _endpoint():
+        settings["endpoint"] = endpoint
     if os.environ.get("AWS_SKIP_SIGNATURE", "").lower() in ("1", "true"):  # of a public bucket
         return settings
+    from botocore.exceptions import BotoCoreError
     from botocore.session import get_session
 
     session = get_session()
-    found = session.get_credentials()
+    try:
+        found, region = session.get_credentials(), session.get_config_variable("region")
+    except BotoCoreError as error:
+        raise SourceError(
+            f"the credentials for {url} cannot be read ({type(error).__name__}): check "
+            "AWS_PROFILE, and the files of the AWS tools"
+        ) from None
     if found is None:
         raise SourceError(
             f"there are no credentials for {url}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
             "or AWS_PROFILE; for a public bucket, AWS_SKIP_SIGNATURE=true"
         )
-    if region := session.get_config_variable("region"):
+    if region:
         settings["region"] = region
     return {**settings, "credential_provider": _provider(found)}
 

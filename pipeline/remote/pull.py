@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from pipeline.progress import Silent
 from pipeline.remote import pushed
-from pipeline.remote.push import Sent
+from pipeline.remote.push import Moved
 from pipeline.remote.remote import NotThereError, file_name
 from pipeline.store import catalog, parts, recency, unfinished
 from pipeline.store import manifest as manifests
@@ -38,7 +38,7 @@ _MOST_ARTIFACTS: Final = 1000  # of one pull; a remote may invent inputs without
 
 def pull(
     remote: Remote, root: Path, wanted: Sequence[Pushed], reporter: Reporter | None = None
-) -> list[Sent]:
+) -> list[Moved]:
     """Fetch artifacts into a store, in this order; what was fetched of each.
 
     Args:
@@ -110,16 +110,14 @@ def _check_room(root: Path, wanted: int) -> None:
         )
 
 
-def _fetch(remote: Remote, one: Pushed, reporter: Reporter) -> Sent:
+def _fetch(remote: Remote, one: Pushed, reporter: Reporter) -> Moved:
     artifact = one.artifact
-    folder, sent = artifact.path, Sent(artifact.address)
+    folder, sent = artifact.path, Moved(artifact.address)
     waiting = f"another run is making {artifact.address}; waiting for it to finish"
     with exclusively(catalog.lock(folder), lambda: reporter.say(waiting)):
         if (folder / manifests.NAME).is_file():
             open_artifact(folder)  # a damaged one says so
-            unfinished.tidy(
-                folder
-            )  # the pull that finished it may have been killed before it could
+            unfinished.tidy(folder)  # what finished it may have been killed before it could
             sent.was_there = True
             return sent
         with unfinished.failures_recorded(folder), room_for(folder):
@@ -138,7 +136,7 @@ def _fetch(remote: Remote, one: Pushed, reporter: Reporter) -> Sent:
     return sent
 
 
-def _fetch_files(remote: Remote, one: Pushed, sent: Sent, reporter: Reporter) -> None:
+def _fetch_files(remote: Remote, one: Pushed, sent: Moved, reporter: Reporter) -> None:
     artifact = one.artifact
     work = artifact.path / ".work"
     for folder in {work, *(path.parent for path in artifact.listed)}:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Sent:
+class Moved:
     """What a push or pull moved.
 
     Attributes:
@@ -51,7 +51,7 @@ def push(
     *,
     again: bool = False,
     reporter: Reporter | None = None,
-) -> list[Sent]:
+) -> list[Moved]:
     """Send artifacts, in this order; what was sent of each.
 
     Args:
@@ -69,7 +69,7 @@ def push(
     done = []
     for artifact in artifacts:
         there = fetch(remote, artifact.address, artifact.root)
-        sent = Sent(artifact.address, was_there=there is not None and not again)
+        sent = Moved(artifact.address, was_there=there is not None and not again)
         if there is not None:
             _check_same(remote, artifact, there)
         if not sent.was_there:
@@ -103,7 +103,7 @@ def _inputs(artifact: Artifact, reporter: Reporter) -> Iterator[Artifact]:
 
 
 def _send_files(
-    remote: Remote, artifact: Artifact, sent: Sent, reporter: Reporter, *, again: bool
+    remote: Remote, artifact: Artifact, sent: Moved, reporter: Reporter, *, again: bool
 ) -> None:
     files = {digest: (path, size) for path, (size, digest) in artifact.listed.items()}
 

@@ -63,6 +63,22 @@ def test_an_error_never_repeats_what_the_server_said(
     assert error.value.__suppress_context__
 
 
+def test_a_profile_that_is_not_there_is_one_sentence(
+    s3: S3Server, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    with pytest.raises(SourceError, match=r"cannot be read \(ProfileNotFound\): check AWS_PROFILE"):
+        open_remote(bucket)
+
+
+def test_the_endpoint_for_s3_alone_wins(
+    s3: S3Server, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3.url)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    assert open_remote(bucket).create("x", b"1")
+
+
 def test_a_request_that_failed_is_tried_again(s3: S3Server, bucket: str, tmp_path: Path) -> None:
     failures = [Response(b"", 503), Response(b"", 500)]
 

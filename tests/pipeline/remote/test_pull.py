@@ -25,13 +25,13 @@ from tests.pipeline.toys import Ingest, Propose
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.remote.push import Sent
+    from pipeline.remote.push import Moved
     from pipeline.remote.remote import Remote
     from pipeline.store.artifact import Artifact
     from tests.s3_server import Request, S3Server
 
 
-def fetch(remote: Remote, store: Path, *names: str, **how: Any) -> list[Sent]:
+def fetch(remote: Remote, store: Path, *names: str, **how: Any) -> list[Moved]:
     wanted = [pushed.find(remote, name, store) for name in names]
     return pull(remote, store, with_inputs(remote, store, wanted, **how), **how)
 
