@@ -59,3 +59,10 @@ def test_a_part_whose_object_cannot_be_read_fails_and_the_others_are_kept(
     artifact = make(Ingest(sources=SOURCE), root)
     assert artifact.manifest.run["resumed_parts"] == 2
     assert (artifact.manifest.rows, artifact.manifest.dropped) == (3, {})
+
+
+def test_processes_share_a_remote_source(s3: S3Server, root: Path, tmp_path: Path) -> None:
+    for name in ("00", "01", "02"):
+        put_tar(s3, tmp_path, name, "a")
+    artifact = make(Ingest(sources=SOURCE), root, workers=2)
+    assert rows_of(artifact)["image_id"].to_pylist() == ["00/a", "01/a", "02/a"]
