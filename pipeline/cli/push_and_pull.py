@@ -31,9 +31,7 @@ def push(
     remote: _Remote,
     artifacts: Annotated[
         list[str] | None,
-        typer.Argument(
-            help="table, table@prefix or address; default: all", metavar="[ARTIFACT]..."
-        ),
+        typer.Argument(help="table, table@prefix or address; default: all", metavar="ARTIFACT"),
     ] = None,
     only: _Only = False,
     force: Annotated[
@@ -68,9 +66,7 @@ def pull(
     remote: _Remote,
     artifacts: Annotated[
         list[str],
-        typer.Argument(
-            help="table (the last pushed), table@prefix or address", metavar="ARTIFACT..."
-        ),
+        typer.Argument(help="table (the last pushed), table@prefix or address", metavar="ARTIFACT"),
     ],
     only: _Only = False,
     store: NewStore = STORE,

@@ -77,11 +77,11 @@ class ObjectStore:
         with self._asked(name, to_write=True):
             if not again and self._size(name) == size:
                 return False
-            pieces: Any = _hashed(file, digest)
+            pieces = _hashed(file, digest)
             if size <= _PIECE:
-                pieces = b"".join(pieces)
-            chunk = max(_PIECE, size // _MOST_PIECES)
-            obstore.put(self._store, name, pieces, chunk_size=chunk)
+                obstore.put(self._store, name, b"".join(pieces))
+                return True
+            obstore.put(self._store, name, pieces, chunk_size=max(_PIECE, size // _MOST_PIECES))
             there = self._size(name)
         if there != size:
             raise SourceError(
