@@ -26,7 +26,7 @@ from schemas.quarantine import Reason
 from stages.jpeg_scans import is_too_slow
 from stages.sources import tsv
 from stages.sources.file_kinds import described
-from stages.sources.files import is_remote, open_file, size_of
+from stages.sources.files import is_remote, read_at, size_of
 from stages.sources.parquet_rows import read_row
 from stages.sources.record import Refusal
 
@@ -220,9 +220,7 @@ def _read_file(row: Mapping[str, Any], uri: str, num_bytes: int) -> bytes:
             )
         if size_of(uri) != num_bytes:  # before reading: the file may be huge now
             raise _changed(row)
-    with open_file(uri) as file:
-        file.seek(offset or 0)
-        return file.read(num_bytes)
+    return read_at(uri, offset or 0, num_bytes)
 
 
 def _open_image(content: bytes) -> Image.Image:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from benchmarks.reliability import commands
 from benchmarks.reliability.commands import COMMANDS, Command, content
 from benchmarks.reliability.section import Count
+from pipeline.remote.remote import file_name
 from pipeline.store import own_hash
 
 if TYPE_CHECKING:
@@ -145,8 +146,11 @@ def check_visible(attack: Attack) -> bool:
     Raises:
         AssertionError: If something is visible in the trial and not whole.
     """
-    for problem in _half_artifacts(attack.trial / "store"):
-        raise AssertionError(f"half an artifact is visible: {problem}")
+    for place in ("store", "copy"):
+        for problem in _half_artifacts(attack.trial / place, _in_store):
+            raise AssertionError(f"half an artifact is visible: {problem}")
+    for problem in _half_artifacts(attack.trial / "remote/artifacts", _in_remote):
+        raise AssertionError(f"half an artifact was pushed: {problem}")
     output = attack.command.output
     whole = _part_of(attack.after, output)
     visible = _part_of(content(attack.trial), output)
@@ -183,8 +187,13 @@ def _change(name: str, now: dict[str, bytes], after: dict[str, bytes]) -> str:
     return "is missing" if name not in now else "differs" if name in after else "is left"
 
 
-def _half_artifacts(store: Path) -> Iterator[str]:
-    """Artifacts that are visible although a file of theirs is missing or differs."""
+def _half_artifacts(store: Path, place: Callable[[Path, str, str], Path]) -> Iterator[str]:
+    """Artifacts that are visible although a file of theirs is missing or differs.
+
+    Args:
+        store: Has their manifests.
+        place: Of a file, by the folder of its manifest, its name there, and its hash.
+    """
     for path in store.glob("*/v*-*/manifest.json"):
         text = path.read_text("utf-8", errors="replace")
         try:
@@ -197,9 +206,17 @@ def _half_artifacts(store: Path) -> Iterator[str]:
             for record in records:
                 rows = {"name": f"part-{record['number']:05d}.parquet", "sha256": record["sha256"]}
                 for file in (rows, *record["files"]):
-                    listed = path.parent / folder / file["name"]
+                    listed = place(path.parent, f"{folder}/{file['name']}", file["sha256"])
                     if not listed.is_file() or _sha256(listed.read_bytes()) != file["sha256"]:
-                        yield f"{listed.relative_to(store)}"
+                        yield f"{listed.relative_to(store.parent)}"
+
+
+def _in_store(folder: Path, name: str, _digest: str) -> Path:
+    return folder / name.lstrip("/")
+
+
+def _in_remote(folder: Path, _name: str, digest: str) -> Path:
+    return folder.parents[2] / file_name(digest)
 
 
 def _sha256(content: bytes) -> str:

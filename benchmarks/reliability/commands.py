@@ -134,6 +134,8 @@ COMMANDS: Final = (
         "weights.pth",
     ),
     Command("export-detections", "export-detections detections out --pictures 2", "out.json"),
+    Command("push", "push remote features", kept=True, basis=True, short=True),
+    Command("pull", "pull remote features --store copy", short=True),
     Command("db", "db views.duckdb", "views.duckdb", short=True),
     Command("db --materialize", "db tables.duckdb --materialize", "tables.duckdb"),
     Command("view --static", "view --static out --limit 3", "out"),

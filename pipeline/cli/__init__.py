@@ -68,7 +68,7 @@ def _report(error: BaseException, words: list[str]) -> NoReturn:
 def _exit_interrupted(words: list[str]) -> NoReturn:
     from pipeline.verbs import VERBS
 
-    if words and words[0] in (*VERBS, "run", "demo"):
+    if words and words[0] in (*VERBS, "run", "demo", "push", "pull"):
         command = shlex.join(["rc", *words])
         _fail(f"interrupted; finished parts are kept. To resume: {command}", 130)
     _fail("interrupted", 130)

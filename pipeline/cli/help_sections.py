@@ -27,7 +27,10 @@ VERB_GROUPS: Final[Mapping[str, Sequence[str]]] = {
         *("compare", "export-weights", "export-detections"),
     ),
     "Looking": ("view", "search", "duplicates", "sql", "db"),
-    "Store": ("status", "show", "lineage", "verify", "gc", "config", "doctor"),
+    "Store": (
+        *("status", "show", "lineage", "verify", "gc", "push", "pull"),
+        *("config", "doctor"),
+    ),
 }
 
 

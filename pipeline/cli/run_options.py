@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PANEL = "Running"
 
 
-def _existing(store: Path) -> Path:
+def existing(store: Path) -> Path:
     """A store that a command only reads; what is not there has no answer, not an empty one."""
     from pipeline.store.missing import nothing_in
     from schemas.errors import ArtifactNotFoundError
@@ -29,7 +29,7 @@ def _existing(store: Path) -> Path:
 
 
 _STORE: dict[str, Any] = {"envvar": "RC_STORE", "help": "folder of artifacts"}
-Store = Annotated[Path, typer.Option("--store", callback=_existing, **_STORE)]
+Store = Annotated[Path, typer.Option("--store", callback=existing, **_STORE)]
 NewStore = Annotated[Path, typer.Option("--store", **_STORE)]  # one that may not be there yet
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="show no progress")]
 STORE = Path("store")

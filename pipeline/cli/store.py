@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.lineage import lineage
-from pipeline.cli.run_options import STORE, Quiet, Store
+from pipeline.cli.run_options import STORE, NewStore, Quiet, Store, existing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,13 +23,22 @@ def add_commands(app: typer.Typer) -> None:
 
 
 def status(
-    store: Store = STORE,
+    store: NewStore = STORE,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
+    remote: Annotated[
+        str | None, typer.Option("--remote", help="list what was pushed there, not the store")
+    ] = None,
 ) -> None:
     """List what is in the store, with unfinished runs.
 
     Artifacts with rows, sizes and times, the newest last.
     """
+    if remote is not None:
+        from pipeline.cli.push_and_pull import remote_status
+
+        remote_status(remote, store, as_json=as_json)
+        return
+    existing(store)
     from pipeline.store import catalog
     from pipeline.store.missing import nothing_in
 
@@ -40,7 +49,7 @@ def status(
         facts = json.dumps({"address": address, "damaged": why})
         typer.echo(facts if as_json else f"{address:<40} damaged")
     for artifact in artifacts:
-        typer.echo(json.dumps(_facts(artifact)) if as_json else _line(artifact))
+        typer.echo(json.dumps(facts_of(artifact)) if as_json else line_of(artifact))
     unfinished = [p for p, why in catalog.sweepable(store).items() if why == "unfinished"]
     for path in unfinished:
         typer.echo(f"{path.parent.name}/{path.name}  {_unfinished(path)}", err=True)
@@ -112,7 +121,8 @@ def _unfinished(path: Path) -> str:
     return "unfinished: run its command again, or rc gc removes it"
 
 
-def _facts(artifact: Artifact) -> dict[str, object]:
+def facts_of(artifact: Artifact) -> dict[str, object]:
+    """What `rc status --json` prints of an artifact."""
     from pipeline.store.catalog import selected
 
     manifest = artifact.manifest
@@ -130,12 +140,14 @@ def _facts(artifact: Artifact) -> dict[str, object]:
     }
 
 
-def _line(artifact: Artifact) -> str:
+def line_of(artifact: Artifact) -> str:
     """Facts in 80 columns; what is of any length is in a line below."""
-    facts = _facts(artifact)
+    from pipeline.cli.row_formats import cell_text
+
+    facts = facts_of(artifact)
     created = str(facts["created"])[:16].replace("T", " ")
     size = _size(artifact.manifest.bytes())
-    called = f"called {facts['called']}" if facts["called"] else ""
+    called = f"called {cell_text(str(facts['called']))}" if facts["called"] else ""
     more = [text for text in (called, _sources(artifact), _without_features(artifact)) if text]
     return "\n".join(
         [

@@ -88,17 +88,8 @@ def _may_write(folder: Path) -> bool:
 def _found(folder: Path) -> Artifact:
     """A finished artifact: asked for last, it is now the newest of its table."""
     recency.record(folder)
-    _tidy(folder)  # the run that finished it may have been killed before it could
+    unfinished.tidy(folder)  # the run that finished it may have been killed before it could
     return open_artifact(folder)
-
-
-def _tidy(folder: Path) -> None:
-    """Remove what only a running stage needs: drafts of files, receipts, scratch; all hidden."""
-    for leftover in [*folder.glob(".*"), *folder.glob("drafts/.*")]:
-        if leftover.is_dir():
-            shutil.rmtree(leftover, ignore_errors=True)
-        else:
-            leftover.unlink(missing_ok=True)
 
 
 def _compute(
@@ -143,7 +134,7 @@ def _compute(
     }
     recency.record(work.folder)
     manifests.write(work.folder, manifest.model_copy(update={"run": circumstances}))
-    _tidy(work.folder)
+    unfinished.tidy(work.folder)
     artifact = open_artifact(work.folder)
     if any(isinstance(column.type, VectorType) for column in work.stage.makes().columns):
         _index(artifact, reporter)

@@ -35,7 +35,7 @@ def whole_or_absent(target: Path) -> Iterator[Path]:
     Raises:
         DiskFullError: If there is no room for it.
     """
-    with room_for(target), _draft_folder(target) as folder:
+    with room_for(target), draft_folder(target) as folder:
         draft = folder / target.name
         yield draft
         publish(draft, target)
@@ -58,7 +58,7 @@ def new_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
         raise OptionError(f"{target} exists; name a new folder")
     with room_for(target):
         make_folder(target.parent)
-        with _draft_folder(target) as folder:
+        with draft_folder(target) as folder:
             draft = folder / target.name
             draft.mkdir()
             yield draft
@@ -143,7 +143,7 @@ def flush_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _draft_folder(target: Path) -> Iterator[Path]:
+def draft_folder(target: Path) -> Iterator[Path]:
     """An empty hidden folder beside the target, this block's alone, removed after it."""
     folder, descriptor = _locked_folder(target)
     try:

@@ -41,7 +41,7 @@ def find(root: Path, name: str, version: int | None = None) -> Artifact:
         ArtifactError: If the prefix names several.
         SchemaError: If it was written with another version of its table than `version`.
     """
-    table, version_prefix, prefix = _split(name)
+    table, version_prefix, prefix = split_name(name)
     matches = [
         path
         for path in committed(root, table)
@@ -257,14 +257,12 @@ def sweep(root: Path, folders: Collection[Path], reporter: Reporter | None = Non
     return size
 
 
-def _freed(path: Path) -> int:
-    """Bytes that go with a file; none while another artifact has it too, see `parts.link`."""
-    status = path.lstat()
-    return status.st_size if path.is_file() and status.st_nlink == 1 else 0
+def split_name(name: str) -> tuple[str, str, str]:
+    """The table, the table version (v1-) if any, and the beginning of the fingerprint in a name.
 
-
-def _split(name: str) -> tuple[str, str, str]:
-    """The table, the table version (v1-) if any, and the beginning of the fingerprint in a name."""
+    Raises:
+        ArtifactNotFoundError: If it is no name of an artifact.
+    """
     match = re.fullmatch(r"(\w+)(?:@([\w-]*)|/(v\d+-)([0-9a-f]+)/?)?", name)
     if not match:
         raise ArtifactNotFoundError(
@@ -272,6 +270,12 @@ def _split(name: str) -> tuple[str, str, str]:
             "'rc status' prints"
         )
     return match[1], match[3] or "", match[2] or match[4] or ""
+
+
+def _freed(path: Path) -> int:
+    """Bytes that go with a file; none while another artifact has it too, see `parts.link`."""
+    status = path.lstat()
+    return status.st_size if path.is_file() and status.st_nlink == 1 else 0
 
 
 def _recency(artifact: Artifact) -> tuple[int, str]:

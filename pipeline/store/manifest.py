@@ -29,7 +29,8 @@ Natural = Annotated[int, Field(ge=0, lt=_MOST)]
 Sha256 = Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]
 Word = Annotated[str, Field(pattern=r"\A[A-Za-z0-9_-]+\z")]
 FileName = Annotated[str, Field(pattern=r"\A[A-Za-z0-9_][A-Za-z0-9_.-]*\z", max_length=255)]
-Address = Annotated[str, Field(pattern=r"\A[A-Za-z0-9_]+/v[0-9]+-[0-9a-f]{12}\z")]
+ADDRESS: Final = r"[A-Za-z0-9_]+/v[0-9]+-[0-9a-f]{12}"  # of an artifact
+Address = Annotated[str, Field(pattern=rf"\A{ADDRESS}\z")]
 
 
 class _Strict(BaseModel):
@@ -161,16 +162,40 @@ def read(folder: Path) -> Manifest:
             of another artifact.
     """
     try:
-        content = (folder / NAME).read_bytes()
-        manifest = Manifest.model_validate_json(content)
-        own_hash.check(content.decode(), manifest.own_sha256)
-        manifest.check_place(folder)
-    except (ValidationError, ValueError, OSError) as error:
+        manifest = parse((folder / NAME).read_bytes(), folder)
+    except (ValueError, OSError) as error:
         raise ArtifactError(
-            f"{folder / NAME} cannot be read: {_why(error)}. It was damaged, or written "
+            f"{folder / NAME} cannot be read: {why(error)}. It was damaged, or written "
             "by another version; recompute it with its stage and --force, or delete its folder."
         ) from None
     return manifest
+
+
+def parse(content: bytes, folder: Path) -> Manifest:
+    """The manifest in these bytes, if it is that of the artifact in a folder, and as written.
+
+    Raises:
+        ValueError: If not.
+    """
+    manifest = Manifest.model_validate_json(content)
+    own_hash.check(content.decode(), manifest.own_sha256)
+    manifest.check_place(folder)
+    return manifest
+
+
+def why(error: Exception) -> str:
+    """What is wrong with a manifest, on one line that can be printed."""
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors()[0]
+    message = first["msg"].removeprefix("Value error, ")
+    where = ".".join(map(str, first["loc"])) or (
+        "" if first["type"] == "value_error" else "its JSON"
+    )
+    text = f"{where}: {message}" if where else message
+    return re.sub(r"[^\x20-\x7e]", "�", text)[:300]
 
 
 def _check_run(run: Mapping[str, Any]) -> None:
@@ -191,18 +216,3 @@ def _check_run(run: Mapping[str, Any]) -> None:
 
 def _is_texts(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(text, str) for text in value)
-
-
-def _why(error: Exception) -> str:
-    """What is wrong with a manifest, on one line that can be printed."""
-    if isinstance(error, OSError):
-        return error.strerror or type(error).__name__
-    if not isinstance(error, ValidationError):
-        return str(error)
-    first = error.errors()[0]
-    message = first["msg"].removeprefix("Value error, ")
-    where = ".".join(map(str, first["loc"])) or (
-        "" if first["type"] == "value_error" else "its JSON"
-    )
-    text = f"{where}: {message}" if where else message
-    return re.sub(r"[^\x20-\x7e]", "�", text)[:300]

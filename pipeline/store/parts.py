@@ -126,12 +126,17 @@ def link(folder: Path, source: Path, part: PartRecord, notes: Mapping[str, Any])
     """
     work = work_folder(folder, part.number)
     for name in (part_name(part.number), *(file.name for file in part.files)):
-        try:
-            os.link(source / name, work / name)
-        except OSError:  # another file system, or one without links
-            shutil.copyfile(source / name, work / name)
+        link_file(source / name, work / name)
     flush_tree(work)
     return publish(folder, work, Receipt(part=part, notes=dict(notes)))
+
+
+def link_file(source: Path, target: Path) -> None:
+    """Make `target` the same file; a copy where there are no links."""
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(source, target)
 
 
 def publish(folder: Path, work: Path, receipt: Receipt) -> Receipt:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
@@ -72,3 +73,12 @@ def failure(folder: Path) -> str:
         return ""
     except (ValueError, RecursionError):
         return f"why is not known any more, {FAILED} is damaged"
+
+
+def tidy(folder: Path) -> None:
+    """Remove what only a run needs: drafts of files, receipts, scratch; all hidden."""
+    for leftover in [*folder.glob(".*"), *folder.glob("drafts/.*")]:
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)

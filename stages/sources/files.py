@@ -1,24 +1,21 @@
-"""Local and remote files: open, measure, hash, and find them by pattern.
+"""Local and remote files: open, measure and hash them.
 
-Local paths are opened directly; anything with `://` is opened by fsspec.
+Local paths are opened directly; anything with `://` by fsspec, see `stages.sources.remote_files`.
 """
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import os
 import re
 from contextlib import contextmanager
-from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
-
-import fsspec
 
 from schemas.errors import RCError, SourceError
 from schemas.quarantine import Reason
 from stages.sources.record import Refusal
+from stages.sources.remote_files import RemoteFile, read_range, remote_size, remote_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,8 +29,6 @@ WHOLE_BYTES: Final = 64 << 20  # smaller files are hashed whole
 END_BYTES: Final = 1 << 20  # of larger files, this much of each end
 MAX_BYTES: Final = 256 << 20  # of one encoded image; a larger file is no photograph
 _LONGEST_ERROR: Final = 200  # characters of an error that are shown; it may quote a whole file
-_BRACES: Final = re.compile(r"\{([^{}]+)\}")
-_RANGE: Final = re.compile(r"(\d+)\.\.(\d+)")
 
 
 def is_remote(uri: str) -> bool:
@@ -51,15 +46,19 @@ def is_image(name: str) -> bool:
     return name.lower().endswith(IMAGE_SUFFIXES)
 
 
-def open_file(uri: str) -> BinaryIO:
+def open_file(uri: str, *, in_ranges: bool = False) -> BinaryIO:
     """A readable, seekable file.
+
+    Args:
+        uri: Path or URL.
+        in_ranges: Whether it is read here and there, not from its beginning to its end.
 
     Raises:
         SourceError: If it cannot be opened.
     """
+    if is_remote(uri):
+        return cast("BinaryIO", RemoteFile(uri, in_ranges=in_ranges))
     try:
-        if is_remote(uri):
-            return cast("BinaryIO", fsspec.open(uri, "rb").open())
         return Path(uri).open("rb")
     except (OSError, ValueError, ImportError) as error:
         raise SourceError(f"cannot open {uri}: {_error_text(error)}") from error
@@ -138,13 +137,25 @@ def size_of(uri: str) -> int:
     Raises:
         SourceError: If there is no such file.
     """
+    if is_remote(uri):
+        return remote_size(uri)
     try:
-        if is_remote(uri):
-            filesystem, path = fsspec.core.url_to_fs(uri)
-            return int(filesystem.size(path))
         return Path(uri).stat().st_size
     except (OSError, ValueError, ImportError) as error:
         raise SourceError(f"cannot open {uri}: {_error_text(error)}") from error
+
+
+def read_at(uri: str, offset: int, size: int) -> bytes:
+    """Some bytes of a file; fewer only where it ends.
+
+    Raises:
+        SourceError: If it cannot be opened.
+    """
+    if is_remote(uri):
+        return read_range(uri, offset, size)
+    with open_file(uri) as file:
+        file.seek(offset)
+        return file.read(size)
 
 
 def size_and_mtime(uri: str) -> tuple[int, int]:
@@ -159,7 +170,12 @@ def size_and_mtime(uri: str) -> tuple[int, int]:
 
 
 def file_digest(uri: str) -> str:
-    """SHA-256 of the content; from 64 MB on, of the size and of one MB at each end."""
+    """SHA-256 of the content; from 64 MB on, of the size and of one MB at each end.
+
+    Of a remote file, of its size and ETag, or time of modification: nothing is read of it.
+    """
+    if is_remote(uri):
+        return digest_of(remote_state(uri))
     size = size_of(uri)
     with open_file(uri) as file:
         if size < WHOLE_BYTES:
@@ -177,25 +193,6 @@ def digest_of(*lines: object) -> str:
     for line in lines:
         digest.update(f"{line}\n".encode(errors="surrogatepass"))
     return digest.hexdigest()
-
-
-def expand(pattern: str) -> list[str]:
-    """Paths that match a glob or brace pattern; the path itself if it is no pattern.
-
-    As much of a local path as is there as written is never a pattern, whatever its folders are
-    called: in `run[1]/*.tar` only the star is one where there is a folder `run[1]`.
-
-    >>> expand("/nowhere/{00..02}.tar")
-    ['/nowhere/00.tar', '/nowhere/01.tar', '/nowhere/02.tar']
-    """
-    if is_remote(pattern):
-        return [path for text in _expand_braces(pattern) for path in _expand_remote(text)]
-    there, rest = _as_written(pattern)
-    braces = _BRACES.search(str(there))
-    texts = (
-        [f"{there}/{text}" for text in _expand_braces(rest)] if braces else _expand_braces(pattern)
-    )
-    return [path for text in texts for path in _expand_local(text)]
 
 
 def is_safe_name(name: str) -> bool:
@@ -241,56 +238,6 @@ def _parts_without_suffix(path: str) -> list[str]:
     tail = PurePosixPath(path.split("://")[-1])
     stem = re.sub(r"((?:\.tar)?\.[A-Za-z0-9]+)$", "", tail.name) or tail.name
     return [part for part in tail.parts[:-1] if part != "/"] + [stem]
-
-
-def _expand_braces(text: str) -> list[str]:
-    braces = _BRACES.search(text)
-    if braces is None:
-        return [text]
-    ends = _RANGE.fullmatch(braces[1])
-    if ends:
-        numbers = range(int(ends[1]), int(ends[2]) + 1)
-        choices = [str(n).zfill(len(ends[1])) for n in numbers]
-    else:
-        choices = braces[1].split(",")
-    head, tail = text[: braces.start()], text[braces.end() :]
-    return [path for choice in choices for path in _expand_braces(head + choice + tail)]
-
-
-def _as_written(text: str) -> tuple[Path, str]:
-    """The longest beginning of a local path that is there, and the rest, which may be a pattern."""
-    path = Path(absolute(text))
-    there = next(place for place in (path, *path.parents) if place.exists())
-    return there, str(path.relative_to(there))
-
-
-def _expand_remote(text: str) -> list[str]:
-    if not glob.has_magic(text):
-        return [text]
-    filesystem, path = fsspec.core.url_to_fs(text)
-    paths = [filesystem.unstrip_protocol(p) for p in filesystem.glob(path)]
-    if not paths:
-        raise SourceError(f"nothing matches {text}: quote the pattern, or name the files")
-    return sorted(paths)
-
-
-def _expand_local(text: str) -> list[str]:
-    there, rest = _as_written(text)
-    if not glob.has_magic(rest):
-        return [absolute(text)]
-    paths = glob.glob(str(Path(glob.escape(str(there)), rest)), recursive=True)  # noqa: PTH207 - it is absolute
-    if not paths:
-        raise SourceError(f"nothing matches {text}: {_why_no_match(there, rest)}")
-    return sorted(paths)
-
-
-def _why_no_match(there: Path, rest: str) -> str:
-    """What is missing: the first folder of a local pattern that is not there, or the files."""
-    folder = Path(there, *takewhile(lambda part: not glob.has_magic(part), Path(rest).parts))
-    missing = [place for place in [*[*folder.parents][::-1], folder] if not place.exists()]
-    if missing:
-        return f"there is no folder {missing[0]}"
-    return f"{folder} is there, and no file in it has such a name; quote the pattern"
 
 
 def _error_text(error: Exception) -> str:

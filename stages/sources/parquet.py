@@ -12,6 +12,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from schemas.errors import RCError
 from schemas.quarantine import Reason
 from stages.sources.caption_fields import distinct, row_captions
 from stages.sources.files import (
@@ -126,6 +127,8 @@ class ParquetSource:
                 else:
                     yield from _row_records(image_id, uri, row, values, columns)
                 row += 1
+        except RCError:  # of the network: the file may be whole
+            raise
         except Exception as error:  # what is wrong in a file shows as an error of any kind
             detail = f"rows {row} to {part_slice.last - 1} cannot be read: {error_line(error)}"
             yield Problem(f"{name}/{row:09d}", Reason.UNREADABLE, detail)
@@ -168,13 +171,13 @@ class _RowColumns:
 
 def has_image_bytes(uri: str, wanted: str | None = None) -> bool:
     """Whether a Parquet file has a column with image bytes; `wanted` is one the user named."""
-    with open_file(uri) as file:
+    with open_file(uri, in_ranges=True) as file:
         return image_column(open_parquet(uri, file).schema_arrow, wanted) is not None
 
 
 def is_list_of_files(uri: str, wanted: str | None = None) -> bool:
     """Whether a Parquet file has no image itself, only paths of image files."""
-    with open_file(uri) as file:
+    with open_file(uri, in_ranges=True) as file:
         table = open_parquet(uri, file)
         image = image_column(table.schema_arrow, wanted)
         return image is not None and holds_only_paths(table, image)
@@ -183,7 +186,7 @@ def is_list_of_files(uri: str, wanted: str | None = None) -> bool:
 def files_in_paths(uri: str, wanted: str | None = None) -> set[str]:
     """Image files that the paths of a Parquet file name, whether the rows hold bytes or not."""
     _, image = chosen_image(uri, wanted)
-    with open_file(uri) as file, contextlib.suppress(Exception):
+    with open_file(uri, in_ranges=True) as file, contextlib.suppress(Exception):
         names = set(map(normalised, paths_in(open_parquet(uri, file), image)))
         return {str(Path(uri).parent / name) for name in names if is_safe_name(name)}
     return set()
@@ -236,8 +239,10 @@ def _sizes_beside(uri: str, wanted: str | None) -> Iterator[str]:
 
 
 def _paths_beside(uri: str, wanted: str | None) -> Iterator[str]:
+    if is_remote(uri):
+        return
     _, image = chosen_image(uri, wanted)
-    with open_file(uri) as file, contextlib.suppress(Exception):
+    with open_file(uri, in_ranges=True) as file, contextlib.suppress(Exception):
         for name in paths_without_bytes(open_parquet(uri, file), image):
             path = Path(uri).parent / name
             if is_safe_name(name) and path.is_file():
@@ -264,6 +269,6 @@ def _rows(
     captions = caption_columns(names, options.caption_column)
     member = "" if image == image_column(schema) else f":{image}"
     columns = _RowColumns(image, captions, member)
-    with open_file(uri) as file:
+    with open_file(uri, in_ranges=True) as file:
         for values in read_values(uri, file, groups, [image, *captions], _ROWS):
             yield values, columns

@@ -135,7 +135,10 @@ def row_groups(uri: str) -> tuple[np.ndarray[Any, Any], tuple[int, ...]]:
 def _row_groups_cached(
     uri: str, _version: tuple[int, int]
 ) -> tuple[np.ndarray[Any, Any], tuple[int, ...]]:
-    with open_file(uri) as file, foreign(uri, "run rc ingest with --accept-changed"):
+    with (
+        open_file(uri, in_ranges=True) as file,
+        foreign(uri, "run rc ingest with --accept-changed"),
+    ):
         metadata = open_parquet(uri, file).metadata
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     starts = np.cumsum([0, *(group.num_rows for group in groups)])
@@ -163,7 +166,7 @@ def chosen_image(uri: str, wanted: str | None) -> tuple[pa.Schema, str]:
     Raises:
         SourceError: If it is no Parquet, or has no such column.
     """
-    with open_file(uri) as file:
+    with open_file(uri, in_ranges=True) as file:
         schema = open_parquet(uri, file).schema_arrow
     image = image_column(schema, wanted)
     if image is None:
@@ -211,7 +214,7 @@ def _cell(uri: str, group: int, row: int, column: str | None) -> Any:
 def _rows_kept(uri: str, group: int, column: str | None, _version: tuple[int, int]) -> int:
     starts, _ = row_groups(uri)
     _, image = chosen_image(uri, column)
-    with open_file(uri) as file:
+    with open_file(uri, in_ranges=True) as file:
         metadata = open_parquet(uri, file).metadata
         return rows_at_once(file, metadata, group, [image], int(starts[group + 1] - starts[group]))
 
@@ -223,7 +226,10 @@ def _images(
     """The images of one batch, its number and its rows, of a group; nearly always of all of it."""
     _, image = chosen_image(uri, column)
     number, rows = batch
-    with open_file(uri) as file, foreign(uri, "run rc ingest with --accept-changed"):
+    with (
+        open_file(uri, in_ranges=True) as file,
+        foreign(uri, "run rc ingest with --accept-changed"),
+    ):
         table = open_parquet(uri, file)
         if rows >= table.metadata.row_group(group).num_rows:
             return table.read_row_group(group, columns=[image]).column(0)

@@ -9,7 +9,8 @@ from schemas.errors import SourceError
 from stages.outcome import counted
 from stages.sources.coco import open_coco
 from stages.sources.coco_layout import is_coco
-from stages.sources.files import expand, is_image, is_remote, size_of
+from stages.sources.file_patterns import expand
+from stages.sources.files import is_image, is_remote, size_of
 from stages.sources.folder import FolderSource
 from stages.sources.folder_files import list_files
 from stages.sources.folder_tables import shown
@@ -81,6 +82,11 @@ def _detect_kind(paths: Sequence[str], options: SourceOptions) -> str:
     files = [path for path in paths if path not in folders]
     image = options.image_column
     kind = _kind_of_files(files, folders, image) if files else _kind_of_folder(paths, image)
+    if kind is None and is_remote(paths[0]):
+        raise SourceError(
+            f"{paths[0]} is not a remote source: name tars, Parquet files or image TSVs, or a "
+            "pattern such as s3://bucket/folder/*.tar; a remote folder is not searched"
+        )
     if kind is None:
         raise SourceError(f"{paths[0]} is not a source; rc ingest reads {ACCEPTED}")
     return kind

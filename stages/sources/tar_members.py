@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from schemas.errors import RCError
 from schemas.quarantine import Reason
-from stages.sources.files import MAX_BYTES, is_remote, is_safe_name, open_file
+from stages.sources.files import MAX_BYTES, is_remote, is_safe_name, read_at
 from stages.sources.record import Problem, Refusal
 from stages.sources.tar_streams import BLOCK, TarStream, open_tar
 
@@ -72,12 +73,16 @@ def _headers(stream: TarStream) -> Iterator[tarfile.TarInfo | Problem]:
     starts_at = 0
     while True:
         error = yield from _headers_of_one(stream)
+        if isinstance(error, RCError):  # of the network: the tar may be whole
+            raise error
         if error is not None or stream.last_block != bytes(BLOCK):
             yield Problem("", Reason.TRUNCATED_TAR, _damage(stream, starts_at, error))
             return
         try:
             is_followed = stream.find_next_tar()
-        except Exception as damage:  # of compression or the network, likewise
+        except RCError:
+            raise
+        except Exception as damage:  # of compression, likewise
             yield Problem("", Reason.TRUNCATED_TAR, _damage(stream, starts_at, damage))
             return
         if not is_followed:
@@ -91,7 +96,7 @@ def _headers_of_one(
     """Headers up to the end mark or the first damage; returns what the damage is."""
     stream.header_bytes = 0
     try:
-        # its errors are many: of tars, numbers, texts, recursion, compression, the network
+        # its errors are many: of tars, numbers, texts, recursion, compression
         tar = tarfile.TarFile(fileobj=cast("Any", stream), encoding="utf-8")
     except Exception as error:
         return error
@@ -169,6 +174,8 @@ def _loader_of_next(stream: TarStream, size: int) -> Callable[[], bytes]:
     """Read the next bytes now, for later."""
     try:
         content = stream.read_content(size)
+    except RCError:
+        raise
     except Exception as error:
         return partial(_raise, Reason.TRUNCATED, f"the tar is damaged here: {error}")
     if len(content) < size:
@@ -177,9 +184,7 @@ def _loader_of_next(stream: TarStream, size: int) -> Callable[[], bytes]:
 
 
 def _read_at(uri: str, offset: int, size: int) -> bytes:
-    with open_file(uri) as file:
-        file.seek(offset)
-        content = file.read(size)
+    content = read_at(uri, offset, size)
     if len(content) < size:
         raise Refusal(Reason.TRUNCATED, _cut_short(len(content), size))
     return content

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Final
 
 from schemas.quarantine import Reason
 from stages.sources.caption_fields import distinct
-from stages.sources.files import digest_of, file_digest, size_and_mtime, size_of, unique_names
+from stages.sources.files import (
+    digest_of,
+    file_digest,
+    is_remote,
+    size_and_mtime,
+    size_of,
+    unique_names,
+)
 from stages.sources.other_files import unread_below
 from stages.sources.record import Inventory, LeftOut, Problem, Record, Slice
 from stages.sources.tar_members import tar_members
@@ -66,7 +73,12 @@ class WebDatasetSource:
         return _count_images(self.tars[part_slice.file], size_and_mtime(self.tars[part_slice.file]))
 
     def total(self) -> int | None:
-        """Estimated from the number of images of the first tar and the sizes of all tars."""
+        """Estimated from the number of images of the first tar and the sizes of all tars.
+
+        Of remote tars it is not known: counting would read the first one twice.
+        """
+        if any(map(is_remote, self.tars)):
+            return None
         sizes = [size_of(tar) for tar in self.tars]
         images = _count_images(self.tars[0], size_and_mtime(self.tars[0]))
         return round(images * sum(sizes) / max(sizes[0], 1))

@@ -54,6 +54,7 @@ READING = (
     *("sql FROM", "db x.duckdb", "queries", "what-if", "diff a b", "compare a b", "report labels"),
     *("search x", "duplicates", "view", "view --static x", "export coco x"),
     *("export-weights teachers x", "export-features features x", "export-detections detections x"),
+    "push x",
 )
 
 

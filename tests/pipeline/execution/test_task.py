@@ -80,13 +80,22 @@ def test_each_gives_the_rows_of_this_part_and_whole_all(store, tmp_path: Path) -
     assert sum(batch.num_rows for batch in part.batches("proposals")) == 12
 
 
+class Curious(Featurize):
+    """Reads more of the images than its own part, and says so."""
+
+    reads: ClassVar[Mapping[str, Reads]] = {
+        **Featurize.reads,
+        "images": each(IMAGES, everywhere=True),
+    }
+
+
 def test_everywhere_gives_columns_of_all_parts_to_each_whatever_the_limit(
     store,  # type: ignore[no-untyped-def]
     tmp_path: Path,
 ) -> None:
     parts = [
-        part_of(Featurize(), store, tmp_path, 2),
-        part_of(Featurize(limit=3), store, tmp_path, 0),
+        part_of(Curious(), store, tmp_path, 2),
+        part_of(Curious(limit=3), store, tmp_path, 0),
     ]
     for part in parts:
         rows = pa.Table.from_batches(part.everywhere("images", ["image_id", "width"]))
