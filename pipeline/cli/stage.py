@@ -72,7 +72,7 @@ def execute(
         terminal.say(line)
     if run.dry_run:
         plan = planning.plan(stage, chosen, run.store, allow_empty=run.allow_empty)
-        typer.echo(_forecast(plan))
+        typer.echo(plan.forecast())
         return open_artifact(plan.folder) if plan.finished else None
     artifact = runner.materialize(
         stage,
@@ -293,16 +293,3 @@ def _help(kind: Any, meta: Any) -> str:
     else:
         extra = ", ".join(([names] if names else []) + limits)
     return f"{meta['doc']} ({extra})" if extra else str(meta["doc"])
-
-
-def _forecast(plan: Any) -> str:
-    """What a dry run prints: where, how much, and about how many bytes."""
-    if plan.finished:
-        return f"{plan.address}  finished already: nothing would run"
-    done = min(len(plan.receipts()) + plan.reusable(), len(plan.tasks))
-    rows = f"{plan.total or 'unknown'} {plan.stage.counts()}"
-    size = sum(a.manifest.bytes() for a in plan.inputs.values())
-    return (
-        f"{plan.address}  would compute {len(plan.tasks) - done} of {len(plan.tasks)} parts, "
-        f"{rows}, reading about {size:,} bytes of artifacts"
-    )

@@ -55,6 +55,18 @@ class Plan:
         """How many parts other artifacts of the store have, as far as their manifests tell."""
         return len(recorded(self.with_recipes(self.tasks), self.folder.parent.parent))
 
+    def forecast(self) -> str:
+        """What a dry run prints: where, how much, and about how many bytes."""
+        if self.finished:
+            return f"{self.address}  finished already: nothing would run"
+        done = min(len(self.receipts()) + self.reusable(), len(self.tasks))
+        rows = f"{self.total or 'unknown'} {self.stage.counts()}"
+        size = sum(artifact.manifest.bytes() for artifact in self.inputs.values())
+        return (
+            f"{self.address}  would compute {len(self.tasks) - done} of {len(self.tasks)} parts, "
+            f"{rows}, reading about {size:,} bytes of artifacts"
+        )
+
     def total_of(self, tasks: Sequence[Task]) -> int | None:
         """How many `unit`s some of the tasks have; of all of them, where no input tells."""
         role = self.stage.first()

@@ -18,7 +18,7 @@ from pipeline.execution.notes import Notes, joined
 from pipeline.execution.planning import Plan, plan
 from pipeline.execution.reuse import take_over
 from pipeline.progress import Silent
-from pipeline.store import catalog, parts, recency, unfinished
+from pipeline.store import catalog, parts, recency, row_groups, unfinished
 from pipeline.store import manifest as manifests
 from pipeline.store.artifact import Artifact, open_artifact, stream
 from pipeline.store.atomic import exclusively, make_folder, remove_folder
@@ -177,7 +177,7 @@ def _merge(work: Plan, receipts: list[Receipt]) -> list[Receipt]:
     prepared = parts.work_folder(work.folder, 0)
     folded = Notes()
     rows = work.stage.merge(stream(files), folded.note)
-    count = parts.write_rows(prepared / parts.part_name(0), work.stage.makes(), rows)
+    count = row_groups.write_rows(prepared / parts.part_name(0), work.stage.makes(), rows)
     receipt = parts.prepare(prepared, 0, count, parts.Report(notes=folded.facts))
     return [parts.publish(work.folder, prepared, receipt)]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from pipeline.execution.notes import Notes
-from pipeline.store import parts
+from pipeline.store import parts, row_groups
 from pipeline.store.artifact import Artifact, open_artifact, stream
 from pipeline.store.disk_full import room_for
 from schemas.quarantine import QUARANTINE
@@ -67,7 +67,9 @@ class Task:
         work = parts.work_folder(self.folder, self.number)
         part = StorePart(self, work, advance)
         table = self.stage.drafts or self.stage.makes()
-        count = parts.write_rows(work / parts.part_name(self.number), table, self.stage.run(part))
+        count = row_groups.write_rows(
+            work / parts.part_name(self.number), table, self.stage.run(part)
+        )
         part.write_quarantine()
         report = parts.Report(self.recipe, part.dropped, part.notes.counts, part.notes.facts)
         return PreparedPart(work.name, parts.prepare(work, self.number, count, report))
@@ -181,7 +183,7 @@ class StorePart:
             names = ("record", "reason", "detail")
             columns = {name: [row[i] for row in self.refused] for i, name in enumerate(names)}
             rows = QUARANTINE.batch(columns)
-            parts.write_rows(self.attach("quarantine.parquet"), QUARANTINE, [rows])
+            row_groups.write_rows(self.attach("quarantine.parquet"), QUARANTINE, [rows])
 
     def _only(self, number: int) -> StorePart:
         """One part of a single task's inputs; what it refuses and notes counts for the whole."""

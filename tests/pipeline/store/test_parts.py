@@ -3,19 +3,17 @@ from __future__ import annotations
 import hashlib
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from pipeline.store import parts
-from schemas.errors import ArtifactError, SchemaError
+from pipeline.store import parts, row_groups
+from schemas.errors import ArtifactError
 from schemas.features import FEATURES
-from schemas.images import IMAGES
-from schemas.metrics import METRICS
-from tests.pipeline.toys import image_columns
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def features(count: int, width: int = 8, precision: str = "float16") -> pa.RecordBatch:
@@ -29,112 +27,10 @@ def features(count: int, width: int = 8, precision: str = "float16") -> pa.Recor
     )
 
 
-def cut(rows: pa.RecordBatch, size: int) -> list[pa.RecordBatch]:
-    return [rows.slice(start, size) for start in range(0, rows.num_rows, size)]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("size", [1, 7, 1000, 5000])
-def test_the_bytes_follow_from_the_rows_however_they_were_batched(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
-) -> None:
-    monkeypatch.setattr(parts, "_GROUP_ROWS", 1000)
-    monkeypatch.setattr(parts, "_STEP_ROWS", 40)
-    rows = features(5000)
-    parts.write_rows(tmp_path / "whole", FEATURES, [rows])
-    assert parts.write_rows(tmp_path / "cut", FEATURES, cut(rows, size)) == 5000
-    assert (tmp_path / "whole").read_bytes() == (tmp_path / "cut").read_bytes()
-    assert pq.read_metadata(tmp_path / "cut").num_row_groups == 5
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("size", [1, 9, 40])
-def test_nested_rows_cut_by_bytes_are_independent_of_batches_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
-) -> None:
-    monkeypatch.setattr(parts, "_GROUP_BYTES", 50_000)
-    columns = image_columns(range(300))
-    columns["content"] = [bytes(100 + 7 * (i % 50)) if i % 5 else None for i in range(300)]
-    rows = IMAGES.batch(columns)
-    parts.write_rows(tmp_path / "whole", IMAGES, [rows])
-    parts.write_rows(tmp_path / "cut", IMAGES, cut(rows, size))
-    assert (tmp_path / "whole").read_bytes() == (tmp_path / "cut").read_bytes()
-    assert pq.read_metadata(tmp_path / "cut").num_row_groups > 1
-
-
-def test_what_is_written_is_read_back(tmp_path: Path) -> None:
-    rows = IMAGES.batch(image_columns(range(50)))
-    parts.write_rows(tmp_path / "part", IMAGES, cut(rows, 7))
-    read = pa.Table.from_batches(list(parts.batches(tmp_path / "part")))
-    assert read.to_pylist() == rows.to_pylist()
-    assert parts.count(tmp_path / "part") == 50
-
-
-@pytest.mark.parametrize("count", [0, 1, 400])
-def test_some_rows_are_taken_in_the_order_asked_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
-) -> None:
-    monkeypatch.setattr(parts, "_GROUP_ROWS", 120)
-    monkeypatch.setattr(parts, "_STEP_ROWS", 40)
-    rows = features(1000)
-    parts.write_rows(tmp_path / "part", FEATURES, [rows])
-    assert pq.read_metadata(tmp_path / "part").num_row_groups == 9
-    asked = np.random.default_rng().integers(0, 1000, count)
-    found = parts.take(tmp_path / "part", asked)
-    assert found.to_pylist() == pa.Table.from_batches([rows]).take(pa.array(asked)).to_pylist()
-    assert parts.take(tmp_path / "part", asked, ["region"]).column_names == ["region"]
-
-
-def test_batches_of_many_rows_come_about_a_thousand_at_a_time(tmp_path: Path) -> None:
-    parts.write_rows(tmp_path / "part", FEATURES, [features(3000)])
-    assert [b.num_rows for b in parts.batches(tmp_path / "part")] == [1024, 1024, 952]
-
-
-@pytest.mark.parametrize("rows", [[], [FEATURES.empty()]])
-def test_no_rows_are_a_file_with_columns_and_without_batches(
-    tmp_path: Path, rows: list[pa.RecordBatch]
-) -> None:
-    assert parts.write_rows(tmp_path / "part", FEATURES, rows) == 0
-    assert parts.schema(tmp_path / "part").names == ["image_id", "region", "feature"]
-    assert list(parts.batches(tmp_path / "part")) == []
-
-
-def test_vectors_are_stored_plain_and_all_else_compressed_lists_and_structs_too(
-    tmp_path: Path,
-) -> None:
-    parts.write_rows(tmp_path / "images", IMAGES, [IMAGES.batch(image_columns(range(9)))])
-    parts.write_rows(tmp_path / "features", FEATURES, [features(9)])
-    codecs = {}
-    for name in ("images", "features"):
-        group = pq.read_metadata(tmp_path / name).row_group(0)
-        columns = [group.column(i) for i in range(group.num_columns)]
-        codecs |= {column.path_in_schema: column.compression for column in columns}
-    plain = {name for name, codec in codecs.items() if codec == "UNCOMPRESSED"}
-    assert plain == {"content", "feature"}
-    assert codecs["captions.list.element"] == codecs["objects.list.element.x0"] == "ZSTD"
-
-
-def test_rows_of_another_table_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(SchemaError, match=r"rows do not honour 'metrics' v2: missing \['metric'"):
-        parts.write_rows(tmp_path / "part", METRICS, [features(3)])
-
-
-def test_vectors_of_two_widths_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(pa.ArrowInvalid, match="different"):
-        parts.write_rows(tmp_path / "part", FEATURES, [features(3, 8), features(3, 9)])
-
-
-def test_a_missing_value_where_none_may_be_is_refused(tmp_path: Path) -> None:
-    rows = features(3)
-    rows = rows.set_column(0, rows.schema.field(0), pa.array(["a", None, "c"]))
-    with pytest.raises(pa.ArrowInvalid, match="image_id"):
-        parts.write_rows(tmp_path / "part", FEATURES, [rows])
-
-
 def finished(folder: Path, number: int = 3, **notes: Any) -> parts.Receipt:
     folder.mkdir(exist_ok=True)
     work = parts.work_folder(folder, number)
-    rows = parts.write_rows(work / parts.part_name(number), FEATURES, [features(5)])
+    rows = row_groups.write_rows(work / parts.part_name(number), FEATURES, [features(5)])
     (work / f"part-{number:05d}.dump.h5").write_bytes(b"raw")
     report = parts.Report(notes={"seen": (1, 2), **notes})
     return parts.publish(folder, work, parts.prepare(work, number, rows, report))
@@ -218,7 +114,7 @@ def test_a_late_attempt_changes_nothing_of_the_one_that_was_published(tmp_path: 
     late, accepted = parts.work_folder(tmp_path, 0), parts.work_folder(tmp_path, 0)
     for work, count in ((late, 7), (accepted, 5)):
         (work / "part-00000.dump.h5").write_bytes(b"raw" * count)
-        parts.write_rows(work / parts.part_name(0), FEATURES, [features(count)])
+        row_groups.write_rows(work / parts.part_name(0), FEATURES, [features(count)])
     nothing = parts.Report()
     receipt = parts.publish(tmp_path, accepted, parts.prepare(accepted, 0, 5, nothing))
     assert parts.prepare(late, 0, 7, nothing).part.sha256 != receipt.part.sha256
@@ -230,7 +126,7 @@ def test_a_late_attempt_changes_nothing_of_the_one_that_was_published(tmp_path: 
 
 def test_a_part_that_is_prepared_alone_is_not_there(tmp_path: Path) -> None:
     work = parts.work_folder(tmp_path, 0)
-    parts.write_rows(work / parts.part_name(0), FEATURES, [features(5)])
+    row_groups.write_rows(work / parts.part_name(0), FEATURES, [features(5)])
     parts.prepare(work, 0, 5, parts.Report())
     assert parts.receipt(tmp_path, 0) is None
     assert [path.name for path in tmp_path.iterdir()] == [".work"]
@@ -245,7 +141,7 @@ def test_two_attempts_at_one_part_never_share_a_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"PAR1 and no more", None])
 def test_a_damaged_part_is_a_sentence_that_names_it(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "part-00000.parquet"
-    parts.write_rows(path, FEATURES, [features(5)])
+    row_groups.write_rows(path, FEATURES, [features(5)])
     if content is None:  # the middle, which only reading finds
         whole = path.read_bytes()
         path.write_bytes(whole[:4] + b"\xff" * 60 + whole[64:])
@@ -257,7 +153,7 @@ def test_a_damaged_part_is_a_sentence_that_names_it(tmp_path: Path, content: byt
 
 def test_a_flipped_bit_among_the_values_is_seen_when_they_are_read(tmp_path: Path) -> None:
     path, rows = tmp_path / "part-00000.parquet", features(500)
-    parts.write_rows(path, FEATURES, [rows])
+    row_groups.write_rows(path, FEATURES, [rows])
     content = bytearray(path.read_bytes())
     content[content.index(rows.column("feature")[300].as_py()) + 5] ^= 1
     path.write_bytes(content)
