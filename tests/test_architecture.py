@@ -50,8 +50,8 @@ PLAIN_WORDS = set(
         dense detectron2 device diff digest disk distributed download draw dump duplicates encoding
         engines errors evaluated evaluation exact expectations export extraction failure fastvit
         fields figures file files find folder food form format formats frames free full geometry
-        given gradient grammar grid groups guard hash hdf5 headline health help home ids if imported in
-        index init inputs jpeg json key keys kind kitchen labelled language late layout lemmas
+        given gradient grammar grid groups guard hash hdf5 headline health help home ids if imported
+        in index init inputs jpeg json key keys kind kitchen labelled language late layout lemmas
         limits lineage lists loop lvis main manifest maps matches matching members metadata metrics
         mirroring missing mobileclip model name named names neighbours network noun nouns numbers
         numpy onnx optimisers option options other outcome output own page pages pairs parquet
