@@ -31,7 +31,8 @@ MUTANTS = (
     "stages.training.losses.*",
     "pipeline.store.atomic.*",
     "pipeline.store.own_hash.*",
-    "pipeline.store.parts.x_finish*",
+    "pipeline.store.parts.x_prepare*",
+    "pipeline.store.parts.x_publish*",
     "pipeline.store.parts.x_receipt*",
     "pipeline.store.parts.x_damaged*",
 )

@@ -126,15 +126,15 @@ def test_a_run_that_ended_in_the_middle_goes_on_to_the_same_bytes(
     stage = Label(from_images=True, **SMALL)
     chosen = inputs.resolve(stage, {}, root)
     whole = runner.materialize(stage, chosen, root)
-    finish = parts.finish
+    publish = parts.publish
 
     def full_disk(*given: Any) -> parts.Receipt:
-        if given[2] == 1:
+        if given[2].part.number == 1:
             raise StageError("no more room")
-        return finish(*given)
+        return publish(*given)
 
     with monkeypatch.context() as patch:
-        patch.setattr(parts, "finish", full_disk)
+        patch.setattr(parts, "publish", full_disk)
         with pytest.raises(StageError, match="1 of 2 parts failed; part 1 said: no more room"):
             runner.materialize(stage, chosen, tmp_path)
     labels = runner.materialize(stage, chosen, tmp_path)
