@@ -48,7 +48,7 @@ sources = ["drawn"]
 [[step]]
 run = "extract-concepts"
 images = "@drawn"
-engine = "ngram:1"
+parser = "ngram:1"
 min-frequency = 1
 """
 _IGNORED: Final = re.compile(r"^tmp/|/\.v\d+-[0-9a-f]{12}\.lock$|/recency\.json$|\.faiss$")
