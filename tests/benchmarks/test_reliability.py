@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from benchmarks.reliability import commands
 from benchmarks.reliability.__main__ import SECTIONS, table
 from benchmarks.reliability.section import Count
+from pipeline.recipes.recipe import load
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from benchmarks.reliability.section import Section
 
 
@@ -39,3 +43,9 @@ def test_a_failed_case_is_counted_and_printed() -> None:
     text = table(section, {"label": count})
     assert "| label | 2 | 1 | 1 |" in text
     assert "* second: it differs" in text
+
+
+def test_the_recipe_that_is_killed_names_options_that_there_are(tmp_path: Path) -> None:
+    commands.make_world(tmp_path)
+    recipe = load(tmp_path / "recipe.toml", {})
+    assert [step.verb for step in recipe.steps] == ["ingest", "extract-concepts"]
