@@ -1,33 +1,23 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
 import pytest
 
 from schemas.errors import OptionError
 from stages.featurize import Featurize
 from stages.outcome import Result
 from tests.in_memory import InMemory
-from tests.stages.featurizing.boxed_images import image_row, images, proposals
+from tests.stages.featurizing.boxed_images import featurize, image_row, images, proposals
 from tests.stages.models.tiny import tiny_files
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-SMALL = {"device": "cpu", "resize": "64x120"}
-
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory) -> dict[tuple[str, str], Path]:
     return tiny_files(tmp_path_factory.mktemp("teacher"))
-
-
-def featurize(part: InMemory, **options: Any) -> pa.Table:
-    batches = list(Featurize(**(SMALL | options)).run(part))
-    for batch in batches:
-        Featurize.writes.check(batch)
-    return pa.Table.from_batches(batches or [Featurize.writes.empty()])
 
 
 def test_a_wrong_size_is_refused_before_anything_runs() -> None:

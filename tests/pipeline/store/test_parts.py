@@ -3,7 +3,7 @@ from __future__ import annotations
 import hashlib
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,20 +11,7 @@ import pytest
 from pipeline.store import parts, row_groups
 from schemas.errors import ArtifactError
 from schemas.features import FEATURES
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-
-def features(count: int, width: int = 8, precision: str = "float16") -> pa.RecordBatch:
-    rng = np.random.default_rng(count)
-    return FEATURES.batch(
-        {
-            "image_id": [f"a/{i // 3}" for i in range(count)],
-            "region": [i % 3 for i in range(count)],
-            "feature": rng.normal(size=(count, width)).astype(precision),
-        }
-    )
+from tests.pipeline.store.feature_rows import features
 
 
 def finished(folder: Path, number: int = 3, **notes: Any) -> parts.Receipt:

@@ -12,18 +12,8 @@ from schemas.errors import SchemaError
 from schemas.features import FEATURES
 from schemas.images import IMAGES
 from schemas.metrics import METRICS
+from tests.pipeline.store.feature_rows import features
 from tests.pipeline.toys import image_columns
-
-
-def features(count: int, width: int = 8, precision: str = "float16") -> pa.RecordBatch:
-    rng = np.random.default_rng(count)
-    return FEATURES.batch(
-        {
-            "image_id": [f"a/{i // 3}" for i in range(count)],
-            "region": [i % 3 for i in range(count)],
-            "feature": rng.normal(size=(count, width)).astype(precision),
-        }
-    )
 
 
 def cut(rows: pa.RecordBatch, size: int) -> list[pa.RecordBatch]:

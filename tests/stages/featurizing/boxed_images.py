@@ -1,10 +1,10 @@
-"""Small images with boxes, as parts of a store hold them."""
+"""Small images with boxes, as parts of a store hold them, and their features."""
 
 from __future__ import annotations
 
 import hashlib
 import io
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +12,12 @@ from PIL import Image
 
 from schemas.images import IMAGES
 from schemas.proposals import PROPOSALS
+from stages.featurize import Featurize
+
+if TYPE_CHECKING:
+    from tests.in_memory import InMemory
+
+SMALL = {"device": "cpu", "resize": "64x120"}
 
 
 def image_row(image_id: str, size: tuple[int, int] = (90, 70), seed: int = 0) -> dict[str, Any]:
@@ -40,3 +46,11 @@ def proposals(*rows: tuple[str, int, list[float]]) -> pa.Table:
     columns |= {"image_id": names, "region": regions, "objectness": [0.5] * len(rows)}
     columns["objectness_logit"] = [None] * len(rows)
     return pa.Table.from_batches([PROPOSALS.batch(columns)])
+
+
+def featurize(part: InMemory, **options: Any) -> pa.Table:
+    """All features of a part; every batch is checked against the table."""
+    batches = list(Featurize(**(SMALL | options)).run(part))
+    for batch in batches:
+        Featurize.writes.check(batch)
+    return pa.Table.from_batches(batches or [Featurize.writes.empty()])

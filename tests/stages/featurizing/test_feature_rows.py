@@ -16,25 +16,16 @@ from stages.models.dense_option import DEFAULT_RESIZE
 from stages.models.preprocess import Size, prepare
 from stages.pixels import load_image
 from tests.in_memory import InMemory
-from tests.stages.featurizing.boxed_images import image_row, images, proposals
+from tests.stages.featurizing.boxed_images import featurize, image_row, images, proposals
 from tests.stages.models.tiny import tiny_files
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-SMALL = {"device": "cpu", "resize": "64x120"}
-
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory) -> dict[tuple[str, str], Path]:
     return tiny_files(tmp_path_factory.mktemp("teacher"))
-
-
-def featurize(part: InMemory, **options: Any) -> pa.Table:
-    batches = list(Featurize(**(SMALL | options)).run(part))
-    for batch in batches:
-        Featurize.writes.check(batch)
-    return pa.Table.from_batches(batches or [Featurize.writes.empty()])
 
 
 def keys(table: pa.Table) -> list[tuple[str, int]]:
