@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from pipeline.progress import Silent
 from pipeline.remote import pushed
-from pipeline.remote.push import Moved
+from pipeline.remote.push import Moved, move_files
 from pipeline.remote.remote import NotThereError, file_name
 from pipeline.store import catalog, parts, recency, unfinished
 from pipeline.store import manifest as manifests
@@ -160,15 +159,7 @@ def _fetch_files(remote: Remote, one: Pushed, sent: Moved, reporter: Reporter) -
         return not is_here, size
 
     reporter.start(f"pull {artifact.address}", artifact.manifest.bytes(), "bytes")
-    pool = ThreadPoolExecutor(remote.concurrency)
-    try:
-        for was_fetched, size in pool.map(fetch, artifact.listed):
-            sent.files += was_fetched
-            sent.bytes += size * was_fetched
-            reporter.advance(size)
-    finally:
-        pool.shutdown(cancel_futures=True)
-        reporter.stop()
+    move_files(fetch, artifact.listed, sent, reporter, remote.concurrency)
 
 
 def _others(artifact: Artifact) -> list[Artifact]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.progress import Silent
 from pipeline.remote import additions
@@ -20,7 +20,7 @@ from pipeline.store.artifact import open_artifact
 from schemas.errors import ArtifactError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pipeline.progress import Reporter
     from pipeline.remote.pushed import Pushed
@@ -117,11 +117,30 @@ def _send_files(
         return remote.send(file_name(digest), path, size, digest, again=again), size
 
     reporter.start(f"push {artifact.address}", sum(size for _, size in files.values()), "bytes")
-    pool = ThreadPoolExecutor(remote.concurrency)
+    move_files(send, files, sent, reporter, remote.concurrency)
+
+
+def move_files(
+    move: Callable[[Any], tuple[bool, int]],
+    items: Iterable[Any],
+    moved: Moved,
+    reporter: Reporter,
+    at_once: int,
+) -> None:
+    """Move files, several at once, and count those that had to be; stops the reporter.
+
+    Args:
+        move: Moves one; whether it had to, and its bytes.
+        items: What it takes.
+        moved: Is added to.
+        reporter: Started, to count bytes.
+        at_once: How many.
+    """
+    pool = ThreadPoolExecutor(at_once)
     try:
-        for was_sent, size in pool.map(send, files):
-            sent.files += was_sent
-            sent.bytes += size * was_sent
+        for was_moved, size in pool.map(move, items):
+            moved.files += was_moved
+            moved.bytes += size * was_moved
             reporter.advance(size)
     finally:
         pool.shutdown(cancel_futures=True)
