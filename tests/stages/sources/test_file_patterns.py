@@ -2,20 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import fsspec
 import pytest
 
 from schemas.errors import SourceError
 from stages.sources.file_patterns import expand
-
-REMOTE = "memory://files/a.bin"
-
-
-@pytest.fixture
-def remote() -> str:
-    with fsspec.open(REMOTE, "wb") as file:
-        file.write(b"abc")
-    return REMOTE
 
 
 def test_nested_braces_and_ranges_are_expanded(tmp_path: Path) -> None:

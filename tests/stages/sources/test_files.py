@@ -3,7 +3,6 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-import fsspec
 import numpy as np
 import pytest
 from PIL import Image
@@ -33,15 +32,6 @@ from stages.sources.record import Refusal
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-REMOTE = "memory://files/a.bin"
-
-
-@pytest.fixture
-def remote() -> str:
-    with fsspec.open(REMOTE, "wb") as file:
-        file.write(b"abc")
-    return REMOTE
 
 
 def test_a_relative_path_becomes_absolute_and_a_url_stays(
