@@ -202,13 +202,27 @@ def _half_artifacts(store: Path, place: Callable[[Path, str, str], Path]) -> Ite
         except ValueError:
             yield f"{path.relative_to(store)} is damaged"
             continue
-        for folder, records in (("", manifest["parts"]), ("drafts", manifest["drafts"])):
-            for record in records:
-                rows = {"name": f"part-{record['number']:05d}.parquet", "sha256": record["sha256"]}
-                for file in (rows, *record["files"]):
-                    listed = place(path.parent, f"{folder}/{file['name']}", file["sha256"])
-                    if not listed.is_file() or _sha256(listed.read_bytes()) != file["sha256"]:
+        for folder, summary in (("", manifest["parts"]), ("drafts", manifest["drafts"])):
+            if summary:
+                files = _files_of_list(path.parent, folder, summary["list_sha256"], place)
+                for listed, digest in files:
+                    if not listed.is_file() or _sha256(listed.read_bytes()) != digest:
                         yield f"{listed.relative_to(store.parent)}"
+
+
+def _files_of_list(
+    top: Path, folder: str, digest: str, place: Callable[[Path, str, str], Path]
+) -> Iterator[tuple[Path, str]]:
+    """A list of parts, and the files that it lists if it is whole, each with its hash."""
+    path = place(top, f"{folder}/parts.jsonl", digest)
+    yield path, digest
+    if not path.is_file() or _sha256(path.read_bytes()) != digest:
+        return
+    for record in map(json.loads, path.read_text("utf-8").splitlines()):
+        rows = {"name": f"part-{record['number']:05d}.parquet", "sha256": record["sha256"]}
+        for file in (rows, *record.get("files", ())):
+            name = f"{folder}/{file['name']}"
+            yield place(top, name, file["sha256"]), file["sha256"]
 
 
 def _in_store(folder: Path, name: str, _digest: str) -> Path:

@@ -39,6 +39,7 @@ _FEATURIZE: Final = ("featurize", "--resize", "32x48")
 _SELECT_BOXES: Final = ("propose", "--select-only", "--dump", "proposals", "--regions", 3)
 _VIEW: Final = ("view", "--static", "{out}")
 _LABEL: Final = ("label", "--min-probability", 0.001)
+_LABEL_FROM_IMAGES: Final = (*_LABEL, "--from-images", "--resize", "32x48")
 _SEARCH: Final = ("search", "dog", "--templates", "plain", "--format", "json")
 _EMBED: Final = ("embed-concepts", "--averaging", "openai", "--templates", "plain")
 _TRAIN: Final = ("train", *_TINY)
@@ -139,6 +140,12 @@ KINDS: Final = {
         ("*/v*/manifest.json",),
         "named",
         (_sql("artifacts"), ("status",), ("lineage", "{address}"), _LABEL, ("gc",)),
+    ),
+    "lists of parts": Kind(
+        ("images/v*/parts.jsonl", "proposals/v*/parts.jsonl", "concepts/v*/drafts/parts.jsonl"),
+        "refused",
+        (_LABEL_FROM_IMAGES, ("verify",), ("push", "{out}")),
+        ("*/v*/parts.jsonl",),
     ),
     "records of recency": Kind(
         ("*/v*/recency.json",), "named", (_sql("artifacts"), ("status",), _LABEL)

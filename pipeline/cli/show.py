@@ -48,7 +48,7 @@ def facts(artifact: Artifact) -> dict[str, Any]:
         "path": str(artifact.path.absolute()),
         "made_by": f"rc {manifest.stage.name} (version {manifest.stage.version})",
         "rows": manifest.rows,
-        "parts": len(manifest.parts),
+        "parts": manifest.parts.count,
         "bytes": manifest.bytes(),
         "options": manifest.stage.options,
         "inputs": manifest.inputs,

@@ -131,7 +131,7 @@ def facts_of(artifact: Artifact) -> dict[str, object]:
         "stage": manifest.stage.name,
         "called": selected(artifact),
         "rows": manifest.rows,
-        "parts": len(manifest.parts),
+        "parts": manifest.parts.count,
         "bytes": manifest.bytes(),
         "dropped": manifest.dropped,
         "inputs": manifest.inputs,

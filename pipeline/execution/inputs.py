@@ -222,8 +222,7 @@ def _fits(reads: Reads, artifact: Artifact, aligned: Sequence[Artifact]) -> bool
 
 def _parts(reads: Reads, artifact: Artifact) -> set[int]:
     """Numbers of the parts that a role reads of an artifact."""
-    manifest = artifact.manifest
-    return {record.number for record in (manifest.drafts if reads.drafts else manifest.parts)}
+    return set((artifact.drafts if reads.drafts else artifact.parts).numbers)
 
 
 def _check_parts(stage: Stage, inputs: Mapping[str, Artifact]) -> None:

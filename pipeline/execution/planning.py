@@ -72,7 +72,7 @@ class Plan:
         role = self.stage.first()
         if self.total is None or role not in self.inputs or self.stage.total() is not None:
             return self.total
-        rows = {part.number: part.rows for part in self.inputs[role].manifest.parts}
+        rows = {part.number: part.rows for part in self.inputs[role].parts}
         numbers = {task.number for task in self.tasks} - {task.number for task in tasks}
         limits = self.tasks[0].rows if self.tasks else {}
         return self.total - sum(limits.get(number, rows.get(number, 0)) for number in numbers)
@@ -137,7 +137,7 @@ def _limited(stage: Stage, inputs: Mapping[str, Artifact]) -> dict[int, int]:
     if stage.limit is None or stage.first() not in inputs:
         return {}
     left, rows = stage.limit, {}
-    for record in inputs[stage.first()].manifest.parts:
+    for record in inputs[stage.first()].parts:
         rows[record.number] = min(left, record.rows)
         left -= rows[record.number]
         if left == 0:

@@ -17,7 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pipeline.store import catalog, parts
-from pipeline.store.artifact import open_readable
+from pipeline.store.artifact import open_readable, with_readable_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from pipeline.execution.task import Task
     from pipeline.store.artifact import Artifact
-    from pipeline.store.manifest import PartRecord
+    from pipeline.store.part_records import PartRecord
     from pipeline.store.parts import Receipt
     from stages.base import Stage
 
@@ -37,17 +37,18 @@ class Recipes:
         self, stage: Stage, inputs: Mapping[str, Artifact], sources: Mapping[str, str]
     ) -> None:
         self._stage, self._sources = stage, sources
+        self._options = stage.recipe()
         self._whole: dict[str, str] = {}
-        self._records: dict[str, dict[int, PartRecord]] = {}
+        self._parts: dict[str, dict[int, list[str]]] = {}
         for role, reads in stage.requires().items():
             if role not in inputs:
                 continue
-            manifest = inputs[role].manifest
+            artifact = inputs[role]
             if reads.whole or reads.everywhere or reads.where:  # a condition sees ancestors too
-                self._whole[role] = manifest.fingerprint
+                self._whole[role] = artifact.manifest.fingerprint
             if not reads.whole:
-                records = manifest.drafts if reads.drafts else manifest.parts
-                self._records[role] = {record.number: record for record in records}
+                records = artifact.drafts if reads.drafts else artifact.parts
+                self._parts[role] = {record.number: _hashes(record) for record in records}
 
     def of(self, number: int, rows: int | None) -> str | None:
         """The recipe of a part; None if nothing but the whole artifact has one.
@@ -63,11 +64,11 @@ class Recipes:
             "stage": stage.name,
             "version": stage.version,
             "table": stage.makes().version,
-            "options": stage.recipe(),
+            "options": self._options,
             "number": number,
             "rows": rows,
             "whole": self._whole,
-            "parts": {role: _hashes(of[number]) for role, of in self._records.items()},
+            "parts": {role: of[number] for role, of in self._parts.items()},
             "sources": dict(stage.part_digests(number, self._sources)),
         }
         return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
@@ -102,9 +103,9 @@ def recorded(tasks: Sequence[Task], root: Path) -> dict[str, list[tuple[Artifact
     if not wanted:
         return known
     stage = tasks[0].stage
-    for artifact in open_readable(catalog.committed(root, stage.makes().name)):
-        manifest = artifact.manifest
-        for record in manifest.drafts if stage.drafts else manifest.parts:
+    finished = open_readable(catalog.committed(root, stage.makes().name))
+    for artifact in with_readable_parts(finished):
+        for record in artifact.drafts if stage.drafts else artifact.parts:
             if record.recipe in wanted:
                 known.setdefault(record.recipe, []).append((artifact, record))
     return known

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import time
 from collections import Counter
 from dataclasses import replace
-from functools import reduce
 from typing import TYPE_CHECKING, Final
 
 from pipeline.execution import engines, provenance
-from pipeline.execution.conclusion import concluded, refuse_empty
-from pipeline.execution.leakage import with_leakage
-from pipeline.execution.notes import Notes, joined
+from pipeline.execution.conclusion import Made, commit, refuse_empty
+from pipeline.execution.notes import Notes
 from pipeline.execution.planning import Plan, plan
 from pipeline.execution.reuse import take_over
 from pipeline.progress import Silent
@@ -23,7 +20,6 @@ from pipeline.store import manifest as manifests
 from pipeline.store.artifact import Artifact, open_artifact, stream
 from pipeline.store.atomic import exclusively, make_folder, remove_folder
 from pipeline.store.disk_full import room_for
-from pipeline.store.manifest import Manifest, StageRecord
 from schemas.errors import RCError, StageError
 from schemas.table import VectorType
 from stages.outcome import counted
@@ -121,8 +117,7 @@ def _compute(
     if failures:
         raise StageError(_report(work, failures))
     receipts = sorted(done + taken + receipts, key=lambda receipt: receipt.part.number)
-    manifest = _manifest(work, survey, receipts, _merge(work, receipts))
-    manifest = concluded(work.stage, manifest, allow_empty=allow_empty)
+    merged = _merge(work, receipts)
     circumstances = {
         **provenance.circumstances(),
         "origins": provenance.origins(work.stage),
@@ -132,8 +127,7 @@ def _compute(
         "resumed_parts": len(done),
         "reused_parts": len(taken),
     }
-    recency.record(work.folder)
-    manifests.write(work.folder, manifest.model_copy(update={"run": circumstances}))
+    commit(work, Made(receipts, merged, survey, circumstances), allow_empty=allow_empty)
     unfinished.tidy(work.folder)
     artifact = open_artifact(work.folder)
     if any(isinstance(column.type, VectorType) for column in work.stage.makes().columns):
@@ -180,30 +174,6 @@ def _merge(work: Plan, receipts: list[Receipt]) -> list[Receipt]:
     count = row_groups.write_rows(prepared / parts.part_name(0), work.stage.makes(), rows)
     receipt = parts.prepare(prepared, 0, count, parts.Report(notes=folded.facts))
     return [parts.publish(work.folder, prepared, receipt)]
-
-
-def _manifest(
-    work: Plan, survey: Notes, receipts: list[Receipt], merged: list[Receipt]
-) -> Manifest:
-    stage = work.stage
-    notes = joined(stage.name, receipts, survey) | joined(stage.name, merged)
-    dropped: Counter[str] = reduce(
-        lambda total, receipt: total + Counter(receipt.part.dropped), receipts, Counter()
-    )
-    options = json.loads(json.dumps(stage.recipe()))
-    return Manifest(
-        artifact=stage.makes().name,
-        version=stage.makes().version,
-        fingerprint=work.fingerprint,
-        stage=StageRecord(name=stage.name, version=stage.version, options=options),
-        inputs={role: artifact.address for role, artifact in work.inputs.items()},
-        sources=dict(work.sources),
-        parts=tuple(receipt.part for receipt in merged),
-        drafts=tuple(receipt.part for receipt in receipts) if stage.drafts else (),
-        rows=sum(receipt.part.rows for receipt in merged),
-        dropped=dict(sorted(dropped.items())),
-        notes=with_leakage(work.inputs, notes),
-    )
 
 
 def _report(work: Plan, failures: Mapping[int, str]) -> str:

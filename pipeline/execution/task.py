@@ -217,9 +217,9 @@ class StorePart:
         if not whole and (self._slice is not None or not self._task.stage.single_task):
             return [self.number]
         drafts = self._task.stage.requires()[role].drafts is not None
-        records = artifact.manifest.drafts if drafts else artifact.manifest.parts
+        numbers = (artifact.drafts if drafts else artifact.parts).numbers
         rows = {} if whole and role != self._first else self._task.rows
-        return [record.number for record in records if not rows or record.number in rows]
+        return [number for number in numbers if not rows or number in rows]
 
     def _within_limit(
         self, role: str, number: int, rows: Iterator[pa.RecordBatch]

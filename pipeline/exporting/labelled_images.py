@@ -124,6 +124,7 @@ class LabelledImageReader:
 
     def __init__(self, root: Path, request: ExportRequest) -> None:
         self._labels = catalog.of_table(root, PSEUDO_LABELS, request.labels)
+        self._numbers = set(self._labels.numbers)
         self._images = catalog.made_from(self._labels, "images")
         self._where = "true" if request.where is None else request.where
         pool = {
@@ -151,7 +152,7 @@ class LabelledImageReader:
     def __iter__(self) -> Iterator[LabelledImage]:
         """Images with at least one chosen label, in the order of the store."""
         before = 0
-        for record in self._images.manifest.parts:
+        for record in self._images.parts:
             labels, number = self._labels_by_image(record.number), before
             for batch in stream([self._images.part(record.number)]):
                 for offset in range(batch.num_rows):
@@ -171,7 +172,7 @@ class LabelledImageReader:
     def _labels_by_image(self, number: int) -> dict[str, list[dict[str, Any]]]:
         """The chosen labels of a part, by image."""
         labels: dict[str, list[dict[str, Any]]] = {}
-        if number not in self._labels.numbers:
+        if number not in self._numbers:
             return labels
         for batch in sql.matching(self._labels, number, self._where):
             columns = ["image_id", "region", "concept_id", "probability", "x0", "y0", "x1", "y1"]

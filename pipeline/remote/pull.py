@@ -16,10 +16,10 @@ from uuid import uuid4
 from pipeline.progress import Silent
 from pipeline.remote import pushed
 from pipeline.remote.push import Moved, move_files
-from pipeline.remote.remote import NotThereError, file_name
-from pipeline.store import catalog, parts, recency, unfinished
+from pipeline.remote.remote import NotThereError, file_name, read_whole
+from pipeline.store import catalog, part_records, parts, recency, unfinished
 from pipeline.store import manifest as manifests
-from pipeline.store.artifact import open_artifact, open_readable
+from pipeline.store.artifact import open_artifact, open_readable, with_readable_parts
 from pipeline.store.atomic import exclusively, make_folder, publish, sha256, whole_or_absent
 from pipeline.store.disk_full import room_for
 from schemas.errors import ArtifactError, DiskFullError
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pipeline.remote.pushed import Pushed
     from pipeline.remote.remote import Remote
     from pipeline.store.artifact import Artifact
+    from pipeline.store.part_records import PartList
 
 _MOST_ARTIFACTS: Final = 1000  # of one pull; a remote may invent inputs without end
 
@@ -52,8 +53,7 @@ def pull(
         SourceError: If the remote does not answer, or refuses.
     """
     reporter = reporter or Silent()
-    listed = [file for one in wanted for file in one.artifact.listed.items()]
-    _check_room(root, sum(size for path, (size, _) in listed if not path.exists()))
+    _check_room(root, sum(_still_to_come(one.artifact) for one in wanted))
     return [_fetch(remote, one, reporter) for one in wanted]
 
 
@@ -97,6 +97,12 @@ def with_inputs(
     return pushed.inputs_first(wanted, lambda one: one.artifact.address, inputs)
 
 
+def _still_to_come(artifact: Artifact) -> int:
+    """Bytes of an artifact that are not here yet, of a pull that was killed or of none."""
+    here = (path.stat().st_size for path in artifact.path.rglob("*") if path.is_file())
+    return max(artifact.manifest.bytes() - sum(here), 0)
+
+
 def _check_room(root: Path, wanted: int) -> None:
     place = next(
         folder for folder in (root.absolute(), *root.absolute().parents) if folder.exists()
@@ -126,8 +132,9 @@ def _fetch(remote: Remote, one: Pushed, reporter: Reporter) -> Moved:
             unfinished.record_inputs(
                 folder, [open_artifact(p) for p in inputs if (p / manifests.NAME).is_file()]
             )
-            _fetch_files(remote, one, sent, reporter)
-            _check_rows(remote, one)
+            _fetch_lists(remote, artifact, sent)
+            _fetch_files(remote, artifact, sent, reporter)
+            _check_rows(remote, artifact)
             recency.record(folder)
             with whole_or_absent(folder / manifests.NAME) as draft:
                 draft.write_bytes(one.content)
@@ -135,18 +142,47 @@ def _fetch(remote: Remote, one: Pushed, reporter: Reporter) -> Moved:
     return sent
 
 
-def _fetch_files(remote: Remote, one: Pushed, sent: Moved, reporter: Reporter) -> None:
-    artifact = one.artifact
-    work = artifact.path / ".work"
-    for folder in {work, *(path.parent for path in artifact.listed)}:
+def _fetch_lists(remote: Remote, artifact: Artifact, sent: Moved) -> None:
+    """Fetch the lists of parts; only they say which other files there are."""
+    for folder, summary in artifact.manifest.lists(artifact.path).items():
+        path = folder / part_records.NAME
+        if _is_whole(path, summary.list_sha256):  # of a pull that was killed
+            continue
+        content = _received_list(remote, artifact, summary)
         make_folder(folder)
+        with whole_or_absent(path) as draft:
+            draft.write_bytes(content)
+        sent.files += 1
+        sent.bytes += len(content)
 
+
+def _received_list(remote: Remote, artifact: Artifact, summary: PartList) -> bytes:
+    """A list of parts that a remote has, if it is what the manifest means."""
+    name, most = file_name(summary.list_sha256), min(summary.list_bytes, pushed.MOST_BYTES)
+    content = read_whole(remote, name, most) if most else b""
+    if content is None:
+        raise ArtifactError(_missing(remote, name))
+    try:
+        part_records.parse(content, summary)
+    except ValueError as error:
+        raise ArtifactError(
+            f"{name} in {remote.url}, which lists the parts of {artifact.address}, cannot be "
+            f"read: {part_records.why(error)}; {_push_again(remote)}"
+        ) from None
+    return content
+
+
+def _fetch_files(remote: Remote, artifact: Artifact, sent: Moved, reporter: Reporter) -> None:
+    work = artifact.path / ".work"
+    make_folder(work)
     here = {
-        digest: path for other in _others(artifact) for path, (_, digest) in other.listed.items()
+        digest: other.path / name
+        for other in _others(artifact)
+        for name, (_, digest) in other.listed.items()
     }
 
-    def fetch(path: Path) -> tuple[bool, int]:
-        size, digest = artifact.listed[path]
+    def fetch(name: str) -> tuple[bool, int]:
+        path, (size, digest) = artifact.path / name, artifact.listed[name]
         if _is_whole(path, digest):  # of a pull that was killed
             return False, size
         draft = work / f"{uuid4().hex}.{path.name}"
@@ -158,13 +194,15 @@ def _fetch_files(remote: Remote, one: Pushed, sent: Moved, reporter: Reporter) -
         publish(draft, path)
         return not is_here, size
 
-    reporter.start(f"pull {artifact.address}", artifact.manifest.bytes(), "bytes")
+    total = sum(size for size, _ in artifact.listed.values())
+    reporter.start(f"pull {artifact.address}", total, "bytes")
     move_files(fetch, artifact.listed, sent, reporter, remote.concurrency)
 
 
 def _others(artifact: Artifact) -> list[Artifact]:
     """Artifacts of the same table in the store, whose parts may be the same."""
-    return open_readable(catalog.committed(artifact.root, artifact.manifest.artifact))
+    others = open_readable(catalog.committed(artifact.root, artifact.manifest.artifact))
+    return list(with_readable_parts(others))
 
 
 def _is_whole(path: Path, digest: str) -> bool:
@@ -183,31 +221,27 @@ def _receive(remote: Remote, draft: Path, size: int, digest: str) -> None:
                 hashed.update(piece)
                 file.write(piece)
         except NotThereError:
-            raise ArtifactError(
-                f"{name} is missing in {remote.url} although a manifest lists it; "
-                f"{_push_again(remote)}"
-            ) from None
+            raise ArtifactError(_missing(remote, name)) from None
     if count != size or hashed.hexdigest() != digest:
         harm = f"is longer than the {size:,} bytes" if count > size else "is not what"
         what = "of its manifest" if count > size else "its name says"
         raise ArtifactError(f"{name} in {remote.url} {harm} {what}; {_push_again(remote)}")
 
 
-def _check_rows(remote: Remote, one: Pushed) -> None:
-    """Pass if the files of rows have as many as the manifest says."""
-    artifact = one.artifact
-    folders = (
-        (artifact.path, artifact.manifest.parts),
-        (artifact.path / "drafts", artifact.manifest.drafts),
-    )
-    for folder, records in folders:
+def _check_rows(remote: Remote, artifact: Artifact) -> None:
+    """Pass if the files of rows have as many as the lists say."""
+    for folder, records in artifact.records().items():
         for record in records:
             rows = parts.count(folder / parts.part_name(record.number))
             if rows != record.rows:
                 raise ArtifactError(
                     f"part {record.number} of {artifact.address} in {remote.url} has {rows} rows, "
-                    f"and {record.rows} in its manifest: it cannot be used"
+                    f"and {record.rows} in its list: it cannot be used"
                 )
+
+
+def _missing(remote: Remote, name: str) -> str:
+    return f"{name} is missing in {remote.url} although a manifest lists it; {_push_again(remote)}"
 
 
 def _push_again(remote: Remote) -> str:

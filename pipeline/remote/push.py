@@ -105,7 +105,9 @@ def _inputs(artifact: Artifact, reporter: Reporter) -> Iterator[Artifact]:
 def _send_files(
     remote: Remote, artifact: Artifact, sent: Moved, reporter: Reporter, *, again: bool
 ) -> None:
-    files = {digest: (path, size) for path, (size, digest) in artifact.listed.items()}
+    files = {
+        digest: (artifact.path / name, size) for name, (size, digest) in artifact.listed.items()
+    }
 
     def send(digest: str) -> tuple[bool, int]:
         path, size = files[digest]

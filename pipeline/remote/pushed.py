@@ -14,6 +14,7 @@ from pipeline.store import manifest as manifests
 from pipeline.store.artifact import Artifact
 from pipeline.store.catalog import selected, split_name
 from pipeline.store.manifest import ADDRESS
+from pipeline.store.part_records import why
 from schemas.errors import ArtifactError, ArtifactNotFoundError
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def parse(remote: Remote, address: str, root: Path, content: bytes) -> Pushed:
         manifest = manifests.parse(content, Path(address))
     except ValueError as error:
         raise ArtifactError(
-            f"the manifest of {address} in {remote.url} cannot be read: {manifests.why(error)}. "
+            f"the manifest of {address} in {remote.url} cannot be read: {why(error)}. "
             "It was damaged, or written by another version; push the artifact to another remote."
         ) from None
     return Pushed(content, Artifact((root / address).absolute(), manifest))

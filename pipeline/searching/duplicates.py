@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from pipeline.progress import Reporter
     from pipeline.searching.feature_corpus import FeatureCorpus
+    from pipeline.store.part_records import PartRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,12 +84,12 @@ def _select_rows(
     """
     part, row, image = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     num_whole, num_images = 0, 0
-    for record in corpus.features.manifest.parts:
+    for record in corpus.features.parts:
         keys = corpus.keys(record.number)
         region = keys.column("region").to_numpy()
         num_whole += int((region < 0).sum())
         selected = region >= 0 if criteria.regions else region < 0
-        selected &= _has_direction(corpus, record.number)
+        selected &= _has_direction(corpus, record)
         if criteria.where is not None and selected.any():
             selected &= corpus.allowed(connection, record.number, criteria.where)
         codes = keys.column("image_id").combine_chunks().dictionary_encode().indices.to_numpy()
@@ -105,11 +106,10 @@ def _select_rows(
     return ComparedRows(*(np.concatenate(column) for column in (part, row, image)))
 
 
-def _has_direction(corpus: FeatureCorpus, number: int) -> NDArray[np.bool_]:
+def _has_direction(corpus: FeatureCorpus, record: PartRecord) -> NDArray[np.bool_]:
     """Which rows of a part have a vector that is finite and not zero, (R,)."""
-    path = corpus.features.part(number)
-    rows = next(r.rows for r in corpus.features.manifest.parts if r.number == number)
-    mask = np.zeros(rows, np.bool_)
+    path = corpus.features.part(record.number)
+    mask = np.zeros(record.rows, np.bool_)
     for ids, _ in directions(path, vector_column(corpus.features, path)[0]):
         mask[ids] = True
     return mask

@@ -83,7 +83,7 @@ class FeatureCorpus:
             vectors = catalog.of_table(root, FEATURES, features)
         except ArtifactNotFoundError as error:
             raise ArtifactNotFoundError(f"{error}{_why_none(root, labels)}") from None
-        if not vectors.manifest.parts:
+        if not vectors.manifest.parts.count:
             raise ArtifactError(f"{vectors.address} has no rows at all; featurize again")
         if labels is None:
             return cls(vectors, _newest_labels(root, vectors))

@@ -85,7 +85,7 @@ def measure_recall(
 
 def sample_vectors(artifact: Artifact, count: int, seed: int) -> NDArray[np.float32]:
     """Unit vectors (Q, D) of a uniform sample of the rows, in the order of the rows."""
-    records = artifact.manifest.parts
+    records = artifact.parts
     starts = np.cumsum([0, *(record.rows for record in records)])
     total = int(starts[-1])
     rng = np.random.default_rng(seed)

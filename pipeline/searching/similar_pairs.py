@@ -98,7 +98,7 @@ def _blocks(
     artifact: Artifact, compared: ComparedRows, start: int
 ) -> Iterator[NDArray[np.float32]]:
     """Unit vectors of the compared rows, in blocks as the files give them."""
-    for record in artifact.manifest.parts:
+    for record in artifact.parts:
         selected = compared.mask(record.number, record.rows, start)
         if selected.any():
             path = artifact.part(record.number)

@@ -47,7 +47,7 @@ def catalog_tables(artifacts: Sequence[Artifact], shown: Collection[Path]) -> di
             "table": a.manifest.artifact,
             "stage": a.manifest.stage.name,
             "rows": a.manifest.rows,
-            "parts": len(a.manifest.parts),
+            "parts": a.manifest.parts.count,
             "bytes": a.manifest.bytes(),
             "dropped": sum(a.manifest.dropped.values()),
             "seconds": float(a.manifest.run.get("seconds", 0.0)),
@@ -71,7 +71,7 @@ def catalog_tables(artifacts: Sequence[Artifact], shown: Collection[Path]) -> di
 def _quarantine(artifacts: Sequence[Artifact]) -> pa.Table:
     """The records that stages refused, each with the artifact that lacks it."""
     tables = [_QUARANTINE.empty_table()]
-    for artifact in artifacts:
+    for artifact in (one for one in artifacts if one.manifest.dropped):
         for path in artifact.attachments("quarantine.parquet"):
             for batch in parts.batches(path):
                 rows = pa.Table.from_batches([batch])

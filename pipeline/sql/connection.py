@@ -74,8 +74,7 @@ def open_locked(
     opened = {
         name for path in relations.paths() for name in (str(path.absolute()), as_written(path))
     }
-    allowed = ", ".join(map(sql_literal, sorted(opened)))
-    connection.execute(f"SET allowed_paths = [{allowed}]")
+    connection.execute("SET allowed_paths = $1", [sorted(opened)])
     [bar] = connection.execute("SELECT current_setting('enable_progress_bar')").fetchall()
     if bar == (True,):  # it would be drawn amid the answer; in a notebook it may not even be set
         connection.execute("SET enable_progress_bar = false")

@@ -86,7 +86,7 @@ def store_relations(
 
 def part_relations(labels: Artifact, number: int) -> Relations:
     """One part of pseudo_labels, with the tables that its views join."""
-    return Relations({"pseudo_labels": [labels.part(number)], **_joined_files(labels, number)})
+    return Relations({"pseudo_labels": [labels.part(number)], **_joined_files(labels, {}, number)})
 
 
 def empty_table(name: str) -> pa.Table:
@@ -105,19 +105,34 @@ def _files(chosen: Mapping[str, Artifact]) -> dict[str, list[Path]]:
             if attached := chosen[table].attachments(f"{name}.parquet"):
                 files[name] = attached
     if "pseudo_labels" in chosen:
-        files |= _joined_files(chosen["pseudo_labels"])
+        known = {artifact.path: files[name] for name, artifact in chosen.items()}
+        files |= _joined_files(chosen["pseudo_labels"], known)
     return files
 
 
-def _joined_files(labels: Artifact, number: int | None = None) -> dict[str, list[Path]]:
-    """Files that the views of pseudo-labels join, for one part or for all parts."""
+def _joined_files(
+    labels: Artifact, known: Mapping[Path, list[Path]], number: int | None = None
+) -> dict[str, list[Path]]:
+    """Files that the views of pseudo-labels join, for one part or for all parts.
+
+    Args:
+        labels: The artifact.
+        known: Files of artifacts that were looked at already, by folder.
+        number: Of the part; default: all.
+    """
     files = {}
     for name, table in _LABEL_INPUTS.items():
         if made_from := catalog.ancestor(labels, (table,)):
             one_part = table == "images" and number is not None
-            files[name] = [made_from.part(number or 0)] if one_part else made_from.files()
+            files[name] = (
+                [made_from.part(number or 0)]
+                if one_part
+                else known.get(made_from.path) or made_from.files()
+            )
     source = catalog.unselected(labels)
-    files[_ALL_LABELS] = source.files() if number is None else [source.part(number)]
+    files[_ALL_LABELS] = (
+        known.get(source.path) or source.files() if number is None else [source.part(number)]
+    )
     return files
 
 

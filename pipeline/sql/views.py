@@ -38,8 +38,8 @@ def add_parquet_view(
             columns.append(f'{function}("{field.name}") AS "{field.name}"')
         else:
             columns.append(f'"{field.name}"')
-    paths = ", ".join("'" + as_written(path).replace("'", "''") + "'" for path in files)
-    source = f"read_parquet([{paths}], hive_partitioning = false)"  # x=1/ in a path is no column
+    paths = _list_of(connection, name, [as_written(path) for path in files], in_text=not decode)
+    source = f"read_parquet({paths}, hive_partitioning = false)"  # x=1/ in a path is no column
     try:
         connection.execute(f"CREATE VIEW _{name} AS SELECT {', '.join(columns)} FROM {source}")
     except duckdb.IOException as error:
@@ -47,6 +47,22 @@ def add_parquet_view(
             f"DuckDB cannot open the {name} of {files[0].parent}: {str(error).splitlines()[0]}. If "
             "a folder on the way has a backslash in its name, give the store another path."
         ) from None
+
+
+def _list_of(
+    connection: duckdb.DuckDBPyConnection, name: str, paths: Sequence[str], *, in_text: bool
+) -> str:
+    """An expression for a list of paths.
+
+    A variable of the connection, since every view over this one would parse and bind a list of
+    100,000 literals again; literals where a view must outlive the connection.
+    """
+    if in_text:
+        return "[" + ", ".join("'" + path.replace("'", "''") + "'" for path in paths) + "]"
+    [(schema,)] = connection.execute("SELECT current_schema()").fetchall()
+    variable = f"files_of_{schema}_{name}"
+    connection.execute(f"SET VARIABLE {variable} = $1", [paths])
+    return f"getvariable('{variable}')"
 
 
 def as_written(path: Path) -> str:

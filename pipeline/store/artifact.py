@@ -7,8 +7,9 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from pipeline.store import manifest as manifests
-from pipeline.store import parts
+from pipeline.store import part_records, parts
 from pipeline.store.integrity import is_whole
+from pipeline.store.part_records import PartRecords
 from pipeline.store.tables import models
 from pipeline.store.warning import warn
 from schemas.errors import ArtifactError, NoAttachmentError
@@ -39,10 +40,29 @@ class Artifact:
         """The store it lies in."""
         return self.path.parent.parent
 
+    @cached_property
+    def parts(self) -> PartRecords:
+        """Records of its parts, in order.
+
+        Raises:
+            ArtifactError: If the list of them is not what its manifest says.
+        """
+        return part_records.read(self.path, self.manifest.parts)
+
+    @cached_property
+    def drafts(self) -> PartRecords:
+        """Records of its drafts, in order; none if it was not merged from any.
+
+        Raises:
+            ArtifactError: If the list of them is not what its manifest says.
+        """
+        drafts = self.manifest.drafts
+        return part_records.read(self.path / "drafts", drafts) if drafts else PartRecords(())
+
     @property
     def numbers(self) -> list[int]:
         """Numbers of its parts, in order."""
-        return [part.number for part in self.manifest.parts]
+        return self.parts.numbers
 
     @property
     def is_empty(self) -> bool:
@@ -60,7 +80,7 @@ class Artifact:
 
     def files(self, *, drafts: bool = False) -> list[Path]:
         """The Parquet files of all parts, in order."""
-        records = self.manifest.drafts if drafts else self.manifest.parts
+        records = self.drafts if drafts else self.parts
         return [self.part(record.number, drafts=drafts) for record in records]
 
     def attachments(self, suffix: str) -> list[Path]:
@@ -69,12 +89,12 @@ class Artifact:
         Raises:
             ArtifactError: If one is gone, or not what its manifest says.
         """
-        records = (*self.manifest.parts, *self.manifest.drafts)
-        rows = {parts.part_name(record.number) for record in records}
+        rows = {parts.part_name(record.number) for record in (*self.parts, *self.drafts)}
         return [
-            self._as_listed(path)
-            for path in self.listed
-            if path.name.endswith(suffix) and path.name not in rows
+            self._as_listed(self.path / name)
+            for name in self.listed
+            if name.endswith(suffix) and name.rpartition("/")[2] not in rows
+            if not name.endswith(part_records.NAME)
         ]
 
     def attachment(self, name: str) -> Path:
@@ -86,20 +106,39 @@ class Artifact:
         """
         return self._as_listed(self.path / name)
 
+    def records(self) -> dict[Path, PartRecords]:
+        """Records of its parts and of its drafts, if it was merged from any, by their folders.
+
+        Raises:
+            ArtifactError: If a list is not what its manifest says.
+        """
+        folders = self.manifest.lists(self.path)
+        return dict(zip(folders, (self.parts, self.drafts), strict=False))
+
     @cached_property
-    def listed(self) -> dict[Path, tuple[int, str]]:
-        """Bytes and hash of every file that the manifest lists, in its order."""
-        folders = ((self.path, self.manifest.parts), (self.path / "drafts", self.manifest.drafts))
+    def listed(self) -> dict[str, tuple[int, str]]:
+        """Bytes and hash of every file but the manifest, by its path in the folder.
+
+        The lists of parts come first, the others in order of part.
+        """
         listed = {}
-        for folder, records in folders:
+        for folder, summary in self.manifest.lists(self.path).items():
+            listed[self._name(folder, part_records.NAME)] = summary.list_bytes, summary.list_sha256
+        for folder, records in self.records().items():
             for record in records:
-                listed[folder / parts.part_name(record.number)] = record.bytes, record.sha256
-                listed |= {folder / file.name: (file.bytes, file.sha256) for file in record.files}
+                rows = self._name(folder, parts.part_name(record.number))
+                listed[rows] = record.bytes, record.sha256
+                for file in record.files:
+                    listed[self._name(folder, file.name)] = file.bytes, file.sha256
         return listed
+
+    def _name(self, folder: Path, name: str) -> str:
+        """Path of a file in the folder of this artifact."""
+        return name if folder == self.path else f"{folder.name}/{name}"
 
     def _as_listed(self, path: Path) -> Path:
         size = path.stat().st_size if path.is_file() else None
-        expected, digest = self.listed.get(path, (None, ""))
+        expected, digest = self.listed.get(self._name(path.parent, path.name), (None, ""))
         if expected is None:
             harm = "is not in its manifest"
         elif size is None:
@@ -137,6 +176,17 @@ def open_readable(paths: Iterable[Path]) -> list[Artifact]:
         except OSError:  # deleted at this moment
             continue
     return artifacts
+
+
+def with_readable_parts(artifacts: Iterable[Artifact]) -> Iterator[Artifact]:
+    """Those whose lists of parts can be read; the others are left out, with a warning."""
+    for artifact in artifacts:
+        try:
+            artifact.records()
+        except ArtifactError as error:
+            warn(f"{artifact.address} is left out: {error}")
+        else:
+            yield artifact
 
 
 @lru_cache(maxsize=256)

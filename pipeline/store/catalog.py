@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.progress import Silent
 from pipeline.store import manifest as manifests
-from pipeline.store import parts, unfinished
+from pipeline.store import part_records, parts, unfinished
 from pipeline.store.artifact import Artifact, open_artifact, open_readable
 from pipeline.store.atomic import remove_folder
 from pipeline.store.missing import not_found
@@ -181,18 +181,25 @@ def made_from(artifact: Artifact, table: str) -> Artifact:
 
 def verify(artifact: Artifact) -> list[str]:
     """Files that are missing, differ from the manifest or are not in it, relative to the store."""
-    folders = (
-        (artifact.path, artifact.manifest.parts),
-        (artifact.path / "drafts", artifact.manifest.drafts),
-    )
-    broken = [
-        str((folder / name).relative_to(artifact.root))
-        for folder, records in folders
-        for record in records
-        for name in parts.damaged(folder, record)
-    ]
-    stray = (path for folder, _ in folders for path in sorted(folder.glob("part-*")))
-    broken += [str(p.relative_to(artifact.root)) for p in stray if p not in artifact.listed]
+    if broken := _broken_lists(artifact):
+        return broken
+    for folder, records in artifact.records().items():
+        place = folder.relative_to(artifact.root)
+        broken += [f"{place}/{name}" for one in records for name in parts.damaged(folder, one)]
+        there = sorted(path.relative_to(artifact.path) for path in folder.glob("part-*"))
+        strays = [str(path) for path in there if str(path) not in artifact.listed]
+        broken += [f"{artifact.address}/{name}" for name in strays]
+    return broken
+
+
+def _broken_lists(artifact: Artifact) -> list[str]:
+    """The lists of parts that are not what the manifest says; without them nothing is known."""
+    broken = []
+    for place, records in (("", "parts"), ("drafts/", "drafts")):
+        try:
+            getattr(artifact, records)
+        except ArtifactError:
+            broken.append(f"{artifact.address}/{place}{part_records.NAME}")
     return broken
 
 

@@ -68,7 +68,7 @@ def search(
     """
     queries, _ = unit(np.asarray(vectors))
     best = Best(len(queries), k)
-    for record in artifact.manifest.parts:
+    for record in artifact.parts:
         path = artifact.part(record.number)
         column, width = vector_column(artifact, path)
         advance(record.rows)

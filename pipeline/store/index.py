@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.store.artifact import Artifact
-    from pipeline.store.manifest import PartRecord
+    from pipeline.store.part_records import PartRecord
 
     Searcher = Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[np.int64]]]
 
@@ -54,7 +54,7 @@ def build(artifact: Artifact) -> None:
         ArtifactError: If the artifact has no vectors, or a part is damaged.
     """
     sweep_drafts(artifact.path)
-    for record in artifact.manifest.parts:
+    for record in artifact.parts:
         if _saved(artifact, record) is None:
             _write(artifact, record, _make(artifact, record))
 
@@ -84,7 +84,7 @@ def search(
     """
     queries, directed = unit(np.asarray(vectors))
     results = []
-    for record, find in zip(artifact.manifest.parts, searchers(artifact, k, device), strict=True):
+    for record, find in zip(artifact.parts, searchers(artifact, k, device), strict=True):
         results.append(find(queries))
         advance(record.rows)
     scores = np.concatenate([np.zeros((len(queries), 0), np.float32), *(f[0] for f in results)], 1)
@@ -115,7 +115,7 @@ def best_device() -> str:
 
 def kind(artifact: Artifact) -> str:
     """How an artifact is searched, in a few words."""
-    inverted = sum(_inverted(artifact, record) for record in artifact.manifest.parts)
+    inverted = sum(_inverted(artifact, record) for record in artifact.parts)
     if not inverted:
         return "exact (flat)"
     parts = f"{inverted} of {len(artifact.numbers)} parts"
@@ -134,7 +134,7 @@ def searchers(artifact: Artifact, k: int, device: str = "cpu") -> Iterator[Searc
     """
     chosen = best_device() if device == "auto" else device
     sweep_drafts(artifact.path)
-    for record in artifact.manifest.parts:
+    for record in artifact.parts:
         yield _searcher(artifact, _load(artifact, record), k, chosen)
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from pipeline.store.atomic import sha256
@@ -37,16 +36,16 @@ def is_whole(path: Path, digest: str, end: int | None = None) -> bool:
     """
     status = path.stat()
     stamp = f"{digest} {status.st_ino} {status.st_size} {status.st_mtime_ns}"
-    if (path, stamp) in _seen:
+    if _remembered(path) == stamp or (path, stamp) in _seen:
         return True
-    if _remembered(path) != stamp:
-        if sha256(path, end) != digest:
-            return False
-        if time.time_ns() - status.st_mtime_ns < _SETTLED_NS:
-            return True
-        with suppress(OSError, AttributeError):  # a store one may only read; not on Linux
-            os.setxattr(path, ATTRIBUTE, stamp.encode())
-    _seen.add((path, stamp))
+    if sha256(path, end) != digest:
+        return False
+    if time.time_ns() - status.st_mtime_ns < _SETTLED_NS:
+        return True
+    try:
+        os.setxattr(path, ATTRIBUTE, stamp.encode())
+    except (OSError, AttributeError):  # a store one may only read; not on Linux
+        _seen.add((path, stamp))
     return True
 
 

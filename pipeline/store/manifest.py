@@ -1,75 +1,32 @@
-"""The manifest: what an artifact is, how it was made, and the hashes of its files.
+"""The manifest: what an artifact is, how it was made, and the hash of the list of its parts.
 
-It ends with a hash of all of itself but that hash. What it says must also be possible: parts in
-rising order, each once, rows that add up, names that stay in the folder, text that can be printed.
+It ends with a hash of all of itself but that hash. What it says must also be possible: counts that
+fit into a column, addresses that stay in the store, text that can be printed.
 """
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated, Any, Final, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator
 
 from pipeline.store import own_hash
 from pipeline.store.atomic import whole_or_absent
+from pipeline.store.part_records import MOST, STRICT, Natural, PartList, Sha256, Word, why
 from schemas.errors import ArtifactError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-NAME = "manifest.json"
-_MOST: Final = 2**63  # what counts stay below, to fit into a column
-_RESERVED: Final = re.compile(r"part-\d+\.parquet|manifest\.json|recency\.json")  # no attachment
-
-Natural = Annotated[int, Field(ge=0, lt=_MOST)]
-Sha256 = Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]
-Word = Annotated[str, Field(pattern=r"\A[A-Za-z0-9_-]+\z")]
-FileName = Annotated[str, Field(pattern=r"\A[A-Za-z0-9_][A-Za-z0-9_.-]*\z", max_length=255)]
+NAME: Final = "manifest.json"
+SCHEMA_VERSION: Final = 2  # of manifests; in 1 they had all that is in lists of parts now
 ADDRESS: Final = r"[A-Za-z0-9_]+/v[0-9]+-[0-9a-f]{12}"  # of an artifact
 Address = Annotated[str, Field(pattern=rf"\A{ADDRESS}\z")]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class FileRecord(_Strict):
-    """One file beside the rows of a part."""
-
-    name: FileName
-    bytes: Natural
-    sha256: Sha256
-
-
-class PartRecord(_Strict):
-    """One part: its rows and the files that belong to it, and what its task reported.
-
-    Attributes:
-        number: Which part.
-        rows: How many.
-        bytes: Size of the file of rows.
-        sha256: Hash of it.
-        files: What lies beside the rows.
-        recipe: Hash of all that decides its bytes, see `pipeline.execution.reuse`; None where
-            one task reads everything.
-        dropped: Refused records by reason.
-        counts: Numbers that it adds to the notes.
-        facts: Names of the notes that it agrees with.
-    """
-
-    number: Natural
-    rows: Natural
-    bytes: Natural
-    sha256: Sha256
-    files: tuple[FileRecord, ...] = ()
-    recipe: Sha256 | None = None
-    dropped: dict[Word, Natural] = Field(default_factory=dict)
-    counts: dict[str, Any] = Field(default_factory=dict)
-    facts: tuple[str, ...] = ()
+    model_config = STRICT
 
 
 class StageRecord(_Strict):
@@ -86,32 +43,19 @@ class Manifest(_Strict):
     `own_sha256` is set by `write`, and comes last in the file.
     """
 
+    schema_version: Literal[2]
     artifact: Word
     version: Natural
     fingerprint: Sha256
     stage: StageRecord
     inputs: dict[Word, Address]
     sources: dict[str, str] = Field(default_factory=dict)
-    parts: tuple[PartRecord, ...]
-    drafts: tuple[PartRecord, ...] = ()
-    rows: Natural
+    parts: PartList
+    drafts: PartList | None = None
     dropped: dict[Word, Natural] = Field(default_factory=dict)
     notes: dict[str, Any] = Field(default_factory=dict)
     run: dict[str, Any] = Field(default_factory=dict)
     own_sha256: str = ""
-
-    @field_validator("parts", "drafts")
-    @classmethod
-    def _each_once_in_order(cls, records: tuple[PartRecord, ...]) -> tuple[PartRecord, ...]:
-        numbers = [record.number for record in records]
-        if any(first >= second for first, second in pairwise(numbers)):
-            raise ValueError("the parts are not in rising order, each once")
-        names = Counter(file.name for record in records for file in record.files)
-        if wrong := [
-            name for name, times in names.items() if times > 1 or _RESERVED.fullmatch(name)
-        ]:
-            raise ValueError(f"{wrong[0]} is listed twice, or as what it is not")
-        return records
 
     @field_validator("run")
     @classmethod
@@ -119,12 +63,15 @@ class Manifest(_Strict):
         _check_run(run)
         return run
 
-    @model_validator(mode="after")
-    def _adds_up(self) -> Self:
-        total = sum(record.rows for record in self.parts)
-        if total != self.rows:
-            raise ValueError(f"its parts have {total} rows together, not {self.rows}")
-        return self
+    @property
+    def rows(self) -> int:
+        """Of all parts."""
+        return self.parts.rows
+
+    def lists(self, folder: Path) -> dict[Path, PartList]:
+        """The folders of its parts and of its drafts, if it has any, below its own."""
+        drafts = {folder / "drafts": self.drafts} if self.drafts else {}
+        return {folder: self.parts, **drafts}
 
     def recipe(self) -> dict[str, Any]:
         """What is left when the circumstances of the run are taken away."""
@@ -142,8 +89,7 @@ class Manifest(_Strict):
 
     def bytes(self) -> int:
         """Size of all parts, drafts and attachments."""
-        parts = (*self.parts, *self.drafts)
-        return sum(p.bytes + sum(f.bytes for f in p.files) for p in parts)
+        return sum(one.bytes for one in (self.parts, self.drafts) if one)
 
 
 def write(folder: Path, manifest: Manifest) -> None:
@@ -183,29 +129,10 @@ def parse(content: bytes, folder: Path) -> Manifest:
     return manifest
 
 
-def why(error: Exception) -> str:
-    """What is wrong with a manifest, on one line that can be printed."""
-    if isinstance(error, OSError):
-        return error.strerror or type(error).__name__
-    if not isinstance(error, ValidationError):
-        return str(error)
-    first = error.errors()[0]
-    message = first["msg"].removeprefix("Value error, ")
-    where = ".".join(map(str, first["loc"])) or (
-        "" if first["type"] == "value_error" else "its JSON"
-    )
-    text = f"{where}: {message}" if where else message
-    return re.sub(r"[^\x20-\x7e]", "�", text)[:300]
-
-
 def _check_run(run: Mapping[str, Any]) -> None:
     """Refuse circumstances whose readers would stumble over them."""
     seconds, created, engine = run.get("seconds", 0), run.get("created", ""), run.get("engine", "")
-    if (
-        isinstance(seconds, bool)
-        or not isinstance(seconds, int | float)
-        or not 0 <= seconds < _MOST
-    ):
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < MOST:
         raise ValueError("seconds is not a number of seconds")
     if not all(isinstance(text, str) and text.isprintable() for text in (created, engine)):
         raise ValueError("created and engine are not lines of text")

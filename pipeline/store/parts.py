@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict
 
 from pipeline.store import own_hash
 from pipeline.store.atomic import flush_folder, flush_tree, sha256
-from pipeline.store.manifest import FileRecord, PartRecord
+from pipeline.store.part_records import FileRecord, PartRecord
 from schemas.errors import ArtifactError
 
 if TYPE_CHECKING:

@@ -68,7 +68,7 @@ def check_width(artifact: Artifact, width: int, query_width: int) -> None:
 
 def own_columns(artifact: Artifact, hits: pa.Table) -> pa.Table:
     """Hits (columns part and row) with the columns of the rows they point at, but the vectors."""
-    if not artifact.manifest.parts:
+    if not artifact.manifest.parts.count:
         return hits
     own = [field for field in parts.schema(artifact.files()[0]) if not vector_format(field)]
     names = [field.name for field in own]

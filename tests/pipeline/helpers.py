@@ -18,7 +18,7 @@ from tests.pipeline import toys
 from tests.waiting import HANG_S
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pipeline.store.artifact import Artifact
     from stages.base import Stage
@@ -64,6 +64,25 @@ def rewrite_manifest(folder: Path, content: Mapping[str, Any]) -> None:
     head, _, tail = text.rpartition('""')
     digest = hashlib.sha256((head + tail).encode()).hexdigest()
     (folder / "manifest.json").write_text(f'{head}"{digest}"{tail}')
+
+
+def records_in(folder: Path) -> list[dict[str, Any]]:
+    """What a list of parts says, line by line."""
+    return [json.loads(line) for line in (folder / "parts.jsonl").read_text().splitlines()]
+
+
+def rewrite_list(folder: Path, records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Give a folder another list of parts, unchecked; what a manifest that fits it says of it."""
+    content = "".join(json.dumps(record) + "\n" for record in records).encode()
+    (folder / "parts.jsonl").write_bytes(content)
+    files = [file for record in records for file in record.get("files", ())]
+    return {
+        "count": len(records),
+        "rows": sum(record["rows"] for record in records),
+        "bytes": sum(one["bytes"] for one in [*records, *files]),
+        "list_bytes": len(content),
+        "list_sha256": hashlib.sha256(content).hexdigest(),
+    }
 
 
 def command(*words: str | Path) -> list[str]:

@@ -61,7 +61,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def hashes(artifact: Artifact) -> list[str]:
-    return [part.sha256 for part in artifact.manifest.parts]
+    return [part.sha256 for part in artifact.parts]
 
 
 def quarantined(artifact: Artifact) -> list[dict[str, Any]]:

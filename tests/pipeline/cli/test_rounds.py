@@ -104,7 +104,7 @@ def test_each_round_learns_from_the_student_of_the_round_before(rc, root, tmp_pa
 
 def parts_of(store: Path) -> dict[str, list[str]]:
     artifacts = map(open_artifact, catalog.committed(store))
-    return {a.address: [part.sha256 for part in a.manifest.parts] for a in artifacts}
+    return {a.address: [part.sha256 for part in a.parts] for a in artifacts}
 
 
 def test_rounds_that_were_interrupted_end_as_if_they_were_not(  # type: ignore[no-untyped-def]

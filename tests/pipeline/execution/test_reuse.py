@@ -40,7 +40,7 @@ def ingested(folder: Path, root: Path, **options: Any) -> Artifact:
 
 def computed(artifact: Artifact) -> int:
     """How many of its parts were computed, not linked."""
-    records = artifact.manifest.drafts or artifact.manifest.parts
+    records = artifact.drafts or artifact.parts
     return len(records) - artifact.manifest.run["reused_parts"]
 
 
@@ -122,7 +122,7 @@ def test_links_are_files_of_their_own_to_gc_and_deletion(tmp_path: Path, root: P
     own = sum(p.stat().st_size for p in before.path.rglob("*") if p.is_file()) - linked
     assert catalog.sweep(root, [before.path]) == own  # links to what stays free nothing
     assert rows_of(after).num_rows == 5
-    assert parts.damaged(after.path, after.manifest.parts[0]) == []
+    assert parts.damaged(after.path, after.parts[0]) == []
 
 
 def test_a_damaged_part_is_not_passed_on(tmp_path: Path, root: Path) -> None:
@@ -135,7 +135,7 @@ def test_a_damaged_part_is_not_passed_on(tmp_path: Path, root: Path) -> None:
     write_shards(tmp_path / "shards", 2)
     after = ingested(tmp_path / "shards", root)
     assert computed(after) == 2
-    assert parts.damaged(after.path, after.manifest.parts[0]) == []
+    assert parts.damaged(after.path, after.parts[0]) == []
 
 
 def test_other_options_reuse_nothing(tmp_path: Path, root: Path) -> None:

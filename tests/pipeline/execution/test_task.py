@@ -109,7 +109,7 @@ def test_drafts_are_read_instead_of_rows_where_the_stage_says_so(store, tmp_path
     assert part.table("concepts").num_rows == store["concepts"].manifest.rows
     ids = set(part.table("images").column("image_id").to_pylist())
     assert set(part.table("mentions").column("image_id").to_pylist()) == ids
-    all_drafts = sum(record.rows for record in store["concepts"].manifest.drafts)
+    all_drafts = sum(record.rows for record in store["concepts"].drafts)
     assert part.table("drafts").num_rows == all_drafts
 
 

@@ -14,15 +14,24 @@ from pipeline.remote import pushed
 from pipeline.remote.pull import pull, with_inputs
 from pipeline.remote.push import push
 from pipeline.remote.push import with_inputs as push_inputs
-from pipeline.remote.remote import file_name, manifest_name, open_remote
-from pipeline.store import catalog
+from pipeline.remote.remote import file_name, manifest_name, open_remote, read_whole
+from pipeline.store import catalog, part_records
 from pipeline.store.artifact import open_artifact
 from pipeline.store.manifest import NAME
 from schemas.errors import ArtifactError, DiskFullError, SourceError
-from tests.pipeline.helpers import Listener, contents, make, make_all, rewrite_manifest
+from tests.pipeline.helpers import (
+    Listener,
+    contents,
+    make,
+    make_all,
+    records_in,
+    rewrite_list,
+    rewrite_manifest,
+)
 from tests.pipeline.toys import Ingest, Propose
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pipeline.remote.push import Moved
@@ -115,7 +124,7 @@ def test_a_pull_that_was_stopped_keeps_what_is_whole(
     remote = open_remote(bucket)
     push(remote, [images])
     remote.concurrency = 1
-    let_through = 2
+    let_through = 3  # the list of parts, two parts
 
     def stop(request: Request) -> Response | None:
         nonlocal let_through
@@ -145,7 +154,7 @@ def test_a_half_file_of_a_killed_pull_is_fetched_again(
 
 
 def in_remote(folder: Path, artifact: Artifact, part: int) -> Path:
-    return folder / file_name(artifact.manifest.parts[part].sha256)
+    return folder / file_name(artifact.parts[part].sha256)
 
 
 def test_an_endless_file_ends_at_its_length(bucket: str, root: Path, other: Path) -> None:
@@ -157,14 +166,14 @@ def test_an_endless_file_ends_at_its_length(bucket: str, root: Path, other: Path
 
         def read(self, name: str) -> Any:
             nonlocal sent
-            if "files/" not in name:
+            if name != file_name(images.parts[0].sha256):
                 yield from remote.read(name)
                 return
             while True:
                 sent += 1000
                 yield bytes(1000)
 
-    size = images.manifest.parts[0].bytes
+    size = images.parts[0].bytes
     with pytest.raises(
         ArtifactError, match=f"is longer than the {size:,} bytes of its manifest; no"
     ):
@@ -179,7 +188,7 @@ def test_a_part_that_another_artifact_has_is_linked(
     made = [make(Ingest(count=count), root) for count in (10, 15)]
     push(remote, made)
     first, second = fetch(remote, other, *(artifact.address for artifact in made))
-    assert (first.files, second.files) == (2, 1)
+    assert (first.files, second.files) == (3, 2)  # the list of parts is each one's own
     assert contents(other / second.address) == contents(made[1].path)
     assert (other / second.address / "part-00000.parquet").stat().st_nlink == 2
     assert catalog.verify(open_artifact(other / second.address)) == []
@@ -193,7 +202,7 @@ def test_a_damaged_part_of_another_artifact_is_fetched(
     fetch(remote, other, made[0].address)
     (other / made[0].address / "part-00000.parquet").write_bytes(b"PAR1")
     (sent,) = fetch(remote, other, made[1].address)
-    assert sent.files == 2
+    assert sent.files == 3
     assert contents(other / sent.address) == contents(made[1].path)
 
 
@@ -216,10 +225,21 @@ def test_a_file_that_is_not_what_it_should_be_is_not_taken(
     assert contents(other / images.address) == contents(images.path)
 
 
-def pretend(folder: Path, artifact: Artifact, scratch: Path, **changes: Any) -> str:
-    """Give an artifact of a remote another manifest, which is whole; its address."""
+def pretend(
+    folder: Path,
+    artifact: Artifact,
+    scratch: Path,
+    records: Sequence[dict[str, Any]] | None = None,
+    **changes: Any,
+) -> str:
+    """Give an artifact of a remote another manifest and list, which are whole; its address."""
     content = {**json.loads((artifact.path / NAME).read_text()), **changes}
     scratch.mkdir(parents=True, exist_ok=True)
+    if records is not None:
+        content["parts"] = rewrite_list(scratch, records)
+        list_of_parts = folder / file_name(content["parts"]["list_sha256"])
+        list_of_parts.parent.mkdir(parents=True, exist_ok=True)
+        list_of_parts.write_bytes((scratch / part_records.NAME).read_bytes())
     rewrite_manifest(scratch, content)
     fingerprint = content["fingerprint"]
     address = f"{content['artifact']}/v{content['version']}-{fingerprint[:12]}"
@@ -232,9 +252,9 @@ def pretend(folder: Path, artifact: Artifact, scratch: Path, **changes: Any) -> 
 def test_rows_that_are_not_there_are_not_believed(
     folder: Path, images: Artifact, other: Path, tmp_path: Path
 ) -> None:
-    parts = json.loads((images.path / NAME).read_text())["parts"]
-    parts[1]["rows"] += 1
-    pretend(folder, images, tmp_path / "x", parts=parts, rows=images.manifest.rows + 1)
+    records = records_in(images.path)
+    records[1]["rows"] += 1
+    pretend(folder, images, tmp_path / "x", records)
     with pytest.raises(
         ArtifactError, match=f"part 1 of {images.address} in .* has 5 rows, and 6 in"
     ):
@@ -245,9 +265,9 @@ def test_rows_that_are_not_there_are_not_believed(
 def test_more_than_the_disk_holds_is_refused_before_anything_is_fetched(
     folder: Path, images: Artifact, other: Path, tmp_path: Path
 ) -> None:
-    parts = json.loads((images.path / NAME).read_text())["parts"]
-    parts[1]["bytes"] = 2**60
-    pretend(folder, images, tmp_path / "x", parts=parts)
+    records = records_in(images.path)
+    records[1]["bytes"] = 2**60
+    pretend(folder, images, tmp_path / "x", records)
     with pytest.raises(
         DiskFullError, match=r"bytes are to be fetched into .*; nothing was fetched"
     ):
@@ -259,14 +279,53 @@ def test_more_than_the_disk_holds_is_refused_before_anything_is_fetched(
 def test_names_that_leave_the_folder_are_refused(
     folder: Path, images: Artifact, other: Path, tmp_path: Path, name: str
 ) -> None:
-    parts = json.loads((images.path / NAME).read_text())["parts"]
-    parts[0]["files"] = [{"name": name, "bytes": 0, "sha256": hashlib.sha256().hexdigest()}]
-    pretend(folder, images, tmp_path / "x", parts=parts)
+    records = records_in(images.path)
+    records[0]["files"] = [{"name": name, "bytes": 0, "sha256": hashlib.sha256().hexdigest()}]
+    pretend(folder, images, tmp_path / "x", records)
     with pytest.raises(
-        ArtifactError, match=rf"the manifest of {images.address} in .* cannot be rea"
+        ArtifactError, match=rf"lists the parts of {images.address}, cannot be read: .*push"
     ):
         fetch(open_remote(str(folder)), other, images.address)
-    assert not other.exists()
+    assert catalog.committed(other) == []
+    there = [path.name for path in other.rglob("*") if path.is_file()]
+    assert sorted(there) == [f".{images.path.name}.lock", ".failed", ".inputs"]
+
+
+@pytest.mark.parametrize("harm", ["flipped", "longer", "gone", "another"])
+def test_a_list_of_parts_that_is_not_what_the_manifest_means_is_not_taken(
+    folder: Path, images: Artifact, other: Path, harm: str
+) -> None:
+    file = folder / file_name(images.manifest.parts.list_sha256)
+    content = file.read_bytes()
+    harmed = {"flipped": content[:-2] + b"!\n", "longer": content + b"{}\n", "another": b""}
+    file.write_bytes(harmed.get(harm, b""))
+    if harm == "gone":
+        file.unlink()
+    said = {"gone": "is missing", "longer": "is longer than"}.get(harm, "differs from the hash in")
+    with pytest.raises(ArtifactError, match=f"{file.name} in .*{said}"):
+        fetch(open_remote(str(folder)), other, images.address)
+    assert catalog.committed(other) == []
+    push(open_remote(str(folder)), [images], again=True)
+    fetch(open_remote(str(folder)), other, images.address)
+    assert contents(other / images.address) == contents(images.path)
+
+
+def test_a_list_of_another_size_than_any_is_not_waited_for(
+    folder: Path, images: Artifact, other: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summary = {**images.manifest.parts.model_dump(), "list_bytes": 2**60}
+    pretend(folder, images, tmp_path / "x", parts=summary)
+    monkeypatch.setattr(pushed, "MOST_BYTES", 100)
+    monkeypatch.setattr(pushed, "read_whole", lambda *given: read_whole(*given[:2], 2**30))
+    with pytest.raises(ArtifactError, match="is longer than 100 bytes"):
+        fetch(open_remote(str(folder)), other, images.address)
+
+
+def test_an_artifact_without_parts_travels(remote: Remote, root: Path, other: Path) -> None:
+    empty = make(Ingest(count=0), root, allow_empty=True)
+    push(remote, [empty])
+    fetch(remote, other, empty.address)
+    assert contents(other / empty.address) == contents(empty.path)
 
 
 @pytest.mark.parametrize(
@@ -313,9 +372,9 @@ def test_an_empty_attachment_travels(
     folder: Path, images: Artifact, other: Path, tmp_path: Path
 ) -> None:
     empty = hashlib.sha256().hexdigest()
-    parts = json.loads((images.path / NAME).read_text())["parts"]
-    parts[0]["files"] = [{"name": "part-00000.empty.txt", "bytes": 0, "sha256": empty}]
-    pretend(folder, images, tmp_path / "x", parts=parts)
+    records = records_in(images.path)
+    records[0]["files"] = [{"name": "part-00000.empty.txt", "bytes": 0, "sha256": empty}]
+    pretend(folder, images, tmp_path / "x", records)
     fetch(open_remote(str(folder)), other, images.address)
     assert (other / images.address / "part-00000.empty.txt").read_bytes() == b""
     assert catalog.verify(open_artifact(other / images.address)) == []

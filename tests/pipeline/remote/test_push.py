@@ -16,7 +16,15 @@ from pipeline.store.artifact import open_artifact
 from pipeline.store.atomic import remove_folder
 from pipeline.store.manifest import NAME
 from schemas.errors import ArtifactError, SourceError
-from tests.pipeline.helpers import Listener, contents, make, make_all, rewrite_manifest
+from tests.pipeline.helpers import (
+    Listener,
+    contents,
+    make,
+    make_all,
+    records_in,
+    rewrite_list,
+    rewrite_manifest,
+)
 from tests.pipeline.toys import Ingest, Propose
 
 if TYPE_CHECKING:
@@ -46,7 +54,7 @@ def test_an_artifact_goes_with_what_it_was_made_from_inputs_first(
     sent = push(remote, with_inputs([proposals]))
     images = proposals.manifest.inputs["images"]
     assert [one.address for one in sent] == [images, proposals.address]
-    assert [one.files for one in sent] == [4, 8]
+    assert [one.files for one in sent] == [5, 9]  # the lists of parts too
     assert additions.read(remote) == [images, proposals.address]
     there = fetched(remote, proposals.address, tmp_path / "other")
     assert contents(there.path) == contents(proposals.path)
@@ -76,10 +84,10 @@ def test_what_is_there_is_not_sent_again(remote: Remote, proposals: Artifact) ->
 def test_files_that_another_artifact_has_are_not_sent_again(remote: Remote, root: Path) -> None:
     push(remote, [make(Ingest(count=10, per_part=5), root)])
     grown = make(Ingest(count=15, per_part=5), root)
-    hashes = [part.sha256 for part in grown.manifest.parts]
+    hashes = [part.sha256 for part in grown.parts]
     (sent,) = push(remote, [grown])
     assert len(set(hashes)) == 3
-    assert sent.files == 1
+    assert sent.files == 2  # a part, and the list of parts
 
 
 def test_force_mends_what_was_damaged_there(s3: S3Server, bucket: str, proposals: Artifact) -> None:
@@ -124,7 +132,7 @@ def test_a_push_that_was_stopped_resumes(s3: S3Server, bucket: str, proposals: A
     s3.instead = lambda _: None
     assert pushed.fetch(remote, proposals.address, proposals.root) is None
     (sent,) = push(remote, [proposals])
-    assert sent.files == 8 - 3
+    assert sent.files == 9 - 3
 
 
 @pytest.mark.parametrize("status", [500, 400])
@@ -175,7 +183,8 @@ def test_other_content_of_the_same_recipe_stays_and_is_told(
 ) -> None:
     push(remote, [proposals])
     content: dict[str, Any] = json.loads((proposals.path / NAME).read_text())
-    content["parts"][0]["sha256"] = "0" * 64
+    [first, *more] = records_in(proposals.path)
+    content["parts"] = rewrite_list(proposals.path, [{**first, "sha256": "0" * 64}, *more])
     rewrite_manifest(proposals.path, content)
     other = open_artifact(proposals.path)
     with pytest.raises(ArtifactError, match=f"{proposals.address} with other content: the same re"):

@@ -110,7 +110,7 @@ def test_what_is_not_one_expression_over_the_labels_is_refused(
 def test_a_valid_predicate_is_accepted(artifacts: dict[str, Artifact], predicate: str) -> None:
     labels = artifacts["pseudo_labels"]
     rows = sum(batch.num_rows for batch in sql.matching(labels, 0, predicate))
-    assert 0 <= rows <= labels.manifest.parts[0].rows
+    assert 0 <= rows <= labels.parts[0].rows
 
 
 def test_a_predicate_keeps_the_order_and_the_types_of_rows(

@@ -158,7 +158,7 @@ def test_an_empty_first_part_does_not_hide_the_width_of_vectors(root: Path) -> N
     images = make(Ingest(count=6, per_part=1, refuse_every=3), root)
     proposals = make(Propose(), root, {"images": images.address})
     features = make(Featurize(), root, {"proposals": proposals.address})
-    assert [part.rows for part in features.manifest.parts] == [0, 3, 3, 0, 3, 3]
+    assert [part.rows for part in features.parts] == [0, 3, 3, 0, 3, 3]
     assert len(query_rows(root, "SELECT feature FROM features")[0]["feature"]) == 6
 
 

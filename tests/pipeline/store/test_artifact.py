@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pipeline.execution import provenance
-from pipeline.store.artifact import open_artifact, stream
+from pipeline.store import catalog, part_records
+from pipeline.store.artifact import Artifact, open_artifact, stream, with_readable_parts
 from schemas.errors import ArtifactError
 from tests.pipeline.helpers import make, make_all
 from tests.pipeline.toys import Ingest, Propose
@@ -66,17 +67,42 @@ def test_an_artifact_made_again_is_not_the_one_remembered(
 def test_a_flipped_bit_in_any_file_is_seen_when_it_is_opened(root: Path, table: str) -> None:
     artifact = make_all(root)[table]
     rng = np.random.default_rng(7)
-    for path in artifact.listed:
+    for path in map(artifact.path.joinpath, artifact.listed):
         content = path.read_bytes()
+        said = "cannot be read: it " if path.name == part_records.NAME else ""
         for at in rng.integers(0, len(content), 8):
             harmed = bytearray(content)
             harmed[at] ^= 1 << rng.integers(8)
             path.write_bytes(harmed)
+            now = Artifact(artifact.path, artifact.manifest)  # remembers no list
             with pytest.raises(
-                ArtifactError, match=f"{path} differs from the hash in its manifest"
+                ArtifactError, match=f"{path} {said}differs from the hash in its manifest"
             ):
-                artifact.files() + artifact.files(drafts=True) + artifact.attachments("")
+                now.files() + now.files(drafts=True) + now.attachments("")
         path.write_bytes(content)
     assert artifact.attachments("") == [
-        path for path in artifact.listed if path.suffix != ".parquet" or "quarantine" in path.name
+        path
+        for path in map(artifact.path.joinpath, artifact.listed)
+        if path.suffix not in (".parquet", ".jsonl") or "quarantine" in path.name
     ]
+
+
+def test_what_is_in_a_store_is_known_without_reading_a_list(root: Path) -> None:
+    artifact = make(Ingest(), root)
+    (artifact.path / part_records.NAME).unlink()
+    [there] = catalog.everything(root)
+    facts = (there.manifest.rows, there.manifest.parts.count, there.manifest.bytes())
+    assert facts == (20, 4, sum(path.stat().st_size for path in there.path.glob("part-*")))
+    assert catalog.sweepable(root) == {}
+    with pytest.raises(ArtifactError, match=r"parts\.jsonl cannot be read: No such file"):
+        there.files()
+
+
+def test_an_artifact_whose_list_is_damaged_is_left_out_of_those_with_parts(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    sound, harmed = make(Ingest(), root), make(Ingest(count=3), root)
+    (harmed.path / part_records.NAME).write_bytes(b"{}\n")
+    there = [Artifact(one.path, one.manifest) for one in (sound, harmed)]
+    assert list(with_readable_parts(there)) == [sound]
+    assert f"{harmed.address} is left out: " in caplog.text

@@ -101,8 +101,8 @@ def test_verifying_names_the_file_that_differs_and_no_other(
 ) -> None:
     artifact = make_all(root)[table]
     assert catalog.verify(artifact) == []
-    record = (artifact.manifest.drafts or artifact.manifest.parts)[-1]
-    folder = artifact.path / "drafts" if artifact.manifest.drafts else artifact.path
+    record = (artifact.drafts or artifact.parts)[-1]
+    folder = artifact.path / "drafts" if artifact.drafts else artifact.path
     name = record.files[0].name if record.files else f"part-{record.number:05d}.parquet"
     path = folder / name
     content = path.read_bytes()

@@ -80,7 +80,7 @@ def test_a_search_finds_what_comparing_in_float64_finds(features: Artifact) -> N
 
 
 def test_only_rows_that_are_allowed_are_hits(features: Artifact) -> None:
-    rows = {record.number: record.rows for record in features.manifest.parts}
+    rows = {record.number: record.rows for record in features.parts}
     number = features.numbers[1]
 
     def allowed(part: int) -> np.ndarray:

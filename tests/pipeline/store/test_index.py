@@ -118,7 +118,7 @@ def test_exact_search_finds_what_brute_force_finds(root: Path, k: int) -> None:
 
 def test_exact_search_keeps_to_the_rows_it_may_find(root: Path) -> None:
     artifact = make(Cloud(), root)
-    even = lambda part: np.arange(artifact.manifest.parts[part].rows) % 2 == 0  # noqa: E731
+    even = lambda part: np.arange(artifact.parts[part].rows) % 2 == 0  # noqa: E731
     best = exact.search(artifact, cloud(0, 2, 9, 5), 500, even)
     full = exact.search(artifact, cloud(0, 2, 9, 5), 500)
     for mine, everything in zip(best.places.tolist(), full.places.tolist(), strict=True):
@@ -163,7 +163,7 @@ def test_the_runner_makes_an_index_per_part_that_is_no_part_of_the_artifact(root
         names = sorted(path.name for path in artifact.path.glob("*.faiss"))
         assert names == [index.index_name(number) for number in artifact.numbers]
         assert catalog.verify(artifact) == []
-        assert all(".faiss" not in file.name for p in artifact.manifest.parts for file in p.files)
+        assert all(".faiss" not in file.name for p in artifact.parts for file in p.files)
     assert not list(made["images"].path.glob("*.faiss"))
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ def test_a_damaged_file_is_named_and_its_receipt_void(tmp_path: Path, name: str,
 def test_a_part_with_other_rows_than_recorded_is_damaged_too(tmp_path: Path) -> None:
     receipt = finished(tmp_path)
     assert parts.damaged(tmp_path, receipt.part) == []
-    other = receipt.part.model_copy(update={"rows": 6})
+    other = replace(receipt.part, rows=6)
     assert parts.damaged(tmp_path, other) == ["part-00003.parquet"]
     (tmp_path / "part-00003.dump.h5").write_bytes(b"row")
     assert parts.damaged(tmp_path, other) == ["part-00003.parquet", "part-00003.dump.h5"]

@@ -203,7 +203,7 @@ def test_a_worker_believed_dead_that_goes_on_changes_nothing(
     made = make(stage, root, workers=3, cluster=cluster)
     for actor in unreachable:
         kill(actor)
-    accepted = made.manifest.parts[0]
+    accepted = made.parts[0]
     late = Doubting.late.receipt.part
     assert late.number == accepted.number == 0
     assert late.sha256 != accepted.sha256  # it did compute, and something else
