@@ -191,7 +191,8 @@ class QueryResult:
     def _connection(self) -> Iterator[Any]:
         pins = sql.pins_in(self._statement)
         subjects = sql.subject_tables(self._statement)
-        with sql.connect(self._root, self._use, pins, subjects) as connection:
+        only = sql.views_read(self._statement)
+        with sql.connect(self._root, self._use, pins, subjects, only=only) as connection:
             yield connection
 
 

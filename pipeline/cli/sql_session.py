@@ -44,6 +44,7 @@ class SqlSession:
         self._memory_mb = memory_mb
         self._pins: list[str] = []
         self._subjects: list[str] = []
+        self._only: frozenset[str] | None = None
         self._connection: Any = None
         self.set_format(output)
 
@@ -113,13 +114,14 @@ class SqlSession:
         from pipeline import sql
 
         pins, tables = sql.pins_in(statement), list(subjects) or sql.subject_tables(statement)
-        known = set(pins) <= set(self._pins) and tables == self._subjects
+        only = None if subjects else sql.views_read(statement)
+        known = set(pins) <= set(self._pins) and tables == self._subjects and only == self._only
         if self._connection is None or not known:
             names = list(dict.fromkeys([*self._pins, *pins]))
             self._connection = sql.connect(
-                self._store, self._use, names, tables, memory_mb=self._memory_mb
+                self._store, self._use, names, tables, memory_mb=self._memory_mb, only=only
             )
-            self._pins, self._subjects = names, tables
+            self._pins, self._subjects, self._only = names, tables, only
         return self._connection
 
 

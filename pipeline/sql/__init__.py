@@ -16,7 +16,15 @@ from pipeline.sql.predicate import (
 )
 from pipeline.sql.relations import Relations
 from pipeline.sql.spill import remove_spill_folders
-from pipeline.sql.statements import batches, chosen, create_table, pins_in, query, subject_tables
+from pipeline.sql.statements import (
+    batches,
+    chosen,
+    create_table,
+    pins_in,
+    query,
+    subject_tables,
+    views_read,
+)
 
 __all__ = [
     "Relations",
@@ -38,5 +46,6 @@ __all__ = [
     "subject_tables",
     "time_limit",
     "timeout_message",
+    "views_read",
     "write_database",
 ]

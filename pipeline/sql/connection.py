@@ -13,7 +13,7 @@ from pipeline.sql.views import add_parquet_view, add_views, as_written
 from schemas.errors import ArtifactNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from pipeline.sql.relations import Relations
@@ -26,12 +26,13 @@ _LOCKED_SETTINGS: Final[dict[str, Any]] = {
 }
 
 
-def connect(
+def connect(  # all but the store have defaults
     root: Path,
     prefer: Sequence[str] = (),
     names: Sequence[str] = (),
     subjects: Sequence[str] = (),
     memory_mb: int = MEMORY_MB,
+    only: Collection[str] | None = None,
 ) -> duckdb.DuckDBPyConnection:
     """A locked connection with a view for each table in the store.
 
@@ -47,12 +48,15 @@ def connect(
         subjects: Tables that the query is about, see `statements.subject_tables`; if empty,
             pseudo_labels.
         memory_mb: Megabytes that DuckDB may use.
+        only: Views to show, see `statements.views_read`; default: all. Looking at all files of
+            others takes time.
 
     Raises:
         ArtifactNotFoundError: If a pin matches nothing, or the store is empty.
         ArtifactError: If a part is damaged.
     """
-    return open_locked(store_relations(root, prefer, names, subjects), memory_mb=memory_mb)
+    relations = store_relations(root, prefer, names, subjects, only)
+    return open_locked(relations, memory_mb=memory_mb)
 
 
 def open_locked(

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from pipeline.sql.catalog_tables import catalog_tables
+from pipeline.sql.views import view_files
 from pipeline.store import catalog
 from pipeline.store.missing import nothing_in
 from pipeline.store.tables import all_tables
 from schemas.errors import ArtifactNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -36,6 +38,7 @@ TABLE_ORDER: Final = (  # in the order in which stages make them
     *("images", "concepts", "teachers", "concept_embeddings", "rpns", "proposals", "features"),
     *("pseudo_labels", "students", "detectors", "detections", "metrics"),
 )
+VIEWS: Final = frozenset({*TABLE_ORDER, *VIEW_SOURCES, "artifacts", "lineage", "quarantine"})
 _DEFAULT_SUBJECTS: Final = ("pseudo_labels",)  # of a statement that names no table
 
 
@@ -61,9 +64,13 @@ class Relations:
 
 
 def store_relations(
-    root: Path, prefer: Sequence[str], names: Sequence[str], subjects: Sequence[str] = ()
+    root: Path,
+    prefer: Sequence[str],
+    names: Sequence[str],
+    subjects: Sequence[str] = (),
+    only: Collection[str] | None = None,
 ) -> Relations:
-    """The relations of a store; see `connection.connect`.
+    """The relations of a store; see `connection.connect`. A pinned view has all of its own.
 
     Raises:
         ArtifactNotFoundError: If a pin matches nothing, or the store is empty.
@@ -81,12 +88,17 @@ def store_relations(
     chosen = _choose(pins, [*readable, *reversed(leading)])
     shown = {artifact.path for artifact in chosen.values()}
     pinned = {name: Relations(_files(_pinned(root, name))) for name in names}
-    return Relations(_files(chosen), catalog_tables(everything, shown), pinned)
+    files = _files(chosen, None if only is None else _behind(only))
+    return Relations(files, catalog_tables(everything, shown), pinned)
 
 
 def part_relations(labels: Artifact, number: int) -> Relations:
     """One part of pseudo_labels, with the tables that its views join."""
-    return Relations({"pseudo_labels": [labels.part(number)], **_joined_files(labels, {}, number)})
+    files = {"pseudo_labels": [labels.part(number)]}
+    for name, artifact in _joined(labels).items():
+        by_part = name != "_labelled_concepts"
+        files[name] = [artifact.part(number)] if by_part else artifact.files()
+    return Relations(files)
 
 
 def empty_table(name: str) -> pa.Table:
@@ -96,44 +108,47 @@ def empty_table(name: str) -> pa.Table:
     return tables[sources.get(name, name)].arrow.empty_table()
 
 
-def _files(chosen: Mapping[str, Artifact]) -> dict[str, list[Path]]:
-    files = {name: artifact.files() for name, artifact in chosen.items()}
+def _files(
+    chosen: Mapping[str, Artifact], needed: Collection[str] | None = None
+) -> dict[str, Sequence[Path]]:
+    """Files by relation; each is looked at, so those that are not needed are left out."""
+    known: dict[Path, Sequence[Path]] = {}
+
+    def files_of(artifact: Artifact) -> Sequence[Path]:
+        if artifact.path not in known:
+            known[artifact.path] = artifact.files()
+        return known[artifact.path]
+
+    sources: dict[str, Callable[[], Sequence[Path]]] = {
+        name: partial(files_of, artifact) for name, artifact in chosen.items()
+    }
     if "concepts" in chosen:
-        files["mentions"] = chosen["concepts"].files(drafts=True)
+        sources["mentions"] = partial(chosen["concepts"].files, drafts=True)
+    if "pseudo_labels" in chosen:
+        joined = _joined(chosen["pseudo_labels"])
+        sources |= {name: partial(files_of, artifact) for name, artifact in joined.items()}
+    files = {name: get() for name, get in sources.items() if needed is None or name in needed}
     for table, names in _ATTACHED.items():
         for name in names if table in chosen else ():
             if attached := chosen[table].attachments(f"{name}.parquet"):
                 files[name] = attached
-    if "pseudo_labels" in chosen:
-        known = {artifact.path: files[name] for name, artifact in chosen.items()}
-        files |= _joined_files(chosen["pseudo_labels"], known)
     return files
 
 
-def _joined_files(
-    labels: Artifact, known: Mapping[Path, list[Path]], number: int | None = None
-) -> dict[str, list[Path]]:
-    """Files that the views of pseudo-labels join, for one part or for all parts.
+def _behind(views: Collection[str]) -> set[str]:
+    """The relations that views read."""
+    reads = {name: [one.removeprefix("_") for one in tables] for name, tables, _ in view_files()}
+    return {one for view in views for one in reads.get(view, [view])}
 
-    Args:
-        labels: The artifact.
-        known: Files of artifacts that were looked at already, by folder.
-        number: Of the part; default: all.
-    """
-    files = {}
-    for name, table in _LABEL_INPUTS.items():
-        if made_from := catalog.ancestor(labels, (table,)):
-            one_part = table == "images" and number is not None
-            files[name] = (
-                [made_from.part(number or 0)]
-                if one_part
-                else known.get(made_from.path) or made_from.files()
-            )
-    source = catalog.unselected(labels)
-    files[_ALL_LABELS] = (
-        known.get(source.path) or source.files() if number is None else [source.part(number)]
-    )
-    return files
+
+def _joined(labels: Artifact) -> dict[str, Artifact]:
+    """What the views of pseudo-labels join, as far as it is there."""
+    sources = {
+        name: made_from
+        for name, table in _LABEL_INPUTS.items()
+        if (made_from := catalog.ancestor(labels, (table,)))
+    }
+    return {**sources, _ALL_LABELS: catalog.unselected(labels)}
 
 
 def _choose(pinned: Sequence[Artifact], everything: Sequence[Artifact]) -> dict[str, Artifact]:

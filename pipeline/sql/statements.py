@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from pipeline.sql import syntax
 from pipeline.sql.limits import condition_limits
-from pipeline.sql.relations import TABLE_ORDER, VIEW_SOURCES
+from pipeline.sql.relations import TABLE_ORDER, VIEW_SOURCES, VIEWS
 from pipeline.sql.suggestions import suggestion
 from schemas.errors import QueryError
 
@@ -52,6 +52,20 @@ def subject_tables(statement: str) -> list[str]:
     names = [str(node["table_name"]).lower() for node in nodes if node.get("type") == "BASE_TABLE"]
     tables = {VIEW_SOURCES.get(name, name) for name in names}
     return [table for table in reversed(TABLE_ORDER) if table in tables]
+
+
+def views_read(statement: str) -> frozenset[str] | None:
+    """The views that a statement reads; None if it names anything else, or cannot be read.
+
+    A misspelt name, or one that the statement gives, counts as anything else.
+    """
+    try:
+        with duckdb.connect(":memory:") as connection:
+            nodes = syntax.syntax_nodes(connection, _with_pins_quoted(statement))
+    except (duckdb.Error, QueryError, UnicodeError):
+        return None
+    names = {str(n["table_name"]).lower() for n in nodes if n.get("type") == "BASE_TABLE"}
+    return frozenset(names) if names and names <= VIEWS else None
 
 
 def split(script: str) -> list[str]:

@@ -181,25 +181,20 @@ def made_from(artifact: Artifact, table: str) -> Artifact:
 
 def verify(artifact: Artifact) -> list[str]:
     """Files that are missing, differ from the manifest or are not in it, relative to the store."""
-    if broken := _broken_lists(artifact):
-        return broken
-    for folder, records in artifact.records().items():
-        place = folder.relative_to(artifact.root)
-        broken += [f"{place}/{name}" for one in records for name in parts.damaged(folder, one)]
-        there = sorted(path.relative_to(artifact.path) for path in folder.glob("part-*"))
-        strays = [str(path) for path in there if str(path) not in artifact.listed]
-        broken += [f"{artifact.address}/{name}" for name in strays]
-    return broken
-
-
-def _broken_lists(artifact: Artifact) -> list[str]:
-    """The lists of parts that are not what the manifest says; without them nothing is known."""
     broken = []
-    for place, records in (("", "parts"), ("drafts/", "drafts")):
+    for folder in artifact.manifest.lists(artifact.path):
+        place = folder.relative_to(artifact.root)
         try:
-            getattr(artifact, records)
-        except ArtifactError:
-            broken.append(f"{artifact.address}/{place}{part_records.NAME}")
+            records = artifact.parts if folder == artifact.path else artifact.drafts
+        except ArtifactError:  # without it, nothing is known of the others
+            broken.append(f"{place}/{part_records.NAME}")
+            continue
+        listed = set[str]()
+        for record in records:
+            listed |= {parts.part_name(record.number), *(file.name for file in record.files)}
+            broken += [f"{place}/{name}" for name in parts.damaged(folder, record)]
+        strays = {path.name for path in folder.glob("part-*")} - listed
+        broken += [f"{place}/{name}" for name in sorted(strays)]
     return broken
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 def query_rows(root: Path, statement: str, *prefer: str) -> list[dict[str, Any]]:
     pins, subjects = sql.pins_in(statement), sql.subject_tables(statement)
-    with sql.connect(root, prefer, pins, subjects) as connection:
+    only = sql.views_read(statement)
+    with sql.connect(root, prefer, pins, subjects, only=only) as connection:
         batches = sql.batches(sql.query(connection, statement))
         return [row for batch in batches for row in batch.to_pylist()]

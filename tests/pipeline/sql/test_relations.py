@@ -21,7 +21,7 @@ from pipeline.sql.relations import (
 from pipeline.sql.views import view_files
 from pipeline.store.tables import SCHEMAS, all_tables
 from pipeline.verbs import VERBS
-from schemas.errors import ArtifactNotFoundError, QueryError, SchemaError
+from schemas.errors import ArtifactError, ArtifactNotFoundError, QueryError, SchemaError
 from tests.pipeline.demo_store import NameEveryThirdWrong
 from tests.pipeline.exporting.toy_detector import ToyDetector
 from tests.pipeline.helpers import make, make_all, rewrite_manifest
@@ -227,3 +227,14 @@ def test_the_allowed_files_include_those_of_pins(root: Path) -> None:
 def test_an_empty_table_has_the_columns_of_its_source(name: str, table: str) -> None:
     assert empty_table(name).schema.names == empty_table(table).schema.names
     assert empty_table(name).num_rows == 0
+
+
+def test_only_the_files_behind_the_views_of_a_statement_are_looked_at(root: Path) -> None:
+    made = make_all(root)
+    for table in ("images", "proposals", "features"):
+        made[table].part(1).unlink()
+    assert len(query_rows(root, "FROM pseudo_labels")) == made["pseudo_labels"].manifest.rows
+    assert query_rows(root, "SELECT count(*) AS n FROM mentions")[0]["n"] > 0
+    for statement in ("FROM captions", "FROM judged_labels", "SELECT 1 FROM features"):
+        with pytest.raises(ArtifactError, match=r"part-00001.parquet is missing although"):
+            query_rows(root, statement)

@@ -148,3 +148,22 @@ def test_the_message_of_an_error_is_its_first_line() -> None:
     assert first_line(ValueError()) == "ValueError"
     assert first_line(ValueError("a\x1b[31mb")) == "a�[31mb"
     assert first_line(MemoryError("full")).startswith("full; ask for less, with LIMIT")
+
+
+@pytest.mark.parametrize(
+    ("statement", "views"),
+    [
+        ("FROM pseudo_labels LIMIT 1", {"pseudo_labels"}),
+        ("SELECT (SELECT count(*) FROM Captions) FROM artifacts", {"captions", "artifacts"}),
+        ("FROM pseudo_labels JOIN imges USING (image_id)", None),
+        ("WITH a AS (FROM images) FROM a", None),
+        ("FROM images@3f9c", None),
+        ("FROM _all_labels", None),
+        ("SELECT 1", None),
+        ("this is not SQL", None),
+    ],
+)
+def test_the_views_that_a_statement_reads_are_known_or_all_are_taken(
+    statement: str, views: set[str] | None
+) -> None:
+    assert sql.views_read(statement) == views
