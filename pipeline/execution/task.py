@@ -34,7 +34,7 @@ class Task:
         folder: Where the part goes.
         rows: How many rows of the first input belong to each of its parts under `--limit`;
             empty if there is no limit.
-        recipe: Hash of all that decides the part, see `pipeline.execution.reuse`.
+        recipe: Hash of all that decides the part, see `pipeline.execution.part_recipes`.
     """
 
     stage: Stage
