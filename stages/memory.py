@@ -160,6 +160,6 @@ def _advice(stage: Stage) -> list[str]:
         if value > 1:
             flag = name.replace("_", "-")
             advice.append(f"give --{flag} {value // 2} instead of {value}")
-    if "resize" in stage.recipe():
+    if "resize" in stage.recipe() and options.get("pooling") != "crop":
         advice.append("give a smaller --resize")
     return advice

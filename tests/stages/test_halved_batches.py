@@ -28,6 +28,7 @@ from stages.labelling import concept_matching
 from stages.models import detector_building, text_embeddings
 from stages.models.network import Clip
 from stages.models.rpn import Rpn
+from stages.models.rpn_backbones import RpnBackbone
 from stages.propose import Propose
 from stages.synthetic.dataset_writers import write_scenes
 from stages.train_rpn import TrainRpn
@@ -153,3 +154,9 @@ def test_proposals_are_made_image_by_image_so_nothing_can_be_halved(
     refuse_above(0, Rpn, "forward", monkeypatch)
     with pytest.raises(StageError, match="the device has too little memory: give a smaller --res"):
         make(Propose(), root)
+
+
+def test_training_says_which_option_to_lower(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_above(1, RpnBackbone, "forward", monkeypatch)
+    with pytest.raises(StageError, match=r"memory: give --images-per-batch 1 instead of 2"):
+        make(TrainRpn(steps=1, images_per_batch=2, threads=1), root)

@@ -214,6 +214,7 @@ class Accumulating(Stage):
         (TrainRpn(images_per_batch=8), "memory: give --images-per-batch 4 instead of 8"),
         (Accumulating(), "memory: give --accumulate 4, .*; or give --images-per-batch 48 instead"),
         (Featurize(), "memory: give a smaller --resize; or end .*, give fewer --workers, or"),
+        (Featurize(pooling="crop"), "memory: end other programs"),
         (Propose(), "memory: give a smaller --resize"),
         (Detect(), "memory: give a smaller --resize"),
         (Evaluate(), "memory: give a smaller --resize"),
