@@ -10,7 +10,6 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from schemas.quarantine import QUARANTINE
 from stages.option import check_options, check_switches, option
 from stages.outcome import Outcome, Result, counted
 
@@ -65,8 +64,11 @@ class Reads:
     @property
     def names(self) -> tuple[str, ...]:
         """The tables that a user may name for it."""
-        tables = [table.name for table in (self.table, *self.also)]
-        return (QUARANTINE.name,) if self.retried else tuple(tables)
+        if self.retried:
+            from schemas.quarantine import QUARANTINE  # brings pyarrow, which help does not need
+
+            return (QUARANTINE.name,)
+        return tuple(table.name for table in (self.table, *self.also))
 
 
 def each(table: Table, **options: Any) -> Reads:
