@@ -13,6 +13,7 @@ from pipeline.store import manifest as manifests
 from pipeline.store import part_records, recency
 from pipeline.store.manifest import Manifest, StageRecord
 from schemas.errors import StageError
+from stages.memory import remark
 from stages.outcome import Result
 
 if TYPE_CHECKING:
@@ -49,6 +50,9 @@ def commit(work: Plan, made: Made, *, allow_empty: bool) -> None:
         StageError: If the result is empty and may not be, or parts disagree on a fact.
     """
     stage = work.stage
+    if work.retry:
+        tried = work.retry.counts(work.folder, made.merged, stage.makes().key[0])
+        made.survey.note("retried", tried)
     notes = joined(stage.name, made.receipts, made.survey) | joined(stage.name, made.merged)
     notes = with_leakage(work.inputs, notes)
     refused = Counter[str]()
@@ -89,7 +93,7 @@ def _said(stage: Stage, result: Result, *, allow_empty: bool) -> dict[str, Any]:
     outcome = stage.outcome(result)
     if outcome.empty and not allow_empty:
         raise StageError(_sentence(stage.name, outcome.empty))
-    said: dict[str, Any] = {"summary": list(outcome.summary)}
+    said: dict[str, Any] = {"summary": [*outcome.summary, *remark(result.notes)]}
     if outcome.empty:
         said["empty"] = outcome.empty
     if outcome.losses:

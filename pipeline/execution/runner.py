@@ -144,7 +144,7 @@ def _without(tasks: Sequence[Task], receipts: Sequence[Receipt]) -> list[Task]:
 def _taken_over(tasks: Sequence[Task], work: Plan, reporter: Reporter) -> list[Receipt]:
     """Receipts of the parts that other artifacts of the store had; says how many and whose."""
     receipts, origins = [], Counter[str]()
-    for receipt, artifact in take_over(tasks, work.folder.parent.parent):
+    for receipt, artifact in take_over(tasks, work.folder.parent.parent, work.retry):
         receipts.append(receipt)
         origins[artifact.address] += 1
     for address, number in origins.items():

@@ -14,6 +14,7 @@ from pipeline.store import parts, row_groups
 from pipeline.store.artifact import Artifact, open_artifact, stream
 from pipeline.store.disk_full import room_for
 from schemas.quarantine import QUARANTINE
+from stages import memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,7 +35,7 @@ class Task:
         folder: Where the part goes.
         rows: How many rows of the first input belong to each of its parts under `--limit`;
             empty if there is no limit.
-        recipe: Hash of all that decides the part, see `pipeline.execution.reuse`.
+        recipe: Hash of all that decides the part, see `pipeline.execution.part_recipes`.
     """
 
     stage: Stage
@@ -67,9 +68,10 @@ class Task:
         work = parts.work_folder(self.folder, self.number)
         part = StorePart(self, work, advance)
         table = self.stage.drafts or self.stage.makes()
-        count = row_groups.write_rows(
-            work / parts.part_name(self.number), table, self.stage.run(part)
-        )
+        with memory.watched(self.stage, part):
+            count = row_groups.write_rows(
+                work / parts.part_name(self.number), table, self.stage.run(part)
+            )
         part.write_quarantine()
         report = parts.Report(self.recipe, part.dropped, part.notes.counts, part.notes.facts)
         return PreparedPart(work.name, parts.prepare(work, self.number, count, report))

@@ -1,4 +1,8 @@
-"""Calls of a watched process: all are seen, also those of libraries in C, and can be refused."""
+"""Calls of a watched process: all are seen, also those of libraries in C, and can be refused.
+
+Each trial forks, so it runs in a new process: one that ran other tests has threads and libraries
+that do not survive a fork.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,8 @@ import errno
 import os
 import signal
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,11 +32,20 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "trial"
 
 
+def in_new_process(trial: Callable[[Path], None], folder: Path) -> None:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        process.submit(trial, folder).result()
+
+
 def names(calls: list[Call], folder: Path) -> list[str]:
     return [f"{call.name} {call.path.relative_to(folder)}" for call in calls]
 
 
 def test_calls_are_seen_before_they_happen_and_none_of_other_folders(folder: Path) -> None:
+    in_new_process(watch_all_calls, folder)
+
+
+def watch_all_calls(folder: Path) -> None:
     seen: list[Call] = []
     there: list[bool] = []
 
@@ -67,6 +82,10 @@ def write_two(folder: Path) -> Callable[[], None]:
 
 
 def test_a_process_is_killed_before_a_call(folder: Path) -> None:
+    in_new_process(kill_before_a_call, folder)
+
+
+def kill_before_a_call(folder: Path) -> None:
     ended = run(write_two(folder), folder, lambda call: KILL if call.path.name == "b" else PASS)
     assert ended.code == -signal.SIGKILL
     assert (folder / "a").read_text() == "a"
@@ -74,6 +93,10 @@ def test_a_process_is_killed_before_a_call(folder: Path) -> None:
 
 
 def test_a_call_can_be_refused_or_skipped(folder: Path) -> None:
+    in_new_process(refuse_and_skip, folder)
+
+
+def refuse_and_skip(folder: Path) -> None:
     ended = run(
         write_two(folder), folder, lambda call: errno.ENOSPC if call.name == "write" else PASS
     )
