@@ -25,7 +25,8 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
         *("label", "--from-images", "--resize", RESIZE, "--min-probability", "0.5", "--dry-run"),
     ),
 }
-_FLAT: Final = 0.5  # seconds above start-up, below which growth is not told from noise
+_FLAT: Final = 0.5  # seconds above start-up at the most parts, below which nothing is said to grow
+_NOISE: Final = 0.1  # seconds above start-up by which runs differ anyway
 # The kernel also counts the memory of the parent at the start: the parent must be small.
 _SMALL_PARENT: Final = """
 import json, resource, subprocess, sys, time
@@ -68,15 +69,16 @@ def cost(words: Sequence[str], store: Path, rounds: int) -> Cost:
 def slope(costs: Mapping[int, Cost]) -> float | None:
     """Slope of log processor time above start-up over log parts, by least squares.
 
-    Start-up is the time at one part. None if so little is above it that the rest is noise.
+    Start-up is the time at one part; what is too little above it is noise, and is left out. None
+    if nothing is left.
 
     >>> round(slope({1: Cost(1, 1, 0), 100: Cost(2, 2, 0), 1000: Cost(11, 11, 0)}), 3)
     1.0
     """
     above = {n: one.cpu_s - costs[1].cpu_s for n, one in costs.items() if n > 1}
-    if max(above.values()) < _FLAT:
+    points = [(math.log(n), math.log(s)) for n, s in above.items() if s >= _NOISE]
+    if max(above.values()) < _FLAT or len(points) < 2:
         return None
-    points = [(math.log(n), math.log(max(s, 1e-3))) for n, s in above.items()]
     mean_x, mean_y = (sum(values) / len(points) for values in zip(*points, strict=True))
     spread = sum((x - mean_x) ** 2 for x, _ in points)
     return float(sum((x - mean_x) * (y - mean_y) for x, y in points) / spread)

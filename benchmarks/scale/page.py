@@ -37,7 +37,7 @@ links to the files of one part, so the disk cache is warmer than that of a real 
 lists of parts and names are as many and as long. CPU is seconds of all cores, the least of the
 runs; wall is by the clock, and holds what other programs on the two cores took. Slope is that of
 log CPU above start-up over log parts, by least squares; start-up is the CPU of a store with one
-part. "Flat" is a growth of under half a second.
+part, and less than 0.1 s above it is left out as noise. "Flat" is a growth of under half a second.
 """
 _SIZES: Final = """## Sizes
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from pipeline.store.atomic import whole_or_absent
+from pipeline.store.atomic import make_folder, whole_or_absent
 from schemas.errors import ArtifactError
 
 if TYPE_CHECKING:
@@ -130,6 +130,7 @@ def write(folder: Path, records: Iterable[PartRecord]) -> PartList:
     lines = [_RECORD.dump_json(record, exclude_defaults=True) + b"\n" for record in records]
     content = b"".join(lines)
     count, rows, size = _sums(PartRecords(lines))  # what nobody could read is not published
+    make_folder(folder)  # of no parts at all, nobody else has made it
     with whole_or_absent(folder / NAME) as draft:
         draft.write_bytes(content)
     return PartList(
