@@ -22,8 +22,9 @@ def test_artifacts_travel_to_another_store(rc, root: Path, tmp_path: Path) -> No
     images, proposals = make(Ingest(), root), make(Propose(), root)
     pushed = rc("push", remote, "proposals")
     assert (pushed.code, len(pushed.out.splitlines())) == (0, 2)
+    size = images.manifest.bytes() + images.manifest.parts.list_bytes
     assert pushed.out.splitlines()[0].split() == [
-        *(images.address, "4", "files,", f"{images.manifest.bytes():,}", "bytes", "sent"),
+        *(images.address, "5", "files,", f"{size:,}", "bytes", "sent"),
     ]
     assert rc("push", remote).out.count("was there already") == 2
     pulled = rc("pull", remote, "proposals", "--store", other)
