@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipeline.execution.engines import RayCluster
+    from pipeline.execution.planning import Plan
     from pipeline.progress import Reporter
     from pipeline.store.artifact import Artifact
+    from stages.base import Stage
 
 _NAME = re.compile(r"\w+(@[\w-]+)?")
 
@@ -103,6 +105,8 @@ class Store:
         """
         from pipeline.execution import runner
         from pipeline.execution.inputs import resolve
+        from pipeline.execution.planning import plan
+        from pipeline.execution.rank_session import together
         from pipeline.verbs import VERBS
         from stages.option import with_presets
 
@@ -120,16 +124,24 @@ class Store:
         if unknown := sorted(set(pinned) - set(cls.reads)):
             roles = ", ".join(cls.reads) or "nothing"
             raise OptionError(f"rc {verb} reads {roles}, not {', '.join(unknown)}")
-        chosen = resolve(stage, pinned, self.root)
-        return runner.materialize(
-            stage,
-            chosen,
-            self.root,
-            workers=workers,
-            cluster=cluster,
-            allow_empty=allow_empty,
-            reporter=reporter,
-        )
+
+        def planned(stage: Stage) -> Plan:
+            return plan(
+                stage, resolve(stage, pinned, self.root), self.root, allow_empty=allow_empty
+            )
+
+        def made(stage: Stage) -> Artifact:
+            return runner.materialize(
+                stage,
+                resolve(stage, pinned, self.root),
+                self.root,
+                workers=workers,
+                cluster=cluster,
+                allow_empty=allow_empty,
+                reporter=reporter,
+            )
+
+        return together(stage, planned, made)
 
 
 class QueryResult:

@@ -111,6 +111,10 @@ class Pretrain(TrainingStage):
         options = super().recipe()
         return options | {name: value for name, value in files.items() if name in options}
 
+    def ranks_decide(self) -> bool:
+        """See `TrainingStage.ranks_decide`: its weights may have batch norms, which are trained."""
+        return not self.imports_only
+
     def digests(self) -> Mapping[str, str]:
         """See `Stage.digests`: of the files given for architecture, weights and tokenizer.
 

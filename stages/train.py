@@ -177,6 +177,11 @@ class Train(TrainingStage):
         reads = {**self.reads, "pseudo_labels": labels}
         return {role: reads[role] for role in reads if role in used}
 
+    def ranks_decide(self) -> bool:
+        """See `TrainingStage.ranks_decide`: also by negatives of their own."""
+        own_negatives = self.contrastive_weight > 0 and self.negatives == "batch"
+        return own_negatives or self.freeze == "none"
+
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Train, leave the student beside the rows, and yield its training curve."""
         from stages.models import device
@@ -215,7 +220,7 @@ class Train(TrainingStage):
             clip.set_temperature(temperature)  # what it learned with is what it is compared by
         weights = part.attach("weights.safetensors")
         save_clip(clip, part.attach("model.json"), weights, self.save_dtype)
-        yield _curve(rows)
+        yield STUDENTS.batch({c.name: [row.get(c.name) for row in rows] for c in STUDENTS.columns})
 
     def objective(self) -> Objective:
         """What the options ask the student to be trained for, but for what its weights say."""
@@ -289,9 +294,3 @@ class Train(TrainingStage):
         if not self._regional:
             return torch.zeros(0, clip.width)
         return embeddings_by_id(part.table("embeddings"), clip.width)
-
-
-def _curve(rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:
-    return STUDENTS.batch(
-        {column.name: [row.get(column.name) for row in rows] for column in STUDENTS.columns}
-    )

@@ -150,6 +150,10 @@ class TrainRpn(TrainingStage):
         """See `Stage.requires`: no images where nothing is trained."""
         return {} if self.imports_only else self.reads
 
+    def ranks_decide(self) -> bool:
+        """See `TrainingStage.ranks_decide`: without weights, batch norms are trained."""
+        return self.weights is None
+
     def digests(self) -> Mapping[str, str]:
         """See `Stage.digests`: of the weights and the list of categories."""
         files = {"weights": self.weights, "only_categories": self.only_categories}

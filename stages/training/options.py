@@ -50,6 +50,12 @@ class TrainingStage(Stage):
         "threads that share each operation; more are faster, and give other last bits",
         at_least=1,
     )
+    ranks: int = option(
+        1,
+        "processes that train together, each on its share of a batch, and on a GPU of its own",
+        recipe=False,
+        at_least=1,
+    )
     seed: int = option(0, "seed of every random choice", at_least=0, below=1 << 31)
     shuffle_buffer: int = option(512, "images in the shuffle buffer, which mixes parts", at_least=1)
     save_dtype: Literal["float32", "float16"] = option("float32", "number format of saved weights")
@@ -66,9 +72,22 @@ class TrainingStage(Stage):
     single_task: ClassVar[bool] = True
 
     def recipe(self) -> dict[str, Any]:
-        """See `Stage.recipe`: epochs count only without steps."""
+        """See `Stage.recipe`: epochs count only without steps, ranks only where they decide."""
         options = super().recipe()
+        if self.ranks > 1 and self.ranks_decide():
+            options["ranks"] = self.ranks
         return options if self.steps is None else {**options, "epochs": None}
+
+    def ranks_decide(self) -> bool:
+        """Whether their number decides what is learned, by more than how numbers are rounded.
+
+        So it does where batch norms are trained, of which each rank has statistics of its own.
+        """
+        return False
+
+    def num_processes(self) -> int:
+        """See `Stage.num_processes`: the ranks."""
+        return self.ranks
 
     def total(self) -> int | None:
         """See `Stage.total`: before images are counted, it is known only if --steps is given."""
