@@ -24,7 +24,7 @@ from schemas.images import IMAGES
 from schemas.proposals import PROPOSALS
 from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
-from stages.base import Part, Reads, Stage, each, option, whole
+from stages.base import Part, Reads, each, option, whole
 from stages.evaluation.vocabulary import list_digest, read_categories, read_split
 from stages.models.dense_option import Dense, dense_option
 from stages.models.resizing import Size
@@ -149,7 +149,7 @@ class Finetune(TrainingStage):
         """See `Stage.recipe`: steps decide nothing where epochs are given, and the reverse."""
         epochs = self.epochs or None
         return {
-            **Stage.recipe(self),
+            **super().recipe(),
             "epochs": epochs,
             "steps": None if epochs else self.steps,
             "train_on": self.train_on if self.splits else None,
@@ -214,7 +214,6 @@ class Finetune(TrainingStage):
             collate_rois,
         )
         from stages.training.detector_samples import AnnotatedImages, RepeatFactorDataset
-        from stages.training.loader import BatchLoader
 
         spec = detector.clip.spec
         sizes = tuple(Size.parse(text, spec.image_size, spec.resize_mode) for text in self.resize)
@@ -234,7 +233,7 @@ class Finetune(TrainingStage):
         augment = MultiScale(sizes, self.flip, self.interpolation, spec)
         transform = DetectorTransform(self.pixels(), augment, len(ids), sampling, self.seed)
         dataset = RepeatFactorDataset(slices, read, self.seed, self.shuffle_buffer)
-        return BatchLoader(dataset, transform, collate_rois, self.images_per_batch, self.loaders)
+        return self.batch_loader(dataset, transform, collate_rois)
 
     def _factors(self, slices: Sequence[Part], ids: Mapping[str, int]) -> dict[int, float]:
         from stages.training.detector_samples import count_images, repeat_factors
