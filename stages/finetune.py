@@ -220,7 +220,6 @@ class Finetune(TrainingStage):
             collate_rois,
         )
         from stages.training.detector_samples import AnnotatedImages, RepeatFactorDataset
-        from stages.training.loader import BatchLoader
 
         spec = detector.clip.spec
         sizes = tuple(Size.parse(text, spec.image_size, spec.resize_mode) for text in self.resize)
@@ -240,7 +239,7 @@ class Finetune(TrainingStage):
         augment = MultiScale(sizes, self.flip, self.interpolation, spec)
         transform = DetectorTransform(self.pixels(), augment, len(ids), sampling, self.seed)
         dataset = RepeatFactorDataset(slices, read, self.seed, self.shuffle_buffer)
-        return BatchLoader(dataset, transform, collate_rois, self.images_per_batch, self.loaders)
+        return self.batch_loader(dataset, transform, collate_rois)
 
     def _factors(self, slices: Sequence[Part], ids: Mapping[str, int]) -> dict[int, float]:
         from stages.training.detector_samples import count_images, repeat_factors

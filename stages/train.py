@@ -15,6 +15,7 @@ images are 19 passes over 3 million. CLIPSelf (arXiv:2310.01403), crop distillat
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
@@ -179,8 +180,7 @@ class Train(TrainingStage):
 
     def ranks_decide(self) -> bool:
         """See `TrainingStage.ranks_decide`: also by negatives of their own."""
-        own_negatives = self.contrastive_weight > 0 and self.negatives == "batch"
-        return own_negatives or self.freeze == "none"
+        return (self._regional and self.negatives == "batch") or self.freeze == "none"
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Train, leave the student beside the rows, and yield its training curve."""
@@ -254,7 +254,6 @@ class Train(TrainingStage):
         from stages.models.preprocess import Size
         from stages.training.augment import MultiScale
         from stages.training.dataset import ShuffledDataset
-        from stages.training.loader import BatchLoader
         from stages.training.region_batches import RegionTransform, collate
         from stages.training.samples import SupervisedImages
 
@@ -279,7 +278,8 @@ class Train(TrainingStage):
             self.mirror_captions,
         )
         dataset = ShuffledDataset(slices, read, self.seed, self.shuffle_buffer)
-        return BatchLoader(dataset, transform, collate, self.images_per_batch, self.loaders)
+        each_rank = self.negatives == "batch"
+        return self.batch_loader(dataset, transform, partial(collate, each_rank=each_rank))
 
     def config(self, steps: int) -> TrainingConfig:
         """See `TrainingStage.config`; with the average of the weights."""

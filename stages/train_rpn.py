@@ -192,7 +192,6 @@ class TrainRpn(TrainingStage):
         """Batches of images and boxes from all parts, as `rpn` wants them."""
         from stages.models.preprocess import Size
         from stages.training.dataset import ShuffledDataset
-        from stages.training.loader import BatchLoader
         from stages.training.rpn_training import BoxedImages, BoxTransform, collate_boxes
 
         only = self._only()
@@ -201,7 +200,7 @@ class TrainRpn(TrainingStage):
         dataset = ShuffledDataset(
             slices, lambda part: BoxedImages(part, only), self.seed, self.shuffle_buffer
         )
-        return BatchLoader(dataset, transform, collate_boxes, self.images_per_batch, self.loaders)
+        return self.batch_loader(dataset, transform, collate_boxes)
 
     def _train(self, rpn: Rpn, part: Part) -> Sequence[Mapping[str, Any]]:
         from stages.models.rpn_targets import AnchorTargetConfig

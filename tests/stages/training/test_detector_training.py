@@ -12,6 +12,7 @@ import torch
 from stages.training.detector_batches import DetectorBatch, Rois
 from stages.training.detector_losses import box_regression, classification
 from stages.training.detector_training import DetectorLossConfig, DetectorTraining
+from tests.stages.training.terms import terms_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +65,7 @@ def batch() -> DetectorBatch:
 
 def losses(detector: FakeDetector, *args: Any, **weights: float) -> dict[str, torch.Tensor]:
     learner = DetectorTraining(detector, DetectorLossConfig(**weights), "float32", *args)
-    return dict(learner.losses(batch()))
+    return dict(terms_of(learner, batch()))
 
 
 def test_the_loss_is_the_weighted_sum_of_both_losses_over_all_images() -> None:
@@ -104,7 +105,7 @@ def test_accuracy_is_over_objects_and_never_counts_background() -> None:
 def test_without_objects_there_is_no_accuracy() -> None:
     only_background = rois([1.0, 2, 9, 9], classes=[BACKGROUND])
     learner = DetectorTraining(FakeDetector(), DetectorLossConfig(), "float32")
-    terms = learner.losses(DetectorBatch(torch.zeros(1, 3, 8, 8), [only_background], [{}]))
+    terms = terms_of(learner, DetectorBatch(torch.zeros(1, 3, 8, 8), [only_background], [{}]))
     assert terms["foreground"].item() == 0
     assert "accuracy" not in terms
     assert terms["regression"].item() == 0
@@ -113,7 +114,7 @@ def test_without_objects_there_is_no_accuracy() -> None:
 def test_without_regions_there_is_no_loss() -> None:
     learner = DetectorTraining(FakeDetector(), DetectorLossConfig(), "float32")
     empty = Rois(torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64), torch.zeros(0, 4))
-    terms = learner.losses(DetectorBatch(torch.zeros(1, 3, 8, 8), [empty], [{}]))
+    terms = terms_of(learner, DetectorBatch(torch.zeros(1, 3, 8, 8), [empty], [{}]))
     assert {name: term.item() for name, term in terms.items()} == {"regions": 0}
 
 

@@ -28,21 +28,24 @@ def load(sample: int, epoch: int) -> tuple[int, int]:
     return sample, epoch
 
 
-def loader(size: int = 4, threads: int = 0) -> BatchLoader[int, tuple[int, int]]:
-    return BatchLoader(ShuffledDataset(PARTS, read, seed=1, buffer=6), load, list, size, threads)
+def loader(
+    size: int = 4, threads: int = 0, accumulate: int = 1
+) -> BatchLoader[int, tuple[int, int]]:
+    dataset = ShuffledDataset(PARTS, read, seed=1, buffer=6)
+    return BatchLoader(dataset, load, list, size, threads, accumulate)
 
 
 @pytest.mark.parametrize("threads", [0, 1, 3])
 @pytest.mark.parametrize("skip", [0, 1, 3, 4, 9])
 def test_batches_continue_from_any_position(threads: int, skip: int) -> None:
     everything = list(islice(loader().batches((0, 0)), 14))
-    start = (0, 0) if skip == 0 else everything[skip - 1][1]
+    start = (0, 0) if skip == 0 else everything[skip - 1].position
     rest = list(islice(loader(threads=threads).batches(start), 14 - skip))
     assert rest == everything[skip:]
 
 
 def test_each_epoch_has_each_sample_once_and_batches_span_epochs() -> None:
-    batches = [batch for batch, _ in islice(loader().batches((0, 0)), 15)]
+    batches = [share.micro_batches[0] for share in islice(loader().batches((0, 0)), 15)]
     loaded = [item for batch in batches for item in batch]
     everything = sorted(s for part in PARTS for s in read(part))
     for epoch in range(4):
@@ -52,9 +55,9 @@ def test_each_epoch_has_each_sample_once_and_batches_span_epochs() -> None:
 
 
 def test_a_batch_may_be_larger_than_an_epoch() -> None:
-    batch, position = next(loader(size=40).batches((0, 0)))
-    assert len(batch) == 40
-    assert position == (2, 10)
+    share = next(loader(size=40).batches((0, 0)))
+    assert [len(batch) for batch in share.micro_batches] == [40]
+    assert share.position == (2, 10)
 
 
 def test_a_dataset_without_samples_is_an_error() -> None:

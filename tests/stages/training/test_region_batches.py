@@ -136,7 +136,7 @@ def test_a_batch_joins_crop_features_whichever_regions_are_kept() -> None:
         replace(view(regions(2, [False, True])), crops=(torch.ones(n, 4), np.full((n, 3), n)))
         for n in (2, 0, 1)
     ]
-    batch = collate(views)
+    (batch,) = collate([views])
     assert batch.crop_boxes is not None
     assert batch.crop_features is not None
     assert [len(boxes) for boxes in batch.crop_boxes] == [2, 0, 1]
@@ -156,7 +156,7 @@ def view(chosen: Regions, size: tuple[int, int] = (8, 9), caption: str | None = 
 
 
 def test_a_batch_joins_regions_in_order_and_pads_images() -> None:
-    batch = collate([view(regions(2), (8, 9), "one"), view(regions(3, first=10), (5, 12))])
+    (batch,) = collate([[view(regions(2), (8, 9), "one"), view(regions(3, first=10), (5, 12))]])
     assert len(batch) == 2
     assert batch.pixels.shape[0] == 2
     assert batch.sizes == [(8, 9), (5, 12)]
@@ -171,13 +171,15 @@ def test_a_batch_joins_regions_in_order_and_pads_images() -> None:
 
 
 def test_only_kept_regions_of_a_batch_take_part_if_there_are_any() -> None:
-    batch = collate([view(regions(2, [False, False])), view(regions(3, [False, True, True], 10))])
+    (batch,) = collate(
+        [[view(regions(2, [False, False])), view(regions(3, [False, True, True], 10))]]
+    )
     assert batch.concept_ids.tolist() == [11, 12]
     assert [len(boxes) for boxes in batch.boxes] == [0, 2]
 
 
 def test_a_batch_without_any_region_has_empty_tensors_of_full_width() -> None:
-    batch = collate([view(regions(0)), view(regions(0))])
+    (batch,) = collate([[view(regions(0)), view(regions(0))]])
     assert batch.concept_ids.shape == (0,)
     assert [tensor.shape for tensor in batch.teacher] == [(0, 2), (0, 2), (0,)]
     assert [len(boxes) for boxes in batch.boxes] == [0, 0]
