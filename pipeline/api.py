@@ -103,10 +103,6 @@ class Store:
             OptionError: If there is no such verb or option, or a value is out of range.
             RCError: If the stage fails.
         """
-        from pipeline.execution import runner
-        from pipeline.execution.inputs import resolve
-        from pipeline.execution.planning import plan
-        from pipeline.execution.rank_session import together
         from pipeline.verbs import VERBS
         from stages.option import with_presets
 
@@ -124,24 +120,8 @@ class Store:
         if unknown := sorted(set(pinned) - set(cls.reads)):
             roles = ", ".join(cls.reads) or "nothing"
             raise OptionError(f"rc {verb} reads {roles}, not {', '.join(unknown)}")
-
-        def planned(stage: Stage) -> Plan:
-            return plan(
-                stage, resolve(stage, pinned, self.root), self.root, allow_empty=allow_empty
-            )
-
-        def made(stage: Stage) -> Artifact:
-            return runner.materialize(
-                stage,
-                resolve(stage, pinned, self.root),
-                self.root,
-                workers=workers,
-                cluster=cluster,
-                allow_empty=allow_empty,
-                reporter=reporter,
-            )
-
-        return together(stage, planned, made)
+        how = {"workers": workers, "cluster": cluster, "reporter": reporter}
+        return _made(stage, pinned, self.root, allow_empty=allow_empty, **how)
 
 
 class QueryResult:
@@ -205,6 +185,25 @@ class QueryResult:
         subjects = sql.subject_tables(self._statement)
         with sql.connect(self._root, self._use, pins, subjects) as connection:
             yield connection
+
+
+def _made(
+    stage: Stage, pinned: Mapping[str, str], root: Path, *, allow_empty: bool, **how: Any
+) -> Artifact:
+    """The artifact of a stage, made here or, if this is one of several ranks, by the first."""
+    from pipeline.execution import runner
+    from pipeline.execution.inputs import resolve
+    from pipeline.execution.planning import plan
+    from pipeline.execution.rank_session import together
+
+    def planned(stage: Stage) -> Plan:
+        return plan(stage, resolve(stage, pinned, root), root, allow_empty=allow_empty)
+
+    def made(stage: Stage) -> Artifact:
+        chosen = resolve(stage, pinned, root)
+        return runner.materialize(stage, chosen, root, allow_empty=allow_empty, **how)
+
+    return together(stage, planned, made)
 
 
 def _address(value: str | Artifact) -> str:

@@ -86,8 +86,8 @@ class TrainingStage(Stage):
         super().__post_init__()
         if self.ranks * self.accumulate > self.images_per_batch:
             raise OptionError(
-                f"rc {self.name}: --images-per-batch {self.images_per_batch} is too few for ranks "
-                f"and micro-batches of each: --ranks {self.ranks} and --accumulate {self.accumulate}"
+                f"rc {self.name}: --images-per-batch {self.images_per_batch} is too few for "
+                f"--ranks {self.ranks} and --accumulate {self.accumulate}: each needs an image"
             )
 
     def recipe(self) -> dict[str, Any]:
