@@ -115,6 +115,7 @@ def _lead(group: RankGroup, stage: Stage, planned: Planned, make: Make) -> Artif
         _agree(group, stage, planned)
         artifact = make(stage)
     except Exception:
+        group.leave()
         _part(group, "")
         raise
     _part(group, "done")

@@ -69,6 +69,15 @@ class RankGroup:
             except distributed.DistError:
                 return None
 
+    def leave(self) -> None:
+        """Be none of those who send tensors any more: who waits for this rank's has lost it.
+
+        Texts can still be told. NCCL would wait for ranks that are gone; there the end of this
+        process does the same.
+        """
+        if distributed.is_initialized() and "nccl" not in str(distributed.get_backend()):
+            distributed.destroy_process_group()
+
 
 def current() -> RankGroup | None:
     """The group that this process has joined; None if it trains alone."""
@@ -106,8 +115,7 @@ def joined(place: RankPlace, device: str) -> Iterator[RankGroup]:
         yield _joined
         distributed.destroy_process_group()
     except BaseException:
-        if not on_gpu:  # NCCL would wait for ranks that are gone
-            distributed.destroy_process_group()
+        _joined.leave()
         raise
     finally:
         _joined = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import signal
 import socket
@@ -22,14 +21,26 @@ from tests.pipeline.helpers import ROOT
 from tests.waiting import HANG_S, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pipeline.store.artifact import Artifact
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc"),
 ]
+RC = "from pipeline.cli import main; main()"
+# A process in which Python changes nothing in the store, and no library writes a file of the size
+# of a model or a checkpoint anywhere.
+GUARD = """
+import os, resource, sys
+CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.truncate"}
+def watch(event, arguments):
+    flags = arguments[2] if event == "open" and isinstance(arguments[2], int) else 0
+    if event in CHANGES or flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+        if sys.argv[-1] in str(arguments[0]):
+            raise PermissionError(f"{event} of {arguments[0]}")
+sys.addaudithook(watch)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, 1 << 16))
+"""
 CONCEPTS = "cat\ndog\ncar\nball\ntree\nbird\nboat\ncup\n"
 WORDS = ["train", "--steps", "8", "--images-per-batch", "4", "--resize", "96x200", "--log-every"]
 WORDS += ["1", "--checkpoint-every", "2", "--negatives", "gathered", "--device", "cpu"]
@@ -70,25 +81,14 @@ def copied(store: Path, folder: Path) -> Path:
     return Path(shutil.copytree(store, folder / "store"))
 
 
-def start(
-    store: Path, *words: str, before: Callable[[], None] | None = None, **environment: str
-) -> subprocess.Popen[str]:
+def start(store: Path, *words: str, code: str = RC, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            "from pipeline.cli import main; main()",
-            *WORDS,
-            "--store",
-            str(store),
-            *words,
-        ],
+        [sys.executable, "-c", code, *WORDS, *words, "--store", str(store)],
         cwd=ROOT,
         env={**os.environ, **environment},
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        preexec_fn=before,
     )
 
 
@@ -113,9 +113,14 @@ def files(artifact: Artifact) -> set[str]:
     return {path.name for path in artifact.path.iterdir()}
 
 
-def _write_no_file() -> None:
-    """From here on the kernel ends this process where it writes to a file."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+@pytest.mark.parametrize(
+    "change",
+    ["open(path, 'w')", "os.mkdir(path)", "open('/dev/shm/rank', 'wb').write(bytes(70000))"],
+)
+def test_the_guard_of_the_next_test_sees_who_writes(tmp_path: Path, change: str) -> None:
+    code = f"{GUARD}path = sys.argv[-1] + '/new'\n{change}"
+    ended = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, check=False)
+    assert b"PermissionError" in ended.stderr or b"File too large" in ended.stderr
 
 
 def test_a_second_rank_writes_no_file_and_the_weights_are_those_of_one_process(
@@ -128,7 +133,7 @@ def test_a_second_rank_writes_no_file_and_the_weights_are_those_of_one_process(
         port = str(free.getsockname()[1])
     place = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     first = start(store, RANK="0", LOCAL_RANK="0", **place)
-    second = start(store, RANK="1", LOCAL_RANK="1", before=_write_no_file, **place)
+    second = start(store, RANK="1", LOCAL_RANK="1", code=GUARD + RC, **place)
     assert run(second) == ""
     assert run(first).count("\n") == 1
     together = student(store)

@@ -85,6 +85,7 @@ def follow(group: RankGroup, task: Task) -> None:
     except Exception as error:
         lost = _is_loss(error)
         group.tell(f"failure/{me}", "" if lost else describe(error))
+        group.leave()
         raise StageError(_LOST if lost else f"rank {me} said: {describe(error)}") from error
 
 

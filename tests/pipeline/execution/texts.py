@@ -28,6 +28,9 @@ class GroupOfThreads:
             self._texts.said[name] = text
             self._texts.changed.notify_all()
 
+    def leave(self) -> None:
+        self.tell(f"left/{self.place.rank}", "")
+
     def told(self, name: str, seconds: float | None = None) -> str | None:
         with self._texts.changed:
             self._texts.changed.wait_for(lambda: name in self._texts.said, seconds)

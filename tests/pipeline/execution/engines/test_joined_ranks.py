@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +24,14 @@ class Together:
     """A task whose work on each rank is given."""
 
     folder: Path
+    texts: Texts = field(default_factory=Texts)
     of_first: Exception | None = None
     of_second: Exception | None = None
 
     def __call__(self, advance: Callable[[int], None]) -> Any:
         assert not list(self.folder.glob(".probe-*"))  # it was only to be looked at
+        if self.of_first is LOST:  # as soon as the other rank has left, and not before
+            assert GroupOfThreads(self.texts, 0).told("left/1") is not None
         if self.of_first:
             raise self.of_first
         return "receipt"
@@ -46,7 +49,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(first: Any, second: Any) -> tuple[Any, Any]:
     """What `led` and `follow` end in: a value, or an error as text."""
-    texts = Texts()
+    texts = first.texts
 
     def end(work: Callable[..., Any], rank: int, *arguments: Any) -> Any:
         try:
