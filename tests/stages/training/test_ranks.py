@@ -94,7 +94,8 @@ def two(root: Path) -> list[dict[str, Any]]:
     return on_ranks(functools.partial(_two, root), root / "two")
 
 
-def close(actual: Result, expected: Result) -> None:
+def equal(actual: Result, expected: Result) -> bool:
+    """Whether log and weights are equal to 1e-5; says first where they are not."""
     assert len(actual[0]) == len(expected[0])
     for row, same in zip(actual[0], expected[0], strict=True):
         absent = {name for name, value in same.items() if value is None}
@@ -104,6 +105,7 @@ def close(actual: Result, expected: Result) -> None:
     assert actual[1].keys() == expected[1].keys()
     for name, weights in expected[1].items():
         assert (actual[1][name] - weights).abs().max() < 1e-5, name
+    return True
 
 
 @NAMES
@@ -111,14 +113,14 @@ def close(actual: Result, expected: Result) -> None:
 def test_micro_batches_end_as_the_whole_batch_does(
     root: Path, tmp_path: Path, name: str, count: int
 ) -> None:
-    close(VERBS[name](tmp_path, accumulate=count), alone(root, name))
+    assert equal(VERBS[name](tmp_path, accumulate=count), alone(root, name))
 
 
 @NAMES
 def test_two_ranks_end_as_one_process_does(root: Path, two: list[Any], name: str) -> None:
     for of_rank in two:
-        close(of_rank[name], alone(root, name))
-        close(of_rank[f"{name} in 2"], alone(root, name))
+        assert equal(of_rank[name], alone(root, name))
+        assert equal(of_rank[f"{name} in 2"], alone(root, name))
 
 
 @NAMES
@@ -133,7 +135,7 @@ def test_regions_may_be_on_one_rank_or_on_none(root: Path, two: list[Any]) -> No
     assert 0 in regions
     assert 3 in regions
     for of_rank in two:
-        close(of_rank["sparse"], expected)
+        assert equal(of_rank["sparse"], expected)
 
 
 class Frozen(dict[Any, Any]):
@@ -145,8 +147,8 @@ class Frozen(dict[Any, Any]):
 
 def test_a_killed_run_goes_on_with_another_number_of_ranks(root: Path, two: list[Any]) -> None:
     for of_rank in two:  # the second has no checkpoint
-        close(of_rank["resumed"], alone(root, "train"))
-    close(train(root / "begun-together"), alone(root, "train"))
+        assert equal(of_rank["resumed"], alone(root, "train"))
+    assert equal(train(root / "begun-together"), alone(root, "train"))
 
 
 def test_only_the_first_rank_writes_a_checkpoint(two: list[Any]) -> None:
