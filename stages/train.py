@@ -84,7 +84,8 @@ class Train(TrainingStage):
     )
     negatives: Literal["batch", "gathered"] = option(
         "batch",
-        "of the region-text loss: from this process's images, or gathered from all ranks",
+        "of the region-text loss: from regions of the same rank (then losses of regions are means "
+        "over ranks), or gathered from all ranks",
     )
     long_captions: Literal["cut", "keep-end"] = option(
         "cut",

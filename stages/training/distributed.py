@@ -89,7 +89,7 @@ def share_state(module: torch.nn.Module) -> None:
     if num_ranks() == 1:
         return
     for value in (*module.parameters(), *module.buffers()):
-        same = value.detach().to(_device()).contiguous()
+        same = value.detach().contiguous()
         distributed.broadcast(same, 0)
         value.copy_(same)
 
@@ -99,8 +99,8 @@ def _together() -> bool:
 
 
 def _device() -> torch.device:
-    """Where tensors lie that are sent: NCCL takes those of this rank's GPU alone."""
-    if "nccl" in str(distributed.get_backend()):
+    """Where numbers are put that are sent: on the CPU, unless nothing but NCCL sends them."""
+    if distributed.get_backend() == "nccl":
         return torch.device("cuda", torch.cuda.current_device())
     return torch.device("cpu")
 

@@ -40,11 +40,13 @@ class RankGroup:
     Args:
         place: Of this process.
         store: Where all of them leave texts under names.
+        on_gpu: Whether they send tensors by NCCL.
     """
 
-    def __init__(self, place: RankPlace, store: Store) -> None:
+    def __init__(self, place: RankPlace, store: Store, *, on_gpu: bool) -> None:
         self.place = place
         self._store = store
+        self._on_gpu = on_gpu
 
     def tell(self, name: str, text: str) -> None:
         """Leave a text for the others; of no effect if nobody is there to keep it."""
@@ -75,7 +77,7 @@ class RankGroup:
         Texts can still be told. NCCL would wait for ranks that are gone; there the end of this
         process does the same.
         """
-        if distributed.is_initialized() and "nccl" not in str(distributed.get_backend()):
+        if distributed.is_initialized() and not self._on_gpu:
             distributed.destroy_process_group()
 
 
@@ -110,7 +112,7 @@ def joined(place: RankPlace, device: str) -> Iterator[RankGroup]:
         world_size=place.ranks,
         timeout=_STEP,
     )
-    _joined = RankGroup(place, store)
+    _joined = RankGroup(place, store, on_gpu=on_gpu)
     try:
         yield _joined
         distributed.destroy_process_group()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import TYPE_CHECKING
+
 import torch
 
 from stages.training import canvas
 from stages.training.canvas import padded
+
+if TYPE_CHECKING:
+    import pytest
 
 IMAGES = [torch.full((3, high, wide), 1.0 + high) for high, wide in ((4, 2), (2, 7), (3, 3))]
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 
+from stages.training.batch_gradient import batch_gradient
 from stages.training.detector_batches import DetectorBatch, Rois
 from stages.training.detector_losses import box_regression, classification
 from stages.training.detector_training import DetectorLossConfig, DetectorTraining
@@ -116,6 +118,24 @@ def test_without_regions_there_is_no_loss() -> None:
     empty = Rois(torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64), torch.zeros(0, 4))
     terms = terms_of(learner, DetectorBatch(torch.zeros(1, 3, 8, 8), [empty], [{}]))
     assert {name: term.item() for name, term in terms.items()} == {"regions": 0}
+
+
+def test_the_dump_of_micro_batches_is_that_of_the_batch(tmp_path: Path) -> None:
+    whole, pieces = tmp_path / "whole.jsonl", tmp_path / "pieces.jsonl"
+    losses(FakeDetector(), whole)
+    learner = DetectorTraining(FakeDetector(), DetectorLossConfig(), "float32", pieces)
+    both = batch()
+    cut = [
+        DetectorBatch(both.pixels[i : i + 1], both.rois[i : i + 1], both.views[i : i + 1])
+        for i in range(2)
+    ]
+    batch_gradient(learner, cut, lambda *keys: nullcontext())
+    (actual,), (expected,) = (
+        [json.loads(line) for line in path.read_text().splitlines()] for path in (pieces, whole)
+    )
+    assert actual["images"] == expected["images"]
+    assert actual["loss"] == pytest.approx(expected["loss"])
+    assert actual["num_foreground"] == expected["num_foreground"] == 2
 
 
 @pytest.mark.parametrize("moves_boxes", [True, False])

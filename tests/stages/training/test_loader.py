@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
 import pytest
 
-from schemas.errors import StageError
+from schemas.errors import OptionError, StageError
 from stages.training.dataset import ShuffledDataset
 from stages.training.loader import BatchLoader
 from tests.in_memory import InMemory
@@ -66,3 +68,42 @@ def test_a_dataset_without_samples_is_an_error() -> None:
     )
     with pytest.raises(StageError, match="no image is left to train on"):
         next(empty.batches((0, 0)))
+
+
+@pytest.mark.parametrize(("ranks", "accumulate"), [(1, 3), (2, 1), (2, 2), (3, 1), (4, 1), (7, 1)])
+def test_the_same_batches_are_cut_for_any_number_of_ranks_and_micro_batches(
+    monkeypatch: pytest.MonkeyPatch, ranks: int, accumulate: int
+) -> None:
+    expected = list(islice(loader(size=7).batches((0, 3)), 5))
+    loaded: list[Counter[int]] = []
+    pieces: list[list[list[tuple[int, int]]]] = [[] for _ in expected]
+    monkeypatch.setattr("stages.training.loader.num_ranks", lambda: ranks)
+    for rank in range(ranks):
+        monkeypatch.setattr("stages.training.loader.rank", lambda rank=rank: rank)
+        shares = list(islice(loader(size=7, accumulate=accumulate).batches((0, 3)), 5))
+        assert [share.position for share in shares] == [share.position for share in expected]
+        assert {share.images for share in shares} == {7}
+        for share, of_batch in zip(shares, pieces, strict=True):
+            of_batch += share.micro_batches
+        loaded.append(Counter(len(piece) for share in shares for piece in share.micro_batches))
+    for whole, of_batch in zip(expected, pieces, strict=True):
+        assert [item for piece in of_batch for item in piece] == list(whole.micro_batches[0])
+    sizes = set().union(*loaded)
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_a_rank_loads_its_own_samples_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    loads: list[int] = []
+    own = replace(loader(), load=lambda sample, epoch: loads.append(sample) or sample)
+    monkeypatch.setattr("stages.training.loader.num_ranks", lambda: 2)
+    monkeypatch.setattr("stages.training.loader.rank", lambda: 1)
+    shares = list(islice(own.batches((0, 0)), 3))
+    assert loads == [
+        sample for share in shares for piece in share.micro_batches for sample in piece
+    ]
+    assert len(loads) == 6
+
+
+def test_a_micro_batch_without_a_sample_is_refused_before_anything_is_loaded() -> None:
+    with pytest.raises(OptionError, match="4 images cannot be divided into 5 micro-batches"):
+        next(loader(accumulate=5).batches((0, 0)))

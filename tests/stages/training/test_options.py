@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from schemas.errors import OptionError
+from stages.finetune import Finetune
 from stages.outcome import Result
 from stages.pixels import load_image
 from stages.pretrain import Pretrain
+from stages.train import Train
+from stages.train_rpn import TrainRpn
 from stages.training.dataset import ShuffledDataset
 from stages.training.options import TrainingStage
 from stages.training.pixel_cache import PixelCache
@@ -129,3 +133,15 @@ def test_weights_taken_without_a_step_have_no_loss(tmp_path: Path) -> None:
     outcome = Pretrain().outcome(Result(0, {}, {"summary": ["12 tensors used"]}))
     said = ["a model, without training", "12 tensors used"]
     assert (list(outcome.summary), outcome.empty) == (said, None)
+
+
+@pytest.mark.parametrize("stage", [Train, Pretrain, Finetune, TrainRpn])
+def test_micro_batches_are_part_of_the_recipe_from_two_on(stage: type[TrainingStage]) -> None:
+    assert "accumulate" not in stage().recipe()
+    assert stage(accumulate=2).recipe() == {**stage().recipe(), "accumulate": 2}
+
+
+def test_more_micro_batches_than_images_are_refused() -> None:
+    with pytest.raises(OptionError, match="rc train: --accumulate 5 needs as many images"):
+        Train(accumulate=5, images_per_batch=4)
+    assert Train(accumulate=4, images_per_batch=4).accumulate == 4

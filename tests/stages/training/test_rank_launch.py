@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
-from schemas.errors import ArtifactError, StageError
 from stages.training import rank_launch
 
 if TYPE_CHECKING:
@@ -31,19 +30,6 @@ def test_every_rank_has_its_place_and_the_caller_has_what_it_had() -> None:
         [signal.getsignal(number) for number in rank_launch._SIGNALS],
     )
     assert logging.root.manager.disable == logging.NOTSET
-
-
-def _fail_on_the_second() -> None:
-    if os.environ["RANK"] == "1":
-        raise ArtifactError("a disk is gone: all of it.")
-    signal.pause()  # until the launcher ends it
-
-
-@pytest.mark.slow
-def test_one_that_fails_brings_down_the_others() -> None:
-    with pytest.raises(StageError) as caught:
-        rank_launch.launched(2, _fail_on_the_second)
-    assert str(caught.value) == "rank 1 said: a disk is gone: all of it."
 
 
 def failure(tmp_path: Path, exitcode: int, message: Any = None) -> ProcessFailure:

@@ -13,6 +13,7 @@ import torch
 from stages.models.clip_spec import ClipSpec
 from stages.models.preprocess import Size
 from stages.seeds import generator
+from stages.training import region_batches
 from stages.training.augment import MultiScale
 from stages.training.crop_features import CropFeatures
 from stages.training.region_batches import (
@@ -183,3 +184,20 @@ def test_a_batch_without_any_region_has_empty_tensors_of_full_width() -> None:
     assert batch.concept_ids.shape == (0,)
     assert [tensor.shape for tensor in batch.teacher] == [(0, 2), (0, 2), (0,)]
     assert [len(boxes) for boxes in batch.boxes] == [0, 0]
+
+
+def test_the_rule_is_of_all_micro_batches_of_a_batch_and_they_share_a_canvas() -> None:
+    unsure, sure = view(regions(2, [False, False]), (8, 9)), view(regions(1, [True], 10), (5, 12))
+    first, second = collate([[unsure], [sure]])
+    assert [len(batch.concept_ids) for batch in (first, second)] == [0, 1]
+    assert {batch.pixels.shape for batch in (first, second)} == {(1, 3, 8, 12)}
+
+
+@pytest.mark.parametrize(("each_rank", "expected"), [(True, 2), (False, 0)])
+def test_a_kept_region_of_another_rank_counts_unless_each_rank_is_alone(
+    monkeypatch: pytest.MonkeyPatch, each_rank: bool, expected: int
+) -> None:
+    monkeypatch.setattr(region_batches, "largest", lambda numbers: [1])  # the other one has some
+    unsure = view(regions(2, [False, False]))
+    (batch,) = collate([[unsure]], each_rank=each_rank)
+    assert len(batch.concept_ids) == expected

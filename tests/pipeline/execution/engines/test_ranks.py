@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline.execution import engines, runner
-from pipeline.store import unfinished
 from schemas.errors import OptionError, StageError
 from tests.pipeline.helpers import Listener, contents
 from tests.pipeline.rank_toys import Pretrain
@@ -44,21 +43,6 @@ def test_two_ranks_make_what_one_makes_and_report_it_once(root: Path, tmp_path: 
     assert listener.count == 4  # steps: those of rank 0 alone
     folders = [path for path in root.rglob("*") if path.is_dir()]
     assert folders == [together.path.parent, together.path]
-
-
-@pytest.mark.slow
-def test_a_killed_rank_is_named_and_one_rank_goes_on(root: Path) -> None:
-    said = (
-        r"rc pretrain: rank 1 was ended by SIGKILL, perhaps because memory ran out, and the other "
-        r"ranks were ended\. Run the same command again: it goes on from the last checkpoint\."
-    )
-    with pytest.raises(StageError, match=said):
-        make(replace(TOY, trouble="1:2:killed"), root)
-    (folder,) = unfinished.folders(root)
-    assert (folder / ".scratch" / "part-00000" / "checkpoint.txt").read_text() == "2"
-    resumed = make(replace(TOY, ranks=1), root)
-    assert resumed.manifest.notes["loss"]["images"] == 2  # steps that were left
-    assert resumed.manifest.run["ranks"] == [2, 1]
 
 
 @pytest.mark.slow
