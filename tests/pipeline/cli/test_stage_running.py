@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.pipeline.helpers import ROOT
-from tests.waiting import HANG_S, until
+from tests.waiting import HANG_S, until, until_ended
 
 pytestmark = pytest.mark.slow
 
@@ -34,18 +34,8 @@ def start(folder: Path) -> subprocess.Popen[str]:
     return process
 
 
-def left_behind(folder: Path) -> list[int]:
-    """Ranks that still live, once they had all the time to end."""
-    pids = [int((folder / f"rank-{rank}").read_text()) for rank in (0, 1)]
-    until(lambda: not any(_lives(pid) for pid in pids), "a rank stays behind")
-    return [pid for pid in pids if _lives(pid)]
-
-
-def _lives(pid: int) -> bool:
-    try:
-        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
+def ranks_of(folder: Path) -> list[int]:
+    return [int((folder / f"rank-{rank}").read_text()) for rank in (0, 1)]
 
 
 def test_an_interrupted_run_ends_its_ranks_and_says_how_to_go_on(tmp_path: Path) -> None:
@@ -56,7 +46,7 @@ def test_an_interrupted_run_ends_its_ranks_and_says_how_to_go_on(tmp_path: Path)
     said = r"interrupted; finished parts are kept\. To resume: rc pretrain --steps 4 .*"
     assert re.fullmatch(said, err.splitlines()[-1])
     assert "Traceback" not in err
-    assert left_behind(tmp_path) == []
+    assert until_ended(*ranks_of(tmp_path))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it takes a second or two")
@@ -64,4 +54,4 @@ def test_the_ranks_of_a_killed_command_end(tmp_path: Path) -> None:
     process = start(tmp_path)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=HANG_S)
-    assert left_behind(tmp_path) == []
+    assert until_ended(*ranks_of(tmp_path))

@@ -21,7 +21,7 @@ from stages.embed_concepts import EmbedConcepts
 from tests.pipeline.execution.texts import GroupOfThreads, Texts
 from tests.pipeline.helpers import ROOT
 from tests.pipeline.rank_toys import Pretrain
-from tests.waiting import HANG_S
+from tests.waiting import HANG_S, until, until_ended
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 TOY = Pretrain(steps=4, device="cpu", threads=1)
 RC = [sys.executable, "-m", "tests.pipeline.rank_toys"]
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+TORCHRUN += ["-m", *RC[2:]]
 WORDS = ["pretrain", "--steps", "4", "--device", "cpu"]
 
 
@@ -74,9 +76,7 @@ def two_ranks(*words: list[str | Path]) -> list[Ended]:
 
 @pytest.mark.slow
 def test_under_torchrun_one_artifact_is_made_and_told_once(root: Path, tmp_path: Path) -> None:
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command = [*torchrun, "--nproc-per-node", "2", "-m", *RC[2:], *WORDS, "--store", str(root)]
-    (ended,) = ends(start(*command, "--watched", tmp_path))
+    (ended,) = ends(start(*TORCHRUN, *WORDS, "--store", root, "--watched", tmp_path))
     assert ended.code == 0, ended.err
     assert sorted(path.name for path in tmp_path.glob("rank-*")) == ["rank-0", "rank-1"]
     assert re.fullmatch(r"teachers/v1-\w+  4 steps over 4 images: .*\n", ended.out)
@@ -86,6 +86,18 @@ def test_under_torchrun_one_artifact_is_made_and_told_once(root: Path, tmp_path:
     assert {path.name for path in folder.iterdir()} == {
         *("manifest.json", "part-00000.parquet", "recency.json", "weights.txt")
     }
+
+
+@pytest.mark.slow
+def test_the_ranks_of_a_killed_torchrun_end(root: Path, tmp_path: Path) -> None:
+    trouble = ["--watched", tmp_path, "--trouble", "1:2:waits"]
+    process = start(*TORCHRUN, *WORDS, "--store", root, *trouble)
+    until((tmp_path / "waits").exists, "the ranks do not begin")
+    pids = [int((tmp_path / f"rank-{rank}").read_text()) for rank in (0, 1)]
+    process.kill()
+    (ended,) = ends(process)
+    assert ended.code == -9
+    assert until_ended(*pids)
 
 
 @pytest.mark.slow

@@ -1,10 +1,7 @@
-"""Functions run on two new processes, and what is said of those that fail."""
+"""What is said of ranks that fail; tests/pipeline/execution/engines/test_ranks.py starts some."""
 
 from __future__ import annotations
 
-import logging
-import os
-import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,22 +11,6 @@ from stages.training import rank_launch
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-def _place(word: str) -> list[str]:
-    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "TORCH_CPP_LOG_LEVEL")
-    return [word, *(os.environ[name] for name in names)]
-
-
-@pytest.mark.slow
-def test_every_rank_has_its_place_and_the_caller_has_what_it_had() -> None:
-    before = dict(os.environ), [signal.getsignal(number) for number in rank_launch._SIGNALS]
-    assert rank_launch.launched(2, _place, "here") == ["here", "0", "2", "0", "127.0.0.1", "FATAL"]
-    assert before == (
-        dict(os.environ),
-        [signal.getsignal(number) for number in rank_launch._SIGNALS],
-    )
-    assert logging.root.manager.disable == logging.NOTSET
 
 
 def failure(tmp_path: Path, exitcode: int, message: Any = None) -> ProcessFailure:

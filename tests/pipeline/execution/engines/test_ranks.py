@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import signal
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +27,12 @@ def make(stage: Pretrain, root: Path, **how: Any) -> Artifact:
     return runner.materialize(stage, {}, root, **how)
 
 
+def state() -> tuple[Any, ...]:
+    """What torch's launcher changes in its process, and must not stay changed."""
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    return dict(os.environ), handlers, logging.root.manager.disable
+
+
 def test_ranks_are_an_engine_and_one_rank_is_this_process() -> None:
     assert engines.make_for(TOY, workers=3).name == "ranks"
     assert engines.make_for(replace(TOY, ranks=1), workers=3).name == "in-process"
@@ -31,8 +40,9 @@ def test_ranks_are_an_engine_and_one_rank_is_this_process() -> None:
 
 @pytest.mark.slow
 def test_two_ranks_make_what_one_makes_and_report_it_once(root: Path, tmp_path: Path) -> None:
-    listener = Listener()
+    listener, before = Listener(), state()
     together = make(replace(TOY, watched=tmp_path), root, reporter=listener)
+    assert state() == before
     alone = make(replace(TOY, ranks=1), tmp_path / "alone")
     assert sorted(path.name for path in tmp_path.glob("rank-*")) == ["rank-0", "rank-1"]
     assert together.address == alone.address
