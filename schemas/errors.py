@@ -10,6 +10,7 @@
     - NoAttachmentError      an artifact was made without a file that is looked for
   - StageError               one or more parts could not be computed; finished parts are kept
   - QueryError               a SQL statement was refused or failed
+  - DeviceMemoryError        a GPU has too little memory; finished parts are kept
   - DiskFullError            there was no room to write something; finished parts are kept
 
 Anything else that escapes is a bug, and keeps its traceback.
@@ -56,6 +57,10 @@ class StageError(RCError):
 
 class QueryError(RCError):
     """A SQL statement was refused or failed."""
+
+
+class DeviceMemoryError(RCError):
+    """A GPU has too little memory for what was asked of it; finished parts are kept."""
 
 
 class DiskFullError(RCError):

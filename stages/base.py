@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     Count = float | Sequence["Count"] | Mapping[str, "Count"]  # equal shapes add up
 
 
-__all__ = ["Findings", "Part", "Reads", "Stage", "each", "option", "whole"]
+__all__ = ["Findings", "Part", "Reads", "Stage", "each", "option", "retried", "whole"]
 
 
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """How a stage reads one input; made by `each` and `whole`.
+    """How a stage reads one input; made by `each`, `whole` and `retried`.
 
     Attributes:
         table: Contract of the rows.
@@ -45,6 +45,8 @@ class Reads:
         everywhere: Whether a task reads more of it than its own part, by `Part.everywhere`,
             `fingerprint` or `noted`; a stage that reads it part by part may not otherwise.
         strict: Naming it is an error where the options do not need it, rather than of no effect.
+        retried: Whether it is an earlier result of the same stage, whose refused records are tried
+            again; a user names it quarantine@…. It decides no part, so no recipe of one has it.
     """
 
     table: Table
@@ -57,6 +59,16 @@ class Reads:
     named: bool = False
     everywhere: bool = False
     strict: bool = False
+    retried: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The tables that a user may name for it."""
+        if self.retried:
+            from schemas.quarantine import QUARANTINE  # brings pyarrow, which help does not need
+
+            return (QUARANTINE.name,)
+        return tuple(table.name for table in (self.table, *self.also))
 
 
 def each(table: Table, **options: Any) -> Reads:
@@ -67,6 +79,11 @@ def each(table: Table, **options: Any) -> Reads:
 def whole(table: Table, **options: Any) -> Reads:
     """Read entirely by every task; for inputs that fit in memory."""
     return Reads(table, whole=True, **options)
+
+
+def retried(table: Table) -> Reads:
+    """Take over the parts of an earlier result that refused nothing; compute the others again."""
+    return Reads(table, whole=True, optional=True, named=True, retried=True)
 
 
 class Findings(Protocol):
@@ -227,6 +244,17 @@ class Stage(ABC):
             rows: Reads some columns of what another artifact has for it.
         """
         return True
+
+    def as_before(self, options: Mapping[str, Any]) -> Stage:
+        """This stage with the options of an earlier run; parts that refused nothing are equal.
+
+        Args:
+            options: Of the earlier run, as its manifest has them.
+
+        Raises:
+            OptionError: If they may not be equal.
+        """
+        raise NotImplementedError(f"{type(self).__name__} reads `retried` but has no `as_before`")
 
     def survey(self, findings: Findings) -> None:  # noqa: B027 - most have nothing to say
         """Record what is true of the sources as a whole; once, before any part is made."""

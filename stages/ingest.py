@@ -7,7 +7,7 @@ Nothing an image does stops the run: what is refused goes to quarantine, with on
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from schemas.box_forms import BOX_FORM_DOC, BoxForm
 from schemas.images import IMAGES
 from schemas.quarantine import Reason
-from stages.base import Findings, Part, Reads, Stage, option
+from stages.base import Findings, Part, Reads, Stage, option, retried
 from stages.outcome import Outcome, Result
 from stages.pixels import Limits, decode, probe
 from stages.sources.box_frames import ImageShape
 from stages.sources.files import absolute, digest_of, foreign, foreign_record
 from stages.sources.ground_truth import judge_boxes
 from stages.sources.image_batches import ImageSpool, batches
+from stages.sources.image_limits import as_lax_as_before
 from stages.sources.ingest_counts import (
     NOTE,
     IngestCounts,
@@ -30,6 +31,7 @@ from stages.sources.ingest_counts import (
     count_left_out,
     count_moved,
     count_refused,
+    retried_records,
 )
 from stages.sources.json_ids import utf8
 from stages.sources.record import (
@@ -89,7 +91,7 @@ class Ingest(Stage):
     everyday: ClassVar[tuple[str, ...]] = ("kind", "split", "require_captions", "pack")
     example: ClassVar[str] = "rc ingest photos/"
     version: ClassVar[int] = 2
-    reads: ClassVar[Mapping[str, Reads]] = {}
+    reads: ClassVar[Mapping[str, Reads]] = {"retry": retried(IMAGES)}
     writes: ClassVar[Table] = IMAGES
 
     def __post_init__(self) -> None:
@@ -119,6 +121,10 @@ class Ingest(Stage):
         piece, most = self._slices()[number]
         records = islice(self._source().records(piece), most)
         return are_those_of(records, rows, same_bytes=self.accept_changed)
+
+    def as_before(self, options: Mapping[str, Any]) -> Stage:
+        """See `Stage.as_before`: a limit may be laxer now, since what it refused is computed."""
+        return replace(self, **as_lax_as_before(self.recipe(), options))
 
     def plan(self, parts: Mapping[str, Sequence[int]]) -> Sequence[int]:
         """One part per slice of the source; with a limit, only those that it reaches."""
@@ -158,7 +164,9 @@ class Ingest(Stage):
             empty = counts.why_unmatched(result.dropped, notes.get("examples"))
         if not result.rows and empty is None:
             empty = counts.why_empty(self.sources, result.dropped)
-        summary = [counts.line(), *counts.moved(), *counts.cut(), *notes.get("remarks", ())]
+        tried = retried_records(notes["retried"]) if "retried" in notes else ()
+        boxes = (*counts.moved(), *counts.cut())
+        summary = [counts.line(), *tried, *boxes, *notes.get("remarks", ())]
         return Outcome(summary, empty, [*counts.losses(result.dropped), *notes.get("losses", ())])
 
     def _image_digests(self) -> Iterator[str]:

@@ -58,7 +58,7 @@ PLAIN_WORDS = set(
         parser parsers perceptron phrases pickle pictures pixel pixels planning plants play plot
         plots pooled pooling precision predicate prefetching preprocess preprocessing pretraining
         probe process progress protocols provenance queries query ranking ray recall record records
-        reference relations rendering report resizing resnet result results reuse row rule run
+        reference relations rendering report resizing resnet result results retry reuse row rule run
         runner running samples scans schedule search sections seeds segmentation self server session
         shape shapes sheets show sides similar slice source sources spacy spec spill splits sprite
         sql stage statements statistics store streams street suggestions suppression synonyms syntax
@@ -66,7 +66,7 @@ PLAIN_WORDS = set(
         tokens torchscript
         tower towers training treebank tsv unfinished union values vectors vehicles verbs vit
         warning webdataset what writer writers yolo
-        additions environment group joined launch object patterns pull push pushed remote
+        additions environment group joined launch memory object patterns pull push pushed remote
         """,
     )
 )
@@ -83,6 +83,7 @@ WITHOUT_TESTS = {
         f"stages/synthetic/shapes_{kind}.py": "one gallery: tests/stages/synthetic/test_shapes.py"
         for kind in ["animals", "food", "home", "kitchen", "plants", "play", "street", "vehicles"]
     },
+    "pipeline/execution/part_recipes.py": "growth: tests/pipeline/execution/test_reuse.py",
     "pipeline/execution/planning.py": "a run plans: tests/pipeline/execution/test_runner.py",
     "stages/sources/slice_digest.py": "growth: tests/pipeline/execution/test_reuse.py",
     "stages/training/config.py": "fields alone: tests/stages/training/test_options.py fills them",

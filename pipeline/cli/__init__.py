@@ -49,6 +49,8 @@ def _words_to_complete() -> list[str]:
 def _report(error: BaseException, words: list[str]) -> NoReturn:
     """Exit with a sentence about the error; unexpected errors are raised again."""
     from pipeline.store.disk_full import is_full, sentence
+    from stages.memory import is_out_of_memory
+    from stages.memory import sentence as memory_sentence
 
     debug = "--debug" in words
     in_duckdb = isinstance(error, RuntimeError) and "Query interrupted" in str(error)
@@ -58,6 +60,8 @@ def _report(error: BaseException, words: list[str]) -> NoReturn:
         _fail(str(error), 1, debug=debug)
     if is_full(error):
         _fail(sentence(getattr(error, "filename", None) or "a file"), 1, debug=debug)
+    if is_out_of_memory(error):
+        _fail(memory_sentence(error), 1, debug=debug)
     if isinstance(error, OSError) and error.errno is not None and not debug:
         path = f" ({error.filename})" if error.filename else ""
         advice = "Finished parts are kept: fix the problem and run the command again."

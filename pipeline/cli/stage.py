@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _FOUND = "default: the one that the other inputs were made from, else the newest"
 _FOUND_IF_ANY = "default: the one that the other inputs were made from, if any"
 _UNNAMED = "only read if it is named here"
+_RETRIED = "try again what it refused; parts without refusals are linked"
 ONLY_WITH = "Only with "  # begins the heading of what a switch is needed for
 _CONTEXT = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
 
@@ -136,7 +137,7 @@ def _options(cls: type[Stage]) -> list[inspect.Parameter]:
 def _inputs(cls: type[Stage]) -> list[inspect.Parameter]:
     parameters = []
     for role, reads in cls.reads.items():
-        tables = " or ".join(f"{table.name}@…" for table in (reads.table, *reads.also))
+        tables = " or ".join(f"{name}@…" for name in reads.names)
         shown = typer.Option(
             *_spellings(role, reads),
             help=f"{tables}; {_default_input(reads)}",
@@ -149,6 +150,8 @@ def _inputs(cls: type[Stage]) -> list[inspect.Parameter]:
 
 def _default_input(reads: Reads) -> str:
     """Which artifact is read if the user names none."""
+    if reads.retried:
+        return _RETRIED
     if reads.named:
         return _UNNAMED
     return _FOUND_IF_ANY if reads.optional else _FOUND

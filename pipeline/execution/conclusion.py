@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from schemas.errors import StageError
+from stages.memory import remark
 from stages.outcome import Result
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def concluded(stage: Stage, manifest: Manifest, *, allow_empty: bool) -> Manifes
     outcome = stage.outcome(Result(manifest.rows, manifest.dropped, manifest.notes))
     if outcome.empty and not allow_empty:
         raise StageError(_sentence(stage.name, outcome.empty))
-    notes = {**manifest.notes, "summary": list(outcome.summary)}
+    notes = {**manifest.notes, "summary": [*outcome.summary, *remark(manifest.notes)]}
     if outcome.empty:
         notes["empty"] = outcome.empty
     if outcome.losses:

@@ -63,7 +63,7 @@ def taken_unasked(
         follows = [catalog.ancestor(other, (table,)) for other in others]
         if pinned.get(role) or table not in models() or artifact in follows:
             continue
-        tables = [t.name for t in (required[role].table, *required[role].also)]
+        tables = required[role].names
         counts = {name: len(catalog.committed(root, name)) for name in tables}
         if sum(counts.values()) > 1:
             which = f", the newest of {counts[table]}" if counts[table] > 1 else ""
@@ -98,8 +98,9 @@ def check_rows(stage: Stage, inputs: Mapping[str, Artifact]) -> None:
     Raises:
         ArtifactError: If one has none.
     """
+    required = stage.requires()
     for role, artifact in inputs.items():
-        if artifact.is_empty:
+        if artifact.is_empty and not required[role].retried:
             raise ArtifactError(
                 f"rc {stage.name}: {role} ({artifact.address}) has no rows, so there is nothing to "
                 f"do. Make it again with 'rc {artifact.manifest.stage.name}', or name another; "
@@ -128,14 +129,15 @@ def language(artifact: Artifact) -> Artifact | None:
 
 
 def _pinned(stage: Stage, role: str, reads: Reads, name: str, root: Path) -> Artifact:
-    tables = {table.name: table for table in (reads.table, *reads.also)}
-    if len(tables) == 1:
-        name = catalog.named(reads.table.name, name)
-    table = tables.get(name.split("@")[0].split("/")[0])
+    tables = dict(zip(reads.names, (reads.table, *reads.also), strict=True))
+    if len(tables) == 1 and not reads.retried:
+        name = catalog.named(reads.names[0], name)
+    said = name.split("@")[0].split("/")[0]
+    table = tables.get(said)
     if table is None:
         allowed = " or ".join(f"{known}@…" for known in tables)
         raise OptionError(f"rc {stage.name}: --{_flag(role)} takes {allowed}, got '{name}'")
-    return catalog.find(root, name, table.version)
+    return catalog.find(root, table.name + name.removeprefix(said), table.version)
 
 
 def _open_role(

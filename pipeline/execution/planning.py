@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from pipeline.execution.conditions import check_condition
 from pipeline.execution.inputs import check_cut, check_rows
-from pipeline.execution.reuse import Recipes, recorded
+from pipeline.execution.part_recipes import Recipes
+from pipeline.execution.retry import Retry
+from pipeline.execution.reuse import recorded
 from pipeline.execution.task import Task
 from pipeline.store import manifest as manifests
 from pipeline.store import parts
@@ -35,6 +37,7 @@ class Plan:
     tasks: Sequence[Task]
     total: int | None
     recipes: Recipes
+    retry: Retry | None
 
     @property
     def address(self) -> str:
@@ -53,7 +56,8 @@ class Plan:
 
     def reusable(self) -> int:
         """How many parts other artifacts of the store have, as far as their manifests tell."""
-        return len(recorded(self.with_recipes(self.tasks), self.folder.parent.parent))
+        tasks = self.with_recipes(self.tasks)
+        return len(recorded(tasks, self.folder.parent.parent, self.retry))
 
     def forecast(self) -> str:
         """What a dry run prints: where, how much, and about how many bytes."""
@@ -92,6 +96,7 @@ def plan(
 
     Raises:
         QueryError: If a condition on the rows of an input is none, or holds for no row.
+        OptionError: If refused records are to be tried again, and cannot be.
         ArtifactError: If an input has no rows, unless they may be empty.
     """
     if not allow_empty:
@@ -116,8 +121,10 @@ def plan(
     paths = {role: artifact.path for role, artifact in inputs.items()}
     tasks = [Task(stage, paths, number, work, rows) for number in numbers]
     total = stage.total() or (_total(stage, inputs, rows) if stage.counts_rows else None)
-    recipes = Recipes(stage, inputs, sources)
-    return Plan(stage, inputs, folder, digest, sources, tasks, total, recipes)
+    recipes, retry = Recipes(stage, inputs, sources), Retry.of(stage, inputs, sources)
+    if retry:
+        retry.check(stage.name, tasks)
+    return Plan(stage, inputs, folder, digest, sources, tasks, total, recipes, retry)
 
 
 def fingerprint(stage: Stage, inputs: Mapping[str, Artifact], sources: Mapping[str, str]) -> str:

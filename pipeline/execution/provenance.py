@@ -10,6 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stages.sources.files import is_remote
+
 if TYPE_CHECKING:
     from stages.base import Stage
 
@@ -35,9 +37,13 @@ def origins(stage: Stage) -> dict[str, list[str]]:
         value = getattr(stage, f.name)
         several = value if isinstance(value, tuple) else (value,)
         is_origin = _is_file if f.metadata.get("recipe", True) else _is_path
-        if paths := [str(Path(one).absolute()) for one in several if is_origin(one)]:
+        if paths := [_absolute(str(one)) for one in several if is_origin(one)]:
             paths_by_option[f.name] = paths
     return paths_by_option
+
+
+def _absolute(path: str) -> str:
+    return path if is_remote(path) else str(Path(path).absolute())
 
 
 def _is_path(value: object) -> bool:

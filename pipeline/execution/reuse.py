@@ -1,18 +1,14 @@
 """Parts that another artifact of the store has already: they are linked, not computed again.
 
-What decides the bytes of a part is hashed into its recipe: the stage with its options, the hashes
-of the parts that it reads, the fingerprints of what it reads entirely, the digests of what lies
-outside the store. Equal recipes, equal bytes. So growth costs the parts that are new, in every
-later stage.
+Equal recipes, equal bytes (`pipeline.execution.part_recipes`). So growth costs the parts that are
+new, in every later stage.
 
-The number of a part belongs to its recipe, since names of files have it. Parts of a single task
-have no recipe: they read everything.
+What was refused may depend on more, such as a decoder or a server: of equal parts, the one with the
+fewest refusals is linked, and `pipeline.execution.retry` has those with any computed again.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,60 +16,19 @@ from pipeline.store import catalog, parts
 from pipeline.store.artifact import open_readable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from pipeline.execution.retry import Retry
     from pipeline.execution.task import Task
     from pipeline.store.artifact import Artifact
     from pipeline.store.manifest import PartRecord
     from pipeline.store.parts import Receipt
-    from stages.base import Stage
 
 
-class Recipes:
-    """The recipes of the parts of one run."""
-
-    def __init__(
-        self, stage: Stage, inputs: Mapping[str, Artifact], sources: Mapping[str, str]
-    ) -> None:
-        self._stage, self._sources = stage, sources
-        self._whole: dict[str, str] = {}
-        self._records: dict[str, dict[int, PartRecord]] = {}
-        for role, reads in stage.requires().items():
-            if role not in inputs:
-                continue
-            manifest = inputs[role].manifest
-            if reads.whole or reads.everywhere or reads.where:  # a condition sees ancestors too
-                self._whole[role] = manifest.fingerprint
-            if not reads.whole:
-                records = manifest.drafts if reads.drafts else manifest.parts
-                self._records[role] = {record.number: record for record in records}
-
-    def of(self, number: int, rows: int | None) -> str | None:
-        """The recipe of a part; None if nothing but the whole artifact has one.
-
-        Args:
-            number: Of the part.
-            rows: How many rows of the first input it reads; None for all.
-        """
-        stage = self._stage
-        if stage.single_task:
-            return None
-        recipe = {
-            "stage": stage.name,
-            "version": stage.version,
-            "table": stage.makes().version,
-            "options": stage.recipe(),
-            "number": number,
-            "rows": rows,
-            "whole": self._whole,
-            "parts": {role: _hashes(of[number]) for role, of in self._records.items()},
-            "sources": dict(stage.part_digests(number, self._sources)),
-        }
-        return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
-
-
-def take_over(tasks: Sequence[Task], root: Path) -> Iterator[tuple[Receipt, Artifact]]:
+def take_over(
+    tasks: Sequence[Task], root: Path, retry: Retry | None = None
+) -> Iterator[tuple[Receipt, Artifact]]:
     """Link the parts that finished artifacts have; the receipt of each, and where it came from.
 
     A part whose files are damaged is left to be computed, as is one that the stage does not
@@ -82,31 +37,36 @@ def take_over(tasks: Sequence[Task], root: Path) -> Iterator[tuple[Receipt, Arti
     Args:
         tasks: Of one run, which are still to be computed.
         root: The store.
+        retry: Whose refused records are tried again, if any are.
     """
-    known = recorded(tasks, root)
+    known = recorded(tasks, root, retry)
     for task in tasks:
-        for artifact, record in known.get(task.recipe or "", ()):
+        for artifact, record in known.get(task.number, ()):
             if receipt := _taken(task, artifact, record):
                 yield receipt, artifact
                 break
 
 
-def _hashes(record: PartRecord) -> list[str]:
-    return [record.sha256, *(f"{file.name} {file.sha256}" for file in record.files)]
+def recorded(
+    tasks: Sequence[Task], root: Path, retry: Retry | None = None
+) -> dict[int, list[tuple[Artifact, PartRecord]]]:
+    """Parts of finished artifacts that are those of some tasks, by number, fewest refusals first.
 
-
-def recorded(tasks: Sequence[Task], root: Path) -> dict[str, list[tuple[Artifact, PartRecord]]]:
-    """Parts of finished artifacts by recipe, of those recipes that are wanted."""
-    wanted = {task.recipe for task in tasks if task.recipe}
-    known: dict[str, list[tuple[Artifact, PartRecord]]] = {}
+    Arguments are those of `take_over`.
+    """
+    recipes = ((retry.recipe(task) if retry else task.recipe, task.number) for task in tasks)
+    wanted = {recipe: number for recipe, number in recipes if recipe}
+    known: dict[int, list[tuple[Artifact, PartRecord]]] = {}
     if not wanted:
         return known
     stage = tasks[0].stage
     for artifact in open_readable(catalog.committed(root, stage.makes().name)):
         manifest = artifact.manifest
         for record in manifest.drafts if stage.drafts else manifest.parts:
-            if record.recipe in wanted:
-                known.setdefault(record.recipe, []).append((artifact, record))
+            if record.recipe in wanted and not (retry and record.dropped):
+                known.setdefault(wanted[record.recipe], []).append((artifact, record))
+    for same in known.values():
+        same.sort(key=lambda pair: sum(pair[1].dropped.values()))
     return known
 
 
@@ -117,6 +77,7 @@ def _taken(task: Task, artifact: Artifact, record: PartRecord) -> Receipt | None
     try:
         if parts.damaged(folder, record) or not task.stage.recognises(task.number, rows):
             return None
-        return parts.link(task.folder, folder, record, notes)
+        ours = record.model_copy(update={"recipe": task.recipe})
+        return parts.link(task.folder, folder, ours, notes)
     except FileNotFoundError:  # somebody deletes the artifact at this moment
         return None

@@ -152,7 +152,7 @@ def _without(tasks: Sequence[Task], receipts: Sequence[Receipt]) -> list[Task]:
 def _taken_over(tasks: Sequence[Task], work: Plan, reporter: Reporter) -> list[Receipt]:
     """Receipts of the parts that other artifacts of the store had; says how many and whose."""
     receipts, origins = [], Counter[str]()
-    for receipt, artifact in take_over(tasks, work.folder.parent.parent):
+    for receipt, artifact in take_over(tasks, work.folder.parent.parent, work.retry):
         receipts.append(receipt)
         origins[artifact.address] += 1
     for address, number in origins.items():
@@ -188,6 +188,8 @@ def _manifest(
     work: Plan, survey: Notes, receipts: list[Receipt], merged: list[Receipt]
 ) -> Manifest:
     stage = work.stage
+    if work.retry:
+        survey.note("retried", work.retry.counts(work.folder, merged, stage.makes().key[0]))
     notes = joined(stage.name, receipts, survey) | joined(stage.name, merged)
     dropped: Counter[str] = reduce(
         lambda total, receipt: total + Counter(receipt.part.dropped), receipts, Counter()

@@ -14,6 +14,7 @@ from pipeline.store import parts, row_groups
 from pipeline.store.artifact import Artifact, open_artifact, stream
 from pipeline.store.disk_full import room_for
 from schemas.quarantine import QUARANTINE
+from stages import memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,7 +35,7 @@ class Task:
         folder: Where the part goes.
         rows: How many rows of the first input belong to each of its parts under `--limit`;
             empty if there is no limit.
-        recipe: Hash of all that decides the part, see `pipeline.execution.reuse`.
+        recipe: Hash of all that decides the part, see `pipeline.execution.part_recipes`.
     """
 
     stage: Stage
@@ -65,9 +66,11 @@ class Task:
 
     def follow(self) -> None:
         """Compute the part beside the process that writes it, to its last step; write nothing."""
+        part = FollowingPart(self)
         try:
-            for _ in self.stage.run(FollowingPart(self)):
-                pass
+            with memory.watched(self.stage, part):
+                for _ in self.stage.run(part):
+                    pass
         except _EndOfWorkError:
             return
 
@@ -75,9 +78,10 @@ class Task:
         work = parts.work_folder(self.folder, self.number)
         part = StorePart(self, work, advance)
         table = self.stage.drafts or self.stage.makes()
-        count = row_groups.write_rows(
-            work / parts.part_name(self.number), table, self.stage.run(part)
-        )
+        with memory.watched(self.stage, part):
+            count = row_groups.write_rows(
+                work / parts.part_name(self.number), table, self.stage.run(part)
+            )
         part.write_quarantine()
         report = parts.Report(self.recipe, part.dropped, part.notes.counts, part.notes.facts)
         return PreparedPart(work.name, parts.prepare(work, self.number, count, report))

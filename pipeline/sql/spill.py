@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import atexit
 import fcntl
+import os
 import shutil
 import tempfile
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import IO
 from uuid import uuid4
 
 _PREFIX = "rc-sql-"
@@ -22,13 +22,13 @@ _PREFIX = "rc-sql-"
 
 def new_spill_folder() -> Path:
     """An unused path; DuckDB creates the folder when it needs it."""
-    lock, _ = _process_lock()
+    lock = _process_lock()
     return lock.with_name(f"{lock.stem}-{uuid4().hex}")
 
 
 def remove_spill_folders() -> None:
     """Remove the spill folders of this process; its connections cannot be used after that."""
-    _remove(_process_lock()[0])
+    _remove(_process_lock())
 
 
 def remove_stale(folder: Path) -> None:
@@ -40,15 +40,15 @@ def remove_stale(folder: Path) -> None:
 
 
 @cache
-def _process_lock() -> tuple[Path, IO[str]]:
-    """The lock file of this process: its path, and the open file that holds the lock."""
+def _process_lock() -> Path:
+    """The lock file of this process, which it holds until it ends."""
     folder = Path(tempfile.gettempdir())
     remove_stale(folder)
     lock = folder / f"{_PREFIX}{uuid4().hex}.lock"
-    file = lock.open("w")
-    fcntl.flock(file, fcntl.LOCK_EX)
+    descriptor = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)  # open to the end
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
     atexit.register(remove_spill_folders)
-    return lock, file
+    return lock
 
 
 def _remove(lock: Path) -> None:

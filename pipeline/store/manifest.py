@@ -54,8 +54,8 @@ class PartRecord(_Strict):
         bytes: Size of the file of rows.
         sha256: Hash of it.
         files: What lies beside the rows.
-        recipe: Hash of all that decides its bytes, see `pipeline.execution.reuse`; None where
-            one task reads everything.
+        recipe: Hash of all that decides its bytes, see `pipeline.execution.part_recipes`; None
+            where one task reads everything.
         dropped: Refused records by reason.
         counts: Numbers that it adds to the notes.
         facts: Names of the notes that it agrees with.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import torch
 
+from stages.memory import in_batches
 from stages.models.crop_encoding import CropConfig, encode_crops
 from stages.models.pooling_option import chosen_interpolation
 from stages.models.preprocess import prepare
@@ -88,8 +89,11 @@ def _roialign_features(
     prepared = prepare(image, size, _interpolation(clip, config), spec.mean, spec.std)
     feature_map = clip.trunk(prepared.pixels[None].to(device))
     resized = prepared.scale_boxes(boxes).to(device)
-    batches = torch.split(resized, _REGIONS_PER_BATCH)
-    return torch.cat([clip.pool_regions(feature_map, [batch]) for batch in batches])
+
+    def pool(some: torch.Tensor) -> torch.Tensor:
+        return clip.pool_regions(feature_map, [some])
+
+    return torch.cat(in_batches(resized, _REGIONS_PER_BATCH, pool, "region"))
 
 
 def _interpolation(clip: Clip, config: PoolingConfig) -> str:

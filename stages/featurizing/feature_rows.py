@@ -11,7 +11,7 @@ normalised; sizes as detectron2 resizes at test time.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from schemas.errors import SourceError
 from schemas.features import FEATURES
 from schemas.quarantine import Reason
 from stages.featurizing.image_regions import WHOLE_IMAGE, ImageRegions, images_with_regions
+from stages.memory import in_batches
 from stages.models import device, region_encoding
 from stages.models.clip import load_clip
 from stages.models.crop_encoding import CropConfig, encode_crops_batched
@@ -137,10 +138,11 @@ class _Encoder:
         size = Size.parse(options.resize, spec.image_size, spec.resize_mode)
         return PreparedImage(proposed, prepare(image, size, self._kind, spec.mean, spec.std))
 
-    def encode(self, images: Sequence[PreparedImage]) -> list[NDArray[np.float32]]:
+    def encode(self, images: list[PreparedImage]) -> list[NDArray[np.float32]]:
         """The features (R, D) of the wanted regions of each image, that of the image first."""
         crops = self.options.pooling == "crop"
-        return self._encode_crops(images) if crops else self._encode_regions(images)
+        encode = self._encode_crops if crops else self._encode_regions
+        return list(chain(*in_batches(images, self.options.batch_images, encode, "image")))
 
     def _encode_regions(self, images: Sequence[PreparedImage]) -> list[NDArray[np.float32]]:
         ready = [image.ready for image in images]

@@ -19,6 +19,7 @@ import torch
 from stages.labelling.concept_matches import ConceptMatches
 from stages.labelling.sigmoid_matches import SigmoidMatches
 from stages.labelling.softmax_matches import SoftmaxMatches
+from stages.memory import in_batches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,14 +46,17 @@ def match_concepts(
             each concept a probability of its own, by a sigmoid.
     """
     count = min(max(top_k, 2), len(embeddings))  # the margin needs two
-    matches = []
-    for regions in torch.split(features, block[0]):
+
+    def match(regions: torch.Tensor) -> ConceptMatches:
         running = _start(regions, count, temperature, bias)
         for first in range(0, len(embeddings), block[1]):
             cosines = regions @ embeddings[first : first + block[1]].T  # (n, c)
             running = running.add(cosines, first)
-        matches.append(running.finish(min(top_k, count)))
-    return ConceptMatches.concatenate(matches)
+        return running.finish(min(top_k, count))
+
+    return ConceptMatches.concatenate(
+        in_batches(features, block[0], match, "labelled region") or [match(features)]
+    )
 
 
 def match_subsets(

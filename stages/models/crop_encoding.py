@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from PIL import Image
 
+from stages.memory import in_batches
 from stages.models.preprocess import RESAMPLING, normalise
-from stages.models.region_encoding import split_into_batches
+from stages.models.region_encoding import by_image
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,10 +75,11 @@ def encode_crops(
         (R, D), not normalised, on the device of the model.
     """
     device = clip.logit_scale.device
-    features = [
-        clip.encode_images(cut_crops(image, some, clip.spec, config).to(device))
-        for some in (boxes[i : i + batch_crops] for i in range(0, len(boxes), batch_crops))
-    ]
+
+    def encode(some: NDArray[np.float32]) -> torch.Tensor:
+        return clip.encode_images(cut_crops(image, some, clip.spec, config).to(device))
+
+    features = in_batches(boxes, batch_crops, encode, "region")
     return torch.cat(features) if features else torch.zeros(0, clip.width, device=device)
 
 
@@ -99,13 +101,15 @@ def encode_crops_batched(
         batch_crops: Crops cut and encoded at a time.
     """
     device, counts = clip.logit_scale.device, [len(of_image) for of_image in boxes]
-    batches = []
-    for batch in split_into_batches(counts, batch_crops):
+
+    def encode(regions: range) -> torch.Tensor:
         crops = [
             cut_crops(images[b], boxes[b][first:last], clip.spec, config)
-            for b, first, last in batch
+            for b, first, last in by_image(counts, regions)
         ]
-        batches.append(clip.encode_images(torch.cat(crops).to(device)).float().cpu())
+        return clip.encode_images(torch.cat(crops).to(device)).float().cpu()
+
+    batches = in_batches(range(sum(counts)), batch_crops, encode, "region")
     features = torch.cat(batches) if batches else torch.zeros(0, clip.width)
     return [of_image.numpy() for of_image in torch.split(features, counts)]
 

@@ -14,6 +14,7 @@ import open_clip
 
 from schemas.errors import SourceError
 from stages.models.resizing import MODES
+from stages.models.weights_files import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +51,8 @@ class Preprocessing:
             mean = three_floats(_given(content, "mean", open_clip.OPENAI_DATASET_MEAN))
             std = three_floats(_given(content, "std", open_clip.OPENAI_DATASET_STD))
         except (TypeError, ValueError, OverflowError) as error:
-            raise SourceError(f"{source}: mean and std must be three numbers ({error})") from error
+            reason = printable(str(error))
+            raise SourceError(f"{source}: mean and std must be three numbers ({reason})") from error
         mode = _given(content, "resize_mode", "shortest")
         interpolation = _given(content, "interpolation", "bicubic")
         if interpolation == "random":  # of training; open_clip then takes bicubic

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Final
 
 import torch
 
+from stages.memory import in_batches
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -39,7 +41,7 @@ def encode_regions_batched(
         clip: The model.
         images: B tensors (3, H_b, W_b), normalised.
         boxes: B tensors (R_b, 4), in pixels of `images`.
-        batch_regions: Regions pooled and embedded together.
+        batch_regions: Regions pooled and embedded together, at most.
 
     Returns:
         B arrays (R_b, D), not normalised.
@@ -47,13 +49,15 @@ def encode_regions_batched(
     device = clip.logit_scale.device
     maps = _feature_maps(clip, images)
     counts = [len(of_image) for of_image in boxes]
-    batches = []
-    for batch in split_into_batches(counts, batch_regions):
+
+    def embed(regions: range) -> torch.Tensor:
         crops = [
             clip.crop_regions(maps[b], [boxes[b][first:last].to(device)])
-            for b, first, last in batch
+            for b, first, last in by_image(counts, regions)
         ]
-        batches.append(clip.embed_crops(torch.cat(crops)))
+        return clip.embed_crops(torch.cat(crops))
+
+    batches = in_batches(range(sum(counts)), batch_regions, embed, "region")
     features = torch.cat(batches).float().cpu() if batches else torch.zeros(0, clip.width)
     return [of_image.numpy() for of_image in torch.split(features, counts)]
 
@@ -73,23 +77,16 @@ def _feature_maps(clip: Clip, images: Sequence[torch.Tensor]) -> list[torch.Tens
     return [maps[b] for b in range(len(images))]
 
 
-def split_into_batches(counts: Sequence[int], size: int) -> Iterator[list[tuple[int, int, int]]]:
-    """Batches of `size` out of `counts` regions of each image: slices (image, first, last).
+def by_image(counts: Sequence[int], regions: range) -> list[tuple[int, int, int]]:
+    """Where some regions are, which are counted over all images: slices (image, first, last).
 
-    >>> list(split_into_batches([2, 0, 3], 4))
-    [[(0, 0, 2), (2, 0, 2)], [(2, 2, 3)]]
+    >>> by_image([2, 0, 3], range(0, 4)), by_image([2, 0, 3], range(4, 5))
+    ([(0, 0, 2), (2, 0, 2)], [(2, 2, 3)])
     """
-    batch: list[tuple[int, int, int]] = []
-    room = size
+    slices, before = [], 0
     for image, count in enumerate(counts):
-        first = 0
-        while first < count:
-            last = min(count, first + room)
-            batch.append((image, first, last))
-            room -= last - first
-            first = last
-            if room == 0:
-                yield batch
-                batch, room = [], size
-    if batch:
-        yield batch
+        first, last = max(regions.start - before, 0), min(regions.stop - before, count)
+        if first < last:
+            slices.append((image, first, last))
+        before += count
+    return slices

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional as F  # noqa: N812
 
+from stages.memory import in_batches
 from stages.models.device import in_order
 from stages.models.text_encoding import encode_trimmed
 from stages.text.templates import clean_name, fill_template
@@ -52,9 +53,12 @@ def embed_names(
     batches = (distinct[first : first + step] for first in range(0, len(distinct), step))
     tokens = (_tokens(clip, some, templates, long) for some in batches)  # not made in threads
 
+    def encode(tokens: torch.Tensor) -> torch.Tensor:
+        return encode_trimmed(clip, tokens).float().cpu()
+
     def mean(tokens: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():  # of this thread
-            embeddings = encode_trimmed(clip, tokens).float().cpu()
+            embeddings = torch.cat(in_batches(tokens, len(tokens), encode, "prompt"))
         return average(embeddings.view(-1, len(templates), embeddings.shape[1]), averaging)
 
     means = list(in_order(tokens, mean, clip.logit_scale.device))

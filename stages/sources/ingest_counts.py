@@ -173,6 +173,25 @@ class IngestCounts:
         return int(self.numbers.get(key, 0))
 
 
+def retried_records(note: Mapping[str, int]) -> list[str]:
+    """A sentence about the refused records that were tried again.
+
+    Args:
+        note: How many `records`, of how many `parts`; of them are `images` now, are refused
+            `again`.
+
+    >>> retried_records({"records": 5, "parts": 2, "images": 4, "again": 1})
+    ['5 refused records tried again, of 2 parts: 4 came back, 1 refused again']
+    """
+    others = note["records"] - note["images"] - note["again"]
+    said = (
+        f"{counted(note['records'], 'refused record')} tried again, of "
+        f"{counted(note['parts'], 'part')}: {note['images']:,} came back, "
+        f"{note['again']:,} refused again"
+    )
+    return [f"{said}, {others:,} not refused any more" if others else said]
+
+
 def several(kind: str, number: int) -> str:
     """A number with a kind whose first noun takes the plural: `2 captions of no image`."""
     first, *rest = _FIRST_NOUN.split(kind, maxsplit=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -12,9 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import torch
+from safetensors.torch import save
 
 from pipeline.recipes.recipe import load
 from stages.evaluation.vocabulary import read_categories, read_splits
+from stages.models.given_architecture import read_architecture
+from stages.models.weights import read_tensors
 from stages.proposals.localizers import open_boxes
 from stages.proposals.region_dump import DumpWriter
 from stages.sources.caption_corpus import Corpus, corpus_remarks
@@ -73,6 +78,23 @@ def captions(name: str) -> Callable[[Path], object]:
             assert all(caption.encode() for caption in record.captions)
 
     return read
+
+
+def weights(name: str) -> Callable[[Path], object]:
+    """What reads the tensors of a file, and their names."""
+
+    def read(folder: Path) -> None:
+        for tensor, value in read_tensors(folder / name).items():
+            assert tensor.encode()
+            assert value.numel() >= 0
+
+    return read
+
+
+def _torch(content: Any, **how: Any) -> bytes:
+    out = io.BytesIO()
+    torch.save(content, out, **how)
+    return out.getvalue()
 
 
 def _json(content: Any) -> bytes:
@@ -151,6 +173,11 @@ def json_readers() -> dict[str, tuple[Any, str, Callable[[Path], object]]]:
             "s.json",
             lambda f: read_splits(f / "s.json"),
         ),
+        "architecture": (
+            {"architecture": "RN50", "preprocess_cfg": {"mean": [0.5, 0.5, 0.5]}},
+            "a.json",
+            lambda f: read_architecture(str(f / "a.json")),
+        ),
         "list": ({"categories": [{"name": "dog"}]}, "l.json", lambda f: read_names(f / "l.json")),
     }
 
@@ -167,6 +194,8 @@ def byte_readers(folder: Path) -> dict[str, Reader]:
     images = _parquet({"image": [{"bytes": image, "path": "a.jpg"}] * 3, "caption": ["x"] * 3})
     with DumpWriter(folder / "d", "score") as dump:
         dump.append("1", np.ones((3, 4), np.float32), np.ones(3, np.float32))
+    state = {"a.weight": torch.ones(2, 3), "a.bias": torch.zeros(2, dtype=torch.float16)}
+    bare = {"model": {name: value.numpy() for name, value in state.items()}}
     png, webp = encoded(kind="PNG"), encoded(kind="WEBP")
     yaml = b"names: {0: dog}\ntrain: .\n"
     return {
@@ -191,6 +220,12 @@ def byte_readers(folder: Path) -> dict[str, Reader]:
         "index of a TSV": Reader("x.lineidx", b"0\n", ingest_file("x.tsv")),
         "list": Reader("l.txt", b"1. dog\n2. cat\n", lambda f: read_names(f / "l.txt")),
         "templates": Reader("t.txt", b"a {}.\n", lambda f: read_templates(str(f / "t.txt"))),
+        "safetensors": Reader("w.safetensors", save(state), weights("w.safetensors")),
+        "archive of torch": Reader("w.pth", _torch(state), weights("w.pth")),
+        "old file of torch": Reader(
+            "w.pth", _torch(state, _use_new_zipfile_serialization=False), weights("w.pth")
+        ),
+        "pickle of NumPy": Reader("w.pkl", pickle.dumps(bare), weights("w.pkl")),
         "recipe": Reader("r.toml", RECIPE, lambda f: load(f / "r.toml", {})),
     }
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.execution import provenance
 from stages.import_weights import ImportWeights
+from stages.ingest import Ingest
 from stages.pretrain import Pretrain
 
 if TYPE_CHECKING:
@@ -44,3 +45,8 @@ def test_weights_are_found_again_though_the_recipe_has_their_name_alone(
     assert begun == {"pretrained": [f"{tmp_path}/../{tmp_path.name}/w.pt"]}
     for tag in ("openai", "o" * 999):
         assert provenance.origins(Pretrain(model="RN50", pretrained=tag)) == {}
+
+
+def test_a_url_stays_what_it_is() -> None:
+    urls = ("s3://bucket/a.tar", "https://host/b.tar")
+    assert provenance.origins(Ingest(sources=urls)) == {"sources": list(urls)}

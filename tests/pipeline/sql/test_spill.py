@@ -105,7 +105,7 @@ def test_a_process_removes_its_own_folders_and_no_others(
     lock = tmp_path / "rc-sql-own.lock"
     for name in ("rc-sql-own-1", "rc-sql-own-2", "rc-sql-other-1"):
         (tmp_path / name).mkdir()
-    with lock.open("w") as file:
-        monkeypatch.setattr(spill_module, "_process_lock", lambda: (lock, file))
-        spill_module.remove_spill_folders()
+    lock.touch()
+    monkeypatch.setattr(spill_module, "_process_lock", lambda: lock)
+    spill_module.remove_spill_folders()
     assert [path.name for path in tmp_path.iterdir()] == ["rc-sql-other-1"]
