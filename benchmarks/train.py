@@ -172,7 +172,7 @@ def compare(stage: Train, part: InMemory, rounds: int, layout: torch.memory_form
     clip.to(memory_format=layout)
     embeddings = torch.randn(CONCEPTS, clip.width)
     loader = stage.loader([part], stage.supervision(CONCEPTS, clip), clip.spec)
-    batch: Any = next(loader.batches(START))[0]
+    batch: Any = next(loader.batches(START)).micro_batches[0]
     canvas = torch.tensor([[0.0, 0.0, *reversed(batch.pixels.shape[2:])]])
     boxes = [torch.cat([b, canvas]) for b in batch.boxes]
     pixels = batch.pixels.contiguous(memory_format=layout)

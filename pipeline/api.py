@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipeline.execution.engines import RayCluster
+    from pipeline.execution.planning import Plan
     from pipeline.progress import Reporter
     from pipeline.store.artifact import Artifact
+    from stages.base import Stage
 
 _NAME = re.compile(r"\w+(@[\w-]+)?")
 
@@ -101,8 +103,6 @@ class Store:
             OptionError: If there is no such verb or option, or a value is out of range.
             RCError: If the stage fails.
         """
-        from pipeline.execution import runner
-        from pipeline.execution.inputs import resolve
         from pipeline.verbs import VERBS
         from stages.option import with_presets
 
@@ -120,16 +120,8 @@ class Store:
         if unknown := sorted(set(pinned) - set(cls.reads)):
             roles = ", ".join(cls.reads) or "nothing"
             raise OptionError(f"rc {verb} reads {roles}, not {', '.join(unknown)}")
-        chosen = resolve(stage, pinned, self.root)
-        return runner.materialize(
-            stage,
-            chosen,
-            self.root,
-            workers=workers,
-            cluster=cluster,
-            allow_empty=allow_empty,
-            reporter=reporter,
-        )
+        how = {"workers": workers, "cluster": cluster, "reporter": reporter}
+        return _made(stage, pinned, self.root, allow_empty=allow_empty, **how)
 
 
 class QueryResult:
@@ -194,6 +186,25 @@ class QueryResult:
         only = sql.views_read(self._statement)
         with sql.connect(self._root, self._use, pins, subjects, only=only) as connection:
             yield connection
+
+
+def _made(
+    stage: Stage, pinned: Mapping[str, str], root: Path, *, allow_empty: bool, **how: Any
+) -> Artifact:
+    """The artifact of a stage, made here or, if this is one of several ranks, by the first."""
+    from pipeline.execution import runner
+    from pipeline.execution.inputs import resolve
+    from pipeline.execution.planning import plan
+    from pipeline.execution.rank_session import together
+
+    def planned(stage: Stage) -> Plan:
+        return plan(stage, resolve(stage, pinned, root), root, allow_empty=allow_empty)
+
+    def made(stage: Stage) -> Artifact:
+        chosen = resolve(stage, pinned, root)
+        return runner.materialize(stage, chosen, root, allow_empty=allow_empty, **how)
+
+    return together(stage, planned, made)
 
 
 def _address(value: str | Artifact) -> str:

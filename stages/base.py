@@ -259,6 +259,10 @@ class Stage(ABC):
     def survey(self, findings: Findings) -> None:  # noqa: B027 - most have nothing to say
         """Record what is true of the sources as a whole; once, before any part is made."""
 
+    def num_processes(self) -> int:
+        """How many processes compute one task together; the rows do not depend on it."""
+        return 1
+
     def plan(self, parts: Mapping[str, Sequence[int]]) -> Sequence[int]:
         """Part numbers to compute, given those of each input read `each`."""
         return [0] if self.single_task else next(iter(parts.values()), [0])

@@ -24,7 +24,7 @@ from schemas.images import IMAGES
 from schemas.proposals import PROPOSALS
 from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
-from stages.base import Part, Reads, Stage, each, option, whole
+from stages.base import Part, Reads, each, option, whole
 from stages.evaluation.vocabulary import list_digest, read_categories, read_split
 from stages.models.dense_option import Dense, dense_option
 from stages.models.resizing import Size
@@ -149,11 +149,15 @@ class Finetune(TrainingStage):
         """See `Stage.recipe`: steps decide nothing where epochs are given, and the reverse."""
         epochs = self.epochs or None
         return {
-            **Stage.recipe(self),
+            **super().recipe(),
             "epochs": epochs,
             "steps": None if epochs else self.steps,
             "train_on": self.train_on if self.splits else None,
         }
+
+    def ranks_decide(self) -> bool:
+        """See `TrainingStage.ranks_decide`."""
+        return self._freeze() == "none"
 
     def digests(self) -> Mapping[str, str]:
         """See `Stage.digests`: the prompt templates and the lists of names."""
@@ -201,7 +205,9 @@ class Finetune(TrainingStage):
         weights = part.attach("weights.safetensors")
         save_detector(detector, part.attach("model.json"), weights, self.save_dtype)
         part.note("categories", list(detector.head.categories))
-        yield _curve(rows)
+        yield DETECTORS.batch(
+            {c.name: [row.get(c.name) for row in rows] for c in DETECTORS.columns}
+        )
 
     def loader(
         self, slices: Sequence[Part], detector: Detector
@@ -214,7 +220,6 @@ class Finetune(TrainingStage):
             collate_rois,
         )
         from stages.training.detector_samples import AnnotatedImages, RepeatFactorDataset
-        from stages.training.loader import BatchLoader
 
         spec = detector.clip.spec
         sizes = tuple(Size.parse(text, spec.image_size, spec.resize_mode) for text in self.resize)
@@ -234,7 +239,7 @@ class Finetune(TrainingStage):
         augment = MultiScale(sizes, self.flip, self.interpolation, spec)
         transform = DetectorTransform(self.pixels(), augment, len(ids), sampling, self.seed)
         dataset = RepeatFactorDataset(slices, read, self.seed, self.shuffle_buffer)
-        return BatchLoader(dataset, transform, collate_rois, self.images_per_batch, self.loaders)
+        return self.batch_loader(dataset, transform, collate_rois)
 
     def _factors(self, slices: Sequence[Part], ids: Mapping[str, int]) -> dict[int, float]:
         from stages.training.detector_samples import count_images, repeat_factors
@@ -292,9 +297,3 @@ class Finetune(TrainingStage):
                 "with ground truth"
             )
         return categories
-
-
-def _curve(rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:
-    return DETECTORS.batch(
-        {column.name: [row.get(column.name) for row in rows] for column in DETECTORS.columns}
-    )

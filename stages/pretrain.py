@@ -111,6 +111,10 @@ class Pretrain(TrainingStage):
         options = super().recipe()
         return options | {name: value for name, value in files.items() if name in options}
 
+    def ranks_decide(self) -> bool:
+        """See `TrainingStage.ranks_decide`: its weights may have batch norms, which are trained."""
+        return not self.imports_only
+
     def digests(self) -> Mapping[str, str]:
         """See `Stage.digests`: of the files given for architecture, weights and tokenizer.
 
@@ -153,14 +157,13 @@ class Pretrain(TrainingStage):
         """Batches of images and captions from all parts, of the size a network of `spec` wants."""
         from stages.training.augment import ZoomedCrop
         from stages.training.dataset import ShuffledDataset
-        from stages.training.loader import BatchLoader
         from stages.training.pretraining import PairTransform, collate_pairs
         from stages.training.samples import CaptionedImages
 
         augment = ZoomedCrop((self.zoom_min, self.zoom_max), self.flip, spec)
         dataset = ShuffledDataset(slices, CaptionedImages, self.seed, self.shuffle_buffer)
         transform = PairTransform(self.pixels(), augment, self.seed)
-        return BatchLoader(dataset, transform, collate_pairs, self.images_per_batch, self.loaders)
+        return self.batch_loader(dataset, transform, collate_pairs)
 
     def _first_weights(self, part: Part) -> Clip:
         from stages.models.clip import create_clip, read_clip

@@ -15,6 +15,7 @@ images are 19 passes over 3 million. CLIPSelf (arXiv:2310.01403), crop distillat
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
@@ -83,7 +84,8 @@ class Train(TrainingStage):
     )
     negatives: Literal["batch", "gathered"] = option(
         "batch",
-        "of the region-text loss: from this process's images, or gathered from all ranks",
+        "of the region-text loss: from regions of the same rank (then losses of regions are means "
+        "over ranks), or gathered from all ranks",
     )
     long_captions: Literal["cut", "keep-end"] = option(
         "cut",
@@ -177,6 +179,10 @@ class Train(TrainingStage):
         reads = {**self.reads, "pseudo_labels": labels}
         return {role: reads[role] for role in reads if role in used}
 
+    def ranks_decide(self) -> bool:
+        """See `TrainingStage.ranks_decide`: also by negatives of their own."""
+        return (self._regional and self.negatives == "batch") or self.freeze == "none"
+
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Train, leave the student beside the rows, and yield its training curve."""
         from stages.models import device
@@ -215,7 +221,7 @@ class Train(TrainingStage):
             clip.set_temperature(temperature)  # what it learned with is what it is compared by
         weights = part.attach("weights.safetensors")
         save_clip(clip, part.attach("model.json"), weights, self.save_dtype)
-        yield _curve(rows)
+        yield STUDENTS.batch({c.name: [row.get(c.name) for row in rows] for c in STUDENTS.columns})
 
     def objective(self) -> Objective:
         """What the options ask the student to be trained for, but for what its weights say."""
@@ -249,7 +255,6 @@ class Train(TrainingStage):
         from stages.models.preprocess import Size
         from stages.training.augment import MultiScale
         from stages.training.dataset import ShuffledDataset
-        from stages.training.loader import BatchLoader
         from stages.training.region_batches import RegionTransform, collate
         from stages.training.samples import SupervisedImages
 
@@ -274,7 +279,8 @@ class Train(TrainingStage):
             self.mirror_captions,
         )
         dataset = ShuffledDataset(slices, read, self.seed, self.shuffle_buffer)
-        return BatchLoader(dataset, transform, collate, self.images_per_batch, self.loaders)
+        each_rank = self.negatives == "batch"
+        return self.batch_loader(dataset, transform, partial(collate, each_rank=each_rank))
 
     def config(self, steps: int) -> TrainingConfig:
         """See `TrainingStage.config`; with the average of the weights."""
@@ -289,9 +295,3 @@ class Train(TrainingStage):
         if not self._regional:
             return torch.zeros(0, clip.width)
         return embeddings_by_id(part.table("embeddings"), clip.width)
-
-
-def _curve(rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:
-    return STUDENTS.batch(
-        {column.name: [row.get(column.name) for row in rows] for column in STUDENTS.columns}
-    )

@@ -150,6 +150,10 @@ class TrainRpn(TrainingStage):
         """See `Stage.requires`: no images where nothing is trained."""
         return {} if self.imports_only else self.reads
 
+    def ranks_decide(self) -> bool:
+        """See `TrainingStage.ranks_decide`: without weights, batch norms are trained."""
+        return self.weights is None
+
     def digests(self) -> Mapping[str, str]:
         """See `Stage.digests`: of the weights and the list of categories."""
         files = {"weights": self.weights, "only_categories": self.only_categories}
@@ -188,7 +192,6 @@ class TrainRpn(TrainingStage):
         """Batches of images and boxes from all parts, as `rpn` wants them."""
         from stages.models.preprocess import Size
         from stages.training.dataset import ShuffledDataset
-        from stages.training.loader import BatchLoader
         from stages.training.rpn_training import BoxedImages, BoxTransform, collate_boxes
 
         only = self._only()
@@ -197,7 +200,7 @@ class TrainRpn(TrainingStage):
         dataset = ShuffledDataset(
             slices, lambda part: BoxedImages(part, only), self.seed, self.shuffle_buffer
         )
-        return BatchLoader(dataset, transform, collate_boxes, self.images_per_batch, self.loaders)
+        return self.batch_loader(dataset, transform, collate_boxes)
 
     def _train(self, rpn: Rpn, part: Part) -> Sequence[Mapping[str, Any]]:
         from stages.models.rpn_targets import AnchorTargetConfig

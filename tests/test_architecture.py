@@ -66,7 +66,7 @@ PLAIN_WORDS = set(
         tokens torchscript
         tower towers training treebank tsv unfinished union values vectors vehicles verbs vit
         warning webdataset what writer writers yolo
-        additions memory object patterns pull push pushed remote
+        additions environment group joined launch memory object patterns pull push pushed remote
         """,
     )
 )

@@ -33,6 +33,12 @@ def until_asleep(pid: int) -> None:
     until(lambda: _state(pid)[:1] in ([], ["S"]), "the process never waits")
 
 
+def until_ended(*pids: int) -> bool:
+    """Return once processes are gone, or are only kept because nobody asked how they ended."""
+    until(lambda: all(_state(pid)[:1] in ([], ["Z"]) for pid in pids), "a process stays behind")
+    return True
+
+
 def _worked_s(pid: int) -> float | None:
     """Seconds of the cores that a process has had; None where the system does not tell."""
     words = _state(pid)

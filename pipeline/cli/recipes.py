@@ -134,7 +134,9 @@ def run_steps(recipe: Recipe, run_options: RunOptions) -> dict[str, str]:
     after one that is worse than the round before.
     """
     from pipeline.cli.rounds import RoundHistory
+    from pipeline.execution.rank_session import refuse_recipe
 
+    refuse_recipe()
     if run_options.dry_run and _says_what_is_to_be_drawn(recipe):
         return {}
     _make_synthetic_data(recipe, run_options)
@@ -173,7 +175,7 @@ def _make_synthetic_data(recipe: Recipe, run_options: RunOptions) -> None:
 
 
 def _run_step(step: Step, addresses: dict[str, str], run_options: RunOptions) -> str | None:
-    from pipeline.cli.stage import execute
+    from pipeline.cli.stage_running import execute
     from pipeline.verbs import VERBS
 
     stage = VERBS[step.verb].load()

@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import inspect
-import json
 from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 import typer
 
-from pipeline.cli.progress_bar import TerminalReporter
-from pipeline.cli.run_options import (
-    OF_PARTS,
-    PANEL,
-    RUN_OPTIONS,
-    RunOptions,
-    check_budget,
-    check_losses,
-)
+from pipeline.cli.run_options import OF_PARTS, PANEL, RUN_OPTIONS, RunOptions, check_losses
+from pipeline.cli.stage_running import execute
 from stages.base import Stage
-from stages.option import choices, option_types, takes_number, value_type, with_presets
+from stages.option import choices, option_types, takes_number, value_type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.store.artifact import Artifact
     from pipeline.verbs import Verb
     from stages.base import Reads
 
@@ -52,66 +43,6 @@ def add_stage(app: typer.Typer, verb: Verb) -> None:
         [_CONTEXT, *_arguments(stage), *_in_sections(stage), *_run_options(stage)]
     )
     app.command(verb.name, help=_full_help(stage))(command)
-
-
-def execute(
-    cls: type[Stage], values: dict[str, Any], pinned: Mapping[str, str | None], run: RunOptions
-) -> Artifact | None:
-    """Run one stage as the command line asks; print its one line.
-
-    None after a dry run, unless the artifact is already there. `values` are the options given:
-    a preset among them fills in others, defaults the rest.
-    """
-    from pipeline.execution import inputs, planning, runner
-    from pipeline.store.artifact import open_artifact
-
-    stage = cls(**with_presets(cls, {name: _as_tuple(value) for name, value in values.items()}))
-    terminal = TerminalReporter(quiet=run.quiet)
-    cluster = run.cluster()
-    chosen = inputs.resolve(stage, pinned, run.store)
-    for line in inputs.taken_unasked(stage, pinned, chosen, run.store):
-        terminal.say(line)
-    if run.dry_run:
-        plan = planning.plan(stage, chosen, run.store, allow_empty=run.allow_empty)
-        typer.echo(plan.forecast())
-        return open_artifact(plan.folder) if plan.finished else None
-    artifact = runner.materialize(
-        stage,
-        chosen,
-        run.store,
-        workers=run.workers,
-        cluster=cluster,
-        force=run.force,
-        allow_empty=run.allow_empty,
-        reporter=terminal,
-    )
-    manifest = artifact.manifest
-    first, *more = manifest.notes["summary"]
-    if run.json:
-        summary = {"address": artifact.address, "rows": manifest.rows, "dropped": manifest.dropped}
-        typer.echo(json.dumps({**summary, "notes": manifest.notes}))
-    else:
-        typer.echo(f"{artifact.address}  {first}")
-    for picture in sorted(artifact.path.glob("*.png")):
-        terminal.say(f"picture: {picture}")
-    for line in more:
-        terminal.say(line)
-    for warning in manifest.notes.get("warnings", ()):
-        typer.echo(f"warning: {warning}", err=True)
-    for reason, count in manifest.dropped.items():
-        terminal.say(f"{count} refused: {reason} (rc sql 'FROM quarantine')")
-    _say_limits(artifact, terminal)
-    check_budget(artifact, run.max_errors)
-    return artifact
-
-
-def _say_limits(artifact: Artifact, terminal: TerminalReporter) -> None:
-    """Name what was made from a part of the data: it may be the newest and taken unasked."""
-    from pipeline.store import catalog
-
-    for made in catalog.ancestry(artifact):
-        if limit := made.manifest.stage.options.get("limit"):
-            terminal.say(f"{made.address} was made with --limit {limit}: a part of the data")
 
 
 def option_fields(cls: type[Stage]) -> list[tuple[str, Any, Any, Any]]:
@@ -281,10 +212,6 @@ def _conversion(kind: Any) -> dict[str, Any]:
 
 def _as_list(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
-
-
-def _as_tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _help(kind: Any, meta: Any) -> str:

@@ -102,13 +102,14 @@ def _compute(
         shutil.rmtree(folder / ".work", ignore_errors=True)  # half parts of a killed run
         make_folder(folder)
     unfinished.record_inputs(work.folder, work.inputs.values())
+    ranks = unfinished.record_ranks(work.folder, work.stage.num_processes())
     survey = Notes()
     work.stage.survey(survey)  # first, since a source may turn out to be none
     done = work.receipts()
     missing = work.with_recipes(_without(work.tasks, done))
     taken = _taken_over(missing, work, reporter) if reuse else []
     missing = _without(missing, taken)
-    engine = engines.make(*((1, None) if work.stage.single_task else (workers, cluster)))
+    engine = engines.make_for(work.stage, workers, cluster)
     reporter.start(work.stage.name, work.total_of(missing), work.stage.counts())
     try:
         receipts, failures = engine.map(missing, reporter.advance)
@@ -123,6 +124,7 @@ def _compute(
         "origins": provenance.origins(work.stage),
         "engine": engine.name,
         "workers": workers,
+        **({"ranks": ranks} if ranks else {}),
         "seconds": round(time.monotonic() - started, 3),
         "resumed_parts": len(done),
         "reused_parts": len(taken),

@@ -64,6 +64,16 @@ class Task:
             work = parts.attempt_folder(self.folder, prepared.attempt)
             return parts.publish(self.folder, work, prepared.receipt)
 
+    def follow(self) -> None:
+        """Compute the part beside the process that writes it, to its last step; write nothing."""
+        part = FollowingPart(self)
+        try:
+            with memory.watched(self.stage, part):
+                for _ in self.stage.run(part):
+                    pass
+        except _EndOfWorkError:
+            return
+
     def _written(self, advance: Callable[[int], None]) -> PreparedPart:
         work = parts.work_folder(self.folder, self.number)
         part = StorePart(self, work, advance)
@@ -105,9 +115,13 @@ class StorePart:
     @property
     def scratch(self) -> Path:
         """See `stages.base.Part.scratch`."""
-        folder = self._task.folder / ".scratch" / f"part-{self._task.number:05d}"
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+        self.scratch_folder.mkdir(parents=True, exist_ok=True)
+        return self.scratch_folder
+
+    @property
+    def scratch_folder(self) -> Path:
+        """Where `scratch` is, whether it is there or not."""
+        return self._task.folder / ".scratch" / f"part-{self._task.number:05d}"
 
     @property
     def dropped(self) -> Counter[str]:
@@ -240,6 +254,26 @@ class StorePart:
     def _first(self) -> str:
         """The role that `--limit` counts in."""
         return self._task.stage.first()
+
+
+class FollowingPart(StorePart):
+    """The part as another rank sees it than the one that writes: all there is to read."""
+
+    def __init__(self, task: Task) -> None:
+        super().__init__(task, task.folder, lambda count: None)
+
+    @property
+    def scratch(self) -> Path:
+        """See `stages.base.Part.scratch`: that of the rank that writes, to read from."""
+        return self.scratch_folder
+
+    def attach(self, name: str) -> Path:
+        """See `stages.base.Part.attach`: where files are written, there is no more to compute."""
+        raise _EndOfWorkError
+
+
+class _EndOfWorkError(Exception):
+    """A part is computed, as far as another rank than the one that writes takes part in it."""
 
 
 def _attachment_name(name: str, number: int, *, own: bool) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 INPUTS: Final = ".inputs"  # in the folder of a run: addresses of what it reads
+RANKS: Final = ".ranks"  # in the folder of a run: how many ranks it and those before it had
 FAILED: Final = ".failed"  # in the folder of a run that failed for good: why
 _FOLDER: Final = re.compile(r"v\d+-[0-9a-f]{12}")
 
@@ -47,6 +48,21 @@ def inputs(folder: Path) -> list[Artifact] | None:
         return None
     paths = [folder.parent.parent / address for address in addresses]
     return open_readable(path for path in paths if (path / manifests.NAME).is_file())
+
+
+def record_ranks(folder: Path, ranks: int) -> list[int]:
+    """How many ranks each run of an artifact had, this one last; none if none had several.
+
+    Their number does not decide what is learned, but its last bits: so the manifest has it.
+    """
+    try:
+        earlier: list[int] = own_hash.read(folder / RANKS)["ranks"]
+    except (OSError, ValueError, RecursionError):  # none, or damaged: a fact less
+        earlier = []
+    if ranks == 1 and not earlier:
+        return []
+    own_hash.write(folder / RANKS, {"ranks": [*earlier, ranks]})
+    return [*earlier, ranks]
 
 
 @contextmanager

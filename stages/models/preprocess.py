@@ -83,11 +83,14 @@ def normalise(image: NDArray[Any], mean: Triple, std: Triple) -> torch.Tensor:
     return pixels.div_(255).sub_(shift).div_(scale)
 
 
-def pad_batch(images: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Images (3, h, w) of any sizes as one batch (B, 3, H, W), zeros at the bottom and right."""
-    height = max(image.shape[1] for image in images)
-    width = max(image.shape[2] for image in images)
-    batch = images[0].new_zeros((len(images), 3, height, width))
+def pad_batch(images: Sequence[torch.Tensor], canvas: tuple[int, int]) -> torch.Tensor:
+    """Images (3, h, w) as one batch (B, 3, H, W), zeros at the bottom and right.
+
+    Args:
+        images: B of them.
+        canvas: H and W, at least the largest h and w.
+    """
+    batch = images[0].new_zeros((len(images), 3, *canvas))
     for index, image in enumerate(images):
         batch[index, :, : image.shape[1], : image.shape[2]] = image
     return batch

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torchvision.ops import box_iou
 
-from stages.models.preprocess import pad_batch
 from stages.seeds import generator
+from stages.training.canvas import padded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -60,7 +60,7 @@ class Rois:
 
 @dataclass(frozen=True, slots=True)
 class DetectorBatch:
-    """Input of one training step.
+    """Input of one training step, or a micro-batch of it.
 
     Attributes:
         pixels: (B, 3, H, W) float32, zeros at the bottom and right of smaller images.
@@ -157,11 +157,14 @@ class DetectorTransform:
 
 
 def collate_rois(
-    samples: Sequence[tuple[torch.Tensor, Rois, Mapping[str, Any]]],
-) -> DetectorBatch:
-    """One batch of several images."""
-    pixels, rois, views = zip(*samples, strict=True)
-    return DetectorBatch(pad_batch(pixels), rois, views)
+    micro_batches: Sequence[Sequence[tuple[torch.Tensor, Rois, Mapping[str, Any]]]],
+) -> list[DetectorBatch]:
+    """The micro-batches of this rank, of several images each."""
+    pixels = padded([[sample[0] for sample in samples] for samples in micro_batches])
+    return [
+        DetectorBatch(of_all, [rois for _, rois, _ in samples], [view for _, _, view in samples])
+        for of_all, samples in zip(pixels, micro_batches, strict=True)
+    ]
 
 
 def _sample_indices(

@@ -2,7 +2,10 @@
 
 A killed and resumed run ends with the same weights and the same log, bit by bit on one device:
 batches follow from a position in the dataset, and random numbers of the network (dropout)
-follow from the seed and the step.
+follow from the seed and the step; where a batch is cut, also from the number of the micro-batch.
+
+All ranks take the same steps with the same weights. Rank 0 alone reads and writes the checkpoint,
+in which nothing depends on the number of ranks; buffers, such as statistics of norms, are its own.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import math
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -17,41 +21,28 @@ import torch
 from schemas.errors import StageError
 from stages.seeds import generator
 from stages.training import checkpoints
+from stages.training.batch_gradient import batch_gradient
+from stages.training.distributed import from_first_rank, rank, share_state
 from stages.training.weight_average import WeightAverage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from stages.training.batch_gradient import Learner
     from stages.training.config import TrainingConfig
+    from stages.training.loader import BatchShare
 
 Position = tuple[int, int]  # epoch, and number of its samples that were used
 LogRow = dict[str, Any]  # step, images, learning_rate, and what the learner reports
 START: Position = (0, 0)
 
 
-class Learner(Protocol):
-    """A network to train, and the losses of a batch."""
-
-    @property
-    def module(self) -> torch.nn.Module:
-        """The network; its trained parameters and buffers are checkpointed."""
-        ...
-
-    def losses(self, batch: Any) -> Mapping[str, torch.Tensor]:
-        """`loss` to minimise (absent if the batch teaches nothing), and further terms to log."""
-        ...
-
-    def after_step(self) -> Mapping[str, float]:
-        """Clamp parameters to their range; return values to log without averaging."""
-        ...
-
-
 class Loader(Protocol):
     """An endless source of batches."""
 
-    def batches(self, start: Position) -> Iterator[tuple[Sized, Position]]:
-        """Batches from `start` on, each with the position after it."""
+    def batches(self, start: Position) -> Iterator[BatchShare]:
+        """This rank's share of each batch from `start` on."""
         ...
 
 
@@ -110,6 +101,7 @@ def fit(
     Raises:
         StageError: If the loss is not finite; names the step.
     """
+    share_state(learner.module)
     optimiser = config.optimiser.create(learner.module.parameters())
     average = WeightAverage(learner.module, config.average_decay) if config.average_decay else None
     run = _Run(learner, optimiser, average)
@@ -118,10 +110,9 @@ def fit(
         on_step(state.step, state.rows)
     batches = loader.batches(state.position)
     while state.step < config.steps:
-        batch, state.position = next(batches)
         logged = len(state.rows)
-        _step(run, batch, config, state)
-        if checkpoint and state.step % config.checkpoint_every == 0:
+        _step(run, next(batches), config, state)
+        if checkpoint and rank() == 0 and state.step % config.checkpoint_every == 0:
             _save(checkpoint, run, state)
         on_step(1, state.rows[logged:])
     if average:
@@ -129,22 +120,25 @@ def fit(
     return state.rows
 
 
-def _step(run: _Run, batch: Sized, config: TrainingConfig, state: _TrainingState) -> None:
+def _step(run: _Run, share: BatchShare, config: TrainingConfig, state: _TrainingState) -> None:
     learner, optimiser = run.learner, run.optimiser
     learning_rate = config.optimiser.learning_rate * config.schedule.factor(state.step)
     for group in optimiser.param_groups:
         group["lr"] = learning_rate
-    with _seeded(config.seed, state.step, learner.module):
-        terms = learner.losses(batch)
-        _minimise(terms.get("loss"), optimiser, config)
+    optimiser.zero_grad(set_to_none=True)
+    seeded = partial(_seeded, learner.module, config.seed, state.step)
+    values = batch_gradient(learner, share.micro_batches, seeded)
     state.step += 1
-    state.images += len(batch)
-    values = {name: float(term.detach()) for name, term in terms.items()}
+    state.images += share.images
+    state.position = share.position
     if not math.isfinite(values.get("loss", 0.0)):
         raise StageError(
             f"the loss became {values['loss']} at step {state.step}; lower --learning-rate "
             f"or use --precision float32"
         )
+    if "loss" in values:
+        config.optimiser.clip_gradients([p for g in optimiser.param_groups for p in g["params"]])
+        optimiser.step()
     readings = learner.after_step()
     if run.average:
         run.average.update()
@@ -159,22 +153,11 @@ def _is_logged(step: int, config: TrainingConfig) -> bool:
     return first or step % config.log_every == 0 or step == config.steps
 
 
-def _minimise(
-    loss: torch.Tensor | None, optimiser: torch.optim.Optimizer, config: TrainingConfig
-) -> None:
-    if loss is None:
-        return
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    config.optimiser.clip_gradients([p for g in optimiser.param_groups for p in g["params"]])
-    optimiser.step()
-
-
 @contextmanager
-def _seeded(seed: int, step: int, module: torch.nn.Module) -> Iterator[None]:
-    """Random numbers inside follow from seed and step; the global generators are restored."""
+def _seeded(module: torch.nn.Module, seed: int, *keys: int) -> Iterator[None]:
+    """Random numbers inside follow from the numbers given; the global generators are restored."""
     devices = list({p.device for p in module.parameters() if p.device.type == "cuda"})
-    step_seed = int(generator(seed, "step", step).integers(1 << 32))  # the CPU takes 32 bits
+    step_seed = int(generator(seed, "step", *keys).integers(1 << 32))  # the CPU takes 32 bits
     with torch.random.fork_rng(devices=devices):
         torch.default_generator.manual_seed(step_seed)
         for device in devices:
@@ -184,7 +167,7 @@ def _seeded(seed: int, step: int, module: torch.nn.Module) -> Iterator[None]:
 
 
 def _resume(checkpoint: Path | None, run: _Run) -> _TrainingState:
-    saved = checkpoints.load(checkpoint) if checkpoint else None
+    saved = from_first_rank(checkpoints.load(checkpoint) if checkpoint and rank() == 0 else None)
     if saved is None or "state" not in saved:  # none, or of an older version
         return _TrainingState()
     run.learner.module.load_state_dict(saved["module"], strict=False)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
+from schemas.errors import OptionError
 from stages.base import Stage, option
 from stages.outcome import Outcome, Result, counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence, Sized
 
     import numpy as np
     from numpy.typing import NDArray
@@ -18,8 +19,12 @@ if TYPE_CHECKING:
     from stages.base import Part
     from stages.training.config import TrainingConfig
     from stages.training.dataset import ShuffledDataset
+    from stages.training.loader import BatchLoader
 
     Watch = Callable[[int, Sequence[Mapping[str, Any]]], None]
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +34,12 @@ class TrainingStage(Stage):
     epochs: int = option(1, "passes over the images", at_least=0)
     steps: int | None = option(None, "optimiser steps, instead of --epochs", at_least=0)
     images_per_batch: int = option(96, "images per step", at_least=1)
+    accumulate: int = option(
+        1,
+        "micro-batches that a step is computed in, one after the other: the same step with less "
+        "memory, in more time; batch norms that are not frozen see one at a time",
+        at_least=1,
+    )
     optimiser: Literal["sgd", "adamw"] = option("sgd", "optimiser")
     learning_rate: float = option(0.002, "largest learning rate of the run", above=0)
     weight_decay: float = option(1e-4, "weight decay, times the learning rate", at_least=0)
@@ -50,6 +61,12 @@ class TrainingStage(Stage):
         "threads that share each operation; more are faster, and give other last bits",
         at_least=1,
     )
+    ranks: int = option(
+        1,
+        "processes that train together, each on its share of a batch, and on a GPU of its own",
+        recipe=False,
+        at_least=1,
+    )
     seed: int = option(0, "seed of every random choice", at_least=0, below=1 << 31)
     shuffle_buffer: int = option(512, "images in the shuffle buffer, which mixes parts", at_least=1)
     save_dtype: Literal["float32", "float16"] = option("float32", "number format of saved weights")
@@ -65,10 +82,36 @@ class TrainingStage(Stage):
     counts_rows: ClassVar[bool] = False
     single_task: ClassVar[bool] = True
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.ranks * self.accumulate > self.images_per_batch:
+            raise OptionError(
+                f"rc {self.name}: --images-per-batch {self.images_per_batch} is too few for "
+                f"--ranks {self.ranks} and --accumulate {self.accumulate}: each needs an image"
+            )
+
     def recipe(self) -> dict[str, Any]:
-        """See `Stage.recipe`: epochs count only without steps."""
+        """See `Stage.recipe`: epochs count only without steps, micro-batches from two on.
+
+        And ranks only where they decide.
+        """
         options = super().recipe()
+        if self.accumulate == 1:
+            del options["accumulate"]
+        if self.ranks > 1 and self.ranks_decide():
+            options["ranks"] = self.ranks
         return options if self.steps is None else {**options, "epochs": None}
+
+    def ranks_decide(self) -> bool:
+        """Whether their number decides what is learned, by more than how numbers are rounded.
+
+        So it does where batch norms are trained, of which each rank has statistics of its own.
+        """
+        return False
+
+    def num_processes(self) -> int:
+        """See `Stage.num_processes`: the ranks."""
+        return self.ranks
 
     def total(self) -> int | None:
         """See `Stage.total`: before images are counted, it is known only if --steps is given."""
@@ -125,6 +168,18 @@ class TrainingStage(Stage):
             log_every=self.log_every,
             checkpoint_every=self.checkpoint_every,
         )
+
+    def batch_loader(
+        self,
+        dataset: ShuffledDataset[T],
+        load: Callable[[T, int], U],
+        collate: Callable[[Sequence[Sequence[U]]], Sequence[Sized]],
+    ) -> BatchLoader[T, U]:
+        """Batches of a data set, as the options divide it; see `BatchLoader` for the arguments."""
+        from stages.training.loader import BatchLoader
+
+        size, threads = self.images_per_batch, self.loaders
+        return BatchLoader(dataset, load, collate, size, threads, self.accumulate)
 
     def pixels(self) -> Callable[[Mapping[str, Any]], NDArray[np.uint8]]:
         """A function that decodes a row of images, through the cache if there is one."""

@@ -6,7 +6,6 @@ Source: CLIP (arXiv:2103.00020): symmetric contrastive loss, learned temperature
 from __future__ import annotations
 
 import math
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,6 @@ from torch.nn import functional as F  # noqa: N812  # the name all of torch's us
 
 from stages.models.text_encoding import encode_trimmed
 from stages.seeds import generator
-from stages.training.distributed import gather_rows
 from stages.training.losses import image_text_contrastive
 from stages.training.precision import autocast
 from stages.training.region_batches import sample_caption
@@ -65,13 +63,16 @@ class PairTransform:
         return pixels, sample_caption(sample.image, rng) or ""
 
 
-def collate_pairs(pairs: Sequence[tuple[torch.Tensor, str]]) -> PairBatch:
-    """One batch of several images and captions."""
-    return PairBatch(torch.stack([p for p, _ in pairs]), [caption for _, caption in pairs])
+def collate_pairs(micro_batches: Sequence[Sequence[tuple[torch.Tensor, str]]]) -> list[PairBatch]:
+    """The micro-batches of this rank, of several images and captions each."""
+    return [
+        PairBatch(torch.stack([pixels for pixels, _ in pairs]), [caption for _, caption in pairs])
+        for pairs in micro_batches
+    ]
 
 
 class Pretraining:
-    """Satisfies `loop.Learner`: trains both towers and the temperature, or no text tower."""
+    """Satisfies `batch_gradient.Learner`: trains the towers, or one, and the temperature."""
 
     def __init__(
         self, clip: Clip, precision: str, *, freeze_text: bool, long_captions: str = "keep-end"
@@ -91,28 +92,43 @@ class Pretraining:
 
     @property
     def module(self) -> torch.nn.Module:
-        """See `loop.Learner.module`."""
+        """See `batch_gradient.Learner.module`."""
         return self._clip
 
-    def losses(self, batch: PairBatch) -> Mapping[str, torch.Tensor]:
-        """See `loop.Learner.losses`: the loss, and the share of images nearest to their caption."""
-        tokens = self._clip.tokenize(batch.captions, self._long_captions).to(self._device)
-        pixels = batch.pixels.to(self._device, memory_format=torch.channels_last)
+    def outputs(self, micro_batch: PairBatch) -> Mapping[str, torch.Tensor]:
+        """See `batch_gradient.Learner.outputs`: unit features of images; of captions, if learned.
+
+        (B, D) each.
+        """
+        pixels = micro_batch.pixels.to(self._device, memory_format=torch.channels_last)
         with self._autocast:
             images = self._clip.encode_images(pixels)
-            with torch.no_grad() if self._freeze_text else nullcontext():
-                texts = encode_trimmed(self._clip, tokens)
         images = F.normalize(images.float(), dim=1)
-        texts = F.normalize(texts.float(), dim=1)
-        loss = image_text_contrastive(
-            gather_rows(images), gather_rows(texts), (-self._clip.logit_scale).exp()
-        )
+        return {"images": images, **({} if self._freeze_text else self._texts(micro_batch))}
+
+    @torch.no_grad()
+    def targets(self, micro_batch: PairBatch) -> Mapping[str, torch.Tensor]:
+        """See `batch_gradient.Learner.targets`: unit embeddings of captions, if frozen."""
+        return self._texts(micro_batch) if self._freeze_text else {}
+
+    def losses(
+        self, outputs: Mapping[str, torch.Tensor], targets: Mapping[str, torch.Tensor]
+    ) -> Mapping[str, torch.Tensor]:
+        """See `batch_gradient.Learner.losses`: and the share of images nearest to their caption."""
+        images, texts = outputs["images"], {**outputs, **targets}["texts"]
+        loss = image_text_contrastive(images, texts, (-self._clip.logit_scale).exp())
         nearest = (images.detach() @ texts.detach().T).argmax(dim=1)
         correct = nearest == torch.arange(len(nearest), device=nearest.device)
         return {"loss": loss, "accuracy": correct.float().mean()}
 
     @torch.no_grad()
     def after_step(self) -> Mapping[str, float]:
-        """See `loop.Learner.after_step`: keeps the temperature at 0.01 or more."""
+        """See `batch_gradient.Learner.after_step`: keeps the temperature at 0.01 or more."""
         self._clip.logit_scale.clamp_(max=LARGEST_LOG_SCALE)
         return {"logit_scale": float(self._clip.logit_scale.exp())}
+
+    def _texts(self, pairs: PairBatch) -> dict[str, torch.Tensor]:
+        tokens = self._clip.tokenize(pairs.captions, self._long_captions).to(self._device)
+        with self._autocast:
+            texts = encode_trimmed(self._clip, tokens)
+        return {"texts": F.normalize(texts.float(), dim=1)}

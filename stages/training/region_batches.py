@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 
-from stages.models.preprocess import pad_batch
 from stages.seeds import generator
 from stages.text.mirroring import mirror_caption
+from stages.training.canvas import padded
+from stages.training.distributed import largest
 from stages.training.regions import no_regions
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class RegionView:
 
 @dataclass(frozen=True, slots=True)
 class RegionBatch:
-    """Input of one step of student training.
+    """Input of one step of student training, or a micro-batch of it.
 
     Attributes:
         pixels: (B, 3, H, W) float32, zeros at the bottom and right of smaller images.
@@ -112,15 +113,29 @@ def sample_caption(image: Mapping[str, Any], rng: np.random.Generator) -> str | 
     return captions[int(rng.integers(len(captions)))] if captions else None
 
 
-def collate(views: Sequence[RegionView]) -> RegionBatch:
-    """One batch of several images: their kept regions, or all of them where none is kept."""
-    certain = [_certain(view) for view in views]
-    views = certain if any(len(view.boxes) for view in certain) else views
+def collate(
+    micro_batches: Sequence[Sequence[RegionView]], *, each_rank: bool = False
+) -> list[RegionBatch]:
+    """The micro-batches of this rank: their kept regions, or all where none of a batch is kept.
+
+    Args:
+        micro_batches: Images of each.
+        each_rank: Whether a rank whose own images have no kept region takes all of its regions, as
+            in the published code; else only if no rank has a kept one.
+    """
+    certain = [[_certain(view) for view in views] for views in micro_batches]
+    kept = [int(any(len(view.boxes) for views in certain for view in views))]
+    chosen = certain if any(kept if each_rank else largest(kept)) else micro_batches
+    pixels = padded([[view.pixels for view in views] for views in chosen])
+    return [_batch(*pair) for pair in zip(pixels, chosen, strict=True)]
+
+
+def _batch(pixels: torch.Tensor, views: Sequence[RegionView]) -> RegionBatch:
     regions = [view.regions for view in views]
     crops = [view.crops for view in views if view.crops is not None]
     kept = [r for r in regions if len(r.concept_ids)] or regions[:1]  # (0, K) where none has any
     return RegionBatch(
-        pixels=pad_batch([view.pixels for view in views]),
+        pixels=pixels,
         sizes=[(view.pixels.shape[1], view.pixels.shape[2]) for view in views],
         boxes=[view.boxes for view in views],
         concept_ids=_joined([r.concept_ids for r in kept]),

@@ -6,19 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
-from stages.models.preprocess import pad_batch
+import torch
+
+from stages.models.rpn import LevelPredictions
 from stages.models.rpn_creation import freeze_norms
 from stages.models.rpn_targets import losses
 from stages.proposals.object_boxes import object_boxes
 from stages.seeds import generator
 from stages.training.augment import View
+from stages.training.canvas import padded
 from stages.training.precision import autocast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     import numpy as np
-    import torch
     from numpy.typing import NDArray
 
     from stages.base import Part
@@ -115,13 +117,17 @@ class BoxBatch:
         return len(self.boxes)
 
 
-def collate_boxes(views: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> BoxBatch:
-    """One batch of several images and their boxes."""
-    return BoxBatch(pad_batch([pixels for pixels, _ in views]), [boxes for _, boxes in views])
+def collate_boxes(
+    micro_batches: Sequence[Sequence[tuple[torch.Tensor, torch.Tensor]]],
+) -> list[BoxBatch]:
+    """The micro-batches of this rank, of several images and their boxes each."""
+    pixels = padded([[image for image, _ in views] for views in micro_batches])
+    boxes = [[boxes for _, boxes in views] for views in micro_batches]
+    return [BoxBatch(*pair) for pair in zip(pixels, boxes, strict=True)]
 
 
 class RpnTraining:
-    """Satisfies `loop.Learner`: trains a whole RPN, with or without its batch norms."""
+    """Satisfies `batch_gradient.Learner`: trains a whole RPN, with or without its batch norms."""
 
     def __init__(
         self, rpn: Rpn, targets: AnchorTargetConfig, precision: str, *, hold_norms: bool
@@ -137,20 +143,45 @@ class RpnTraining:
 
     @property
     def module(self) -> torch.nn.Module:
-        """See `loop.Learner.module`."""
+        """See `batch_gradient.Learner.module`."""
         return self._rpn
 
-    def losses(self, batch: BoxBatch) -> Mapping[str, torch.Tensor]:
-        """See `loop.Learner.losses`: the weighted sum and its two terms."""
-        pixels = self._rpn.pad(batch.pixels.to(self._device))
+    def outputs(self, micro_batch: BoxBatch) -> Mapping[str, torch.Tensor]:
+        """See `batch_gradient.Learner.outputs`: of all levels together.
+
+        Logits (B, A), deltas (B, A, 4), and anchors (A, 4), which are the same in all micro-batches
+        because all have the same canvas.
+        """
+        pixels = self._rpn.pad(micro_batch.pixels.to(self._device))
         with self._autocast:
             levels = self._rpn(pixels)
-        levels = [type(level)(*(output.float() for output in level)) for level in levels]
-        boxes = [image_boxes.to(self._device) for image_boxes in batch.boxes]
-        objectness, box = losses(levels, boxes, self._targets)
+        return {
+            "logits": torch.cat([level.logits.float() for level in levels], dim=1),
+            "deltas": torch.cat([level.deltas.float() for level in levels], dim=1),
+            "anchors": torch.cat([level.anchors.float() for level in levels]),
+        }
+
+    def targets(self, micro_batch: BoxBatch) -> Mapping[str, torch.Tensor]:
+        """See `batch_gradient.Learner.targets`: boxes of all images, and how many each image has.
+
+        (sum of G, 4) and (B,) int64.
+        """
+        boxes = torch.cat(list(micro_batch.boxes)).to(self._device)
+        counts = torch.tensor([len(boxes) for boxes in micro_batch.boxes], device=self._device)
+        return {"boxes": boxes, "counts": counts}
+
+    def losses(
+        self, outputs: Mapping[str, torch.Tensor], targets: Mapping[str, torch.Tensor]
+    ) -> Mapping[str, torch.Tensor]:
+        """See `batch_gradient.Learner.losses`: the weighted sum and its two terms."""
+        logits, deltas = outputs["logits"], outputs["deltas"]
+        anchors = outputs["anchors"].detach()[: logits.shape[1]]
+        boxes = torch.split(targets["boxes"], targets["counts"].tolist())
+        predictions = [LevelPredictions(logits, deltas, anchors)]
+        objectness, box = losses(predictions, boxes, self._targets)
         total = objectness + self._targets.box_weight * box
         return {"loss": total, "objectness_loss": objectness, "box_loss": box}
 
     def after_step(self) -> Mapping[str, float]:
-        """See `loop.Learner.after_step`: nothing to do."""
+        """See `batch_gradient.Learner.after_step`: nothing to do."""
         return {}

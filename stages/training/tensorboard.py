@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from schemas.errors import OptionError
+from stages.training.distributed import rank
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -13,10 +14,12 @@ if TYPE_CHECKING:
 def event_writer(folder: str | None, verb: str) -> Callable[[Sequence[Mapping[str, Any]]], None]:
     """A function that writes rows of the training log to event files; without `folder`, nothing.
 
+    Of several ranks, which all have the same log, the first one writes.
+
     Raises:
         OptionError: If TensorBoard is not installed.
     """
-    if folder is None:
+    if folder is None or rank() > 0:
         return lambda rows: None
     try:
         from torch.utils.tensorboard import SummaryWriter

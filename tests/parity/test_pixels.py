@@ -14,10 +14,11 @@ from stages.evaluate import Evaluate
 from stages.evaluation.protocols import PRESETS
 from stages.featurize import Featurize
 from stages.models.clip_spec import architecture_spec
-from stages.models.preprocess import Size, fit, pad_batch, prepare
+from stages.models.preprocess import Size, fit, prepare
 from stages.models.region_encoding import encode_regions_batched
 from stages.train import Train
 from stages.training.augment import MultiScale
+from stages.training.canvas import padded
 from tests.parity import nets
 from tests.parity.photographs import Picture, photograph, rendered
 from tests.stages.models.tiny_rpn import tiny_rpn
@@ -128,7 +129,7 @@ def test_item_06_each_setting_has_the_interpolation_it_was_published_with() -> N
 def test_item_07_padding_is_zero_after_normalisation_and_only_to_the_largest_of_the_batch() -> None:
     pictures = [rendered(60, 80), rendered(90, 50)]
     ready = [prepare(p, Size(None), "bilinear", MEAN, STD).pixels for p in pictures]
-    batch = pad_batch(ready)
+    (batch,) = padded([ready])
     assert batch.shape == (2, 3, 90, 80)
     assert torch.equal(batch[0, :, :60], ready[0])
     assert not batch[0, :, 60:].any()

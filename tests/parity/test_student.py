@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,13 @@ import torch
 from stages.propose import Propose
 from stages.seeds import generator
 from stages.train import Train
+from stages.training.batch_gradient import batch_gradient
 from stages.training.region_batches import RegionBatch, RegionView, collate
 from stages.training.regions import Regions
 from stages.training.student_training import Objective, StudentTraining, make_trainable
 from tests.parity import nets, plain
-from tests.stages.training.two_ranks import averaged, on_two_ranks
+from tests.stages.training.ranks import on_ranks
+from tests.stages.training.terms import terms_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,37 +65,37 @@ def gradients(module: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 def step(
     folder: Path, images: Sequence[int], **objective: Any
-) -> tuple[dict[str, float], StudentTraining]:
+) -> tuple[dict[str, float], dict[str, torch.Tensor]]:
+    """Losses of a batch of which this rank has `images`; and the gradient of each parameter."""
     learner = student(folder, **objective)
-    terms = learner.losses(batch_of(images))
-    terms["loss"].backward()
-    return {name: float(term.detach()) for name, term in terms.items()}, learner
+    terms = batch_gradient(learner, [batch_of(images)], lambda *keys: nullcontext())
+    return terms, gradients(learner.module)
 
 
 OBJECTIVES: dict[str, dict[str, Any]] = {
     "image-text": {"contrastive": 0.0, "distillation": 0.0},
-    "contrastive": {"image_text": 0.0, "distillation": 0.0},
-    "gathered": {"image_text": 0.0, "distillation": 0.0, "negatives": "gathered"},
+    "regions": {"image_text": 0.0},
+    "gathered": {"image_text": 0.0, "negatives": "gathered"},
 }
+OF_RANKS = ((0, 1, 2), (3,))
 
 
-def _half(folder: Path, rank: int) -> dict[str, Any]:
-    images, results = (0, 1) if rank == 0 else (2, 3), {}
-    for name, objective in OBJECTIVES.items():
-        terms, learner = step(folder / f"{name}-{rank}", images, **objective)
-        results[name] = {"terms": terms, "gradients": averaged(learner.module)}
-    return results
+def _share(folder: Path, rank: int) -> dict[str, Any]:
+    return {
+        name: step(folder / f"{name}-{rank}", OF_RANKS[rank], **objective)
+        for name, objective in OBJECTIVES.items()
+    }
 
 
 @pytest.fixture(scope="module")
-def halves(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """Losses and gradients of each of two ranks, by objective; processes start slowly."""
+def shares(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What each of two ranks computes, by objective; processes start slowly."""
     folder = tmp_path_factory.mktemp("ranks")
-    return on_two_ranks(functools.partial(_half, folder / "nets"), folder / "answers")
+    return on_ranks(functools.partial(_share, folder / "nets"), folder / "answers")
 
 
 def close(actual: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> None:
-    assert expected.keys() <= actual.keys()
+    assert expected.keys() == actual.keys()
     largest = max(float(g.abs().max()) for g in expected.values())
     assert largest > 1e-3
     for name, gradient in expected.items():
@@ -100,46 +103,40 @@ def close(actual: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) ->
 
 
 @pytest.mark.slow
-def test_item_13_two_ranks_have_the_image_text_loss_and_gradient_of_one(
-    tmp_path: Path, halves: list[dict[str, Any]]
+@pytest.mark.parametrize("name", ["image-text", "gathered"])
+def test_items_12_and_13_two_ranks_have_the_losses_and_the_gradient_of_one(
+    tmp_path: Path, shares: list[dict[str, Any]], name: str
 ) -> None:
-    only, results = OBJECTIVES["image-text"], [half["image-text"] for half in halves]
-    alone, learner = step(tmp_path / "alone", range(4), **only)
-    for half in results:
-        assert half["terms"]["image_text"] == pytest.approx(alone["image_text"], rel=1e-5)
-        close(half["gradients"], gradients(learner.module))
-    half, _ = step(tmp_path / "half", (0, 1), **only)
-    assert abs(half["image_text"] - alone["image_text"]) > 1e-2  # more negatives make it harder
+    terms, expected = step(tmp_path / "alone", range(4), **OBJECTIVES[name])
+    for share in shares:
+        assert share[name][0] == pytest.approx(terms, rel=1e-5)
+        close(share[name][1], expected)
+    fewer, _ = step(tmp_path / "fewer", OF_RANKS[0], **OBJECTIVES[name])
+    assert abs(fewer["loss"] - terms["loss"]) > 1e-2  # more negatives make it harder
 
 
 @pytest.mark.slow
-def test_item_12_the_contrastive_loss_stays_on_its_rank(
-    tmp_path: Path, halves: list[dict[str, Any]]
+def test_item_12_the_losses_of_regions_are_means_over_ranks_of_the_loss_of_each(
+    tmp_path: Path, shares: list[dict[str, Any]]
 ) -> None:
-    only, results = OBJECTIVES["contrastive"], [half["contrastive"] for half in halves]
-    for rank, images in enumerate(((0, 1), (2, 3))):
-        alone, _ = step(tmp_path / "alone", images, **only)
-        assert results[rank]["terms"]["contrastive"] == pytest.approx(
-            alone["contrastive"], rel=1e-5
-        )
-
-
-@pytest.mark.slow
-def test_item_12_gathered_negatives_give_the_loss_and_gradient_of_one_batch(
-    tmp_path: Path, halves: list[dict[str, Any]]
-) -> None:
-    only, results = OBJECTIVES["gathered"], [half["gathered"] for half in halves]
-    alone, learner = step(tmp_path / "alone", range(4), **only)
-    mean = sum(half["terms"]["contrastive"] for half in results) / 2
-    assert mean == pytest.approx(alone["contrastive"], rel=1e-5)
-    close(results[0]["gradients"], gradients(learner.module))
+    only = OBJECTIVES["regions"]
+    each = [step(tmp_path / str(rank), images, **only) for rank, images in enumerate(OF_RANKS)]
+    (one, of_one), (other, of_other) = each
+    for share in shares:
+        terms, actual = share["regions"]
+        for name in ("contrastive", "distillation"):
+            assert terms[name] == pytest.approx((one[name] + other[name]) / 2, rel=1e-5)
+        assert terms["regions"] == 8
+        close(actual, {name: (of_one[name] + of_other[name]) / 2 for name in of_one})
+    together = shares[0]["gathered"][0]
+    assert abs(shares[0]["regions"][0]["contrastive"] - together["contrastive"]) > 1e-2
 
 
 @pytest.mark.slow
 def test_item_12_over_concepts_each_concept_counts_once(tmp_path: Path) -> None:
     learner = student(tmp_path, over="concepts", image_text=0.0, distillation=0.0)
     batch = batch_of(range(4))
-    terms = learner.losses(batch)
+    terms = terms_of(learner, batch)
     with torch.no_grad():
         features = learner.module.encode_regions(batch.pixels, batch.boxes).double()
     distinct = sorted(set(batch.concept_ids.tolist()))
@@ -155,7 +152,7 @@ def test_item_12_over_concepts_each_concept_counts_once(tmp_path: Path) -> None:
 
 def whole_features(folder: Path, whole: str) -> tuple[torch.Tensor, torch.Tensor]:
     """What a student takes for the whole of a smaller image, and that image's row written out."""
-    learner = student(folder, whole=whole)
+    learner = student(folder, whole=whole, contrastive=0.0, distillation=0.0)
     batch = batch_of((0, 1))
     height, width = 48, 32
     pixels = batch.pixels.clone()
@@ -168,9 +165,8 @@ def whole_features(folder: Path, whole: str) -> tuple[torch.Tensor, torch.Tensor
         batch.teacher,
         batch.captions,
     )
-    none = [b[:0] for b in padded.boxes]
     with torch.no_grad():
-        _, images, _ = learner._features(padded, none, [0, 1], none)
+        images = learner.outputs(padded)["features"]
     weights = plain.weights_of(learner.module.network)
     dense = plain.trunk(weights, pixels.double())
     box = WHOLE if whole == "padded" else torch.tensor([0.0, 0.0, width, height])
@@ -198,7 +194,7 @@ def test_item_14_the_two_differ_where_there_is_padding(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_item_15_the_total_is_the_plain_sum(tmp_path: Path) -> None:
-    terms = student(tmp_path).losses(batch_of(range(4)))
+    terms = terms_of(student(tmp_path), batch_of(range(4)))
     total = terms["contrastive"] + terms["distillation"] + terms["image_text"]
     assert terms["loss"].item() == pytest.approx(total.item(), rel=1e-6)
 
@@ -259,14 +255,14 @@ def view_of(kept: Sequence[bool], first: int) -> RegionView:
 
 
 def test_item_10_unsure_regions_take_no_part_while_any_of_the_batch_is_sure() -> None:
-    batch = collate([view_of([False, False], 0), view_of([False, True, True], 10)])
+    (batch,) = collate([[view_of([False, False], 0), view_of([False, True, True], 10)]])
     assert batch.concept_ids.tolist() == [11, 12]
     assert [len(boxes) for boxes in batch.boxes] == [0, 2]
     assert [len(teacher) for teacher in batch.teacher] == [2, 2, 2]
 
 
 def test_item_10_all_regions_of_a_batch_take_part_where_none_is_sure() -> None:
-    batch = collate([view_of([False, False], 0), view_of([False], 10)])
+    (batch,) = collate([[view_of([False, False], 0), view_of([False], 10)]])
     assert batch.concept_ids.tolist() == [0, 1, 10]
     assert [len(boxes) for boxes in batch.boxes] == [2, 1]
 

@@ -20,6 +20,7 @@ from stages.training.pretraining import LARGEST_LOG_SCALE, PairBatch, Pretrainin
 from tests.in_memory import InMemory
 from tests.stages.models.texts import encode_texts
 from tests.stages.training import tiny
+from tests.stages.training.terms import terms_of
 
 
 def run(part: InMemory, **changes: Any) -> list[dict[str, Any]]:
@@ -161,7 +162,7 @@ def test_loss_and_accuracy_equal_their_plain_forms(tmp_path: Path) -> None:
     clip.eval()
     pixels = torch.randn(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     captions = ["a red square", "two blue squares", "a cat", "nothing at all here"]
-    terms = learner.losses(PairBatch(pixels, captions))
+    terms = terms_of(learner, PairBatch(pixels, captions))
     with torch.no_grad():
         images = torch.nn.functional.normalize(clip.encode_images(pixels).double(), dim=1)
         texts = torch.nn.functional.normalize(encode_texts(clip, captions).double(), dim=1)

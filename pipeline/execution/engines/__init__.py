@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from pipeline.execution.task import Task
     from pipeline.store.parts import Receipt
+    from stages.base import Stage
 
     Outcome = tuple[list[Receipt], dict[int, str]]
 
@@ -66,6 +67,21 @@ class RayCluster:
                 "--gpus-per-worker must be a fraction of one device, or a whole number of devices, "
                 f"got {gpus:g}"
             )
+
+
+def make_for(stage: Stage, workers: int, cluster: RayCluster | None = None) -> Engine:
+    """The engine for a stage: a single task runs in this process, or on the ranks of a training.
+
+    Raises:
+        OptionError: If Ray is asked for and not installed.
+    """
+    if not stage.single_task:
+        return make(workers, cluster)
+    if stage.num_processes() == 1:
+        return make(1)
+    from pipeline.execution.engines.ranks import Ranks
+
+    return Ranks(stage.num_processes())
 
 
 def make(workers: int, cluster: RayCluster | None = None) -> Engine:

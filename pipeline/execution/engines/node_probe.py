@@ -34,11 +34,11 @@ class NodeProbe:
     content: str
     program: str
 
-    def objection(self, node: str) -> str:
-        """Why the node that this runs on cannot work, in a sentence; empty if it can."""
+    def objection(self, who: str) -> str:
+        """Why this machine cannot work, in a sentence that `who` begins; empty if it can."""
         if (here := program()) != self.program:
             return (
-                f"node {node} has {here} of this program, and the machine of this command has "
+                f"{who} has {here} of this program, and the machine of this command has "
                 f"{self.program}: install the same on both"
             )
         folder = self.path.parent
@@ -47,11 +47,11 @@ class NodeProbe:
             content = self.path.read_text("utf-8")
         except FileNotFoundError:
             seen = "lacks what was just written there" if folder.is_dir() else "is not there"
-            return f"node {node} does not see the same store: its {folder} {seen}; {advice}"
+            return f"{who} does not see the same store: its {folder} {seen}; {advice}"
         except (OSError, ValueError) as error:
-            return f"node {node} cannot read the store at {folder}: {error}; {advice}"
+            return f"{who} cannot read the store at {folder}: {error}; {advice}"
         if content != self.content:
-            return f"node {node} sees another file at {self.path} than was written; {advice}"
+            return f"{who} sees another file at {self.path} than was written; {advice}"
         return ""
 
 

@@ -47,7 +47,7 @@ class Pool:
         counts: MutableSequence[int] = spawn.RawArray("q", max(len(tasks), 1))
         workers = min(self.workers, max(len(tasks), 1))
         pool = ProcessPoolExecutor(workers, spawn, _start_worker, (counts,))
-        with _reporting(counts, advance), _ending(pool):
+        with reporting(counts, advance), _ending(pool):
             futures = {pool.submit(_run, i, task): task.number for i, task in enumerate(tasks)}
             for future in as_completed(futures):
                 receipt, problem, trace = _answer(future)
@@ -74,8 +74,8 @@ def _ending(pool: ProcessPoolExecutor) -> Iterator[None]:
 
 
 @contextmanager
-def _reporting(counts: Sequence[int], advance: Callable[[int], None]) -> Iterator[None]:
-    """Pass on what the workers count, while the block runs."""
+def reporting(counts: Sequence[int], advance: Callable[[int], None]) -> Iterator[None]:
+    """Pass on what other processes count, while the block runs."""
     over = threading.Event()
 
     def watch() -> None:
@@ -111,11 +111,11 @@ def _start_worker(counts: MutableSequence[int]) -> None:
     global _counts
     _counts = counts
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
-def _die_with_parent() -> None:
-    """End this worker when its parent is gone: a killed run leaves nobody writing behind it."""
+def end_with_parent() -> None:
+    """End this process when its parent is gone: a killed run leaves nobody writing behind it."""
     parent = parent_process()
     if parent:
         connection.wait([parent.sentinel])

@@ -41,7 +41,7 @@ class RayWorker:
 
     def inspect(self, probe: NodeProbe) -> str:
         """Why its node cannot work, in a sentence; empty if it can."""
-        return probe.objection(socket.gethostname())
+        return probe.objection(f"node {socket.gethostname()}")
 
     def compute(self, own: Mapping[str, Any]) -> Answer:
         """Compute the part of a task by what is its own; text travels where exceptions may not."""

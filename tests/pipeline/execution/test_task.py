@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pyarrow as pa
 import pytest
 
 from pipeline.execution.planning import plan
-from pipeline.execution.task import StorePart
+from pipeline.execution.task import FollowingPart, StorePart
 from schemas.concepts import CONCEPTS
 from schemas.errors import ArtifactError, QueryError
 from schemas.images import IMAGES
@@ -192,3 +192,20 @@ def test_a_predicate_that_nothing_of_a_part_meets_gives_no_rows(store, tmp_path:
 def test_a_predicate_over_a_column_that_is_not_there_is_a_sentence(store, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(QueryError, match="there is no column confidence"):
         part_of(Train(where="confidence > 1"), store, tmp_path).table("pseudo_labels")
+
+
+def test_who_follows_reads_the_scratch_of_who_writes_and_makes_no_file(
+    store: dict[str, Any], tmp_path: Path
+) -> None:
+    task = part_of(Pretrain(), store, tmp_path)._task
+    leader, follower = StorePart(task, tmp_path, lambda count: None), FollowingPart(task)
+    scratch = follower.scratch
+    assert not scratch.exists()
+    assert leader.scratch == scratch
+    assert scratch.is_dir()
+
+
+def test_who_follows_ends_where_files_are_written(store: dict[str, Any], tmp_path: Path) -> None:
+    task = replace(part_of(Train(), store, tmp_path / "root")._task, folder=tmp_path / "absent")
+    task.follow()  # of a toy that attaches weights
+    assert not (tmp_path / "absent").exists()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline.recipes import recipe
-from pipeline.verbs import VERBS
+from pipeline.verbs import VERBS, Verb
 from schemas.errors import SourceError
 from tests.pipeline.cli.toy_presets import VerbWithPresets
 
@@ -137,3 +137,8 @@ def test_two_steps_with_the_same_name_are_refused(tmp_path: Path) -> None:
 def test_a_verb_that_is_no_text_is_refused(tmp_path: Path, verb: str) -> None:
     with pytest.raises(SourceError, match="is not a verb"):
         load(tmp_path, f"[[step]]\nrun = {verb}\n")
+
+
+def test_a_step_that_trains_may_have_ranks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(VERBS, "train", Verb("train", "The real one."))
+    assert step(tmp_path, "ranks = 2", verb="train").options == {"ranks": 2}

@@ -104,3 +104,12 @@ def test_an_error_that_cannot_be_written_down_is_raised_all_the_same(tmp_path: P
     with small_disk(0), pytest.raises(StageError, match="no room"):
         run()
     assert unfinished.failure(tmp_path) == ""
+
+
+def test_the_ranks_of_all_runs_are_kept_in_order_and_one_alone_is_not_noted(tmp_path: Path) -> None:
+    assert unfinished.record_ranks(tmp_path, 1) == []
+    assert list(tmp_path.iterdir()) == []
+    assert unfinished.record_ranks(tmp_path, 4) == [4]
+    assert unfinished.record_ranks(tmp_path, 1) == [4, 1]
+    (tmp_path / unfinished.RANKS).write_text("damaged")
+    assert unfinished.record_ranks(tmp_path, 2) == [2]

@@ -48,7 +48,7 @@ def test_a_read_only_image_can_be_normalised() -> None:
 
 
 def test_padding_is_zero_at_the_bottom_and_right() -> None:
-    batch = pad_batch([torch.ones(3, 2, 5), torch.ones(3, 4, 3)])
+    batch = pad_batch([torch.ones(3, 2, 5), torch.ones(3, 4, 3)], (4, 5))
     assert batch.shape == (2, 3, 4, 5)
     assert batch[0, 0].tolist() == [[1] * 5] * 2 + [[0] * 5] * 2
     assert batch[1, 0].tolist() == [[1, 1, 1, 0, 0]] * 4

@@ -185,7 +185,7 @@ def test_a_batch_pads_images_and_keeps_the_regions_of_each() -> None:
         transform((Size(side),))(sample, 0)
         for side, sample in zip((48, 64), samples()[:2], strict=True)
     ]
-    batch = collate_rois(parts)
+    (batch,) = collate_rois([parts])
     assert len(batch) == 2
     assert batch.pixels.shape == (2, 3, 64, 80)
     assert torch.equal(batch.pixels[0, :, :48, :60], parts[0][0])

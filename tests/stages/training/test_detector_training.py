@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 
+from stages.training.batch_gradient import batch_gradient
 from stages.training.detector_batches import DetectorBatch, Rois
 from stages.training.detector_losses import box_regression, classification
 from stages.training.detector_training import DetectorLossConfig, DetectorTraining
+from tests.stages.training.terms import terms_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +67,7 @@ def batch() -> DetectorBatch:
 
 def losses(detector: FakeDetector, *args: Any, **weights: float) -> dict[str, torch.Tensor]:
     learner = DetectorTraining(detector, DetectorLossConfig(**weights), "float32", *args)
-    return dict(learner.losses(batch()))
+    return dict(terms_of(learner, batch()))
 
 
 def test_the_loss_is_the_weighted_sum_of_both_losses_over_all_images() -> None:
@@ -104,7 +107,7 @@ def test_accuracy_is_over_objects_and_never_counts_background() -> None:
 def test_without_objects_there_is_no_accuracy() -> None:
     only_background = rois([1.0, 2, 9, 9], classes=[BACKGROUND])
     learner = DetectorTraining(FakeDetector(), DetectorLossConfig(), "float32")
-    terms = learner.losses(DetectorBatch(torch.zeros(1, 3, 8, 8), [only_background], [{}]))
+    terms = terms_of(learner, DetectorBatch(torch.zeros(1, 3, 8, 8), [only_background], [{}]))
     assert terms["foreground"].item() == 0
     assert "accuracy" not in terms
     assert terms["regression"].item() == 0
@@ -113,8 +116,26 @@ def test_without_objects_there_is_no_accuracy() -> None:
 def test_without_regions_there_is_no_loss() -> None:
     learner = DetectorTraining(FakeDetector(), DetectorLossConfig(), "float32")
     empty = Rois(torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64), torch.zeros(0, 4))
-    terms = learner.losses(DetectorBatch(torch.zeros(1, 3, 8, 8), [empty], [{}]))
+    terms = terms_of(learner, DetectorBatch(torch.zeros(1, 3, 8, 8), [empty], [{}]))
     assert {name: term.item() for name, term in terms.items()} == {"regions": 0}
+
+
+def test_the_dump_of_micro_batches_is_that_of_the_batch(tmp_path: Path) -> None:
+    whole, pieces = tmp_path / "whole.jsonl", tmp_path / "pieces.jsonl"
+    losses(FakeDetector(), whole)
+    learner = DetectorTraining(FakeDetector(), DetectorLossConfig(), "float32", pieces)
+    both = batch()
+    cut = [
+        DetectorBatch(both.pixels[i : i + 1], both.rois[i : i + 1], both.views[i : i + 1])
+        for i in range(2)
+    ]
+    batch_gradient(learner, cut, lambda *keys: nullcontext())
+    (actual,), (expected,) = (
+        [json.loads(line) for line in path.read_text().splitlines()] for path in (pieces, whole)
+    )
+    assert actual["images"] == expected["images"]
+    assert actual["loss"] == pytest.approx(expected["loss"])
+    assert actual["num_foreground"] == expected["num_foreground"] == 2
 
 
 @pytest.mark.parametrize("moves_boxes", [True, False])

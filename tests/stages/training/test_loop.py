@@ -9,6 +9,7 @@ import torch
 
 from schemas.errors import StageError
 from stages.training.config import TrainingConfig
+from stages.training.loader import BatchShare
 from stages.training.loop import Position, fit
 from stages.training.optimisers import OptimiserConfig
 from stages.training.schedule import Schedule
@@ -16,6 +17,8 @@ from stages.training.schedule import Schedule
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+
+    Rows = Mapping[str, torch.Tensor]
 
 
 class Line:
@@ -31,11 +34,16 @@ class Line:
                 torch.nn.Linear(8, 1),
             )
 
-    def losses(self, batch: Sequence[float]) -> Mapping[str, torch.Tensor]:
-        x = torch.tensor(batch)[:, None]
-        if batch[0] < 0:
+    def outputs(self, batch: Sequence[float]) -> Rows:
+        return {"y": self.module(self.targets(batch)["x"])}
+
+    def targets(self, batch: Sequence[float]) -> Rows:
+        return {"x": torch.tensor(batch)[:, None]}
+
+    def losses(self, outputs: Rows, targets: Rows) -> Rows:
+        if targets["x"][0] < 0:
             return {"skipped": torch.tensor(1.0)}
-        loss = (self.module(x) - 2 * x).square().mean()
+        loss = (outputs["y"] - 2 * targets["x"]).square().mean()
         return {"loss": loss, "twice": 2 * loss}
 
     def after_step(self) -> Mapping[str, float]:
@@ -49,13 +57,13 @@ class Numbers:
         self.fifth = fifth
         self.starts: list[Position] = []
 
-    def batches(self, start: Position) -> Iterator[tuple[Sequence[float], Position]]:
+    def batches(self, start: Position) -> Iterator[BatchShare]:
         self.starts.append(start)
         epoch, used = start
         while True:
             for i in range(used, 10):
                 first = self.fifth if self.fifth is not None and i == 4 else epoch + i / 10
-                yield [first, 0.5, i / 3], (epoch, i + 1)
+                yield BatchShare([[first, 0.5, i / 3]], 3, (epoch, i + 1))
             epoch, used = epoch + 1, 0
 
 
@@ -167,15 +175,16 @@ def test_a_row_holds_means_since_the_row_before() -> None:
 
 def test_a_step_without_a_loss_changes_no_weight() -> None:
     learner = Line()
-    before = weights(learner)
+    before = [parameter.detach().clone() for parameter in learner.module.parameters()]
 
     class WithoutLoss(Numbers):
-        def batches(self, start: Position) -> Iterator[tuple[Sequence[float], Position]]:
+        def batches(self, start: Position) -> Iterator[BatchShare]:
             while True:
-                yield [-1.0], (0, 1)
+                yield BatchShare([[-1.0, -1.0]], 2, (0, 1))
 
     rows = fit(learner, WithoutLoss(), config(2, log_every=1))
-    assert weights(learner) == before
+    pairs = zip(learner.module.parameters(), before, strict=True)
+    assert all(torch.equal(after, value) for after, value in pairs)
     assert "loss" not in rows[0]
     assert rows[0]["skipped"] == 1
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from schemas.errors import OptionError
+from stages.finetune import Finetune
 from stages.outcome import Result
 from stages.pixels import load_image
 from stages.pretrain import Pretrain
+from stages.train import Train
+from stages.train_rpn import TrainRpn
 from stages.training.dataset import ShuffledDataset
 from stages.training.options import TrainingStage
 from stages.training.pixel_cache import PixelCache
 from tests.in_memory import InMemory
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def dataset(samples: int) -> ShuffledDataset[int]:
@@ -129,3 +132,49 @@ def test_weights_taken_without_a_step_have_no_loss(tmp_path: Path) -> None:
     outcome = Pretrain().outcome(Result(0, {}, {"summary": ["12 tensors used"]}))
     said = ["a model, without training", "12 tensors used"]
     assert (list(outcome.summary), outcome.empty) == (said, None)
+
+
+@pytest.mark.parametrize("stage", [Train, Pretrain, Finetune, TrainRpn])
+def test_micro_batches_are_part_of_the_recipe_from_two_on(stage: type[TrainingStage]) -> None:
+    assert "accumulate" not in stage().recipe()
+    assert stage(accumulate=2).recipe() == {**stage().recipe(), "accumulate": 2}
+
+
+def test_more_micro_batches_than_images_are_refused() -> None:
+    with pytest.raises(
+        OptionError, match="rc train: --images-per-batch 4 is too few for --ranks 1"
+    ):
+        Train(accumulate=5, images_per_batch=4)
+    assert Train(accumulate=4, images_per_batch=4).accumulate == 4
+
+
+@pytest.mark.parametrize(
+    ("stage", "decide"),
+    [
+        (Train(negatives="gathered"), False),
+        (Train(), True),  # negatives are those of a rank
+        (Train(negatives="gathered", freeze="none"), True),  # batch norms are trained
+        (Train(contrastive_weight=0, distillation_weight=0), False),  # no region is compared
+        (Finetune(), False),
+        (Finetune(freeze="none"), True),
+        (Finetune(init="random"), True),
+        (TrainRpn(weights=Path("rpn.safetensors")), False),
+        (TrainRpn(), True),
+        (Pretrain(), True),
+        (Pretrain(steps=0), False),
+    ],
+)
+def test_ranks_are_part_of_the_recipe_only_where_they_decide_what_is_learned(
+    stage: TrainingStage, decide: bool
+) -> None:
+    alone, several = stage.recipe(), replace(stage, ranks=2).recipe()
+    assert "ranks" not in alone
+    assert several == ({**alone, "ranks": 2} if decide else alone)
+    assert replace(stage, ranks=2).num_processes() == 2
+
+
+def test_every_rank_has_an_image_in_every_batch() -> None:
+    said = "--images-per-batch 5 is too few for --ranks 3 and --accumulate 2: each needs an image"
+    with pytest.raises(OptionError, match=said):
+        Pretrain(images_per_batch=5, ranks=3, accumulate=2)
+    assert Pretrain(images_per_batch=6, ranks=3, accumulate=2).num_processes() == 3

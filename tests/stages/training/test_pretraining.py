@@ -13,6 +13,7 @@ from stages.training.augment import ZoomedCrop
 from stages.training.pretraining import PairBatch, PairTransform, Pretraining, collate_pairs
 from stages.training.samples import Sample
 from tests.stages.training import tiny
+from tests.stages.training.terms import terms_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +52,7 @@ def test_a_pair_has_native_size_and_one_of_the_captions() -> None:
 
 def test_a_batch_has_the_pairs_in_order() -> None:
     pairs = [transform()(sample(name), 0) for name in "abc"]
-    batch = collate_pairs(pairs)
+    (batch,) = collate_pairs([pairs])
     assert len(batch) == 3
     assert batch.pixels.shape == (3, 3, 16, 16)
     assert torch.equal(batch.pixels[1], pairs[1][0])
@@ -70,7 +71,7 @@ def test_both_towers_get_a_gradient_unless_the_text_tower_is_frozen(
 ) -> None:
     clip = tiny.clip(tmp_path)
     learner = Pretraining(clip, "float32", freeze_text=freeze_text)
-    learner.losses(batch())["loss"].backward()
+    terms_of(learner, batch())["loss"].backward()
     moving = {
         name.split(".")[0] for name, p in clip.network.named_parameters() if p.grad is not None
     }
@@ -92,7 +93,7 @@ def test_a_temperature_within_its_range_is_not_changed(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_bfloat16_is_near_float32(tmp_path: Path) -> None:
     losses = [
-        Pretraining(tiny.clip(tmp_path), precision, freeze_text=False).losses(batch())["loss"]
+        terms_of(Pretraining(tiny.clip(tmp_path), precision, freeze_text=False), batch())["loss"]
         for precision in ("float32", "bfloat16")
     ]
     assert losses[1].dtype == torch.float32

@@ -13,6 +13,7 @@ import torch
 from stages.models.clip_spec import ClipSpec
 from stages.models.preprocess import Size
 from stages.seeds import generator
+from stages.training import region_batches
 from stages.training.augment import MultiScale
 from stages.training.crop_features import CropFeatures
 from stages.training.region_batches import (
@@ -136,7 +137,7 @@ def test_a_batch_joins_crop_features_whichever_regions_are_kept() -> None:
         replace(view(regions(2, [False, True])), crops=(torch.ones(n, 4), np.full((n, 3), n)))
         for n in (2, 0, 1)
     ]
-    batch = collate(views)
+    (batch,) = collate([views])
     assert batch.crop_boxes is not None
     assert batch.crop_features is not None
     assert [len(boxes) for boxes in batch.crop_boxes] == [2, 0, 1]
@@ -156,7 +157,7 @@ def view(chosen: Regions, size: tuple[int, int] = (8, 9), caption: str | None = 
 
 
 def test_a_batch_joins_regions_in_order_and_pads_images() -> None:
-    batch = collate([view(regions(2), (8, 9), "one"), view(regions(3, first=10), (5, 12))])
+    (batch,) = collate([[view(regions(2), (8, 9), "one"), view(regions(3, first=10), (5, 12))]])
     assert len(batch) == 2
     assert batch.pixels.shape[0] == 2
     assert batch.sizes == [(8, 9), (5, 12)]
@@ -171,13 +172,32 @@ def test_a_batch_joins_regions_in_order_and_pads_images() -> None:
 
 
 def test_only_kept_regions_of_a_batch_take_part_if_there_are_any() -> None:
-    batch = collate([view(regions(2, [False, False])), view(regions(3, [False, True, True], 10))])
+    (batch,) = collate(
+        [[view(regions(2, [False, False])), view(regions(3, [False, True, True], 10))]]
+    )
     assert batch.concept_ids.tolist() == [11, 12]
     assert [len(boxes) for boxes in batch.boxes] == [0, 2]
 
 
 def test_a_batch_without_any_region_has_empty_tensors_of_full_width() -> None:
-    batch = collate([view(regions(0)), view(regions(0))])
+    (batch,) = collate([[view(regions(0)), view(regions(0))]])
     assert batch.concept_ids.shape == (0,)
     assert [tensor.shape for tensor in batch.teacher] == [(0, 2), (0, 2), (0,)]
     assert [len(boxes) for boxes in batch.boxes] == [0, 0]
+
+
+def test_the_rule_is_of_all_micro_batches_of_a_batch_and_they_share_a_canvas() -> None:
+    unsure, sure = view(regions(2, [False, False]), (8, 9)), view(regions(1, [True], 10), (5, 12))
+    first, second = collate([[unsure], [sure]])
+    assert [len(batch.concept_ids) for batch in (first, second)] == [0, 1]
+    assert {batch.pixels.shape for batch in (first, second)} == {(1, 3, 8, 12)}
+
+
+@pytest.mark.parametrize(("each_rank", "expected"), [(True, 2), (False, 0)])
+def test_a_kept_region_of_another_rank_counts_unless_each_rank_is_alone(
+    monkeypatch: pytest.MonkeyPatch, each_rank: bool, expected: int
+) -> None:
+    monkeypatch.setattr(region_batches, "largest", lambda numbers: [1])  # the other one has some
+    unsure = view(regions(2, [False, False]))
+    (batch,) = collate([[unsure]], each_rank=each_rank)
+    assert len(batch.concept_ids) == expected

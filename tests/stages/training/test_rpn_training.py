@@ -22,6 +22,7 @@ from stages.training.rpn_training import (
 from tests.in_memory import InMemory
 from tests.stages.models.tiny_rpn import tiny_rpn
 from tests.stages.training import tiny_scenes
+from tests.stages.training.terms import terms_of
 
 
 def part(**changes: Any) -> InMemory:
@@ -102,7 +103,7 @@ def test_a_batch_pads_images_and_keeps_the_boxes_of_each() -> None:
         (torch.ones(3, 4, 6), torch.ones(2, 4)),
         (torch.ones(3, 5, 3), torch.zeros(1, 4)),
     ]
-    batch = collate_boxes(views)
+    (batch,) = collate_boxes([views])
     assert len(batch) == 2
     assert batch.pixels.shape == (2, 3, 5, 6)
     assert batch.pixels[0].sum() == 3 * 24
@@ -122,7 +123,7 @@ def test_the_loss_is_objectness_plus_the_weighted_box_loss(weight: float) -> Non
         tiny_rpn(), AnchorTargetConfig(box_weight=weight), "float32", hold_norms=True
     )
     torch.manual_seed(0)
-    terms = learner.losses(BATCH)
+    terms = terms_of(learner, BATCH)
     expected = terms["objectness_loss"] + weight * terms["box_loss"]
     assert terms["loss"].item() == pytest.approx(expected.item())
     terms["loss"].backward()
@@ -135,7 +136,7 @@ def test_statistics_of_batch_norms_move_only_if_norms_are_trained(hold_norms: bo
     rpn = tiny_rpn()
     before = {name: value.clone() for name, value in rpn.named_buffers() if "running" in name}
     learner = RpnTraining(rpn, AnchorTargetConfig(), "float32", hold_norms=hold_norms)
-    learner.losses(BATCH)
+    terms_of(learner, BATCH)
     after = dict(rpn.named_buffers())
     moved = [name for name, value in before.items() if not torch.equal(value, after[name])]
     assert before

@@ -17,6 +17,7 @@ from stages.training.student_training import Objective, StudentTraining, make_tr
 from tests.in_memory import InMemory
 from tests.stages.models.texts import encode_texts
 from tests.stages.training import tiny
+from tests.stages.training.terms import terms_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +46,8 @@ def batch(clip: Clip, *, regions: int = 100, sizes: tuple[Size, ...] = (Size(48)
     samples = SupervisedImages(InMemory(tables), learned)
     augment = MultiScale(sizes, flip=True, interpolation="bicubic", spec=clip.spec)
     transform = RegionTransform(load_image, augment, regions, "labelled", seed=0)
-    return collate([transform(sample, epoch=0) for sample in samples])
+    (made,) = collate([[transform(sample, epoch=0) for sample in samples]])
+    return made
 
 
 def student(clip: Clip, **objective: Any) -> StudentTraining:
@@ -69,7 +71,7 @@ def regions_one_by_one(clip: Clip, region_batch: RegionBatch) -> torch.Tensor:
 def test_the_three_losses_equal_their_textbook_forms(clip: Clip) -> None:
     region_batch = batch(clip, sizes=(Size(48), Size(56)))
     with torch.no_grad():
-        terms = student(clip).losses(region_batch)
+        terms = terms_of(student(clip), region_batch)
         regions = regions_one_by_one(clip, region_batch)
         height, width = region_batch.pixels.shape[2:]
         captioned = [b for b, caption in enumerate(region_batch.captions) if caption]
@@ -102,8 +104,8 @@ def test_the_three_losses_equal_their_textbook_forms(clip: Clip) -> None:
 def test_with_a_bias_independent_probabilities_are_distilled(clip: Clip) -> None:
     region_batch = batch(clip)
     with torch.no_grad():
-        terms = student(clip, bias=-2.0).losses(region_batch)
-        plain = student(clip).losses(region_batch)
+        terms = terms_of(student(clip, bias=-2.0), region_batch)
+        plain = terms_of(student(clip), region_batch)
         q = torch.sigmoid(regions_one_by_one(clip, region_batch)[:, :3] / 0.1 - 2)
     top, p, residual = region_batch.teacher
     q, other = q.gather(1, top), q.scatter(1, top, 0.0).sum(dim=1)  # one of the three is not kept
@@ -118,7 +120,7 @@ def test_with_a_bias_independent_probabilities_are_distilled(clip: Clip) -> None
 
 def test_weights_multiply_their_losses(clip: Clip) -> None:
     region_batch = batch(clip)
-    terms = student(clip, contrastive=2.0, distillation=0.5, image_text=3.0).losses(region_batch)
+    terms = terms_of(student(clip, contrastive=2.0, distillation=0.5, image_text=3.0), region_batch)
     expected = 2 * terms["contrastive"] + 0.5 * terms["distillation"] + 3 * terms["image_text"]
     assert terms["loss"].item() == pytest.approx(expected.item())
 
@@ -127,10 +129,10 @@ def test_crop_distillation_equals_the_mean_distance_region_by_region(clip: Clip)
     region_batch = batch(clip, sizes=(Size(48), Size(56)))
     both = {"contrastive": 0.5, "crop_distillation": 3.0}
     with torch.no_grad():
-        terms = student(clip, **both).losses(region_batch)
+        terms = terms_of(student(clip, **both), region_batch)
         alone = student(clip, **dict.fromkeys(OTHERS, 0.0), crop_distillation=3.0)
-        only = alone.losses(region_batch)
-        without = student(clip, contrastive=0.5).losses(region_batch)
+        only = terms_of(alone, region_batch)
+        without = terms_of(student(clip, contrastive=0.5), region_batch)
     assert region_batch.crop_boxes is not None
     assert region_batch.crop_features is not None
     boxes = region_batch.crop_boxes
@@ -155,13 +157,13 @@ def test_crop_distillation_equals_the_mean_distance_region_by_region(clip: Clip)
 
 @pytest.mark.parametrize("name", ["contrastive", "distillation", "image_text"])
 def test_a_loss_of_weight_zero_is_not_computed(clip: Clip, name: str) -> None:
-    terms = student(clip, **{name: 0.0}).losses(batch(clip))
+    terms = terms_of(student(clip, **{name: 0.0}), batch(clip))
     assert name not in terms
     assert len(terms) == 4
 
 
 def test_without_region_losses_no_region_is_pooled(clip: Clip) -> None:
-    terms = student(clip, contrastive=0.0, distillation=0.0).losses(batch(clip))
+    terms = terms_of(student(clip, contrastive=0.0, distillation=0.0), batch(clip))
     assert set(terms) == {"image_text", "loss", "regions"}
     assert terms["regions"].item() == 0
 
@@ -178,18 +180,18 @@ def without(region_batch: RegionBatch, *, regions: bool, captions: bool) -> Regi
 
 
 def test_a_step_without_regions_still_learns_from_captions(clip: Clip) -> None:
-    terms = student(clip).losses(without(batch(clip), regions=True, captions=False))
+    terms = terms_of(student(clip), without(batch(clip), regions=True, captions=False))
     assert set(terms) == {"image_text", "loss", "regions"}
     assert torch.isfinite(terms["loss"])
 
 
 def test_a_step_without_captions_still_learns_from_regions(clip: Clip) -> None:
-    terms = student(clip).losses(without(batch(clip), regions=False, captions=True))
+    terms = terms_of(student(clip), without(batch(clip), regions=False, captions=True))
     assert set(terms) == {"contrastive", "distillation", "loss", "regions"}
 
 
 def test_a_step_without_regions_and_captions_has_no_loss(clip: Clip) -> None:
-    terms = student(clip).losses(without(batch(clip), regions=True, captions=True))
+    terms = terms_of(student(clip), without(batch(clip), regions=True, captions=True))
     assert set(terms) == {"regions"}
 
 
@@ -201,8 +203,8 @@ def test_the_whole_image_includes_padding_only_with_padded(clip: Clip) -> None:
         canvas, small.sizes, small.boxes, small.concept_ids, small.teacher, small.captions
     )
     with torch.no_grad():
-        published = student(clip, whole="padded").losses(padded)["image_text"]
-        cropped = student(clip, whole="image").losses(padded)["image_text"]
+        published = terms_of(student(clip, whole="padded"), padded)["image_text"]
+        cropped = terms_of(student(clip, whole="image"), padded)["image_text"]
     assert published.item() != pytest.approx(cropped.item(), abs=1e-4)
     boxes = [torch.tensor([[0.0, 0.0, 60.0, 48.0]])] * 5
     with torch.no_grad():
@@ -222,7 +224,7 @@ def test_an_image_with_several_captions_gives_one_of_them(clip: Clip) -> None:
 def learned(clip: Clip) -> set[str]:
     """Names of the tensors that change in one step."""
     before = {n: v.clone() for n, v in clip.network.state_dict().items()}
-    terms = student(clip).losses(batch(clip))
+    terms = terms_of(student(clip), batch(clip))
     terms["loss"].backward()
     trained = [p for p in clip.parameters() if p.requires_grad]
     torch.optim.SGD(trained, lr=0.1).step()
@@ -247,10 +249,9 @@ def test_freeze_none_trains_the_whole_image_tower_but_never_the_text_tower(clip:
 
 def test_bfloat16_is_near_float32(clip: Clip) -> None:
     region_batch = batch(clip)
-    exact = student(clip).losses(region_batch)
+    exact = terms_of(student(clip), region_batch)
     vectors = torch.from_numpy(np.eye(3, tiny.WIDTH, dtype=np.float32))
-    rough = StudentTraining(clip, vectors, Objective(temperature=0.1), "bfloat16").losses(
-        region_batch
-    )
+    learner = StudentTraining(clip, vectors, Objective(temperature=0.1), "bfloat16")
+    rough = terms_of(learner, region_batch)
     assert rough["loss"].dtype == torch.float32
     assert rough["loss"].item() == pytest.approx(exact["loss"].item(), rel=0.1)

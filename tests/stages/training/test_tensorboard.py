@@ -38,3 +38,11 @@ def test_a_missing_tensorboard_is_an_error_that_names_the_package(
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(OptionError, match="rc pretrain: --tensorboard needs the package"):
         event_writer(str(tmp_path), "pretrain")
+
+
+def test_of_several_ranks_only_the_first_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stages.training.tensorboard.rank", lambda: 1)
+    event_writer(str(tmp_path), "train")(ROWS)
+    assert not list(tmp_path.iterdir())

@@ -47,18 +47,18 @@ def test_what_a_node_sees_instead_of_the_store_is_said(
             probe.path.unlink()
         if harm == "no folder":
             folder.rmdir()
-        answer = probe.objection("gpu-3")
+        answer = probe.objection("node gpu-3")
     assert answer.startswith(said.format(folder=folder))
     assert answer.endswith("at the same path on every node, or leave the node out")
 
 
 def test_another_program_is_said_before_anything_else(tmp_path: Path) -> None:
     probe = NodeProbe(tmp_path / "not there", "", "version 9 (code 12345678)")
-    assert probe.objection("gpu-3") == (
+    assert probe.objection("node gpu-3") == (
         f"node gpu-3 has {program()} of this program, and the machine of this command has "
         "version 9 (code 12345678): install the same on both"
     )
-    assert "does not see" in replace(probe, program=program()).objection("gpu-3")
+    assert "does not see" in replace(probe, program=program()).objection("node gpu-3")
 
 
 def test_one_changed_line_is_another_program(
