@@ -12,17 +12,18 @@ import signal
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
 from benchmarks.reliability.power_loss import EMPTY, ZEROS, Flushed
-from benchmarks.reliability.syscalls import KILL, PASS, SKIP, Call, run
+from benchmarks.reliability.syscalls import KILL, PASS, SKIP, Call, Ended, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+T = TypeVar("T")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="seccomp is of Linux")
 
 
@@ -32,20 +33,13 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "trial"
 
 
-def in_new_process(trial: Callable[[Path], None], folder: Path) -> None:
+def in_new_process(trial: Callable[[Path], T], folder: Path) -> T:
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-        process.submit(trial, folder).result()
+        return process.submit(trial, folder).result()
 
 
-def names(calls: list[Call], folder: Path) -> list[str]:
-    return [f"{call.name} {call.path.relative_to(folder)}" for call in calls]
-
-
-def test_calls_are_seen_before_they_happen_and_none_of_other_folders(folder: Path) -> None:
-    in_new_process(watch_all_calls, folder)
-
-
-def watch_all_calls(folder: Path) -> None:
+def watch_all_calls(folder: Path) -> tuple[Ended, list[str], list[bool]]:
+    """How it ended, the calls that were seen, and whether their files were there before them."""
     seen: list[Call] = []
     there: list[bool] = []
 
@@ -67,48 +61,53 @@ def watch_all_calls(folder: Path) -> None:
         return PASS
 
     ended = run(work, folder, answer)
+    return ended, [f"{call.name} {call.path.relative_to(folder)}" for call in seen], there
+
+
+def test_calls_are_seen_before_they_happen_and_none_of_other_folders(folder: Path) -> None:
+    ended, seen, there = in_new_process(watch_all_calls, folder)
     assert (ended.code, ended.output) == (0, "done\n")
     expected = ["mkdir new", "open new/a", "write new/a", "fsync new/a", "rename new/b"]
-    assert names(seen, folder) == [*expected, "unlink new/b"]
+    assert seen == [*expected, "unlink new/b"]
     assert there == [False, False, True, True, False, True]
 
 
-def write_two(folder: Path) -> Callable[[], None]:
+def write_two(folder: Path, answer: Callable[[Call], int]) -> Ended:
     def work() -> None:
         for name in ("a", "b"):
             (folder / name).write_text(name)
 
-    return work
+    return run(work, folder, answer)
+
+
+def kill_before_b(folder: Path) -> Ended:
+    return write_two(folder, lambda call: KILL if call.path.name == "b" else PASS)
 
 
 def test_a_process_is_killed_before_a_call(folder: Path) -> None:
-    in_new_process(kill_before_a_call, folder)
-
-
-def kill_before_a_call(folder: Path) -> None:
-    ended = run(write_two(folder), folder, lambda call: KILL if call.path.name == "b" else PASS)
-    assert ended.code == -signal.SIGKILL
+    assert in_new_process(kill_before_b, folder).code == -signal.SIGKILL
     assert (folder / "a").read_text() == "a"
     assert not (folder / "b").exists()
 
 
-def test_a_call_can_be_refused_or_skipped(folder: Path) -> None:
-    in_new_process(refuse_and_skip, folder)
+def refuse_writes(folder: Path) -> Ended:
+    return write_two(folder, lambda call: errno.ENOSPC if call.name == "write" else PASS)
 
 
-def refuse_and_skip(folder: Path) -> None:
-    ended = run(
-        write_two(folder), folder, lambda call: errno.ENOSPC if call.name == "write" else PASS
-    )
-    assert ended.code == 70
-    assert "No space left on device" in ended.output
-    assert (folder / "a").read_text() == ""
-
+def skip_all_calls(folder: Path) -> Ended:
     def flush() -> None:
         os.fsync(os.open(folder / "a", os.O_RDONLY))
         os.unlink(folder / "a")  # noqa: PTH108
 
-    assert run(flush, folder, lambda call: SKIP).code == 0
+    return run(flush, folder, lambda call: SKIP)
+
+
+def test_a_call_can_be_refused_or_skipped(folder: Path) -> None:
+    ended = in_new_process(refuse_writes, folder)
+    assert ended.code == 70
+    assert "No space left on device" in ended.output
+    assert (folder / "a").read_text() == ""
+    assert in_new_process(skip_all_calls, folder).code == 0
     assert (folder / "a").exists()
 
 
