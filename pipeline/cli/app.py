@@ -21,7 +21,7 @@ from pipeline.cli import (
 )
 from pipeline.cli.help_sections import SectionedGroup, use_sections
 from pipeline.cli.stage import add_stage
-from pipeline.verbs import VERBS
+from pipeline.verbs import GROUPS, VERBS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,11 +44,19 @@ def make_app(words: Sequence[str], *, load_all: bool = False) -> typer.Typer:
         context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]},
     )
     app.callback()(_rc)
+    groups = {
+        name: typer.Typer(help=text, no_args_is_help=True, rich_markup_mode=None)
+        for name, text in GROUPS.items()
+    }
+    for name, group in groups.items():
+        app.add_typer(group, name=name)
     for verb in VERBS.values():
-        if load_all or verb.name in words:
-            add_stage(app, verb)
+        *first, last = verb.name.split()
+        home = groups[first[0]] if first else app
+        if load_all or last in words:
+            add_stage(home, verb)
         else:
-            app.command(verb.name, help=verb.help)(_not_loaded)
+            home.command(last, help=verb.help)(_not_loaded)
     for group in (
         recipes,
         query,

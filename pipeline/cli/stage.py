@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
@@ -50,7 +51,7 @@ def add_stage(app: typer.Typer, verb: Verb) -> None:
     command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [_CONTEXT, *_arguments(stage), *_in_sections(stage), *_run_options(stage)]
     )
-    app.command(verb.name, help=_full_help(stage))(command)
+    app.command(verb.name.split()[-1], help=_full_help(stage))(command)
 
 
 def execute(
@@ -126,6 +127,11 @@ def option_flag(name: str, meta: Mapping[str, Any]) -> str:
     return meta.get("flag") or "--" + name.replace("_", "-")
 
 
+def environment_variable(verb: str, name: str) -> str:
+    """Where an option of a verb may be set, such as RC_LABEL_TOP_K."""
+    return re.sub("[ -]", "_", f"RC_{verb}_{name}").upper()
+
+
 def _given(context: typer.Context, values: Mapping[str, Any]) -> dict[str, Any]:
     """What the user gave, by flag or environment; defaults left out."""
     defaults = ("DEFAULT", "DEFAULT_MAP")
@@ -189,7 +195,7 @@ def _options(cls: type[Stage]) -> list[inspect.Parameter]:
             continue
         flag = option_flag(name, meta)
         flags = [f"{flag}/--no-{flag[2:]}"] if kind is bool else [flag]
-        variable = f"RC_{cls.name}_{name}".upper().replace("-", "_")
+        variable = environment_variable(cls.name, name)
         shown = typer.Option(
             *flags,
             help=_help(kind, meta),
