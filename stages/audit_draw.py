@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -101,12 +101,13 @@ class AuditDraw(Stage):
             ]
         )
 
-    def _values(self, rows: pa.RecordBatch) -> NDArray[np.float32] | NDArray[np.int64]:
+    def _values(self, rows: pa.RecordBatch) -> NDArray[Any]:
         if self.by == "size":
             x0, y0, x1, y1 = (_floats(rows, name) for name in ("x0", "y0", "x1", "y1"))
             return ((x1 - x0) * (y1 - y0)).astype(np.float32)
         if self.by == "concept":
-            return rows.column("concept_id").to_numpy(zero_copy_only=False).astype(np.int64)
+            ids: NDArray[Any] = rows.column("concept_id").to_numpy(zero_copy_only=False)
+            return ids.astype(np.int64)
         return _floats(rows, self.by).astype(np.float32)
 
 
@@ -119,7 +120,8 @@ def _all_rows(part: Part) -> Iterator[pa.RecordBatch]:
 
 
 def _floats(rows: pa.RecordBatch, column: str) -> NDArray[np.float64]:
-    return rows.column(column).to_numpy(zero_copy_only=False).astype(np.float64)
+    values: NDArray[Any] = rows.column(column).to_numpy(zero_copy_only=False)
+    return values.astype(np.float64)
 
 
 def _deviations(rows: pa.RecordBatch) -> NDArray[np.float64]:

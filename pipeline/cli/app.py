@@ -44,15 +44,15 @@ def make_app(words: Sequence[str], *, load_all: bool = False) -> typer.Typer:
         context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]},
     )
     app.callback()(_rc)
-    groups = {
+    families = {
         name: typer.Typer(help=text, no_args_is_help=True, rich_markup_mode=None)
         for name, text in GROUPS.items()
     }
-    for name, group in groups.items():
-        app.add_typer(group, name=name)
+    for name, family in families.items():
+        app.add_typer(family, name=name)
     for verb in VERBS.values():
         *first, last = verb.name.split()
-        home = groups[first[0]] if first else app
+        home = families[first[0]] if first else app
         if load_all or last in words:
             add_stage(home, verb)
         else:
