@@ -14,7 +14,7 @@ from schemas.pseudo_labels import PSEUDO_LABELS
 from stages.auditing import random_order
 from stages.auditing.allocation import allocate
 from stages.auditing.sample import Sample
-from stages.auditing.strata import NameCount, RangeCount
+from stages.auditing.strata import GroupedCount, NameCount
 from stages.base import Part, Reads, Stage, each, option
 from stages.given_names import check_given_name
 from stages.outcome import Outcome, Result, counted
@@ -29,22 +29,23 @@ if TYPE_CHECKING:
     from stages.auditing.strata import Strata
 
 Sorted = Literal["probability", "margin", "entropy", "cosine", "objectness", "size", "concept"]
-_LEAST_DEVIATION: Final = 0.25  # of a judgement: half the largest; probabilities are too sure
+_DEVIATIONS: Final = (0.5, 0.25, 0.4)  # expected of a judgement, where half, 7 % or 20 % are right
 
 
 @dataclass(frozen=True, kw_only=True)
 class AuditDraw(Stage):
     """Draw pseudo-labels at random, to be judged.
 
-    More where they are many and uncertain; how likely each was to be drawn is recorded. The same
-    name and seed with a larger --size contains the smaller sample.
+    More of those that a caption mentions, of which more are right; how likely each was to be drawn
+    is recorded. The same name and seed with a larger --size contains the smaller sample.
     """
 
     called: str = option("", "what to call the audit", flag="NAME")
     size: int = option(400, "labels to draw", at_least=2)
     by: Sorted = option(
-        "probability",
-        "what labels are sorted by into strata, of each of which some are drawn; size: of the box",
+        "objectness",
+        "what labels are sorted by into strata, of each of which some are drawn; but for concept, "
+        "those that a caption mentions are apart; size: of the box",
     )
     strata: int = option(10, "at most so many", at_least=1)
     where: str | None = option(None, "SQL condition on pseudo_labels: those to draw from")
@@ -69,10 +70,10 @@ class AuditDraw(Stage):
         Raises:
             ArtifactError: If there are none, or fewer are to be drawn than strata need.
         """
-        counter = NameCount() if self.by == "concept" else RangeCount()
+        counter = _ByConcept() if self.by == "concept" else _ByRange(self.by)
         total = 0
         for rows in _all_rows(part):
-            counter.add(self._values(rows), _deviations(rows))
+            counter.add(rows)
             total += rows.num_rows
         if not total:
             raise ArtifactError(f"there is no label to draw from: --where {self.where}")
@@ -86,7 +87,7 @@ class AuditDraw(Stage):
             names = rows.column("image_id").to_pylist()
             regions = rows.column("region").to_numpy(zero_copy_only=False)
             numbers = random_order.numbers(self.seed, names, regions)
-            sample.add(rows.select(_COLUMNS), counter.strata(self._values(rows)), numbers)
+            sample.add(rows.select(_COLUMNS), counter.strata(rows), numbers)
             part.advance(rows.num_rows)
         part.note("labels", total)
         yield _rows(*sample.rows(), strata, drawn)
@@ -101,17 +102,49 @@ class AuditDraw(Stage):
             ]
         )
 
-    def _values(self, rows: pa.RecordBatch) -> NDArray[Any]:
-        if self.by == "size":
-            x0, y0, x1, y1 = (_floats(rows, name) for name in ("x0", "y0", "x1", "y1"))
-            return ((x1 - x0) * (y1 - y0)).astype(np.float32)
-        if self.by == "concept":
-            ids: NDArray[Any] = rows.column("concept_id").to_numpy(zero_copy_only=False)
-            return ids.astype(np.int64)
-        return _floats(rows, self.by).astype(np.float32)
-
 
 _COLUMNS: Final = ["image_id", "region", "concept_id", "probability", "x0", "y0", "x1", "y1"]
+
+
+class _ByRange:
+    """Strata of a quantity, of labels that a caption mentions and of others."""
+
+    def __init__(self, column: str) -> None:
+        self._column = column
+        self._count = GroupedCount(("in a caption", "in no caption", "captions unknown"))
+
+    def add(self, rows: pa.RecordBatch) -> None:
+        groups = _mentioned(rows)
+        expected = np.choose(groups, _DEVIATIONS)
+        self._count.add(groups, self._values(rows), expected)
+
+    def divide(self, most: int) -> Strata:
+        return self._count.divide(most)
+
+    def strata(self, rows: pa.RecordBatch) -> NDArray[np.int64]:
+        return self._count.strata(_mentioned(rows), self._values(rows))
+
+    def _values(self, rows: pa.RecordBatch) -> NDArray[np.float64]:
+        if self._column != "size":
+            return _floats(rows, self._column)
+        x0, y0, x1, y1 = (_floats(rows, name) for name in ("x0", "y0", "x1", "y1"))
+        return (x1 - x0) * (y1 - y0)
+
+
+class _ByConcept:
+    """Strata of concepts."""
+
+    def __init__(self) -> None:
+        self._count = NameCount()
+
+    def add(self, rows: pa.RecordBatch) -> None:
+        self._count.add(_ids(rows), np.choose(_mentioned(rows), _DEVIATIONS))
+
+    def divide(self, most: int) -> Strata:
+        return self._count.divide(most)
+
+    def strata(self, rows: pa.RecordBatch) -> NDArray[np.int64]:
+        return self._count.strata(_ids(rows))
 
 
 def _all_rows(part: Part) -> Iterator[pa.RecordBatch]:
@@ -124,11 +157,17 @@ def _floats(rows: pa.RecordBatch, column: str) -> NDArray[np.float64]:
     return values.astype(np.float64)
 
 
-def _deviations(rows: pa.RecordBatch) -> NDArray[np.float64]:
-    """Expected standard deviation of the judgement of each row."""
-    probability = _floats(rows, "probability")
-    spread = np.sqrt(np.maximum(probability * (1 - probability), 0))
-    return np.maximum(spread, _LEAST_DEVIATION)
+def _ids(rows: pa.RecordBatch) -> NDArray[np.int64]:
+    ids: NDArray[Any] = rows.column("concept_id").to_numpy(zero_copy_only=False)
+    return ids.astype(np.int64)
+
+
+def _mentioned(rows: pa.RecordBatch) -> NDArray[np.int64]:
+    """0 where a caption mentions the concept, 1 where none does, 2 where that is not known."""
+    known = rows.column("in_caption")
+    mentioned: NDArray[Any] = known.fill_null(False).to_numpy(zero_copy_only=False)
+    unknown: NDArray[Any] = known.is_null().to_numpy(zero_copy_only=False)
+    return np.where(unknown, 2, np.where(mentioned, 0, 1))
 
 
 def _rows(

@@ -8,6 +8,7 @@ import typer
 
 from pipeline.cli import (
     analysis,
+    audit,
     demo_and_draw,
     export,
     health,
@@ -71,6 +72,7 @@ def make_app(words: Sequence[str], *, load_all: bool = False) -> typer.Typer:
         demo_and_draw,
     ):
         group.add_commands(app)
+    audit.add_commands(families["audit"])
     app.command("tables", hidden=True)(tables)
     app.command("commands", hidden=True)(commands)
     use_sections(app)

@@ -28,6 +28,7 @@ _RESERVED: Final = re.compile(r"part-\d+\.parquet|manifest\.json|recency\.json")
 Natural = Annotated[int, Field(ge=0, lt=_MOST)]
 Sha256 = Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]
 Word = Annotated[str, Field(pattern=r"\A[A-Za-z0-9_-]+\z")]
+Verb = Annotated[str, Field(pattern=r"\A[A-Za-z0-9_-]+( [A-Za-z0-9_-]+)?\z")]
 FileName = Annotated[str, Field(pattern=r"\A[A-Za-z0-9_][A-Za-z0-9_.-]*\z", max_length=255)]
 ADDRESS: Final = r"[A-Za-z0-9_]+/v[0-9]+-[0-9a-f]{12}"  # of an artifact
 Address = Annotated[str, Field(pattern=rf"\A{ADDRESS}\z")]
@@ -75,7 +76,7 @@ class PartRecord(_Strict):
 class StageRecord(_Strict):
     """Which verb made the artifact, and with which options."""
 
-    name: Word
+    name: Verb
     version: Natural
     options: dict[str, Any]
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from stages.auditing.estimation import Estimate, Judgements, share_right
+from stages.auditing.verdicts import keys_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,8 +43,7 @@ class Audit:
             sample: All rows of one audit.
             right: Whether a label is right, of those that were decided.
         """
-        images, regions = sample["image_id"].to_pylist(), sample["region"].to_pylist()
-        keys = list(zip(images, regions, strict=True))
+        keys = keys_of(sample)
         rows = [row for row, key in enumerate(keys) if key in right]
         strata = _array(sample, "stratum").astype(np.int64)
         sizes = np.zeros(int(strata.max(initial=-1)) + 1, np.int64)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -53,6 +53,10 @@ class RangeCount:
         self._sizes += np.bincount(bins, minlength=_BINS)
         self._deviations += np.bincount(bins, deviations, _BINS)
 
+    def mass(self) -> float:
+        """Expected deviations of all, added up."""
+        return float(self._deviations.sum())
+
     def divide(self, most: int) -> Strata:
         """At most so many ranges, with about as much expected deviation in each.
 
@@ -75,6 +79,50 @@ class RangeCount:
     def strata(self, values: NDArray[np.float32]) -> NDArray[np.int64]:
         """The stratum of each of (R,) values, after `divide`."""
         return np.searchsorted(self._ends, _bin(values))
+
+
+class GroupedCount:
+    """Counts values of a quantity in each of a few groups, and divides each into ranges."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        """Expect groups numbered as these names."""
+        self._names = names
+        self._counts = [RangeCount() for _ in names]
+        self._firsts: dict[int, int] = {}
+
+    def add(
+        self, groups: NDArray[np.int64], values: NDArray[Any], deviations: NDArray[np.float64]
+    ) -> None:
+        """Count (R,) values by group, with the expected deviations of their judgements."""
+        for group, count in enumerate(self._counts):
+            within = groups == group
+            count.add(values[within], deviations[within])
+
+    def divide(self, most: int) -> Strata:
+        """Ranges of each group: about `most` together, more where more is expected; one at least.
+
+        Groups without labels have none.
+        """
+        masses = {g: count.mass() for g, count in enumerate(self._counts) if count.mass()}
+        found, total = [], sum(masses.values())
+        for group, mass in masses.items():
+            self._firsts[group] = sum(len(strata.names) for strata in found)
+            strata = self._counts[group].divide(max(1, round(most * mass / total)))
+            names = [f"{self._names[group]}, {name}" for name in strata.names]
+            found.append(Strata(names, strata.sizes, strata.deviations))
+        return Strata(
+            [name for strata in found for name in strata.names],
+            np.concatenate([strata.sizes for strata in found]),
+            np.concatenate([strata.deviations for strata in found]),
+        )
+
+    def strata(self, groups: NDArray[np.int64], values: NDArray[Any]) -> NDArray[np.int64]:
+        """The stratum of each of (R,) values, after `divide`."""
+        places = np.zeros(len(values), np.int64)
+        for group, first in self._firsts.items():
+            within = groups == group
+            places[within] = first + self._counts[group].strata(values[within])
+        return places
 
 
 class NameCount:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import pyarrow as pa
+
 Label = tuple[str, int]  # image and region
 
 
@@ -30,6 +32,11 @@ class Agreement:
     labels: int
     share: float
     kappa: float | None
+
+
+def keys_of(rows: pa.Table) -> list[Label]:
+    """Image and region of each row."""
+    return list(zip(rows["image_id"].to_pylist(), rows["region"].to_pylist(), strict=True))
 
 
 def decided(verdicts: Iterable[tuple[Label, str, str]]) -> tuple[dict[Label, bool], int]:
