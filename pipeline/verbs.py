@@ -19,17 +19,23 @@ class Verb:
         name: As typed after `rc`; one of several that share their first word, such as "audit draw".
         help: Of at most 57 characters, so that it fits on a line of `rc --help`.
         makes: The table that nobody else makes, if there is one.
+        own_command: Whether its command is written, and not made from its options.
     """
 
     name: str
     help: str
     makes: str = ""
+    own_command: bool = False
+
+    @property
+    def word(self) -> str:
+        """Its name as that of a module."""
+        return re.sub("[ -]", "_", self.name)
 
     def load(self) -> type[Stage]:
         """The stage's class."""
-        word = re.sub("[ -]", "_", self.name)
-        module = import_module(f"stages.{word}")
-        stage: type[Stage] = getattr(module, word.title().replace("_", ""))
+        module = import_module(f"stages.{self.word}")
+        stage: type[Stage] = getattr(module, self.word.title().replace("_", ""))
         return stage
 
 
@@ -55,6 +61,7 @@ VERBS = {
         Verb("label", "Give every region its most probable concepts.", "pseudo_labels"),
         Verb("select", "Keep pseudo-labels by a SQL condition, under a name."),
         Verb("audit draw", "Draw pseudo-labels at random, to be judged.", "audits"),
+        Verb("audit close", "Make an artifact of what was judged.", "reviews", own_command=True),
         Verb("train", "Train a student on pseudo-labels of regions, or crops.", "students"),
         Verb("finetune", "Train a detector of named categories on ground truth.", "detectors"),
         Verb("detect", "Find things of any names in images.", "detections"),

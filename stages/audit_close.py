@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from schemas.audits import AUDITS
-from schemas.errors import ArtifactError, OptionError
+from schemas.errors import OptionError
 from schemas.reviews import REVIEWS
 from stages.auditing.journal import Journal, time_of
-from stages.auditing.verdicts import keys_of
 from stages.base import Part, Reads, Stage, option, whole
 from stages.outcome import Outcome, Result, counted
 from stages.sources.files import file_digest
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class AuditClose(Stage):
-    """Make an artifact of what was told of an audit.
+    """Make an artifact of what was judged.
 
     It can go on after that, and be closed again.
     """
@@ -52,17 +51,10 @@ class AuditClose(Stage):
         """Yield the last word of each reviewer about each label.
 
         Raises:
-            ArtifactError: If something was told of a label that was not drawn.
+            ArtifactError: If something was told of a label that was not drawn, or cannot be read.
         """
         sample = part.table("audits")
-        concepts = dict(zip(keys_of(sample), sample["concept_id"].to_pylist(), strict=True))
-        told = Journal(self.journal).last_words()
-        for judgement in told:
-            if concepts.get((judgement.image_id, judgement.region)) != judgement.concept_id:
-                raise ArtifactError(
-                    f"{self.journal} is not of this audit: region {judgement.region} of "
-                    f"{judgement.image_id} was not drawn, or not with that concept"
-                )
+        told = Journal(self.journal).last_words_of(sample)
         part.note("drawn", sample.num_rows)
         part.note("judged", len({(j.image_id, j.region) for j in told}))
         columns = ("image_id", "region", "concept_id", "verdict", "concept", "reviewer")

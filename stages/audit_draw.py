@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 import pyarrow as pa
@@ -11,12 +11,12 @@ import pyarrow as pa
 from schemas.audits import AUDITS
 from schemas.errors import ArtifactError
 from schemas.pseudo_labels import PSEUDO_LABELS
+from stages.artifact_name import check_artifact_name
 from stages.auditing import random_order
 from stages.auditing.allocation import allocate
-from stages.auditing.sample import Sample
-from stages.auditing.strata import GroupedCount, NameCount
+from stages.auditing.label_strata import Sorted, label_strata
+from stages.auditing.sample import StratifiedSample
 from stages.base import Part, Reads, Stage, each, option
-from stages.given_names import check_given_name
 from stages.outcome import Outcome, Result, counted
 
 if TYPE_CHECKING:
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
     from schemas.table import Table
     from stages.auditing.strata import Strata
-
-Sorted = Literal["probability", "margin", "entropy", "cosine", "objectness", "size", "concept"]
-_DEVIATIONS: Final = (0.5, 0.25, 0.4)  # expected of a judgement, where half, 7 % or 20 % are right
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +59,7 @@ class AuditDraw(Stage):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_given_name(self.name, self.called, "an audit")
+        check_artifact_name(self.name, self.called, "an audit")
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Yield the labels drawn, in the order to judge them.
@@ -70,7 +67,7 @@ class AuditDraw(Stage):
         Raises:
             ArtifactError: If there are none, or fewer are to be drawn than strata need.
         """
-        counter = _ByConcept() if self.by == "concept" else _ByRange(self.by)
+        counter = label_strata(self.by)
         total = 0
         for rows in _all_rows(part):
             counter.add(rows)
@@ -82,7 +79,7 @@ class AuditDraw(Stage):
             drawn = allocate(strata.sizes, strata.deviations, self.size)
         except ValueError as error:
             raise ArtifactError(f"{error}: raise --size or lower --strata") from None
-        sample = Sample(drawn)
+        sample = StratifiedSample(drawn)
         for rows in _all_rows(part):
             names = rows.column("image_id").to_pylist()
             regions = rows.column("region").to_numpy(zero_copy_only=False)
@@ -106,68 +103,9 @@ class AuditDraw(Stage):
 _COLUMNS: Final = ["image_id", "region", "concept_id", "probability", "x0", "y0", "x1", "y1"]
 
 
-class _ByRange:
-    """Strata of a quantity, of labels that a caption mentions and of others."""
-
-    def __init__(self, column: str) -> None:
-        self._column = column
-        self._count = GroupedCount(("in a caption", "in no caption", "captions unknown"))
-
-    def add(self, rows: pa.RecordBatch) -> None:
-        groups = _mentioned(rows)
-        expected = np.choose(groups, _DEVIATIONS)
-        self._count.add(groups, self._values(rows), expected)
-
-    def divide(self, most: int) -> Strata:
-        return self._count.divide(most)
-
-    def strata(self, rows: pa.RecordBatch) -> NDArray[np.int64]:
-        return self._count.strata(_mentioned(rows), self._values(rows))
-
-    def _values(self, rows: pa.RecordBatch) -> NDArray[np.float64]:
-        if self._column != "size":
-            return _floats(rows, self._column)
-        x0, y0, x1, y1 = (_floats(rows, name) for name in ("x0", "y0", "x1", "y1"))
-        return (x1 - x0) * (y1 - y0)
-
-
-class _ByConcept:
-    """Strata of concepts."""
-
-    def __init__(self) -> None:
-        self._count = NameCount()
-
-    def add(self, rows: pa.RecordBatch) -> None:
-        self._count.add(_ids(rows), np.choose(_mentioned(rows), _DEVIATIONS))
-
-    def divide(self, most: int) -> Strata:
-        return self._count.divide(most)
-
-    def strata(self, rows: pa.RecordBatch) -> NDArray[np.int64]:
-        return self._count.strata(_ids(rows))
-
-
 def _all_rows(part: Part) -> Iterator[pa.RecordBatch]:
     for piece in part.slices():
         yield from piece.batches("pseudo_labels")
-
-
-def _floats(rows: pa.RecordBatch, column: str) -> NDArray[np.float64]:
-    values: NDArray[Any] = rows.column(column).to_numpy(zero_copy_only=False)
-    return values.astype(np.float64)
-
-
-def _ids(rows: pa.RecordBatch) -> NDArray[np.int64]:
-    ids: NDArray[Any] = rows.column("concept_id").to_numpy(zero_copy_only=False)
-    return ids.astype(np.int64)
-
-
-def _mentioned(rows: pa.RecordBatch) -> NDArray[np.int64]:
-    """0 where a caption mentions the concept, 1 where none does, 2 where that is not known."""
-    known = rows.column("in_caption")
-    mentioned: NDArray[Any] = known.fill_null(False).to_numpy(zero_copy_only=False)
-    unknown: NDArray[Any] = known.is_null().to_numpy(zero_copy_only=False)
-    return np.where(unknown, 2, np.where(mentioned, 0, 1))
 
 
 def _rows(

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from schemas.pseudo_labels import PSEUDO_LABELS
+from stages.artifact_name import check_artifact_name
 from stages.base import Part, Reads, Stage, each, option
-from stages.given_names import check_given_name
 from stages.outcome import Outcome, Result, counted
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Select(Stage):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_given_name(self.name, self.called, "a selection")
+        check_artifact_name(self.name, self.called, "a selection")
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Yield the rows for which the condition holds; `kept` is true of each."""

@@ -52,6 +52,8 @@ def make_app(words: Sequence[str], *, load_all: bool = False) -> typer.Typer:
     for name, family in families.items():
         app.add_typer(family, name=name)
     for verb in VERBS.values():
+        if verb.own_command:
+            continue
         *first, last = verb.name.split()
         home = families[first[0]] if first else app
         if load_all or last in words:

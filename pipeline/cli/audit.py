@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,7 +11,7 @@ import typer
 from pipeline.cli.run_options import STORE, Quiet, Store
 
 if TYPE_CHECKING:
-    from pipeline.analysis.audits import Report
+    from pipeline.analysis.audits import AuditReport
     from stages.auditing.estimation import Estimate
 
 _Name = Annotated[str, typer.Argument(help="of the audit", metavar="NAME")]
@@ -29,18 +30,26 @@ def report(
     ] = 0.9,
     store: Store = STORE,
     as_json: Annotated[bool, typer.Option("--json", help="print everything as JSON")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="folder for a page and its pictures, too")
+    ] = None,
 ) -> None:
     """Show how right pseudo-labels are, by what was judged so far.
 
-    Each share has an interval that contains the true one in 95 of 100 audits.
+    Each share has an interval that contains the true one in 95 of 100 audits. The page is
+    index.html, which opens without a network; its pictures are also PNG in the same folder.
     """
-    from pipeline.analysis.audits import report as find
+    from pipeline.analysis.audits import audit_report
+    from pipeline.analysis.report import report_audit
 
-    found = find(store, name, target)
+    found = audit_report(store, name, target)
+    page = None if out is None else report_audit(found, out)
     if as_json:
         typer.echo(json.dumps(found.as_json(), ensure_ascii=False))
         return
     _print(found)
+    if page is not None:
+        typer.echo(f"\n{page}")
 
 
 def close(name: _Name, store: Store = STORE, quiet: Quiet = False) -> None:
@@ -58,25 +67,23 @@ def close(name: _Name, store: Store = STORE, quiet: Quiet = False) -> None:
     execute(AuditClose, values, {"audits": f"audits@{name}"}, run)
 
 
-def _print(found: Report) -> None:
-    whole = found.precision
-    typer.echo(f"{found.address}: {whole.judged} of {found.drawn} labels judged")
-    if found.open:
-        typer.echo(f"{found.open} left out: reviewers are unsure, or do not agree")
-    typer.echo(f"precision of all {whole.labels:,.0f} labels: {_share(whole)}")
+def _print(found: AuditReport) -> None:
+    from pipeline.cli.row_formats import cell_text
+
+    progress = found.progress
+    typer.echo(f"{found.address}: {progress.judged} of {progress.drawn} labels judged")
+    if progress.open:
+        typer.echo(f"{progress.open} left out: reviewers are unsure, or do not agree")
+    whole = progress.precision
+    typer.echo(f"precision of all {whole.labels:,.0f} labels: {whole.text()}")
     if found.more:
         typer.echo(f"about {found.more} more judgements would make it ± 3 points")
-    if found.where is None:
-        typer.echo(f"no threshold of probability has a precision of {found.target:g} for sure")
-    else:
-        typer.echo(f"precision at least {found.target:g} (at 95 %): --where '{found.where}'")
+    typer.echo(found.threshold_sentence())
     _table("probability above", {f"{t:g}": one for t, one in found.above.items()})
     _table("stratum", found.strata)
     _table("concept", found.concepts)
     for pair in found.agreements:
-        kappa = "" if pair.kappa is None else f", kappa {pair.kappa:.2f}"
-        first, second = (reviewer or "(no name)" for reviewer in pair.reviewers)
-        typer.echo(f"{first} and {second} agree on {pair.share:.0%} of {pair.labels} labels{kappa}")
+        typer.echo(cell_text(pair.text()))
 
 
 def _table(title: str, rows: dict[str, Estimate]) -> None:
@@ -88,11 +95,5 @@ def _table(title: str, rows: dict[str, Estimate]) -> None:
     typer.echo(f"\n{title:<{width}}  {'precision, per cent':<22} {'judged':>7} {'labels':>12}")
     for name, one in rows.items():
         typer.echo(
-            f"{cell_text(name):<{width}}  {_share(one):<22} {one.judged:>7} {one.labels:>12,.0f}"
+            f"{cell_text(name):<{width}}  {one.text():<22} {one.judged:>7} {one.labels:>12,.0f}"
         )
-
-
-def _share(one: Estimate) -> str:
-    if one.share is None:
-        return "not known"
-    return f"{100 * one.share:.1f} [{100 * one.low:.1f}, {100 * one.high:.1f}]"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import re
 from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
@@ -129,7 +128,7 @@ def option_flag(name: str, meta: Mapping[str, Any]) -> str:
 
 def environment_variable(verb: str, name: str) -> str:
     """Where an option of a verb may be set, such as RC_LABEL_TOP_K."""
-    return re.sub("[ -]", "_", f"RC_{verb}_{name}").upper()
+    return f"RC_{verb}_{name}".upper().replace("-", "_").replace(" ", "_")
 
 
 def _given(context: typer.Context, values: Mapping[str, Any]) -> dict[str, Any]:

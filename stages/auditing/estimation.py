@@ -54,6 +54,16 @@ class Estimate:
     judged: int
     labels: float
 
+    def text(self) -> str:
+        """In per cent.
+
+        >>> Estimate(0.5, 0.41, 0.59, 100, 3000.0).text()
+        '50.0 [41.0, 59.0]'
+        """
+        if self.share is None:
+            return "not known"
+        return f"{100 * self.share:.1f} [{100 * self.low:.1f}, {100 * self.high:.1f}]"
+
 
 def share_right(
     judgements: Judgements, domain: NDArray[np.bool_] | None = None, confidence: float = 0.95

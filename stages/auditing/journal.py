@@ -16,10 +16,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from schemas.errors import ArtifactError, OptionError
 from schemas.reviews import VERDICTS
+from stages.auditing.verdicts import keys_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    import pyarrow as pa
 
 UNDO: Final = "undo"
 _LONGEST: Final = 200  # characters of a name
@@ -110,8 +113,8 @@ class Journal:
             try:
                 judgement = Judgement(**json.loads(line))
             except (ValueError, TypeError, OptionError, RecursionError):
-                if not line.endswith(b"}"):
-                    continue  # cut off while it was written
+                if not line.endswith(b"}\n"):
+                    continue  # cut off, or not yet written to its end
                 raise ArtifactError(
                     f"{self.path}, line {number}: no judgement can be read there; mend the line, "
                     f"or remove it"
@@ -129,12 +132,32 @@ class Journal:
                 last[key] = judgement
         return list(last.values())
 
+    def last_words_of(self, sample: pa.Table) -> list[Judgement]:
+        """The same, of an audit.
+
+        Args:
+            sample: Rows of `audits`.
+
+        Raises:
+            ArtifactError: If something was told of a label that was not drawn.
+        """
+        concepts = dict(zip(keys_of(sample), sample["concept_id"].to_pylist(), strict=True))
+        told = self.last_words()
+        for judgement in told:
+            if concepts.get((judgement.image_id, judgement.region)) != judgement.concept_id:
+                raise ArtifactError(
+                    f"{self.path} is not of this audit: region {judgement.region} of "
+                    f"{judgement.image_id} was not drawn, or not with that concept; draw the "
+                    f"audit as it was, or under another name"
+                )
+        return told
+
     def _lines(self) -> Iterator[tuple[int, bytes]]:
         try:
             with self.path.open("rb") as file:
                 for number, line in enumerate(file, start=1):
                     if line.strip():
-                        yield number, line.rstrip(b"\n")
+                        yield number, line
         except FileNotFoundError:
             return
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Sample:
+class StratifiedSample:
     """Collects labels; holds a few times as many as are drawn."""
 
     def __init__(self, drawn: NDArray[np.int64]) -> None:

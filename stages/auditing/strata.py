@@ -71,9 +71,7 @@ class RangeCount:
         deviations = np.diff(mass[lasts], prepend=0.0) / sizes
         starts = filled[np.append(0, lasts[:-1] + 1)]
         ends = zip(_value(starts), _value(self._ends), strict=True)
-        names = [
-            f"{first:.4g} to {last:.4g}" if first < last else f"{first:.4g}" for first, last in ends
-        ]
+        names = [" to ".join(dict.fromkeys(map(_text, pair))) for pair in ends]
         return Strata(names, sizes, deviations)
 
     def strata(self, values: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -173,6 +171,10 @@ def _bin(values: NDArray[np.float32]) -> NDArray[np.int64]:
     bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
     ordered = np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31))
     return (ordered >> np.uint32(_BITS)).astype(np.int64)
+
+
+def _text(value: np.float32) -> str:
+    return "unknown" if np.isnan(value) else f"{value:.4g}"
 
 
 def _value(bins: NDArray[np.int64]) -> NDArray[np.float32]:

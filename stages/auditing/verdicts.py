@@ -33,6 +33,16 @@ class Agreement:
     share: float
     kappa: float | None
 
+    def text(self) -> str:
+        """A sentence.
+
+        >>> Agreement(("", "ann"), 20, 0.9, 0.75).text()
+        '(no name) and ann agree on 90% of 20 labels, kappa 0.75'
+        """
+        first, second = (reviewer or "(no name)" for reviewer in self.reviewers)
+        kappa = "" if self.kappa is None else f", kappa {self.kappa:.2f}"
+        return f"{first} and {second} agree on {self.share:.0%} of {self.labels} labels{kappa}"
+
 
 def keys_of(rows: pa.Table) -> list[Label]:
     """Image and region of each row."""

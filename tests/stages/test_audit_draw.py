@@ -12,8 +12,6 @@ from schemas.audits import AUDITS
 from schemas.errors import ArtifactError, OptionError
 from schemas.pseudo_labels import PSEUDO_LABELS
 from stages.audit_draw import AuditDraw
-from stages.auditing.sample import Sample
-from stages.auditing.strata import NameCount, RangeCount
 from stages.outcome import Result
 from tests.in_memory import InMemory
 
@@ -125,44 +123,6 @@ def test_all_are_drawn_where_there_are_fewer(rng: np.random.Generator) -> None:
     table = drawn(labels(rng, 40))
     assert table.num_rows == 40
     assert set(table["inclusion"].to_pylist()) == {1.0}
-
-
-def test_equal_values_are_one_stratum() -> None:
-    count = RangeCount()
-    count.add(np.ones(50, np.float32), np.full(50, 0.5))
-    assert [count.divide(10).names, count.divide(10).sizes.tolist()] == [["1"], [50]]
-
-
-def test_ranges_are_in_order_and_have_equal_shares(rng: np.random.Generator) -> None:
-    values = rng.normal(size=20000).astype(np.float32)
-    count = RangeCount()
-    for piece in np.split(values, 4):
-        count.add(piece, np.full(len(piece), 0.5))
-    strata = count.divide(8)
-    places = count.strata(values)
-    assert np.bincount(places).tolist() == strata.sizes.tolist()
-    assert np.abs(strata.sizes - 2500).max() < 25  # a bin holds at most 1 part in 2,048
-    assert all(values[places == h].max() <= values[places == h + 1].min() for h in range(7))
-
-
-def test_rare_names_are_one_stratum() -> None:
-    count = NameCount()
-    for _ in range(2):
-        count.add(np.array([7, 7, 7, 1, 1, 3, 4]), np.full(7, 0.5))
-    strata = count.divide(3)
-    assert (list(strata.names), strata.sizes.tolist()) == (["7", "1", "others"], [6, 4, 4])
-    assert count.strata(np.array([1, 3, 4, 7])).tolist() == [1, 2, 2, 0]
-
-
-def test_a_sample_holds_little_more_than_it_needs(rng: np.random.Generator) -> None:
-    rows = labels(rng, 5000).combine_chunks().to_batches()[0].select(["region"])
-    sample = Sample(np.array([10]))
-    most = 0
-    for _ in range(60):
-        sample.add(rows, np.zeros(5000, np.int64), rng.integers(0, 1 << 63, 5000).astype(np.uint64))
-        most = max(most, sample._waiting)
-    assert most <= 70_000  # of 300,000
-    assert sample.rows()[0].num_rows == 10
 
 
 def test_too_few_for_the_strata_is_refused(rng: np.random.Generator) -> None:

@@ -1,8 +1,9 @@
 // The current page, and the parts that all pages share.
 
+import { audit } from "./audit.js";
 import { concept, concepts } from "./concepts.js";
 import { evaluation, training } from "./curves.js";
-import { ask, chosen } from "./data.js";
+import { ask, chosen, SERVED } from "./data.js";
 import { el } from "./dom.js";
 import { image } from "./image.js";
 import { images } from "./images.js";
@@ -15,6 +16,7 @@ const PAGES = {
   overview: ["Overview", overview], images: ["Images", images], image: ["", image],
   concepts: ["Concepts", concepts], concept: ["", concept], search: ["Search", search],
   "what-if": ["What if", whatIf], training: ["Training", training], evaluation: ["Evaluation", evaluation],
+  ...(SERVED ? { audit: ["Audit", audit] } : {}),
 };
 const PARENTS = { image: "images", concept: "concepts" };
 

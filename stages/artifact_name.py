@@ -11,7 +11,7 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_-]*")
 _HEXADECIMAL: Final = re.compile(r"[0-9a-f]*")  # could be the beginning of a fingerprint
 
 
-def check_given_name(verb: str, name: str, what: str) -> None:
+def check_artifact_name(verb: str, name: str, what: str) -> None:
     """Pass if a name is one.
 
     Args:
