@@ -91,7 +91,7 @@ def _serve(store: Path, host: str, port: int) -> None:
             names.append(socket.gethostname())
         if host not in _LOOPBACK:
             typer.echo(
-                f"warning: everyone who can connect to {host} can read this store, and judge audits",
+                f"warning: everyone who can connect to {host} can read this store and judge",
                 err=True,
             )
         typer.echo(f"http://{_bracketed('127.0.0.1' if host == '0.0.0.0' else host)}:{open_port}/")

@@ -41,7 +41,6 @@ export function sender(audit, hear) {
     else if (REFUSED.includes(answer.status)) hear.refused(`A judgement was refused: ${content.problem}`);
     else throw new Error(content.problem ?? "the gallery does not answer");
   }
-  addEventListener("beforeunload", (event) => { if (queue.length) event.preventDefault(); });
   send();
   return (judgement) => {
     const whole = { id: newId(), ...judgement };

@@ -82,7 +82,7 @@ def test_closed_reviews_are_read_where_the_journal_is_gone(audit: Artifact) -> N
 
 
 def test_without_judgements_or_without_an_audit_there_is_a_sentence(audit: Artifact) -> None:
-    with pytest.raises(ArtifactError, match="no label of audits/v1-.* was judged right or wrong"):
+    with pytest.raises(ArtifactError, match=r"no label of audits/v1-.* was judged right or wrong"):
         audit_report(audit.root, "first")
     judge(audit, {0: "unsure"})
     with pytest.raises(ArtifactError, match="was judged right or wrong; do so with 'rc view'"):
