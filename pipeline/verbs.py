@@ -69,7 +69,7 @@ VERBS = {
     )
 }
 
-GROUPS = {"audit": "Judge a sample of pseudo-labels: how right are they?"}  # of verbs of two words
+GROUPS = {"audit": "Judge some pseudo-labels, to know how right all are."}  # of verbs of two words
 
 
 def maker(table: str) -> str:

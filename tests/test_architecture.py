@@ -62,7 +62,7 @@ PLAIN_WORDS = set(
         prefetching preprocess preprocessing pretraining probe process progress protocols
         provenance pull push pushed queries query random ranking ray recall record records
         reference relations remote rendering report resizing resnet result results reuse row
-        rule run runner running samples scans schedule search sections seeds segmentation
+        rule run runner running sample samples scans schedule search sections seeds segmentation
         self server session shape shapes sheets show sides similar slice source sources
         spacy spec spill splits sprite sql stage statements statistics store strata streams
         street suggestions suppression synonyms syntax tagger tags tallies tar targets task

@@ -108,7 +108,7 @@ class Journal:
         Raises:
             ArtifactError: If a whole line is none: the file was edited or damaged.
         """
-        found = {}
+        found: dict[str, Judgement] = {}
         for number, line in self._lines():
             try:
                 judgement = Judgement(**json.loads(line))

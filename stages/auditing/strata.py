@@ -102,7 +102,8 @@ class GroupedCount:
         Groups without labels have none.
         """
         masses = {g: count.mass() for g, count in enumerate(self._counts) if count.mass()}
-        found, total = [], sum(masses.values())
+        found: list[Strata] = []
+        total = sum(masses.values())
         for group, mass in masses.items():
             self._firsts[group] = sum(len(strata.names) for strata in found)
             strata = self._counts[group].divide(max(1, round(most * mass / total)))

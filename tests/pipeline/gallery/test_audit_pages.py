@@ -231,6 +231,7 @@ def test_what_waits_outlives_the_page(gallery: Gallery, page: Browser) -> None:
     page.open(f"{gallery.address}/?again#audit?name=first")
     until(lambda: gallery.verdicts() == [(0, "right", None, "")], "it was never sent")
     page.wait_until("Object.keys(localStorage).every((key) => !key.startsWith('judgement '))")
+    assert gallery.verdicts() == [(0, "right", None, "")]
 
 
 def test_a_refused_judgement_is_shown(gallery: Gallery, page: Browser) -> None:
