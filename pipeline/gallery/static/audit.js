@@ -1,6 +1,6 @@
 // Audits: pseudo-labels drawn at random, to be judged one after the other.
 
-import { ask, cropOf, picture } from "./data.js";
+import { ask, picture } from "./data.js";
 import { announce, el, number, percent, table } from "./dom.js";
 import { sender } from "./judgements.js";
 import { go } from "./route.js";
@@ -125,7 +125,11 @@ function ahead(regions, now, at) {
 function prefetch({ regions, labels }, at) {
   const row = regions[at];
   new Image().src = picture("full", { id: row.image_id, labels });
-  new Image().src = cropOf(row, { labels });
+  new Image().src = cropOf(row, labels);
+}
+
+function cropOf({ image_id, x0, y0, x1, y1 }, labels) {
+  return picture("crop", { id: image_id, box: [x0, y0, x1, y1].join(","), labels });
 }
 
 /** One region: in its image, and cut out. */
@@ -135,7 +139,7 @@ function region(view, { regions, images, labels }, at, verdict) {
   const { layer, element } = stage(found, { labels });
   const near = el("div", { class: "asked" },
     el("h2", {}, row.concept),
-    el("img", { src: cropOf(row, { labels }), alt: "the box" }),
+    el("img", { src: cropOf(row, labels), alt: "the box" }),
     el("p", { class: "soft" }, `${number(at + 1)} of ${number(regions.length)}: region ${row.region} of ${row.image_id}`),
     found.captions.map((caption) => el("p", {}, caption)));
   view.place.replaceChildren(el("div", { class: "look" }, element, near));

@@ -5,9 +5,6 @@ import { el } from "./dom.js";
 /** The pseudo-labels that are shown; empty for the newest. */
 export const chosen = { labels: "" };
 
-/** Whether a server answers, which can write down what is judged. */
-export const SERVED = true;
-
 /** Step of the sliders of what-if. */
 export const STEP = 0.01;
 
@@ -24,14 +21,10 @@ export function picture(kind, given) {
   return `picture/${kind}?${words(given)}`;
 }
 
-/** Address of the crop of the box of a row. */
-export function cropOf(row, set = {}) {
-  return picture("crop", { id: row.image_id, box: [row.x0, row.y0, row.x1, row.y1].join(","), ...set });
-}
-
 /** The crop of the box of a row. */
 export function crop(row) {
-  return el("img", { src: cropOf(row), alt: row.concept ?? "region", loading: "lazy" });
+  const box = [row.x0, row.y0, row.x1, row.y1].join(",");
+  return el("img", { src: picture("crop", { id: row.image_id, box }), alt: row.concept ?? "region", loading: "lazy" });
 }
 
 function words(given) {

@@ -6,9 +6,6 @@ import { el, svg } from "./dom.js";
 /** The pseudo-labels that are shown: a folder has one set of them. */
 export const chosen = { labels: "" };
 
-/** Nothing can be judged in a folder: there is no server to write it down. */
-export const SERVED = false;
-
 /** Step of the sliders of what-if: the counts exist for these values. */
 export const STEP = 0.05;
 

@@ -3,7 +3,7 @@
 import { audit } from "./audit.js";
 import { concept, concepts } from "./concepts.js";
 import { evaluation, training } from "./curves.js";
-import { ask, chosen, SERVED } from "./data.js";
+import { ask, chosen } from "./data.js";
 import { el } from "./dom.js";
 import { image } from "./image.js";
 import { images } from "./images.js";
@@ -16,7 +16,7 @@ const PAGES = {
   overview: ["Overview", overview], images: ["Images", images], image: ["", image],
   concepts: ["Concepts", concepts], concept: ["", concept], search: ["Search", search],
   "what-if": ["What if", whatIf], training: ["Training", training], evaluation: ["Evaluation", evaluation],
-  ...(SERVED ? { audit: ["Audit", audit] } : {}),
+  ...(audit ? { audit: ["Audit", audit] } : {}),
 };
 const PARENTS = { image: "images", concept: "concepts" };
 
