@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -15,20 +16,26 @@ class Verb:
     """Where a stage is, and its one line of help (the first line of the class's docstring).
 
     Attributes:
-        name: As typed after `rc`.
+        name: As typed after `rc`; one of several that share their first word, such as "audit draw".
         help: Of at most 57 characters, so that it fits on a line of `rc --help`.
         makes: The table that nobody else makes, if there is one.
+        own_command: Whether its command is written, and not made from its options.
     """
 
     name: str
     help: str
     makes: str = ""
+    own_command: bool = False
+
+    @property
+    def word(self) -> str:
+        """Its name as that of a module."""
+        return re.sub("[ -]", "_", self.name)
 
     def load(self) -> type[Stage]:
         """The stage's class."""
-        word = self.name.replace("-", "_")
-        module = import_module(f"stages.{word}")
-        stage: type[Stage] = getattr(module, word.title().replace("_", ""))
+        module = import_module(f"stages.{self.word}")
+        stage: type[Stage] = getattr(module, self.word.title().replace("_", ""))
         return stage
 
 
@@ -53,12 +60,16 @@ VERBS = {
         Verb("featurize", "Embed every proposal, and the whole image.", "features"),
         Verb("label", "Give every region its most probable concepts.", "pseudo_labels"),
         Verb("select", "Keep pseudo-labels by a SQL condition, under a name."),
+        Verb("audit draw", "Draw pseudo-labels at random, to be judged.", "audits"),
+        Verb("audit close", "Make an artifact of what was judged.", "reviews", own_command=True),
         Verb("train", "Train a student on pseudo-labels of regions, or crops.", "students"),
         Verb("finetune", "Train a detector of named categories on ground truth.", "detectors"),
         Verb("detect", "Find things of any names in images.", "detections"),
         Verb("evaluate", "Measure recognition against ground truth.", "metrics"),
     )
 }
+
+GROUPS = {"audit": "Judge some pseudo-labels, to know how right all are."}  # of verbs of two words
 
 
 def maker(table: str) -> str:

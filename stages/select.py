@@ -7,12 +7,11 @@ export and SQL take it in place of the one it was chosen from, by its address or
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar
 
-from schemas.errors import OptionError
 from schemas.pseudo_labels import PSEUDO_LABELS
+from stages.artifact_name import check_artifact_name
 from stages.base import Part, Reads, Stage, each, option
 from stages.outcome import Outcome, Result, counted
 
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from schemas.table import Table
-
-_NAME: Final = re.compile(r"[a-z][a-z0-9_-]*")
-_HEXADECIMAL: Final = re.compile(r"[0-9a-f]*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,11 +40,7 @@ class Select(Stage):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not _NAME.fullmatch(self.called) or _HEXADECIMAL.fullmatch(self.called):
-            raise OptionError(
-                f"rc select: {self.called!r} is no name for a selection: take small letters, "
-                f"digits, - and _, beginning with a letter, and not only letters from a to f"
-            )
+        check_artifact_name(self.name, self.called, "a selection")
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Yield the rows for which the condition holds; `kept` is true of each."""

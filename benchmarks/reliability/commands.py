@@ -95,6 +95,7 @@ COMMANDS: Final = (
     _stage("featurize", "--resize 96x96", basis=True),
     _stage("label", "--min-probability 0", basis=True),
     _stage("select", "sure --where region<4"),
+    _stage("audit draw", "first --size 6 --strata 2"),
     _stage("train", f"--pseudo-labels pseudo_labels --resize 64x64 {_TRAINING} 4"),
     _stage("finetune", f"--resize 96x96 {_TRAINING} 2"),
     _stage("detect", "--names cat,dog --templates plain --resize 96x96"),

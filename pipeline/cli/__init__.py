@@ -72,7 +72,8 @@ def _report(error: BaseException, words: list[str]) -> NoReturn:
 def _exit_interrupted(words: list[str]) -> NoReturn:
     from pipeline.verbs import VERBS
 
-    if words and words[0] in (*VERBS, "run", "demo", "push", "pull"):
+    verbs = {*VERBS, "run", "demo", "push", "pull"}
+    if verbs & {" ".join(words[:1]), " ".join(words[:2])}:
         command = shlex.join(["rc", *words])
         _fail(f"interrupted; finished parts are kept. To resume: {command}", 130)
     _fail("interrupted", 130)

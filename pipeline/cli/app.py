@@ -8,6 +8,7 @@ import typer
 
 from pipeline.cli import (
     analysis,
+    audit,
     demo_and_draw,
     export,
     health,
@@ -21,7 +22,7 @@ from pipeline.cli import (
 )
 from pipeline.cli.help_sections import SectionedGroup, use_sections
 from pipeline.cli.stage import add_stage
-from pipeline.verbs import VERBS
+from pipeline.verbs import GROUPS, VERBS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,11 +45,21 @@ def make_app(words: Sequence[str], *, load_all: bool = False) -> typer.Typer:
         context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]},
     )
     app.callback()(_rc)
+    families = {
+        name: typer.Typer(help=text, no_args_is_help=True, rich_markup_mode=None)
+        for name, text in GROUPS.items()
+    }
+    for name, family in families.items():
+        app.add_typer(family, name=name)
     for verb in VERBS.values():
-        if load_all or verb.name in words:
-            add_stage(app, verb)
+        if verb.own_command:
+            continue
+        *first, last = verb.name.split()
+        home = families[first[0]] if first else app
+        if load_all or last in words:
+            add_stage(home, verb)
         else:
-            app.command(verb.name, help=verb.help)(_not_loaded)
+            home.command(last, help=verb.help)(_not_loaded)
     for group in (
         recipes,
         query,
@@ -63,6 +74,7 @@ def make_app(words: Sequence[str], *, load_all: bool = False) -> typer.Typer:
         demo_and_draw,
     ):
         group.add_commands(app)
+    audit.add_commands(families["audit"])
     app.command("tables", hidden=True)(tables)
     app.command("commands", hidden=True)(commands)
     use_sections(app)

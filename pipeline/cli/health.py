@@ -64,12 +64,12 @@ def config(
 
     The value of each, and whether it is a default or from RC_*.
     """
-    from pipeline.cli.stage import option_fields
+    from pipeline.cli.stage import environment_variable, option_fields
 
     if verb not in VERBS:
         raise OptionError(f"rc config: '{verb}' is not a stage; the stages are {', '.join(VERBS)}")
     for name, _, default, meta in option_fields(VERBS[verb].load()):
-        variable = f"RC_{verb}_{name}".upper().replace("-", "_")
+        variable = environment_variable(verb, name)
         value = os.environ.get(variable)
         origin = "default" if value is None else f"environment {variable}"
         decides = "rows" if meta["recipe"] else "speed"

@@ -6,7 +6,7 @@ what stands in brackets as markup. This is the same, as text.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from typer.core import TyperCommand, TyperGroup
 
@@ -21,7 +21,7 @@ VERB_GROUPS: Final[Mapping[str, Sequence[str]]] = {
         *("draw", "ingest", "extract-concepts", "embed-concepts", "propose", "featurize"),
         "export-features",
     ),
-    "Labels": ("label", "select", "what-if", "diff", "report", "export"),
+    "Labels": ("label", "select", "audit", "what-if", "diff", "report", "export"),
     "Training": (
         *("pretrain", "import-weights", "train-rpn", "train", "finetune", "detect", "evaluate"),
         *("compare", "export-weights", "export-detections"),
@@ -67,6 +67,8 @@ def use_sections(app: typer.Typer) -> None:
     """Show the help of every verb of the application in sections."""
     for command in app.registered_commands:
         command.cls = SectionedCommand
+    for group in app.registered_groups:
+        use_sections(cast("typer.Typer", group.typer_instance))
 
 
 def _first_line(command: Any) -> str:

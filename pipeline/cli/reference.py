@@ -15,6 +15,8 @@ from schemas.table import VectorType
 from stages.base import Stage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import typer
 
 _RUN_OPTION_NAMES = [
@@ -69,11 +71,20 @@ def commands_page(app: typer.Typer) -> str:
         "--max-errors --allow-empty --json --quiet --debug`.",
         "",
     ]
-    for name, command in group.commands.items():
+    for name, command in _commands(group):
         if not command.hidden:
             lines += _section(name, command)
             lines += _presets(VERBS[name].load()) if name in VERBS else []
     return "\n".join(lines)
+
+
+def _commands(group: Any) -> Iterator[tuple[str, Any]]:
+    """What is typed after `rc`, such as "audit draw" of the group `audit`, and its command."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from ((f"{name} {last}", one) for last, one in command.commands.items())
+        else:
+            yield name, command
 
 
 def _section(name: str, command: Any) -> list[str]:

@@ -42,7 +42,7 @@ def add_stage(app: typer.Typer, verb: Verb) -> None:
     command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [_CONTEXT, *_arguments(stage), *_in_sections(stage), *_run_options(stage)]
     )
-    app.command(verb.name, help=_full_help(stage))(command)
+    app.command(verb.name.split()[-1], help=_full_help(stage))(command)
 
 
 def option_fields(cls: type[Stage]) -> list[tuple[str, Any, Any, Any]]:
@@ -56,6 +56,11 @@ def option_fields(cls: type[Stage]) -> list[tuple[str, Any, Any, Any]]:
 def option_flag(name: str, meta: Mapping[str, Any]) -> str:
     """How an option is typed, from its name and its metadata; a plain name has its place."""
     return meta.get("flag") or "--" + name.replace("_", "-")
+
+
+def environment_variable(verb: str, name: str) -> str:
+    """Where an option of a verb may be set, such as RC_LABEL_TOP_K."""
+    return f"RC_{verb}_{name}".upper().replace("-", "_").replace(" ", "_")
 
 
 def _given(context: typer.Context, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,7 +126,7 @@ def _options(cls: type[Stage]) -> list[inspect.Parameter]:
             continue
         flag = option_flag(name, meta)
         flags = [f"{flag}/--no-{flag[2:]}"] if kind is bool else [flag]
-        variable = f"RC_{cls.name}_{name}".upper().replace("-", "_")
+        variable = environment_variable(cls.name, name)
         shown = typer.Option(
             *flags,
             help=_help(kind, meta),

@@ -90,7 +90,10 @@ def _serve(store: Path, host: str, port: int) -> None:
         if anywhere:
             names.append(socket.gethostname())
         if host not in _LOOPBACK:
-            typer.echo(f"warning: everyone who can connect to {host} can read this store", err=True)
+            typer.echo(
+                f"warning: everyone who can connect to {host} can read this store and judge",
+                err=True,
+            )
         typer.echo(f"http://{_bracketed('127.0.0.1' if host == '0.0.0.0' else host)}:{open_port}/")
         hosts = [f"{_bracketed(name)}:{open_port}" for name in names]
         app = make_app(store, hosts, anywhere=anywhere)

@@ -1,8 +1,10 @@
 """The guard of the gallery: who may send requests, with which method, and what a page may do.
 
 A page of another site that the user visits must not be able to read the store through the browser
-of the user. So the Host must be one of our names (against DNS rebinding), and so must the Origin,
-if there is one. No request changes anything, so only GET and HEAD are allowed.
+of the user, nor to judge in an audit. So the Host must be one of our names (against DNS rebinding),
+and so must the Origin, if there is one. Only judgements change anything: they are sent by POST, and
+browsers send an Origin with each POST, so one without is refused. A judgement is JSON, which a form
+of another site cannot send. All else is GET and HEAD.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+JUDGEMENTS: Final = "/judgements/"  # where POST is allowed
 _HEADERS: Final = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
@@ -69,17 +72,24 @@ class Guard:
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
-        if scope["method"] not in ("GET", "HEAD"):
-            return 405, "The gallery is read-only: use GET or HEAD."
+        judges = scope["method"] == "POST" and scope["path"].startswith(JUDGEMENTS)
+        if scope["method"] not in ("GET", "HEAD") and not judges:
+            return 405, "The gallery is read-only, but for judgements: use GET or HEAD."
         if not self._is_our_host(headers.get("host", "")):
             return 403, "The gallery does not answer to this name; use the address it printed."
         origin = headers.get("origin")
         if origin is not None and not self._is_our_host(origin.partition("://")[2]):
             return 403, "Another site may not read the gallery."
+        if judges and (origin is None or not _is_json(headers.get("content-type", ""))):
+            return 403, "A judgement is JSON, sent by a page of the gallery."
         return None
 
     def _is_our_host(self, host: str) -> bool:
         return _without_80(host) in self._hosts or (self._anywhere and _is_address(host))
+
+
+def _is_json(content_type: str) -> bool:
+    return content_type.partition(";")[0].strip().lower() == "application/json"
 
 
 def _without_80(host: str) -> str:

@@ -14,10 +14,11 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from pipeline.gallery import model_results, page_queries
+from pipeline.gallery import audit_queries, model_results, page_queries
+from pipeline.gallery.audit_queries import take_judgement
 from pipeline.gallery.comparison_sides import load_side
 from pipeline.gallery.connection_pool import ConnectionPool
-from pipeline.gallery.guard import Guard
+from pipeline.gallery.guard import JUDGEMENTS, Guard
 from pipeline.gallery.pictures import LONGEST_SIDE, PictureCache
 from pipeline.gallery.synonyms import near_synonyms
 from pipeline.sql.json_values import json_value
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 STATIC: Final = Path(__file__).parent / "static"
 _HITS: Final = 24  # of a search
+_LARGEST: Final = 16 << 10  # bytes of a judgement
 _PARALLEL_PICTURES: Final = max(2, (os.cpu_count() or 2) // 2)  # leaves cores for queries
 
 
@@ -47,6 +49,7 @@ def make_app(root: Path, hosts: Collection[str], *, anywhere: bool = False) -> A
         Route("/", lambda _: FileResponse(STATIC / "index.html")),
         Route("/api/{query}", handler.answer),
         Route("/picture/{kind}", handler.picture),
+        Route(f"{JUDGEMENTS}{{name}}", handler.judge, methods=["POST"]),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]
     return Guard(Starlette(routes=routes), hosts, anywhere=anywhere)
@@ -56,7 +59,7 @@ class _RequestHandler:
     """Answers the requests for JSON and for pictures."""
 
     def __init__(self, root: Path) -> None:
-        connections = ConnectionPool(root)
+        self._connections = connections = ConnectionPool(root)
         self._picture_cache = PictureCache(connections)
         self._picture_slots = asyncio.Semaphore(_PARALLEL_PICTURES)
         self._queries: dict[str, Callable[[dict[str, str]], Any]] = {
@@ -74,6 +77,11 @@ class _RequestHandler:
                 connections, parameters
             ),
             "search": lambda parameters: _search(connections, parameters),
+            "audits": lambda _: audit_queries.audits(connections),
+            "audit": lambda parameters: audit_queries.audit(connections, parameters),
+            "concept-names": lambda parameters: audit_queries.concept_names(
+                connections, parameters
+            ),
         }
 
     def answer(self, request: Request) -> Response:
@@ -87,6 +95,25 @@ class _RequestHandler:
             return JSONResponse({"problem": str(error)}, 422)
         except ValueError as error:
             return JSONResponse({"problem": f"a number was expected: {error}"}, 422)
+
+    async def judge(self, request: Request) -> Response:
+        """Write a judgement down; the answer, how far the audit is, is sent once it is on disk."""
+        body = b""
+        async for piece in request.stream():
+            body += piece
+            if len(body) > _LARGEST:
+                return JSONResponse({"problem": "a judgement is not that large"}, 413)
+        name = request.path_params["name"]
+        return await run_in_threadpool(self._judge, name, body)
+
+    def _judge(self, name: str, body: bytes) -> Response:
+        try:
+            return JSONResponse(json_value(take_judgement(self._connections, name, body)))
+        except RCError as error:
+            return JSONResponse({"problem": str(error)}, 422)
+        except OSError as error:
+            problem = f"{error.filename or name} cannot be written ({error.strerror})"
+            return JSONResponse({"problem": problem}, 503)
 
     async def picture(self, request: Request) -> Response:
         """An image of the store, or a part of one, as JPEG."""

@@ -36,7 +36,7 @@ VIEW_SOURCES: Final = {  # the table behind a view of another name
 }
 TABLE_ORDER: Final = (  # in the order in which stages make them
     *("images", "concepts", "teachers", "concept_embeddings", "rpns", "proposals", "features"),
-    *("pseudo_labels", "students", "detectors", "detections", "metrics"),
+    *("pseudo_labels", "audits", "reviews", "students", "detectors", "detections", "metrics"),
 )
 VIEWS: Final = frozenset({*TABLE_ORDER, *VIEW_SOURCES, "artifacts", "lineage", "quarantine"})
 _DEFAULT_SUBJECTS: Final = ("pseudo_labels",)  # of a statement that names no table

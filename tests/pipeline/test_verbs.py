@@ -8,7 +8,7 @@ import pytest
 from pipeline.verbs import VERBS
 
 STAGES = Path(__file__).parents[2] / "stages"
-WRITTEN = [v for v in VERBS.values() if (STAGES / f"{v.name.replace('-', '_')}.py").exists()]
+WRITTEN = [v for v in VERBS.values() if (STAGES / f"{v.word}.py").exists()]
 
 
 @pytest.mark.parametrize("verb", WRITTEN, ids=lambda verb: verb.name)

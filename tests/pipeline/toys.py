@@ -466,6 +466,7 @@ class ToyVerb:
     name: str
     help: str
     makes: str = ""
+    own_command: bool = False
 
     def load(self) -> type[Toy]:
         return {toy.name: toy for toy in TOYS}[self.name]

@@ -1,12 +1,14 @@
-"""Report: statistics of pseudo-labels as one HTML page with plots."""
+"""Reports: statistics of pseudo-labels, or what an audit says, as one HTML page with plots."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from pipeline.analysis.audits import AuditReport
     from pipeline.progress import Reporter
 
 PAGE = "index.html"
@@ -37,24 +39,55 @@ def report_labels(
     """
     from pipeline.analysis.report.figures import draw_sections
     from pipeline.analysis.report.label_statistics import collect_statistics
-    from pipeline.analysis.report.page import is_report, page
-    from pipeline.store.atomic import make_folder, sweep_drafts, whole_or_absent
-    from schemas.errors import OptionError, SourceError
+    from pipeline.analysis.report.page import page
+    from schemas.errors import OptionError
+
+    _check_ours(out)
+    statistics = collect_statistics(root, labels, where, reporter)
+    if not statistics["counts"][0]["labels"]:
+        condition = f" for which {where} holds" if where else ""
+        raise OptionError(f"rc report: {statistics.address} has no label{condition}")
+    return _write(out, lambda: page(statistics, draw_sections(statistics, out), out))
+
+
+def report_audit(report: AuditReport, out: Path) -> Path:
+    """Write a page about an audit, with its plots beside it; return the path of the page.
+
+    Args:
+        report: What the audit says.
+        out: As in `report_labels`.
+
+    Raises:
+        OptionError: If the folder has another page.
+        SourceError: If the folder cannot be written.
+    """
+    from pipeline.analysis.report.audit_page import audit_page
+
+    _check_ours(out)
+    return _write(out, lambda: audit_page(report, out))
+
+
+def _check_ours(out: Path) -> None:
+    from pipeline.analysis.report.page import is_report
+    from schemas.errors import OptionError
 
     if (out / PAGE).exists() and not is_report(out / PAGE):
         raise OptionError(
             f"rc report: {out / PAGE} is not a report and is kept; name another --out"
         )
-    statistics = collect_statistics(root, labels, where, reporter)
-    if not statistics["counts"][0]["labels"]:
-        condition = f" for which {where} holds" if where else ""
-        raise OptionError(f"rc report: {statistics.address} has no label{condition}")
+
+
+def _write(out: Path, make: Callable[[], str]) -> Path:
+    """Write what `make` returns, which may write pictures into the folder first."""
+    from pipeline.store.atomic import make_folder, sweep_drafts, whole_or_absent
+    from schemas.errors import SourceError
+
     try:
         sweep_drafts(out)
         make_folder(out)
-        sections = draw_sections(statistics, out)
+        content = make()
         with whole_or_absent(out / PAGE) as draft:
-            draft.write_text(page(statistics, sections, out), encoding="utf-8")
+            draft.write_text(content, encoding="utf-8")
     except OSError as error:
         raise SourceError(f"{out} cannot be written ({error.strerror}); name another --out") from (
             error

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipeline.analysis.report.figures import ReportSection
     from pipeline.analysis.report.label_statistics import LabelStatistics, Row
 
-_TITLE: Final = "<title>Pseudo-labels "
+_TITLES: Final = ("Pseudo-labels ", "Audit ")  # what those of reports begin with
 _MAX_CONCEPTS: Final = 200  # rows of the table of concepts
 _STYLE: Final = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8882; }
@@ -59,34 +59,46 @@ summary { cursor: pointer; font-weight: 600; margin: 2rem 0 .5rem; }
 
 
 def is_report(path: Path) -> bool:
-    """Whether a file is a page made by `page`."""
+    """Whether a file is a page made by `document`."""
     with path.open("rb") as file:
-        return _TITLE.encode() in file.read(2000)
+        head = file.read(2000)
+    return any(f"<title>{title}".encode() in head for title in _TITLES)
 
 
 def page(statistics: LabelStatistics, sections: Sequence[ReportSection], folder: Path) -> str:
     """The HTML of a report whose plots are in `folder`."""
-    digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-    policy = (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; "
-        "form-action 'none'"
-    )
     parts = [
-        "<!doctype html>",
-        '<html lang="en"><head><meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"{_TITLE}{escape(statistics.address)}</title>",
-        f"<style>{_STYLE}</style></head><body><main>",
         f"<h1>Pseudo-labels</h1><p><code>{escape(statistics.address)}</code>{_condition(statistics)}</p>",
         _tiles(statistics),
         '<div class="sections">',
         *(_section(section, folder, statistics) for section in sections),
         "</div>" if sections else "<p>There are no such labels: nothing to plot.</p></div>",
         _concepts(statistics["concepts"], has_ground_truth=statistics.has_ground_truth),
-        "</main></body></html>",
     ]
-    return "\n".join(parts) + "\n"
+    return document(f"Pseudo-labels {statistics.address}", parts)
+
+
+def document(title: str, parts: Sequence[str]) -> str:
+    """A page of HTML.
+
+    Args:
+        title: Of the window; begins with one of `_TITLES`.
+        parts: HTML in which all text from the store is escaped.
+    """
+    digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+    policy = (
+        f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; "
+        "form-action 'none'"
+    )
+    head = [
+        "<!doctype html>",
+        '<html lang="en"><head><meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>{escape(title)}</title>",
+        f"<style>{_STYLE}</style></head><body><main>",
+    ]
+    return "\n".join([*head, *parts, "</main></body></html>"]) + "\n"
 
 
 def _condition(statistics: LabelStatistics) -> str:
@@ -120,6 +132,11 @@ def _tiles(statistics: LabelStatistics) -> str:
             ),
             (_share(_none_if_nan(calibration_error(statistics))), "expected calibration error"),
         ]
+    return tile_list(tiles)
+
+
+def tile_list(tiles: Sequence[tuple[str, str]]) -> str:
+    """Numbers in large, each with what it is."""
     items = "".join(
         f"<li><b>{escape(value)}</b><span>{escape(text)}</span></li>" for value, text in tiles
     )
@@ -128,7 +145,7 @@ def _tiles(statistics: LabelStatistics) -> str:
 
 def _section(section: ReportSection, folder: Path, statistics: LabelStatistics) -> str:
     title, text = escape(section.title), escape(section.text)
-    parts = [_image(folder / file, title) for file in section.files]
+    parts = [image_tag(folder / file, title) for file in section.files]
     if section.name in _WITH_TABLE:
         parts.append(_table(statistics[section.name], _COLUMNS[section.name]))
     kind = "full" if len(parts) > 1 else "tall" if section.name == "concepts" else "half"
@@ -136,7 +153,8 @@ def _section(section: ReportSection, folder: Path, statistics: LabelStatistics) 
     return f'{start}<h2>{title}</h2><p>{text}</p><div class="row">{"".join(parts)}</div></section>'
 
 
-def _image(path: Path, title: str) -> str:
+def image_tag(path: Path, title: str) -> str:
+    """A picture with its bytes, and a title in HTML."""
     content = base64.b64encode(path.read_bytes()).decode()
     return f'<img alt="{title}: {escape(path.stem)}" src="data:image/png;base64,{content}">'
 

@@ -148,7 +148,7 @@ def share_lines(
         numbers = np.array([np.nan if v is None else v for v in values])
         axes.plot(positions, numbers, color=colour, linewidth=2.2, label=name, clip_on=False)
         axes.plot(positions, numbers, "o", color=colour, markersize=4, clip_on=False)
-    end = _set_share_axis(axes, [value for values in lines.values() for value in values])
+    end = set_share_axis(axes, [value for values in lines.values() for value in values])
     axes.set_ylim(0, end)
     axes.set_xlim(0, 1)
     axes.grid()
@@ -161,7 +161,7 @@ def grouped_bars(
 ) -> None:
     """Groups of bars of shares in [0, 1], with the per cent above each bar."""
     width = 0.8 / len(values)
-    end = _set_share_axis(axes, [share for shares in values.values() for share in shares])
+    end = set_share_axis(axes, [share for shares in values.values() for share in shares])
     for number, (name, shares) in enumerate(values.items()):
         positions = np.arange(len(names)) + (number - (len(values) - 1) / 2) * width
         heights = [share or 0.0 for share in shares]
@@ -221,7 +221,7 @@ def _set_count_ticks(axis: Any, limit: int) -> None:
     axis.set_major_formatter(_short_count)
 
 
-def _set_share_axis(axes: Any, shares: Sequence[float | None]) -> float:
+def set_share_axis(axes: Any, shares: Sequence[float | None]) -> float:
     """Label the y axis in per cent; return its end, above the largest share."""
     largest = max((share for share in shares if share is not None), default=1)
     end = next((end for end in _AXIS_ENDS if largest <= 0.95 * end), 1.0)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _STATIC: Final = Path(__file__).parents[1] / "static"
+REPLACED: Final = {"data.js": "folder.js", "audit.js": "no_audit.js"}  # modules
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'"
@@ -37,7 +38,7 @@ class OutputFolder:
         """Write the page, its style sheet and its script."""
         static = self._folder / "static"
         shutil.copyfile(_STATIC / "app.css", static / "app.css")
-        script = bundle(_STATIC, "main.js", {"data.js": "folder.js"})
+        script = bundle(_STATIC, "main.js", REPLACED)
         (static / "gallery.js").write_text(script, encoding="utf-8")
         page = (_STATIC / "index.html").read_text(encoding="utf-8")
         for before, after in _REPLACEMENTS:

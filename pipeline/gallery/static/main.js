@@ -1,5 +1,6 @@
 // The current page, and the parts that all pages share.
 
+import { audit } from "./audit.js";
 import { concept, concepts } from "./concepts.js";
 import { evaluation, training } from "./curves.js";
 import { ask, chosen } from "./data.js";
@@ -15,6 +16,7 @@ const PAGES = {
   overview: ["Overview", overview], images: ["Images", images], image: ["", image],
   concepts: ["Concepts", concepts], concept: ["", concept], search: ["Search", search],
   "what-if": ["What if", whatIf], training: ["Training", training], evaluation: ["Evaluation", evaluation],
+  ...(audit ? { audit: ["Audit", audit] } : {}),
 };
 const PARENTS = { image: "images", concept: "concepts" };
 

@@ -27,7 +27,8 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_visible_verb_is_in_one_group() -> None:
     app = make_app([])
-    shown = sorted(str(c.name) for c in app.registered_commands if not c.hidden)
+    shown = [str(c.name) for c in app.registered_commands if not c.hidden]
+    shown = sorted([*shown, *(str(group.name) for group in app.registered_groups)])
     assert sorted(name for names in VERB_GROUPS.values() for name in names) == shown
 
 

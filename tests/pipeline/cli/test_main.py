@@ -152,7 +152,7 @@ def test_help_of_a_verb_does_not_pay_for_torch() -> None:
         "from pipeline.cli import main\n"
         "from pipeline.verbs import VERBS\n"
         "for verb in VERBS:\n"
-        "    try: main([verb, '--help'])\n"
+        "    try: main([*verb.split(), '--help'])\n"
         "    except SystemExit: pass\n"
         "    assert 'torch' not in sys.modules, verb\n"
     )

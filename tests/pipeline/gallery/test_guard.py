@@ -54,10 +54,46 @@ def test_only_reading_requests_of_its_own_pages_are_allowed(
     assert (CONTENT in answer.text) == (status == 200 and method == "GET")
 
 
+OURS = {"origin": f"http://{HOST}", "content-type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/judgements/first", OURS, 200),
+        ("/judgements/first", {**OURS, "content-type": "application/json; charset=utf-8"}, 200),
+        ("/judgements/first", {**OURS, "origin": "https://evil.example"}, 403),
+        ("/judgements/first", {**OURS, "origin": f"http://{HOST}.evil.example"}, 403),
+        ("/judgements/first", {**OURS, "origin": "null"}, 403),
+        ("/judgements/first", {"content-type": "application/json"}, 403),
+        ("/judgements/first", {**OURS, "host": "evil.example"}, 403),
+        ("/judgements/first", {**OURS, "content-type": "text/plain"}, 403),
+        ("/judgements/first", {**OURS, "content-type": "application/x-www-form-urlencoded"}, 403),
+        ("/judgements/first", {"origin": f"http://{HOST}"}, 403),
+        ("/judgements", OURS, 405),
+        ("/api/overview", OURS, 405),
+        ("/picture/full", OURS, 405),
+    ],
+)
+def test_only_pages_of_the_gallery_may_judge(
+    path: str, headers: dict[str, str], status: int
+) -> None:
+    answer = client(HOST).post(path, content=b"{}", headers=headers)
+    assert answer.status_code == status
+    assert (CONTENT in answer.text) == (status == 200)
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "PATCH"])
+def test_no_other_method_reaches_a_journal(method: str) -> None:
+    answer = client(HOST).request(method, "/judgements/first", headers=OURS)
+    assert answer.status_code == 405  # so a browser that asks whether another site may gets a no
+    assert "access-control-allow-origin" not in answer.headers
+
+
 @pytest.mark.parametrize(
     ("method", "headers", "sentence"),
     [
-        ("POST", {}, "The gallery is read-only: use GET or HEAD."),
+        ("POST", {}, "The gallery is read-only, but for judgements: use GET or HEAD."),
         ("GET", {"host": "x"}, "The gallery does not answer to this name; use the address it"),
         ("GET", {"origin": "http://x"}, "Another site may not read the gallery."),
     ],

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.gallery.folder.bundle import bundle
+from pipeline.gallery.folder.output_folder import REPLACED
 from pipeline.gallery.server import STATIC
 
 if TYPE_CHECKING:
@@ -76,8 +77,9 @@ def test_a_cycle_of_imports_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_script_of_the_gallery_has_every_module_and_fetches_nothing() -> None:
-    text = bundle(STATIC, "main.js", {"data.js": "folder.js"})
-    modules = {path.stem for path in STATIC.glob("*.js")} - {"folder"}
+    text = bundle(STATIC, "main.js", REPLACED)
+    of_server = {"folder", "no_audit", "judgements"}  # nothing can be judged in a folder
+    modules = {path.stem for path in STATIC.glob("*.js")} - of_server
     assert set(re.findall(r"^const \$(\w+) = await", text, re.MULTILINE)) == modules
     assert "fetch(" not in text
 
@@ -88,3 +90,10 @@ def test_the_replacement_of_the_data_module_has_the_same_exports() -> None:
         return set(re.findall(r"^export (?:async )?(?:function|const) (\w+)", text, re.MULTILINE))
 
     assert exports("folder.js") == exports("data.js")
+
+
+def test_a_folder_has_no_page_audit() -> None:
+    text = bundle(STATIC, "main.js", REPLACED)
+    assert "const audit = null;" in text
+    assert "judgements/" not in text
+    assert "rc audit draw" not in text

@@ -1,0 +1,200 @@
+"""The journal of an audit: what people say, appended one line each, on the disk when it is told.
+
+A line is JSON. A write that was cut off leaves a line that cannot be read, which was never told to
+be there; the next one begins on a new line. What is appended is never edited: who changes their
+mind appends again, and who takes it back appends "undo".
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from schemas.errors import ArtifactError, OptionError
+from schemas.reviews import VERDICTS
+from stages.auditing.verdicts import keys_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import pyarrow as pa
+
+UNDO: Final = "undo"
+_LONGEST: Final = 200  # characters of a name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """What one person says of one label.
+
+    Attributes:
+        id: Of this judgement; told again with the same, it counts once.
+        image_id: As in images.
+        region: As in proposals.
+        concept_id: What was judged.
+        verdict: One of `schemas.reviews.VERDICTS`, or `UNDO`.
+        concept: What it is, if said.
+        reviewer: Who; may be empty.
+        time: When, ISO 8601 with a zone.
+    """
+
+    id: str
+    image_id: str
+    region: int
+    concept_id: int
+    verdict: str
+    concept: str | None = None
+    reviewer: str = ""
+    time: str = ""
+
+    def __post_init__(self) -> None:
+        """Check every value; they come from browsers and files.
+
+        Raises:
+            OptionError: If one is not what it should be.
+        """
+        texts = (self.id, self.image_id, self.reviewer, self.time, self.concept or "")
+        numbers = (self.region, self.concept_id)
+        if (
+            not all(isinstance(text, str) and _encodes(text) for text in texts)
+            or not all(type(n) is int and 0 <= n < 1 << 31 for n in numbers)
+            or self.verdict not in (*VERDICTS, UNDO)
+            or not 0 < len(self.id) <= _LONGEST
+            or any(len(text) > _LONGEST or not text.isprintable() for text in texts[2:])
+        ):
+            raise OptionError(
+                f"a judgement has an id, image_id, region, concept_id, and a verdict "
+                f"({', '.join((*VERDICTS, UNDO))}); concept and reviewer are short texts"
+            )
+        if self.time:
+            _when(self.time)
+
+
+class Journal:
+    """A file of judgements; several processes may append to it at once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, judgement: Judgement) -> None:
+        """Add a judgement; it is on the disk when this returns.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
+        stamped = asdict(judgement) | {"time": judgement.time or _now()}
+        line = json.dumps(stamped, ensure_ascii=False).encode() + b"\n"
+        new = not self.path.exists()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a+b", buffering=0) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            end = file.seek(0, os.SEEK_END)
+            if end:
+                file.seek(end - 1)
+                line = line if file.read(1) == b"\n" else b"\n" + line
+            _write_all(file.fileno(), line)
+            os.fsync(file.fileno())
+        if new:
+            _flush_folder(self.path.parent)
+
+    def judgements(self) -> list[Judgement]:
+        """All that were told, once each, in order.
+
+        Raises:
+            ArtifactError: If a whole line is none: the file was edited or damaged.
+        """
+        found: dict[str, Judgement] = {}
+        for number, line in self._lines():
+            try:
+                judgement = Judgement(**json.loads(line))
+            except (ValueError, TypeError, OptionError, RecursionError):
+                if not line.endswith(b"}\n"):
+                    continue  # cut off, or not yet written to its end
+                raise ArtifactError(
+                    f"{self.path}, line {number}: no judgement can be read there; mend the line, "
+                    f"or remove it"
+                ) from None
+            found.setdefault(judgement.id, judgement)
+        return list(found.values())
+
+    def last_words(self) -> list[Judgement]:
+        """The last word of each reviewer about each label, without what was taken back."""
+        last: dict[tuple[str, int, str], Judgement] = {}
+        for judgement in self.judgements():
+            key = (judgement.image_id, judgement.region, judgement.reviewer)
+            last.pop(key, None)
+            if judgement.verdict != UNDO:
+                last[key] = judgement
+        return list(last.values())
+
+    def last_words_of(self, sample: pa.Table) -> list[Judgement]:
+        """The same, of an audit.
+
+        Args:
+            sample: Rows of `audits`.
+
+        Raises:
+            ArtifactError: If something was told of a label that was not drawn.
+        """
+        concepts = dict(zip(keys_of(sample), sample["concept_id"].to_pylist(), strict=True))
+        told = self.last_words()
+        for judgement in told:
+            if concepts.get((judgement.image_id, judgement.region)) != judgement.concept_id:
+                raise ArtifactError(
+                    f"{self.path} is not of this audit: region {judgement.region} of "
+                    f"{judgement.image_id} was not drawn, or not with that concept; draw the "
+                    f"audit as it was, or under another name"
+                )
+        return told
+
+    def _lines(self) -> Iterator[tuple[int, bytes]]:
+        try:
+            with self.path.open("rb") as file:
+                for number, line in enumerate(file, start=1):
+                    if line.strip():
+                        yield number, line
+        except FileNotFoundError:
+            return
+
+
+def time_of(judgement: Judgement) -> datetime:
+    """When it was made."""
+    return _when(judgement.time)
+
+
+def _when(text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+        return time.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise OptionError(f"{text!r} is no time such as 2026-01-31T12:00:00+00:00") from None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _encodes(text: Any) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    while content:
+        content = content[os.write(descriptor, content) :]
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
