@@ -51,9 +51,8 @@ def tables_named(nodes: list[dict[str, Any]]) -> set[str] | None:
         kind = node.get("type")
         if kind == "TABLE_FUNCTION" and _function(node) not in _PURE_TABLE_FUNCTIONS:
             return None
-        if (
-            kind in ("BASE_TABLE", "SHOW_REF") and node["table_name"]
-        ):  # DESCRIBE has a query instead
+        # a DESCRIBE has a query in place of a name
+        if kind in ("BASE_TABLE", "SHOW_REF") and node["table_name"]:
             names.add(str(node["table_name"]).lower())
     return names
 
