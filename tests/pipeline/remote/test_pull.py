@@ -153,6 +153,25 @@ def test_a_half_file_of_a_killed_pull_is_fetched_again(
     assert contents(other / images.address) == contents(images.path)
 
 
+def test_what_another_pull_removes_meanwhile_is_not_missed(
+    folder: Path, images: Artifact, other: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going = other / images.address / "going"
+    going.parent.mkdir(parents=True)
+    going.write_text("away")
+    is_file = type(going).is_file
+
+    def then_gone(path: Path) -> bool:
+        there = is_file(path)
+        if path.name == going.name:
+            path.unlink(missing_ok=True)
+        return there
+
+    monkeypatch.setattr(type(going), "is_file", then_gone)
+    fetch(open_remote(str(folder)), other, images.address)
+    assert contents(other / images.address) == contents(images.path)
+
+
 def in_remote(folder: Path, artifact: Artifact, part: int) -> Path:
     return folder / file_name(artifact.parts[part].sha256)
 
@@ -275,7 +294,9 @@ def test_more_than_the_disk_holds_is_refused_before_anything_is_fetched(
     assert not other.exists()
 
 
-@pytest.mark.parametrize("name", ["../../x", "/etc/passwd", "a/b", "manifest.json", ".hidden"])
+@pytest.mark.parametrize(
+    "name", ["../../x", "/etc/passwd", "a/b", "manifest.json", ".hidden", "drafts"]
+)
 def test_names_that_leave_the_folder_are_refused(
     folder: Path, images: Artifact, other: Path, tmp_path: Path, name: str
 ) -> None:
