@@ -130,7 +130,7 @@ def _fetch(remote: Remote, one: Pushed, reporter: Reporter) -> Moved:
     waiting = f"another run is making {artifact.address}; waiting for it to finish"
     with exclusively(catalog.lock(folder), lambda: reporter.say(waiting)):
         if (folder / manifests.NAME).is_file():
-            open_artifact(folder)  # a damaged one says so
+            open_artifact(folder).records()  # a damaged one says so
             unfinished.tidy(folder)  # what finished it may have been killed before it could
             sent.was_there = True
             return sent

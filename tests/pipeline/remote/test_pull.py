@@ -88,6 +88,15 @@ def test_what_is_here_is_not_fetched_again_and_stays_as_it_is(
     assert (own.path / NAME).read_bytes() == before != (images.path / NAME).read_bytes()
 
 
+def test_of_what_is_here_with_a_damaged_list_nothing_good_is_said(
+    folder: Path, images: Artifact
+) -> None:
+    (images.path / part_records.NAME).write_bytes(b"")
+    (images.path / NAME).touch()  # forget what was read
+    with pytest.raises(ArtifactError, match=r"parts.jsonl cannot be read: .* and --force"):
+        fetch(open_remote(str(folder)), images.root, images.address)
+
+
 def test_the_artifact_that_was_asked_for_is_the_newest(
     remote: Remote, root: Path, images: Artifact, other: Path
 ) -> None:
