@@ -89,7 +89,7 @@ def store_relations(
     chosen = _choose(pins, [*readable, *reversed(leading)])
     shown = {artifact.path for artifact in chosen.values()}
     pinned = {name: Relations(_files(_pinned(root, name))) for name in names}
-    needed = None if only is None else _behind(only)
+    needed = None if only is None else relations_behind(only)
     refusing = everything if needed is None or "quarantine" in needed else ()
     tables = catalog_tables(everything, shown, refusing)
     return Relations(_files(chosen, needed), tables, pinned)
@@ -102,6 +102,13 @@ def part_relations(labels: Artifact, number: int) -> Relations:
         by_part = name != "_labelled_concepts"
         files[name] = [artifact.part(number)] if by_part else artifact.files()
     return Relations(files)
+
+
+def relations_behind(views: Collection[str]) -> set[str]:
+    """The relations that views read, and those whose presence says why a view is not there."""
+    reads = {name: [one.removeprefix("_") for one in tables] for name, tables, _ in view_files()}
+    behind = {one for view in views for one in reads.get(view, [view])}
+    return behind | {VIEW_SOURCES.get(view, view) for view in views}
 
 
 def empty_table(name: str) -> pa.Table:
@@ -136,13 +143,6 @@ def _files(
             if attached := artifact.attachments(f"{name}.parquet"):
                 files[name] = attached
     return files
-
-
-def _behind(views: Collection[str]) -> set[str]:
-    """The relations that views read, and those whose presence says why a view is not there."""
-    reads = {name: [one.removeprefix("_") for one in tables] for name, tables, _ in view_files()}
-    behind = {one for view in views for one in reads.get(view, [view])}
-    return behind | {VIEW_SOURCES.get(view, view) for view in views}
 
 
 def _joined(labels: Artifact) -> dict[str, Artifact]:
