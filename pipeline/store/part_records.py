@@ -200,12 +200,12 @@ def why(error: Exception) -> str:
     """What is wrong with a manifest or list, on one line that can be printed."""
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
-    if not isinstance(error, ValidationError):
-        return str(error)
-    first = error.errors()[0]
-    message = first["msg"].removeprefix("Value error, ")
-    where = ".".join(map(str, first["loc"])) or (
-        "" if first["type"] == "value_error" else "its JSON"
-    )
-    text = f"{where}: {message}" if where else message
+    text = str(error)
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        message = first["msg"].removeprefix("Value error, ")
+        where = ".".join(map(str, first["loc"])) or (
+            "" if first["type"] == "value_error" else "its JSON"
+        )
+        text = f"{where}: {message}" if where else message
     return re.sub(r"[^\x20-\x7e]", "�", text)[:300]

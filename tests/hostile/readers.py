@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import json
 import pickle
@@ -17,6 +18,8 @@ import torch
 from safetensors.torch import save
 
 from pipeline.recipes.recipe import load
+from pipeline.store import manifest as manifests
+from pipeline.store import own_hash, part_records
 from stages.evaluation.vocabulary import read_categories, read_splits
 from stages.models.given_architecture import read_architecture
 from stages.models.weights import read_tensors
@@ -91,6 +94,24 @@ def weights(name: str) -> Callable[[Path], object]:
     return read
 
 
+def manifest(folder: Path) -> None:
+    """Read a manifest whose hash of itself is right, whatever it says."""
+    place = folder / "images" / f"v1-{'0' * 12}"
+    place.mkdir(parents=True, exist_ok=True)
+    text = (folder / "manifest.json").read_text()
+    (place / manifests.NAME).write_text(own_hash.sealed(text) if '""' in text else text)
+    manifests.read(place)
+
+
+def list_of_parts(folder: Path) -> None:
+    """Read a list of one part whose hash is right, whatever it says."""
+    content = (folder / part_records.NAME).read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    said = {"count": 1, "rows": 3, "bytes": 12, "list_bytes": len(content), "list_sha256": digest}
+    for record in part_records.read(folder, part_records.PartList(**said)):
+        assert json.dumps(record.counts)
+
+
 def _torch(content: Any, **how: Any) -> bytes:
     out = io.BytesIO()
     torch.save(content, out, **how)
@@ -137,6 +158,31 @@ RESULTS: Final = [
     {"image": {"file_name": "b.jpg", "image_id": 2}, "annotations": [{"bbox": [1, 2, 3, 4]}]},
 ]
 BY_IMAGE: Final = {"a.jpg": [[1, 2, 3, 4, 0.5]], "b.jpg": {"bboxes": [[1, 2, 3, 4]]}}
+PART: Final = {
+    "number": 0,
+    "rows": 3,
+    "bytes": 7,
+    "sha256": "0" * 64,
+    "recipe": "1" * 64,
+    "files": [{"name": "part-00000.h5", "bytes": 5, "sha256": "2" * 64}],
+    "dropped": {"unreadable": 1},
+    "counts": {"images": {"kept": 3}},
+    "facts": ["split"],
+}
+MANIFEST: Final = {
+    "schema_version": 2,
+    "artifact": "images",
+    "version": 1,
+    "fingerprint": "0" * 64,
+    "stage": {"name": "ingest", "version": 1, "options": {"limit": None}},
+    "inputs": {"images": "images/v1-0123456789ab"},
+    "sources": {"source": "3" * 64},
+    "parts": {"count": 1, "rows": 3, "bytes": 12, "list_bytes": 9, "list_sha256": "4" * 64},
+    "dropped": {"unreadable": 1},
+    "notes": {"summary": ["3 images"]},
+    "run": {"seconds": 1.5, "created": "2026", "engine": "local", "origins": {"sources": ["a"]}},
+    "own_sha256": "",
+}
 RECIPE: Final = b"""
 [defaults]
 kind = "a"
@@ -178,6 +224,8 @@ def json_readers() -> dict[str, tuple[Any, str, Callable[[Path], object]]]:
             "a.json",
             lambda f: read_architecture(str(f / "a.json")),
         ),
+        "manifest": (MANIFEST, "manifest.json", manifest),
+        "list of parts": (PART, part_records.NAME, list_of_parts),
         "list": ({"categories": [{"name": "dog"}]}, "l.json", lambda f: read_names(f / "l.json")),
     }
 

@@ -5,6 +5,7 @@ The rule is in docs/architecture.md, "A walk: one bad record"; how to try more, 
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -44,6 +45,8 @@ def test_json_with_any_value_in_any_place_is_read_or_refused(name: str, tmp_path
         path.write_text(change[1])
         assert read_or_refused(lambda: read(tmp_path / "images"))
 
+    path.write_text(json.dumps(document))
+    read(tmp_path / "images")
     read_one()
 
 
