@@ -115,14 +115,22 @@ class SqlSession:
 
         pins, tables = sql.pins_in(statement), list(subjects) or sql.subject_tables(statement)
         only = None if subjects else sql.views_read(statement)
-        known = set(pins) <= set(self._pins) and tables == self._subjects and only == self._only
-        if self._connection is None or not known:
+        known = set(pins) <= set(self._pins) and tables == self._subjects
+        if self._connection is None or not known or not self._shows(only):
             names = list(dict.fromkeys([*self._pins, *pins]))
             self._connection = sql.connect(
                 self._store, self._use, names, tables, memory_mb=self._memory_mb, only=only
             )
             self._pins, self._subjects, self._only = names, tables, only
         return self._connection
+
+    def _shows(self, views: frozenset[str] | None) -> bool:
+        """Whether the connection has these views; None stands for all."""
+        from pipeline import sql
+
+        if self._only is None or views is None:
+            return self._only is None
+        return sql.relations_behind(views) <= sql.relations_behind(self._only)
 
 
 def _fulfil(future: Future[None], work: Callable[[], None]) -> None:

@@ -56,7 +56,7 @@ def execute(
 
     follows = rank_session.follows(stage)
     if run.dry_run and not follows:
-        plan = planned(stage)
+        plan = planned(rank_session.with_ranks(stage))
         typer.echo(plan.forecast())
         return open_artifact(plan.folder) if plan.finished else None
     artifact = None if run.dry_run else rank_session.together(stage, planned, made)

@@ -67,20 +67,32 @@ def together(stage: Stage, planned: Planned, make: Make) -> Artifact:
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")  # before torch: what is wrong, it raises
     from stages.training import rank_group
 
-    asked = getattr(stage, "ranks", 1)
-    if asked not in (1, place.ranks):
-        raise OptionError(
-            f"rc {stage.name}: --ranks {asked} was given to one of {place.ranks} ranks, which "
-            f"something else started: leave it out"
-        )
+    stage = with_ranks(stage)
     _end_with_launcher()
-    stage = replace(stage, ranks=place.ranks)  # type: ignore[call-arg]  # of a TrainingStage
     if place.rank:
         _be_quiet()
     with rank_group.joined(place, stage.device) as group:
         if place.rank == 0:
             return _lead(group, stage, planned, make)
         return _follow(group, stage, planned)
+
+
+def with_ranks(stage: Stage) -> Stage:
+    """A stage with as many ranks as the environment names: where they decide, another artifact.
+
+    Raises:
+        OptionError: If the environment is not whole, or names other ranks than `--ranks`.
+    """
+    place = _place(stage)
+    if place is None:
+        return stage
+    asked = getattr(stage, "ranks", 1)
+    if asked not in (1, place.ranks):
+        raise OptionError(
+            f"rc {stage.name}: --ranks {asked} was given to one of {place.ranks} ranks, which "
+            f"something else started: leave it out"
+        )
+    return replace(stage, ranks=place.ranks)  # type: ignore[call-arg]  # of a TrainingStage
 
 
 def follows(stage: Stage) -> bool:

@@ -74,7 +74,10 @@ def recorded(
 def _taken(task: Task, artifact: Artifact, record: PartRecord) -> Receipt | None:
     folder = artifact.path / "drafts" if task.stage.drafts else artifact.path
     rows = partial(parts.batches, folder / parts.part_name(task.number))
-    notes: dict[str, Any] = {name: artifact.manifest.notes[name] for name in record.facts}
+    known = artifact.manifest.notes
+    if not known.keys() >= set(record.facts):  # a list that was made up
+        return None
+    notes: dict[str, Any] = {name: known[name] for name in record.facts}
     try:
         if parts.damaged(folder, record) or not task.stage.recognises(task.number, rows):
             return None

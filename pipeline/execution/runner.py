@@ -53,7 +53,8 @@ def materialize(  # noqa: PLR0913 - all but three are keywords that say how, not
     `workers` parts are computed at once, in processes of this machine or by Ray in a `cluster`.
 
     Raises:
-        ArtifactError: If an input lacks parts that others have, or has no rows.
+        ArtifactError: If an input lacks parts that others have, or has no rows; or if the artifact
+            is there and damaged.
         StageError: If any part failed, or the result is empty and may not be; the finished parts
             stay for the next run.
     """
@@ -64,7 +65,7 @@ def materialize(  # noqa: PLR0913 - all but three are keywords that say how, not
     work = plan(stage, inputs, root, allow_empty=allow_empty)
     if work.finished and not force and not _may_write(work.folder):
         reporter.say(_FOUND)
-        return refuse_empty(open_artifact(work.folder), allow_empty=allow_empty)
+        return refuse_empty(_whole(work.folder), allow_empty=allow_empty)
     waiting = f"another run is making {work.address}; waiting for it to finish"
     with exclusively(catalog.lock(work.folder), lambda: reporter.say(waiting)):
         if work.finished and not force:
@@ -83,9 +84,21 @@ def _may_write(folder: Path) -> bool:
 
 def _found(folder: Path) -> Artifact:
     """A finished artifact: asked for last, it is now the newest of its table."""
+    artifact = _whole(folder)
     recency.record(folder)
     unfinished.tidy(folder)  # the run that finished it may have been killed before it could
-    return open_artifact(folder)
+    return artifact
+
+
+def _whole(folder: Path) -> Artifact:
+    """A finished artifact, as far as its manifest and its lists of parts tell.
+
+    Raises:
+        ArtifactError: If one of them is damaged.
+    """
+    artifact = open_artifact(folder)
+    artifact.records()
+    return artifact
 
 
 def _compute(

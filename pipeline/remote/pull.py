@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
@@ -99,8 +100,16 @@ def with_inputs(
 
 def _still_to_come(artifact: Artifact) -> int:
     """Bytes of an artifact that are not here yet, of a pull that was killed or of none."""
-    here = (path.stat().st_size for path in artifact.path.rglob("*") if path.is_file())
-    return max(artifact.manifest.bytes() - sum(here), 0)
+    folders = artifact.manifest.lists(artifact.path)
+    here = sum(_size(path) for folder in folders for path in folder.glob("[!.]*"))
+    return max(artifact.manifest.bytes() - here, 0)
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file; none if another process, which makes the same artifact, has removed it."""
+    with suppress(FileNotFoundError):
+        return path.stat().st_size if path.is_file() else 0
+    return 0
 
 
 def _check_room(root: Path, wanted: int) -> None:
@@ -121,7 +130,7 @@ def _fetch(remote: Remote, one: Pushed, reporter: Reporter) -> Moved:
     waiting = f"another run is making {artifact.address}; waiting for it to finish"
     with exclusively(catalog.lock(folder), lambda: reporter.say(waiting)):
         if (folder / manifests.NAME).is_file():
-            open_artifact(folder)  # a damaged one says so
+            open_artifact(folder).records()  # a damaged one says so
             unfinished.tidy(folder)  # what finished it may have been killed before it could
             sent.was_there = True
             return sent

@@ -16,6 +16,7 @@ from pipeline.remote import additions
 from pipeline.remote.pushed import MOST_BYTES, fetch, inputs_first, parse
 from pipeline.remote.remote import create_once, file_name, manifest_name
 from pipeline.store import manifest as manifests
+from pipeline.store import part_records
 from pipeline.store.artifact import open_artifact
 from schemas.errors import ArtifactError
 
@@ -105,6 +106,12 @@ def _inputs(artifact: Artifact, reporter: Reporter) -> Iterator[Artifact]:
 def _send_files(
     remote: Remote, artifact: Artifact, sent: Moved, reporter: Reporter, *, again: bool
 ) -> None:
+    for folder, summary in artifact.manifest.lists(artifact.path).items():
+        if summary.list_bytes > MOST_BYTES:  # nobody could pull it
+            raise ArtifactError(
+                f"{folder / part_records.NAME} has {summary.list_bytes:,} bytes, and a remote "
+                f"takes lists of {MOST_BYTES:,}: make {artifact.address} of larger parts"
+            )
     files = {
         digest: (artifact.path / name, size) for name, (size, digest) in artifact.listed.items()
     }

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pipeline.remote.remote import Remote
 
-MOST_BYTES: Final = 256 << 20  # of a manifest: half a million parts
+MOST_BYTES: Final = 256 << 20  # of a manifest, or a list of parts: half a million
 _Found = TypeVar("_Found")
 
 

@@ -14,7 +14,7 @@ from pipeline.sql.predicate import (
     matching,
     means_kept,
 )
-from pipeline.sql.relations import Relations
+from pipeline.sql.relations import Relations, relations_behind
 from pipeline.sql.spill import remove_spill_folders
 from pipeline.sql.statements import (
     batches,
@@ -42,6 +42,7 @@ __all__ = [
     "open_locked",
     "pins_in",
     "query",
+    "relations_behind",
     "remove_spill_folders",
     "subject_tables",
     "time_limit",

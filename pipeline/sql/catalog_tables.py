@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from pipeline.store import parts
+from pipeline.store.artifact import with_readable_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from pathlib import Path
 
     from pipeline.store.artifact import Artifact
@@ -34,12 +35,15 @@ _QUARANTINE = pa.schema(
 )
 
 
-def catalog_tables(artifacts: Sequence[Artifact], shown: Collection[Path]) -> dict[str, pa.Table]:
+def catalog_tables(
+    artifacts: Sequence[Artifact], shown: Collection[Path], refusing: Iterable[Artifact]
+) -> dict[str, pa.Table]:
     """The tables `artifacts`, `lineage` and `quarantine`.
 
     Args:
         artifacts: All artifacts of the store.
         shown: Folders of the artifacts whose rows the views show.
+        refusing: Those whose refused records `quarantine` has.
     """
     rows = [
         {
@@ -64,14 +68,14 @@ def catalog_tables(artifacts: Sequence[Artifact], shown: Collection[Path]) -> di
     return {
         "artifacts": pa.Table.from_pylist(rows, _ARTIFACTS),
         "lineage": pa.Table.from_pylist(edges, _LINEAGE),
-        "quarantine": _quarantine(artifacts),
+        "quarantine": _quarantine(refusing),
     }
 
 
-def _quarantine(artifacts: Sequence[Artifact]) -> pa.Table:
+def _quarantine(artifacts: Iterable[Artifact]) -> pa.Table:
     """The records that stages refused, each with the artifact that lacks it."""
     tables = [_QUARANTINE.empty_table()]
-    for artifact in (one for one in artifacts if one.manifest.dropped):
+    for artifact in with_readable_parts(one for one in artifacts if one.manifest.dropped):
         for path in artifact.attachments("quarantine.parquet"):
             for batch in parts.batches(path):
                 rows = pa.Table.from_batches([batch])

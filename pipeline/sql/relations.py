@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from pipeline.sql.catalog_tables import catalog_tables
 from pipeline.sql.views import view_files
 from pipeline.store import catalog
+from pipeline.store.artifact import with_readable_parts
 from pipeline.store.missing import nothing_in
 from pipeline.store.tables import all_tables
 from schemas.errors import ArtifactNotFoundError
@@ -88,8 +89,10 @@ def store_relations(
     chosen = _choose(pins, [*readable, *reversed(leading)])
     shown = {artifact.path for artifact in chosen.values()}
     pinned = {name: Relations(_files(_pinned(root, name))) for name in names}
-    files = _files(chosen, None if only is None else _behind(only))
-    return Relations(files, catalog_tables(everything, shown), pinned)
+    needed = None if only is None else relations_behind(only)
+    refusing = everything if needed is None or "quarantine" in needed else ()
+    tables = catalog_tables(everything, shown, refusing)
+    return Relations(_files(chosen, needed), tables, pinned)
 
 
 def part_relations(labels: Artifact, number: int) -> Relations:
@@ -99,6 +102,13 @@ def part_relations(labels: Artifact, number: int) -> Relations:
         by_part = name != "_labelled_concepts"
         files[name] = [artifact.part(number)] if by_part else artifact.files()
     return Relations(files)
+
+
+def relations_behind(views: Collection[str]) -> set[str]:
+    """The relations that views read, and those whose presence says why a view is not there."""
+    reads = {name: [one.removeprefix("_") for one in tables] for name, tables, _ in view_files()}
+    behind = {one for view in views for one in reads.get(view, [view])}
+    return behind | {VIEW_SOURCES.get(view, view) for view in views}
 
 
 def empty_table(name: str) -> pa.Table:
@@ -128,17 +138,11 @@ def _files(
         joined = _joined(chosen["pseudo_labels"])
         sources |= {name: partial(files_of, artifact) for name, artifact in joined.items()}
     files = {name: get() for name, get in sources.items() if needed is None or name in needed}
-    for table, names in _ATTACHED.items():
-        for name in names if table in chosen else ():
-            if attached := chosen[table].attachments(f"{name}.parquet"):
+    for artifact in with_readable_parts(chosen[table] for table in _ATTACHED if table in chosen):
+        for name in _ATTACHED[artifact.manifest.artifact]:
+            if attached := artifact.attachments(f"{name}.parquet"):
                 files[name] = attached
     return files
-
-
-def _behind(views: Collection[str]) -> set[str]:
-    """The relations that views read."""
-    reads = {name: [one.removeprefix("_") for one in tables] for name, tables, _ in view_files()}
-    return {one for view in views for one in reads.get(view, [view])}
 
 
 def _joined(labels: Artifact) -> dict[str, Artifact]:

@@ -57,14 +57,15 @@ def subject_tables(statement: str) -> list[str]:
 def views_read(statement: str) -> frozenset[str] | None:
     """The views that a statement reads; None if it names anything else, or cannot be read.
 
-    A misspelt name, or one that the statement gives, counts as anything else.
+    A misspelt name, one that the statement gives, and a function that may look for tables count as
+    anything else.
     """
     try:
         with duckdb.connect(":memory:") as connection:
             nodes = syntax.syntax_nodes(connection, _with_pins_quoted(statement))
     except (duckdb.Error, QueryError, UnicodeError):
         return None
-    names = {str(n["table_name"]).lower() for n in nodes if n.get("type") == "BASE_TABLE"}
+    names = syntax.tables_named(nodes)
     return frozenset(names) if names and names <= VIEWS else None
 
 

@@ -41,6 +41,22 @@ def syntax_nodes(connection: duckdb.DuckDBPyConnection, statement: str) -> list[
     return list(_nodes(tree["statements"]))
 
 
+def tables_named(nodes: list[dict[str, Any]]) -> set[str] | None:
+    """The tables and views of a SELECT, in lower case; None if it may read others, or lists them.
+
+    A function such as `query_table` takes the name of a table as a text.
+    """
+    names = set[str]()
+    for node in nodes:
+        kind = node.get("type")
+        if kind == "TABLE_FUNCTION" and _function(node) not in _PURE_TABLE_FUNCTIONS:
+            return None
+        # a DESCRIBE has a query in place of a name
+        if kind in ("BASE_TABLE", "SHOW_REF") and node["table_name"]:
+            names.add(str(node["table_name"]).lower())
+    return names
+
+
 def only_selects(nodes: list[dict[str, Any]]) -> bool:
     """Whether every part of a SELECT only reads; a part could write a file or a table."""
     kinds = (node.get("type") for node in nodes)
@@ -74,7 +90,7 @@ def _nondeterministic_name(
     if node.get("sample"):
         return "SAMPLE"
     if kind == "TABLE_FUNCTION":
-        name = str(node["function"]["function_name"])
+        name = _function(node)
         return None if name in _PURE_TABLE_FUNCTIONS else name
     if kind == "BASE_TABLE" and node["table_name"].lower() in internal_views:
         return str(node["table_name"])
@@ -82,6 +98,10 @@ def _nondeterministic_name(
         return str(node["column_names"][-1])
     name = str(node.get("function_name", "")).lower()
     return name if name in functions else None
+
+
+def _function(table_function: dict[str, Any]) -> str:
+    return str(table_function["function"]["function_name"])
 
 
 def _nodes(value: Any) -> Iterator[dict[str, Any]]:

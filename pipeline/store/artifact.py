@@ -184,7 +184,8 @@ def with_readable_parts(artifacts: Iterable[Artifact]) -> Iterator[Artifact]:
         try:
             artifact.records()
         except ArtifactError as error:
-            warn(f"{artifact.address} is left out: {error}")
+            if (artifact.path / manifests.NAME).exists():  # else it was deleted at this moment
+                warn(f"{artifact.address} is left out: {error}")
         else:
             yield artifact
 

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 NAME: Final = "parts.jsonl"
 MOST: Final = 2**63  # what counts stay below, to fit into a column
-_RESERVED: Final = re.compile(r"part-\d+\.parquet|manifest\.json|recency\.json|parts\.jsonl")
+_RESERVED: Final = re.compile(
+    r"part-\d+\.parquet|manifest\.json|recency\.json|parts\.jsonl|drafts", re.IGNORECASE
+)  # not every file system tells A from a
 
 Natural = Annotated[int, Field(ge=0, lt=MOST)]
 Sha256 = Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]
@@ -165,6 +167,8 @@ def parse(content: bytes, expected: PartList) -> PartRecords:
     """
     if hashlib.sha256(content).hexdigest() != expected.list_sha256:
         raise ValueError("it differs from the hash in its manifest")
+    if len(content) != expected.list_bytes:  # a push, and a pull of it, would go by this number
+        raise ValueError(f"it has {len(content)} bytes, and {expected.list_bytes} in its manifest")
     records = PartRecords(content.splitlines())
     said = expected.count, expected.rows, expected.bytes
     for what, total, should in zip(("parts", "rows", "bytes"), _sums(records), said, strict=True):

@@ -33,7 +33,7 @@ def as_lax_as_before(now: Mapping[str, Any], before: Mapping[str, Any]) -> dict[
     limits = {}
     for name, value in json.loads(json.dumps(now)).items():
         former = before.get(name, value)
-        if name in _LAXER_BELOW + _LAXER_ABOVE:
+        if name in _LAXER_BELOW + _LAXER_ABOVE and type(former) is type(value):
             is_laxer = value >= former if name in _LAXER_ABOVE else value <= former
             limits[name] = former
         else:

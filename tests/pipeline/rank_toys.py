@@ -34,12 +34,17 @@ class Pretrain(TrainingStage):
 
     trouble: str = option("", "RANK:STEP:killed, raises, ends or waits", recipe=False)
     watched: Path | None = option(None, "folder for the process id of each rank", recipe=False)
+    decide: bool = option(False, "whether the number of ranks decides", recipe=False)
     tokenizer: Path | None = option(None, "a file that must be there", recipe=False)
 
     name: ClassVar[str] = "pretrain"
     version: ClassVar[int] = 1
     reads: ClassVar[Mapping[str, Reads]] = {}
     writes: ClassVar[Table] = TEACHERS
+
+    def ranks_decide(self) -> bool:
+        """See `TrainingStage.ranks_decide`."""
+        return self.decide
 
     def digests(self) -> Mapping[str, str]:
         """See `Stage.digests`."""

@@ -99,7 +99,9 @@ def test_a_connection_is_reused_until_a_statement_needs_other_artifacts(root: Pa
     session = SqlSession(root, [])
     first = session.connection("FROM images")
     assert session.connection("SELECT count(*) FROM captions") is first
+    assert session.connection("FROM images, quarantine") is not first
     second = session.connection(f"FROM images, {pin}")
+    assert session.connection("FROM images") is second  # shows all
     assert second is not first
     assert session.connection(f"FROM {pin}") is not first
     assert second.execute(f'SELECT count(*) FROM "{pin}"').fetchone() == (5,)

@@ -55,3 +55,25 @@ def test_the_ranks_of_a_killed_command_end(tmp_path: Path) -> None:
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=HANG_S)
     assert until_ended(*ranks_of(tmp_path))
+
+
+def test_a_dry_run_of_a_rank_names_what_all_ranks_would_make(tmp_path: Path) -> None:
+    place = {"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0"}
+    place |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}  # nobody goes there
+    joined, started, alone = (
+        forecast(tmp_path, *words, **environment)
+        for words, environment in (((), place), (("--ranks", "2"), {}), ((), {}))
+    )
+    assert joined == started != alone
+    assert "would compute 1 of 1 parts" in joined
+
+
+def forecast(folder: Path, *words: str, **environment: str) -> str:
+    """What a dry run prints, where the number of ranks decides."""
+    command = [sys.executable, "-m", "tests.pipeline.rank_toys", "pretrain", "--steps", "4"]
+    command += ["--device", "cpu", "--decide", "--dry-run", "--store", str(folder), *words]
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **environment}, text=True, capture_output=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

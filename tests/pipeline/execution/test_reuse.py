@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +15,15 @@ from stages.ingest import Ingest
 from stages.propose import Propose
 from stages.select import Select
 from tests.pipeline import toys
-from tests.pipeline.helpers import Listener, contents, make, rows_of
+from tests.pipeline.helpers import (
+    Listener,
+    contents,
+    make,
+    records_in,
+    rewrite_list,
+    rewrite_manifest,
+    rows_of,
+)
 from tests.stages.sources.samples import encoded, write_images, write_json, write_tar
 
 if TYPE_CHECKING:
@@ -136,6 +145,16 @@ def test_a_damaged_part_is_not_passed_on(tmp_path: Path, root: Path) -> None:
     after = ingested(tmp_path / "shards", root)
     assert computed(after) == 2
     assert parts.damaged(after.path, after.parts[0]) == []
+
+
+def test_a_part_whose_facts_are_in_no_manifest_is_computed(tmp_path: Path, root: Path) -> None:
+    write_shards(tmp_path / "shards", 0)
+    before = ingested(tmp_path / "shards", root)
+    summary = rewrite_list(before.path, [{**records_in(before.path)[0], "facts": ["mood"]}])
+    manifest = json.loads((before.path / "manifest.json").read_text())
+    rewrite_manifest(before.path, {**manifest, "parts": summary})
+    write_shards(tmp_path / "shards", 2)
+    assert computed(ingested(tmp_path / "shards", root)) == 2
 
 
 def test_other_options_reuse_nothing(tmp_path: Path, root: Path) -> None:

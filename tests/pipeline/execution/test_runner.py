@@ -96,6 +96,17 @@ def test_a_damaged_part_of_an_unfinished_run_is_computed_again(
 
 
 @pytest.mark.slow
+def test_a_finished_artifact_whose_list_of_parts_is_damaged_is_not_taken_for_whole(
+    root: Path,
+) -> None:
+    path = make(Ingest(), root).path
+    (path / "parts.jsonl").write_bytes(b"")
+    (path / NAME).touch()  # forget what was read
+    with pytest.raises(ArtifactError, match=r"parts.jsonl cannot be read: .* and --force"):
+        make(Ingest(), root)
+    assert make(Ingest(), root, force=True).numbers == [0, 1, 2, 3]
+
+
 def test_a_damaged_attachment_makes_its_part_be_computed_again(root: Path, tmp_path: Path) -> None:
     make(Ingest(), root)
     with pytest.raises(StageError):

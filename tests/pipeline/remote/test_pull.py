@@ -88,6 +88,15 @@ def test_what_is_here_is_not_fetched_again_and_stays_as_it_is(
     assert (own.path / NAME).read_bytes() == before != (images.path / NAME).read_bytes()
 
 
+def test_of_what_is_here_with_a_damaged_list_nothing_good_is_said(
+    folder: Path, images: Artifact
+) -> None:
+    (images.path / part_records.NAME).write_bytes(b"")
+    (images.path / NAME).touch()  # forget what was read
+    with pytest.raises(ArtifactError, match=r"parts.jsonl cannot be read: .* and --force"):
+        fetch(open_remote(str(folder)), images.root, images.address)
+
+
 def test_the_artifact_that_was_asked_for_is_the_newest(
     remote: Remote, root: Path, images: Artifact, other: Path
 ) -> None:
@@ -149,6 +158,25 @@ def test_a_half_file_of_a_killed_pull_is_fetched_again(
     half.write_bytes(images.part(1).read_bytes()[:-3])
     (half.parent / ".work").mkdir()
     (half.parent / ".work" / "rest").write_text("of a file")
+    fetch(open_remote(str(folder)), other, images.address)
+    assert contents(other / images.address) == contents(images.path)
+
+
+def test_what_another_pull_removes_meanwhile_is_not_missed(
+    folder: Path, images: Artifact, other: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going = other / images.address / "going"
+    going.parent.mkdir(parents=True)
+    going.write_text("away")
+    is_file = type(going).is_file
+
+    def then_gone(path: Path) -> bool:
+        there = is_file(path)
+        if path.name == going.name:
+            path.unlink(missing_ok=True)
+        return there
+
+    monkeypatch.setattr(type(going), "is_file", then_gone)
     fetch(open_remote(str(folder)), other, images.address)
     assert contents(other / images.address) == contents(images.path)
 
@@ -275,7 +303,9 @@ def test_more_than_the_disk_holds_is_refused_before_anything_is_fetched(
     assert not other.exists()
 
 
-@pytest.mark.parametrize("name", ["../../x", "/etc/passwd", "a/b", "manifest.json", ".hidden"])
+@pytest.mark.parametrize(
+    "name", ["../../x", "/etc/passwd", "a/b", "manifest.json", ".hidden", "drafts"]
+)
 def test_names_that_leave_the_folder_are_refused(
     folder: Path, images: Artifact, other: Path, tmp_path: Path, name: str
 ) -> None:

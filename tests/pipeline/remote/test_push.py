@@ -10,6 +10,7 @@ import pytest
 from werkzeug.wrappers import Response
 
 from pipeline.remote import additions, pull, pushed
+from pipeline.remote import push as pushing
 from pipeline.remote.push import push, with_inputs
 from pipeline.remote.remote import open_remote
 from pipeline.store.artifact import open_artifact
@@ -225,3 +226,13 @@ def test_a_bucket_that_is_not_there_is_one_sentence(s3: S3Server, proposals: Art
         push(open_remote("s3://nowhere/x"), [proposals])
     with pytest.raises(SourceError, match="s3://nowhere/x takes no files: there is no such bucket"):
         additions.add(open_remote("s3://nowhere/x"), proposals.address)
+
+
+def test_a_list_of_parts_that_nobody_could_pull_is_not_pushed(
+    proposals: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = proposals.manifest.parts.list_bytes
+    monkeypatch.setattr(pushing, "MOST_BYTES", size - 1)
+    with pytest.raises(ArtifactError, match=f"jsonl has {size:,} bytes, and a remote takes lists"):
+        push(open_remote(str(tmp_path / "remote")), [proposals])
+    assert not [path for path in (tmp_path / "remote").rglob("*") if path.is_file()]

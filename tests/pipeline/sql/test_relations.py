@@ -139,7 +139,7 @@ def test_the_table_order_has_the_table_of_every_stage() -> None:
 
 def test_no_two_things_in_a_store_have_the_same_name() -> None:
     """What lies beside an artifact's rows never has the name of an artifact's own table."""
-    own, catalog = set(TABLE_ORDER), set(catalog_tables([], ()))
+    own, catalog = set(TABLE_ORDER), set(catalog_tables([], (), ()))
     named_otherwise = set(VIEW_SOURCES)
     assert not own & named_otherwise
     assert not catalog & (own | named_otherwise)
@@ -238,3 +238,28 @@ def test_only_the_files_behind_the_views_of_a_statement_are_looked_at(root: Path
     for statement in ("FROM captions", "FROM judged_labels", "SELECT 1 FROM features"):
         with pytest.raises(ArtifactError, match=r"part-00001.parquet is missing although"):
             query_rows(root, statement)
+
+
+def test_a_damaged_list_of_parts_hinders_only_statements_that_need_it(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    older = make(Ingest(refuse_every=4), root)
+    make(Ingest(count=3, refuse_every=2), root)
+    metrics = make(NameEveryThirdWrong(), root)
+    for artifact in (older, metrics):
+        (artifact.path / "parts.jsonl").write_bytes(b"{}")
+        (artifact.path / "manifest.json").touch()  # forget what was read
+    assert query_rows(root, "SELECT count(*) AS n FROM images") == [{"n": 1}]
+    assert len(query_rows(root, "FROM artifacts")) == 3
+    assert f"{older.address} is left out: " not in caplog.text
+    assert len(query_rows(root, "FROM quarantine")) == 2
+    assert f"{older.address} is left out: " in caplog.text
+    with pytest.raises(ArtifactError, match=f"{metrics.address}/parts.jsonl cannot be read"):
+        query_rows(root, "FROM confusions")
+
+
+def test_what_an_artifact_lacks_is_not_blamed_on_the_version_of_the_program(root: Path) -> None:
+    make(Ingest(count=3), root)
+    metrics = make(NameEveryThirdWrong(), root)
+    with pytest.raises(QueryError, match=f"{metrics.address} has no calibration: 'rc evaluate'"):
+        query_rows(root, "FROM calibration")

@@ -8,6 +8,7 @@ import pytest
 from pipeline.execution import provenance
 from pipeline.store import catalog, part_records
 from pipeline.store.artifact import Artifact, open_artifact, stream, with_readable_parts
+from pipeline.store.atomic import remove_folder
 from schemas.errors import ArtifactError
 from tests.pipeline.helpers import make, make_all
 from tests.pipeline.toys import Ingest, Propose
@@ -106,3 +107,13 @@ def test_an_artifact_whose_list_is_damaged_is_left_out_of_those_with_parts(
     there = [Artifact(one.path, one.manifest) for one in (sound, harmed)]
     assert list(with_readable_parts(there)) == [sound]
     assert f"{harmed.address} is left out: " in caplog.text
+
+
+def test_of_one_that_was_deleted_since_nothing_is_said(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    artifact = make(Ingest(), root)
+    there = Artifact(artifact.path, artifact.manifest)  # has read no list
+    remove_folder(artifact.path, first="manifest.json")
+    assert list(with_readable_parts([there])) == []
+    assert caplog.text == ""

@@ -83,7 +83,7 @@ CONTRADICTIONS: dict[str, tuple[Callable[[Records], object], str]] = {
     },
     **{
         f"attachment {name!r}": (lambda r, name=name: r[0].update(files=[_file(name)]), "not")
-        for name in ("manifest.json", "recency.json", "parts.jsonl")
+        for name in ("manifest.json", "recency.json", "parts.jsonl", "drafts", "Manifest.json")
     },
     "deep": (lambda r: r[0].update(counts={"a": json.loads("[" * 500 + "]" * 500)}), "JSON"),
 }
@@ -115,6 +115,7 @@ def test_a_list_that_contradicts_itself_is_refused_even_if_its_hash_holds(
         ({"count": 5}, "it has 4 parts together, not 5"),
         ({"rows": 0}, "it has 20 rows together, not 0"),
         ({"bytes": 1}, r"it has \d+ bytes together, not 1"),
+        ({"list_bytes": 7}, r"it has \d+ bytes, and 7 in its manifest"),
         ({"list_sha256": HASH}, "differs from the hash in its manifest"),
     ],
 )

@@ -39,3 +39,10 @@ def test_any_other_option_must_be_the_same() -> None:
     for name, value in {"pack": True, "part_images": 3, "kind": "coco", "split": ("a",)}.items():
         with pytest.raises(OptionError, match=f"its --{name.replace('_', '-')} was"):
             as_lax_as_before(Ingest(**{name: value}).recipe(), in_manifest(Ingest()))
+
+
+@pytest.mark.parametrize("former", ["9", None, [9], True])
+def test_a_limit_of_an_earlier_run_that_is_no_number_is_refused(former: object) -> None:
+    before = {**in_manifest(Ingest()), "min_side": former}
+    with pytest.raises(OptionError, match="may only be laxer"):
+        as_lax_as_before(Ingest().recipe(), before)
