@@ -84,7 +84,7 @@ def test_under_torchrun_one_artifact_is_made_and_told_once(root: Path, tmp_path:
     assert ended.err.count("rc view draws the curve") == 1
     (folder,) = (path for path in (root / "teachers").iterdir() if path.is_dir())
     assert {path.name for path in folder.iterdir()} == {
-        *("manifest.json", "part-00000.parquet", "recency.json", "weights.txt")
+        *("manifest.json", "part-00000.parquet", "parts.jsonl", "recency.json", "weights.txt")
     }
 
 
