@@ -153,7 +153,8 @@ def _halve(of: str, size: int) -> None:
 def _advice(stage: Stage) -> list[str]:
     """Options that need less memory, with the values to give."""
     options, advice = {**vars(stage), **stage.recipe()}, []
-    if pieces := options.get("accumulate"):
+    pieces, ranks = options.get("accumulate", 0), options.get("ranks") or 1
+    if pieces and 2 * pieces * ranks <= options["images_per_batch"]:
         advice.append(f"give --accumulate {2 * pieces}, which cuts each batch into so many pieces")
     for name in _HALVED:
         value = options.get(name, 1)

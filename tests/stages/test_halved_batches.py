@@ -158,5 +158,5 @@ def test_proposals_are_made_image_by_image_so_nothing_can_be_halved(
 
 def test_training_says_which_option_to_lower(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refuse_above(1, RpnBackbone, "forward", monkeypatch)
-    with pytest.raises(StageError, match=r"memory: give --images-per-batch 1 instead of 2"):
+    with pytest.raises(StageError, match="or give --images-per-batch 1 instead of 2"):
         make(TrainRpn(steps=1, images_per_batch=2, threads=1), root)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import weakref
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
 
 from schemas.errors import DeviceMemoryError
-from schemas.images import IMAGES
-from stages.base import Stage, option
 from stages.detect import Detect
 from stages.embed_concepts import EmbedConcepts
 from stages.evaluate import Evaluate
@@ -26,12 +23,10 @@ from stages.train_rpn import TrainRpn
 from tests.in_memory import InMemory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-    import pyarrow as pa
+    from stages.base import Stage
 
-    from schemas.table import Table
-    from stages.base import Reads
 
 FULL = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
@@ -190,29 +185,21 @@ def test_what_was_halved_in_vain_is_not_counted() -> None:
     assert part.notes == {}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Accumulating(Stage):
-    """Has options of training."""
-
-    images_per_batch: int = option(96, "images per step")
-    accumulate: int = option(2, "pieces of a batch")
-
-    name: ClassVar[str] = "accumulating"
-    reads: ClassVar[Mapping[str, Reads]] = {}
-    writes: ClassVar[Table] = IMAGES
-
-    def run(self, part: object) -> Iterator[pa.RecordBatch]:
-        raise NotImplementedError
-
-
 @pytest.mark.parametrize(
     ("stage", "advice"),
     [
-        (Train(images_per_batch=96), "memory: give --images-per-batch 48 instead of 96"),
-        (Pretrain(images_per_batch=7), "memory: give --images-per-batch 3 instead of 7"),
-        (Finetune(images_per_batch=16), "memory: give --images-per-batch 8 instead of 16"),
-        (TrainRpn(images_per_batch=8), "memory: give --images-per-batch 4 instead of 8"),
-        (Accumulating(), "memory: give --accumulate 4, .*; or give --images-per-batch 48 instead"),
+        (
+            Train(images_per_batch=96),
+            "memory: give --accumulate 2, .*; or give --images-per-batch 48 instead of 96",
+        ),
+        (Train(images_per_batch=96, accumulate=24, ranks=2), "memory: give --accumulate 48, "),
+        (Train(images_per_batch=96, accumulate=24, ranks=4), "memory: give --images-per-batch 48"),
+        (
+            Pretrain(images_per_batch=7),
+            "memory: give --accumulate 2, .*; or give --images-per-batch 3 instead of 7",
+        ),
+        (Finetune(images_per_batch=1), "memory: give a smaller --resize"),
+        (TrainRpn(images_per_batch=8, accumulate=8), "memory: give --images-per-batch 4 instead"),
         (Featurize(), "memory: give a smaller --resize; or end .*, give fewer --workers, or"),
         (Featurize(pooling="crop"), "memory: end other programs"),
         (Propose(), "memory: give a smaller --resize"),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline.execution.notes import Notes, add_up, joined
-from pipeline.store.manifest import PartRecord
+from pipeline.store.part_records import PartRecord
 from pipeline.store.parts import Receipt
 from schemas.errors import StageError
 from tests.pipeline.helpers import make

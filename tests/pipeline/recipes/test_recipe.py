@@ -139,6 +139,6 @@ def test_a_verb_that_is_no_text_is_refused(tmp_path: Path, verb: str) -> None:
         load(tmp_path, f"[[step]]\nrun = {verb}\n")
 
 
-def test_a_step_that_trains_may_have_ranks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(VERBS, "train", Verb("train", "The real one."))
+def test_a_step_that_trains_may_have_ranks(tmp_path: Path) -> None:
+    VERBS["train"] = Verb("train", "The real one.")  # the fixture restores it
     assert step(tmp_path, "ranks = 2", verb="train").options == {"ranks": 2}
