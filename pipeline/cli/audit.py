@@ -59,7 +59,7 @@ def close(name: _Name, store: Store = STORE, quiet: Quiet = False) -> None:
     """
     from pipeline.analysis.audits import journal_path
     from pipeline.cli.run_options import RunOptions
-    from pipeline.cli.stage import execute
+    from pipeline.cli.stage_running import execute
     from stages.audit_close import AuditClose
 
     values = {"called": name, "journal": journal_path(store, name)}
