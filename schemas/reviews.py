@@ -1,4 +1,4 @@
-"""Reviews: what people said of pseudo-labels; the last word of each reviewer about each label."""
+"""Reviews: what people said of pseudo-labels; the last word of each reviewer about each."""
 
 from __future__ import annotations
 

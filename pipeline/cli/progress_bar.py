@@ -69,8 +69,13 @@ class TerminalReporter:
         if not done or seconds <= 0:  # what came before is loading, and tells no rate
             return line
         left = max(self._total - self._count, 0) * seconds / done
-        line += f", {done / seconds:,.1f}/s"
+        line += f", {_pace(done / seconds)}"
         return f"{line}, {left:,.0f} s left" if self._total else line
+
+
+def _pace(per_second: float) -> str:
+    """How fast it goes: so many a second, or seconds for each."""
+    return f"{per_second:,.1f}/s" if per_second >= 1 else f"{1 / per_second:,.1f} s each"
 
 
 def _progress_bar(unit: str) -> Progress:
@@ -87,7 +92,7 @@ def _progress_bar(unit: str) -> Progress:
 
     class Rate(ProgressColumn):
         def render(self, task: Task) -> Text:
-            return Text(f"{task.speed:,.1f}/s" if task.speed else "")
+            return Text(_pace(task.speed) if task.speed else "")
 
     return Progress(
         TextColumn("{task.description}"),

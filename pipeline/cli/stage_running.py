@@ -83,6 +83,9 @@ def _tell(artifact: Artifact, run: RunOptions, terminal: TerminalReporter) -> No
         typer.echo(f"warning: {warning}", err=True)
     for reason, count in manifest.dropped.items():
         terminal.say(f"{count} refused: {reason} (rc sql 'FROM quarantine')")
+    if manifest.dropped and manifest.stage.name == "ingest":
+        again = f"--retry quarantine@{manifest.fingerprint[:12]}"
+        terminal.say(f"when they are mended: the same command with {again} tries them again")
     _say_limits(artifact, terminal)
     check_budget(artifact, run.max_errors)
 

@@ -8,12 +8,10 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from stages.base import Stage
 from stages.sources.files import is_remote
-
-if TYPE_CHECKING:
-    from stages.base import Stage
 
 _LIBRARIES = ("torch", "torchvision", "open_clip_torch", "spacy", "pyarrow", "numpy", "duckdb")
 
@@ -30,24 +28,31 @@ def circumstances() -> dict[str, Any]:
 def origins(stage: Stage) -> dict[str, list[str]]:
     """Files and folders that a stage read, with the paths they had, for people to find again.
 
-    What decides the rows is their content, whose hash is in the fingerprint.
+    What decides the rows is their content, whose hash is in the fingerprint. So also the name of
+    what the stage knows by a name in the place of a file, such as a kind of templates.
     """
+    common = {f.name for f in fields(Stage)}
     paths_by_option = {}
     for f in fields(stage):
         value = getattr(stage, f.name)
         several = value if isinstance(value, tuple) else (value,)
         is_origin = _is_file if f.metadata.get("recipe", True) else _is_path
+        if f.name in common or value == f.default:
+            continue
         if paths := [_absolute(str(one)) for one in several if is_origin(one)]:
             paths_by_option[f.name] = paths
     return paths_by_option
 
 
 def _absolute(path: str) -> str:
-    return path if is_remote(path) else str(Path(path).absolute())
+    """A path from the root; a name of no file, or of a remote one, as it is."""
+    local = not is_remote(path) and (os.sep in path or Path(path).exists())
+    return str(Path(path).absolute()) if local else path
 
 
 def _is_path(value: object) -> bool:
-    return isinstance(value, Path) or (isinstance(value, str) and os.sep in value)
+    """Of an option whose content decides: a path, or a name of what the stage knows."""
+    return isinstance(value, (str, Path))
 
 
 def _is_file(value: object) -> bool:

@@ -76,7 +76,10 @@ def label_outcome(result: Result) -> Outcome:
     if is_most(refused, seen):
         losses.append(f"{refused:,} of {counted(seen, 'region')} were refused")
     if not counts["kept"]:
-        losses.append("no region is kept: none is as probable as --min-probability asks; lower it")
+        losses.append(
+            "no region is kept: none is as probable as --min-probability asks; lower it "
+            "('rc what-if' shows what each threshold would keep)"
+        )
     return Outcome([line], None, losses)
 
 

@@ -52,6 +52,15 @@ def test_the_time_before_the_first_unit_is_loading_and_tells_no_rate(clock, caps
     ]
 
 
+def test_what_is_slow_tells_seconds_for_each(clock, capsys) -> None:  # type: ignore[no-untyped-def]
+    terminal = TerminalReporter()
+    terminal.start("train", 4, "steps")
+    for second in (10.0, 35.0):
+        clock[0] = second
+        terminal.advance(1)
+    assert capsys.readouterr().err.splitlines()[1] == "train: 2 of 4 steps, 25.0 s each, 50 s left"
+
+
 def test_quiet_is_silent(clock, capsys) -> None:  # type: ignore[no-untyped-def]
     terminal = TerminalReporter(quiet=True)
     terminal.start("ingest", 10, "images")

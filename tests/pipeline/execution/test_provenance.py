@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.execution import provenance
+from stages.embed_concepts import EmbedConcepts
 from stages.import_weights import ImportWeights
 from stages.ingest import Ingest
 from stages.pretrain import Pretrain
@@ -45,6 +46,11 @@ def test_weights_are_found_again_though_the_recipe_has_their_name_alone(
     assert begun == {"pretrained": [f"{tmp_path}/../{tmp_path.name}/w.pt"]}
     for tag in ("openai", "o" * 999):
         assert provenance.origins(Pretrain(model="RN50", pretrained=tag)) == {}
+
+
+def test_a_name_in_the_place_of_a_file_is_found_again_unless_it_is_the_default() -> None:
+    assert provenance.origins(EmbedConcepts(templates="plain")) == {"templates": ["plain"]}
+    assert provenance.origins(EmbedConcepts(device="cpu")) == {}
 
 
 def test_a_url_stays_what_it_is() -> None:

@@ -33,7 +33,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("SELECT i.WIDHT FROM images i", "there is no column WIDHT; the nearest is width"),
         ("FROM images WHERE zzz > 0.5", "there is no column zzz; there are image_id, "),
         ("FROM imagse", "there is no table imagse; the nearest are images, "),
-        ("FROM zzz", "there is no table zzz; there are artifacts, calibration, captions, "),
+        ("FROM zzz", "there is no table zzz; there are artifacts, audits, calibration, captions, "),
         ("FROM features", "there are no features in this store yet: 'rc featurize' makes them"),
         ("FROM Mentions", "there are no Mentions in this store yet: 'rc extract-concepts' makes"),
         ("FROM curves", "there are no curves in this store yet: 'rc evaluate' makes them"),
