@@ -56,7 +56,7 @@ def make_app(words: Sequence[str], *, load_all: bool = False) -> typer.Typer:
             continue
         *first, last = verb.name.split()
         home = families[first[0]] if first else app
-        if load_all or last in words:
+        if load_all or {*first, last} <= {*words}:
             add_stage(home, verb)
         else:
             home.command(last, help=verb.help)(_not_loaded)
