@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.store import catalog
+from pipeline.store.atomic import flush_folder, make_folder
 from schemas.audits import AUDITS
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.errors import ArtifactError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from pipeline.store.artifact import Artifact
     from stages.auditing.estimation import Estimate
+    from stages.auditing.journal import Judgement
     from stages.auditing.verdicts import Agreement, Label
 
     Told = tuple[Label, str, str]  # what one reviewer says of one label
@@ -98,6 +100,18 @@ class AuditReport:
 def journal_path(root: Path, name: str) -> Path:
     """Where what is told of an audit is written, beside the artifacts of a store."""
     return root / _JOURNALS / f"{name}.jsonl"
+
+
+def write_down(root: Path, name: str, judgement: Judgement) -> None:
+    """Append to the journal of an audit; it is on the disk when this returns.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    path = journal_path(root, name)
+    make_folder(path.parent)
+    Journal(path).append(judgement)
+    flush_folder(path.parent)  # each time: another process may have made the file just now
 
 
 def sample_of(artifact: Artifact) -> pa.Table:

@@ -7,7 +7,7 @@ import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.analysis.audits import Progress, journal_path, sample_of, told_of
+from pipeline.analysis.audits import Progress, journal_path, sample_of, told_of, write_down
 from pipeline.store import catalog
 from schemas.audits import AUDITS
 from schemas.errors import ArtifactError, ArtifactNotFoundError, OptionError
@@ -112,7 +112,7 @@ def take_judgement(connections: ConnectionPool, name: str, body: bytes) -> dict[
         raise OptionError(
             f"this label is not of {artifact.address}: the audit was drawn anew; reload the page"
         )
-    Journal(journal_path(connections.root, name)).append(judgement)
+    write_down(connections.root, name, judgement)
     return _state(connections, artifact, judgement.reviewer)
 
 

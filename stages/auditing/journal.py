@@ -82,15 +82,13 @@ class Journal:
         self.path = path
 
     def append(self, judgement: Judgement) -> None:
-        """Add a judgement; it is on the disk when this returns.
+        """Add a judgement; it is on the disk when this returns, if the name of the file is.
 
         Raises:
             OSError: If it cannot be written.
         """
         stamped = asdict(judgement) | {"time": judgement.time or _now()}
         line = json.dumps(stamped, ensure_ascii=False).encode() + b"\n"
-        new = not self.path.exists()
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a+b", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             end = file.seek(0, os.SEEK_END)
@@ -99,8 +97,6 @@ class Journal:
                 line = line if file.read(1) == b"\n" else b"\n" + line
             _write_all(file.fileno(), line)
             os.fsync(file.fileno())
-        if new:
-            _flush_folder(self.path.parent)
 
     def judgements(self) -> list[Judgement]:
         """All that were told, once each, in order.
@@ -190,11 +186,3 @@ def _encodes(text: Any) -> bool:
 def _write_all(descriptor: int, content: bytes) -> None:
     while content:
         content = content[os.write(descriptor, content) :]
-
-
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from pipeline.analysis.audits import journal_path, sample_of
+from pipeline.analysis.audits import sample_of, write_down
 from stages.audit_draw import AuditDraw
-from stages.auditing.journal import Journal, Judgement
+from stages.auditing.journal import Judgement
 from tests.pipeline.helpers import make, make_all
 
 if TYPE_CHECKING:
@@ -35,6 +35,5 @@ def told(sample: pa.Table, place: int, verdict: str, **more: object) -> Judgemen
 def judge(artifact: Artifact, verdicts: dict[int, str], **more: object) -> None:
     """Write down verdicts by place."""
     sample = sample_of(artifact)
-    journal = Journal(journal_path(artifact.root, "first"))
     for place, verdict in verdicts.items():
-        journal.append(told(sample, place, verdict, **more))
+        write_down(artifact.root, "first", told(sample, place, verdict, **more))

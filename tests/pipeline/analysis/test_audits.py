@@ -15,11 +15,11 @@ from pipeline.analysis.audits import (
     journal_path,
     sample_of,
     told_of,
+    write_down,
 )
 from pipeline.store import catalog
 from schemas.errors import ArtifactError, ArtifactNotFoundError
 from stages.audit_close import AuditClose
-from stages.auditing.journal import Journal
 from tests.pipeline.audited import draw, judge, told
 from tests.pipeline.helpers import make
 from tests.pipeline.toys import WORDS
@@ -94,7 +94,7 @@ def test_without_judgements_or_without_an_audit_there_is_a_sentence(audit: Artif
 def test_a_journal_of_another_audit_is_refused(audit: Artifact) -> None:
     judgement = told(sample_of(audit), 0, "right")
     other = type(judgement)(**{**vars(judgement), "region": judgement.region + 900})
-    Journal(journal_path(audit.root, "first")).append(other)
+    write_down(audit.root, "first", other)
     with pytest.raises(ArtifactError, match=r"first\.jsonl is not of this audit"):
         audit_report(audit.root, "first")
 

@@ -15,7 +15,7 @@ from pipeline import api
 from pipeline.analysis.audits import journal_path, sample_of
 from pipeline.gallery.server import make_app
 from stages.auditing.journal import Journal
-from tests.pipeline.audited import told
+from tests.pipeline.audited import judge
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -263,8 +263,7 @@ def test_each_reviewer_is_asked_all_and_remembered(gallery: Gallery, page: Brows
 
 
 def test_what_another_browser_said_is_not_asked_again(gallery: Gallery, page: Browser) -> None:
-    for other in (1, 2):
-        gallery.journal.append(told(sample_of(gallery.audit), other, "right"))
+    judge(gallery.audit, {1: "right", 2: "right"})
     page.press("r")
     page.wait_until("document.querySelector('.progress').textContent.startsWith('3 of 20')")
     assert place(page) == 1  # it was shown already; the answer came after
@@ -289,9 +288,7 @@ def test_the_list_and_the_page_fit_the_screen(gallery: Gallery, page: Browser, w
 
 def test_hostile_words_stay_text(gallery: Gallery, page: Browser) -> None:
     hostile = "<img src=x onerror=alert(1)>"
-    gallery.journal.append(
-        told(sample_of(gallery.audit), 0, "wrong", concept=hostile, reviewer=hostile)
-    )
+    judge(gallery.audit, {0: "wrong"}, concept=hostile, reviewer=hostile)
     page.evaluate(f"localStorage.setItem('reviewer', {json.dumps(hostile)})")
     page.open(f"{gallery.address}/?again#audit?name=first")
     while "scenes/000000" not in page.evaluate(TITLE):  # its caption is a script

@@ -36,7 +36,7 @@ def said(region: int, verdict: str, **more: object) -> Judgement:
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Journal:
-    return Journal(tmp_path / "journals" / "first.jsonl")
+    return Journal(tmp_path / "first.jsonl")
 
 
 def test_judgements_are_read_as_they_were_told(journal: Journal) -> None:
