@@ -42,8 +42,8 @@ class AuditClose(Stage):
         """See `Stage.digests`: the journal."""
         if not self.journal.is_file():
             raise OptionError(
-                f"nothing was told of {self.called}: there is no {self.journal}; judge its labels "
-                f"with 'rc view', page Audit"
+                f"no label of audits@{self.called} was judged yet (there is no {self.journal}): "
+                f"judge some with 'rc view', page Audit"
             )
         return {"journal": file_digest(str(self.journal))}
 

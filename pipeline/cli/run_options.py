@@ -172,5 +172,5 @@ def check_budget(artifact: Artifact, budget: float | None) -> None:
 def check_losses(artifact: Artifact) -> None:
     """Exit with code 3 if a finished stage lost most of a kind of thing."""
     if losses := artifact.manifest.notes.get("losses"):
-        typer.secho(f"finished, but most was lost: {'; '.join(losses)}", err=True)
+        typer.secho(f"finished, but look at this: {'; '.join(losses)}", err=True)
         raise typer.Exit(3)

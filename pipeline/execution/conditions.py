@@ -18,6 +18,8 @@ import pyarrow as pa
 
 from pipeline import sql
 from pipeline.store.artifact import stream
+from pipeline.store.warning import warn
+from schemas.errors import QueryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,12 +31,17 @@ if TYPE_CHECKING:
 def check_condition(stage: Stage, reads: Reads, artifact: Artifact) -> None:
     """Pass if a stage reads an input without a condition, or with one that leaves some rows.
 
+    If it leaves none, but the stage falls back on the others, that is said.
+
     Raises:
         QueryError: If the condition is not one, or holds for no row.
     """
     condition = _condition(stage, reads)
-    if condition is not None and not _falls_back(reads, condition):
-        sql.check_some_match(artifact, condition)
+    if condition is None or sql.any_match(artifact, condition):
+        return
+    if not _falls_back(reads, condition):
+        raise QueryError(f"--where holds for no row of {artifact.address}: {condition}")
+    warn(f"no row of {artifact.address} is kept, so rc {stage.name} takes all of them")
 
 
 def rows_taking_part(

@@ -8,9 +8,9 @@ from pipeline.sql.connection import connect, open_locked
 from pipeline.sql.database import write_database
 from pipeline.sql.limits import condition_limits, memory_limit, time_limit, timeout_message
 from pipeline.sql.predicate import (
+    any_match,
     check_columns,
     check_predicate,
-    check_some_match,
     matching,
     means_kept,
 )
@@ -28,10 +28,10 @@ from pipeline.sql.statements import (
 
 __all__ = [
     "Relations",
+    "any_match",
     "batches",
     "check_columns",
     "check_predicate",
-    "check_some_match",
     "chosen",
     "condition_limits",
     "connect",

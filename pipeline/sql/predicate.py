@@ -70,20 +70,18 @@ def means_kept(predicate: str) -> bool:
             return False
 
 
-def check_some_match(labels: Artifact, predicate: str) -> None:
-    """Check a predicate over pseudo_labels, and that it holds for at least one row.
-
-    A stage calls it before it runs, because without rows it would have nothing to do.
+def any_match(labels: Artifact, predicate: str) -> bool:
+    """Whether a predicate over pseudo_labels holds for at least one row.
 
     Raises:
-        QueryError: If the predicate is invalid, or holds for no row.
+        QueryError: If the predicate is invalid.
     """
     for number in labels.numbers:
         with open_locked(part_relations(labels, number), threads=1) as connection:
             check_predicate(connection, predicate)
             if _count_matches(connection, predicate, 1):
-                return
-    raise QueryError(f"--where holds for no row of {labels.address}: {predicate}")
+                return True
+    return False
 
 
 def check_columns(connection: duckdb.DuckDBPyConnection, predicate: str) -> None:

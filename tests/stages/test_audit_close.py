@@ -64,7 +64,7 @@ def test_a_judgement_of_another_sample_is_refused(sample: pa.Table, tmp_path: Pa
 
 
 def test_without_a_journal_nothing_was_told(tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match=r"nothing was told of first: there is no .*page Audit"):
+    with pytest.raises(OptionError, match=r"no label of audits@first was judged yet .*page Audit"):
         AuditClose(called="first", journal=tmp_path / "first.jsonl").digests()
 
 

@@ -74,7 +74,7 @@ def test_names_of_the_store_are_shown_on_one_line(rc, root: Path) -> None:  # ty
         (("report", "second"), "audits@second"),
         (("close", "second"), "second"),
         (("report", "first"), "was judged right or wrong"),
-        (("close", "first"), "nothing was told of first"),
+        (("close", "first"), "no label of audits@first was judged yet"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(rc, root: Path, words, sentence: str) -> None:  # type: ignore[no-untyped-def]

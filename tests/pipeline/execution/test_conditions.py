@@ -13,13 +13,17 @@ from schemas.pseudo_labels import PSEUDO_LABELS
 from stages.base import Reads, each, option
 from stages.train import Train
 from tests.pipeline.helpers import make, make_all
+from tests.pipeline.toys import Label
 from tests.pipeline.toys import Train as ToyTrain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    import pyarrow as pa
+
     from pipeline.store.artifact import Artifact
+    from stages.base import Part
 
 pytestmark = pytest.mark.slow
 
@@ -48,6 +52,18 @@ class Reading(ToyTrain):
     def requires(self) -> Mapping[str, Reads]:
         labels = replace(LABELS, fallback=self.fall_back)
         return {**self.reads, "pseudo_labels": labels}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unsure(Label):
+    """A stage that keeps no label."""
+
+    temperature: float = option(1.0, "divides cosine similarity")
+
+    def run(self, part: Part) -> Iterator[pa.RecordBatch]:
+        for rows in super().run(part):
+            columns = {name: rows.column(name) for name in rows.schema.names}
+            yield PSEUDO_LABELS.batch({**columns, "kept": [False] * rows.num_rows})
 
 
 @pytest.fixture
@@ -126,6 +142,19 @@ def test_a_condition_that_leaves_nothing_is_refused_unless_there_is_a_fallback(
         check_condition(Train(where="region = 77"), FALLBACK, labels)
     assert check_condition(Train(where="kept = true"), FALLBACK, labels) is None
     assert check_condition(Train(where=None), LABELS, labels) is None
+
+
+def test_that_no_label_is_kept_and_so_all_take_part_is_said(
+    root: Path, labels: Artifact, caplog: pytest.LogCaptureFixture
+) -> None:
+    check_condition(Train(), FALLBACK, labels)
+    assert caplog.text == ""
+    unsure = make(Unsure(), root)
+    assert {kept for _, _, kept in stored(unsure)} == {False}
+    check_condition(Train(), FALLBACK, unsure)
+    assert f"no row of {unsure.address} is kept, so rc train takes all of them" in caplog.text
+    with pytest.raises(QueryError, match="holds for no row of"):
+        check_condition(Train(if_none_kept="none"), LABELS, unsure)
 
 
 def test_what_is_not_a_condition_is_refused_with_and_without_a_fallback(labels: Artifact) -> None:
