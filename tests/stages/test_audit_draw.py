@@ -84,13 +84,13 @@ def test_strata_divide_all_labels_and_each_stands_for_its_own(
 def test_every_label_of_a_stratum_is_drawn_equally_often(rng: np.random.Generator) -> None:
     rows = labels(rng, 100)
     times, expected = Counter[tuple[str, int]](), {}
-    for seed in range(400):
+    for seed in range(150):
         table = drawn(rows, seed=seed, size=30, strata=3)
         times.update(keys(table))
         expected |= dict(zip(keys(table), table["inclusion"].to_pylist(), strict=True))
     assert len(expected) == 100
     deviations = [
-        (times[key] - 400 * p) / np.sqrt(400 * p * (1 - p)) for key, p in expected.items() if p < 1
+        (times[key] - 150 * p) / np.sqrt(150 * p * (1 - p)) for key, p in expected.items() if p < 1
     ]
     assert np.abs(deviations).max() < 5
     assert 0.5 < np.mean(np.square(deviations)) < 1.5  # within strata, 1 - 1/N is expected
