@@ -42,32 +42,31 @@ PLAIN_WORDS = set(
     re.findall(
         r"\w+",
         """
-        allocation estimation findings intervals journal order random sample strata verdicts
-        actors analysis anchor anchors and animals annotations api app architecture architectures
-        arrays atomic attention augment average backbones backgrounds bar blas bootstrap box
-        building bundle cache calibration canvas catalog categories checkpoints checks cleaning clip
-        coco columns compare comparison compounds conclusion conditions config confusions connection
-        contact convnext convolutional corpus count counts creation curves data database deltas demo
-        dense detectron2 device diff digest disk distributed download draw dump duplicates encoding
-        engines errors evaluated evaluation exact expectations export extraction failure fastvit
-        fields figures file files find folder food form format formats frames free full geometry
-        given gradient grammar grid groups guard hash hdf5 headline health help home ids if imported
-        in index init inputs jpeg json key keys kind kitchen labelled language late layout lemmas
-        limits lineage lists loop lvis main manifest maps matches matching members metadata metrics
-        mirroring missing mobileclip model name named names neighbours network noun nouns numbers
-        numpy onnx optimisers option options other outcome output own page pages pairs parquet
-        parser parsers perceptron phrases pickle pictures pixel pixels planning plants play plot
-        plots pooled pooling precision predicate prefetching preprocess preprocessing pretraining
-        probe process progress protocols provenance queries query ranking ray recall record records
-        reference relations rendering report resizing resnet result results retry reuse row rule run
-        runner running samples scans schedule search sections seeds segmentation self server session
+        actors additions allocation analysis anchor anchors and animals annotations api app
+        architecture architectures arrays atomic attention augment average backbones backgrounds bar
+        blas bootstrap box building bundle cache calibration canvas catalog categories checkpoints
+        checks cleaning clip coco columns compare comparison compounds conclusion conditions config
+        confusions connection contact convnext convolutional corpus count counts creation curves
+        data database deltas demo dense detectron2 device diff digest disk distributed download draw
+        dump duplicates encoding engines environment errors estimation evaluated evaluation exact
+        expectations export extraction failure fastvit fields figures file files find findings
+        folder food form format formats frames free full geometry given gradient grammar grid group
+        groups guard hash hdf5 headline health help home ids if imported in index init inputs
+        intervals joined journal jpeg json key keys kind kitchen labelled language late launch
+        layout lemmas limits lineage lists loop lvis main manifest maps matches matching members
+        memory metadata metrics mirroring missing mobileclip model name named names neighbours
+        network noun nouns numbers numpy object onnx optimisers option options order other outcome
+        output own page pages pairs pandas parquet parser parsers patterns perceptron phrases pickle
+        pictures pixel pixels planning plants play plot plots pooled pooling precision predicate
+        prefetching preprocess preprocessing pretraining probe process progress protocols provenance
+        pull push pushed queries query random ranking ray recall record records reference relations
+        remote rendering report resizing resnet result results retry reuse row rule run runner
+        running sample samples scans schedule search sections seeds segmentation self server session
         shape shapes sheets show sides similar slice source sources spacy spec spill splits sprite
-        sql stage statements statistics store streams street suggestions suppression synonyms syntax
-        tagger tags tallies tar targets task tensorboard terminal threshold timm token tokenizer
-        tokens torchscript
-        tower towers training treebank tsv unfinished union values vectors vehicles verbs vit
-        warning webdataset what writer writers yolo
-        additions environment group joined launch memory object patterns pull push pushed remote
+        sql stage statements statistics store strata streams street suggestions suppression synonyms
+        syntax tagger tags tallies tar targets task tensorboard terminal threshold timm token
+        tokenizer tokens torchscript tower towers training treebank tsv unfinished union values
+        vectors vehicles verbs verdicts vit warning webdataset what writer writers yolo
         """,
     )
 )

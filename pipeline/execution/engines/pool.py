@@ -15,6 +15,7 @@ from multiprocessing import active_children, connection, get_context, parent_pro
 from typing import TYPE_CHECKING
 
 from pipeline.execution.engines import KILLED, describe
+from pipeline.store.pandas_import import leave_pandas_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, MutableSequence, Sequence
@@ -111,6 +112,7 @@ def _start_worker(counts: MutableSequence[int]) -> None:
     global _counts
     _counts = counts
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
+    leave_pandas_out()
     threading.Thread(target=end_with_parent, daemon=True).start()
 
 
