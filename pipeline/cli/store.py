@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+import textwrap
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -11,9 +12,12 @@ from pipeline.cli.lineage import lineage
 from pipeline.cli.run_options import STORE, NewStore, Quiet, Store, existing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pipeline.store.artifact import Artifact
+
+_WIDTH: Final = 80  # columns
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -48,8 +52,10 @@ def status(
         address = f"{path.parent.name}/{path.name}"
         facts = json.dumps({"address": address, "damaged": why})
         typer.echo(facts if as_json else f"{address:<40} damaged")
+    apart = _apart(artifacts)
     for artifact in artifacts:
-        typer.echo(json.dumps(facts_of(artifact)) if as_json else line_of(artifact))
+        shown = line_of(artifact, apart.get(artifact.address, ""))
+        typer.echo(json.dumps(facts_of(artifact)) if as_json else shown)
     unfinished = [p for p, why in catalog.sweepable(store).items() if why == "unfinished"]
     for path in unfinished:
         typer.echo(f"{path.parent.name}/{path.name}  {_unfinished(path)}", err=True)
@@ -140,21 +146,53 @@ def facts_of(artifact: Artifact) -> dict[str, object]:
     }
 
 
-def line_of(artifact: Artifact) -> str:
-    """Facts in 80 columns; what is of any length is in a line below."""
+def line_of(artifact: Artifact, apart: str = "") -> str:
+    """Facts in 80 columns; what is of any length is in a line below.
+
+    Args:
+        artifact: Which one.
+        apart: What tells it from others of its table.
+    """
     from pipeline.cli.row_formats import cell_text
 
     facts = facts_of(artifact)
     created = str(facts["created"])[:16].replace("T", " ")
     size = _size(artifact.manifest.bytes())
     called = f"called {cell_text(str(facts['called']))}" if facts["called"] else ""
-    more = [text for text in (called, _sources(artifact), _without_features(artifact)) if text]
+    below = (called, _sources(artifact), _without_features(artifact), apart)
+    more = [text for text in below if text]
     return "\n".join(
         [
             f"{artifact.address:<34} {facts['rows']:>11,} rows {size:>9}  {created}",
             *(f"    {text}" for text in more),
         ]
     )
+
+
+def _apart(artifacts: Sequence[Artifact]) -> dict[str, str]:
+    """By address: options and inputs that not all artifacts of its table and verb share."""
+    from pipeline.cli.row_formats import cell_text
+
+    alike: dict[tuple[str, str], list[Artifact]] = {}
+    for artifact in artifacts:
+        manifest = artifact.manifest
+        alike.setdefault((manifest.artifact, manifest.stage.name), []).append(artifact)
+    said = {}
+    for group in alike.values():
+        recipes = [{**a.manifest.stage.options, **a.manifest.inputs} for a in group]
+        names = list(dict.fromkeys(name for recipe in recipes for name in recipe))
+        differing = [n for n in names if any(r.get(n) != recipes[0].get(n) for r in recipes)]
+        for artifact, recipe in zip(group, recipes, strict=True):
+            values = (f"{n.replace('_', '-')} {_word(recipe.get(n))}" for n in differing)
+            text = cell_text(", ".join(values))
+            said[artifact.address] = textwrap.shorten(text, _WIDTH - 4, placeholder=" …")
+    return said
+
+
+def _word(value: object) -> str:
+    if value is None:
+        return "none"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _size(count: int) -> str:

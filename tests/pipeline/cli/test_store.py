@@ -14,7 +14,7 @@ from schemas.errors import OptionError, StageError
 from schemas.pseudo_labels import PSEUDO_LABELS
 from stages.select import Select
 from tests.pipeline.helpers import make, make_all
-from tests.pipeline.toys import Ingest, LabelFromImages, Propose
+from tests.pipeline.toys import Ingest, Label, LabelFromImages, Propose, Train
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -157,6 +157,23 @@ def test_status_says_where_files_lay_and_what_a_selection_is_called(  # type: ig
     (row,) = [n for n, line in enumerate(lines) if line.startswith(address)]
     assert lines[row + 1] == "    called sure"
     assert f"    from {tmp_path / 'a.tar'} and 1 more" in lines
+
+
+@pytest.mark.slow
+def test_status_says_what_tells_artifacts_of_one_table_apart(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
+    make_all(root, count=2)
+    assert "temperature" not in rc("status").out
+    first = catalog.find(root, "students")
+    second = make(Label(temperature=0.5), root)
+    third = make(Train(where="probability > 0.2 AND 'a\nb' = 'a\nb'"), root)
+    lines = rc("status").out.splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    below = {line.split()[0]: lines[n + 1].strip() for n, line in enumerate(lines[:-1])}
+    assert below[second.address] == "temperature 0.5"
+    assert below[first.address].startswith("where none, pseudo-labels pseudo_labels/v")
+    said = lines[-1].strip()
+    assert said == "where probability > 0.2 AND 'a\ufffdb' = 'a\ufffdb', pseudo-labels …"
+    assert lines[-2].startswith(third.address)
 
 
 @pytest.mark.slow
