@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from schemas.box_forms import BoxLayout
     from stages.proposals.box_file import OwnedBoxes, ScoredBoxes
+    from stages.proposals.plain_records import PlainBoxes
     from stages.proposals.region_dump import ScoreKind
 
 _BLOCK: Final = 1 << 16  # boxes held as Python objects before they become an array
@@ -104,6 +105,13 @@ class BoxCollector:
         if len(self._rows) == _BLOCK:
             self._close_block()
 
+    def add_many(self, boxes: PlainBoxes, layout: BoxLayout) -> None:
+        """Add boxes after those that were added; `layout` is how the file has their numbers."""
+        self._close_block()
+        places = np.array([self.know(key) for key in boxes.keys], np.int32)
+        self._blocks.append((places[boxes.owners], _rounded(boxes.rows)))
+        self.layout = self.layout or layout
+
     def replace(self, old: ImageKey, new: ImageKey) -> None:
         """Give an image the key that is only known later; two of one key are one image."""
         index = self._index_of.pop(old, None)
@@ -130,7 +138,11 @@ class BoxCollector:
 
     def _close_block(self) -> None:
         if self._rows:
-            with np.errstate(over="ignore"):  # beyond float32 is infinite, which selection drops
-                rows = np.array(self._rows, np.float64).astype(np.float32)
+            rows = _rounded(np.array(self._rows, np.float64))
             self._blocks.append((np.array(self._owners, np.int32), rows))
             self._owners, self._rows = [], []
+
+
+def _rounded(rows: NDArray[np.float64]) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):  # beyond float32 is infinite, which selection drops
+        return rows.astype(np.float32)

@@ -24,7 +24,8 @@ from stages.proposals.box_records import (
     is_boxes_of_image,
     key_of,
 )
-from stages.proposals.json_records import Element, Unreadable, elements
+from stages.proposals.json_records import Elements, Unreadable, elements
+from stages.proposals.plain_records import plain_boxes
 from stages.sources.record import Refusal
 
 if TYPE_CHECKING:
@@ -83,8 +84,8 @@ def add_json(
     """
     reader = _Reader(name, collector, layout, _THIS_IMAGE if is_of_one_image else None)
     try:
-        for element in elements(path):
-            reader.add(element)
+        for some in elements(path):
+            reader.add(some)
     except UnicodeDecodeError as error:
         raise SourceError(f"{path}: not UTF-8 text ({error})") from error
     except OSError as error:
@@ -114,21 +115,30 @@ class _Reader:
         self._names: dict[ImageKey, ImageKey] = {}  # of images that the file lists
         self._fields: dict[str, Any] = {}  # of the file, if it is one object
 
-    def add(self, element: Element) -> None:
-        """Take the next element."""
-        key, value = element.key, element.value
+    def add(self, some: Elements) -> None:
+        """Take the next elements."""
+        if (some.key is None or some.key in _RECORDS) and not some.is_member:
+            layout = self._layout or "xywh"
+            if boxes := plain_boxes(some.values, layout):
+                self._collector.add_many(boxes, layout)
+                self.number += len(some.values)
+                return
+        for value in some.values:
+            self._add(some.key, value, is_member=some.is_member)
+
+    def _add(self, key: str | None, value: Any, *, is_member: bool) -> None:
         if key is None:
             self._record(value, self._default)
         elif key == "images" and isinstance(value, dict):
             self._list_image(value)
-        elif key in _RECORDS and not element.is_member:
+        elif key in _RECORDS and not is_member:
             self._record(value, _THIS_IMAGE)
         elif value == [] and key in (*_RECORDS, *_ABOUT, "images"):
             return
-        elif element.is_member and not (value == [] or is_boxes_of_image(value)):
+        elif is_member and not (value == [] or is_boxes_of_image(value)):
             self._fields[key] = value
         elif key in _ARRAYS or isinstance(value, int | float):
-            self._fields.setdefault(key, []).extend([] if element.is_member else [value])
+            self._fields.setdefault(key, []).extend([] if is_member else [value])
         elif key not in _ABOUT:
             self._record(value, ImageKey(key))
 

@@ -1,14 +1,17 @@
-"""Elements of a JSON file too large for memory, one by one: a list, an object of lists, or lines.
+"""Elements of a JSON file too large for memory, some at a time: a list, an object of lists, lines.
 
-Only the element in hand is in memory. A line that is no JSON is one unreadable element; anywhere
-else, what follows a fault cannot be found, so a fault ends the file.
+Only a few megabytes of them are in memory. A line that is no JSON is one unreadable element;
+anywhere else, what follows a fault cannot be found, so a fault ends the file.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TextIO
+
+import orjson
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 _CHUNK: Final = 1 << 20  # characters read at once
 _LONGEST: Final = 64 << 20  # characters of one element; masks of a large image need a few million
 _SEPARATOR: Final = re.compile(r"[\s,]*")
+_BETWEEN: Final = re.compile(r"\}\s*,\s*\{")  # two objects
+_TAIL: Final = 1 << 14  # characters in which the last of them is looked for
 _LINES: Final = (".jsonl", ".ndjson")
 _FAULTS: Final = (ValueError, RecursionError)
 
@@ -27,22 +32,22 @@ class Unreadable(NamedTuple):
     why: str
 
 
-class Element(NamedTuple):
-    """A value of the file.
+class Elements(NamedTuple):
+    """Values of the file that follow each other.
 
     Attributes:
-        key: Of the member that it belongs to, if the file is one object; else None.
-        value: Of one element of a list, or of a member that is no list.
+        key: Of the member that they belong to, if the file is one object; else None.
+        values: Elements of a list; or one, a member that is no list.
         is_member: Whether it is all of the member: it is no list, or an empty one.
     """
 
     key: str | None
-    value: Any
+    values: list[Any]
     is_member: bool = False
 
 
-def elements(path: Path) -> Iterator[Element]:
-    """Elements of the file in its order.
+def elements(path: Path) -> Iterator[Elements]:
+    """Elements of the file in its order; how they are grouped has no meaning.
 
     Raises:
         ValueError: If the file is neither a list, an object, nor lines of JSON.
@@ -54,7 +59,7 @@ def elements(path: Path) -> Iterator[Element]:
             return
         text = _Text(file)
         if text.skip("["):
-            yield from (Element(None, value) for value in text.list_values())
+            yield from (Elements(None, values) for values in text.list_values())
         elif text.skip("{"):
             yield from _members(text)
         else:
@@ -63,20 +68,20 @@ def elements(path: Path) -> Iterator[Element]:
             raise ValueError("more text follows the end")
 
 
-def _members(text: _Text) -> Iterator[Element]:
+def _members(text: _Text) -> Iterator[Elements]:
     while not text.skip("}"):
         key = text.value()
         if not isinstance(key, str) or not text.skip(":"):
             raise ValueError(f"a name and a colon are expected, not {str(key)[:40]!r}")
         if not text.skip("["):
-            yield Element(key, text.value(), is_member=True)
+            yield Elements(key, [text.value()], is_member=True)
             continue
         is_empty = True
-        for value in text.list_values():
+        for values in text.list_values():
             is_empty = False
-            yield Element(key, value)
+            yield Elements(key, values)
         if is_empty:
-            yield Element(key, [], is_member=True)
+            yield Elements(key, [[]], is_member=True)
 
 
 def _has_lines(file: TextIO) -> bool:
@@ -94,15 +99,22 @@ def _has_lines(file: TextIO) -> bool:
     return is_object and second.lstrip().startswith("{")
 
 
-def _lines(file: TextIO) -> Iterator[Element]:
+def _lines(file: TextIO) -> Iterator[Elements]:
+    values: list[Any] = []
+    size = 0
     while line := file.readline(_LONGEST):
         if not line.strip():
             continue
         try:
-            value = json.loads(line)
+            values.append(json.loads(line))
         except _FAULTS as error:
-            value = Unreadable(f"{type(error).__name__}: {error}")
-        yield Element(None, value)
+            values.append(Unreadable(f"{type(error).__name__}: {error}"))
+        size += len(line)
+        if size >= _CHUNK:
+            yield Elements(None, values)
+            values, size = [], 0
+    if values:
+        yield Elements(None, values)
 
 
 class _Text:
@@ -111,6 +123,7 @@ class _Text:
     def __init__(self, file: TextIO) -> None:
         self._file = file
         self._text, self._position, self._at_end = "", 0, False
+        self._tried = 0  # position up to which elements are read one by one
         self._decode = json.JSONDecoder().raw_decode
         self._read(2 * _CHUNK)
 
@@ -129,11 +142,33 @@ class _Text:
         self._position += is_next
         return is_next
 
-    def list_values(self) -> Iterator[Any]:
-        """Elements up to the end of the list whose bracket was passed."""
+    def list_values(self) -> Iterator[list[Any]]:
+        """Elements up to the end of the list whose bracket was passed, some at a time."""
         while self.peek() != "]":
-            yield self._value()
+            yield self._objects() or [self._value()]
         self._position += 1
+
+    def _objects(self) -> list[Any]:
+        """The objects from here on whose ends are at hand, read at once; none if that fails.
+
+        Then there is a fault, or the end of the list; or other lists follow, or are inside.
+        """
+        if self._position < self._tried:
+            return []
+        if len(self._text) - self._position < _CHUNK and not self._at_end:
+            self._read(_CHUNK)
+        first = max(self._position, len(self._text) - _TAIL)
+        ends = [between.start() + 1 for between in _BETWEEN.finditer(self._text, first)]
+        end = ends[-1] if ends else first
+        try:
+            values = _parsed(f"[{self._text[self._position : end]}]")
+        except _FAULTS:
+            values = []
+        if values:
+            self._position = end
+        else:
+            self._tried = end
+        return values
 
     def value(self) -> Any:
         """The next value."""
@@ -158,4 +193,24 @@ class _Text:
     def _read(self, count: int) -> None:
         chunk = self._file.read(count)
         self._text = self._text[self._position :] + chunk
+        self._tried = max(0, self._tried - self._position)
         self._position, self._at_end = 0, not chunk
+
+
+def _parsed(text: str) -> list[Any]:
+    """The list that a text is.
+
+    Meanwhile nobody looks for objects that refer to each other, of which JSON has none: that takes
+    twice as long as reading it.
+
+    Raises:
+        ValueError: If it is none, or holds what only Python's own reader takes, such as NaN.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        values: list[Any] = orjson.loads(text)
+    finally:
+        if was_on:
+            gc.enable()
+    return values

@@ -1,21 +1,35 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import pytest
 
 from stages.proposals import json_records
-from stages.proposals.json_records import Element, Unreadable, elements
+from stages.proposals.json_records import Unreadable, elements
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng()
+
+
+class Element(NamedTuple):
+    """One of `Elements`."""
+
+    key: str | None
+    value: Any
+    is_member: bool = False
+
+
 def read(path: Path, text: str) -> list[Element]:
-    """Elements of a file with this text."""
+    """Elements of a file with this text, however they are grouped."""
     path.write_text(text)
-    return list(elements(path))
+    return [Element(s.key, value, s.is_member) for s in elements(path) for value in s.values]
 
 
 @pytest.mark.parametrize("indent", [None, 2])
@@ -76,3 +90,36 @@ def test_an_element_longer_than_a_chunk_is_read_up_to_a_limit(
     assert [e.value for e in read(tmp_path / "a.json", json.dumps(values))] == values
     with pytest.raises(ValueError, match="Unterminated string"):
         read(tmp_path / "b.json", json.dumps(["x" * 5000, 1]))
+
+
+def test_objects_of_a_list_come_many_at_a_time(tmp_path: Path) -> None:
+    values = [{"a": number, "b": {"c": [{}, [{}]]}} for number in range(1000)]
+    (tmp_path / "a.json").write_text(json.dumps(values))
+    first, last = elements(tmp_path / "a.json")
+    assert [len(first.values), len(last.values)] == [999, 1]
+    assert first.values + last.values == values
+
+
+PIECES = ('{"a": 1}', '{"b": [{}, {"c": "},{"}]}', "[{},{}]", "2", '"},{"', " ", ",", "}", "{")
+
+
+@pytest.mark.parametrize("chunk", [4, 30, 1 << 20])
+def test_what_is_read_at_once_is_what_is_read_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator, chunk: int
+) -> None:
+    monkeypatch.setattr(json_records, "_CHUNK", chunk)
+    monkeypatch.setattr(json_records, "_TAIL", 40)
+    good, bad = 0, 0
+    for _ in range(300):
+        pieces = rng.choice(PIECES, rng.integers(1, 9), p=[0.4, 0.2, 0.1, 0.1, 0.1, *[0.025] * 4])
+        text = f"[{','.join(pieces)}]"
+        found: list[object] = []
+        for tail in (40, 0):  # 0: no two objects are found, so all are read one by one
+            monkeypatch.setattr(json_records, "_TAIL", tail)
+            try:
+                found.append(read(tmp_path / "a.json", text))
+            except ValueError as error:
+                found.append(str(error).partition(":")[0])
+        assert found[0] == found[1], text
+        good, bad = good + isinstance(found[0], list), bad + isinstance(found[0], str)
+    assert min(good, bad) > 20
