@@ -57,16 +57,16 @@ PLAIN_WORDS = set(
         memory metadata metrics mirroring missing mobileclip model name named names neighbours
         network noun nouns numbers numpy object onnx optimisers option options order other outcome
         output own page pages pairs pandas parquet parser parsers patterns perceptron phrases pickle
-        pictures pixel pixels planning plants play plot plots pooled pooling precision predicate
-        prefetching preprocess preprocessing pretraining probe process progress protocols provenance
-        pull push pushed queries query random ranking ray recall record records reference relations
-        remote rendering report resizing resnet result results retry reuse row rule run runner
-        running sample samples scans schedule search sections seeds segmentation self server session
-        shape shapes sheets show sides similar slice source sources spacy spec spill splits sprite
-        sql stage statements statistics store strata streams street suggestions suppression synonyms
-        syntax tagger tags tallies tar targets task tensorboard terminal threshold timm token
-        tokenizer tokens torchscript tower towers training treebank tsv unfinished union values
-        vectors vehicles verbs verdicts vit warning webdataset what writer writers yolo
+        pictures pixel pixels plain planning plants play plot plots pooled pooling precision
+        predicate prefetching preprocess preprocessing pretraining probe process progress protocols
+        provenance pull push pushed queries query random ranking ray recall record records reference
+        relations remote rendering report resizing resnet result results retry reuse row rule run
+        runner running sample samples scans schedule search sections seeds segmentation self server
+        session shape shapes sheets show sides similar slice source sources spacy spec spill splits
+        sprite sql stage statements statistics store strata streams street suggestions suppression
+        synonyms syntax tagger tags tallies tar targets task tensorboard terminal threshold timm
+        token tokenizer tokens torchscript tower towers training treebank tsv unfinished union
+        values vectors vehicles verbs verdicts vit warning webdataset what writer writers yolo
         """,
     )
 )
