@@ -47,9 +47,9 @@ PLAIN_WORDS = set(
         blas bootstrap box building bundle cache calibration canvas catalog categories checkpoints
         checks cleaning clip coco columns compare comparison compounds conclusion conditions config
         confusions connection contact convnext convolutional corpus count counts creation curves
-        data database deltas demo dense detectron2 device diff digest disk distributed download draw
-        dump duplicates encoding engines environment errors estimation evaluated evaluation exact
-        expectations export extraction failure fastvit fields figures file files find findings
+        cvat data database deltas demo dense detectron2 device diff digest disk distributed download
+        draw dump duplicates encoding engines environment errors estimation evaluated evaluation
+        exact expectations export extraction failure fastvit fields figures file files find findings
         folder food form format formats frames free full geometry given gradient grammar grid group
         groups guard hash hdf5 headline health help home ids if imported in index init inputs
         intervals joined journal jpeg json key keys kind kitchen labelled language late launch
@@ -63,10 +63,11 @@ PLAIN_WORDS = set(
         relations remote rendering report resizing resnet result results retry reuse row rule run
         runner running sample samples scans schedule search sections seeds segmentation self server
         session shape shapes sheets show sides similar slice source sources spacy spec spill splits
-        sprite sql stage statements statistics store strata streams street suggestions suppression
-        synonyms syntax tagger tags tallies tar targets task tensorboard terminal threshold timm
-        token tokenizer tokens torchscript tower towers training treebank tsv unfinished union
-        values vectors vehicles verbs verdicts vit warning webdataset what writer writers yolo
+        sprite sql stage statements statistics store strata streams street studio suggestions
+        suppression synonyms syntax tagger tags tallies tar targets task tensorboard terminal text
+        threshold timm token tokenizer tokens torchscript tower towers training treebank tsv
+        unfinished union values vectors vehicles verbs verdicts vit warning webdataset what writer
+        writers xml yolo
         """,
     )
 )

@@ -118,6 +118,8 @@ COMMANDS: Final = (
             ("webdataset", "copy", False),
             ("parquet", "none", False),
             ("fiftyone", "link", False),
+            ("label-studio", "none", False),
+            ("cvat", "none", False),
         )
     ),
     Command("export-features npy", "export-features features out", "out"),

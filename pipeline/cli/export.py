@@ -27,7 +27,10 @@ def add_commands(app: typer.Typer) -> None:
 def export(  # noqa: PLR0913  # each is an option
     form: Annotated[
         str,
-        typer.Argument(help="coco, lvis, yolo, webdataset, parquet or fiftyone", metavar="FORMAT"),
+        typer.Argument(
+            help="coco, lvis, yolo, webdataset, parquet, fiftyone, label-studio or cvat",
+            metavar="FORMAT",
+        ),
     ],
     out: Annotated[Path, typer.Argument(help="folder to write")],
     store: Store = STORE,
@@ -52,7 +55,7 @@ def export(  # noqa: PLR0913  # each is an option
 ) -> None:
     """Write pseudo-labels as COCO, LVIS, YOLO, WebDataset, ...
 
-    As training data for other programs.
+    As training data for other programs, or for people who mend them.
 
     Ids follow the order of the store and do not depend on what is left out. Scores are kept. Files
     get new names; the image_id is written where the format has a field for it.

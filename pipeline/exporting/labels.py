@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pipeline.exporting.coco_formats import CocoFormat, FiftyOneFormat, LvisFormat
+from pipeline.exporting.cvat_format import CvatFormat
+from pipeline.exporting.label_studio_format import LabelStudioFormat
 from pipeline.exporting.label_writer import IMAGE_MODES
 from pipeline.exporting.labelled_images import LabelledImageReader
 from pipeline.exporting.parquet_format import ParquetFormat
@@ -36,6 +38,8 @@ FORMATS: Final[dict[str, type[LabelWriter]]] = {
     "webdataset": WebDatasetFormat,
     "parquet": ParquetFormat,
     "fiftyone": FiftyOneFormat,
+    "label-studio": LabelStudioFormat,
+    "cvat": CvatFormat,
 }
 
 
