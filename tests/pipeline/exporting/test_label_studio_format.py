@@ -1,4 +1,4 @@
-"""Export to Label Studio and CVAT: every label, its box and its region can be read back."""
+"""Export to Label Studio: every label, its box and its region can be read back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pipeline.exporting.cvat_format import CvatFormat
 from pipeline.exporting.label_studio_format import LabelStudioFormat
 from pipeline.exporting.labelled_images import ExportRequest
 from pipeline.exporting.labels import export_labels
@@ -17,8 +16,6 @@ from tests.pipeline.exporting.labelled_store import image_with_labels, label_key
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from pipeline.exporting.label_writer import LabelWriter
 
 pytestmark = pytest.mark.slow
 
@@ -49,29 +46,16 @@ def test_label_studio_has_every_label_with_its_picture(root: Path, tmp_path: Pat
     )
 
 
-def test_cvat_has_every_label_with_its_picture(root: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    export_labels(root, out, "cvat", ExportRequest(), "copy")
-    found = []
-    for image in ElementTree.parse(out / "annotations.xml").getroot().iter("image"):
-        assert (out / "images" / image.attrib["name"]).is_file()
-        for box in image.iter("box"):
-            sides = [float(box.attrib[side]) for side in ("xtl", "ytl", "xbr", "ybr")]
-            more = {one.attrib["name"]: one.text for one in box.iter("attribute")}
-            found.append((int(more["region"] or ""), box.attrib["label"], *sides))
-    assert sorted(found) == sorted((row["region"], *label_key(row)) for row in labels(root))
-
-
-def write(form: type[LabelWriter], folder: Path) -> Path:
+def write(folder: Path) -> Path:
     folder.mkdir()
-    writer = form(folder, NAMES, "none")
+    writer = LabelStudioFormat(folder, NAMES, "none")
     writer.add(IMAGE)
     writer.close()
     return folder
 
 
 def test_label_studio_takes_any_name_and_per_cent_of_the_sides(tmp_path: Path) -> None:
-    folder = write(LabelStudioFormat, tmp_path / "out")
+    folder = write(tmp_path / "out")
     (task,) = json.loads((folder / "tasks.json").read_text())
     assert task["data"] == {
         "image": "/data/local-files/?d=images/val_2/000000000007.png",
@@ -94,23 +78,6 @@ def test_label_studio_takes_any_name_and_per_cent_of_the_sides(tmp_path: Path) -
     names = {tag.tag: tag.attrib["name"] for tag in config}
     assert names == {"Image": first["to_name"], "RectangleLabels": first["from_name"]}
     assert second["value"]["rectanglelabels"] == [known[1]]
-
-
-def test_cvat_takes_any_name_and_says_it_in_both_files_alike(tmp_path: Path) -> None:
-    folder = write(CvatFormat, tmp_path / "out")
-    (image,) = ElementTree.parse(folder / "annotations.xml").getroot().iter("image")
-    assert image.attrib == {
-        "id": "6",
-        "name": "val_2/000000000007.png",
-        "width": "64",
-        "height": "60",
-    }
-    known = [label["name"] for label in json.loads((folder / "labels.json").read_text())]
-    assert [box.attrib["label"] for box in image.iter("box")] == known
-    assert known == ["dog", 'a <"&> \ufffd\n b']
-    box = next(image.iter("box"))
-    assert [box.attrib[side] for side in ("xtl", "ytl", "xbr", "ybr")] == ["16", "15", "48", "30"]
-    assert [one.text for one in box.iter("attribute")] == ["0", "0.750000"]
 
 
 def test_an_export_without_images_is_an_empty_list(tmp_path: Path) -> None:
