@@ -1,0 +1,59 @@
+"""Scores of boxes by cleanlab's object detection (ObjectLab), for `benchmarks.suspicions`.
+
+    PYTHON benchmarks/cleanlab_scores.py labels.npz scores.npz
+
+Runs in an environment with cleanlab, and needs nothing of ours. Given labels are those that are
+kept. Predictions are, for every region, its first five concepts with their probabilities, at its
+box. Scores of quality, (R,): swap, badloc, and their geometric mean; 1 for labels that are not kept.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+from cleanlab.object_detection import rank
+
+
+def main(source: str, target: str) -> None:
+    """Score the labels of a file."""
+    with np.load(source) as file:
+        rows = {name: file[name] for name in file.files}
+    classes = int(max(rows["top_ids"].max(), rows["labels"].max())) + 1
+    count = len(rows["kept"])
+    scores = {name: np.ones(count) for name in ("cleanlab swap", "cleanlab badloc")}
+    labels, predictions, places = [], [], []
+    for image in np.unique(rows["images"]):
+        here = np.flatnonzero(rows["images"] == image)
+        given = here[rows["kept"][here]]
+        if len(given):
+            places.append(given)
+            labels.append({"bboxes": rows["boxes"][given], "labels": rows["labels"][given]})
+            predictions.append(_predictions(rows, here, classes))
+    scored = {
+        "cleanlab swap": rank.compute_swap_box_scores(labels=labels, predictions=predictions),
+        "cleanlab badloc": rank.compute_badloc_box_scores(labels=labels, predictions=predictions),
+    }
+    for name, of_images in scored.items():
+        for given, values in zip(places, of_images):  # noqa: B905 - equal by construction
+            scores[name][given] = values
+    tiny = 1e-12
+    logs = [np.log(np.maximum(values, tiny)) for values in scores.values()]
+    np.savez(target, **scores, **{"cleanlab swap and badloc": np.exp(sum(logs) / 2)})
+
+
+def _predictions(rows: dict, here: np.ndarray, classes: int) -> np.ndarray:
+    """Boxes with scores, (P, 5), of each class."""
+    found: list[list[np.ndarray]] = [[] for _ in range(classes)]
+    for row in here:
+        for concept, probability in zip(rows["top_ids"][row], rows["top"][row]):  # noqa: B905
+            found[concept].append(np.append(rows["boxes"][row], probability))
+    empty = np.zeros((0, 5))
+    result = np.empty(classes, dtype=object)
+    for concept, boxes in enumerate(found):
+        result[concept] = np.stack(boxes) if boxes else empty
+    return result
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

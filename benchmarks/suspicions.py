@@ -1,0 +1,235 @@
+"""Do suspicions find wrong labels better than probability, margin and cleanlab? By ground truth.
+
+    python -m benchmarks.suspicions --out suspicions --cleanlab PYTHON
+    python -m benchmarks.suspicions --out suspicions --choose     # prints weights for seed 77
+
+A label is wrong unless its concept is the category of the ground-truth object that it overlaps
+most, by an IoU of 0.5 or more. Three sets of labels are scored, and only kept ones are ranked:
+
+* of synthetic scenes, by the bundled teacher, among the whole pool (`rc label`);
+* the same among the concepts that captions mention (`rc label --among captions`);
+* of COCO photographs, by a detector, see `benchmarks.detector_labels`.
+
+For each: the area under the ROC curve of finding wrong labels, and which share of the first 100 and
+1,000 is wrong. PYTHON is one with cleanlab installed (`pip install cleanlab` in an environment of
+its own); it runs `benchmarks/cleanlab_scores.py`, with every region's first five concepts and their
+probabilities for predictions.
+
+Shapes: R labels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from benchmarks.detector_labels import NO_DETECTOR, find_photographs, label_photographs
+from pipeline import api, demo, sql
+from stages.suspicion.signals import SIGNALS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from pipeline.store.artifact import Artifact
+
+CHOSEN_ON: Final = 77
+FIRST: Final = (100, 1000)
+_STATEMENT: Final = """
+SELECT image_id, region, s.concept_id, s.kept, s.probability, s.margin, fault, suspicion,
+    s.top_ids[:5] AS top_ids, s.top_probabilities[:5] AS top_probabilities,
+    s.x0, s.y0, s.x1, s.y1, coalesce(s.concept = truth, false) AS is_right,
+    truth IS NOT NULL AS is_placed, {signals}
+FROM suspected_labels AS s JOIN judged_labels USING (image_id, region)
+ORDER BY image_id, region
+"""
+
+
+@dataclass(frozen=True)
+class ScoredLabels:
+    """Kept labels with all that ranks them.
+
+    Attributes:
+        rows: (R,) of `_STATEMENT`.
+        wrong: (R,).
+        scores: (R,) of each way to rank, higher is more suspicious.
+    """
+
+    rows: pa.Table
+    wrong: NDArray[np.bool_]
+    scores: dict[str, NDArray[np.float64]]
+
+    @classmethod
+    def of(cls, store: api.Store, suspicions: Artifact, cleanlab: str | None) -> ScoredLabels:
+        """The labels that suspicions are about."""
+        signals = ", ".join(signal.name for signal in SIGNALS)
+        with sql.connect(store.root, [suspicions.address]) as connection:
+            statement = _STATEMENT.format(signals=signals)
+            everything = sql.batches(sql.query(connection, statement)).read_all()
+        kept = np.flatnonzero(everything["kept"].to_numpy())
+        rows = everything.take(kept)
+        scores = {
+            "suspicion": floats(rows, "suspicion"),
+            "probability": -floats(rows, "probability"),
+            "margin": -floats(rows, "margin"),
+        }
+        if cleanlab:
+            quality = cleanlab_scores(cleanlab, everything, store.root.parent / "cleanlab")
+            scores |= {name: -values[kept] for name, values in quality.items()}
+        return cls(rows, ~np.asarray(rows["is_right"].to_numpy()), scores)
+
+
+def floats(rows: pa.Table, column: str) -> NDArray[np.float64]:
+    """A column (R,) as float64, NaN where it is null."""
+    return np.asarray(rows[column].to_numpy(zero_copy_only=False).astype(np.float64))
+
+
+def area_under_curve(scores: NDArray[np.float64], wrong: NDArray[np.bool_]) -> float:
+    """Probability that a wrong label has a higher score than a right one; ties count half.
+
+    >>> area_under_curve(np.array([3.0, 1.0, 1.0, 0.0]), np.array([True, True, False, False]))
+    0.875
+    """
+    order = np.sort(scores[~wrong])
+    below = np.searchsorted(order, scores[wrong], side="left")
+    up_to = np.searchsorted(order, scores[wrong], side="right")
+    return float(((below + up_to) / 2).mean() / max(len(order), 1))
+
+
+def share_wrong(scores: NDArray[np.float64], wrong: NDArray[np.bool_], first: int) -> float:
+    """Share of the `first` most suspicious labels that are wrong; of equals, in their order."""
+    order = np.argsort(-scores, kind="stable")[:first]
+    return float(wrong[order].mean())
+
+
+def synthetic(folder: Path, seed: int, scenes: int) -> dict[str, tuple[api.Store, Artifact]]:
+    """Suspicions of the labels of synthetic scenes, by name."""
+    from stages.synthetic.dataset_writers import write_scenes
+
+    store, data = api.Store(folder / "store"), demo.weights_folder()
+    if not (folder / "scenes").exists():
+        write_scenes(folder / "scenes", "scenes", scenes, seed)
+    images = {"images": store.run("ingest", sources=[str(folder / "scenes")], part_images=100)}
+    concepts = store.run("extract-concepts", images, min_frequency=max(2, round(scenes / 40)))
+    model, weights = str(data / "teacher_model.json"), str(data / "teacher.safetensors")
+    teacher = store.run("pretrain", images, model=model, pretrained=weights, steps=0)
+    embeddings = store.run("embed-concepts", {"concepts": concepts, "teacher": teacher})
+    options: dict[str, Any] = {"weights": data / "rpn.safetensors", "resize": ["256x320"]}
+    rpn = store.run("train-rpn", images, anchor_sizes=[24, 40, 64, 112], steps=0, **options)
+    how: dict[str, Any] = {"top_k": 50, "min_size": 12.0, "nms_within": "image"}
+    proposals = store.run("propose", {**images, "rpn": rpn}, **how)
+    regions = {**images, "proposals": proposals, "teacher": teacher}
+    size: dict[str, Any] = {"resize": "192x400", "interpolation": "bicubic", "whole_image": False}
+    features = store.run("featurize", regions, **size)
+    crops = store.run("featurize", regions, pooling="crop", whole_image=False)
+    found = {}
+    asked = {"embeddings": embeddings, "mentions": concepts, "proposals": proposals}
+    for name, among in (("pool", "pool"), ("captions", "captions")):
+        labels = store.run("label", {**asked, "features": features}, temperature=0.01, among=among)
+        other = store.run("label", {**asked, "features": crops}, temperature=0.01, among=among)
+        inputs = {"pseudo_labels": labels}
+        found[f"synthetic, among {name}"] = store, store.run("suspect", inputs)
+        inputs["against"] = other
+        found[f"synthetic, among {name}, --against crops"] = store, store.run("suspect", inputs)
+    return found
+
+
+def cleanlab_scores(
+    python: str, rows: pa.Table, folder: Path
+) -> dict[str, NDArray[np.float64]]:
+    """Quality (R,) of every label by cleanlab's scores of boxes, in another Python."""
+    folder.mkdir(exist_ok=True)
+    _, images = np.unique(np.array(rows["image_id"].to_pylist()), return_inverse=True)
+    boxes = np.stack([floats(rows, side) for side in ("x0", "y0", "x1", "y1")], axis=1)
+    tops = [np.array(rows[name].to_pylist()) for name in ("top_ids", "top_probabilities")]
+    numbers = {"images": images, "boxes": boxes, "labels": rows["concept_id"].to_numpy()}
+    kept = rows["kept"].to_numpy()
+    np.savez(folder / "labels.npz", kept=kept, top_ids=tops[0], top=tops[1], **numbers)
+    script = Path(__file__).with_name("cleanlab_scores.py")
+    command = [python, str(script), str(folder / "labels.npz"), str(folder / "scores.npz")]
+    subprocess.run(command, check=True)
+    with np.load(folder / "scores.npz") as scores:
+        return {name: scores[name] for name in scores.files}
+
+
+def table(found: Sequence[tuple[str, ScoredLabels]]) -> str:
+    """Markdown: a row for each set of labels and way to rank them."""
+    lines = [
+        "| labels | ranked by | area under ROC | wrong of first 100 | wrong of first 1,000 |",
+        "|---|---|---|---|---|",
+    ]
+    for name, labels in found:
+        said = f"{name}: {len(labels.wrong):,}, {labels.wrong.mean():.1%} wrong"
+        for way, scores in labels.scores.items():
+            shares = [f"{share_wrong(scores, labels.wrong, first):.3f}" for first in FIRST]
+            area = area_under_curve(scores, labels.wrong)
+            lines.append(f"| {said} | {way} | {area:.4f} | {' | '.join(shares)} |")
+    return "\n".join(lines)
+
+
+def choose(labels: ScoredLabels) -> dict[str, float]:
+    """Weights of the signals by logistic regression, none below 0; the largest is 3."""
+    import torch
+
+    names = [signal.name for signal in SIGNALS if signal.of != "dropped"]
+    columns = torch.tensor(np.stack([floats(labels.rows, name) for name in names], axis=1))
+    means = torch.nan_to_num(columns.nanmean(dim=0), nan=0.5)
+    columns = torch.where(columns.isnan(), means, columns)
+    wrong = torch.tensor(labels.wrong, dtype=columns.dtype)
+    weights = torch.zeros(len(names), dtype=columns.dtype, requires_grad=True)
+    bias = torch.zeros((), dtype=columns.dtype, requires_grad=True)
+    optimiser = torch.optim.Adam([weights, bias], lr=0.05)
+    for _ in range(1500):
+        optimiser.zero_grad()
+        logits = columns @ weights + bias
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, wrong)
+        (loss + 1e-3 * weights.square().sum()).backward()
+        optimiser.step()
+        with torch.no_grad():
+            weights.clamp_(min=0)
+    scaled = weights.detach() * 3 / max(float(weights.max()), 1e-9)
+    return dict(zip(names, scaled.tolist(), strict=True))
+
+
+def main(words: list[str] | None = None) -> None:
+    """Print the tables, or the weights."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("suspicions"), help="folder of the stores")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--scenes", type=int, default=400, help="of each seed")
+    parser.add_argument("--cleanlab", help="a Python with cleanlab; default: not compared")
+    parser.add_argument("--choose", action="store_true", help=f"print weights for {CHOSEN_ON}")
+    arguments = parser.parse_args(words)
+    if arguments.choose:
+        for name, made in synthetic(
+            arguments.out / str(CHOSEN_ON), CHOSEN_ON, arguments.scenes
+        ).items():
+            labels = ScoredLabels.of(*made, arguments.cleanlab)
+            weights = {key: round(value, 2) for key, value in choose(labels).items()}
+            print(f"{name}: {json.dumps(weights)}\n{table([(name, labels)])}\n", flush=True)
+        return
+    for seed in arguments.seeds:
+        made = synthetic(arguments.out / str(seed), seed, arguments.scenes)
+        rows = [
+            (f"seed {seed}, {name}", ScoredLabels.of(*one, arguments.cleanlab))
+            for name, one in made.items()
+        ]
+        print(table(rows), end="\n\n", flush=True)
+    photographs = find_photographs()
+    if photographs is None:
+        print(f"COCO photographs: skipped, {NO_DETECTOR}")
+        return
+    one = label_photographs(arguments.out / "coco", photographs)
+    print(table([("COCO", ScoredLabels.of(*one, arguments.cleanlab))]))
+
+
+if __name__ == "__main__":
+    main()

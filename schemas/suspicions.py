@@ -1,0 +1,104 @@
+"""Suspicions: how likely each pseudo-label is at fault, next to the others, and why."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pyarrow as pa
+
+from schemas.table import Column, Table
+
+SWAPPED: Final = "swapped"
+MISPLACED: Final = "misplaced"
+OVERLOOKED: Final = "overlooked"
+
+
+def _share(name: str, doc: str) -> Column:
+    return Column(name, pa.float32(), doc, nullable=True)
+
+
+SUSPICIONS = Table(
+    name="suspicions",
+    version=1,
+    doc="Suspicions: how likely each pseudo-label is at fault, next to the others, and why.",
+    key=("image_id", "region"),
+    columns=(
+        Column("image_id", pa.string(), "as in images"),
+        Column("region", pa.int32(), "as in proposals"),
+        Column("concept_id", pa.int32(), "as in pseudo_labels"),
+        Column(
+            "suspicion",
+            pa.float32(),
+            "in [0, 1], higher is more suspicious; it sorts labels, and is no probability",
+        ),
+        Column(
+            "fault",
+            pa.string(),
+            "what it may be: swapped, another concept; misplaced, a box that holds no single "
+            "thing; overlooked, a region that is not kept and should be",
+        ),
+        _share("swapped", "weighted mean of the signals of the name, in [0, 1]; null if not kept"),
+        _share("misplaced", "the same of the signals of the box; null if not kept"),
+        _share("overlooked", "1 - weighted mean of all signals, in [0, 1]; null if kept"),
+        Column(
+            "reasons",
+            pa.list_(pa.string()),
+            "names of the signals that speak for the fault, those that add most first",
+        ),
+        Column(
+            "instead_id",
+            pa.int32(),
+            "concept that it may be instead: the most probable other one that a caption mentions, "
+            "else the runner-up; null in a pool of one",
+            nullable=True,
+        ),
+        _share("low_probability", "share of the kept labels that are more probable, in [0, 1]"),
+        _share("low_margin", "share of the kept labels whose margin is larger, in [0, 1]"),
+        _share("high_entropy", "share of the kept labels whose entropy is lower, in [0, 1]"),
+        _share(
+            "not_mentioned",
+            "1 if no caption of the image mentions the concept, 0 if one does, between if one "
+            "mentions a near-synonym; null if mentions are unknown",
+        ),
+        _share(
+            "neighbours_differ",
+            "share of the most similar regions of other images that are called otherwise; null "
+            "without features",
+        ),
+        _share(
+            "neighbours_unmentioned",
+            "1 if captions of the most similar regions mention the concept no more than others, 0 "
+            "if all do; null without features or mentions",
+        ),
+        _share(
+            "others_disagree",
+            "1 - probability of the concept in the labels of --against; null without them",
+        ),
+        _share(
+            "overlaps_differ",
+            "share of the kept regions that overlap it by an IoU of 0.5 or more and are called "
+            "otherwise, by IoU and probability; null if none does",
+        ),
+        _share(
+            "attracts",
+            "share of the kept labels of the concept that no caption mentions: high for a concept "
+            "that attracts everything; null if mentions are unknown",
+        ),
+        _share("low_objectness", "share of the kept labels with a higher objectness, in [0, 1]"),
+        _share(
+            "odd_box",
+            "how unlike the boxes of the concept in size, aspect and height in the image, in "
+            "[0, 1]; null if these are fewer than 10",
+        ),
+        _share(
+            "nested",
+            "share of the smaller box in common with a more probable one of the same concept, "
+            "times 1 - IoU, in [0, 1]",
+        ),
+        _share(
+            "unmet",
+            "1 if it is not kept, and the best candidate for a concept that a caption mentions and "
+            "no kept region has; else 0; null if mentions are unknown",
+        ),
+    ),
+)
