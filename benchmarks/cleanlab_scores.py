@@ -4,7 +4,7 @@
 
 Runs in an environment with cleanlab, and needs nothing of ours. Given labels are those that are
 kept. Predictions are, for every region, its first five concepts with their probabilities, at its
-box. Scores of quality, (R,): swap, badloc, and their geometric mean; 1 for labels that are not kept.
+box. Scores of quality, (R,): swap, badloc, and their geometric mean; 1 for labels not kept.
 """
 
 from __future__ import annotations

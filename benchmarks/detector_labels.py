@@ -82,7 +82,7 @@ def label_photographs(folder: Path, data: Path) -> tuple[api.Store, Artifact]:
     names = [one["name"] for one in sorted(content["categories"], key=lambda one: one["id"])]
     (folder / "names.txt").write_text("\n".join(names) + "\n")
     images = store.run("ingest", sources=[str(source)])
-    listed: dict[str, Any] = {"given": folder / "names.txt", "parser": "lexicon"}
+    listed: dict[str, Any] = {"from_file": folder / "names.txt", "parser": "lexicon"}
     concepts = store.run("extract-concepts", {"images": images}, **listed)
     how = {"data": str(data.resolve())}
 
@@ -163,7 +163,9 @@ class NameEmbeddings(OfDetector):
         places = [names.index(name) for name in rows.column("concept").to_pylist()]
         columns = {name: rows.column(name) for name in ("concept_id", "concept")}
         chosen = vectors[places].astype(np.float32)
-        yield CONCEPT_EMBEDDINGS.batch({**columns, "prompts": [1] * len(places), "embedding": chosen})
+        yield CONCEPT_EMBEDDINGS.batch(
+            {**columns, "prompts": [1] * len(places), "embedding": chosen}
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,7 +237,9 @@ _found: dict[str, Detected] = {}
 
 
 def _pixels(row: dict[str, Any]) -> NDArray[np.uint8]:
-    return np.asarray(load_image(row)) if row["uri"] not in _found else np.zeros((0, 0, 3), np.uint8)
+    return (
+        np.asarray(load_image(row)) if row["uri"] not in _found else np.zeros((0, 0, 3), np.uint8)
+    )
 
 
 def detect(data: str, key: str, pixels: NDArray[np.uint8]) -> Detected:

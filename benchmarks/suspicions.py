@@ -142,9 +142,7 @@ def synthetic(folder: Path, seed: int, scenes: int) -> dict[str, tuple[api.Store
     return found
 
 
-def cleanlab_scores(
-    python: str, rows: pa.Table, folder: Path
-) -> dict[str, NDArray[np.float64]]:
+def cleanlab_scores(python: str, rows: pa.Table, folder: Path) -> dict[str, NDArray[np.float64]]:
     """Quality (R,) of every label by cleanlab's scores of boxes, in another Python."""
     folder.mkdir(exist_ok=True)
     _, images = np.unique(np.array(rows["image_id"].to_pylist()), return_inverse=True)

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
     import torch
-
     from numpy.typing import NDArray
 
     from schemas.table import Table
@@ -202,7 +201,7 @@ def _matrix(features: AlignedRows, labels: pa.Table) -> NDArray[Any]:
 def _scored(evidence: Evidence, labels: LabelRows) -> tuple[pa.RecordBatch, dict[str, int]]:
     """Rows of suspicions, and counts for the summary."""
     from stages.suspicion.label_signals import signals_of
-    from stages.suspicion.signals import combine, names, reasons
+    from stages.suspicion.signals import combine, reasons
 
     rows = labels.rows
     found = signals_of(labels, evidence)

@@ -78,9 +78,7 @@ def means_kept(predicate: str) -> bool:
             return False
 
 
-def check_some_match(
-    labels: Artifact, predicate: str, suspicions: Artifact | None = None
-) -> None:
+def check_some_match(labels: Artifact, predicate: str, suspicions: Artifact | None = None) -> None:
     """Check a predicate over pseudo_labels, and that it holds for at least one row.
 
     A stage calls it before it runs, because without rows it would have nothing to do.

@@ -118,7 +118,8 @@ def instead(
     """
     others = (ranked >= 0) & (ranked != concepts[:, None])
     preferred = others & np.isin(ranked, mentioned)
-    return [_first(row, first, other) for row, first, other in zip(ranked, preferred, others)]  # noqa: B905
+    each = zip(ranked, preferred, others, strict=True)
+    return [_first(row, first, other) for row, first, other in each]
 
 
 def _first(row: NDArray[np.int64], *masks: NDArray[np.bool_]) -> int | None:
@@ -128,9 +129,7 @@ def _first(row: NDArray[np.int64], *masks: NDArray[np.bool_]) -> int | None:
     return None
 
 
-def ranked_lists(
-    rows: pa.Table, column: str, count: int, fill: float
-) -> NDArray[Any]:
+def ranked_lists(rows: pa.Table, column: str, count: int, fill: float) -> NDArray[Any]:
     """The first entries (R, count) of a column of lists; `fill` where a list is shorter."""
     lists = rows.column(column).combine_chunks()
     lists = lists.combine_chunks() if hasattr(lists, "chunks") else lists

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from schemas.table import Table
     from stages.suspicion.caption_mentions import CaptionMentions
     from stages.suspicion.label_survey import LabelSurvey
     from stages.suspicion.reference_regions import ReferenceRegions

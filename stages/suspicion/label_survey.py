@@ -53,9 +53,7 @@ class LabelSurvey:
     boxes: ShapeStatistics
 
 
-def survey(
-    batches: Iterable[pa.RecordBatch], concepts: int, size: int, seed: int
-) -> LabelSurvey:
+def survey(batches: Iterable[pa.RecordBatch], concepts: int, size: int, seed: int) -> LabelSurvey:
     """Survey all labels.
 
     Args:

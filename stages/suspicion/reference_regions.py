@@ -81,9 +81,7 @@ class ReferenceRegions:
         found = pc.index_in(rows.column("image_id"), value_set=self._images).fill_null(-1)
         return np.asarray(found.to_numpy().astype(np.int64))
 
-    def nearest(
-        self, features: NDArray[Any], codes: NDArray[np.int64], count: int
-    ) -> Neighbours:
+    def nearest(self, features: NDArray[Any], codes: NDArray[np.int64], count: int) -> Neighbours:
         """The `count` references of other images most similar to each of R regions.
 
         Of equals the earlier is nearer. A feature without direction has no neighbours.
