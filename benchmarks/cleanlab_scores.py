@@ -4,7 +4,7 @@
 
 Runs in an environment with cleanlab, and needs nothing of ours. Given labels are those that are
 kept. Predictions are, for every region, its first five concepts with their probabilities, at its
-box. Scores of quality, (R,): swap, badloc, and their geometric mean; 1 for labels not kept.
+box; see `benchmarks.suspicions` for whose. Scores of quality, (R,): swap, badloc, and their geometric mean; 1 for labels not kept.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ def main(source: str, target: str) -> None:
         if len(given):
             places.append(given)
             labels.append({"bboxes": rows["boxes"][given], "labels": rows["labels"][given]})
-            predictions.append(_predictions(rows, here, classes))
+            seen = np.flatnonzero(rows["predicted_images"] == image)
+            predictions.append(_predictions(rows, seen, classes))
     scored = {
         "cleanlab swap": rank.compute_swap_box_scores(labels=labels, predictions=predictions),
         "cleanlab badloc": rank.compute_badloc_box_scores(labels=labels, predictions=predictions),
@@ -47,7 +48,9 @@ def _predictions(rows: dict, here: np.ndarray, classes: int) -> np.ndarray:
     found: list[list[np.ndarray]] = [[] for _ in range(classes)]
     for row in here:
         for concept, probability in zip(rows["top_ids"][row], rows["top"][row]):  # noqa: B905
-            found[concept].append(np.append(rows["boxes"][row], probability))
+            if probability > 0:
+                box = rows["predicted_boxes"][row]
+                found[concept].append(np.append(box, probability))
     empty = np.zeros((0, 5))
     result = np.empty(classes, dtype=object)
     for concept, boxes in enumerate(found):

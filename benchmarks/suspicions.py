@@ -10,10 +10,11 @@ most, by an IoU of 0.5 or more. Three sets of labels are scored, and only kept o
 * the same among the concepts that captions mention (`rc label --among captions`);
 * of COCO photographs, by a detector, see `benchmarks.detector_labels`.
 
-For each: the area under the ROC curve of finding wrong labels, and which share of the first 100 and
-1,000 is wrong. PYTHON is one with cleanlab installed (`pip install cleanlab` in an environment of
-its own); it runs `benchmarks/cleanlab_scores.py`, with every region's first five concepts and their
-probabilities for predictions.
+For each: the area under the ROC curve of finding wrong labels, the same among labels whose box is
+on an object (so that only their names can be wrong), and which share of the first 100 and 1,000 is
+wrong. PYTHON is one with cleanlab installed (`pip install cleanlab` in an environment of
+its own); it runs `benchmarks/cleanlab_scores.py`. Its predictions are every region's first five
+concepts with their probabilities: of the labels of --against, or, without, of the labels themselves.
 
 Shapes: R labels.
 """
@@ -44,12 +45,18 @@ if TYPE_CHECKING:
 CHOSEN_ON: Final = 77
 FIRST: Final = (100, 1000)
 _STATEMENT: Final = """
-SELECT image_id, region, s.concept_id, s.kept, s.probability, s.margin, fault, suspicion,
+SELECT image_id, region, s.concept_id, s.kept, s.probability, s.margin, s.objectness, fault,
+    suspicion, swapped, misplaced,
     s.top_ids[:5] AS top_ids, s.top_probabilities[:5] AS top_probabilities,
     s.x0, s.y0, s.x1, s.y1, coalesce(s.concept = truth, false) AS is_right,
     truth IS NOT NULL AS is_placed, {signals}
 FROM suspected_labels AS s JOIN judged_labels USING (image_id, region)
 ORDER BY image_id, region
+"""
+
+_PREDICTED: Final = """
+SELECT image_id, x0, y0, x1, y1, top_ids[:5] AS top_ids, top_probabilities[:5] AS top_probabilities
+FROM pseudo_labels ORDER BY image_id, region
 """
 
 
@@ -60,11 +67,13 @@ class ScoredLabels:
     Attributes:
         rows: (R,) of `_STATEMENT`.
         wrong: (R,).
+        placed: (R,) whether the box is on an object.
         scores: (R,) of each way to rank, higher is more suspicious.
     """
 
     rows: pa.Table
     wrong: NDArray[np.bool_]
+    placed: NDArray[np.bool_]
     scores: dict[str, NDArray[np.float64]]
 
     @classmethod
@@ -78,13 +87,22 @@ class ScoredLabels:
         rows = everything.take(kept)
         scores = {
             "suspicion": floats(rows, "suspicion"),
+            "swapped": floats(rows, "swapped"),
+            "misplaced": floats(rows, "misplaced"),
             "probability": -floats(rows, "probability"),
             "margin": -floats(rows, "margin"),
+            "objectness": -floats(rows, "objectness"),
         }
         if cleanlab:
-            quality = cleanlab_scores(cleanlab, everything, store.root.parent / "cleanlab")
+            predicted = everything
+            if against := suspicions.manifest.inputs.get("against"):
+                with sql.connect(store.root, [against]) as connection:
+                    predicted = sql.batches(sql.query(connection, _PREDICTED)).read_all()
+            folder = store.root.parent / "cleanlab"
+            quality = cleanlab_scores(cleanlab, everything, predicted, folder)
             scores |= {name: -values[kept] for name, values in quality.items()}
-        return cls(rows, ~np.asarray(rows["is_right"].to_numpy()), scores)
+        wrong = ~np.asarray(rows["is_right"].to_numpy())
+        return cls(rows, wrong, np.asarray(rows["is_placed"].to_numpy()), scores)
 
 
 def floats(rows: pa.Table, column: str) -> NDArray[np.float64]:
@@ -142,15 +160,31 @@ def synthetic(folder: Path, seed: int, scenes: int) -> dict[str, tuple[api.Store
     return found
 
 
-def cleanlab_scores(python: str, rows: pa.Table, folder: Path) -> dict[str, NDArray[np.float64]]:
-    """Quality (R,) of every label by cleanlab's scores of boxes, in another Python."""
+def cleanlab_scores(
+    python: str, rows: pa.Table, predicted: pa.Table, folder: Path
+) -> dict[str, NDArray[np.float64]]:
+    """Quality (R,) of every label by cleanlab's scores of boxes, in another Python.
+
+    Args:
+        python: Its path.
+        rows: (R,) labels.
+        predicted: Regions with top_ids and top_probabilities.
+        folder: For the files that go there and back.
+    """
     folder.mkdir(exist_ok=True)
-    _, images = np.unique(np.array(rows["image_id"].to_pylist()), return_inverse=True)
-    boxes = np.stack([floats(rows, side) for side in ("x0", "y0", "x1", "y1")], axis=1)
-    tops = [np.array(rows[name].to_pylist()) for name in ("top_ids", "top_probabilities")]
-    numbers = {"images": images, "boxes": boxes, "labels": rows["concept_id"].to_numpy()}
-    kept = rows["kept"].to_numpy()
-    np.savez(folder / "labels.npz", kept=kept, top_ids=tops[0], top=tops[1], **numbers)
+    numbers = {image: n for n, image in enumerate(sorted(set(rows["image_id"].to_pylist())))}
+    content: dict[str, Any] = {
+        "kept": rows["kept"].to_numpy(),
+        "labels": rows["concept_id"].to_numpy(),
+        "top_ids": _padded(predicted["top_ids"].to_pylist(), 0),
+        "top": _padded(predicted["top_probabilities"].to_pylist(), 0.0),
+    }
+    for name, table in (("", rows), ("predicted_", predicted)):
+        images = table["image_id"].to_pylist()
+        content[f"{name}images"] = np.array([numbers.get(image, -1) for image in images])
+        sides = [floats(table, side) for side in ("x0", "y0", "x1", "y1")]
+        content[f"{name}boxes"] = np.stack(sides, axis=1)
+    np.savez(folder / "labels.npz", **content)
     script = Path(__file__).with_name("cleanlab_scores.py")
     command = [python, str(script), str(folder / "labels.npz"), str(folder / "scores.npz")]
     subprocess.run(command, check=True)
@@ -158,18 +192,26 @@ def cleanlab_scores(python: str, rows: pa.Table, folder: Path) -> dict[str, NDAr
         return {name: scores[name] for name in scores.files}
 
 
+def _padded(lists: list[list[Any]], fill: float) -> NDArray[Any]:
+    """Lists of at most five as rows; what is added has probability 0."""
+    return np.array([[*one, *[fill] * (5 - len(one))] for one in lists])
+
+
 def table(found: Sequence[tuple[str, ScoredLabels]]) -> str:
     """Markdown: a row for each set of labels and way to rank them."""
     lines = [
-        "| labels | ranked by | area under ROC | wrong of first 100 | wrong of first 1,000 |",
-        "|---|---|---|---|---|",
+        "| labels | ranked by | area | on objects | wrong of first 100 | of first 1,000 |",
+        "|---|---|---|---|---|---|",
     ]
     for name, labels in found:
         said = f"{name}: {len(labels.wrong):,}, {labels.wrong.mean():.1%} wrong"
         for way, scores in labels.scores.items():
             shares = [f"{share_wrong(scores, labels.wrong, first):.3f}" for first in FIRST]
-            area = area_under_curve(scores, labels.wrong)
-            lines.append(f"| {said} | {way} | {area:.4f} | {' | '.join(shares)} |")
+            areas = [
+                f"{area_under_curve(scores[of], labels.wrong[of]):.4f}"
+                for of in (slice(None), labels.placed)
+            ]
+            lines.append(f"| {said} | {way} | {' | '.join([*areas, *shares])} |")
     return "\n".join(lines)
 
 
@@ -193,7 +235,7 @@ def choose(labels: ScoredLabels) -> dict[str, float]:
         optimiser.step()
         with torch.no_grad():
             weights.clamp_(min=0)
-    scaled = weights.detach() * 3 / max(float(weights.max()), 1e-9)
+    scaled = weights.detach() * 3 / max(float(weights.detach().max()), 1e-9)
     return dict(zip(names, scaled.tolist(), strict=True))
 
 
@@ -201,7 +243,7 @@ def main(words: list[str] | None = None) -> None:
     """Print the tables, or the weights."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("suspicions"), help="folder of the stores")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
     parser.add_argument("--scenes", type=int, default=400, help="of each seed")
     parser.add_argument("--cleanlab", help="a Python with cleanlab; default: not compared")
     parser.add_argument("--choose", action="store_true", help=f"print weights for {CHOSEN_ON}")

@@ -29,7 +29,8 @@ SUSPICIONS = Table(
         Column(
             "suspicion",
             pa.float32(),
-            "in [0, 1], higher is more suspicious; it sorts labels, and is no probability",
+            "in [0, 1], higher is more suspicious; it sorts labels, and is no probability: 0.6 x "
+            "swapped + 0.4 x misplaced of a label that is kept, else overlooked",
         ),
         Column(
             "fault",
@@ -39,7 +40,11 @@ SUSPICIONS = Table(
         ),
         _share("swapped", "weighted mean of the signals of the name, in [0, 1]; null if not kept"),
         _share("misplaced", "the same of the signals of the box; null if not kept"),
-        _share("overlooked", "1 - weighted mean of all signals, in [0, 1]; null if kept"),
+        _share(
+            "overlooked",
+            "1 - what its suspicion would be if it were kept, halfway to 1 if it is unmet, in "
+            "[0, 1]; null if kept",
+        ),
         Column(
             "reasons",
             pa.list_(pa.string()),
@@ -57,8 +62,9 @@ SUSPICIONS = Table(
         _share("high_entropy", "share of the kept labels whose entropy is lower, in [0, 1]"),
         _share(
             "not_mentioned",
-            "1 if no caption of the image mentions the concept, 0 if one does, between if one "
-            "mentions a near-synonym; null if mentions are unknown",
+            "probability that it is wrong by whether a caption mentions the concept or a "
+            "near-synonym, were half of all wrong: near 1 if none does though captions mostly "
+            "mention it where it is; null if mentions are unknown",
         ),
         _share(
             "neighbours_differ",
@@ -68,7 +74,7 @@ SUSPICIONS = Table(
         _share(
             "neighbours_unmentioned",
             "1 if captions of the most similar regions mention the concept no more than others, 0 "
-            "if all do; null without features or mentions",
+            "if as often as where it is; null without features or mentions",
         ),
         _share(
             "others_disagree",
@@ -76,13 +82,13 @@ SUSPICIONS = Table(
         ),
         _share(
             "overlaps_differ",
-            "share of the kept regions that overlap it by an IoU of 0.5 or more and are called "
+            "share of the kept regions that overlap it by an IoU of 0.3 or more and are called "
             "otherwise, by IoU and probability; null if none does",
         ),
         _share(
             "attracts",
-            "share of the kept labels of the concept that no caption mentions: high for a concept "
-            "that attracts everything; null if mentions are unknown",
+            "how much less often captions mention the concept where it is given than where it is "
+            "surest, in [0, 1]: high if it attracts everything; null if mentions are unknown",
         ),
         _share("low_objectness", "share of the kept labels with a higher objectness, in [0, 1]"),
         _share(

@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from stages.suspicion.label_survey import LabelSurvey
     from stages.suspicion.reference_regions import ReferenceRegions
 
+    # a survey, references if there are features, share of images that mention each concept
+    _Global = tuple[LabelSurvey, ReferenceRegions | None, NDArray[np.float64]]
+
 _ROWS: Final = 4096  # about as many labels at a time
 _SURE: Final = 0.5  # suspicion above which labels are counted for the summary
 
@@ -123,15 +126,15 @@ class Suspect(Stage):
         concepts = int(pool.ids.max()) + 1
         vectors = np.zeros((concepts, pool.embeddings.shape[1]), np.float32)
         vectors[pool.ids] = centred(pool.embeddings.cpu().numpy())
-        survey, references = self._global(part, index, concepts, where)
+        survey, references, base = self._global(part, index, concepts, where)
         mentions = None
         if part.has("mentions"):
             mentions = CaptionMentions(part.batches("mentions"), index)
-        return Evidence(survey, references, mentions, vectors, self.neighbours)
+        return Evidence(survey, references, mentions, base, vectors, self.neighbours)
 
     def _global(
         self, part: Part, index: dict[str, int], concepts: int, where: torch.device
-    ) -> tuple[LabelSurvey, ReferenceRegions | None]:
+    ) -> _Global:
         """What all parts have in common; kept for the next part of this process."""
         from stages.suspicion.caption_mentions import CaptionMentions
         from stages.suspicion.label_survey import COLUMNS, survey
@@ -147,15 +150,19 @@ class Suspect(Stage):
         if part.has("features"):
             features = part.everywhere("features", ("image_id", "region", "feature"))
             references = ReferenceRegions(found.sample, features, where)
-        if references is not None and part.has("mentions"):
+        base = np.zeros(concepts)
+        if part.has("mentions"):
+            images = set(found.sample.column("image_id").to_pylist())
             rows = part.everywhere("mentions", ("image_id", "concept"))
-            mentions = CaptionMentions(rows, index, set(references.image_names))
-            references.set_mentions(mentions, concepts)
-        _latest[:] = [(key, (found, references))]
-        return found, references
+            mentions = CaptionMentions(rows, index, images)
+            base = mentions.shares(images, concepts)
+            if references is not None:
+                references.set_mentions(mentions)
+        _latest[:] = [(key, (found, references, base))]
+        return found, references, base
 
 
-_latest: list[tuple[Any, tuple[LabelSurvey, ReferenceRegions | None]]] = []
+_latest: list[tuple[Any, _Global]] = []
 _FAULTS: Final = (SWAPPED, MISPLACED, OVERLOOKED)
 _OPTIONAL: Final = {  # inputs, and what is not known without them
     "features": "without features (rc label --from-images stores none; or name --features): no "

@@ -15,7 +15,7 @@ from stages.geometry import pairwise_intersection, pairwise_iou
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-OVERLAP: Final = 0.5  # IoU from which two boxes are taken for one thing
+OVERLAP: Final = 0.3  # IoU from which two boxes are taken for one thing; many are suppressed at 0.5
 
 
 @dataclass(frozen=True)

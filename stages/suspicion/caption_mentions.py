@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NEAR: Final = 0.6  # centred cosine from which concepts are near-synonyms
-_HALF: Final = 0.5  # the signal where a near-synonym is mentioned
 FIRST: Final = 5  # of a region's most probable concepts, that make it a candidate
 
 
@@ -47,6 +46,11 @@ class CaptionMentions:
                     found.setdefault(image, set()).add(index[concept])
         self._ids = {image: np.array(sorted(ids), np.int64) for image, ids in found.items()}
 
+    def shares(self, images: Collection[str], concepts: int) -> NDArray[np.float64]:
+        """Share of some images whose captions mention each of C concepts, (C,)."""
+        ids = np.concatenate([np.zeros(0, np.int64), *map(self.of, images)])
+        return np.bincount(ids, minlength=concepts) / max(len(images), 1)
+
     def of(self, image: str) -> NDArray[np.int64]:
         """Ids that captions of an image mention, rising; empty if none is known."""
         return self._ids.get(image, np.zeros(0, np.int64))
@@ -61,10 +65,10 @@ def centred(embeddings: NDArray[Any]) -> NDArray[np.float32]:
     return np.where(lengths > 1e-6, rows / np.maximum(lengths, 1e-6), 0).astype(np.float32)
 
 
-def not_mentioned(
+def mention(
     concepts: NDArray[np.int64], mentioned: NDArray[np.int64], vectors: NDArray[np.float32]
 ) -> NDArray[np.float64]:
-    """The signal for labels (R,) of one image: 1, 0, or between for a near-synonym; or NaN.
+    """Whether captions of an image mention each of R labels: 1, 0, 0.5 for a near-synonym; or NaN.
 
     Args:
         concepts: (R,) ids.
@@ -74,7 +78,30 @@ def not_mentioned(
     if not len(mentioned):
         return np.full(len(concepts), np.nan)
     near = (vectors[concepts] @ vectors[mentioned].T).max(axis=1) >= NEAR
-    return np.where(np.isin(concepts, mentioned), 0.0, np.where(near, _HALF, 1.0))
+    return np.where(np.isin(concepts, mentioned), 1.0, np.where(near, 0.5, 0.0))
+
+
+def wrong_by_mention(
+    mention: NDArray[np.float64], expected: NDArray[np.float64], base: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Probability that labels (R,) are wrong, by `mention`, were half of all wrong; NaN if unknown.
+
+    By Bayes' rule: captions mention a right concept as often as `expected`, a wrong one as often as
+    any, `base`. So silence says little of a concept about which captions are mostly silent. In
+    between for near-synonyms.
+
+    Args:
+        mention: (R,) 1, 0, 0.5 or NaN.
+        expected: (R,) share of surest labels of the concept that a caption mentions, in [0, 1].
+        base: (R,) share of images whose captions mention it, in [0, 1].
+    """
+    right = np.maximum(expected, base)  # else captions would speak against what they mention
+    with np.errstate(invalid="ignore"):
+        if_mentioned = base / (base + right)
+        if_silent = (1 - base) / ((1 - base) + (1 - right))
+    if_mentioned, if_silent = (np.nan_to_num(p, nan=0.5) for p in (if_mentioned, if_silent))
+    found = mention * if_mentioned + (1 - mention) * if_silent
+    return np.where(np.isnan(expected), np.nan, found)
 
 
 def unmet(

@@ -6,14 +6,21 @@ Shapes: R labels, C concepts, D embedding width.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from stages.suspicion.box_relations import ImageLabels, relations
 from stages.suspicion.box_shapes import boxes_of, shapes
-from stages.suspicion.caption_mentions import FIRST, instead, not_mentioned, ranked_lists, unmet
-from stages.suspicion.label_survey import RANKED, as_floats, concept_ids, image_numbers
+from stages.suspicion.caption_mentions import (
+    FIRST,
+    instead,
+    mention,
+    ranked_lists,
+    unmet,
+    wrong_by_mention,
+)
+from stages.suspicion.label_survey import as_floats, concept_ids, image_numbers
 from stages.suspicion.signals import share_above, unknown
 
 if TYPE_CHECKING:
@@ -24,9 +31,7 @@ if TYPE_CHECKING:
     from stages.suspicion.label_survey import LabelSurvey
     from stages.suspicion.reference_regions import ReferenceRegions
 
-_RANK_SIGNALS = dict(
-    zip(RANKED, ("low_probability", "low_margin", "high_entropy", "low_objectness"), strict=True)
-)
+_LEAST: Final = 0.02  # share of the surest labels that is mentioned, to compare others with
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,7 @@ class Evidence:
         survey: Of all labels.
         references: Regions with features; None without features.
         mentions: Of the images of the part; None if unknown.
+        base: (C,) share of images whose captions mention each concept; 0 if unknown.
         vectors: (C, D) centred embeddings, by id.
         neighbours: How many references say something of a region.
     """
@@ -44,6 +50,7 @@ class Evidence:
     survey: LabelSurvey
     references: ReferenceRegions | None
     mentions: CaptionMentions | None
+    base: NDArray[np.float64]
     vectors: NDArray[np.float32]
     neighbours: int
 
@@ -90,7 +97,7 @@ def signals_of(labels: LabelRows, evidence: Evidence) -> LabelSignals:
         "low_margin": _rank(survey, rows, "margin"),
         "high_entropy": 1 - _rank(survey, rows, "entropy"),
         "low_objectness": _rank(survey, rows, "objectness"),
-        "attracts": survey.attracts[concepts],
+        "attracts": _attracts(survey)[concepts],
         "odd_box": survey.boxes.unlikeness(concepts, shapes(boxes, numbers)),
         "others_disagree": _disagree(labels, concepts),
         "neighbours_differ": unknown(rows.num_rows),
@@ -100,13 +107,16 @@ def signals_of(labels: LabelRows, evidence: Evidence) -> LabelSignals:
         codes = evidence.references.codes(rows)
         near = evidence.references.nearest(labels.features, codes, evidence.neighbours)
         values["neighbours_differ"] = evidence.references.differ(near, concepts)
-        values["neighbours_unmentioned"] = evidence.references.unmentioned(near, concepts)
+        values["neighbours_unmentioned"] = evidence.references.unmentioned(
+            near, concepts, survey.expected[concepts], evidence.base[concepts]
+        )
     within, instead_ids, missing = _within_images(rows, concepts, boxes, numbers, evidence.mentions)
     values |= within
-    if evidence.mentions is None:
-        values["not_mentioned"] = 1 - as_floats(rows, "in_caption")
-    else:
-        values["not_mentioned"] = _unmentioned(rows, concepts, numbers, evidence)
+    values["not_mentioned"] = wrong_by_mention(
+        _mention(rows, concepts, numbers, evidence),
+        survey.expected[concepts],
+        evidence.base[concepts],
+    )
     return LabelSignals(values, instead_ids, missing)
 
 
@@ -157,17 +167,24 @@ def _within_images(
     return columns, instead_ids, missing
 
 
-def _unmentioned(
+def _attracts(survey: LabelSurvey) -> NDArray[np.float64]:
+    """1 - mentions of the labels of each concept by those of its surest, (C,) in [0, 1]."""
+    expected = np.where(survey.expected > _LEAST, survey.expected, np.nan)
+    return np.clip(1 - survey.mentioned / expected, 0, 1)
+
+
+def _mention(
     rows: pa.Table,
     concepts: NDArray[np.int64],
     numbers: NDArray[np.int64],
     evidence: Evidence,
 ) -> NDArray[np.float64]:
+    if evidence.mentions is None:
+        return as_floats(rows, "in_caption")
     values = unknown(len(concepts))
-    assert evidence.mentions is not None
     for image, here in _images(rows, numbers):
         mentioned = evidence.mentions.of(image)
-        values[here] = not_mentioned(concepts[here], mentioned, evidence.vectors)
+        values[here] = mention(concepts[here], mentioned, evidence.vectors)
     return values
 
 

@@ -1,8 +1,12 @@
 """Survey: what all kept labels are like, in one pass over them.
 
-It has a sample of them, chosen by random numbers that follow from image and region; how many each
-concept has, and how many of these a caption mentions; and the shapes of their boxes. Its size does
-not depend on how many labels there are.
+It has a sample of them, chosen by random numbers that follow from image and region; how often
+captions mention each concept where it is given; and the shapes of boxes. Its size does not depend
+on how many labels there are.
+
+Captions are silent about much that is there, and about some concepts ("person") more than about
+others. How often they mention a concept where it is, is taken from its surest labels: the twentieth
+of its labels in the sample with the highest probability and objectness, by their ranks.
 
 Shapes: R labels, N of the sample, C concepts.
 """
@@ -20,6 +24,7 @@ from stages.auditing import random_order
 from stages.auditing.sample import StratifiedSample
 from stages.labelling.image_tables import whole_images
 from stages.suspicion.box_shapes import ShapeStatistics, boxes_of, shapes
+from stages.suspicion.signals import share_above
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,7 +37,8 @@ COLUMNS: Final = (
     *("x0", "y0", "x1", "y1"),
 )
 _ROWS: Final = 65536  # about as many rows at a time
-_PRIOR: Final = 20.0  # labels that the share over all concepts counts as
+_PRIOR: Final = 5.0  # labels that the share over all concepts counts as
+_SUREST: Final = 0.05  # of the labels of a concept
 
 
 @dataclass(frozen=True)
@@ -42,14 +48,16 @@ class LabelSurvey:
     Attributes:
         sample: (N,) rows with image_id, region and concept_id.
         ranks: (N,) sorted values of the sample, by column of `RANKED`.
-        attracts: (C,) share of the labels of each concept that no caption mentions, drawn towards
-            that of all; NaN if nothing is known of captions.
+        mentioned: (C,) share of the labels of each concept that a caption mentions; NaN if nothing
+            is known of captions.
+        expected: (C,) the same of its surest labels. Both are drawn towards that of all concepts.
         boxes: Shapes of boxes by concept: of labels that a caption mentions, where that is known.
     """
 
     sample: pa.Table
     ranks: dict[str, NDArray[np.float64]]
-    attracts: NDArray[np.float64]
+    mentioned: NDArray[np.float64]
+    expected: NDArray[np.float64]
     boxes: ShapeStatistics
 
 
@@ -66,7 +74,7 @@ def survey(batches: Iterable[pa.RecordBatch], concepts: int, size: int, seed: in
         ArtifactError: If no label is kept, or one has another concept.
     """
     sample, boxes = StratifiedSample(np.array([size])), ShapeStatistics(concepts)
-    known, unmentioned, kept_rows = np.zeros(concepts), np.zeros(concepts), 0
+    known, mentioned, kept_rows = np.zeros(concepts), np.zeros(concepts), 0
     for rows in whole_images(batches, _ROWS):
         kept = np.flatnonzero(rows.column("kept").to_numpy())
         box_shapes = shapes(boxes_of(rows), image_numbers(rows))[kept]
@@ -75,7 +83,7 @@ def survey(batches: Iterable[pa.RecordBatch], concepts: int, size: int, seed: in
         ids = concept_ids(rows, concepts)
         in_caption = as_floats(rows, "in_caption")  # NaN where unknown
         np.add.at(known, ids, ~np.isnan(in_caption))
-        np.add.at(unmentioned, ids, in_caption == 0)
+        np.add.at(mentioned, ids, in_caption == 1)
         trusted = np.flatnonzero(in_caption != 0)
         boxes.add(ids[trusted], box_shapes[trusted])
         _offer(sample, rows, seed)
@@ -86,7 +94,8 @@ def survey(batches: Iterable[pa.RecordBatch], concepts: int, size: int, seed: in
         )
     table, _ = sample.rows()
     ranks = {name: np.sort(as_floats(table, name)) for name in RANKED}
-    return LabelSurvey(table, ranks, _shares(unmentioned, known), boxes)
+    shares = _shares(mentioned, known)
+    return LabelSurvey(table, ranks, shares, _expected(table, ranks, concepts), boxes)
 
 
 def image_numbers(rows: pa.Table) -> NDArray[np.int64]:
@@ -118,7 +127,7 @@ def as_floats(rows: pa.Table, column: str) -> NDArray[np.float64]:
 
 
 def _offer(sample: StratifiedSample, rows: pa.Table, seed: int) -> None:
-    columns = ["image_id", "region", "concept_id", *RANKED]
+    columns = ["image_id", "region", "concept_id", "in_caption", *RANKED]
     numbers = random_order.numbers(
         seed, rows.column("image_id").to_pylist(), rows.column("region").to_numpy()
     )
@@ -126,8 +135,28 @@ def _offer(sample: StratifiedSample, rows: pa.Table, seed: int) -> None:
         sample.add(batch, np.zeros(batch.num_rows, np.int64), numbers)
 
 
-def _shares(unmentioned: NDArray[np.float64], known: NDArray[np.float64]) -> NDArray[np.float64]:
+def _expected(
+    sample: pa.Table, ranks: dict[str, NDArray[np.float64]], concepts: int
+) -> NDArray[np.float64]:
+    """Share (C,) of the surest labels of each concept that a caption mentions."""
+    sample = sample.filter(sample.column("in_caption").is_valid())
+    doubt = sum(
+        share_above(ranks[name], as_floats(sample, name)) for name in ("probability", "objectness")
+    )
+    ids = concept_ids(sample, concepts)
+    order = np.lexsort((doubt, ids)) if len(ids) else np.zeros(0, np.int64)
+    counts = np.bincount(ids, minlength=concepts)
+    firsts = np.cumsum(counts) - counts
+    place = np.arange(len(ids)) - firsts[ids[order]]
+    surest = order[place < np.ceil(_SUREST * counts[ids[order]])]
+    known, mentioned = np.zeros(concepts), np.zeros(concepts)
+    np.add.at(known, ids[surest], 1)
+    np.add.at(mentioned, ids[surest], as_floats(sample, "in_caption")[surest])
+    return _shares(mentioned, known)
+
+
+def _shares(mentioned: NDArray[np.float64], known: NDArray[np.float64]) -> NDArray[np.float64]:
     if not known.sum():
         return np.full(len(known), np.nan)
-    of_all = unmentioned.sum() / known.sum()
-    return np.asarray((unmentioned + _PRIOR * of_all) / (known + _PRIOR))
+    of_all = mentioned.sum() / known.sum()
+    return np.asarray((mentioned + _PRIOR * of_all) / (known + _PRIOR))

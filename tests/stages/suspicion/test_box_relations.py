@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stages.suspicion.box_relations import ImageLabels, relations
+from stages.suspicion.box_relations import OVERLAP, ImageLabels, relations
 
 
 def overlap(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
@@ -30,7 +30,7 @@ def test_relations_are_those_of_a_plain_loop() -> None:
             if j == i or not kept[j]:
                 continue
             iou, inside = overlap(boxes[i], boxes[j])
-            if iou >= 0.5:
+            if iou >= OVERLAP:
                 total += iou * chances[j]
                 other += iou * chances[j] * (concepts[i] != concepts[j])
             if concepts[i] == concepts[j] and (chances[j], -j) > (chances[i], -i):

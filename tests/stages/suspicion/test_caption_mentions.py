@@ -11,9 +11,10 @@ from stages.suspicion.caption_mentions import (
     centred,
     ids_by_name,
     instead,
-    not_mentioned,
+    mention,
     ranked_lists,
     unmet,
+    wrong_by_mention,
 )
 
 
@@ -31,8 +32,34 @@ def test_mentions_are_ids_of_the_pool_by_image() -> None:
 def test_a_near_synonym_counts_half_and_no_mention_at_all_is_not_known() -> None:
     vectors = np.array([[1.0, 0], [0.8, 0.6], [0, 1]], np.float32)
     labels = np.array([0, 1, 2])
-    assert not_mentioned(labels, np.array([0]), vectors).tolist() == [0.0, 0.5, 1.0]
-    assert np.isnan(not_mentioned(labels, np.zeros(0, int), vectors)).all()
+    assert mention(labels, np.array([0]), vectors).tolist() == [1.0, 0.5, 0.0]
+    assert np.isnan(mention(labels, np.zeros(0, int), vectors)).all()
+
+
+def test_mentions_are_weighed_by_bayes_rule() -> None:
+    rng = np.random.default_rng()
+    base, more = rng.uniform(0.01, 0.4, 2)
+    expected, labels = base + more, 400_000
+    wrong = rng.random(labels) < 0.5
+    told = rng.random(labels) < np.where(wrong, base, expected)
+    for value in (0.0, 1.0):
+        (found,) = wrong_by_mention(np.array([value]), np.array([expected]), np.array([base]))
+        assert found == pytest.approx(wrong[told == value].mean(), abs=0.02)
+
+
+def test_captions_that_are_always_silent_or_unknown_say_nothing() -> None:
+    told = np.array([1.0, 0.0, 0.5, 1.0, 0.0, np.nan])
+    expected = np.array([0.0, 0.0, 0.0, np.nan, 1.0, 0.5])
+    base = np.array([0.0, 0.0, 0.0, 0.1, 1.0, 0.1])
+    found = wrong_by_mention(told, expected, base)
+    np.testing.assert_array_equal(found, [0.5, 0.5, 0.5, np.nan, 0.5, np.nan])
+
+
+def test_shares_are_of_images() -> None:
+    rows = pa.record_batch({"image_id": ["a", "b", "b"], "concept": ["cat", "cat", "dog"]})
+    mentions = CaptionMentions([rows], {"cat": 0, "dog": 2})
+    assert mentions.shares(["a", "b", "c", "d"], 3).tolist() == [0.5, 0.0, 0.25]
+    assert mentions.shares([], 2).tolist() == [0.0, 0.0]
 
 
 def test_centred_embeddings_have_no_common_direction_and_length_1() -> None:

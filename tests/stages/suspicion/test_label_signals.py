@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -17,7 +19,7 @@ def test_every_signal_is_there_and_ranks_are_shares_of_the_sample() -> None:
     rng = np.random.default_rng()
     rows = labels(rng, 200)
     found = survey(rows.select(COLUMNS).to_batches(), 41, 1000, 0)
-    evidence = Evidence(found, None, None, np.eye(41, dtype=np.float32), 4)
+    evidence = Evidence(found, None, None, np.zeros(41), np.eye(41, dtype=np.float32), 4)
     signals = signals_of(LabelRows(rows, None, None, np.zeros(200, bool)), evidence)
     assert sorted(signals.values) == sorted(names())
     chances = rows["probability"].to_numpy()
@@ -43,9 +45,14 @@ def test_mentions_decide_by_image_and_name_what_it_may_be() -> None:
     told = pa.record_batch({"image_id": ["image 0"] * 2, "concept": ["one", "five"]})
     mentions = CaptionMentions([told], {"one": 1, "five": 5})
     found = survey(rows.select(COLUMNS).to_batches(), 6, 10, 0)
-    evidence = Evidence(found, None, mentions, np.eye(6, dtype=np.float32), 4)
+    found = replace(found, expected=np.full(6, 0.5), mentioned=np.full(6, 0.25))
+    base = np.full(6, 0.25)
+    evidence = Evidence(found, None, mentions, base, np.eye(6, dtype=np.float32), 4)
     signals = signals_of(LabelRows(rows, None, None, np.zeros(10, bool)), evidence)
-    assert signals.values["not_mentioned"][:5].tolist() == [1.0, 0.0, 1.0, 1.0, 1.0]
+    silent, told_of = 0.75 / 1.25, 0.25 / 0.75
+    expected = [silent, told_of, silent, silent, silent]
+    assert signals.values["not_mentioned"][:5] == pytest.approx(expected)
+    assert signals.values["attracts"].tolist() == [0.5] * 10
     assert np.isnan(signals.values["not_mentioned"][5:]).all()
     assert signals.values["unmet"][:5].tolist() == [0.0, 0.0, 0.0, 0.0, 1.0]
     assert signals.missing == 1
@@ -55,7 +62,7 @@ def test_mentions_decide_by_image_and_name_what_it_may_be() -> None:
 def test_a_table_without_rows_has_signals_without_values() -> None:
     rows = labels(np.random.default_rng(), 10)
     found = survey(rows.select(COLUMNS).to_batches(), 41, 10, 0)
-    evidence = Evidence(found, None, None, np.eye(41, dtype=np.float32), 4)
+    evidence = Evidence(found, None, None, np.zeros(41), np.eye(41, dtype=np.float32), 4)
     signals = signals_of(LabelRows(rows.slice(0, 0), None, None, np.zeros(0, bool)), evidence)
     assert all(len(values) == 0 for values in signals.values.values())
     with pytest.raises(KeyError):

@@ -40,11 +40,32 @@ def test_a_survey_counts_what_is_kept() -> None:
     assert found.ranks["margin"].tolist() == sorted(found.sample["margin"].to_pylist())
     known = kept.filter(kept["in_caption"].is_valid())
     ids, told = known["concept_id"].to_numpy(), known["in_caption"].to_numpy()
-    of_all = np.mean(~told)
+    of_all = np.mean(told)
     for concept in range(41):
-        mine = ~told[ids == concept]
-        expected = (mine.sum() + 20 * of_all) / (len(mine) + 20)
-        assert found.attracts[concept] == pytest.approx(expected)
+        mine = told[ids == concept]
+        expected = (mine.sum() + 5 * of_all) / (len(mine) + 5)
+        assert found.mentioned[concept] == pytest.approx(expected)
+
+
+def test_what_captions_mention_where_it_is_comes_from_the_surest_labels() -> None:
+    rng = np.random.default_rng()
+    rows = made(rng, 600)
+    found = survey(rows.select(COLUMNS).to_batches(), 41, 1000, 0)  # all of them
+    kept = rows.filter(rows["kept"])
+    doubt = np.zeros(kept.num_rows)
+    for name in ("probability", "objectness"):
+        values = kept[name].to_numpy()
+        doubt += [np.mean((values > v) + 0.5 * (values == v)) for v in values]
+    ids, told = kept["concept_id"].to_numpy(), kept["in_caption"].to_pylist()
+    surest = []
+    for concept in range(41):
+        mine = [n for n in np.argsort(doubt) if ids[n] == concept and told[n] is not None]
+        surest += mine[: int(np.ceil(len(mine) / 20))]
+    of_all = np.mean([told[n] for n in surest])
+    for concept in range(41):
+        mine = [told[n] for n in surest if ids[n] == concept]
+        expected = (sum(mine) + 5 * of_all) / (len(mine) + 5)
+        assert found.expected[concept] == pytest.approx(expected)
 
 
 def test_the_survey_does_not_depend_on_batches() -> None:
@@ -57,9 +78,11 @@ def test_the_survey_does_not_depend_on_batches() -> None:
     )
 
 
-def test_without_captions_nothing_is_known_of_attraction() -> None:
+def test_without_captions_nothing_is_known_of_mentions() -> None:
     rows = labels(np.random.default_rng(), 50).select(COLUMNS)
-    assert np.isnan(survey(rows.to_batches(), 41, 10, 0).attracts).all()
+    found = survey(rows.to_batches(), 41, 10, 0)
+    assert np.isnan(found.mentioned).all()
+    assert np.isnan(found.expected).all()
 
 
 def test_labels_of_another_pool_and_none_that_is_kept_are_refused() -> None:

@@ -78,14 +78,21 @@ def test_captions_of_neighbours_count_beyond_the_base(world: World) -> None:
         }
     )
     mentions = CaptionMentions([rows], {str(n): n for n in range(4)})
-    references.set_mentions(mentions, 4)
+    references.set_mentions(mentions)
+    base, expected = mentions.shares(references.image_names, 4), np.array([0.6, 0.9, 1.0, 0.0])
     near = references.nearest(world.features, references.codes(world.rows(np.arange(120))), 5)
-    found = references.unmentioned(near, world.concepts)
+    of = world.concepts
+    found = references.unmentioned(near, of, expected[of], base[of])
     for row in range(120):
         concept = world.concepts[row]
         share = np.mean([concept in told.get(world.images[n], ()) for n in nearest(world, row, 5)])
-        base = sum(concept in one for one in told.values()) / len(references.image_names)
-        assert found[row] == pytest.approx(np.clip(1 - (share - base) / (1 - base), 0, 1))
+        often = sum(concept in one for one in told.values()) / len(references.image_names)
+        assert base[concept] == pytest.approx(often)
+        if expected[concept] - often <= 0.02:
+            assert np.isnan(found[row])
+        else:
+            value = np.clip(1 - (share - often) / (expected[concept] - often), 0, 1)
+            assert found[row] == pytest.approx(value)
 
 
 def test_what_has_no_direction_or_no_other_image_has_no_neighbours(world: World) -> None:
@@ -96,7 +103,8 @@ def test_what_has_no_direction_or_no_other_image_has_no_neighbours(world: World)
     near = references.nearest(features, np.array([0, -1, -1]), 9)
     assert not near.valid.any()
     assert np.isnan(references.differ(near, np.zeros(3, int))).all()
-    assert np.isnan(references.unmentioned(near, np.zeros(3, int))).all()  # nothing was told
+    told = references.unmentioned(near, np.zeros(3, int), np.ones(3), np.zeros(3))
+    assert np.isnan(told).all()  # nothing was told
     assert references.nearest(features[:0], np.zeros(0, int), 9).rows.shape == (0, 2)
 
 
