@@ -4,7 +4,8 @@
 
 Runs in an environment with cleanlab, and needs nothing of ours. Given labels are those that are
 kept. Predictions are, for every region, its first five concepts with their probabilities, at its
-box; see `benchmarks.suspicions` for whose. Scores of quality, (R,): swap, badloc, and their geometric mean; 1 for labels not kept.
+box; see `benchmarks.suspicions` for whose. Scores of quality, (R,): swap, badloc, and their
+geometric mean; 1 for labels that are not kept.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import sys
 
 import numpy as np
-from cleanlab.object_detection import rank
+from cleanlab.object_detection import rank  # type: ignore[import-not-found]
 
 
 def main(source: str, target: str) -> None:
@@ -40,10 +41,11 @@ def main(source: str, target: str) -> None:
             scores[name][given] = values
     tiny = 1e-12
     logs = [np.log(np.maximum(values, tiny)) for values in scores.values()]
-    np.savez(target, **scores, **{"cleanlab swap and badloc": np.exp(sum(logs) / 2)})
+    scores["cleanlab swap and badloc"] = np.exp((logs[0] + logs[1]) / 2)
+    np.savez(target, **scores)  # type: ignore[arg-type]
 
 
-def _predictions(rows: dict, here: np.ndarray, classes: int) -> np.ndarray:
+def _predictions(rows: dict[str, np.ndarray], here: np.ndarray, classes: int) -> np.ndarray:
     """Boxes with scores, (P, 5), of each class."""
     found: list[list[np.ndarray]] = [[] for _ in range(classes)]
     for row in here:

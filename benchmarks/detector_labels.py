@@ -84,17 +84,21 @@ def label_photographs(folder: Path, data: Path) -> tuple[api.Store, Artifact]:
     images = store.run("ingest", sources=[str(source)])
     listed: dict[str, Any] = {"from_file": folder / "names.txt", "parser": "lexicon"}
     concepts = store.run("extract-concepts", {"images": images}, **listed)
-    how = {"data": str(data.resolve())}
+    where = str(data.resolve())
 
     def made(stage: Stage, **inputs: Artifact) -> Artifact:
         return runner.materialize(stage, inputs, store.root)
 
-    embeddings = made(NameEmbeddings(**how), concepts=concepts)
-    proposals = made(DetectedBoxes(**how), images=images)
+    embeddings = made(NameEmbeddings(data=where), concepts=concepts)
+    proposals = made(DetectedBoxes(data=where), images=images)
     seen = {"images": images, "proposals": proposals}
-    features = made(DetectedFeatures(**how), **seen)
+    features = made(DetectedFeatures(data=where), **seen)
     labels = made(
-        DetectedLabels(**how), **seen, features=features, embeddings=embeddings, mentions=concepts
+        DetectedLabels(data=where),
+        **seen,
+        features=features,
+        embeddings=embeddings,
+        mentions=concepts,
     )
     inputs = {"pseudo_labels": labels, "features": features, "mentions": concepts}
     return store, store.run("suspect", {**inputs, "embeddings": embeddings})

@@ -14,7 +14,7 @@ For each: the area under the ROC curve of finding wrong labels, the same among l
 on an object (so that only their names can be wrong), and which share of the first 100 and 1,000 is
 wrong. PYTHON is one with cleanlab installed (`pip install cleanlab` in an environment of
 its own); it runs `benchmarks/cleanlab_scores.py`. Its predictions are every region's first five
-concepts with their probabilities: of the labels of --against, or, without, of the labels themselves.
+concepts with their probabilities: of the labels of --against, or, without, of the same labels.
 
 Shapes: R labels.
 """
@@ -231,7 +231,7 @@ def choose(labels: ScoredLabels) -> dict[str, float]:
         optimiser.zero_grad()
         logits = columns @ weights + bias
         loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, wrong)
-        (loss + 1e-3 * weights.square().sum()).backward()
+        (loss + 1e-3 * weights.square().sum()).backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         with torch.no_grad():
             weights.clamp_(min=0)
@@ -249,26 +249,27 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--choose", action="store_true", help=f"print weights for {CHOSEN_ON}")
     arguments = parser.parse_args(words)
     if arguments.choose:
-        for name, made in synthetic(
-            arguments.out / str(CHOSEN_ON), CHOSEN_ON, arguments.scenes
-        ).items():
-            labels = ScoredLabels.of(*made, arguments.cleanlab)
+        found = synthetic(arguments.out / str(CHOSEN_ON), CHOSEN_ON, arguments.scenes)
+        for name, one in found.items():
+            labels = ScoredLabels.of(*one, arguments.cleanlab)
             weights = {key: round(value, 2) for key, value in choose(labels).items()}
             print(f"{name}: {json.dumps(weights)}\n{table([(name, labels)])}\n", flush=True)
         return
     for seed in arguments.seeds:
-        made = synthetic(arguments.out / str(seed), seed, arguments.scenes)
+        found = synthetic(arguments.out / str(seed), seed, arguments.scenes)
         rows = [
             (f"seed {seed}, {name}", ScoredLabels.of(*one, arguments.cleanlab))
-            for name, one in made.items()
+            for name, one in found.items()
         ]
         print(table(rows), end="\n\n", flush=True)
     photographs = find_photographs()
     if photographs is None:
         print(f"COCO photographs: skipped, {NO_DETECTOR}")
         return
-    one = label_photographs(arguments.out / "coco", photographs)
-    print(table([("COCO", ScoredLabels.of(*one, arguments.cleanlab))]))
+    labels = ScoredLabels.of(
+        *label_photographs(arguments.out / "coco", photographs), arguments.cleanlab
+    )
+    print(table([("COCO", labels)]))
 
 
 if __name__ == "__main__":

@@ -68,6 +68,7 @@ PLAIN_WORDS = set(
         tower towers training treebank tsv unfinished union values vectors vehicles verbs vit
         warning webdataset what writer writers yolo
         additions environment group joined launch memory object patterns pull push pushed remote
+        aligned same signals survey
         """,
     )
 )

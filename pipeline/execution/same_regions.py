@@ -26,7 +26,7 @@ def check_same_regions(stage: Stage, inputs: Mapping[str, Artifact]) -> None:
     for role, reads in stage.requires().items():
         if role in inputs and reads.apart:
             _check_apart(stage, role, inputs)
-        if role in inputs and reads.beside in inputs:
+        if role in inputs and reads.beside and reads.beside in inputs:
             _check_beside(stage, inputs[role], reads.beside, inputs[reads.beside])
 
 

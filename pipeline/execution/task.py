@@ -212,7 +212,8 @@ class StorePart:
             return stream([artifact.part(number, drafts=reads.drafts is not None)])
         from pipeline.execution.conditions import rows_taking_part  # brings DuckDB along
 
-        beside = self._artifact(reads.beside) if reads.beside in self._task.inputs else None
+        given = reads.beside and reads.beside in self._task.inputs
+        beside = self._artifact(reads.beside) if reads.beside and given else None
         return rows_taking_part(self._task.stage, reads, artifact, number, beside)
 
     def _artifact(self, role: str) -> Artifact:

@@ -63,7 +63,7 @@ class AlignedRows:
         if isinstance(images, pa.ChunkedArray):
             images = images.combine_chunks()
         known = [self._order.get(image, -1) for image in images.dictionary.to_pylist()]
-        return np.asarray(known, np.int64)[images.indices.to_numpy()]
+        return np.asarray(np.array(known, np.int64)[images.indices.to_numpy()])
 
 
 def image_order(images: Iterable[pa.RecordBatch]) -> dict[str, int]:

@@ -68,4 +68,5 @@ def _nested(
     mine, theirs = labels.probabilities[:, None], labels.probabilities[None, :]
     earlier = np.tri(len(iou), k=-1, dtype=np.bool_)  # of equals the first is taken for the best
     better = (theirs > mine) | ((theirs == mine) & earlier)
-    return np.where(others & same & better, inside * (1 - iou), 0.0).max(axis=1, initial=0.0)
+    depth = np.where(others & same & better, inside * (1 - iou), 0.0)
+    return np.asarray(depth.max(axis=1, initial=0.0))

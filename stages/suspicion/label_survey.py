@@ -111,7 +111,7 @@ def concept_ids(rows: pa.Table, concepts: int) -> NDArray[np.int64]:
     Raises:
         ArtifactError: If one is not of a pool with ids below `concepts`.
     """
-    ids = rows.column("concept_id").to_numpy().astype(np.int64)
+    ids: NDArray[np.int64] = rows.column("concept_id").to_numpy().astype(np.int64)
     if len(ids) and not 0 <= ids.min() <= ids.max() < concepts:
         raise ArtifactError(
             "the labels have concepts that the embeddings lack; name the embeddings that they "
@@ -140,9 +140,10 @@ def _expected(
 ) -> NDArray[np.float64]:
     """Share (C,) of the surest labels of each concept that a caption mentions."""
     sample = sample.filter(sample.column("in_caption").is_valid())
-    doubt = sum(
+    less_probable, less_object_like = (
         share_above(ranks[name], as_floats(sample, name)) for name in ("probability", "objectness")
     )
+    doubt = less_probable + less_object_like
     ids = concept_ids(sample, concepts)
     order = np.lexsort((doubt, ids)) if len(ids) else np.zeros(0, np.int64)
     counts = np.bincount(ids, minlength=concepts)

@@ -1,7 +1,7 @@
 """Signals, their weights, and the suspicion that they add up to.
 
 Each signal is in [0, 1], 1 being the most suspicious, or NaN where it is not known. `swapped` is
-the weighted mean of the signals of the name that are known, `misplaced` that of the signals of the box.
+the weighted mean of the signals of the name that are known, `misplaced` that of those of the box.
 A suspicion is six tenths of the first and four tenths of the second; the larger of the two is the
 fault of a label that is kept.
 

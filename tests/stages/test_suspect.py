@@ -109,7 +109,9 @@ def test_wrong_names_come_first_by_features_and_captions(invented: Invented) -> 
     rows, part = scored(invented.tables(), neighbours=8)
     kept = invented.kept
     swapped = rows["swapped"].to_numpy(zero_copy_only=False)
-    assert area(swapped[kept], invented.wrong[kept]) > 0.95
+    assert area(swapped[kept], invented.wrong[kept]) > 0.7  # though the teacher's doubts are noise
+    differ = rows["neighbours_differ"].to_numpy(zero_copy_only=False)
+    assert area(differ[kept], invented.wrong[kept]) > 0.9
     suspicion = rows["suspicion"].to_numpy()
     assert area(suspicion[~kept], ~invented.wrong[~kept]) > 0.6  # right ones were overlooked
     assert rows.num_rows == part.advanced == len(kept)
