@@ -3,9 +3,9 @@
     PYTHON benchmarks/cleanlab_scores.py labels.npz scores.npz
 
 Runs in an environment with cleanlab, and needs nothing of ours. Given labels are those that are
-kept. Predictions are, for every region, its first five concepts with their probabilities, at its
-box; see `benchmarks.suspicions` for whose. Scores of quality, (R,): swap, badloc, and their
-geometric mean; 1 for labels that are not kept.
+kept. Predictions are, for every region, its concept with its probability, at its box; see
+`benchmarks.suspicions` for whose. Scores of quality, (R,): swap, badloc, and their geometric mean;
+1 for labels that are not kept.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def main(source: str, target: str) -> None:
     """Score the labels of a file."""
     with np.load(source) as file:
         rows = {name: file[name] for name in file.files}
-    classes = int(max(rows["top_ids"].max(), rows["labels"].max())) + 1
+    classes = int(max(rows["predicted_labels"].max(), rows["labels"].max())) + 1
     count = len(rows["kept"])
     scores = {name: np.ones(count) for name in ("cleanlab swap", "cleanlab badloc")}
     labels, predictions, places = [], [], []
@@ -49,10 +49,8 @@ def _predictions(rows: dict[str, np.ndarray], here: np.ndarray, classes: int) ->
     """Boxes with scores, (P, 5), of each class."""
     found: list[list[np.ndarray]] = [[] for _ in range(classes)]
     for row in here:
-        for concept, probability in zip(rows["top_ids"][row], rows["top"][row]):  # noqa: B905
-            if probability > 0:
-                box = rows["predicted_boxes"][row]
-                found[concept].append(np.append(box, probability))
+        prediction = np.append(rows["predicted_boxes"][row], rows["predicted_scores"][row])
+        found[rows["predicted_labels"][row]].append(prediction)
     empty = np.zeros((0, 5))
     result = np.empty(classes, dtype=object)
     for concept, boxes in enumerate(found):

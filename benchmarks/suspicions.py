@@ -12,9 +12,9 @@ most, by an IoU of 0.5 or more. Three sets of labels are scored, and only kept o
 
 For each: the area under the ROC curve of finding wrong labels, the same among labels whose box is
 on an object (so that only their names can be wrong), and which share of the first 100 and 1,000 is
-wrong. PYTHON is one with cleanlab installed (`pip install cleanlab` in an environment of
-its own); it runs `benchmarks/cleanlab_scores.py`. Its predictions are every region's first five
-concepts with their probabilities: of the labels of --against, or, without, of the same labels.
+wrong. PYTHON is one with cleanlab installed (`pip install cleanlab` in an environment of its own);
+it runs `benchmarks/cleanlab_scores.py`. Its predictions are every region's concept with its
+probability: of the labels of --against, or, without, of the same labels.
 
 Shapes: R labels.
 """
@@ -47,7 +47,6 @@ FIRST: Final = (100, 1000)
 _STATEMENT: Final = """
 SELECT image_id, region, s.concept_id, s.kept, s.probability, s.margin, s.objectness, fault,
     suspicion, swapped, misplaced,
-    s.top_ids[:5] AS top_ids, s.top_probabilities[:5] AS top_probabilities,
     s.x0, s.y0, s.x1, s.y1, coalesce(s.concept = truth, false) AS is_right,
     truth IS NOT NULL AS is_placed, {signals}
 FROM suspected_labels AS s JOIN judged_labels USING (image_id, region)
@@ -55,7 +54,7 @@ ORDER BY image_id, region
 """
 
 _PREDICTED: Final = """
-SELECT image_id, x0, y0, x1, y1, top_ids[:5] AS top_ids, top_probabilities[:5] AS top_probabilities
+SELECT image_id, x0, y0, x1, y1, concept_id, probability
 FROM pseudo_labels ORDER BY image_id, region
 """
 
@@ -150,14 +149,14 @@ def synthetic(folder: Path, seed: int, scenes: int) -> dict[str, tuple[api.Store
     crops = store.run("featurize", regions, pooling="crop", whole_image=False)
     found = {}
     asked = {"embeddings": embeddings, "mentions": concepts, "proposals": proposals}
-    for name, among in (("pool", "pool"), ("captions", "captions")):
-        labels = store.run("label", {**asked, "features": features}, temperature=0.01, among=among)
-        other = store.run("label", {**asked, "features": crops}, temperature=0.01, among=among)
-        inputs = {"pseudo_labels": labels}
-        found[f"synthetic, among {name}"] = store, store.run("suspect", inputs)
-        inputs["against"] = other
-        found[f"synthetic, among {name}, --against crops"] = store, store.run("suspect", inputs)
-    return found
+    cold: dict[str, Any] = {"temperature": 0.01}
+    for among in ("pool", "captions"):
+        labels = store.run("label", {**asked, "features": features}, among=among, **cold)
+        found[f"among {among}"] = store, store.run("suspect", {"pseudo_labels": labels})
+    of_crops = store.run("label", {**asked, "features": crops}, **cold)
+    inputs = {"pseudo_labels": found["among pool"][1].manifest.inputs["pseudo_labels"]}
+    inputs["against"] = of_crops.address
+    return {**found, "among pool, --against crops": (store, store.run("suspect", inputs))}
 
 
 def cleanlab_scores(
@@ -168,7 +167,7 @@ def cleanlab_scores(
     Args:
         python: Its path.
         rows: (R,) labels.
-        predicted: Regions with top_ids and top_probabilities.
+        predicted: Regions with concept_id and probability.
         folder: For the files that go there and back.
     """
     folder.mkdir(exist_ok=True)
@@ -176,8 +175,8 @@ def cleanlab_scores(
     content: dict[str, Any] = {
         "kept": rows["kept"].to_numpy(),
         "labels": rows["concept_id"].to_numpy(),
-        "top_ids": _padded(predicted["top_ids"].to_pylist(), 0),
-        "top": _padded(predicted["top_probabilities"].to_pylist(), 0.0),
+        "predicted_labels": predicted["concept_id"].to_numpy(),
+        "predicted_scores": floats(predicted, "probability"),
     }
     for name, table in (("", rows), ("predicted_", predicted)):
         images = table["image_id"].to_pylist()
@@ -190,11 +189,6 @@ def cleanlab_scores(
     subprocess.run(command, check=True)
     with np.load(folder / "scores.npz") as scores:
         return {name: scores[name] for name in scores.files}
-
-
-def _padded(lists: list[list[Any]], fill: float) -> NDArray[Any]:
-    """Lists of at most five as rows; what is added has probability 0."""
-    return np.array([[*one, *[fill] * (5 - len(one))] for one in lists])
 
 
 def table(found: Sequence[tuple[str, ScoredLabels]]) -> str:
@@ -244,7 +238,7 @@ def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("suspicions"), help="folder of the stores")
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
-    parser.add_argument("--scenes", type=int, default=400, help="of each seed")
+    parser.add_argument("--scenes", type=int, default=200, help="of each seed")
     parser.add_argument("--cleanlab", help="a Python with cleanlab; default: not compared")
     parser.add_argument("--choose", action="store_true", help=f"print weights for {CHOSEN_ON}")
     arguments = parser.parse_args(words)

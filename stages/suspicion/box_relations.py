@@ -19,7 +19,7 @@ OVERLAP: Final = 0.3  # IoU from which two boxes are taken for one thing; many a
 
 
 @dataclass(frozen=True)
-class ImageLabels:
+class BoxesOfImage:
     """The labels of an image.
 
     Attributes:
@@ -35,7 +35,7 @@ class ImageLabels:
     kept: NDArray[np.bool_]
 
 
-def relations(labels: ImageLabels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def relations(labels: BoxesOfImage) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The signals `overlaps_differ` and `nested`, (R,) each; the first NaN if nothing overlaps."""
     iou = pairwise_iou(labels.boxes, labels.boxes)
     same = labels.concepts[:, None] == labels.concepts[None, :]
@@ -44,7 +44,7 @@ def relations(labels: ImageLabels) -> tuple[NDArray[np.float64], NDArray[np.floa
 
 
 def _overlaps_differ(
-    labels: ImageLabels,
+    labels: BoxesOfImage,
     iou: NDArray[np.float64],
     same: NDArray[np.bool_],
     others: NDArray[np.bool_],
@@ -56,7 +56,7 @@ def _overlaps_differ(
 
 
 def _nested(
-    labels: ImageLabels,
+    labels: BoxesOfImage,
     iou: NDArray[np.float64],
     same: NDArray[np.bool_],
     others: NDArray[np.bool_],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from stages.suspicion.box_relations import ImageLabels, relations
+from stages.suspicion.box_relations import BoxesOfImage, relations
 from stages.suspicion.box_shapes import boxes_of, shapes
 from stages.suspicion.caption_mentions import (
     FIRST,
@@ -151,7 +151,7 @@ def _within_images(
     instead_ids: list[int | None] = []
     missing = 0
     for image, here in _images(rows, numbers):
-        labels = ImageLabels(boxes[here], concepts[here], probabilities[here], kept[here])
+        labels = BoxesOfImage(boxes[here], concepts[here], probabilities[here], kept[here])
         columns["overlaps_differ"][here], columns["nested"][here] = relations(labels)
         mentioned = np.zeros(0, np.int64) if mentions is None else mentions.of(image)
         others = instead(ranked[here], concepts[here], mentioned)

@@ -38,7 +38,7 @@ COLUMNS: Final = (
 )
 _ROWS: Final = 65536  # about as many rows at a time
 _PRIOR: Final = 5.0  # labels that the share over all concepts counts as
-_SUREST: Final = 0.05  # of the labels of a concept
+_SUREST: Final = 20  # one label of a concept in so many
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def _expected(
     counts = np.bincount(ids, minlength=concepts)
     firsts = np.cumsum(counts) - counts
     place = np.arange(len(ids)) - firsts[ids[order]]
-    surest = order[place < np.ceil(_SUREST * counts[ids[order]])]
+    surest = order[place < -(-counts[ids[order]] // _SUREST)]
     known, mentioned = np.zeros(concepts), np.zeros(concepts)
     np.add.at(known, ids[surest], 1)
     np.add.at(mentioned, ids[surest], as_floats(sample, "in_caption")[surest])

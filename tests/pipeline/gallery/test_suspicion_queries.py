@@ -1,14 +1,12 @@
-"""The most suspicious labels over HTTP and in a browser: order, faults, reasons, hostile words."""
+"""The most suspicious labels over HTTP: order, faults, reasons, which labels they are of."""
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 from starlette.testclient import TestClient
 
-from pipeline import api
 from pipeline.gallery import suspicion_queries
 from pipeline.gallery.connection_pool import ConnectionPool
 from pipeline.gallery.server import make_app
@@ -27,9 +25,9 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def scored(root: Path) -> Artifact:
-    make_all(root, count=20)
-    return make(Suspect(), root)
+def scored(tmp_path: Path) -> Artifact:
+    make_all(tmp_path / "store", count=20)
+    return make(Suspect(), tmp_path / "store")
 
 
 def sorted_rows(artifact: Artifact) -> list[dict[str, object]]:
@@ -79,19 +77,3 @@ def test_labels_that_were_not_scored_have_none(scored: Artifact) -> None:
     assert suspicions(pool, {"labels": other.address})["address"] is None
     source = scored.manifest.inputs["pseudo_labels"]
     assert suspicions(pool, {"labels": source})["address"] == scored.address
-
-
-@pytest.fixture
-def gallery(root_with_pictures: Path, tmp_path: Path) -> api.Store:
-    store = api.Store(shutil.copytree(root_with_pictures, tmp_path / "store"))
-    store.run("suspect")
-    return store
-
-
-@pytest.fixture
-def root_with_pictures(request: pytest.FixtureRequest) -> Path:
-    from tests.pipeline.gallery import conftest
-
-    path: Path = request.getfixturevalue("pictured")
-    assert conftest.HOSTILE
-    return path

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stages.suspicion.box_relations import OVERLAP, ImageLabels, relations
+from stages.suspicion.box_relations import OVERLAP, BoxesOfImage, relations
 
 
 def overlap(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
@@ -23,7 +23,7 @@ def test_relations_are_those_of_a_plain_loop() -> None:
     boxes = np.concatenate([corners, corners + rng.uniform(5, 20, (30, 2))], axis=1)
     concepts, kept = rng.integers(0, 3, 30), rng.random(30) < 0.8
     chances = rng.choice([0.2, 0.5, 0.9], 30)
-    differ, nested = relations(ImageLabels(boxes, concepts, chances, kept))
+    differ, nested = relations(BoxesOfImage(boxes, concepts, chances, kept))
     for i in range(30):
         total = other = deepest = 0.0
         for j in range(30):
@@ -40,16 +40,16 @@ def test_relations_are_those_of_a_plain_loop() -> None:
 
 
 def test_one_region_and_no_region_have_no_relations() -> None:
-    one = ImageLabels(np.array([[0.0, 0, 1, 1]]), np.array([0]), np.array([0.5]), np.array([True]))
+    one = BoxesOfImage(np.array([[0.0, 0, 1, 1]]), np.array([0]), np.array([0.5]), np.array([True]))
     differ, nested = relations(one)
     assert np.isnan(differ).all()
     assert nested.tolist() == [0.0]
-    none = ImageLabels(np.zeros((0, 4)), np.zeros(0, int), np.zeros(0), np.zeros(0, bool))
+    none = BoxesOfImage(np.zeros((0, 4)), np.zeros(0, int), np.zeros(0), np.zeros(0, bool))
     assert [len(values) for values in relations(none)] == [0, 0]
 
 
 def test_a_part_inside_a_surer_whole_is_nested_and_the_whole_is_not() -> None:
     boxes = np.array([[0.0, 0, 10, 10], [0, 0, 2, 2]])
-    labels = ImageLabels(boxes, np.array([3, 3]), np.array([0.9, 0.4]), np.array([True, True]))
+    labels = BoxesOfImage(boxes, np.array([3, 3]), np.array([0.9, 0.4]), np.array([True, True]))
     _, nested = relations(labels)
     assert nested.tolist() == [0.0, pytest.approx(0.96)]
