@@ -48,7 +48,8 @@ SUSPICIONS = Table(
         Column(
             "reasons",
             pa.list_(pa.string()),
-            "names of the signals that speak for the fault, those that add most first",
+            "names of the signals above 0.5, those of the fault first, and of these those that add "
+            "most; if not kept, opposites of the signals below 0.5",
         ),
         Column(
             "instead_id",

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def check_condition(
-    stage: Stage, reads: Reads, artifact: Artifact, beside: Artifact | None
+    stage: Stage, reads: Reads, artifact: Artifact, beside: Artifact | None = None
 ) -> None:
     """Pass if a stage reads an input without a condition, or with one that leaves some rows.
 
@@ -42,7 +42,7 @@ def check_condition(
 
 
 def rows_taking_part(
-    stage: Stage, reads: Reads, artifact: Artifact, number: int, beside: Artifact | None
+    stage: Stage, reads: Reads, artifact: Artifact, number: int, beside: Artifact | None = None
 ) -> Iterator[pa.RecordBatch]:
     """Rows of one part of an input, as the rules of this module have it."""
     condition = _condition(stage, reads)

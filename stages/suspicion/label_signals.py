@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import pyarrow.compute as pc
 
 from stages.suspicion.box_relations import BoxesOfImage, relations
 from stages.suspicion.box_shapes import boxes_of, shapes
@@ -128,7 +129,7 @@ def _disagree(labels: LabelRows, concepts: NDArray[np.int64]) -> NDArray[np.floa
     """1 - probability of the concept in other labels; it is 0 below their top concepts."""
     if labels.others is None:
         return unknown(len(concepts))
-    widest = max(len(one) for one in labels.others.column("top_ids").to_pylist())
+    widest = pc.max(pc.list_value_length(labels.others.column("top_ids"))).as_py()
     ids = ranked_lists(labels.others, "top_ids", widest, -1)
     probabilities = ranked_lists(labels.others, "top_probabilities", widest, 0.0)
     chances = np.where(ids == concepts[:, None], probabilities, 0.0).max(axis=1, initial=0.0)

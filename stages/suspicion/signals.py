@@ -117,8 +117,13 @@ def weighted_mean(values: Values, of: str) -> NDArray[np.float64]:
 
 
 def reasons(values: Values, scores: Scores) -> list[list[str]]:
-    """For each of R labels the signals that speak for its fault, those that add most first."""
-    ordered: list[list[tuple[float, str]]] = [[] for _ in scores.fault]
+    """For each of R labels the signals that speak against it, those that add most first.
+
+    Those of the name come first where it may be swapped, those of the box where it may be
+    misplaced. Of a label that is not kept, what speaks for keeping it.
+    """
+    ordered: list[list[tuple[bool, float, str]]] = [[] for _ in scores.fault]
+    about = np.where(scores.fault == MISPLACED, "box", "name")
     overlooked = scores.fault == OVERLOOKED
     for signal in SIGNALS:
         value = np.where(overlooked, 1 - values[signal.name], values[signal.name])
@@ -128,12 +133,13 @@ def reasons(values: Values, scores: Scores) -> list[list[str]]:
             names = [signal.name, signal.opposite]
         adds = np.where(value > _HALF, (value - _HALF) * (signal.weight or np.inf), 0.0)
         for row in np.flatnonzero(adds > 0).tolist():
-            ordered[row].append((-float(adds[row]), names[int(overlooked[row])]))
-    return [[name for _, name in sorted(one, key=_first)] for one in ordered]
+            later = not overlooked[row] and signal.of != about[row]
+            ordered[row].append((later, -float(adds[row]), names[int(overlooked[row])]))
+    return [[name for _, _, name in sorted(one, key=_place)] for one in ordered]
 
 
-def _first(pair: tuple[float, str]) -> float:
-    return pair[0]
+def _place(reason: tuple[bool, float, str]) -> tuple[bool, float]:
+    return reason[:2]
 
 
 def unknown(rows: int) -> NDArray[np.float64]:
