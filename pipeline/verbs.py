@@ -59,6 +59,7 @@ VERBS = {
         Verb("propose", "Find boxes that may hold something.", "proposals"),
         Verb("featurize", "Embed every proposal, and the whole image.", "features"),
         Verb("label", "Give every region its most probable concepts.", "pseudo_labels"),
+        Verb("suspect", "Score pseudo-labels by how likely each is at fault.", "suspicions"),
         Verb("select", "Keep pseudo-labels by a SQL condition, under a name."),
         Verb("audit draw", "Draw pseudo-labels at random, to be judged.", "audits"),
         Verb("audit close", "Make an artifact of what was judged.", "reviews", own_command=True),

@@ -11,6 +11,7 @@ import pyarrow as pa
 from schemas.audits import AUDITS
 from schemas.errors import ArtifactError
 from schemas.pseudo_labels import PSEUDO_LABELS
+from schemas.suspicions import SUSPICIONS
 from stages.artifact_name import check_artifact_name
 from stages.auditing import random_order
 from stages.auditing.allocation import allocate
@@ -52,7 +53,10 @@ class AuditDraw(Stage):
     everyday: ClassVar[tuple[str, ...]] = ("pseudo_labels", "size", "by", "where")
     example: ClassVar[str] = "rc audit draw first --size 200"
     version: ClassVar[int] = 1
-    reads: ClassVar[Mapping[str, Reads]] = {"pseudo_labels": each(PSEUDO_LABELS, where="where")}
+    reads: ClassVar[Mapping[str, Reads]] = {
+        "pseudo_labels": each(PSEUDO_LABELS, where="where", beside="suspicions"),
+        "suspicions": each(SUSPICIONS, optional=True, named=True),
+    }
     writes: ClassVar[Table] = AUDITS
     single_task: ClassVar[bool] = True
     unit: ClassVar[str] = "regions"

@@ -47,6 +47,8 @@ class Reads:
         strict: Naming it is an error where the options do not need it, rather than of no effect.
         retried: Whether it is an earlier result of the same stage, whose refused records are tried
             again; a user names it quarantine@…. It decides no part, so no recipe of one has it.
+        apart: Whether another teacher may have made it; no other input is found in its ancestry.
+        beside: Role of a table about the same rows, whose columns the condition may use too.
     """
 
     table: Table
@@ -60,6 +62,8 @@ class Reads:
     everywhere: bool = False
     strict: bool = False
     retried: bool = False
+    apart: bool = False
+    beside: str | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -167,8 +171,7 @@ class Stage(ABC):
     """One verb of the pipeline: reads artifacts, yields the rows of one artifact.
 
     Fields are the stage's options and nothing else: equal options over equal inputs are the
-    same artifact. A stage never opens a file of the store by itself and never learns which
-    engine runs it.
+    same artifact. A stage opens no file of the store and never learns which engine runs it.
     """
 
     limit: int | None = option(None, "only the first N rows of the first input", at_least=1)

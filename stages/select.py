@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from schemas.pseudo_labels import PSEUDO_LABELS
+from schemas.suspicions import SUSPICIONS
 from stages.artifact_name import check_artifact_name
 from stages.base import Part, Reads, Stage, each, option
 from stages.outcome import Outcome, Result, counted
@@ -34,7 +35,10 @@ class Select(Stage):
     everyday: ClassVar[tuple[str, ...]] = ("where",)
     example: ClassVar[str] = 'rc select sure --where "probability > 0.5"'
     version: ClassVar[int] = 2
-    reads: ClassVar[Mapping[str, Reads]] = {"pseudo_labels": each(PSEUDO_LABELS, where="where")}
+    reads: ClassVar[Mapping[str, Reads]] = {
+        "pseudo_labels": each(PSEUDO_LABELS, where="where", beside="suspicions"),
+        "suspicions": each(SUSPICIONS, optional=True, named=True),
+    }
     writes: ClassVar[Table] = PSEUDO_LABELS
     unit: ClassVar[str] = "regions"
 

@@ -25,6 +25,7 @@ from schemas.images import IMAGES
 from schemas.proposals import PROPOSALS
 from schemas.pseudo_labels import PSEUDO_LABELS
 from schemas.students import STUDENTS
+from schemas.suspicions import SUSPICIONS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, each, option, whole
 from stages.models.dense_option import Dense, dense_option
@@ -134,7 +135,8 @@ class Train(TrainingStage):
     example: ClassVar[str] = "rc train --epochs 5 --images-per-batch 32"
     version: ClassVar[int] = 5  # RoIAlign's gradient is summed in another order
     reads: ClassVar[Mapping[str, Reads]] = {
-        "pseudo_labels": each(PSEUDO_LABELS, where="where"),
+        "pseudo_labels": each(PSEUDO_LABELS, where="where", beside="suspicions"),
+        "suspicions": each(SUSPICIONS, optional=True, named=True),
         "features": each(FEATURES, named=True),
         "proposals": each(PROPOSALS),
         "images": each(IMAGES),
@@ -171,11 +173,11 @@ class Train(TrainingStage):
         """
         used = {"images", "teacher"}
         if self._regional:
-            used |= {"pseudo_labels", "proposals", "embeddings"}
+            used |= {"pseudo_labels", "suspicions", "proposals", "embeddings"}
         if self.crop_distillation_weight:
             used |= {"features", "proposals"}
         fallback = self.if_none_kept == "all"
-        labels = each(PSEUDO_LABELS, where="where", fallback=fallback)
+        labels = each(PSEUDO_LABELS, where="where", fallback=fallback, beside="suspicions")
         reads = {**self.reads, "pseudo_labels": labels}
         return {role: reads[role] for role in reads if role in used}
 

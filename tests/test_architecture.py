@@ -42,7 +42,7 @@ PLAIN_WORDS = set(
     re.findall(
         r"\w+",
         """
-        actors additions allocation analysis anchor anchors and animals annotations api app
+        actors additions aligned allocation analysis anchor anchors and animals annotations api app
         architecture architectures arrays atomic attention augment average backbones backgrounds bar
         blas bootstrap box building bundle cache calibration canvas catalog categories checkpoints
         checks cleaning clip coco columns compare comparison compounds conclusion conditions config
@@ -61,13 +61,13 @@ PLAIN_WORDS = set(
         predicate prefetching preprocess preprocessing pretraining probe process progress protocols
         provenance pull push pushed queries query random ranking ray recall record records reference
         relations remote rendering report resizing resnet result results retry reuse row rule run
-        runner running sample samples scans schedule search sections seeds segmentation self server
-        session shape shapes sheets show sides similar slice source sources spacy spec spill splits
-        sprite sql stage statements statistics store strata streams street studio suggestions
-        suppression synonyms syntax tagger tags tallies tar targets task tensorboard terminal text
-        threshold timm token tokenizer tokens torchscript tower towers training treebank tsv
-        unfinished union values vectors vehicles verbs verdicts vit warning webdataset what writer
-        writers xml yolo
+        runner running same sample samples scans schedule search sections seeds segmentation self
+        server session shape shapes sheets show sides signals similar slice source sources spacy
+        spec spill splits sprite sql stage statements statistics store strata streams street studio
+        suggestions suppression survey synonyms syntax tagger tags tallies tar targets task
+        tensorboard terminal text threshold timm token tokenizer tokens torchscript tower towers
+        training treebank tsv unfinished union values vectors vehicles verbs verdicts vit warning
+        webdataset what writer writers xml yolo
         """,
     )
 )

@@ -94,6 +94,7 @@ COMMANDS: Final = (
     Command("propose --grid", "propose --grid --regions 5", kept=True, basis=True),
     _stage("featurize", "--resize 96x96", basis=True),
     _stage("label", "--min-probability 0", basis=True),
+    _stage("suspect", "--neighbours 4"),
     _stage("select", "sure --where region<4"),
     _stage("audit draw", "first --size 6 --strata 2"),
     _stage("train", f"--pseudo-labels pseudo_labels --resize 64x64 {_TRAINING} 4"),

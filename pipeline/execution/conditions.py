@@ -28,16 +28,19 @@ if TYPE_CHECKING:
     from stages.base import Reads, Stage
 
 
-def check_condition(stage: Stage, reads: Reads, artifact: Artifact) -> None:
+def check_condition(
+    stage: Stage, reads: Reads, artifact: Artifact, beside: Artifact | None = None
+) -> None:
     """Pass if a stage reads an input without a condition, or with one that leaves some rows.
 
     If it leaves none, but the stage falls back on the others, that is said.
+    `beside` has more columns for the condition, if the stage reads such a table.
 
     Raises:
         QueryError: If the condition is not one, or holds for no row.
     """
     condition = _condition(stage, reads)
-    if condition is None or sql.any_match(artifact, condition):
+    if condition is None or sql.any_match(artifact, condition, beside):
         return
     if not _falls_back(reads, condition):
         raise QueryError(f"--where holds for no row of {artifact.address}: {condition}")
@@ -45,12 +48,12 @@ def check_condition(stage: Stage, reads: Reads, artifact: Artifact) -> None:
 
 
 def rows_taking_part(
-    stage: Stage, reads: Reads, artifact: Artifact, number: int
+    stage: Stage, reads: Reads, artifact: Artifact, number: int, beside: Artifact | None = None
 ) -> Iterator[pa.RecordBatch]:
     """Rows of one part of an input, as the rules of this module have it."""
     condition = _condition(stage, reads)
     if condition is not None and not _falls_back(reads, condition):
-        yield from sql.matching(artifact, number, condition)
+        yield from sql.matching(artifact, number, condition, beside)
         return
     for rows in stream([artifact.part(number, drafts=reads.drafts is not None)]):
         yield _all_kept(rows) if reads.where and condition is None else rows

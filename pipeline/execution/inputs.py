@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.execution.same_regions import check_same_regions
 from pipeline.store import catalog
 from pipeline.store.tables import models
 from pipeline.verbs import maker
@@ -46,6 +47,7 @@ def resolve(stage: Stage, pinned: Mapping[str, str | None], root: Path) -> dict[
     _check_parts(stage, ordered)
     _check_proposals(stage, ordered)
     _check_language(stage, ordered)
+    check_same_regions(stage, ordered)
     return ordered
 
 
@@ -151,7 +153,8 @@ def _open_role(
         return None
     tables = tuple(table.name for table in (reads.table, *reads.also))
     aligned = [a for other, a in chosen.items() if not required[other].whole]
-    for other in [*chosen.values(), *_likely(stage, role, chosen, root)]:
+    related = [a for other, a in chosen.items() if not required[other].apart]
+    for other in [*related, *_likely(stage, role, chosen, root)]:
         if other.manifest.artifact in models() and not set(tables) & set(models()):
             continue  # what a network was trained on is not what it is used on
         ancestor = catalog.ancestor(other, tables)
@@ -266,7 +269,7 @@ def _check_language(stage: Stage, inputs: Mapping[str, Artifact]) -> None:
         role: model
         for role, artifact in inputs.items()
         if artifact.manifest.artifact in {*models(with_language=True), *_WITH_VECTORS}
-        if (model := language(artifact))
+        if not stage.requires()[role].apart and (model := language(artifact))
     }
     # a note is the digest of an imported encoder: equal ones are one
     spaces = {model.manifest.notes.get("language") or model.path for model in encoders.values()}

@@ -103,7 +103,8 @@ def plan(
         check_rows(stage, inputs)
     for role, reads in stage.requires().items():
         if role in inputs:
-            check_condition(stage, reads, inputs[role])
+            beside = inputs.get(reads.beside) if reads.beside else None
+            check_condition(stage, reads, inputs[role], beside)
     sources = dict(stage.digests())
     digest = fingerprint(stage, inputs, sources)
     table = stage.makes()

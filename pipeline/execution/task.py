@@ -149,9 +149,9 @@ class StorePart:
 
     def everywhere(self, role: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """See `stages.base.Part.everywhere`."""
-        artifact = self._all_of(role)
-        for number in artifact.numbers:
-            yield from parts.batches(artifact.part(number), list(columns))
+        artifact, drafts = self._all_of(role), self._task.stage.requires()[role].drafts is not None
+        for number in (artifact.drafts if drafts else artifact.parts).numbers:
+            yield from parts.batches(artifact.part(number, drafts=drafts), list(columns))
 
     def fingerprint(self, role: str) -> str:
         """See `stages.base.Part.fingerprint`."""
@@ -212,7 +212,9 @@ class StorePart:
             return stream([artifact.part(number, drafts=reads.drafts is not None)])
         from pipeline.execution.conditions import rows_taking_part  # brings DuckDB along
 
-        return rows_taking_part(self._task.stage, reads, artifact, number)
+        given = reads.beside and reads.beside in self._task.inputs
+        beside = self._artifact(reads.beside) if reads.beside and given else None
+        return rows_taking_part(self._task.stage, reads, artifact, number, beside)
 
     def _artifact(self, role: str) -> Artifact:
         return open_artifact(self._task.inputs[role])

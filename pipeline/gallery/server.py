@@ -20,6 +20,7 @@ from pipeline.gallery.comparison_sides import load_side
 from pipeline.gallery.connection_pool import ConnectionPool
 from pipeline.gallery.guard import JUDGEMENTS, Guard
 from pipeline.gallery.pictures import LONGEST_SIDE, PictureCache
+from pipeline.gallery.suspicion_queries import suspicions
 from pipeline.gallery.synonyms import near_synonyms
 from pipeline.sql.json_values import json_value
 from schemas.errors import RCError
@@ -77,6 +78,7 @@ class _RequestHandler:
                 connections, parameters
             ),
             "search": lambda parameters: _search(connections, parameters),
+            "suspicions": lambda parameters: suspicions(connections, parameters),
             "audits": lambda _: audit_queries.audits(connections),
             "audit": lambda parameters: audit_queries.audit(connections, parameters),
             "concept-names": lambda parameters: audit_queries.concept_names(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import duckdb
 
@@ -15,6 +15,7 @@ from pipeline.sql.statements import check_encoding, chosen, first_line
 from pipeline.sql.suggestions import NO_COLUMN
 from pipeline.store import parts
 from schemas.errors import QueryError
+from schemas.suspicions import SUSPICIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,12 +24,17 @@ if TYPE_CHECKING:
 
     from pipeline.store.artifact import Artifact
 
+_LABELS: Final = "pseudo_labels"
 
-def matching(labels: Artifact, number: int, predicate: str) -> Iterator[pa.RecordBatch]:
+
+def matching(
+    labels: Artifact, number: int, predicate: str, suspicions: Artifact | None = None
+) -> Iterator[pa.RecordBatch]:
     """Rows of one part of pseudo_labels for which a SQL predicate holds, in their order, kept.
 
     The predicate may use every column of the view `pseudo_labels`, including the concept's name,
-    the box and the objectness. Its subqueries see the rows of the same part only.
+    the box and the objectness; with suspicions of these labels, of the view `suspected_labels`.
+    Its subqueries see the rows of the same part only.
 
     Raises:
         QueryError: If it is not one expression, fails, or is not deterministic.
@@ -37,11 +43,13 @@ def matching(labels: Artifact, number: int, predicate: str) -> Iterator[pa.Recor
     columns = ", ".join(
         "true AS kept" if name == "kept" else f"pseudo_labels.{name}" for name in schema.names
     )
-    with open_locked(part_relations(labels, number), threads=1) as connection:
-        check_columns(connection, predicate)
+    view = _view(suspicions)
+    relations = part_relations(labels, number, suspicions)
+    with open_locked(relations, threads=1) as connection:
+        check_columns(connection, predicate, view)
         rows = chosen(
             connection,
-            f"SELECT {columns} FROM pseudo_labels JOIN (SELECT image_id, region, "
+            f"SELECT {columns} FROM {view} JOIN (SELECT image_id, region, "
             "row_number() OVER () AS _rank FROM _pseudo_labels) USING (image_id, region) "
             f"WHERE (\n{predicate}\n) ORDER BY _rank",
         )
@@ -70,40 +78,53 @@ def means_kept(predicate: str) -> bool:
             return False
 
 
-def any_match(labels: Artifact, predicate: str) -> bool:
+def any_match(labels: Artifact, predicate: str, suspicions: Artifact | None = None) -> bool:
     """Whether a predicate over pseudo_labels holds for at least one row.
 
     Raises:
         QueryError: If the predicate is invalid.
     """
     for number in labels.numbers:
-        with open_locked(part_relations(labels, number), threads=1) as connection:
+        if suspicions is not None and number not in suspicions.numbers:
+            continue  # what is computed has these parts; its plan says so if it lacks any
+        relations = part_relations(labels, number, suspicions)
+        with open_locked(relations, threads=1) as connection:
             check_predicate(connection, predicate)
-            if _count_matches(connection, predicate, 1):
+            if _count_matches(connection, predicate, 1, _view(suspicions)):
                 return True
     return False
 
 
-def check_columns(connection: duckdb.DuckDBPyConnection, predicate: str) -> None:
+def check_columns(
+    connection: duckdb.DuckDBPyConnection, predicate: str, view: str = _LABELS
+) -> None:
     """Check that a predicate is valid over the columns of pseudo_labels.
 
     Raises:
         QueryError: If it is invalid; the message lists the columns.
     """
     check_predicate(connection, predicate)
-    _count_matches(connection, predicate, 0)
+    _count_matches(connection, predicate, 0, view)
 
 
-def _count_matches(connection: duckdb.DuckDBPyConnection, predicate: str, limit: int) -> int:
-    """How many rows of pseudo_labels a predicate holds for; the count stops at `limit`."""
-    statement = f"SELECT 1 FROM pseudo_labels WHERE (\n{predicate}\n) LIMIT {limit}"
+def _view(suspicions: Artifact | None) -> str:
+    """What a predicate is about, under the name that it knows."""
+    return _LABELS if suspicions is None else f"suspected_labels AS {_LABELS}"
+
+
+def _count_matches(
+    connection: duckdb.DuckDBPyConnection, predicate: str, limit: int, view: str
+) -> int:
+    """How many rows of a view a predicate holds for; the count stops at `limit`."""
+    statement = f"SELECT 1 FROM {view} WHERE (\n{predicate}\n) LIMIT {limit}"
     try:
         return sum(batch.num_rows for batch in chosen(connection, statement))
     except QueryError as error:
         if not str(error).startswith(NO_COLUMN):
             raise
-        columns = ", ".join(connection.sql("FROM pseudo_labels LIMIT 0").columns)
-        raise QueryError(f"{error}. The columns for --where are {columns}") from None
+        columns = ", ".join(connection.sql(f"FROM {view} LIMIT 0").columns)
+        more = f", and with --suspicions those of {SUSPICIONS.name}" if view == _LABELS else ""
+        raise QueryError(f"{error}. The columns for --where are {columns}{more}") from None
 
 
 def check_predicate(connection: duckdb.DuckDBPyConnection, predicate: str) -> None:

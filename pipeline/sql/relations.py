@@ -33,11 +33,13 @@ VIEW_SOURCES: Final = {  # the table behind a view of another name
     "objects": "images",
     "mentions": "concepts",
     "judged_labels": "pseudo_labels",
+    "suspected_labels": "suspicions",
     **{name: table for table, names in _ATTACHED.items() for name in names},
 }
 TABLE_ORDER: Final = (  # in the order in which stages make them
     *("images", "concepts", "teachers", "concept_embeddings", "rpns", "proposals", "features"),
-    *("pseudo_labels", "audits", "reviews", "students", "detectors", "detections", "metrics"),
+    *("pseudo_labels", "suspicions", "audits", "reviews"),
+    *("students", "detectors", "detections", "metrics"),
 )
 VIEWS: Final = frozenset({*TABLE_ORDER, *VIEW_SOURCES, "artifacts", "lineage", "quarantine"})
 _DEFAULT_SUBJECTS: Final = ("pseudo_labels",)  # of a statement that names no table
@@ -95,9 +97,11 @@ def store_relations(
     return Relations(_files(chosen, needed), tables, pinned)
 
 
-def part_relations(labels: Artifact, number: int) -> Relations:
-    """One part of pseudo_labels, with the tables that its views join."""
+def part_relations(labels: Artifact, number: int, beside: Artifact | None = None) -> Relations:
+    """One part of pseudo_labels, with the tables that its views join, and one beside it."""
     files = {"pseudo_labels": [labels.part(number)]}
+    if beside:
+        files[beside.manifest.artifact] = [beside.part(number)]
     for name, artifact in _joined(labels).items():
         by_part = name != "_labelled_concepts"
         files[name] = [artifact.part(number)] if by_part else artifact.files()

@@ -80,6 +80,17 @@ STEPS = {
         {"from_images": True, "resize": SIZE, **EXACT},
         {**TAUGHT, "embeddings": "embeddings", "mentions": "concepts"},
     ),
+    "suspicions": Step(
+        "suspect",
+        {"neighbours": 4},
+        {
+            "pseudo_labels": "labels",
+            "features": "features",
+            "mentions": "concepts",
+            "embeddings": "embeddings",
+            "against": "labels-from-images",
+        },
+    ),
     "sure": Step(
         "select", {"called": "sure", "where": "probability > 0.2"}, {"pseudo_labels": "labels"}
     ),

@@ -372,8 +372,8 @@ def test_an_averaged_student_lies_between_its_teacher_and_its_last_weights(tmp_p
 
 def test_each_loss_asks_for_its_own_inputs() -> None:
     alone = {
-        "contrastive_weight": {"pseudo_labels", "proposals", "embeddings"},
-        "distillation_weight": {"pseudo_labels", "proposals", "embeddings"},
+        "contrastive_weight": {"pseudo_labels", "suspicions", "proposals", "embeddings"},
+        "distillation_weight": {"pseudo_labels", "suspicions", "proposals", "embeddings"},
         "image_text_weight": set(),
         "crop_distillation_weight": {"features", "proposals"},
     }

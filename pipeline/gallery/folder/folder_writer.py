@@ -17,6 +17,7 @@ from pipeline.gallery.folder.neighbours import RegionNeighbours
 from pipeline.gallery.folder.output_folder import OutputFolder
 from pipeline.gallery.folder.threshold_grid import threshold_grid
 from pipeline.gallery.pictures import LONGEST_SIDE, jpeg
+from pipeline.gallery.suspicion_queries import suspicions
 from pipeline.gallery.synonyms import near_synonyms
 from pipeline.store import catalog
 from pipeline.store.atomic import new_folder
@@ -165,6 +166,8 @@ class _FolderWriter:
             parameters = {"artifact": artifact}
             details = partial(model_results.evaluation_details, pool, parameters)
             write(f"evaluation-{number}", details)
+        among = frozenset(self._ids)
+        write("suspicions", partial(suspicions, pool, self._parameters, among))
         write("synonyms", partial(near_synonyms, pool, self._address))
         write("what-if", partial(threshold_grid if labelled else _no_labels, self._connection))
         rows = write(

@@ -23,7 +23,7 @@ const ANSWERS = {
   side: async ({ id, of }) => (await imagePage(id)).side[of],
   concept: async ({ name }) => ({ ...(await conceptPage(name)), among: known.images.length }),
   evaluation: ({ artifact }) => load(`evaluation-${known.evaluations.indexOf(artifact)}`),
-  images, search, "what-if": whatIf,
+  images, search, suspicions, "what-if": whatIf,
 };
 
 /** The answer to a query. @throws {Error} with a sentence */
@@ -79,6 +79,11 @@ async function conceptPage(name) {
   const place = known.concepts.indexOf(name);
   if (place < 0) throw new Error(`there is no concept ${name}`);
   return load(`concept-${place}`);
+}
+
+async function suspicions({ fault }) {
+  const all = await load("suspicions");
+  return { ...all, regions: all.regions.filter((row) => !fault || row.fault === fault) };
 }
 
 /** A page of images, selected as the server does: see page_queries.images. */

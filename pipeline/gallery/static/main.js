@@ -10,12 +10,14 @@ import { images } from "./images.js";
 import { overview } from "./overview.js";
 import { here } from "./route.js";
 import { search } from "./search.js";
+import { suspicions } from "./suspicions.js";
 import { whatIf } from "./whatif.js";
 
 const PAGES = {
   overview: ["Overview", overview], images: ["Images", images], image: ["", image],
   concepts: ["Concepts", concepts], concept: ["", concept], search: ["Search", search],
   "what-if": ["What if", whatIf], training: ["Training", training], evaluation: ["Evaluation", evaluation],
+  suspicions: ["Suspicions", suspicions],
   ...(audit ? { audit: ["Audit", audit] } : {}),
 };
 const PARENTS = { image: "images", concept: "concepts" };

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-LABELS = each(PSEUDO_LABELS, where="where")
+LABELS = each(PSEUDO_LABELS, where="where", beside="suspicions")
 FALLBACK = replace(LABELS, fallback=True)
 SPELLINGS = (
     "kept",

@@ -51,6 +51,7 @@ def _label_sides(root: Path) -> Sequence[dict[str, Any]]:
         ("training", "Training"),
         ("evaluation", "Confusions"),
         ("search?text=a+dog", "Regions most similar"),
+        ("suspicions", "rc suspect"),
     ],
 )
 def test_every_page_renders_without_an_error_and_fits_the_screen(

@@ -1,0 +1,1 @@
+"""Suspicion: signals that a pseudo-label is at fault, from what needs no ground truth."""
