@@ -137,6 +137,10 @@ class Part(Findings, Protocol):
         """The same for the same input: a key for what was made of all of it, for the next part."""
         ...
 
+    def is_same(self, role: str, other: str) -> bool:
+        """Whether two inputs are one artifact; whether they are belongs to the recipe of a part."""
+        ...
+
     def noted(self, role: str, key: str) -> Any:
         """A fact in the manifest of an input, see `note`; None if it is not there."""
         ...

@@ -67,6 +67,7 @@ PLAIN_WORDS = set(
         tokens torchscript
         tower towers training treebank tsv unfinished union values vectors vehicles verbs vit
         warning webdataset what writer writers yolo
+        alignment grey set spectra
         additions environment group joined launch memory object patterns pull push pushed remote
         """,
     )
