@@ -33,17 +33,16 @@ def add_duplicates(app: typer.Typer, *, load: bool) -> None:
     of_stage = {parameter.name: parameter for parameter in stage_parameters(Duplicates)}
     for name in ("input_images", "most", "loaders"):
         _shown(of_stage[name]).rich_help_panel = _HEADING
+    _shown(of_stage["input_images"]).help = "images@…; default: the newest but those of --against"
     parameters = {"input_against": of_stage["input_against"], **of_groups, **of_stage}
 
     def command(*, context: typer.Context, **values: Any) -> None:
-        typed = {name for name in values if _is_typed(context, name)} - {*_SHARED}
         if values["input_against"] is None:
-            _refuse(typed - of_groups.keys(), parameters, "is of --against; give that too")
+            _refuse(_typed(context), of_groups, "is of --against; give that too, or leave it out")
             values["store"] = existing(values["store"])
             duplicates(**{name: values[name] for name in of_groups})
             return
-        wrong = "is about features, which --against does not compare"
-        _refuse(typed - of_stage.keys(), parameters, wrong)
+        _refuse(_typed(context), of_stage, "is about features; leave it out, or --against")
         chosen = {name: values[name] for name in of_stage}
         chosen["input_images"] = chosen["input_images"] or _newest_others(chosen)
         run_stage(Duplicates, context, chosen)
@@ -101,21 +100,26 @@ def duplicates(  # noqa: PLR0913  # each is an option
             typer.echo(f"{sheet} shows the largest {shown} of {groups} groups", err=True)
 
 
-def _is_typed(context: typer.Context, name: str) -> bool:
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
+def _typed(context: typer.Context) -> dict[str, str]:
+    """Options on the command line that only one of the two ways takes: flags by name."""
+    flags = {parameter.name: parameter.opts[0] for parameter in context.command.params}
+    return {
+        name: flags[name]
+        for name in context.params
+        if name not in _SHARED and (source := context.get_parameter_source(name))
+        if source.name == "COMMANDLINE"
+    }
 
 
-def _refuse(names: Collection[str], parameters: Mapping[str, inspect.Parameter], why: str) -> None:
-    """Pass if there are none of these options.
+def _refuse(typed: Mapping[str, str], allowed: Collection[str], why: str) -> None:
+    """Pass if only options that are allowed were typed.
 
     Raises:
-        OptionError: If there are; it names the first.
+        OptionError: If others were; it names the first.
     """
-    for name in parameters:
-        if name in names:
-            flag = _shown(parameters[name]).param_decls[0].split("/")[0]
-            raise OptionError(f"rc duplicates: {flag} {why}, or leave it out")
+    for name, flag in typed.items():
+        if name not in allowed:
+            raise OptionError(f"rc duplicates: {flag} {why}")
 
 
 def _shown(parameter: inspect.Parameter) -> Any:

@@ -2,9 +2,9 @@
 
 `images` has `seen`, `unreadable`, `plain` (of one brightness), `duplicate`, `same_bytes` (those of
 which one is a file of the same bytes), `more` (those of which not all duplicates are listed) and
-`cut` (those that so many others resemble that not all were looked at). `compared_with` has `images`,
-`unreadable` and `plain` of the other set, and `themselves`: whether the images were compared with
-each other.
+`cut` (those that so many others resemble that not all were looked at). `compared_with` has
+`images`, `unreadable` and `plain` of the other set, and `themselves`: whether the images were
+compared with each other.
 """
 
 from __future__ import annotations
