@@ -1,4 +1,7 @@
-"""Duplicates: images that show what an image of another set shows, such as an evaluation set."""
+"""Duplicates: images that show what an image of another set shows.
+
+Such as images that a model was trained on, and an evaluation set. No rows is a result like others.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """What a stage is: its fields are its options, its class attributes its contract, `run` its work.
 
-There is no second configuration object: the command line, the recipe keys, the documentation
-and the fingerprint are all made from the fields of the stage's dataclass.
+Command line, recipe keys, documentation and fingerprint are all made from these fields.
 """
 
 from __future__ import annotations

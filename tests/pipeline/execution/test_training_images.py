@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 from pipeline.execution.training_images import trained_on
+from pipeline.store import catalog
 from schemas.duplicates import DUPLICATES
+from schemas.errors import ArtifactError
 from schemas.images import IMAGES
 from schemas.metrics import METRICS
 from schemas.pseudo_labels import PSEUDO_LABELS
@@ -16,9 +18,10 @@ from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, each, option, whole
 from stages.evaluation.metrics import Metric, metric_rows
+from stages.outcome import Outcome, Result
 from stages.select import Select
 from tests.pipeline import toys
-from tests.pipeline.helpers import make
+from tests.pipeline.helpers import make, rows_of
 from tests.pipeline.toys import Toy
 
 if TYPE_CHECKING:
@@ -88,6 +91,15 @@ class Duplicates(Toy):
                 "cropped": [None] * len(pairs),
             }
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoDuplicates(Duplicates):
+    def run(self, part: Part) -> Iterator[pa.RecordBatch]:
+        yield DUPLICATES.empty()
+
+    def outcome(self, result: Result) -> Outcome:
+        return Outcome(["none"])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,3 +221,36 @@ def test_rows_are_the_images_of_all_parts(root: Path, sets: dict[str, Artifact])
     (one,) = trained_on(student(root, sets["labels"]))
     rows = dict(one.rows())
     assert set(rows) == {f"toy/{number:06d}" for number in range(12)}
+
+
+def test_labels_are_selected_without_duplicates_of_their_own_images_alone(
+    root: Path, sets: dict[str, Artifact]
+) -> None:
+    labels, evaluated = sets["labels"].address, sets["evaluated"].address
+    pins = {"images": evaluated, "against": sets["images"].address}
+    foreign = {"pseudo_labels": labels, "without": make(Duplicates(), root, pins).address}
+    with pytest.raises(ArtifactError, match="inputs are about different images"):
+        make(Select(called="clean"), root, foreign)
+    pins = {"images": sets["images"].address, "against": evaluated}
+    found = make(Duplicates(), root, pins)
+    clean = make(Select(called="clean"), root, {"pseudo_labels": labels, "without": found.address})
+    everything = make(Select(called="everything"), root, {"pseudo_labels": labels})
+    left = set(rows_of(everything)["image_id"].to_pylist()) - {
+        f"toy/{number:06d}" for number in (1, 2, 3, 4)
+    }
+    assert set(rows_of(clean)["image_id"].to_pylist()) == left
+    assert clean.manifest.notes["left_out"]["images"] == 4
+
+
+def test_duplicates_that_are_none_are_an_input_like_others(
+    root: Path, sets: dict[str, Artifact]
+) -> None:
+    pins = {"images": sets["images"].address, "against": sets["evaluated"].address}
+    found = make(NoDuplicates(), root, pins)
+    assert (found.manifest.rows, found.is_empty) == (0, False)
+    assert catalog.find(root, "duplicates").path == found.path
+    labels = sets["labels"].address
+    clean = make(Select(called="clean"), root, {"pseudo_labels": labels, "without": "duplicates"})
+    everything = make(Select(called="everything"), root, {"pseudo_labels": labels})
+    assert rows_of(clean).equals(rows_of(everything))
+    assert "0 labels of 0 images left out" in clean.manifest.notes["summary"][0]
