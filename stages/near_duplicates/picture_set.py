@@ -20,15 +20,15 @@ from stages.near_duplicates.grey_pictures import SIDE
 from stages.near_duplicates.spectra import WHOLE, Window, is_plain, mirroring, spectra
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
 FREQUENCIES: Final = 8  # of each axis; finer ones would need more windows
 MOST: Final = 100  # candidates of a picture that are kept
 # Lowest product of two spectra of a candidate: on the seed that it was chosen on, 77, copies had
-# 0.82 at least, and one in ten thousand unrelated pairs had 0.7 or more.
-CANDIDATE: Final = 0.7
+# 0.82 at least, and one of twenty thousand unrelated pairs of photographs had 0.75 or more.
+CANDIDATE: Final = 0.75
 _BLOCK: Final = 1024  # pictures of the set compared at once, with all that are looked up
 _SIDE: Final = 0.9  # of a window, as a share of the picture's
 _OFFSETS: Final = (0.0, 0.05, 0.1)
@@ -59,10 +59,10 @@ class PictureSet:
 
     def __init__(self, pictures: Sequence[NDArray[np.uint8]]) -> None:
         self.pictures = np.stack([*pictures]) if pictures else _no_pictures()
-        self._spectra = np.zeros((len(self.pictures), len(WINDOWS), FREQUENCIES**2 - 1), np.float32)
+        self._spectra = np.zeros((len(WINDOWS), len(self.pictures), FREQUENCIES**2 - 1), np.float32)
         for start in range(0, len(self.pictures), _BLOCK):
             block = slice(start, start + _BLOCK)
-            self._spectra[block] = _window_spectra(self.pictures[block])
+            self._spectra[:, block] = _window_spectra(self.pictures[block])
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -79,50 +79,65 @@ class PictureSet:
         Returns:
             For each picture at most `MOST` candidates.
         """
-        own = _window_spectra(pictures)  # (Q, W, D)
+        own = _window_spectra(pictures)  # (W, Q, D)
         found: list[list[Candidate]] = [[] for _ in pictures]
         for start in range(0, int(before.max(initial=0)), _BLOCK):
-            products = _products(own, self._spectra[start : start + _BLOCK])
-            best = products.max(axis=(0, 1))  # (Q, block)
+            others = self._spectra[:, start : start + _BLOCK]
+            best = _best_products(own, others)  # (Q, block)
             best[start + np.arange(best.shape[1]) >= before[:, None]] = -1
             for row in np.flatnonzero((best >= CANDIDATE).any(axis=1)):
                 columns = np.flatnonzero(best[row] >= CANDIDATE)
                 order = np.argsort(-best[row, columns], kind="stable")[:MOST]
                 for column in columns[order]:
-                    way = int(products[:, :, row, column].argmax())
-                    value = float(best[row, column])
-                    found[row].append(Candidate(start + int(column), _HYPOTHESES[way], value))
+                    pair = own[:, row : row + 1], others[:, column : column + 1]
+                    found[row].append(
+                        Candidate(start + int(column), _likeliest(*pair), float(best[row, column]))
+                    )
                 found[row].sort(key=lambda one: (-one.product, one.number))
                 del found[row][MOST:]
         return found
 
 
 def _window_spectra(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The spectra of all windows of pictures, (N, W, D); 0 of plain pictures."""
-    vectors = np.stack([spectra(pictures, FREQUENCIES, window) for window in WINDOWS], axis=1)
-    vectors[is_plain(pictures)] = 0
+    """The spectra of all windows of pictures, (W, N, D); 0 of plain pictures."""
+    vectors = np.stack([spectra(pictures, FREQUENCIES, window) for window in WINDOWS])
+    vectors[:, is_plain(pictures)] = 0
     return vectors.astype(np.float32)
 
 
-def _products(own: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Of whole pictures (Q, W, D) with windows of others (N, W, D), then of windows with wholes.
+def _compared(
+    own: NDArray[np.float32], others: NDArray[np.float32]
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Spectra (Q, D) and (N, D) to multiply, one way after the other, in the order of `_WAYS`.
 
-    (2, 2 W - 1, Q, N): as they are and with the others mirrored; in the order of `_HYPOTHESES`.
+    Args:
+        own: (W, Q, D).
+        others: (W, N, D).
     """
     signs = mirroring(FREQUENCIES).astype(np.float32)
-    products = np.empty((2, len(_HYPOTHESES) // 2, len(own), len(others)), np.float32)
-    for mirrored, one in enumerate((own, own * signs)):
-        for place in range(len(WINDOWS)):
-            np.matmul(one[:, 0], others[:, place].T, out=products[mirrored, place])
-        for place in range(1, len(WINDOWS)):
-            np.matmul(
-                one[:, place], others[:, 0].T, out=products[mirrored, len(WINDOWS) - 1 + place]
-            )
-    return products
+    for turned in (own, own * signs):
+        yield from ((turned[0], of_window) for of_window in others)
+        yield from ((of_window, others[0]) for of_window in turned[1:])
+
+
+def _best_products(own: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The largest of the products of each pair, (Q, N)."""
+    best = np.full((own.shape[1], others.shape[1]), -1, np.float32)
+    products = np.empty_like(best)
+    for one, other in _compared(own, others):
+        np.matmul(one, other.T, out=products)
+        np.maximum(best, products, out=best)
+    return best
+
+
+def _likeliest(own: NDArray[np.float32], others: NDArray[np.float32]) -> Hypothesis:
+    """The way in which one pair agrees best; (W, 1, D) each."""
+    products = [float(one[0] @ other[0]) for one, other in _compared(own, others)]
+    return _WAYS[int(np.argmax(products))]
 
 
 def _hypotheses() -> tuple[Hypothesis, ...]:
-    """What each product of `_products` says."""
+    """What each product of `_compared` says if it is the largest."""
     said = []
     for mirrored in (False, True):
         said.append(Hypothesis(mirrored))
@@ -137,4 +152,4 @@ def _no_pictures() -> NDArray[np.uint8]:
     return np.zeros((0, SIDE, SIDE), np.uint8)
 
 
-_HYPOTHESES: Final = _hypotheses()
+_WAYS: Final = _hypotheses()
