@@ -44,6 +44,12 @@ VERBS = {
     for verb in (
         Verb("ingest", "Read images with their captions and ground truth.", "images"),
         Verb(
+            "duplicates",
+            "Find images that show what images of another set show.",
+            "duplicates",
+            own_command=True,
+        ),
+        Verb(
             "extract-concepts",
             "Find the concepts in captions, or those of a given pool.",
             "concepts",

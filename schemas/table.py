@@ -57,6 +57,7 @@ class Table:
         columns: In order.
         is_model: Whether the rows are a training curve, with the weights of a model beside them.
         has_language: Whether that model compares regions with texts.
+        may_be_empty: Whether no rows are a result like any other, such as no duplicates.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Table:
     columns: tuple[Column, ...]
     is_model: bool = False
     has_language: bool = False
+    may_be_empty: bool = False
 
     @cached_property
     def arrow(self) -> pa.Schema:

@@ -1,7 +1,6 @@
 """What a stage is: its fields are its options, its class attributes its contract, `run` its work.
 
-There is no second configuration object: the command line, the recipe keys, the documentation
-and the fingerprint are all made from the fields of the stage's dataclass.
+Command line, recipe keys, documentation and fingerprint are all made from these fields.
 """
 
 from __future__ import annotations
@@ -139,6 +138,10 @@ class Part(Findings, Protocol):
 
     def fingerprint(self, role: str) -> str:
         """The same for the same input: a key for what was made of all of it, for the next part."""
+        ...
+
+    def is_same(self, role: str, other: str) -> bool:
+        """Whether two inputs are one artifact; whether they are belongs to the recipe of a part."""
         ...
 
     def noted(self, role: str, key: str) -> Any:

@@ -5,8 +5,7 @@ every category a box may be as a detection, average precision. With proposals: A
 defines them, or with `--annotations` as LVIS does. The note `protocol` of the manifest holds how it
 was measured; evaluated_detections.parquet, beside the rows, holds what was predicted for each box.
 
-Average precision ranks the detections of all images together, so this is one task over all parts
-and a second worker would have nothing to do; memory holds the objects and detections.
+Average precision ranks all detections together: this is one task, which holds them in memory.
 
 Shapes: R boxes of an image, N objects, K categories, D width.
 
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.detectors import DETECTORS
+from schemas.duplicates import DUPLICATES
 from schemas.errors import OptionError
 from schemas.images import IMAGES
 from schemas.metrics import METRICS
@@ -154,6 +154,7 @@ class Evaluate(Stage):
         "proposals": each(PROPOSALS, optional=True),
         "model": whole(TEACHERS, also=(STUDENTS, DETECTORS)),
         "embeddings": whole(CONCEPT_EMBEDDINGS, optional=True, named=True),
+        "duplicates": whole(DUPLICATES, optional=True, named=True),
     }
     writes: ClassVar[Table] = METRICS
     single_task: ClassVar[bool] = True
@@ -219,9 +220,8 @@ class Evaluate(Stage):
                 bare_images=self.bare_images,
             )
             images = read_images(part, with_proposals=loop.with_proposals)
-            where = model.clip.logit_scale.device
             with blas.one_thread():
-                for image in device.in_order(images, loop.encode, where):
+                for image in device.in_order(images, loop.encode, model.clip.logit_scale.device):
                     loop.evaluate(part, image)
                     part.advance()
         with blas.one_thread():

@@ -86,6 +86,7 @@ def _stage(name: str, words: str, *, basis: bool = False, short: bool = False) -
 
 COMMANDS: Final = (
     _stage("ingest", "../world/scenes --part-images 6", basis=True, short=True),
+    _stage("duplicates", "--against images"),
     _stage("extract-concepts", "--min-frequency 2 --parser ngram:1", basis=True),
     _stage("pretrain", f"--model ../world/clip.json --warmup 0 {_TRAINING} 4", basis=True),
     _stage("embed-concepts", "--templates plain", basis=True),

@@ -17,6 +17,7 @@ from pipeline.cli import (
     recipes,
     search,
     show,
+    similar_images,
     store,
     view,
 )
@@ -75,6 +76,7 @@ def make_app(words: Sequence[str], *, load_all: bool = False) -> typer.Typer:
     ):
         group.add_commands(app)
     audit.add_commands(families["audit"])
+    similar_images.add_duplicates(app, load=load_all or "duplicates" in words)
     app.command("tables", hidden=True)(tables)
     app.command("commands", hidden=True)(commands)
     use_sections(app)

@@ -1,4 +1,4 @@
-"""`rc search` and `rc duplicates`: similar regions and images."""
+"""`rc search`: the regions similar to a text, a photograph or another region."""
 
 from __future__ import annotations
 
@@ -49,9 +49,8 @@ Device = Annotated[
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Add these verbs to the application."""
+    """Add this verb to the application."""
     app.command("search")(search)
-    app.command("duplicates")(duplicates)
 
 
 def search(  # noqa: PLR0913  # each is an option
@@ -138,49 +137,6 @@ def _check_query(options: dict[str, object], box: str | None, *, check: bool) ->
         )
     if box is not None and options["--image"] is None:
         raise OptionError("rc search: --box is a part of --image; give the photograph too")
-
-
-def duplicates(  # noqa: PLR0913  # each is an option
-    store: Store = STORE,
-    regions: Annotated[
-        bool, typer.Option("--regions", help="compare regions instead of whole images")
-    ] = False,
-    min_cosine: Annotated[
-        float, typer.Option("--min-cosine", help="smallest cosine of two duplicates, in [-1, 1]")
-    ] = 0.95,
-    same_image: Annotated[
-        bool, typer.Option("--same-image", help="also compare regions of the same image")
-    ] = False,
-    where: Where = None,
-    features: Features = None,
-    labels: Labels = None,
-    output: Format = "table",
-    sheet: Sheet = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="show no progress")] = False,
-) -> None:
-    """Group images, or regions, with nearly equal features.
-
-    Every pair of those that satisfy --where is compared. A group is connected by a chain of pairs.
-    """
-    from pipeline.cli.progress_bar import TerminalReporter
-    from pipeline.cli.row_formats import row_writer
-    from pipeline.searching import DuplicateCriteria, FeatureCorpus, save_group_sheet
-    from pipeline.searching import find_duplicates as find
-    from pipeline.searching.result_sheets import check_sheet_path
-
-    write = row_writer(output)
-    if sheet is not None:
-        check_sheet_path(sheet)
-    alike = DuplicateCriteria(
-        min_cosine=min_cosine, regions=regions, same_image=same_image, where=where
-    )
-    corpus = FeatureCorpus.find(store, features, labels)
-    rows = find(corpus, alike, TerminalReporter(quiet=quiet))
-    write(rows.to_reader())
-    if sheet is not None:
-        shown, groups = save_group_sheet(corpus, rows, sheet)
-        if shown < groups:
-            typer.echo(f"{sheet} shows the largest {shown} of {groups} groups", err=True)
 
 
 def _some(hits: pa.Table, corpus: FeatureCorpus, where: str | None) -> pa.Table:

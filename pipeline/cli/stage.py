@@ -25,7 +25,7 @@ _FOUND_IF_ANY = "default: the one that the other inputs were made from, if any"
 _UNNAMED = "only read if it is named here"
 _RETRIED = "try again what it refused; parts without refusals are linked"
 ONLY_WITH = "Only with "  # begins the heading of what a switch is needed for
-_CONTEXT = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+CONTEXT = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
 
 
 def add_stage(app: typer.Typer, verb: Verb) -> None:
@@ -33,16 +33,26 @@ def add_stage(app: typer.Typer, verb: Verb) -> None:
     stage = verb.load()
 
     def command(*, context: typer.Context, **values: Any) -> None:
-        run = RunOptions.take_from(values)
-        pinned = {role: values.pop(f"input_{role}") for role in stage.reads}
-        artifact = execute(stage, _given(context, values), pinned, run)
-        if artifact is not None:
-            check_losses(artifact)
+        run_stage(stage, context, values)
 
     command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [_CONTEXT, *_arguments(stage), *_in_sections(stage), *_run_options(stage)]
+        [CONTEXT, *stage_parameters(stage)]
     )
     app.command(verb.name.split()[-1], help=_full_help(stage))(command)
+
+
+def run_stage(cls: type[Stage], context: typer.Context, values: dict[str, Any]) -> None:
+    """Run a stage with the values of its parameters on a command line."""
+    run = RunOptions.take_from(values)
+    pinned = {role: values.pop(f"input_{role}") for role in cls.reads}
+    artifact = execute(cls, _given(context, values), pinned, run)
+    if artifact is not None:
+        check_losses(artifact)
+
+
+def stage_parameters(cls: type[Stage]) -> list[inspect.Parameter]:
+    """What a stage takes on the command line: arguments, options, inputs, and how to run."""
+    return [*_arguments(cls), *_in_sections(cls), *_run_options(cls)]
 
 
 def option_fields(cls: type[Stage]) -> list[tuple[str, Any, Any, Any]]:

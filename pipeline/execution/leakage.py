@@ -1,5 +1,7 @@
 """Leakage: where the boxes of an evaluation come from, and whether novel objects taught them.
 
+And whether its images taught the model; see `pipeline.execution.training_images`.
+
 A stage cannot look behind its inputs, and a number on "novel" categories means less if the
 localizer was trained on their boxes. So the manifest of what a stage makes is given, here, what
 its inputs' manifests say; it follows from the recipe alone.
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow.compute as pc
 
 from pipeline.execution.inputs import language
+from pipeline.execution.training_images import with_training_images
 from pipeline.store import catalog, parts
 
 if TYPE_CHECKING:
@@ -27,6 +30,8 @@ _SHOWN: Final = 5  # names in a warning before "and N more"
 
 def with_leakage(inputs: Mapping[str, Artifact], notes: Mapping[str, Any]) -> dict[str, Any]:
     """The notes of a run, with the localizer and embeddings in `protocol`, and more `warnings`.
+
+    Of an evaluation of a model, also `training_images`.
 
     Unchanged unless the stage noted `novel`: the categories on which no localizer among its
     inputs should have been trained.
@@ -51,7 +56,8 @@ def with_leakage(inputs: Mapping[str, Artifact], notes: Mapping[str, Any]) -> di
                 f"which language encoder made {inputs['embeddings'].address} is unknown: they were "
                 f"imported, and only their width was checked"
             )
-    return {**notes, "protocol": protocol, "warnings": warnings}
+    told = {**notes, "protocol": protocol, "warnings": warnings}
+    return with_training_images(inputs, told) if "model" in inputs else told
 
 
 def localizer(proposals: Artifact, unseen: tuple[str, ...]) -> dict[str, Any]:

@@ -1,14 +1,16 @@
 """The recipe of a part: the hash of what decides its bytes.
 
 That is the stage with its options, the hashes of the parts that it reads, the fingerprints of what
-it reads entirely, the digests of what lies outside the store. The number of a part belongs to its
-recipe, since names of files have it. Parts of a single task have no recipe: they read everything.
+it reads entirely, the digests of what lies outside the store, and which inputs are one artifact.
+The number of a part belongs to its recipe, since names of files have it. Parts of a single task
+have no recipe: they read everything.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ class Recipes:
         self._options = stage.recipe()
         self._whole: dict[str, str] = {}
         self._parts: dict[str, dict[int, list[str]]] = {}
+        read = {role: inputs[role].path for role in stage.requires() if role in inputs}
+        self._same = [[a, b] for a, b in combinations(read, 2) if read[a] == read[b]]
         for role, reads in stage.requires().items():
             if role not in inputs or reads.retried:
                 continue
@@ -60,6 +64,8 @@ class Recipes:
             "parts": {role: of[number] for role, of in self._parts.items()},
             "sources": dict(stage.part_digests(number, self._sources)),
         }
+        if self._same:
+            recipe["same"] = self._same
         return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
 
 

@@ -157,6 +157,10 @@ class StorePart:
         """See `stages.base.Part.fingerprint`."""
         return self._all_of(role).manifest.fingerprint
 
+    def is_same(self, role: str, other: str) -> bool:
+        """See `stages.base.Part.is_same`."""
+        return self._artifact(role).path == self._artifact(other).path
+
     def noted(self, role: str, key: str) -> Any:
         """See `stages.base.Part.noted`."""
         return self._all_of(role).manifest.notes.get(key)

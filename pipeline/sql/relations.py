@@ -37,8 +37,8 @@ VIEW_SOURCES: Final = {  # the table behind a view of another name
     **{name: table for table, names in _ATTACHED.items() for name in names},
 }
 TABLE_ORDER: Final = (  # in the order in which stages make them
-    *("images", "concepts", "teachers", "concept_embeddings", "rpns", "proposals", "features"),
-    *("pseudo_labels", "suspicions", "audits", "reviews"),
+    *("images", "duplicates", "concepts", "teachers", "concept_embeddings", "rpns", "proposals"),
+    *("features", "pseudo_labels", "suspicions", "audits", "reviews"),
     *("students", "detectors", "detections", "metrics"),
 )
 VIEWS: Final = frozenset({*TABLE_ORDER, *VIEW_SOURCES, "artifacts", "lineage", "quarantine"})

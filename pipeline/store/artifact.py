@@ -10,7 +10,7 @@ from pipeline.store import manifest as manifests
 from pipeline.store import part_records, parts
 from pipeline.store.integrity import is_whole
 from pipeline.store.part_records import PartRecords
-from pipeline.store.tables import models
+from pipeline.store.tables import may_be_empty
 from pipeline.store.warning import warn
 from schemas.errors import ArtifactError, NoAttachmentError
 
@@ -66,8 +66,8 @@ class Artifact:
 
     @property
     def is_empty(self) -> bool:
-        """Whether it has no rows; a model without a training curve is not empty."""
-        return not self.manifest.rows and self.manifest.artifact not in models()
+        """Whether it lacks rows: a model needs no training curve, nor is it wrong to be unique."""
+        return not self.manifest.rows and not may_be_empty(self.manifest.artifact)
 
     def part(self, number: int, *, drafts: bool = False) -> Path:
         """The Parquet file of one part.

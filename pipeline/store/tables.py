@@ -24,6 +24,11 @@ def models(*, with_language: bool = False) -> tuple[str, ...]:
     )
 
 
+def may_be_empty(name: str) -> bool:
+    """Whether an artifact of a table is one like others although it has no rows."""
+    return any(table.is_model or table.may_be_empty for table in all_tables() if table.name == name)
+
+
 @cache
 def all_tables() -> tuple[Table, ...]:
     """Every table that a schema module declares, by name."""

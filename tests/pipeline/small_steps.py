@@ -64,6 +64,7 @@ MODEL = {**IMAGES, "proposals": "proposals", "model": "teacher"}
 LABELS = {"proposals": "proposals", "features": "features", "embeddings": "embeddings"}
 STEPS = {
     "images": Step("ingest", {"part_images": 3}),
+    "duplicates": Step("duplicates", {}, {"images": "images", "against": "images"}),
     "concepts": Step("extract-concepts", {"min_frequency": 1}, IMAGES),
     "teacher": Step("import-weights", TEACHER),
     "pretrained": Step("pretrain", TRAINING, {**IMAGES, "teacher": "teacher"}),

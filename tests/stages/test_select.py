@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
+from schemas.duplicates import DUPLICATES
 from schemas.errors import OptionError
 from schemas.pseudo_labels import PSEUDO_LABELS
 from stages.outcome import Result
@@ -50,3 +52,45 @@ def test_a_selection_says_how_its_labels_were_made() -> None:
     part = InMemory({"pseudo_labels": pseudo_labels(range(4))}, facts=facts)
     list(Select(called="all").run(part))
     assert part.notes["similarity"] == similarity
+
+
+def duplicates_of(*images: str) -> pa.Table:
+    n = len(images)
+    columns = {
+        "image_id": list(images),
+        "other_id": [f"other {number}" for number in range(n)],
+        "kind": ["near"] * n,
+        "similarity": [0.9] * n,
+        "mirrored": [False] * n,
+        "cropped": [None] * n,
+    }
+    return pa.Table.from_batches([DUPLICATES.batch(columns)])
+
+
+def test_labels_of_duplicate_images_are_left_out_and_counted() -> None:
+    rows = pseudo_labels(range(4))
+    names = sorted(set(rows["image_id"].to_pylist()))
+    twice = duplicates_of(names[0], names[0], names[2])
+    part = InMemory({"pseudo_labels": rows, "without": twice})
+    selected = pa.Table.from_batches(list(Select(called="clean").run(part)))
+    kept = pc.is_in(rows["image_id"], pa.array([names[1], *names[3:]]))
+    assert selected.equals(rows.filter(kept))
+    assert part.notes["left_out"] == {"labels": rows.num_rows - selected.num_rows, "images": 2}
+    assert part.notes["regions"]["regions"] == selected.num_rows
+    assert part.advanced == rows.num_rows
+
+
+def test_without_duplicates_that_are_none_everything_stays() -> None:
+    rows = pseudo_labels(range(4))
+    part = InMemory({"pseudo_labels": rows, "without": duplicates_of()})
+    assert pa.Table.from_batches(list(Select(called="clean").run(part))).equals(rows)
+    assert part.notes["left_out"] == {"labels": 0, "images": 0}
+
+
+def test_the_outcome_says_what_was_left_out() -> None:
+    notes = {"left_out": {"labels": 12, "images": 1}}
+    stage = Select(called="clean", where="kept")
+    said = "12 labels of 1 image left out as duplicates"
+    assert stage.outcome(Result(3, {}, notes)).summary == [f"3 labels selected as clean; {said}"]
+    empty = stage.outcome(Result(0, {}, notes)).empty
+    assert empty == f"no label was selected: --where kept; {said}"

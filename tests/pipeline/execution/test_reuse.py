@@ -10,6 +10,7 @@ import pytest
 from pipeline.execution import planning
 from pipeline.store import catalog, parts
 from schemas.errors import StageError
+from stages.duplicates import Duplicates
 from stages.extract_concepts import ExtractConcepts
 from stages.ingest import Ingest
 from stages.propose import Propose
@@ -291,3 +292,36 @@ def test_progress_counts_what_is_left_to_do(tmp_path: Path, root: Path) -> None:
     reporter = Listener()
     make(Propose(grid=True, regions=5), root, pins, reporter=reporter)
     assert (reporter.started[0], reporter.count) == (("propose", 2, "images"), 2)
+
+
+def test_duplicates_of_a_grown_set_are_computed_for_its_new_part_alone(
+    tmp_path: Path, root: Path
+) -> None:
+    write_shards(tmp_path / "shards", 0, 2)
+    pins = {"against": ingested(tmp_path / "shards", root).address}
+    make(Duplicates(), root, {**pins, "images": pins["against"]})
+    make(Duplicates(), root, {**pins, "images": ingested(tmp_path / "shards", root).address})
+    write_shards(tmp_path / "shards", 3, 4)
+    images = ingested(tmp_path / "shards", root)
+    first = make(Duplicates(), root, {**pins, "images": images.address})
+    write_shards(tmp_path / "shards", 5)
+    grown = ingested(tmp_path / "shards", root)
+    second = make(Duplicates(), root, {**pins, "images": grown.address})
+    assert (computed(first), computed(second)) == (4, 1)
+    assert rows_of(second).equals(rows_of(first))
+    assert rows_of(first)["kind"].to_pylist() == ["same-bytes"] * 4
+
+
+def test_whether_two_inputs_are_one_belongs_to_the_recipe_of_a_part(
+    tmp_path: Path, root: Path
+) -> None:
+    write_shards(tmp_path / "shards", 0, 2)
+    some = ingested(tmp_path / "shards", root).address
+    write_shards(tmp_path / "shards", 3)
+    everything = ingested(tmp_path / "shards", root).address
+    among = make(Duplicates(), root, {"images": some, "against": everything})
+    within = make(Duplicates(), root, {"images": everything, "against": everything})
+    assert (among.manifest.rows, within.manifest.rows) == (4, 0)
+    assert computed(within) == 3
+    assert within.manifest.notes["compared_with"]["themselves"]
+    assert not within.is_empty
