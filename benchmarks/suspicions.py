@@ -8,7 +8,7 @@ most, by an IoU of 0.5 or more. Three sets of labels are scored, and only kept o
 
 * of synthetic scenes, by the bundled teacher, among the whole pool (`rc label`);
 * the same among the concepts that captions mention (`rc label --among captions`);
-* of COCO photographs, by a detector, see `benchmarks.detector_labels`.
+* of COCO photographs, by a detector (`benchmarks.detector_labels`).
 
 Of labels that are not kept, with a threshold of 0.5, the question is which are right all the same.
 
@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from benchmarks.detector_labels import NO_DETECTOR, find_photographs, label_photographs
+from benchmarks.detector_labels import DATA, NO_DETECTOR, can_label, label_photographs
 from pipeline import api, demo, sql
 from stages.suspicion.signals import SIGNALS
 
@@ -257,6 +257,7 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("suspicions"), help="folder of the stores")
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
     parser.add_argument("--scenes", type=int, default=200, help="of each seed")
+    parser.add_argument("--data", type=Path, default=DATA, help="photographs and a detector")
     parser.add_argument("--cleanlab", help="a Python with cleanlab; default: not compared")
     parser.add_argument("--choose", action="store_true", help=f"print weights for {CHOSEN_ON}")
     arguments = parser.parse_args(words)
@@ -283,12 +284,11 @@ def main(words: list[str] | None = None) -> None:
             if "not kept" in name
         ]
         print(table(others, "right"), end="\n\n", flush=True)
-    photographs = find_photographs()
-    if photographs is None:
+    if not can_label(arguments.data):
         print(f"COCO photographs: skipped, {NO_DETECTOR}")
         return
     labels = ScoredLabels.of(
-        *label_photographs(arguments.out / "coco", photographs), arguments.cleanlab
+        *label_photographs(arguments.out / "coco", arguments.data), arguments.cleanlab
     )
     print(table([("COCO", labels)]))
 
