@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from schemas.table import Table
 
 NO_DETECTOR: Final = "for want of the photographs, the detector or onnxruntime (see the docstring)"
-_DATA: Final = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
+DATA: Final = Path(__file__).resolve().parents[2] / "shared" / "data"
 _SIDE, _STRIDES, _REGIONS, _KEPT = 416, (8, 16, 32), 20, 5
 _LEAST: Final = 0.1  # probability of a kept label, as in rc label
 
@@ -58,16 +58,15 @@ class Detected:
     features: NDArray[np.float32]  # (R, 3 D)
 
 
-def find_photographs() -> Path | None:
-    """The folder of shared data, if all that is needed is there."""
+def can_label(data: Path) -> bool:
+    """Whether a folder has all that is needed, and the detector can run."""
     needed = ("coco_subset/annotations", "localizer/yolox_nano.onnx", "clip_embeddings")
     try:
         import onnx  # noqa: F401
         import onnxruntime  # noqa: F401
     except ImportError:
-        return None
-    data = next((d for d in (_DATA, Path("../../shared/data")) if d.is_dir()), None)
-    return data if data and all((data / name).exists() for name in needed) else None
+        return False
+    return all((data / name).exists() for name in needed)
 
 
 def label_photographs(folder: Path, data: Path) -> tuple[api.Store, Artifact]:

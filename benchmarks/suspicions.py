@@ -8,7 +8,9 @@ most, by an IoU of 0.5 or more. Three sets of labels are scored, and only kept o
 
 * of synthetic scenes, by the bundled teacher, among the whole pool (`rc label`);
 * the same among the concepts that captions mention (`rc label --among captions`);
-* of COCO photographs, by a detector, see `benchmarks.detector_labels`.
+* of COCO photographs, by a detector (`benchmarks.detector_labels`).
+
+Of labels that are not kept, with a threshold of 0.5, the question is which are right all the same.
 
 For each: the area under the ROC curve of finding wrong labels, the same among labels whose box is
 on an object (so that only their names can be wrong), and which share of the first 100 and 1,000 is
@@ -30,7 +32,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from benchmarks.detector_labels import NO_DETECTOR, find_photographs, label_photographs
+from benchmarks.detector_labels import DATA, NO_DETECTOR, can_label, label_photographs
 from pipeline import api, demo, sql
 from stages.suspicion.signals import SIGNALS
 
@@ -61,11 +63,11 @@ FROM pseudo_labels ORDER BY image_id, region
 
 @dataclass(frozen=True)
 class ScoredLabels:
-    """Kept labels with all that ranks them.
+    """Labels with all that ranks them.
 
     Attributes:
         rows: (R,) of `_STATEMENT`.
-        wrong: (R,).
+        wrong: (R,) what is looked for: wrong ones of those that are kept, right ones of others.
         placed: (R,) whether the box is on an object.
         scores: (R,) of each way to rank, higher is more suspicious.
     """
@@ -78,10 +80,7 @@ class ScoredLabels:
     @classmethod
     def of(cls, store: api.Store, suspicions: Artifact, cleanlab: str | None) -> ScoredLabels:
         """The labels that suspicions are about."""
-        signals = ", ".join(signal.name for signal in SIGNALS)
-        with sql.connect(store.root, [suspicions.address]) as connection:
-            statement = _STATEMENT.format(signals=signals)
-            everything = sql.batches(sql.query(connection, statement)).read_all()
+        everything = _rows(store, suspicions)
         kept = np.flatnonzero(everything["kept"].to_numpy())
         rows = everything.take(kept)
         scores = {
@@ -102,6 +101,21 @@ class ScoredLabels:
             scores |= {name: -values[kept] for name, values in quality.items()}
         wrong = ~np.asarray(rows["is_right"].to_numpy())
         return cls(rows, wrong, np.asarray(rows["is_placed"].to_numpy()), scores)
+
+    @classmethod
+    def not_kept(cls, store: api.Store, suspicions: Artifact) -> ScoredLabels:
+        """The labels that are not kept, to find those that are right."""
+        everything = _rows(store, suspicions)
+        rows = everything.filter(~everything["kept"].to_numpy())
+        names = ("suspicion", "probability", "margin", "objectness")
+        right, placed = (np.asarray(rows[name].to_numpy()) for name in ("is_right", "is_placed"))
+        return cls(rows, right, placed, {name: floats(rows, name) for name in names})
+
+
+def _rows(store: api.Store, suspicions: Artifact) -> pa.Table:
+    statement = _STATEMENT.format(signals=", ".join(signal.name for signal in SIGNALS))
+    with sql.connect(store.root, [suspicions.address]) as connection:
+        return sql.batches(sql.query(connection, statement)).read_all()
 
 
 def floats(rows: pa.Table, column: str) -> NDArray[np.float64]:
@@ -153,6 +167,10 @@ def synthetic(folder: Path, seed: int, scenes: int) -> dict[str, tuple[api.Store
     for among in ("pool", "captions"):
         labels = store.run("label", {**asked, "features": features}, among=among, **cold)
         found[f"among {among}"] = store, store.run("suspect", {"pseudo_labels": labels})
+        strict = store.run(
+            "label", {**asked, "features": features}, among=among, min_probability=0.5, **cold
+        )
+        found[f"among {among}, not kept"] = store, store.run("suspect", {"pseudo_labels": strict})
     of_crops = store.run("label", {**asked, "features": crops}, **cold)
     inputs = {"pseudo_labels": found["among pool"][1].manifest.inputs["pseudo_labels"]}
     inputs["against"] = of_crops.address
@@ -191,14 +209,14 @@ def cleanlab_scores(
         return {name: scores[name] for name in scores.files}
 
 
-def table(found: Sequence[tuple[str, ScoredLabels]]) -> str:
-    """Markdown: a row for each set of labels and way to rank them."""
+def table(found: Sequence[tuple[str, ScoredLabels]], sought: str = "wrong") -> str:
+    """Markdown: a row for each set of labels and way to rank them; `sought` is looked for."""
     lines = [
-        "| labels | ranked by | area | on objects | wrong of first 100 | of first 1,000 |",
+        f"| labels | ranked by | area | on objects | {sought} of first 100 | of first 1,000 |",
         "|---|---|---|---|---|---|",
     ]
     for name, labels in found:
-        said = f"{name}: {len(labels.wrong):,}, {labels.wrong.mean():.1%} wrong"
+        said = f"{name}: {len(labels.wrong):,}, {labels.wrong.mean():.1%} {sought}"
         for way, scores in labels.scores.items():
             shares = [f"{share_wrong(scores, labels.wrong, first):.3f}" for first in FIRST]
             areas = [
@@ -239,12 +257,15 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("suspicions"), help="folder of the stores")
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
     parser.add_argument("--scenes", type=int, default=200, help="of each seed")
+    parser.add_argument("--data", type=Path, default=DATA, help="photographs and a detector")
     parser.add_argument("--cleanlab", help="a Python with cleanlab; default: not compared")
     parser.add_argument("--choose", action="store_true", help=f"print weights for {CHOSEN_ON}")
     arguments = parser.parse_args(words)
     if arguments.choose:
         found = synthetic(arguments.out / str(CHOSEN_ON), CHOSEN_ON, arguments.scenes)
         for name, one in found.items():
+            if "not kept" in name:
+                continue
             labels = ScoredLabels.of(*one, arguments.cleanlab)
             weights = {key: round(value, 2) for key, value in choose(labels).items()}
             print(f"{name}: {json.dumps(weights)}\n{table([(name, labels)])}\n", flush=True)
@@ -254,14 +275,20 @@ def main(words: list[str] | None = None) -> None:
         rows = [
             (f"seed {seed}, {name}", ScoredLabels.of(*one, arguments.cleanlab))
             for name, one in found.items()
+            if "not kept" not in name
         ]
         print(table(rows), end="\n\n", flush=True)
-    photographs = find_photographs()
-    if photographs is None:
+        others = [
+            (f"seed {seed}, {name}", ScoredLabels.not_kept(*one))
+            for name, one in found.items()
+            if "not kept" in name
+        ]
+        print(table(others, "right"), end="\n\n", flush=True)
+    if not can_label(arguments.data):
         print(f"COCO photographs: skipped, {NO_DETECTOR}")
         return
     labels = ScoredLabels.of(
-        *label_photographs(arguments.out / "coco", photographs), arguments.cleanlab
+        *label_photographs(arguments.out / "coco", arguments.data), arguments.cleanlab
     )
     print(table([("COCO", labels)]))
 

@@ -105,7 +105,7 @@ class ReferenceRegions:
             block = unit(block.to(self._vectors.device))
             own = torch.from_numpy(codes[first : first + step]).to(block.device)
             cosines = block @ self._vectors.T
-            cosines[own[:, None] == self._device_codes[None, :]] = -torch.inf
+            cosines.masked_fill_(own[:, None] == self._device_codes[None, :], -torch.inf)
             values, indices = top_concepts(cosines, count)
             directed = (block != 0).any(dim=1, keepdim=True)
             rows.append(indices.cpu().numpy())

@@ -45,3 +45,9 @@ def test_the_table_has_a_line_for_each_way_to_rank() -> None:
     assert len(lines) == 4
     assert lines[2].startswith("| planted: 300, ")
     assert {line.count("|") for line in lines} == {7}
+
+
+def test_what_is_looked_for_is_said() -> None:
+    lines = table([("planted", planted(np.random.default_rng(), 300))], "right").splitlines()
+    assert "right of first 100" in lines[0]
+    assert lines[2].split("|")[1].strip().endswith("% right")

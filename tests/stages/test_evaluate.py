@@ -285,11 +285,10 @@ def test_a_wrong_size_is_refused_at_once() -> None:
 
 
 def test_proposals_are_read_only_if_they_are_evaluated() -> None:
-    assert list(Evaluate().requires()) == ["images", "model", "embeddings"]
+    assert list(Evaluate().requires()) == ["images", "model", "embeddings", "duplicates"]
     reads = Evaluate(boxes="proposals").requires()
-    assert list(reads) == ["images", "proposals", "model", "embeddings"]
-    assert reads["embeddings"].optional
-    assert reads["embeddings"].named
+    assert list(reads) == ["images", "proposals", "model", "embeddings", "duplicates"]
+    assert all(reads[role].optional and reads[role].named for role in ("embeddings", "duplicates"))
     assert not reads["proposals"].optional
 
 
