@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     Count = float | Sequence["Count"] | Mapping[str, "Count"]  # equal shapes add up
 
-
 __all__ = ["Findings", "Part", "Reads", "Stage", "each", "option", "retried", "whole"]
 
 
@@ -41,8 +40,7 @@ class Reads:
             part, see `pipeline.execution.conditions`.
         fallback: Whether rows that do not take part are read too, for want of others.
         named: Only read when the user names it: never found in the ancestry of other inputs.
-        everywhere: Whether a task reads more of it than its own part, by `Part.everywhere`,
-            `fingerprint` or `noted`; a stage that reads it part by part may not otherwise.
+        everywhere: Whether a task may read more than its part: `Part.everywhere`, `noted`.
         strict: Naming it is an error where the options do not need it, rather than of no effect.
         retried: Whether it is an earlier result of the same stage, whose refused records are tried
             again; a user names it quarantine@…. It decides no part, so no recipe of one has it.
@@ -180,10 +178,7 @@ class Stage(ABC):
     limit: int | None = option(None, "only the first N rows of the first input", at_least=1)
     device: str = option("auto", "cpu, cuda, cuda:N; auto takes cuda if there is one", recipe=False)
     threads: int | None = option(
-        None,
-        "threads of one worker; default: cores / workers, at most 8",
-        recipe=False,
-        at_least=1,
+        None, "threads of one worker; default: cores / workers, at most 8", recipe=False, at_least=1
     )
 
     name: ClassVar[str]  # the verb, as typed after `rc`

@@ -21,7 +21,7 @@ VERB_GROUPS: Final[Mapping[str, Sequence[str]]] = {
         *("draw", "ingest", "extract-concepts", "embed-concepts", "propose", "featurize"),
         "export-features",
     ),
-    "Labels": ("label", "select", "audit", "what-if", "diff", "report", "export"),
+    "Labels": ("label", "suspect", "select", "audit", "what-if", "diff", "report", "export"),
     "Training": (
         *("pretrain", "import-weights", "train-rpn", "train", "finetune", "detect", "evaluate"),
         *("compare", "export-weights", "export-detections"),
