@@ -1,7 +1,7 @@
 """Do suspicions find wrong labels better than probability, margin and cleanlab? By ground truth.
 
     python -m benchmarks.suspicions --out suspicions --cleanlab PYTHON
-    python -m benchmarks.suspicions --out suspicions --choose     # prints weights for seed 77
+    python -m benchmarks.suspicions --out suspicions --choose --scenes 400    # weights, by seed 77
 
 A label is wrong unless its concept is the category of the ground-truth object that it overlaps
 most, by an IoU of 0.5 or more. Three sets of labels are scored, and only kept ones are ranked:
