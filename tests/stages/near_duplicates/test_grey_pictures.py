@@ -16,7 +16,7 @@ from stages.pixels import Refusal, decode
 from tests.stages.near_duplicates.smooth import Scene, jpeg, png, saved
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def pixels() -> np.ndarray:  # type: ignore[type-arg]
     return Scene(np.random.default_rng()).pixels(700, 500)
 
