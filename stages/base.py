@@ -44,7 +44,7 @@ class Reads:
         strict: Naming it is an error where the options do not need it, rather than of no effect.
         retried: Whether it is an earlier result of the same stage, whose refused records are tried
             again; a user names it quarantine@…. It decides no part, so no recipe of one has it.
-        apart: Whether another teacher may have made it; no other input is found in its ancestry.
+        apart: Whether it may be about something else; no other input is found in its ancestry.
         beside: Role of a table about the same rows, whose columns the condition may use too.
     """
 

@@ -154,7 +154,7 @@ class Evaluate(Stage):
         "proposals": each(PROPOSALS, optional=True),
         "model": whole(TEACHERS, also=(STUDENTS, DETECTORS)),
         "embeddings": whole(CONCEPT_EMBEDDINGS, optional=True, named=True),
-        "duplicates": whole(DUPLICATES, optional=True, named=True),
+        "duplicates": whole(DUPLICATES, optional=True, named=True, apart=True),
     }
     writes: ClassVar[Table] = METRICS
     single_task: ClassVar[bool] = True

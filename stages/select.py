@@ -42,7 +42,7 @@ class Select(Stage):
     reads: ClassVar[Mapping[str, Reads]] = {
         "pseudo_labels": each(PSEUDO_LABELS, where="where", beside="suspicions"),
         "suspicions": each(SUSPICIONS, optional=True, named=True),
-        "without": each(DUPLICATES, optional=True, named=True),
+        "without": each(DUPLICATES, optional=True, named=True, apart=True),
     }
     writes: ClassVar[Table] = PSEUDO_LABELS
     unit: ClassVar[str] = "regions"

@@ -154,10 +154,10 @@ def _open_role(
     tables = tuple(table.name for table in (reads.table, *reads.also))
     aligned = [a for other, a in chosen.items() if not required[other].whole]
     related = [a for other, a in chosen.items() if not required[other].apart]
+    # what a network was trained on is not what it is used on
+    stop = () if set(tables) & set(models()) else models()
     for other in [*related, *_likely(stage, role, chosen, root)]:
-        if other.manifest.artifact in models() and not set(tables) & set(models()):
-            continue  # what a network was trained on is not what it is used on
-        ancestor = catalog.ancestor(other, tables)
+        ancestor = catalog.ancestor(other, tables, stop)
         if ancestor and ancestor.path != other.path and _fits(reads, ancestor, aligned):
             return ancestor
     if reads.optional:
@@ -249,13 +249,18 @@ def _check_parts(stage: Stage, inputs: Mapping[str, Artifact]) -> None:
 
 
 def _check_proposals(stage: Stage, inputs: Mapping[str, Artifact]) -> None:
-    """What was made of proposals must have been made of these: others have the same numbers."""
-    chosen, required = inputs.get("proposals"), stage.requires()
-    if chosen is None:
-        return
-    for role, artifact in inputs.items():
-        source = None if required[role].whole else catalog.ancestor(artifact, ("proposals",))
-        if source is not None and source.path != chosen.path:
+    """What is made of proposals must be made of the same: others have the same numbers."""
+    required = stage.requires()
+    sources = {
+        role: source
+        for role, artifact in inputs.items()
+        if not (required[role].whole or required[role].apart)
+        and (source := catalog.ancestor(artifact, ("proposals",), models()))
+    }
+    chosen = sources.get("proposals") or next(iter(sources.values()), None)
+    for role, source in sources.items():
+        artifact = inputs[role]
+        if chosen is not None and source.path != chosen.path:
             raise ArtifactError(
                 f"rc {stage.name}: {role} ({artifact.address}) were made of {source.address}, not "
                 f"of {chosen.address}, whose regions have the same numbers and other boxes; pin "

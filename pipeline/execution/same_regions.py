@@ -21,9 +21,12 @@ def check_same_regions(stage: Stage, inputs: Mapping[str, Artifact]) -> None:
 
     Raises:
         ArtifactError: If one that stands apart has other regions or concepts than the first input,
-            or one whose columns a condition may use is of other rows than that it is beside.
+            if one whose columns a condition may use is not of all rows that it is beside, or if one
+            in which missing rows mean something was made of some rows only.
     """
     for role, reads in stage.requires().items():
+        if role in inputs and reads.table.may_be_empty:
+            _check_unlimited(stage, role, inputs[role])
         if role in inputs and reads.apart:
             _check_apart(stage, role, inputs)
         if role in inputs and reads.beside and reads.beside in inputs:
@@ -44,12 +47,31 @@ def _check_apart(stage: Stage, role: str, inputs: Mapping[str, Artifact]) -> Non
 
 
 def _check_beside(stage: Stage, rows: Artifact, role: str, beside: Artifact) -> None:
-    table = rows.manifest.artifact
-    source = catalog.ancestor(beside, (table,))
-    if source is None or catalog.unselected(source).path != catalog.unselected(rows).path:
-        made = source.address if source else f"{table} that are not in the store any more"
+    source = catalog.parents(beside).get(rows.manifest.artifact)
+    if source is None or not _is_selected_from(rows, source):
+        made = source.address if source else "labels that are not in the store any more"
         raise ArtifactError(
             f"rc {stage.name}: --{role} ({beside.address}) were made of {made}, not of "
             f"{rows.address}; name those of these labels, or make them with "
             f"'rc {beside.manifest.stage.name}'"
+        )
+    _check_unlimited(stage, role, beside)
+
+
+def _is_selected_from(rows: Artifact, source: Artifact) -> bool:
+    """Whether all rows are rows of a source: they are it, or a selection of it."""
+    current: Artifact | None = rows
+    while current is not None and current.path != source.path:
+        parents = catalog.parents(current) if catalog.selected(current) else {}
+        current = parents.get(source.manifest.artifact)
+    return current is not None
+
+
+def _check_unlimited(stage: Stage, role: str, artifact: Artifact) -> None:
+    limit = artifact.manifest.stage.options.get("limit")
+    if limit is not None:
+        raise ArtifactError(
+            f"rc {stage.name}: --{role} ({artifact.address}) was made with --limit {limit}, so "
+            f"nothing is known of the rest; make it with 'rc {artifact.manifest.stage.name}' "
+            "without a limit"
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from pipeline import sql
 from pipeline.store import catalog, parts
 from pipeline.store.tables import models
 
@@ -29,19 +30,33 @@ class TrainedOn:
         model: Which was.
         images: The images it was given.
         labels: Only those of them that have one of these labels; None for all.
+        where: Only labels for which this condition holds; None for all.
+        suspicions: Whose columns the condition may use.
     """
 
     model: Artifact
     images: Artifact
-    labels: Artifact | None
+    labels: Artifact | None = None
+    where: str | None = None
+    suspicions: Artifact | None = None
 
     def rows(self) -> Iterator[tuple[str, str]]:
         """The id of each image, and the hash of its bytes."""
         for number in self.images.numbers:
-            labelled = None if self.labels is None else _labelled(self.labels, number)
+            labelled = None if self.labels is None else self._labelled(self.labels, number)
             for image_id, sha256 in _pairs(self.images, number, "image_id", "sha256"):
                 if labelled is None or image_id in labelled:
                     yield image_id, sha256
+
+    def _labelled(self, labels: Artifact, number: int) -> set[str]:
+        """Images of a part that have a label."""
+        if number not in labels.numbers:
+            return set()
+        if self.where is None:
+            batches = parts.batches(labels.part(number), columns=["image_id"])
+        else:
+            batches = sql.matching(labels, number, self.where, self.suspicions)
+        return {i for batch in batches for i in batch.column("image_id").unique().to_pylist()}
 
 
 def trained_on(model: Artifact) -> list[TrainedOn]:
@@ -54,7 +69,10 @@ def trained_on(model: Artifact) -> list[TrainedOn]:
         options = one.manifest.stage.options
         by_label = not any(options.get(name) for name in _WITHOUT_LABELS)
         labels = inputs.get("pseudo_labels") if by_label else None
-        found.append(TrainedOn(one, inputs["images"], labels))
+        where, suspicions = options.get("where"), inputs.get("suspicions")
+        if labels is None or where is None or not sql.any_match(labels, where, suspicions):
+            where = None  # all labels; also of a student that fell back on those not kept
+        found.append(TrainedOn(one, inputs["images"], labels, where, suspicions))
     return found
 
 
@@ -103,9 +121,13 @@ def _of_same_bytes(evaluated: Artifact, trained: Sequence[TrainedOn]) -> set[str
 def _duplicates(duplicates: Artifact, trained: Sequence[TrainedOn]) -> set[str]:
     """The evaluated images that show the same as an image that models were trained on."""
     others: dict[str, list[str]] = {}
+    inputs = duplicates.manifest.inputs
+    is_one_set = inputs.get("images") == inputs.get("against")  # then each pair is there once
     for number in duplicates.numbers:
         for image_id, other in _pairs(duplicates, number, "image_id", "other_id"):
             others.setdefault(image_id, []).append(other)
+            if is_one_set:
+                others.setdefault(other, []).append(image_id)
     used = {image_id for one in trained for image_id, _ in one.rows() if image_id in others}
     return {other for image_id in used for other in others[image_id]}
 
@@ -115,14 +137,6 @@ def _pairs(artifact: Artifact, number: int, one: str, other: str) -> Iterator[tu
     for batch in parts.batches(artifact.part(number), columns=[one, other]):
         columns = (batch.column(name).to_pylist() for name in (one, other))
         yield from zip(*columns, strict=True)
-
-
-def _labelled(labels: Artifact, number: int) -> set[str]:
-    """Images of a part that have a label."""
-    if number not in labels.numbers:
-        return set()
-    batches = parts.batches(labels.part(number), columns=["image_id"])
-    return {image_id for batch in batches for image_id in batch.column(0).unique().to_pylist()}
 
 
 def _compares(duplicates: Artifact, trained: TrainedOn, evaluated: Artifact) -> bool:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 SHOWN: Final = 500  # labels of each fault
 FAULTS: Final = (SWAPPED, MISPLACED, OVERLOOKED)
 _COLUMNS: Final = ("image_id", "region", "suspicion", "fault", "reasons", "instead_id")
+_KEY: Final = ("image_id", "region")
 _BOX: Final = ("x0", "y0", "x1", "y1")
 _REGIONS: Final = f"""
 SELECT l.image_id, l.region, l.concept, l.probability, {", ".join(f"l.{side}" for side in _BOX)}
@@ -52,14 +53,18 @@ def suspicions(
     Returns:
         `address` of the suspicions, None without any; `labels`, the address that has the pictures;
         `regions`, the most suspicious first, with box, concept, reasons and what it may be instead;
-        `images` by id: width, height, captions; `counts` of all labels by fault.
+        `images` by id: width, height, captions; `counts` of these labels by fault.
     """
     labels = connections.resolve(parameters.get("labels", ""))
     artifact = _newest(connections, labels)
     if artifact is None:
         return {"address": None, "labels": labels, "regions": [], "images": {}, "counts": {}}
+    shown = connections.shown_artifact(PSEUDO_LABELS.name, labels)
+    if shown is not None and not catalog.selected(shown):
+        shown = None  # all of them
     rows, counts = connections.cached(
-        ("suspicions", artifact.address, among), lambda: most_suspicious(artifact, among)
+        ("suspicions", artifact.address, labels, among),
+        lambda: most_suspicious(artifact, among, shown),
     )
     fault = parameters.get("fault", "")
     if fault in FAULTS:
@@ -78,18 +83,23 @@ def suspicions(
 
 
 def most_suspicious(
-    artifact: Artifact, among: frozenset[str] | None = None
+    artifact: Artifact, among: frozenset[str] | None = None, labels: Artifact | None = None
 ) -> tuple[pa.Table, dict[str, int]]:
     """The `SHOWN` most suspicious rows of each fault, and how many rows each has; in one pass.
 
-    Of equals, the earlier image and region come first. With `among`, only rows of these images.
+    Of equals, the earlier image and region come first. With `among`, only rows of these images;
+    with `labels`, only of these labels, which may be a selection.
     """
     images = None if among is None else pa.array(sorted(among), pa.string())
     best = {fault: SUSPICIONS.arrow.empty_table().select(_COLUMNS) for fault in FAULTS}
     counts = dict.fromkeys(FAULTS, 0)
     for number in artifact.numbers:
+        keys = None if labels is None else _keys(labels, number)
         for batch in parts.batches(artifact.part(number), list(_COLUMNS)):
             table = pa.Table.from_batches([batch])
+            if keys is not None:
+                there = zip(*(table[name].to_pylist() for name in _KEY), strict=True)
+                table = table.filter(pa.array([key in keys for key in there], pa.bool_()))
             if images is not None:
                 table = table.filter(pc.is_in(table["image_id"], value_set=images))
             for fault in FAULTS:
@@ -97,6 +107,15 @@ def most_suspicious(
                 counts[fault] += here.num_rows
                 best[fault] = _first(pa.concat_tables([best[fault], here]))
     return _sorted(pa.concat_tables(best.values())), counts
+
+
+def _keys(labels: Artifact, number: int) -> set[tuple[str, int]]:
+    """Image and region of the labels of a part."""
+    if number not in labels.numbers:
+        return set()
+    batches = parts.batches(labels.part(number), list(_KEY))
+    pairs = (zip(*(b.column(name).to_pylist() for name in _KEY), strict=True) for b in batches)
+    return {key for some in pairs for key in some}
 
 
 def _first(rows: pa.Table) -> pa.Table:

@@ -144,8 +144,11 @@ def parents(artifact: Artifact) -> dict[str, Artifact]:
     return inputs
 
 
-def ancestry(artifact: Artifact) -> Iterator[Artifact]:
-    """The artifact, then everything it was made from, nearest first, each once."""
+def ancestry(artifact: Artifact, stop: Collection[str] = ()) -> Iterator[Artifact]:
+    """The artifact, then everything it was made from, nearest first, each once.
+
+    Not what those of the tables `stop` were made from.
+    """
     waiting, visited = [artifact], set()
     while waiting:
         current = waiting.pop(0)
@@ -153,12 +156,15 @@ def ancestry(artifact: Artifact) -> Iterator[Artifact]:
             continue
         visited.add(current.path)
         yield current
-        waiting.extend(parents(current).values())
+        if current.manifest.artifact not in stop:
+            waiting.extend(parents(current).values())
 
 
-def ancestor(artifact: Artifact, tables: tuple[str, ...]) -> Artifact | None:
-    """The nearest artifact of one of `tables` in the ancestry, itself included."""
-    for candidate in ancestry(artifact):
+def ancestor(
+    artifact: Artifact, tables: tuple[str, ...], stop: Collection[str] = ()
+) -> Artifact | None:
+    """The nearest artifact of one of `tables` in the ancestry, itself included; see `ancestry`."""
+    for candidate in ancestry(artifact, stop):
         if candidate.manifest.artifact in tables:
             return candidate
     return None

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _RECORDS: Final = ("annotations", "predictions", "results", "detections")
 _ARRAYS: Final = ("bboxes", "boxes", "scores", "labels", "masks")  # of one image
 _ABOUT: Final = ("info", "licenses", "categories", "videos", "type", "version")
+_MANY: Final = 64  # records from which reading them at once is worth arrays of their own
 _THIS_IMAGE: Final = ImageKey(None, None)  # stands for that of the file, which may come last
 _EXPECTED: Final = "a list of {image_id, bbox: [x, y, width, height], score} is expected"
 
@@ -117,7 +118,8 @@ class _Reader:
 
     def add(self, some: Elements) -> None:
         """Take the next elements."""
-        if (some.key is None or some.key in _RECORDS) and not some.is_member:
+        in_list = (some.key is None or some.key in _RECORDS) and not some.is_member
+        if in_list and len(some.values) >= _MANY:
             layout = self._layout or "xywh"
             if boxes := plain_boxes(some.values, layout):
                 self._collector.add_many(boxes, layout)

@@ -159,7 +159,10 @@ class _Text:
             self._read(_CHUNK)
         first = max(self._position, len(self._text) - _TAIL)
         ends = [between.start() + 1 for between in _BETWEEN.finditer(self._text, first)]
-        end = ends[-1] if ends else first
+        if not ends:
+            self._tried = len(self._text)
+            return []
+        end = ends[-1]
         try:
             values = _parsed(f"[{self._text[self._position : end]}]")
         except _FAULTS:

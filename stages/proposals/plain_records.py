@@ -77,6 +77,7 @@ def plain_boxes(records: Sequence[Any], layout: BoxLayout) -> PlainBoxes | None:
     except (Refusal, OverflowError):
         return None
     if layout == "xywh":
-        rows[:, 2:4] += rows[:, :2]
+        with np.errstate(over="ignore", invalid="ignore"):  # not finite, which selection drops
+            rows[:, 2:4] += rows[:, :2]
     owners = np.fromiter(map(places.__getitem__, ids), np.int64, len(ids))
     return PlainBoxes(keys, owners, rows)

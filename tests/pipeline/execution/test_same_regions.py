@@ -14,7 +14,15 @@ from stages.audit_draw import AuditDraw
 from stages.select import Select
 from stages.suspect import Suspect
 from tests.pipeline.helpers import make, make_all, rows_of
-from tests.pipeline.toys import EmbedConcepts, ExtractConcepts, Featurize, Label, Pretrain, Propose
+from tests.pipeline.toys import (
+    EmbedConcepts,
+    ExtractConcepts,
+    Featurize,
+    Label,
+    LabelFromImages,
+    Pretrain,
+    Propose,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,6 +90,38 @@ def test_suspicions_of_other_labels_are_refused(root: Path, made: dict[str, Arti
     chosen = make(Select(called="some", where="region = 0"), root, own)
     pins["pseudo_labels"] = chosen.address  # the same rows, though fewer
     assert inputs.resolve(Select(called="x", where="suspicion > 0"), pins, root)
+
+
+def test_suspicions_of_some_labels_say_nothing_of_others(
+    root: Path, made: dict[str, Artifact]
+) -> None:
+    own = {"pseudo_labels": made["pseudo_labels"].address}
+    some = make(Select(called="some", where="region = 0"), root, own)
+    fewer = make(Select(called="fewer"), root, {"pseudo_labels": some.address})
+    scored = make(Suspect(), root, {"pseudo_labels": some.address})
+    select = Select(called="x", where="suspicion > 0")
+    for labels in (some, fewer):
+        pins = {"suspicions": scored.address, "pseudo_labels": labels.address}
+        assert inputs.resolve(select, pins, root)["suspicions"].path == scored.path
+    with pytest.raises(ArtifactError, match=r"--suspicions .* were made of pseudo_labels/"):
+        inputs.resolve(select, {**own, "suspicions": scored.address}, root)
+    limited = make(Suspect(limit=3), root, own)
+    with pytest.raises(ArtifactError, match=r"--suspicions .* was made with --limit 3"):
+        inputs.resolve(select, {**own, "suspicions": limited.address}, root)
+
+
+def test_labels_are_compared_by_features_of_their_own_boxes_or_by_none(
+    root: Path, made: dict[str, Artifact]
+) -> None:
+    boxes = make(Propose(regions=2), root).address
+    pins = {"images": made["images"].address, "teacher": made["students"].address}
+    pins["embeddings"] = made["concept_embeddings"].address
+    labels = make(LabelFromImages(from_images=True), root, {**pins, "proposals": boxes})
+    resolved = inputs.resolve(Suspect(), {"pseudo_labels": labels.address}, root)
+    assert "features" not in resolved  # not those that the student's labels were made of
+    named = {"pseudo_labels": labels.address, "features": made["features"].address}
+    with pytest.raises(ArtifactError, match=r"whose regions have the same numbers and other boxes"):
+        inputs.resolve(Suspect(), named, root)
 
 
 def test_other_labels_come_from_any_teacher_but_of_the_same_regions(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
+from pipeline.execution import inputs
 from pipeline.execution.training_images import trained_on
 from pipeline.store import catalog
 from schemas.duplicates import DUPLICATES
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class Train(Toy):
     image_text_weight: float = option(0.0, "of a loss that needs no labels")
+    where: str | None = option(None, "SQL condition on pseudo_labels")
 
     name: ClassVar[str] = "train"
     version: ClassVar[int] = 1
@@ -109,7 +111,7 @@ class Evaluate(Toy):
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),
         "model": whole(TEACHERS, also=(STUDENTS,)),
-        "duplicates": whole(DUPLICATES, optional=True, named=True),
+        "duplicates": whole(DUPLICATES, optional=True, named=True, apart=True),
     }
     writes: ClassVar[Table] = METRICS
     single_task: ClassVar[bool] = True
@@ -165,6 +167,46 @@ def test_an_image_without_a_label_taught_nothing_unless_a_loss_needs_none(
     assert by_labels["training_images"]["same_bytes"] == 2
     by_captions = told(root, sets, student(root, clean, image_text_weight=1.0))
     assert by_captions["training_images"]["same_bytes"] == 4
+
+
+def test_an_image_without_a_label_that_took_part_taught_nothing(
+    root: Path, sets: dict[str, Artifact]
+) -> None:
+    some = student(root, sets["labels"], where="image_id <> 'toy/000001' AND region = 0")
+    assert told(root, sets, some)["training_images"]["same_bytes"] == 3
+    fallen_back = student(root, sets["labels"], where="region = 77")
+    assert told(root, sets, fallen_back)["training_images"]["same_bytes"] == 4
+
+
+def test_of_one_set_either_image_of_a_pair_may_have_taught(
+    root: Path, sets: dict[str, Artifact]
+) -> None:
+    address = sets["images"].address
+    found = make(Duplicates(), root, {"images": address, "against": address})
+    select = Select(called="first", where="image_id < 'toy/000005'")
+    first = make(select, root, {"pseudo_labels": sets["labels"].address})
+    pins = {"images": address, "duplicates": found.address}
+    notes = told(root, sets, student(root, first), **pins)
+    assert notes["training_images"]["same_bytes"] == 5
+    assert notes["training_images"]["duplicate"] == 6  # image 5 shows what image 4 shows
+
+
+def test_duplicates_name_no_images_to_evaluate(root: Path, sets: dict[str, Artifact]) -> None:
+    pins = {"images": sets["images"].address, "against": sets["evaluated"].address}
+    found = make(Duplicates(), root, pins)
+    newest = make(toys.Ingest(count=5, seed=2), root)
+    pins = {"model": sets["teacher"].address, "duplicates": found.address}
+    assert inputs.resolve(Evaluate(), pins, root)["images"].path == newest.path
+
+
+def test_a_comparison_that_was_cut_short_is_refused(root: Path, sets: dict[str, Artifact]) -> None:
+    pins = {"images": sets["images"].address, "against": sets["evaluated"].address}
+    found = make(Duplicates(limit=2), root, pins)
+    with pytest.raises(ArtifactError, match="was made with --limit 2, so nothing is known of the"):
+        told(root, sets, sets["teacher"], duplicates=found.address)
+    labels = {"pseudo_labels": sets["labels"].address, "without": found.address}
+    with pytest.raises(ArtifactError, match=r"rc select: --without .* was made with --limit 2"):
+        make(Select(called="clean"), root, labels)
 
 
 def test_named_duplicates_count_where_the_model_learned_from_them(

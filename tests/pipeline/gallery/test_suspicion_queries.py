@@ -11,6 +11,7 @@ from pipeline.gallery import suspicion_queries
 from pipeline.gallery.connection_pool import ConnectionPool
 from pipeline.gallery.server import make_app
 from pipeline.gallery.suspicion_queries import most_suspicious, suspicions
+from stages.select import Select
 from stages.suspect import Suspect
 from tests.pipeline.gallery.conftest import HOST
 from tests.pipeline.helpers import make, make_all, rows_of
@@ -77,3 +78,18 @@ def test_labels_that_were_not_scored_have_none(scored: Artifact) -> None:
     assert suspicions(pool, {"labels": other.address})["address"] is None
     source = scored.manifest.inputs["pseudo_labels"]
     assert suspicions(pool, {"labels": source})["address"] == scored.address
+
+
+def test_of_a_selection_its_own_labels_are_shown_and_counted(
+    scored: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suspicion_queries, "SHOWN", 3)
+    last = sorted_rows(scored)[-4:]
+    where = " OR ".join(f"image_id = '{r['image_id']}' AND region = {r['region']}" for r in last)
+    labels = {"pseudo_labels": scored.manifest.inputs["pseudo_labels"]}
+    chosen = make(Select(called="calm", where=where), scored.root, labels)
+    page = suspicions(ConnectionPool(scored.root), {"labels": chosen.address})
+    assert sum(page["counts"].values()) == 4
+    keys = {(row["image_id"], row["region"]) for row in last}
+    assert {(row["image_id"], row["region"]) for row in page["regions"]} <= keys
+    assert len(page["regions"]) == sum(min(n, 3) for n in page["counts"].values())

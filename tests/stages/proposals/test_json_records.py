@@ -100,26 +100,53 @@ def test_objects_of_a_list_come_many_at_a_time(tmp_path: Path) -> None:
     assert first.values + last.values == values
 
 
-PIECES = ('{"a": 1}', '{"b": [{}, {"c": "},{"}]}', "[{},{}]", "2", '"},{"', " ", ",", "}", "{")
+PIECES = (
+    '{"a": 1}',
+    '{"b": [{}, {"c": "},{"}]}',
+    "[{},{}]",
+    "0.98127",
+    '"},{"',
+    " ",
+    ",",
+    "}",
+    "{",
+)
 
 
 @pytest.mark.parametrize("chunk", [4, 30, 1 << 20])
+@pytest.mark.parametrize("tail", [3, 40])
 def test_what_is_read_at_once_is_what_is_read_one_by_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator, chunk: int
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    rng: np.random.Generator,
+    chunk: int,
+    tail: int,
 ) -> None:
     monkeypatch.setattr(json_records, "_CHUNK", chunk)
-    monkeypatch.setattr(json_records, "_TAIL", 40)
+    monkeypatch.setattr(json_records, "_TAIL", tail)
     good, bad = 0, 0
-    for _ in range(300):
+    for _ in range(200):
         pieces = rng.choice(PIECES, rng.integers(1, 9), p=[0.4, 0.2, 0.1, 0.1, 0.1, *[0.025] * 4])
         text = f"[{','.join(pieces)}]"
         found: list[object] = []
-        for tail in (40, 0):  # 0: no two objects are found, so all are read one by one
-            monkeypatch.setattr(json_records, "_TAIL", tail)
-            try:
-                found.append(read(tmp_path / "a.json", text))
-            except ValueError as error:
-                found.append(str(error).partition(":")[0])
+        for at_once in (True, False):
+            with monkeypatch.context() as patch:
+                if not at_once:
+                    patch.setattr(json_records._Text, "_objects", lambda _: [])
+                try:
+                    found.append(read(tmp_path / "a.json", text))
+                except ValueError as error:
+                    found.append(str(error).partition(":")[0])
         assert found[0] == found[1], text
         good, bad = good + isinstance(found[0], list), bad + isinstance(found[0], str)
-    assert min(good, bad) > 20
+    assert min(good, bad) > 10
+
+
+def test_a_long_list_of_numbers_is_not_cut_inside_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator
+) -> None:
+    values = rng.random(3000).tolist()
+    for size in (1 << 20, 5000, 71):
+        monkeypatch.setattr(json_records, "_CHUNK", size)
+        found = [e.value for e in read(tmp_path / "a.json", json.dumps(values))]
+        assert found == values
