@@ -107,8 +107,10 @@ def list_of_parts(folder: Path) -> None:
     """Read a list of one part whose hash is right, whatever it says."""
     content = (folder / part_records.NAME).read_bytes()
     digest = hashlib.sha256(content).hexdigest()
-    said = {"count": 1, "rows": 3, "bytes": 12, "list_bytes": len(content), "list_sha256": digest}
-    for record in part_records.read(folder, part_records.PartList(**said)):
+    said = part_records.PartList(
+        count=1, rows=3, bytes=12, list_bytes=len(content), list_sha256=digest
+    )
+    for record in part_records.read(folder, said):
         assert json.dumps(record.counts)
 
 
