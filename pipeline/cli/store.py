@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
     from pipeline.store.artifact import Artifact
 
-_WIDTH: Final = 80  # columns
+_LONGEST: Final = 76  # characters of a line below another, of 80 columns
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -185,7 +184,7 @@ def _apart(artifacts: Sequence[Artifact]) -> dict[str, str]:
         for artifact, recipe in zip(group, recipes, strict=True):
             values = (f"{n.replace('_', '-')} {_word(recipe.get(n))}" for n in differing)
             text = cell_text(", ".join(values))
-            said[artifact.address] = textwrap.shorten(text, _WIDTH - 4, placeholder=" …")
+            said[artifact.address] = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
     return said
 
 
