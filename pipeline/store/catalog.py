@@ -145,29 +145,23 @@ def parents(artifact: Artifact) -> dict[str, Artifact]:
 
 
 def ancestry(artifact: Artifact, stop: Collection[str] = ()) -> Iterator[Artifact]:
-    """The artifact, then everything it was made from, nearest first, each once.
-
-    Not what those of the tables `stop` were made from.
-    """
+    """It and all it was made from, nearest first, each once; not what tables `stop` came from."""
     waiting, visited = [artifact], set()
     while waiting:
         current = waiting.pop(0)
-        if current.path in visited:
-            continue
-        visited.add(current.path)
-        yield current
-        if current.manifest.artifact not in stop:
-            waiting.extend(parents(current).values())
+        if current.path not in visited:
+            visited.add(current.path)
+            yield current
+            if current.manifest.artifact not in stop:
+                waiting.extend(parents(current).values())
 
 
 def ancestor(
     artifact: Artifact, tables: tuple[str, ...], stop: Collection[str] = ()
 ) -> Artifact | None:
     """The nearest artifact of one of `tables` in the ancestry, itself included; see `ancestry`."""
-    for candidate in ancestry(artifact, stop):
-        if candidate.manifest.artifact in tables:
-            return candidate
-    return None
+    found = ancestry(artifact, stop)
+    return next((one for one in found if one.manifest.artifact in tables), None)
 
 
 def made_from(artifact: Artifact, table: str) -> Artifact:
@@ -176,13 +170,12 @@ def made_from(artifact: Artifact, table: str) -> Artifact:
     Raises:
         ArtifactError: If it is not in the store any more.
     """
-    source = ancestor(artifact, (table,))
-    if source is None:
-        raise ArtifactError(
-            f"the {table} that {artifact.address} was made from are not in the store any more; "
-            f"run 'rc {artifact.manifest.stage.name}' again on what is there"
-        )
-    return source
+    if source := ancestor(artifact, (table,)):
+        return source
+    raise ArtifactError(
+        f"the {table} that {artifact.address} was made from are not in the store any more; "
+        f"run 'rc {artifact.manifest.stage.name}' again on what is there"
+    )
 
 
 def verify(artifact: Artifact) -> list[str]:
