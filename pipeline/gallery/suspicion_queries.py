@@ -30,7 +30,7 @@ JOIN (SELECT unnest(?::VARCHAR[]) AS image_id, unnest(?::INTEGER[]) AS region)
 """
 _IMAGES: Final = (
     "SELECT image_id, width, height, captions FROM images "
-    "WHERE image_id IN (SELECT unnest(?::VARCHAR[]))"
+    "WHERE image_id IN (SELECT unnest(?::VARCHAR[])) ORDER BY image_id"
 )
 _NAMES: Final = (
     "SELECT concept_id, concept FROM concept_embeddings "

@@ -142,6 +142,19 @@ def test_a_part_that_fails_anywhere_has_its_sentence_and_the_others_are_kept(
     assert attempts(log, 0) == attempts(log, 3) == 1
 
 
+@pytest.fixture
+def all_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No work goes out before every worker is ready: else some may do all of it."""
+    hand_out = Crew._hand_out
+
+    def hand_out_to_all(crew: Crew) -> None:
+        if all(member.ready for member in crew.members):
+            hand_out(crew)
+
+    monkeypatch.setattr(Crew, "_hand_out", hand_out_to_all)
+
+
+@pytest.mark.usefixtures("all_ready")
 def test_a_node_without_the_store_is_a_sentence(
     three: Nodes, cluster: RayCluster, root: Path, tmp_path: Path
 ) -> None:
@@ -212,6 +225,7 @@ def test_a_worker_believed_dead_that_goes_on_changes_nothing(
     assert not list(made.path.glob(".*"))
 
 
+@pytest.mark.usefixtures("all_ready")
 def test_work_goes_out_as_workers_are_free_and_counts_come_back_in_full(
     cluster: RayCluster, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,8 +233,7 @@ def test_work_goes_out_as_workers_are_free_and_counts_come_back_in_full(
     hand_out = Crew._hand_out
 
     def watched(crew: Crew) -> None:
-        if all(member.ready for member in crew.members):  # else one may do all of it
-            hand_out(crew)
+        hand_out(crew)
         under_way.append(sum(member.task is not None for member in crew.members))
 
     monkeypatch.setattr(Crew, "_hand_out", watched)
