@@ -31,7 +31,7 @@ from stages.sources.parquet_rows import read_row
 from stages.sources.record import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -177,11 +177,17 @@ def read_content(row: Mapping[str, Any]) -> bytes:
     return content
 
 
-def load_image(row: Mapping[str, Any]) -> NDArray[np.uint8]:
+def load_image(
+    row: Mapping[str, Any], decoder: Callable[[bytes, int], NDArray[np.uint8]] = decode
+) -> NDArray[np.uint8]:
     """The pixels of a row of `images`, the right way up.
 
+    Args:
+        row: Of `images`.
+        decoder: Makes something of the encoded content and the orientation.
+
     Returns:
-        (H, W, 3) uint8 with the height and width of the row.
+        (H, W, 3) uint8 with the height and width of the row, or what another decoder makes.
 
     Raises:
         SourceError: If the file is missing, or the image does not decode.
@@ -189,7 +195,7 @@ def load_image(row: Mapping[str, Any]) -> NDArray[np.uint8]:
     """
     content = read_content(row)
     try:
-        return decode(content, int(row["orientation"]))
+        return decoder(content, int(row["orientation"]))
     except Refusal as refusal:
         raise SourceError(f"{row['image_id']} in {row['uri']} is {refusal}") from refusal
 

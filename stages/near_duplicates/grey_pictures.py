@@ -11,8 +11,7 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
-from schemas.errors import SourceError
-from stages.pixels import MAX_PIXELS, Refusal, decode, read_content, upright
+from stages.pixels import MAX_PIXELS, decode, load_image, upright
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,11 +29,7 @@ def load_grey_picture(row: Mapping[str, Any]) -> NDArray[np.uint8]:
         SourceError: If the file is missing, or the image does not decode.
         ChangedImageError: If it is not the image that was ingested.
     """
-    content = read_content(row)
-    try:
-        return grey_picture(content, int(row["orientation"]))
-    except Refusal as refusal:
-        raise SourceError(f"{row['image_id']} in {row['uri']} is {refusal}") from refusal
+    return load_image(row, grey_picture)
 
 
 def grey_picture(content: bytes, orientation: int) -> NDArray[np.uint8]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -95,6 +96,13 @@ def client(root: Path) -> Iterator[TestClient]:
 @pytest.fixture(scope="session")
 def address(root: Path) -> Iterator[str]:
     """A gallery that a browser can reach."""
+    with served(root) as address:
+        yield address
+
+
+@contextmanager
+def served(root: Path) -> Iterator[str]:
+    """The address of a gallery of a store, while it runs."""
     import socket
 
     with socket.socket() as listening:

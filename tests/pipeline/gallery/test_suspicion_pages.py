@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import shutil
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
-import uvicorn
 
 from pipeline import api
 from pipeline.gallery.folder import FolderRequest, write_folder
-from pipeline.gallery.server import make_app
 from pipeline.progress import Silent
-from tests.pipeline.gallery.conftest import HOSTILE
-from tests.waiting import until
+from tests.pipeline.gallery.conftest import HOSTILE, served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,19 +35,8 @@ def store(root: Path, tmp_path_factory: pytest.TempPathFactory) -> api.Store:
 @pytest.fixture(scope="module")
 def place(store: api.Store) -> Iterator[str]:
     """Where a browser finds it."""
-    import socket
-
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port = listening.getsockname()[1]
-        app = make_app(store.root, [f"127.0.0.1:{port}"])
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
-        thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
-        thread.start()
-        until(lambda: server.started, "the gallery never opened")
-        yield f"http://127.0.0.1:{port}"
-        server.should_exit = True
-        thread.join(10)
+    with served(store.root) as address:
+        yield address
 
 
 def most(store: api.Store, where: str = "true") -> list[str]:
