@@ -33,6 +33,10 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         from pipeline.cli.app import make_app
 
+        if words and not {"-h", "--help", "--version"} & {*words}:  # which need no pyarrow
+            from pipeline.store.pandas_import import leave_pandas_out
+
+            leave_pandas_out()
         make_app(_words_to_complete() or words)(args=words, prog_name="rc")
     except (_Interrupted, RCError, RuntimeError, OSError) as error:
         _report(error, words)

@@ -114,9 +114,6 @@ def _rc(
     ] = False,
 ) -> None:
     """Options of `rc` itself."""
-    from pipeline.store.pandas_import import leave_pandas_out
-
-    leave_pandas_out()
 
 
 def _not_loaded() -> None:

@@ -55,6 +55,18 @@ def test_commands_do_without(root: Path, words: tuple[str, ...]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("words", [("sql", "--help"), ("status", "-h"), ("--version",), ()])
+def test_help_does_not_pay_for_arrow(words: tuple[str, ...]) -> None:
+    code = (
+        "from pipeline.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "finally: print('pyarrow' in sys.modules, file=sys.stderr)"
+    )
+    done = run(code, *words)
+    assert done.stderr.splitlines()[-1] == "False", done.stderr
+
+
+@pytest.mark.slow
 def test_workers_do_without() -> None:
     done = run(
         "from concurrent.futures import ProcessPoolExecutor\n"
