@@ -206,6 +206,7 @@ class DetectedLabels(OfDetector):
                     **_keys(image, found),
                     **_sides(found),
                     "objectness": found.objectness,
+                    "reviewed": [None] * len(best),
                     "concept_id": best,
                     "cosine": np.zeros(len(best), np.float32),
                     "probability": top[:, 0].astype(np.float32),

@@ -220,6 +220,7 @@ class Labels(Invented):
                     "top_probabilities": rng.random((n, KEPT), np.float32),
                     **_boxes(n, rng),
                     "objectness": fractions[0],
+                    "reviewed": [None] * n,
                 }
             )
 

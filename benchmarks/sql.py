@@ -181,6 +181,7 @@ class Labels(Invented):
                     **dict(zip(("x0", "y0"), fractions.T * 300, strict=False)),
                     **dict(zip(("x1", "y1"), fractions.T * 300 + 50, strict=False)),
                     "objectness": fractions[:, 1],
+                    "reviewed": [None] * n,
                 }
             )
 

@@ -140,6 +140,7 @@ def _labels(images: int, regions: int, rng: np.random.Generator) -> dict[str, An
         "top_probabilities": list(np.full((count, KEPT), 0.9 / KEPT, np.float32)),
         "residual": np.full(count, 0.1, np.float32),
         **{name: np.zeros(count, np.float32) for name in ("x0", "y0", "x1", "y1", "objectness")},
+        "reviewed": [None] * count,
     }
 
 

@@ -7,13 +7,17 @@ first case only. Rows of a region that is none of the concepts have low probabil
 
 from __future__ import annotations
 
+from typing import Final
+
 import pyarrow as pa
 
 from schemas.table import Column, Table
 
+REVIEWED: Final = ("right", "renamed", "moved", "renamed and moved")
+
 PSEUDO_LABELS = Table(
     name="pseudo_labels",
-    version=2,
+    version=3,
     doc="Pseudo-labels: the concept the teacher gives each region, and how sure it is.",
     key=(
         "image_id",
@@ -23,7 +27,13 @@ PSEUDO_LABELS = Table(
         Column("image_id", pa.string(), "as in images"),
         Column("region", pa.int32(), "as in proposals"),
         Column("concept_id", pa.int32(), "most similar concept; of equals the lowest id"),
-        Column("cosine", pa.float32(), "similarity of feature and embedding, in [-1, 1]"),
+        Column(
+            "cosine",
+            pa.float32(),
+            "similarity of feature and embedding, in [-1, 1]; null where a person gave the concept "
+            "or the box, so that probability is 1",
+            nullable=True,
+        ),
         Column(
             "probability",
             pa.float32(),
@@ -61,5 +71,11 @@ PSEUDO_LABELS = Table(
         Column("x1", pa.float32(), "right edge, exclusive"),
         Column("y1", pa.float32(), "bottom edge, exclusive"),
         Column("objectness", pa.float32(), "as in proposals"),
+        Column(
+            "reviewed",
+            pa.string(),
+            f"what people decided: {', '.join(REVIEWED)}; null if nothing",
+            nullable=True,
+        ),
     ),
 )

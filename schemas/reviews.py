@@ -12,7 +12,7 @@ VERDICTS: Final = ("right", "wrong", "wrong-box", "unsure")
 
 REVIEWS = Table(
     name="reviews",
-    version=1,
+    version=2,
     doc="Reviews: what people said of pseudo-labels; the last word of each reviewer about each.",
     key=("image_id", "region", "reviewer"),
     columns=(
@@ -21,7 +21,11 @@ REVIEWS = Table(
         Column("concept_id", pa.int32(), "as in pseudo_labels: what was judged"),
         Column("verdict", pa.string(), ", ".join(VERDICTS)),
         Column("concept", pa.string(), "what it is, if the reviewer said so", nullable=True),
+        Column("x0", pa.float32(), "left edge that it should have, if drawn", nullable=True),
+        Column("y0", pa.float32(), "top edge, pixels of the original image", nullable=True),
+        Column("x1", pa.float32(), "right edge, exclusive", nullable=True),
+        Column("y1", pa.float32(), "bottom edge, exclusive", nullable=True),
         Column("reviewer", pa.string(), "who; empty if not given"),
-        Column("time", pa.timestamp("ms", "UTC"), "when"),
+        Column("time", pa.timestamp("ms", "UTC"), "when, as far as known", nullable=True),
     ),
 )

@@ -59,7 +59,8 @@ class AuditClose(Stage):
         part.note("judged", len({(j.image_id, j.region) for j in told}))
         columns = ("image_id", "region", "concept_id", "verdict", "concept", "reviewer")
         values = {name: [getattr(j, name) for j in told] for name in columns}
-        yield REVIEWS.batch({**values, "time": [time_of(j) for j in told]})
+        no_box = dict.fromkeys(("x0", "y0", "x1", "y1"), [None] * len(told))
+        yield REVIEWS.batch({**values, **no_box, "time": [time_of(j) for j in told]})
 
     def outcome(self, result: Result) -> Outcome:
         """See `Stage.outcome`: how many of how many were judged."""

@@ -147,7 +147,8 @@ class Label(FeatureStage):
             counts["unmentioned"] += unmentioned
             if matches is not None:
                 columns = self._label(usable, matches, pool, mentioned)
-                labels = PSEUDO_LABELS.batch({**columns, **boxes.of(usable)})
+                nobody = {"reviewed": [None] * usable.num_rows}
+                labels = PSEUDO_LABELS.batch({**columns, **boxes.of(usable), **nobody})
                 counts["regions"] += labels.num_rows
                 counts["kept"] += labels.column("kept").true_count
                 count_agreement(part, labels)

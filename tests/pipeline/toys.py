@@ -370,6 +370,7 @@ class Label(Toy):
                     "top_probabilities": [[0.5, 0.25] for _ in best],
                     "residual": np.full(len(best), 0.25, np.float32),
                     **boxes.of(pa.Table.from_batches([rows])),
+                    "reviewed": [None] * len(best),
                 },
             )
 

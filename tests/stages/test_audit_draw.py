@@ -28,6 +28,7 @@ def labels(rng: np.random.Generator, count: int) -> pa.Table:
         "objectness": rng.normal(size=count),
         "kept": np.ones(count, bool),
         "in_caption": [None] * count,
+        "reviewed": [None] * count,
         "top_ids": [[1]] * count,
         "top_probabilities": [[0.5]] * count,
         **scores,

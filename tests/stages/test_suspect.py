@@ -63,6 +63,7 @@ class Invented:
             "top_probabilities": np.stack([self.chances, 1 - self.chances], axis=1),
             "residual": np.zeros(len(concepts)),
             "objectness": self.chances,
+            "reviewed": [None] * len(concepts),
             **{side: self.boxes[:, n] for n, side in enumerate(("x0", "y0", "x1", "y1"))},
         }
         return pa.Table.from_batches([PSEUDO_LABELS.batch(rows)])

@@ -50,7 +50,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
 def test_a_difference_equals_a_loop_over_the_labels(tmp_path: Path) -> None:
     first = make_all(tmp_path, count=6)["pseudo_labels"]
     second = make(ChangedLabels(), tmp_path)
-    names = [a.address.replace("/v2-", "@") for a in (first, second)]
+    names = [a.address.replace("/v3-", "@") for a in (first, second)]
     difference = diff.diff_labels(tmp_path, *names)
     rows = []
     for name in names:
@@ -108,7 +108,7 @@ def labels_of(root: Path, name: str) -> dict[tuple[str, int], dict[str, Any]]:
 def test_moves_examples_and_concepts_equal_a_loop_over_the_labels(tmp_path: Path) -> None:
     first = make_all(tmp_path, count=6)["pseudo_labels"]
     second = make(ChangedLabels(), tmp_path)
-    names = [artifact.address.replace("/v2-", "@") for artifact in (first, second)]
+    names = [artifact.address.replace("/v3-", "@") for artifact in (first, second)]
     difference = diff.diff_labels(tmp_path, *names)
     before, after = (labels_of(tmp_path, name) for name in names)
     changes = Counter(

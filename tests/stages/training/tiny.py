@@ -153,6 +153,7 @@ def pseudo_labels(numbers: range, leave_out: tuple[int, ...] = ()) -> pa.Table:
         "top_probabilities": [[0.8, 0.15] for _ in labels],
         "residual": [0.05] * count,
         **{name: [0.5] * count for name in ("x0", "y0", "x1", "y1", "objectness")},
+        "reviewed": [None] * count,
     }
     return pa.Table.from_batches([PSEUDO_LABELS.batch(columns)])
 
