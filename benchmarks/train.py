@@ -66,10 +66,12 @@ def make_part(folder: Path, images: int, regions: int) -> InMemory:
         "prompts": [1] * CONCEPTS,
         "embedding": vectors,
     }
+    proposals = _proposals(images, regions, rng)
+    boxes = {name: proposals[name] for name in ("x0", "y0", "x1", "y1", "objectness")}
     tables = {
         "images": IMAGES.batch(_images(images, rng)),
-        "proposals": PROPOSALS.batch(_proposals(images, regions, rng)),
-        "pseudo_labels": PSEUDO_LABELS.batch(_labels(images, regions, rng)),
+        "proposals": PROPOSALS.batch(proposals),
+        "pseudo_labels": PSEUDO_LABELS.batch(_labels(images, regions, rng) | boxes),
         "embeddings": CONCEPT_EMBEDDINGS.batch(concepts),
     }
     rows = {name: pa.Table.from_batches([batch]) for name, batch in tables.items()}
@@ -139,7 +141,6 @@ def _labels(images: int, regions: int, rng: np.random.Generator) -> dict[str, An
         "top_ids": list(top),
         "top_probabilities": list(np.full((count, KEPT), 0.9 / KEPT, np.float32)),
         "residual": np.full(count, 0.1, np.float32),
-        **{name: np.zeros(count, np.float32) for name in ("x0", "y0", "x1", "y1", "objectness")},
         "reviewed": [None] * count,
     }
 

@@ -46,6 +46,7 @@ class Reads:
             again; a user names it quarantine@…. It decides no part, so no recipe of one has it.
         apart: Whether it may be about something else; no other input is found in its ancestry.
         beside: Role of a table about the same rows, whose columns the condition may use too.
+        decided: Role of reviews of the rows: what they decided takes part, whatever the condition.
     """
 
     table: Table
@@ -61,6 +62,7 @@ class Reads:
     retried: bool = False
     apart: bool = False
     beside: str | None = None
+    decided: str | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -4,7 +4,8 @@ Of what a stage reads under a condition, the column `kept` says one thing: wheth
 holds. It decides by what it means, not by how it is written, so `kept` and `kept = true` are one.
 
 * Rows for which the condition holds are read, and `kept` is true of each. No condition holds for
-  every row.
+  every row. So are rows that people decided about, where the stage reads reviews
+  (`Reads.decided`), whatever the condition: people know better.
 * A stage may fall back on the other rows where none takes part (`Reads.fallback`; the published
   code does, in a batch without a sure region). They are read too, `kept` being false of each, but
   only if the condition means `kept` itself: who asks for other rows gets no others.
@@ -22,25 +23,27 @@ from pipeline.store.warning import warn
 from schemas.errors import QueryError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from pipeline.store.artifact import Artifact
     from stages.base import Reads, Stage
 
 
 def check_condition(
-    stage: Stage, reads: Reads, artifact: Artifact, beside: Artifact | None = None
+    stage: Stage, reads: Reads, artifact: Artifact, inputs: Mapping[str, Artifact]
 ) -> None:
     """Pass if a stage reads an input without a condition, or with one that leaves some rows.
 
     If it leaves none, but the stage falls back on the others, that is said.
-    `beside` has more columns for the condition, if the stage reads such a table.
+    Of the inputs of the stage, one may have more columns for the condition, and one what people
+    decided.
 
     Raises:
         QueryError: If the condition is not one, or holds for no row.
     """
     condition = _condition(stage, reads)
-    if condition is None or sql.any_match(artifact, condition, beside):
+    beside, reviews = _others(reads, inputs)
+    if condition is None or sql.any_match(artifact, condition, beside, reviews=reviews):
         return
     if not _falls_back(reads, condition):
         raise QueryError(f"--where holds for no row of {artifact.address}: {condition}")
@@ -48,15 +51,28 @@ def check_condition(
 
 
 def rows_taking_part(
-    stage: Stage, reads: Reads, artifact: Artifact, number: int, beside: Artifact | None = None
+    stage: Stage,
+    reads: Reads,
+    artifact: Artifact,
+    number: int,
+    inputs: Mapping[str, Artifact],
 ) -> Iterator[pa.RecordBatch]:
     """Rows of one part of an input, as the rules of this module have it."""
     condition = _condition(stage, reads)
     if condition is not None and not _falls_back(reads, condition):
-        yield from sql.matching(artifact, number, condition, beside)
+        beside, reviews = _others(reads, inputs)
+        yield from sql.matching(artifact, number, condition, beside, reviews=reviews)
         return
     for rows in stream([artifact.part(number, drafts=reads.drafts is not None)]):
         yield _all_kept(rows) if reads.where and condition is None else rows
+
+
+def _others(
+    reads: Reads, inputs: Mapping[str, Artifact]
+) -> tuple[Artifact | None, Artifact | None]:
+    """What a condition may use, and what decides besides it, of the inputs."""
+    beside = inputs.get(reads.beside) if reads.beside else None
+    return beside, inputs.get(reads.decided) if reads.decided else None
 
 
 def _condition(stage: Stage, reads: Reads) -> str | None:

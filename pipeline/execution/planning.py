@@ -103,8 +103,7 @@ def plan(
         check_rows(stage, inputs)
     for role, reads in stage.requires().items():
         if role in inputs:
-            beside = inputs.get(reads.beside) if reads.beside else None
-            check_condition(stage, reads, inputs[role], beside)
+            check_condition(stage, reads, inputs[role], inputs)
     sources = dict(stage.digests())
     digest = fingerprint(stage, inputs, sources)
     table = stage.makes()

@@ -20,7 +20,8 @@ def check_same_regions(stage: Stage, inputs: Mapping[str, Artifact]) -> None:
     """Pass if inputs that are compared row by row have rows of the same meaning.
 
     Raises:
-        ArtifactError: If one that stands apart has other regions or concepts than the first input,
+        ArtifactError: If one that stands apart, or reviews, has other regions or concepts than the
+            first input,
             if one whose columns a condition may use is not of all rows that it is beside, or if one
             in which missing rows mean something was made of some rows only.
     """
@@ -29,6 +30,8 @@ def check_same_regions(stage: Stage, inputs: Mapping[str, Artifact]) -> None:
             _check_unlimited(stage, role, inputs[role])
         if role in inputs and reads.apart:
             _check_apart(stage, role, inputs)
+        if role in inputs and reads.decided and reads.decided in inputs:
+            _check_apart(stage, reads.decided, inputs)
         if role in inputs and reads.beside and reads.beside in inputs:
             _check_beside(stage, inputs[role], reads.beside, inputs[reads.beside])
 

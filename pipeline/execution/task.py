@@ -216,9 +216,9 @@ class StorePart:
             return stream([artifact.part(number, drafts=reads.drafts is not None)])
         from pipeline.execution.conditions import rows_taking_part  # brings DuckDB along
 
-        given = reads.beside and reads.beside in self._task.inputs
-        beside = self._artifact(reads.beside) if reads.beside and given else None
-        return rows_taking_part(self._task.stage, reads, artifact, number, beside)
+        asked = [role for role in (reads.beside, reads.decided) if role in self._task.inputs]
+        others = {role: self._artifact(role) for role in asked if role}
+        return rows_taking_part(self._task.stage, reads, artifact, number, others)
 
     def _artifact(self, role: str) -> Artifact:
         return open_artifact(self._task.inputs[role])

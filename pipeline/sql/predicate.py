@@ -25,12 +25,32 @@ if TYPE_CHECKING:
     from pipeline.store.artifact import Artifact
 
 _LABELS: Final = "pseudo_labels"
+# as `stages.selecting.decisions` has it: regions that reviewers say are right, or what they are
+_DECIDED: Final = """(image_id, region) IN (
+    SELECT image_id, region
+    FROM (
+        SELECT
+            *,
+            CASE verdict WHEN 'right' THEN 1 WHEN 'unsure' THEN 0 ELSE -1 END AS voice
+        FROM _reviews
+    )
+    GROUP BY image_id, region
+    HAVING sum(voice) > 0 OR (sum(voice) < 0 AND (count(concept) > 0 OR count(x0) > 0))
+)"""
 
 
 def matching(
-    labels: Artifact, number: int, predicate: str, suspicions: Artifact | None = None
+    labels: Artifact,
+    number: int,
+    predicate: str,
+    suspicions: Artifact | None = None,
+    *,
+    reviews: Artifact | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Rows of one part of pseudo_labels for which a SQL predicate holds, in their order, kept.
+
+    With reviews, also rows of regions of which people say that the label is right, or what they
+    are instead.
 
     The predicate may use every column of the view `pseudo_labels`, including the concept's name,
     the box and the objectness; with suspicions of these labels, of the view `suspected_labels`.
@@ -44,14 +64,14 @@ def matching(
         "true AS kept" if name == "kept" else f"pseudo_labels.{name}" for name in schema.names
     )
     view = _view(suspicions)
-    relations = part_relations(labels, number, suspicions)
+    relations = part_relations(labels, number, suspicions, reviews)
     with open_locked(relations, threads=1) as connection:
         check_columns(connection, predicate, view)
         rows = chosen(
             connection,
             f"SELECT {columns} FROM {view} JOIN (SELECT image_id, region, "
             "row_number() OVER () AS _rank FROM _pseudo_labels) USING (image_id, region) "
-            f"WHERE (\n{predicate}\n) ORDER BY _rank",
+            f"WHERE {_taken(predicate, reviews)} ORDER BY _rank",
         )
         for batch in rows:
             yield batch.cast(schema)
@@ -78,8 +98,14 @@ def means_kept(predicate: str) -> bool:
             return False
 
 
-def any_match(labels: Artifact, predicate: str, suspicions: Artifact | None = None) -> bool:
-    """Whether a predicate over pseudo_labels holds for at least one row.
+def any_match(
+    labels: Artifact,
+    predicate: str,
+    suspicions: Artifact | None = None,
+    *,
+    reviews: Artifact | None = None,
+) -> bool:
+    """Whether there are rows for `matching`.
 
     Raises:
         QueryError: If the predicate is invalid.
@@ -87,10 +113,10 @@ def any_match(labels: Artifact, predicate: str, suspicions: Artifact | None = No
     for number in labels.numbers:
         if suspicions is not None and number not in suspicions.numbers:
             continue  # what is computed has these parts; its plan says so if it lacks any
-        relations = part_relations(labels, number, suspicions)
+        relations = part_relations(labels, number, suspicions, reviews)
         with open_locked(relations, threads=1) as connection:
             check_predicate(connection, predicate)
-            if _count_matches(connection, predicate, 1, _view(suspicions)):
+            if _count_matches(connection, predicate, 1, _view(suspicions), reviews):
                 return True
     return False
 
@@ -112,11 +138,20 @@ def _view(suspicions: Artifact | None) -> str:
     return _LABELS if suspicions is None else f"suspected_labels AS {_LABELS}"
 
 
+def _taken(predicate: str, reviews: Artifact | None) -> str:
+    """A predicate, or that people decided."""
+    return f"((\n{predicate}\n) OR {_DECIDED})" if reviews else f"(\n{predicate}\n)"
+
+
 def _count_matches(
-    connection: duckdb.DuckDBPyConnection, predicate: str, limit: int, view: str
+    connection: duckdb.DuckDBPyConnection,
+    predicate: str,
+    limit: int,
+    view: str,
+    reviews: Artifact | None = None,
 ) -> int:
-    """How many rows of a view a predicate holds for; the count stops at `limit`."""
-    statement = f"SELECT 1 FROM {view} WHERE (\n{predicate}\n) LIMIT {limit}"
+    """How many rows of a view are taken; the count stops at `limit`."""
+    statement = f"SELECT 1 FROM {view} WHERE {_taken(predicate, reviews)} LIMIT {limit}"
     try:
         return sum(batch.num_rows for batch in chosen(connection, statement))
     except QueryError as error:

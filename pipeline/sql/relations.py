@@ -98,11 +98,21 @@ def store_relations(
     return Relations(_files(chosen, needed), tables, pinned)
 
 
-def part_relations(labels: Artifact, number: int, beside: Artifact | None = None) -> Relations:
-    """One part of pseudo_labels, with the tables that its views join, and one beside it."""
+def part_relations(
+    labels: Artifact,
+    number: int,
+    beside: Artifact | None = None,
+    whole: Artifact | None = None,
+) -> Relations:
+    """One part of pseudo_labels, with the tables that its views join, and others.
+
+    Of the one beside it the same part, of the other all parts.
+    """
     files = {"pseudo_labels": [labels.part(number)]}
     if beside:
         files[beside.manifest.artifact] = [beside.part(number)]
+    if whole:
+        files[whole.manifest.artifact] = whole.files()
     for name, artifact in _joined(labels).items():
         by_part = name != "_labelled_concepts"
         files[name] = [artifact.part(number)] if by_part else artifact.files()

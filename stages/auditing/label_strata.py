@@ -74,7 +74,8 @@ class LabelConcepts:
 
 
 def _floats(rows: pa.RecordBatch, column: str) -> NDArray[np.float64]:
-    values: NDArray[Any] = rows.column(column).to_numpy(zero_copy_only=False)
+    known = rows.column(column).fill_null(1.0)  # a cosine is null where a person is certain
+    values: NDArray[Any] = known.to_numpy(zero_copy_only=False)
     return values.astype(np.float64)
 
 

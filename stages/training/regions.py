@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 
 _ROUNDING: Final = 1e-3  # far above that of sums of float32
-_NEEDED = ["image_id", "region", "concept_id", "kept", "top_ids", "top_probabilities", "residual"]
+_SIDES: Final = ("x0", "y0", "x1", "y1")
+_NEEDED: Final = [
+    *("image_id", "region", "concept_id", "kept", "top_ids", "top_probabilities", "residual"),
+    *_SIDES,
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,8 @@ class Regions:
     Attributes:
         boxes: (P, 4) float32, pixels of the original image.
         labelled: (L,) which proposal each pseudo-label is about.
+        labelled_boxes: (L, 4) float32, of the pseudo-labels: those of the proposals, unless a
+            person moved one.
         concept_ids: (L,) int64.
         top_ids: (L, K) int32.
         top_probabilities: (L, K) float32.
@@ -41,6 +47,7 @@ class Regions:
 
     boxes: NDArray[np.float32]
     labelled: NDArray[np.int64]
+    labelled_boxes: NDArray[np.float32]
     concept_ids: NDArray[np.int64]
     top_ids: NDArray[np.int32]
     top_probabilities: NDArray[np.float32]
@@ -74,8 +81,9 @@ class Regions:
     def _own(self, picked: NDArray[np.int64]) -> Regions:
         """Some pseudo-labels (P = L), by their rows."""
         return Regions(
-            self.boxes[self.labelled[picked]],
+            self.labelled_boxes[picked],
             np.arange(len(picked)),
+            self.labelled_boxes[picked],
             self.concept_ids[picked],
             self.top_ids[picked],
             self.top_probabilities[picked],
@@ -95,6 +103,7 @@ def no_regions() -> Regions:
     return Regions(
         boxes=np.zeros((0, 4), np.float32),
         labelled=nothing,
+        labelled_boxes=np.zeros((0, 4), np.float32),
         concept_ids=nothing,
         top_ids=np.zeros((0, 1), np.int32),
         top_probabilities=np.zeros((0, 1), np.float32),
@@ -122,6 +131,7 @@ class PartRegions:
         self.proposal_regions = proposals["region"].to_numpy()
         self.rows = rows_by_key(labels["image_id"])
         self.regions = labels["region"].to_numpy()
+        self.labelled_boxes = boxes_of(labels)
         self.concept_ids = labels["concept_id"].to_numpy().astype(np.int64)
         self.top_ids = _matrix(labels["top_ids"])
         self.top_probabilities = _matrix(labels["top_probabilities"])
@@ -156,6 +166,7 @@ class PartRegions:
             proposed_positions(
                 image_id, self.regions[rows], self.proposal_regions[proposed], "pseudo-label"
             ),
+            self.labelled_boxes[rows],
             self.concept_ids[rows],
             self.top_ids[rows],
             self.top_probabilities[rows],
@@ -179,9 +190,9 @@ def require_probability(part: Part, probability: str) -> None:
         )
 
 
-def boxes_of(proposals: pa.Table) -> NDArray[np.float32]:
-    """The boxes (P, 4) of rows of proposals."""
-    return np.stack([proposals[side].to_numpy() for side in ("x0", "y0", "x1", "y1")], axis=1)
+def boxes_of(rows: pa.Table) -> NDArray[np.float32]:
+    """The boxes (P, 4) of rows of proposals or pseudo-labels."""
+    return np.stack([rows[side].to_numpy() for side in _SIDES], axis=1)
 
 
 def proposed_positions(

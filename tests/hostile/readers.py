@@ -25,6 +25,7 @@ from stages.models.given_architecture import read_architecture
 from stages.models.weights import read_tensors
 from stages.proposals.localizers import open_boxes
 from stages.proposals.region_dump import DumpWriter
+from stages.selecting.rules_file import read_rules
 from stages.sources.caption_corpus import Corpus, corpus_remarks
 from stages.sources.names import read_names
 from stages.text.templates import read_templates
@@ -200,6 +201,13 @@ run = "propose"
 grid = true
 seed = "{seed}"
 """
+RULES: Final = b"""
+never = ["photo"]
+confusable = [["wolf", "husky"]]
+margin = 0.1
+[rename]
+sofa = "couch"
+"""
 
 
 def json_readers() -> dict[str, tuple[Any, str, Callable[[Path], object]]]:
@@ -277,6 +285,7 @@ def byte_readers(folder: Path) -> dict[str, Reader]:
         ),
         "pickle of NumPy": Reader("w.pkl", pickle.dumps(bare), weights("w.pkl")),
         "recipe": Reader("r.toml", RECIPE, lambda f: load(f / "r.toml", {})),
+        "rules": Reader("r.toml", RULES, lambda f: read_rules(f / "r.toml")),
     }
 
 

@@ -77,7 +77,7 @@ def rows(labels: Artifact, condition: str | None, reads: Reads) -> list[tuple[st
     batches = (
         batch
         for number in labels.numbers
-        for batch in rows_taking_part(stage, reads, labels, number)
+        for batch in rows_taking_part(stage, reads, labels, number, {})
     )
     return [(r["image_id"], r["region"], r["kept"]) for b in batches for r in b.to_pylist()]
 
@@ -139,28 +139,28 @@ def test_a_condition_that_leaves_nothing_is_refused_unless_there_is_a_fallback(
     labels: Artifact,
 ) -> None:
     with pytest.raises(QueryError, match="holds for no row of"):
-        check_condition(Train(where="region = 77"), FALLBACK, labels)
-    assert check_condition(Train(where="kept = true"), FALLBACK, labels) is None
-    assert check_condition(Train(where=None), LABELS, labels) is None
+        check_condition(Train(where="region = 77"), FALLBACK, labels, {})
+    assert check_condition(Train(where="kept = true"), FALLBACK, labels, {}) is None
+    assert check_condition(Train(where=None), LABELS, labels, {}) is None
 
 
 def test_that_no_label_is_kept_and_so_all_take_part_is_said(
     root: Path, labels: Artifact, caplog: pytest.LogCaptureFixture
 ) -> None:
-    check_condition(Train(), FALLBACK, labels)
+    check_condition(Train(), FALLBACK, labels, {})
     assert caplog.text == ""
     unsure = make(Unsure(), root)
     assert {kept for _, _, kept in stored(unsure)} == {False}
-    check_condition(Train(), FALLBACK, unsure)
+    check_condition(Train(), FALLBACK, unsure, {})
     assert f"no row of {unsure.address} is kept, so rc train takes all of them" in caplog.text
     with pytest.raises(QueryError, match="holds for no row of"):
-        check_condition(Train(if_none_kept="none"), LABELS, unsure)
+        check_condition(Train(if_none_kept="none"), LABELS, unsure, {})
 
 
 def test_what_is_not_a_condition_is_refused_with_and_without_a_fallback(labels: Artifact) -> None:
     for reads in (LABELS, FALLBACK):
         with pytest.raises(QueryError, match="one SQL predicate"):
-            check_condition(Train(where="kept; DROP TABLE x"), reads, labels)
+            check_condition(Train(where="kept; DROP TABLE x"), reads, labels, {})
 
 
 def test_both_spellings_make_the_same_rows(root: Path, labels: Artifact) -> None:

@@ -35,9 +35,11 @@ def regions(count: int, kept: list[bool] | None = None, first: int = 0) -> Regio
     """Labelled boxes of concepts `first`, `first` + 1, ... in an image 60 wide and 40 high."""
     corners = np.random.default_rng(count).uniform(0, 20, (count, 2))
     ids = np.arange(first, first + count)
+    boxes = np.concatenate([corners, corners + 15], axis=1).astype(np.float32)
     return Regions(
-        boxes=np.concatenate([corners, corners + 15], axis=1).astype(np.float32),
+        boxes=boxes,
         labelled=np.arange(count),
+        labelled_boxes=boxes,
         concept_ids=ids,
         top_ids=np.stack([ids, ids + 1], axis=1).astype(np.int32),
         top_probabilities=np.full((count, 2), 0.4, np.float32),

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from schemas.errors import ArtifactError
@@ -29,6 +30,7 @@ def regions(proposals: int, labelled: list[int]) -> Regions:
     return Regions(
         boxes=corners + np.float32([0, 0, 1, 1]),
         labelled=np.array(labelled, dtype=np.int64),
+        labelled_boxes=(corners + np.float32([0, 0, 1, 1]))[labelled],
         concept_ids=np.array(labelled, dtype=np.int64) * 10,
         top_ids=np.array(labelled)[:, None],
         top_probabilities=np.full((count, 1), 0.9, np.float32),
@@ -162,3 +164,17 @@ def test_positions_are_of_the_wanted_numbers_and_missing_ones_have_none() -> Non
 def test_no_regions_can_be_sampled_and_joined_with_others() -> None:
     sample = no_regions().sampled(5, "proposals", generator(0))
     assert (sample.boxes.shape, sample.top_ids.shape) == ((0, 4), (0, 1))
+
+
+def test_a_label_has_its_own_box_where_a_person_moved_it() -> None:
+    labels = tiny.pseudo_labels(NUMBERS)
+    moved = pa.array([-1.0, *labels["x0"].to_pylist()[1:]], pa.float32())
+    labels = labels.set_column(
+        labels.schema.get_field_index("x0"), labels.schema.field("x0"), moved
+    )
+    tables = {"proposals": tiny.proposals(NUMBERS), "pseudo_labels": labels}
+    found = PartRegions(InMemory(tables), 3).of("tiny/000")
+    proposed = PartRegions(part(), 3).of("tiny/000")
+    assert found.boxes.tolist() == proposed.boxes.tolist() == proposed.certain().boxes.tolist()
+    assert found.certain().boxes[0].tolist() == [-1.0, *proposed.boxes[0, 1:].tolist()]
+    assert found.certain().boxes[1:].tolist() == proposed.boxes[1:].tolist()

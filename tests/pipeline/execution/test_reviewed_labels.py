@@ -1,0 +1,111 @@
+"""Reviews in a store: what people decided takes part, whatever the condition."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from pipeline.analysis.audits import journal_path, sample_of
+from pipeline.store import catalog
+from schemas.errors import ArtifactError
+from schemas.reviews import VERDICTS
+from stages.audit_close import AuditClose
+from stages.select import Select
+from stages.selecting.decisions import decisions
+from tests.pipeline.audited import draw, judge
+from tests.pipeline.helpers import make, rows_of
+from tests.pipeline.toys import Featurize, Label, Propose
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.store.artifact import Artifact
+
+pytestmark = pytest.mark.slow
+
+
+def close(audit: Artifact) -> Artifact:
+    stage = AuditClose(called="first", journal=journal_path(audit.root, "first"))
+    return make(stage, audit.root, {"audits": audit.address})
+
+
+def keys(rows: Any) -> list[tuple[str, int]]:
+    return list(zip(rows["image_id"].to_pylist(), rows["region"].to_pylist(), strict=True))
+
+
+def pool_of(labels: Artifact) -> dict[str, int]:
+    rows = rows_of(catalog.made_from(labels, "concept_embeddings"))
+    return dict(zip(rows["concept"].to_pylist(), rows["concept_id"].to_pylist(), strict=True))
+
+
+def judge_at_random(audit: Artifact, pool: dict[str, int]) -> None:
+    rng = np.random.default_rng()
+    for reviewer in ("ann", "bob", "eve"):
+        for place in range(sample_of(audit).num_rows):
+            verdict = str(rng.choice(VERDICTS))
+            named = verdict.startswith("wrong") and rng.random() < 0.4
+            name = str(rng.choice([*pool, "a yeti"])) if named else None
+            judge(audit, {place: verdict}, reviewer=reviewer, concept=name)
+
+
+def test_decided_labels_are_in_or_out_whatever_the_condition(root: Path) -> None:
+    """Random verdicts of three reviewers: the condition in SQL and the decision agree."""
+    audit = draw(root)
+    labels = catalog.parents(audit)["pseudo_labels"]
+    pool = pool_of(labels)
+    judge_at_random(audit, pool)
+    reviews = close(audit)
+    pins = {"reviews": reviews.address}
+    selected = make(Select(called="mended", where="region = 1"), root, pins)
+    assert catalog.parents(selected)["pseudo_labels"] == labels
+    decided, rows = decisions(rows_of(reviews), pool), rows_of(labels)
+    expected = []
+    for key, concept in zip(keys(rows), rows["concept_id"].to_pylist(), strict=True):
+        decision = decided.of.get(key)
+        if decision is None:
+            expected += [(key, concept, None)] if key[1] == 1 else []
+        elif decision.concept_id is not None:
+            word = "right" if decision.concept_id == concept else "renamed"
+            expected.append((key, decision.concept_id, word))
+    rows = rows_of(selected)
+    got = zip(keys(rows), rows["concept_id"].to_pylist(), rows["reviewed"].to_pylist(), strict=True)
+    assert list(got) == expected
+    assert set(rows["kept"].to_pylist()) == {True}
+    counts = Counter(word for _, _, word in expected if word)
+    noted = selected.manifest.notes["reviewed"]
+    assert {name: n for name, n in noted.items() if name != "left out"} == counts
+    assert selected.manifest.inputs["reviews"] == reviews.address
+
+
+def test_reviews_alone_may_select(root: Path) -> None:
+    audit = draw(root)
+    judge(audit, {0: "right"})
+    reviews = close(audit)
+    selected = make(Select(called="sure", where="false"), root, {"reviews": reviews.address})
+    assert keys(rows_of(selected)) == keys(sample_of(audit))[:1]
+
+
+def test_reviews_hold_for_labels_made_anew_of_the_same_regions(root: Path) -> None:
+    audit = draw(root)
+    judge(audit, dict.fromkeys(range(10), "right"))
+    reviews = close(audit)
+    again = make(Label(temperature=7.0), root)
+    assert again != catalog.parents(audit)["pseudo_labels"]
+    pins = {"reviews": reviews.address, "pseudo_labels": again.address}
+    selected = make(Select(called="mended", where="false"), root, pins)
+    assert Counter(rows_of(selected)["reviewed"].to_pylist()) == {"right": 10}
+
+
+def test_reviews_of_other_regions_are_refused(root: Path) -> None:
+    audit = draw(root)
+    judge(audit, {0: "right"})
+    reviews = close(audit)
+    make(Propose(regions=5), root)
+    make(Featurize(), root)
+    other = make(Label(), root)
+    pins = {"reviews": reviews.address, "pseudo_labels": other.address}
+    with pytest.raises(ArtifactError, match=r"--reviews .* were made of different proposals"):
+        make(Select(called="mended"), root, pins)
