@@ -55,7 +55,7 @@ def called_otherwise(row: Row, concept_id: int, *, exclusive: bool) -> Row:
             larger is taken.
     """
     old = row["concept_id"]
-    chances = dict(zip(row["top_ids"], row["top_probabilities"], strict=True))
+    chances: dict[int, float] = dict(zip(row["top_ids"], row["top_probabilities"], strict=True))
     a: float = chances.get(old, row["probability"])
     b: float = chances.get(concept_id, 0.0)
     both = a + b if exclusive else max(a, b)
