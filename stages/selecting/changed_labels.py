@@ -56,7 +56,7 @@ def called_otherwise(row: Row, concept_id: int, *, exclusive: bool) -> Row:
     """
     old = row["concept_id"]
     chances: dict[int, float] = dict(zip(row["top_ids"], row["top_probabilities"], strict=True))
-    a: float = chances.get(old, row["probability"])
+    a: float = row["probability"]
     b: float = chances.get(concept_id, 0.0)
     both = a + b if exclusive else max(a, b)
     others = [(one, p) for one, p in chances.items() if one not in (old, concept_id)]
