@@ -26,7 +26,6 @@ _LIBRARIES = {
     "faiss-cpu": "faiss",
     "h5py": "h5py",
     "simplejpeg": "simplejpeg",
-    "faster-coco-eval": "faster_coco_eval",
 }
 
 

@@ -1,6 +1,6 @@
-"""Average precision as COCO defines it, counted by faster-coco-eval.
+"""Average precision as COCO defines it, from matches.
 
-Shapes: T IoU thresholds, Q recall points, K categories, A sizes.
+Shapes: T IoU thresholds, Q recall points, K categories, A sizes, M detections.
 
 Source: Lin et al., Microsoft COCO (arXiv:1405.0312); the precision of a split is averaged as the
 published RegionCLIP evaluation does: over recall points and categories together, leaving out
@@ -10,23 +10,22 @@ categories without objects.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from faster_coco_eval import COCO, COCOeval_faster
 
-from stages.evaluation.matching import is_of_size
+from stages.evaluation.matching import RECALLS, SIZES, THRESHOLDS
 from stages.evaluation.metrics import Metric
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
-    from stages.evaluation.detection_records import DetectionRecords
+    from stages.evaluation.matching import ObjectMatches
     from stages.evaluation.vocabulary import Vocabulary
 
-_AR_DETECTIONS = 100  # of an image, in AR100, whatever the limit of AP
+AR_DETECTIONS: Final = 100  # of an image, in AR100, whatever the limit of AP
 _AP50, _AP75 = 0, 5  # indices of thresholds in 0.50, 0.55, ... 0.95
 _SIZE_INDEX = {"APs": 1, "APm": 2, "APl": 3}
 
@@ -90,65 +89,101 @@ class PrecisionRecall:
         return (float(known.mean()) if len(known) else 0.0), int(self.objects[ids, size].sum())
 
 
-def count_precision(
-    records: DetectionRecords, num_categories: int, max_detections: int
+def precision_from_matches(
+    matches: ObjectMatches, max_detections: int, recall_at: int = AR_DETECTIONS
 ) -> PrecisionRecall:
-    """Match detections with objects and count precision at each recall.
+    """Precision at each recall, from matches.
 
     Args:
-        records: Objects and detections of at least one image.
-        num_categories: K.
+        matches: Of as many detections of each image and category as either limit, if it has them.
         max_detections: Limit for AP, of each image and category.
+        recall_at: The same for AR.
     """
-    ground_truth = _coco_index(records, records.objects, num_categories)
-    detections = _coco_index(records, list(_coco_detections(records)), num_categories)
-    evaluation = COCOeval_faster(ground_truth, detections, "bbox")
-    evaluation.params.maxDets = sorted({_AR_DETECTIONS, max_detections})
-    evaluation.evaluate()
-    evaluation.accumulate()
-    limits = evaluation.params.maxDets
-    at, counts = limits.index(max_detections), evaluation.eval
-    return PrecisionRecall(  # the last axis is the limit of detections
-        precision=counts["precision"][..., at],
-        recall=counts["recall"][..., limits.index(_AR_DETECTIONS)],
-        objects=count_objects(records, num_categories),
-        score=np.maximum(counts["scores"][_AP50, :, :, 0, at], 0.0),
-    )
-
-
-def count_objects(records: DetectionRecords, num_categories: int) -> NDArray[np.int64]:
-    """How many objects of each category and size there are, crowds left out; (K, A)."""
-    objects = records.arrays().ground_truth
-    counted = ~objects.is_crowd & is_of_size(objects.area)  # (A, N)
-    return np.stack(
-        [np.bincount(objects.category[own], minlength=num_categories) for own in counted], axis=1
-    )
-
-
-def _coco_index(
-    records: DetectionRecords, annotations: list[dict[str, Any]], num_categories: int
-) -> Any:
-    index = COCO()
-    categories = [{"id": k, "name": str(k)} for k in range(num_categories)]
-    index.dataset = {
-        "images": records.images,
-        "annotations": annotations,
-        "categories": categories,
-    }
-    index.createIndex()
-    return index
-
-
-def _coco_detections(records: DetectionRecords) -> Iterator[dict[str, Any]]:
-    """The detections as COCO has them, without the outlines that COCO's own loader adds."""
-    for number, row in enumerate((row for rows in records.detections for row in rows), start=1):
-        image, x, y, width, height, score, category = row.tolist()
-        yield {
-            "id": number,
-            "image_id": int(image),
-            "category_id": int(category),
-            "bbox": [x, y, width, height],
-            "area": width * height,
-            "iscrowd": 0,
-            "score": score,
+    objects = count_objects(matches)
+    shape = (len(THRESHOLDS), len(RECALLS), matches.num_categories, len(SIZES))
+    precision, score = -np.ones(shape), np.zeros(shape[1:3])
+    ranking = _Ranking(matches.first(max_detections))
+    for a in range(len(SIZES)):
+        present = np.flatnonzero(objects[:, a])
+        # the hit at which each recall is reached, from 0; at recall 0 the first one
+        reached = {
+            k: np.searchsorted(np.arange(1, n + 1) / n, RECALLS)
+            for k, n in zip(present.tolist(), objects[present, a].tolist(), strict=True)
         }
+        for t in range(len(THRESHOLDS)):
+            for k, curve in ranking.precision_at_hits(t, a, reached):
+                precision[t, :, k, a] = _at(curve, reached[k])
+        if a == 0:
+            for k, at_hits in ranking.score_at_hits(_AP50, a, reached):
+                score[:, k] = _at(at_hits, reached[k])
+                score[0, k] = ranking.highest_score(k)
+    recall = _recall(matches.first(recall_at), objects)
+    return PrecisionRecall(precision, recall, objects, score, recall_at)
+
+
+class _Ranking:
+    """Detections of all categories by falling score, (M,), and what is counted along them.
+
+    A precision is highest at a hit, so that hits are all that need to be looked at.
+    """
+
+    def __init__(self, matches: ObjectMatches) -> None:
+        order, self._begins = matches.ranked()
+        self._hit, self._ignored = matches.hit[..., order], matches.ignored[..., order]
+        self._score = matches.score[order]
+
+    def precision_at_hits(
+        self, t: int, a: int, categories: Iterable[int]
+    ) -> Iterator[tuple[int, NDArray[np.float64]]]:
+        """Of each category: the highest precision at or behind each of its hits."""
+        at, first = self._hits(t, a)
+        judged = np.cumsum(~self._ignored[t, a])
+        before = np.append(0, judged)[self._begins]
+        judged = judged[at]
+        for k in categories:
+            own = judged[first[k] : first[k + 1]] - before[k]
+            precision = np.arange(1, len(own) + 1) / own
+            yield k, np.maximum.accumulate(precision[::-1])[::-1]
+
+    def score_at_hits(
+        self, t: int, a: int, categories: Iterable[int]
+    ) -> Iterator[tuple[int, NDArray[np.float64]]]:
+        """Of each category: the score of each of its hits."""
+        at, first = self._hits(t, a)
+        for k in categories:
+            yield k, self._score[at[first[k] : first[k + 1]]]
+
+    def highest_score(self, k: int) -> float:
+        """Of the detections of a category; 0 if there are none."""
+        begin, end = self._begins[k : k + 2]
+        return float(self._score[begin]) if begin < end else 0.0
+
+    def _hits(self, t: int, a: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Positions of the hits, and the first of each category among them (K + 1,)."""
+        at = np.flatnonzero(self._hit[t, a])
+        return at, np.searchsorted(at, self._begins)
+
+
+def _at(values: NDArray[np.float64], places: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Values at places; 0 behind the last."""
+    return np.append(values, 0.0)[np.minimum(places, len(values))]
+
+
+def count_objects(matches: ObjectMatches) -> NDArray[np.int64]:
+    """How many objects of each category and size there are, crowds left out; (K, A)."""
+    return _by_category(matches.object_category, matches.counted, matches.num_categories).T
+
+
+def _recall(matches: ObjectMatches, objects: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Share of the objects (K, A) that were found, (T, K, A); -1 where there are none."""
+    found = np.stack(
+        [_by_category(matches.category, hit, matches.num_categories).T for hit in matches.hit]
+    )
+    return np.where(objects > 0, found / np.maximum(objects, 1), -1.0)
+
+
+def _by_category(
+    category: NDArray[np.int64], chosen: NDArray[np.bool_], num_categories: int
+) -> NDArray[np.int64]:
+    """How many of N are chosen (A, N) of each category, (A, K)."""
+    return np.stack([np.bincount(category[own], minlength=num_categories) for own in chosen])

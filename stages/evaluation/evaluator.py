@@ -6,15 +6,16 @@ Shapes: R boxes of an image, N objects, K categories, D width.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from schemas.errors import ArtifactError
-from stages.evaluation.average_precision import count_precision
+from stages.evaluation.average_precision import AR_DETECTIONS, precision_from_matches
 from stages.evaluation.detection_records import DetectionRecords
-from stages.evaluation.lvis_precision import count_lvis_precision, frequency_metrics
+from stages.evaluation.lvis_precision import MAX_DETECTIONS, frequency_metrics, match_lvis
+from stages.evaluation.matching import match
 from stages.evaluation.metrics import Metric, accuracy
 from stages.evaluation.scores import (
     Detections,
@@ -31,9 +32,11 @@ from stages.evaluation.scores import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from stages.evaluation.average_precision import PrecisionRecall
     from stages.evaluation.detections_file import DetectionsFile
     from stages.evaluation.image_inputs import ImageObjects, ImageProposals
     from stages.evaluation.lvis_metadata import LvisMetadata
+    from stages.evaluation.matching import ObjectMatches
     from stages.evaluation.scores import Formula
     from stages.evaluation.suppression import SoftNms
     from stages.evaluation.vocabulary import Vocabulary
@@ -137,6 +140,28 @@ class Evaluator:
         ranked = Detections(np.arange(len(selected.region)), selected.category, selected.score)
         self.file.add(image_id, boxes_of(proposals.boxes, selected), ranked)
 
+    @cached_property
+    def matches(self) -> ObjectMatches:
+        """Which detection found which object, by the rules of COCO or of LVIS.
+
+        Asked for once, after the last image, as `precision` is.
+
+        Raises:
+            ArtifactError: If an image is not in LVIS's lists.
+        """
+        if self.lvis:
+            return match_lvis(self.records, self.vocabulary, self.lvis)
+        limit = max(self.config.detections_per_image, AR_DETECTIONS)
+        return match(self.records.arrays(), len(self.vocabulary.names), limit)
+
+    @cached_property
+    def precision(self) -> PrecisionRecall:
+        """Precision at each recall, of every category."""
+        limits = MAX_DETECTIONS, MAX_DETECTIONS
+        if not self.lvis:
+            limits = self.config.detections_per_image, AR_DETECTIONS
+        return precision_from_matches(self.matches, *limits)
+
     def metrics(self) -> list[Metric]:
         """All metrics: top-1 and top-5 if ground-truth boxes were classified, AP always.
 
@@ -148,7 +173,9 @@ class Evaluator:
                 "no image that can be read has an object of the vocabulary; "
                 "see rc sql 'FROM quarantine', or give other --categories"
             )
-        metrics = self._precision()
+        metrics = self.precision.metrics(self.vocabulary, with_recall=not self.truth)
+        if self.lvis:
+            metrics += frequency_metrics(self.precision, self.vocabulary, self.lvis)
         if not self.truth:
             return metrics
         top = accuracy(np.concatenate(self.truth), np.concatenate(self.rank), self.vocabulary)
@@ -157,12 +184,11 @@ class Evaluator:
     def protocol(self) -> dict[str, Any]:
         """How it was measured, for the manifest."""
         names = self.vocabulary.names
-        coco = f"COCO, by faster-coco-eval {version('faster-coco-eval')}"
         return {
             **asdict(self.config),
             "background": self._background(),
             "nms_within": "category",
-            "average_precision": "LVIS, federated" if self.lvis else coco,
+            "average_precision": "LVIS, federated" if self.lvis else "COCO",
             "vocabulary": {
                 "names": list(names),
                 "count": len(names),
@@ -195,17 +221,6 @@ class Evaluator:
             return cosine, probabilities(cosine, temperature)
         background = cosines(features, self.background[None])
         return cosine, probabilities(cosine, temperature, background)
-
-    def _precision(self) -> list[Metric]:
-        """AP by the rules of COCO or of LVIS."""
-        with_recall = not self.truth
-        if self.lvis is None:
-            limit = self.config.detections_per_image
-            precision = count_precision(self.records, len(self.vocabulary.names), limit)
-            return precision.metrics(self.vocabulary, with_recall=with_recall)
-        precision = count_lvis_precision(self.records, self.vocabulary, self.lvis)
-        metrics = precision.metrics(self.vocabulary, with_recall=with_recall)
-        return metrics + frequency_metrics(precision, self.vocabulary, self.lvis)
 
     def _add_detections(
         self, boxes: NDArray[np.float32], scores: NDArray[np.float64]

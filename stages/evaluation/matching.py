@@ -17,7 +17,7 @@ Source: Lin et al., Microsoft COCO (arXiv:1405.0312); values as those of its eva
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -73,6 +73,24 @@ class ObjectMatches:
     counted: NDArray[np.bool_]
     num_images: int
     num_categories: int
+
+    def first(self, limit: int) -> ObjectMatches:
+        """Those of the `limit` detections of highest score of each image and category.
+
+        What a detection takes does not depend on those below it.
+        """
+        own = self.rank < limit
+        if own.all():
+            return self
+        return replace(
+            self,
+            image=self.image[own],
+            category=self.category[own],
+            score=self.score[own],
+            rank=self.rank[own],
+            hit=self.hit[..., own],
+            ignored=self.ignored[..., own],
+        )
 
     def ranked(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Detections by category and falling score: indices (M,), and each first one (K + 1,).

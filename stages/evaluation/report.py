@@ -17,9 +17,7 @@ from stages.evaluation.calibration import (
 )
 from stages.evaluation.confusions import confusion_rows, predicted_categories
 from stages.evaluation.curves import curve_rows, split_curves
-from stages.evaluation.lvis_precision import MAX_DETECTIONS, lvis_arrays, precision_from_matches
 from stages.evaluation.matches_file import write_matches
-from stages.evaluation.matching import match
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from stages.evaluation.average_precision import PrecisionRecall
     from stages.evaluation.calibration import Bins
     from stages.evaluation.evaluator import Evaluator
-    from stages.evaluation.matching import ObjectMatches
     from stages.evaluation.metrics import Metric
     from stages.evaluation.vocabulary import Vocabulary
 
@@ -42,13 +39,14 @@ def attach_report(part: Part, evaluator: Evaluator, *, pictures: bool) -> list[M
         pictures: Whether to plot precision_recall.png and calibration.png too.
     """
     vocabulary, classified = evaluator.vocabulary, bool(evaluator.truth)
-    matches = _matches(evaluator)
+    matches, precision = evaluator.matches, evaluator.precision
+    if not evaluator.lvis:
+        matches = matches.first(evaluator.config.detections_per_image)
     if classified:
         predictions, confused = _classified(part.attach("evaluated_detections.parquet"), vocabulary)
     else:
         predictions = predictions_from_matches(matches)
         confused = confusion_rows(*predicted_categories(evaluator.records.arrays()), vocabulary)
-    precision = precision_from_matches(matches)
     bins = split_bins(predictions, vocabulary.splits)
     _write(part.attach("confusions.parquet"), confused)
     _write(part.attach("curves.parquet"), curve_rows(precision, vocabulary))
@@ -60,15 +58,6 @@ def attach_report(part: Part, evaluator: Evaluator, *, pictures: bool) -> list[M
     if pictures:
         _plot(part, precision, vocabulary, bins, "probability" if classified else "score")
     return calibration_errors(bins)
-
-
-def _matches(evaluator: Evaluator) -> ObjectMatches:
-    num_categories = len(evaluator.vocabulary.names)
-    if evaluator.lvis is None:
-        limit = evaluator.config.detections_per_image
-        return match(evaluator.records.arrays(), num_categories, limit)
-    arrays = lvis_arrays(evaluator.records, evaluator.vocabulary, evaluator.lvis)
-    return match(arrays, num_categories, MAX_DETECTIONS)
 
 
 def _classified(path: Path, vocabulary: Vocabulary) -> tuple[ScoredPredictions, pa.RecordBatch]:

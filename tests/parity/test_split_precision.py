@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stages.evaluation.average_precision import count_precision
 from stages.evaluation.detection_records import DetectionRecords
 from stages.evaluation.vocabulary import Vocabulary
 from tests.parity.test_scores import iou
+from tests.stages.evaluation.records import precision_of
 
 IMAGES, CATEGORIES = 6, 5  # the last category has no object
 RECALLS = np.linspace(0, 1, 101)
@@ -71,7 +71,7 @@ def test_item_26_ap50_of_a_split_is_the_mean_over_recalls_and_its_categories(see
         )
     names = tuple("abcde")
     vocabulary = Vocabulary(names, {"base": ("a", "b"), "novel": ("c", "d", "e")})
-    counted = count_precision(records, CATEGORIES, 100)
+    counted = precision_of(records, CATEGORIES, 100)
     actual = {
         m.split: m.value
         for m in counted.metrics(vocabulary, with_recall=False)

@@ -31,7 +31,7 @@ HEAVY = (  # imported once, for all processes
     *(f"stages.{verb.word}" for verb in VERBS.values()),
     *("stages.models.clip", "stages.models.rpn", "stages.models.region_encoding"),
     *("stages.training.student_training", "stages.training.detector_training"),
-    *("stages.evaluation.evaluation_loop", "stages.evaluation.plots", "faster_coco_eval"),
+    *("stages.evaluation.evaluation_loop", "stages.evaluation.plots"),
     *("stages.proposals.proposal_batch", "stages.proposals.region_dump", "duckdb", "faiss"),
     *("stages.text.parsing.engines", "stages.text.parsing.spacy_parser", "spacy.lang.en"),
 )

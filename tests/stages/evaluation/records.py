@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from stages.evaluation.average_precision import AR_DETECTIONS, precision_from_matches
 from stages.evaluation.detection_records import DetectionRecords
 from stages.evaluation.matches_file import read_matches, write_matches
 from stages.evaluation.matching import match
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from stages.evaluation.average_precision import PrecisionRecall
     from stages.evaluation.matches_file import StoredMatches
 
 VOCABULARY = Vocabulary(("ant", "bee", "cat", "dog"), {"base": ("ant", "dog"), "novel": ("bee",)})
@@ -81,6 +83,14 @@ def stored(records: DetectionRecords, folder: Path) -> StoredMatches:
     paths = folder / "matches.parquet", folder / "ground_truth.parquet"
     write_matches(*paths, match(records.arrays(), len(VOCABULARY.names), 100), names)
     return read_matches(*paths)
+
+
+def precision_of(
+    records: DetectionRecords, num_categories: int, max_detections: int
+) -> PrecisionRecall:
+    """Precision and recall as COCO defines them."""
+    matches = match(records.arrays(), num_categories, max(max_detections, AR_DETECTIONS))
+    return precision_from_matches(matches, max_detections)
 
 
 def by_pycocotools(records: DetectionRecords, max_detections: int) -> Any:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from stages.evaluation import bootstrap
-from stages.evaluation.average_precision import count_precision
 from stages.evaluation.detection_records import DetectionRecords
 from tests.stages.evaluation.records import (
     VOCABULARY,
     detect,
+    precision_of,
     random_records,
     single_image,
     stored,
@@ -52,7 +52,7 @@ def test_ap_of_a_resample_is_that_of_copied_images(tmp_path: Path, seed: int) ->
     weights = bootstrap.resample_weights(len(records.images), 3, seed)
     actual = bootstrap.average_precision(stored(records, tmp_path), weights, VOCABULARY.splits)
     for b, times in enumerate(weights):
-        precision = count_precision(repeated(records, times), len(VOCABULARY.names), 100)
+        precision = precision_of(repeated(records, times), len(VOCABULARY.names), 100)
         metrics = precision.metrics(VOCABULARY, with_recall=False)
         expected = {(m.metric, m.split): m.value for m in metrics if not m.category}
         for key in actual:

@@ -6,14 +6,19 @@ import numpy as np
 import pytest
 
 from schemas.curves import CURVES
-from stages.evaluation.average_precision import count_precision
 from stages.evaluation.curves import curve_rows, split_curves
 from stages.evaluation.matching import RECALLS
-from tests.stages.evaluation.records import VOCABULARY, detect, random_records, single_image
+from tests.stages.evaluation.records import (
+    VOCABULARY,
+    detect,
+    precision_of,
+    random_records,
+    single_image,
+)
 
 
 def test_the_mean_of_a_curve_is_its_ap50() -> None:
-    precision = count_precision(random_records(np.random.default_rng(4)), 4, 100)
+    precision = precision_of(random_records(np.random.default_rng(4)), 4, 100)
     batch = curve_rows(precision, VOCABULARY)
     CURVES.check(batch)
     curves = defaultdict(list)
@@ -33,7 +38,7 @@ def test_the_mean_of_a_curve_is_its_ap50() -> None:
 def test_the_curve_of_a_split_is_the_mean_over_its_categories_that_have_objects() -> None:
     records = single_image([[0, 0, 50, 50], [60, 60, 99, 99]], [0, 1])
     detect(records, [[0, 0, 50, 50]], [0], [0.9])  # ant is detected, bee is missed
-    curves = split_curves(count_precision(records, 4, 100), VOCABULARY.splits)
+    curves = split_curves(precision_of(records, 4, 100), VOCABULARY.splits)
     np.testing.assert_array_equal(curves["all"], np.full(101, 0.5))
     np.testing.assert_array_equal(curves["base"], np.ones(101))  # dog has no objects
     np.testing.assert_array_equal(curves["novel"], np.zeros(101))
@@ -42,7 +47,7 @@ def test_the_curve_of_a_split_is_the_mean_over_its_categories_that_have_objects(
 def test_a_category_has_the_score_at_which_each_recall_is_reached() -> None:
     records = single_image([[0, 0, 50, 50], [60, 60, 99, 99]], [0, 0])
     detect(records, [[0, 0, 50, 50], [100, 100, 120, 120]], [0, 0], [0.75, 0.25])
-    rows = curve_rows(count_precision(records, 4, 100), VOCABULARY).to_pylist()
+    rows = curve_rows(precision_of(records, 4, 100), VOCABULARY).to_pylist()
     ant = [row for row in rows if row["category"] == "ant"]
     assert [row["score"] for row in ant] == [0.75] * 51 + [None] * 50  # half of recall
     assert [row["precision"] for row in ant] == [1.0] * 51 + [0.0] * 50
@@ -50,6 +55,6 @@ def test_a_category_has_the_score_at_which_each_recall_is_reached() -> None:
 
 
 def test_without_objects_there_are_no_curves() -> None:
-    precision = count_precision(single_image([], []), 4, 100)
+    precision = precision_of(single_image([], []), 4, 100)
     assert split_curves(precision, VOCABULARY.splits) == {}
     assert curve_rows(precision, VOCABULARY).num_rows == 0

@@ -9,14 +9,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from schemas.errors import ArtifactError
-from stages.evaluation.average_precision import count_precision
 from stages.evaluation.detections_file import DetectionsFile
 from stages.evaluation.evaluator import Evaluator, ScoringConfig
 from stages.evaluation.image_inputs import ImageObjects, ImageProposals
 from stages.evaluation.lvis_metadata import LvisMetadata
 from stages.evaluation.scores import combine, cosines, probabilities, select
 from stages.evaluation.suppression import SoftNms
-from tests.stages.evaluation.records import VOCABULARY, random_boxes
+from tests.stages.evaluation.records import VOCABULARY, precision_of, random_boxes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,7 +102,7 @@ def test_accuracy_comes_with_ap_over_every_category_a_box_may_be(file: Detection
     ranks = run.rank[0]
     assert metrics["top1", "all"].value == pytest.approx((ranks < 1).mean())
     assert metrics["top5", "all"].value == 1.0  # there are four categories
-    precision = count_precision(run.records, 4, 100).metrics(VOCABULARY, with_recall=False)
+    precision = precision_of(run.records, 4, 100).metrics(VOCABULARY, with_recall=False)
     expected = {(m.metric, m.split): m.value for m in precision if not m.category}
     assert {k: metrics[k].value for k in expected} == expected
     assert not any(name.startswith("AR") for name, _ in metrics)

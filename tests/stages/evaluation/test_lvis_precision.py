@@ -7,22 +7,19 @@ import numpy as np
 import pytest
 
 from schemas.errors import ArtifactError
+from stages.evaluation.average_precision import precision_from_matches
 from stages.evaluation.detection_records import DetectionRecords
 from stages.evaluation.lvis_metadata import LvisMetadata
 from stages.evaluation.lvis_precision import (
     MAX_DETECTIONS,
-    count_lvis_precision,
     frequency_metrics,
     lvis_arrays,
-    precision_from_matches,
+    match_lvis,
 )
-from stages.evaluation.matching import match
 from stages.evaluation.vocabulary import Vocabulary
 from tests.stages.evaluation.records import (
-    by_pycocotools,
     detect,
     random_boxes,
-    random_records,
     single_image,
 )
 
@@ -100,6 +97,11 @@ def by_the_official_package(
     return run
 
 
+def lvis_precision(records: DetectionRecords, lists: LvisMetadata) -> PrecisionRecall:
+    matches = match_lvis(records, VOCABULARY, lists)
+    return precision_from_matches(matches, MAX_DETECTIONS, MAX_DETECTIONS)
+
+
 def values(precision: PrecisionRecall, lists: LvisMetadata) -> dict[tuple[str, str], float]:
     metrics = precision.metrics(VOCABULARY, with_recall=True) + frequency_metrics(
         precision, VOCABULARY, lists
@@ -114,7 +116,7 @@ def test_every_number_equals_that_of_the_official_package(
 ) -> None:
     records, lists = random_lvis_records()
     official = by_the_official_package(records, lists, tmp_path / "lvis.json", monkeypatch)
-    precision = count_lvis_precision(records, VOCABULARY, lists)
+    precision = lvis_precision(records, lists)
     np.testing.assert_allclose(precision.precision, official.eval["precision"], atol=1e-9)
     np.testing.assert_allclose(precision.recall, official.eval["recall"], atol=1e-9)
     metrics = values(precision, lists)
@@ -135,7 +137,7 @@ def test_a_detection_of_a_category_that_is_not_annotated_in_the_image_does_not_c
     unknown = LvisMetadata(FREQUENCY, {"a": [], "b": []}, {"a": [], "b": []})
     absent = LvisMetadata(FREQUENCY, {"a": [], "b": ["a"]}, {"a": [], "b": []})
     tolerant = LvisMetadata(FREQUENCY, {"a": [], "b": ["a"]}, {"a": [], "b": ["a"]})
-    scores = [values(count_lvis_precision(records, VOCABULARY, f), f)["AP", "all"] for f in
+    scores = [values(lvis_precision(records, f), f)["AP", "all"] for f in
               (unknown, absent, tolerant)]  # fmt: skip
     assert scores == pytest.approx([1.0, 0.5, 1.0])
 
@@ -144,18 +146,7 @@ def test_an_image_without_lists_is_refused() -> None:
     records, lists = random_lvis_records(3)
     records.add_image(10, 10, "val/stranger")
     with pytest.raises(ArtifactError, match="nothing of image val/stranger"):
-        count_lvis_precision(records, VOCABULARY, lists)
-
-
-def test_precision_of_matches_without_lvis_rules_is_that_of_pycocotools() -> None:
-    records = random_records(rng, 20)
-    for limit in (100, 3):
-        precision = precision_from_matches(match(records.arrays(), 4, limit))
-        expected = by_pycocotools(records, limit)
-        np.testing.assert_allclose(precision.precision, expected["precision"][..., 0], atol=1e-9)
-        np.testing.assert_allclose(precision.recall, expected["recall"][..., 0], atol=1e-9)
-        reached = expected["scores"][0, :, :, 0, 0]
-        np.testing.assert_allclose(precision.score, np.maximum(reached, 0), atol=1e-9)
+        lvis_precision(records, lists)
 
 
 def test_only_the_300_detections_of_highest_score_of_an_image_count() -> None:
@@ -165,7 +156,7 @@ def test_only_the_300_detections_of_highest_score_of_an_image_count() -> None:
     detect(records, [*wrong, [0, 0, 50, 50]], [1] * MAX_DETECTIONS + [0], [0.9] * 300 + [0.1])
     lists = LvisMetadata(FREQUENCY, {"a": ["b"]}, {"a": []})
     assert len(lvis_arrays(records, VOCABULARY, lists).detections.image) == MAX_DETECTIONS
-    assert values(count_lvis_precision(records, VOCABULARY, lists), lists)["AP", "all"] == 0.0
+    assert values(lvis_precision(records, lists), lists)["AP", "all"] == 0.0
 
 
 def test_crowds_are_objects_like_others_for_lvis() -> None:
