@@ -24,6 +24,7 @@ def concepts(names: list[str]) -> pa.Table:
     counts = [1] * len(names)
     rows = {"concept_id": range(len(names)), "concept": names, "examples": [[]] * len(names)}
     rows |= dict.fromkeys(("mentions", "captions", "images"), counts)
+    rows["names"] = [[name] for name in names]
     return pa.Table.from_batches([CONCEPTS.batch(rows)])
 
 
