@@ -28,9 +28,9 @@ from schemas.mentions import MENTIONS
 from stages.base import Part, Reads, Stage, each, option, whole
 from stages.outcome import Outcome, Result
 from stages.sources.caption_corpus import CaptionRecord, Corpus, Survey, corpus_remarks
+from stages.sources.concept_groups import ConceptGroups, merge_pool, read_groups
 from stages.sources.files import digest_of
 from stages.sources.names import read_names
-from stages.text.concept_groups import ConceptGroups, merge_pool, read_groups
 from stages.text.extraction_counts import CaptionCount, ExtractionCounts
 from stages.text.mention_rows import listing, mention_rows
 from stages.text.tallies import Tally, concept_rows, count_mentions, merged_names
@@ -148,14 +148,15 @@ class ExtractConcepts(Stage):
         texts_given: Counter[str] = Counter()
         records = iter(self._captioned(part))
         while batch := list(islice(records, _BATCH_RECORDS)):
-            captions = [text for record in batch for text in record.captions]
+            numbered = [(r.key, rank, c) for r in batch for rank, c in enumerate(r.captions)]
+            captions = [text for _, _, text in numbered]
             mentions: Sequence[list[str]] = list(find(captions))
             if part.number == 0 and names is not None and captions and not seen.captions:
                 part.note("example_caption", _glimpse(captions[0]))
             mentions = seen.add(captions, mentions, given=names is not None)
             if self.captions is not None:
                 seen.captionless += sum(not (r.captions or r.problem) for r in batch)
-            yield mention_rows(batch, mentions, heads, texts_given)
+            yield mention_rows(numbered, mentions, heads, texts_given)
             part.advance(len(batch))
         seen.record(part)
 

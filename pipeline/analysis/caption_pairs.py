@@ -67,7 +67,7 @@ class CaptionPairs:
         With several captions an image: different captions of one image have one and the other at
         least three times, and three times as often as they would by chance over all images; and one
         caption has both at most a third as often as if the two were things of their own.
-        With one: captions have both no more often than by chance.
+        With one: captions have each, and both no more often than by chance.
 
         Args:
             first: Captions that have the first concept, (P,).
@@ -75,7 +75,7 @@ class CaptionPairs:
         """
         share = first.astype(np.float64) * second / max(self.captions, 1)
         if not self.comparable:
-            return np.asarray(self.together <= share)
+            return np.asarray((self.together <= share) & (share > 0))
         chance = share / max(self.captions, 1) * self.caption_pairs
         apart = self.apart >= TIMES * np.maximum(chance, 1)
         return np.asarray(apart & (TIMES * self.mixed_together <= self.mixed))

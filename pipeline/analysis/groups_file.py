@@ -6,7 +6,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Final
 
-from stages.text.concept_groups import TABLE
+from stages.outcome import counted
+from stages.sources.concept_groups import TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 _SHOWN: Final = 200  # pairs that are in no group
 _HEADER: Final = """\
-# Names of one thing, proposed by rc merge-concepts: each line is a group. The first name becomes the
-# concept's, and mentions of the others count as mentions of it. Delete a name or a group, move a
-# name, add your own; a name may stand in one place only. Then: rc extract-concepts --merge THIS_FILE
+# Names of one thing, proposed by rc merge-concepts: each line is a group. The first name becomes
+# the concept's, and mentions of the others count as mentions of it. Delete a name or a group, move
+# a name, add your own; a name may stand in one place only. Then: rc extract-concepts --merge FILE
 # Kinds of a thing are proposed too where captions use both words ("bird" and "duck"): delete those
 # that you want to tell apart. For evaluation by name, let the first name be that of the category.
 """
@@ -38,17 +39,22 @@ def groups_text(proposed: ProposedGroups) -> str:
 
 def summary(proposed: ProposedGroups) -> list[str]:
     """What was compared and what came of it; why there is nothing, if there is nothing."""
-    names, groups = sum(map(len, proposed.groups)), len(proposed.groups)
-    concepts, limit = len(proposed.mentions), f"a cosine of at least {proposed.min_cosine:g}"
-    lines = [f"{groups:,} groups with {names:,} of {concepts:,} concepts"]
-    said = f"{proposed.similar:,} pairs have {limit}; captions speak of {len(proposed.pairs):,} as "
-    lines.append(f"{said}one thing")
+    names, limit = sum(map(len, proposed.groups)), f"a cosine of at least {proposed.min_cosine:g}"
+    of_all = f"{names:,} of {counted(len(proposed.mentions), 'concept')}"
+    have = "has" if proposed.similar == 1 else "have"
+    lines = [
+        f"{counted(len(proposed.groups), 'group')} with {of_all}",
+        f"{counted(proposed.similar, 'pair')} {have} {limit}; captions "
+        + ("speak of" if proposed.comparable else "do not speak against")
+        + f" {len(proposed.pairs):,} as one thing",
+    ]
     if not proposed.similar and proposed.nearest:
         one, other, cosine = proposed.nearest
         lines[1] = f"no two concepts have {limit}: the highest is {cosine:.4f}, of {_text(one)} and"
         lines[1] += f" {_text(other)}; lower --min-cosine"
     if proposed.without_embedding:
-        lines.append(f"{proposed.without_embedding:,} concepts without an embedding were left out")
+        without = counted(proposed.without_embedding, "concept")
+        lines.append(f"{without} without an embedding left out")
     if not proposed.comparable and proposed.similar:
         lines.append(
             "most images have one caption, which says little about two names: look at each group, "

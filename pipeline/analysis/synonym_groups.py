@@ -159,7 +159,7 @@ class _Rows:
 
 
 def _rows(pool: Artifact, embeddings: Artifact) -> _Rows:
-    vectors = {}
+    vectors: dict[str, NDArray[Any]] = {}
     for batch in stream(embeddings.files()):
         matrix = as_matrix(batch, "embedding")
         vectors |= dict(zip(batch.column("concept").to_pylist(), matrix, strict=True))
@@ -188,7 +188,13 @@ def _inputs(root: Path, concepts: str | None, embeddings: str | None) -> tuple[A
         return pool, _newest_of(root, pool)
     vectors = catalog.of_table(root, CONCEPT_EMBEDDINGS, embeddings)
     if concepts is None:
-        concepts = catalog.made_from(vectors, CONCEPTS.name).address
+        source = catalog.ancestor(vectors, (CONCEPTS.name,))
+        if source is None:
+            raise ArtifactNotFoundError(
+                f"the concepts of {vectors.address} are not in {root.absolute()}, or it was "
+                "imported and has none; name a pool with the same names with --concepts"
+            )
+        concepts = source.address
     return catalog.of_table(root, CONCEPTS, concepts), vectors
 
 

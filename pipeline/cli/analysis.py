@@ -27,7 +27,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command("report")(report)
 
 
-def merge_concepts(  # noqa: PLR0913  # each is an option
+def merge_concepts(
     out: Annotated[Path, typer.Argument(help="TOML file to write, for you to edit")],
     store: Store = STORE,
     concepts: Annotated[

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from stages.sources.caption_corpus import CaptionRecord
-
 _EXAMPLE_CHARACTERS: Final = 1_000
 
 
@@ -37,20 +35,19 @@ def listing(pool: Sequence[Sequence[str]]) -> pa.RecordBatch:
 
 
 def mention_rows(
-    records: Sequence[CaptionRecord],
+    captions: Sequence[tuple[str, int, str]],
     mentions: Sequence[Sequence[str]],
     heads: Mapping[str, str],
     texts_given: Counter[str],
 ) -> pa.RecordBatch:
-    """A row for each concept that a caption of some records mentions.
+    """A row for each concept that a caption mentions.
 
     Args:
-        records: With their captions.
+        captions: Key of the image, rank among its captions, and text of each.
         mentions: Of each of these captions, a name for each mention.
         heads: The concept of each name that is not a concept's own.
         texts_given: Counts the examples of each concept in this part.
     """
-    captions = [(r.key, rank, text) for r in records for rank, text in enumerate(r.captions)]
     rows: list[tuple[Any, ...]] = []
     for (key, rank, text), names in zip(captions, mentions, strict=True):
         for concept, counts in sorted(_by_concept(names, heads).items()):

@@ -26,6 +26,7 @@ from stages.models.weights import read_tensors
 from stages.proposals.localizers import open_boxes
 from stages.proposals.region_dump import DumpWriter
 from stages.sources.caption_corpus import Corpus, corpus_remarks
+from stages.sources.concept_groups import read_groups
 from stages.sources.names import read_names
 from stages.text.templates import read_templates
 from tests.stages.sources.samples import encoded, ingest, write_images, write_tar
@@ -200,6 +201,11 @@ run = "propose"
 grid = true
 seed = "{seed}"
 """
+GROUPS: Final = b"""
+[groups]
+umbrella = ["parasol", "sun shade"]
+"hot dog" = ["frank\\u0066urter"]  # cosine 0.97
+"""
 
 
 def json_readers() -> dict[str, tuple[Any, str, Callable[[Path], object]]]:
@@ -276,6 +282,7 @@ def byte_readers(folder: Path) -> dict[str, Reader]:
             "w.pth", _torch(state, _use_new_zipfile_serialization=False), weights("w.pth")
         ),
         "pickle of NumPy": Reader("w.pkl", pickle.dumps(bare), weights("w.pkl")),
+        "groups": Reader("g.toml", GROUPS, lambda f: read_groups(f / "g.toml")),
         "recipe": Reader("r.toml", RECIPE, lambda f: load(f / "r.toml", {})),
     }
 

@@ -1,7 +1,7 @@
 """Groups of names of one thing, as a user writes them: each is one concept of the pool.
 
-    [groups]
-    umbrella = ["parasol", "brolly"]     # the first name is the concept's, the others count as it
+[groups]
+umbrella = ["parasol", "brolly"]     # the first name is the concept's, the others count as it
 """
 
 from __future__ import annotations
