@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pytest
 
+from pipeline import sql
+from pipeline.analysis.groups_file import groups_text
 from pipeline.analysis.synonym_groups import complete_groups, propose_groups
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.concepts import CONCEPTS
 from schemas.errors import ArtifactError, ArtifactNotFoundError
 from stages.base import Part, Reads, Stage, option, whole
+from stages.extract_concepts import ExtractConcepts
 from tests.pipeline.analysis.test_caption_pairs import pool_of
-from tests.pipeline.helpers import make
+from tests.pipeline.helpers import make, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -102,6 +105,31 @@ def test_embeddings_belong_to_the_concepts_and_what_they_lack_is_counted(
     shutil.rmtree(pool.path)
     with pytest.raises(ArtifactNotFoundError, match=r"are not in .*, or it was imported and has"):
         propose_groups(root, 0.95, embeddings=renamed.address)
+
+
+@pytest.mark.slow
+def test_what_is_proposed_is_merged_and_only_what_the_file_says_decides_the_artifact(
+    pool: Artifact, root: Path, tmp_path: Path
+) -> None:
+    make(Directions(), root)
+    text = groups_text(propose_groups(root, 0.95))
+
+    def merged(name: str, content: str) -> Artifact:
+        file = tmp_path / name
+        file.write_text(content)
+        options = {"captions": tmp_path / "c.tsv", "parser": "ngram:1", "min_frequency": 1}
+        return make(ExtractConcepts(**options, merge_file=file), root)  # type: ignore[arg-type]
+
+    first = merged("groups.toml", text)
+    rows = {row["concept"]: row for row in rows_of(first).to_pylist()}
+    assert (rows["cat"]["names"], rows["cat"]["mentions"]) == (["cat", "kitten"], 12)
+    assert "kitten" not in rows
+    assert merged("other.toml", f"# edited\n{text}").path == first.path
+    assert merged("groups.toml", text.replace('["kitten"]', '["house"]')).path != first.path
+    assert pool.path != first.path
+    with sql.connect(root, [first.address]) as connection:
+        said = "SELECT names, count(*) FROM mentions WHERE concept = 'cat' GROUP BY ALL ORDER BY 1"
+        assert sql.query(connection, said).fetchall() == [(["cat"], 8), (["kitten"], 4)]
 
 
 MENTIONS = dict(zip("abcdef", (5, 9, 9, 1, 0, 2), strict=True))
