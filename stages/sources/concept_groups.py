@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TABLE: Final = "groups"
-_MOST_BYTES: Final = 64 << 20  # a million names
+_MOST_BYTES: Final = 16 << 20  # some 300,000 names with comments
 _ADVICE: Final = 'write [groups], and below it lines such as umbrella = ["parasol"]'
 
 
