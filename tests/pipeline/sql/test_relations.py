@@ -123,7 +123,7 @@ def test_a_pin_that_matches_nothing_is_refused(store: Path) -> None:
 def test_artifacts_of_another_table_version_have_no_view(tmp_path: Path) -> None:
     labels = make_all(tmp_path, count=4)["pseudo_labels"]
     content = json.loads((labels.path / "manifest.json").read_text())
-    old = labels.path.with_name(labels.path.name.replace("v2-", "v1-"))
+    old = labels.path.with_name(labels.path.name.replace("v3-", "v1-"))
     labels.path.rename(old)
     rewrite_manifest(old, {**content, "version": 1})
     assert query_rows(tmp_path, "SELECT count(*) AS n FROM images") == [{"n": 3}]
