@@ -121,6 +121,7 @@ class Concepts(Invented):
                     "concept": [f"concept {c}" for c in mentioned],
                     "mentions": ones,
                     "text": [None] * len(mentioned),
+                    "names": [None] * len(mentioned),
                 }
             )
 
@@ -139,6 +140,7 @@ class Concepts(Invented):
                 "concept": names,
                 **dict.fromkeys(("mentions", "captions", "images"), numbers),
                 "examples": [[] for _ in names],
+                "names": [[name] for name in names],
             }
         )
 

@@ -14,7 +14,7 @@ CONCEPT_EMBEDDINGS = Table(
     columns=(
         Column("concept_id", pa.int32(), "as in concepts"),
         Column("concept", pa.string(), "as in concepts"),
-        Column("prompts", pa.int32(), "prompts averaged; 0 if imported"),
+        Column("prompts", pa.int32(), "prompts averaged, of all its names; 0 if imported"),
         Column(
             "embedding",
             VECTOR,

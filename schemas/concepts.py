@@ -8,7 +8,7 @@ from schemas.table import Column, Table
 
 CONCEPTS = Table(
     name="concepts",
-    version=1,
+    version=2,
     doc="Concepts: the noun phrases found in captions, or listed by the user; ids dense from 0.",
     key=("concept_id",),
     columns=(
@@ -22,5 +22,10 @@ CONCEPTS = Table(
         Column("captions", pa.int64(), "captions that mention it at least once"),
         Column("images", pa.int64(), "images with at least one such caption"),
         Column("examples", pa.list_(pa.string()), "up to three captions that mention it"),
+        Column(
+            "names",
+            pa.list_(pa.string()),
+            "its own, then those merged into it by --merge that occur, in alphabetical order",
+        ),
     ),
 )

@@ -38,5 +38,11 @@ MENTIONS = Table(
             "the caption, cut at 1,000 characters, for the first three of a concept in its part",
             nullable=True,
         ),
+        Column(
+            "names",
+            pa.list_(pa.string()),
+            "names that the caption has, or a given pool lists; null if only the concept's own",
+            nullable=True,
+        ),
     ),
 )

@@ -1,5 +1,8 @@
 """Embed concepts: each concept in its prompt templates, through the teacher's language encoder.
 
+A concept with several names, see `rc extract-concepts --merge`, has the mean over the prompts of
+all of them.
+
 Source: RegionCLIP (arXiv:2112.09106): 81 templates, their embeddings averaged as they are.
 """
 
@@ -66,6 +69,8 @@ class EmbedConcepts(Stage):
         """See `Stage.outcome`: concepts, and how many prompts stand behind each."""
         prompts = counted(len(result.notes["templates"]), "prompt")
         line = f"{counted(result.rows, 'concept')} embedded, {prompts} each"
+        if "names" in result.notes:
+            line += f" of their {counted(result.notes['names'], 'name')}"
         return Outcome([line], None if result.rows else "no concept was embedded")
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
@@ -77,7 +82,7 @@ class EmbedConcepts(Stage):
         """
         from stages.models import device
         from stages.models.clip import load_clip
-        from stages.models.text_embeddings import embed_names
+        from stages.models.text_embeddings import embed_groups
 
         device.set_threads(self.threads)
         device.deterministic()
@@ -97,17 +102,19 @@ class EmbedConcepts(Stage):
         similarity.write(part.attach(FILE))
         part.note("similarity", asdict(similarity))
         part.note("templates", list(templates))
+        if (names := len(concepts["names"].combine_chunks().flatten())) > concepts.num_rows:
+            part.note("names", names)
         for block in concepts.to_batches(max_chunksize=_BLOCK):
-            names = block.column("concept").to_pylist()
-            embeddings = embed_names(
-                clip, names, templates, self.averaging, self.batch, self.long_prompts
+            groups = block.column("names").to_pylist()
+            embeddings = embed_groups(
+                clip, groups, templates, self.averaging, self.batch, self.long_prompts
             )
             yield CONCEPT_EMBEDDINGS.batch(
                 {
                     "concept_id": block.column("concept_id"),
                     "concept": block.column("concept"),
-                    "prompts": [len(templates)] * len(names),
+                    "prompts": [len(templates) * len(names) for names in groups],
                     "embedding": embeddings.numpy(),
                 }
             )
-            part.advance(len(names))
+            part.advance(len(groups))

@@ -6,6 +6,9 @@ concept pool. Memory is bounded by the number of different phrases, never by tha
 A pool can also be given: a file with the user's list, or the concepts of another artifact. Then
 nothing is added or left out, the order stays, and the captions only say who mentions what.
 
+Names of one thing can be merged (`--merge`): captions are parsed as before, and a mention of one
+counts as a mention of the head of its group, so that all that reads mentions sees one concept.
+
 Source: RegionCLIP (arXiv:2112.09106), concept pool from image captions, frequency of 100.
 """
 
@@ -25,10 +28,12 @@ from schemas.mentions import MENTIONS
 from stages.base import Part, Reads, Stage, each, option, whole
 from stages.outcome import Outcome, Result
 from stages.sources.caption_corpus import CaptionRecord, Corpus, Survey, corpus_remarks
+from stages.sources.concept_groups import ConceptGroups, merge_pool, read_groups
 from stages.sources.files import digest_of
 from stages.sources.names import read_names
 from stages.text.extraction_counts import CaptionCount, ExtractionCounts
-from stages.text.tallies import EXAMPLES, Tally, concept_rows, count_mentions
+from stages.text.mention_rows import listing, mention_rows
+from stages.text.tallies import Tally, concept_rows, count_mentions, merged_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -39,7 +44,6 @@ if TYPE_CHECKING:
 
 _PART_RECORDS = 50_000  # records of a caption corpus in a part: some 20 seconds of parsing
 _BATCH_RECORDS = 500  # records parsed together
-_EXAMPLE_CHARACTERS = 1_000
 _GLIMPSE = 80  # characters of a caption in a message
 
 
@@ -68,6 +72,12 @@ class ExtractConcepts(Stage):
         recipe=False,
         flag="--from",
     )
+    merge_file: Path | None = option(
+        None,
+        "TOML with names to merge, see rc merge-concepts: mentions of them count as the head's",
+        recipe=False,
+        flag="--merge",
+    )
     captions: Path | None = option(
         None,
         "read captions from this file or folder (TSV, CSV, JSON, JSONL, Parquet; also .gz), "
@@ -84,7 +94,7 @@ class ExtractConcepts(Stage):
     name: ClassVar[str] = "extract-concepts"
     everyday: ClassVar[tuple[str, ...]] = ("min_frequency", "from_file", "captions", "parser")
     example: ClassVar[str] = "rc extract-concepts --min-frequency 5"
-    version: ClassVar[int] = 2  # captions in other languages name nothing
+    version: ClassVar[int] = 3  # concepts have several names
     unit: ClassVar[str] = "records"  # images with their captions, or lines of a file of captions
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),
@@ -99,12 +109,14 @@ class ExtractConcepts(Stage):
         return {role: reads for role, reads in self.reads.items() if role not in left_out}
 
     def digests(self) -> Mapping[str, str]:
-        """See `Stage.digests`: the parser, the list, the captions."""
+        """See `Stage.digests`: the parser, the list, the groups, the captions."""
         from stages.text.parsing.engines import parser_identity
 
         digests = {"parser": parser_identity(self.parser, self.style)}
         if self.from_file is not None:
             digests["from"] = digest_of(*read_names(self.from_file))
+        if self.merge_file is not None:
+            digests["merge"] = self._groups().digest()
         if corpus := self._corpus():
             digests["captions"] = corpus.digest()
         return digests
@@ -124,23 +136,27 @@ class ExtractConcepts(Stage):
         from stages.text.parsing.engines import load_parser
         from stages.text.parsing.given_names import GivenNames
 
-        names = self._given(part)
+        pool, heads = self._given(part), self._groups().heads
+        names = None
+        if pool is not None:
+            names = [name for concept in pool for name in concept]
+            heads = {name: concept[0] for concept in pool for name in concept}
+            yield listing(pool)
         parser = load_parser(self.parser, self.style, names or ())
         find = parser.concepts if names is None else GivenNames(names, parser).mentions
-        if names is not None:
-            yield _listing(names)
         seen = CaptionCount(of_english=parser.language == "en")
         texts_given: Counter[str] = Counter()
         records = iter(self._captioned(part))
         while batch := list(islice(records, _BATCH_RECORDS)):
-            captions = [text for record in batch for text in record.captions]
+            numbered = [(r.key, rank, c) for r in batch for rank, c in enumerate(r.captions)]
+            captions = [text for _, _, text in numbered]
             mentions: Sequence[list[str]] = list(find(captions))
             if part.number == 0 and names is not None and captions and not seen.captions:
                 part.note("example_caption", _glimpse(captions[0]))
             mentions = seen.add(captions, mentions, given=names is not None)
             if self.captions is not None:
                 seen.captionless += sum(not (r.captions or r.problem) for r in batch)
-            yield _mentions(batch, mentions, texts_given)
+            yield mention_rows(numbered, mentions, heads, texts_given)
             part.advance(len(batch))
         seen.record(part)
 
@@ -157,7 +173,10 @@ class ExtractConcepts(Stage):
             note("example", _glimpse(kept[0]))
         else:
             kept = self._frequent(tallies, note)
-        yield concept_rows(kept[: self.max_concepts], tallies)
+        kept = kept[: self.max_concepts]
+        if self.merge_file is not None:
+            self._note_merged(kept, tallies, note)
+        yield concept_rows(kept, tallies)
 
     def outcome(self, result: Result) -> Outcome:
         """Captions read, what they name, and what became of it; why there is no concept."""
@@ -180,16 +199,30 @@ class ExtractConcepts(Stage):
             note("most_frequent", [_glimpse(ranked[0]), counts[ranked[0]]])
         return [name for name in ranked if counts[name] >= self.min_frequency]
 
-    def _given(self, part: Part) -> list[str] | None:
-        """Names of the given pool in their order; None if there is none."""
+    def _note_merged(
+        self, kept: Sequence[str], tallies: Mapping[str, Tally], note: Callable[[str, Any], None]
+    ) -> None:
+        """Note how many names were merged into how many concepts, and which occur nowhere."""
+        merged = {name: len(merged_names(name, tallies[name])) for name in kept}
+        note("merged", [sum(merged.values()), sum(map(bool, merged.values()))])
+        there = {name for tally in tallies.values() for name in tally.names or ()}
+        if absent := sorted(self._groups().heads.keys() - there):
+            note("absent", [len(absent), _glimpse(absent[0])])
+
+    def _groups(self) -> ConceptGroups:
+        return ConceptGroups({}) if self.merge_file is None else read_groups(self.merge_file)
+
+    def _given(self, part: Part) -> list[list[str]] | None:
+        """The names of each concept of the given pool, its own first; None if there is none."""
+        if self.from_file is None and not part.has("pool"):
+            return None
         if self.from_file is None:
-            if not part.has("pool"):
-                return None
-            pool = part.table("pool").sort_by("concept_id")
-            return [str(name) for name in pool.column("concept").to_pylist()]
-        if part.has("pool"):
+            pool = part.table("pool").sort_by("concept_id").column("names").to_pylist()
+        elif part.has("pool"):
             raise OptionError("give --from or --pool, not both")
-        return read_names(self.from_file)
+        else:
+            pool = [[name] for name in read_names(self.from_file)]
+        return merge_pool(pool, self._groups(), self.merge_file)
 
     def _captioned(self, part: Part) -> Iterator[CaptionRecord]:
         corpus = self._corpus()
@@ -232,37 +265,7 @@ def _survey(corpus: Corpus, digest: str) -> Survey:
     return corpus.survey()
 
 
-def _listing(names: Sequence[str]) -> pa.RecordBatch:
-    """A given pool as rows without image, so that the fold knows it."""
-    return MENTIONS.batch(
-        {
-            "image_id": [""] * len(names),
-            "caption": range(len(names)),
-            "concept": names,
-            "mentions": [0] * len(names),
-            "text": [None] * len(names),
-        }
-    )
-
-
 def _glimpse(text: str) -> str:
     """The beginning of a text, fit for a message."""
     line = "".join(mark if mark.isprintable() else " " for mark in text[:_GLIMPSE])
     return line + ("…" if len(text) > _GLIMPSE else "")
-
-
-def _mentions(
-    records: Sequence[CaptionRecord],
-    mentions: Sequence[Sequence[str]],
-    texts_given: Counter[str],
-) -> pa.RecordBatch:
-    """Rows of some records; `texts_given` counts the examples of each phrase in this part."""
-    captions = [(r.key, rank, text) for r in records for rank, text in enumerate(r.captions)]
-    rows: list[tuple[str, int, str, int, str | None]] = []
-    for (key, rank, text), phrases in zip(captions, mentions, strict=True):
-        for phrase, count in sorted(Counter(phrases).items()):
-            texts_given[phrase] += 1
-            example = text[:_EXAMPLE_CHARACTERS] if texts_given[phrase] <= EXAMPLES else None
-            rows.append((key, rank, phrase, count, example))
-    names = [column.name for column in MENTIONS.columns]
-    return MENTIONS.batch({name: [row[at] for row in rows] for at, name in enumerate(names)})

@@ -90,6 +90,13 @@ COMMANDS: Final = (
     _stage("extract-concepts", "--min-frequency 2 --parser ngram:1", basis=True),
     _stage("pretrain", f"--model ../world/clip.json --warmup 0 {_TRAINING} 4", basis=True),
     _stage("embed-concepts", "--templates plain", basis=True),
+    Command(
+        "merge-concepts", "merge-concepts groups.toml --min-cosine -1", "groups.toml", kept=True
+    ),
+    Command(
+        "extract-concepts --merge",
+        "extract-concepts --min-frequency 2 --parser ngram:1 --merge groups.toml",
+    ),
     _stage("train-rpn", f"--width 8 --resize 96x96 {_TRAINING} 2"),
     _stage("propose", "--top-k 12 --resize 96x96"),
     Command("propose --grid", "propose --grid --regions 5", kept=True, basis=True),

@@ -1,4 +1,4 @@
-"""Verbs that evaluate and compare artifacts: what-if, diff, compare, report."""
+"""Verbs that evaluate and compare artifacts: merge-concepts, what-if, diff, compare, report."""
 
 from __future__ import annotations
 
@@ -20,10 +20,47 @@ Thresholds = str | None  # numbers with commas between them
 
 def add_commands(app: typer.Typer) -> None:
     """Add these verbs to the application."""
+    app.command("merge-concepts")(merge_concepts)
     app.command("what-if")(what_if)
     app.command("diff")(diff)
     app.command("compare")(compare)
     app.command("report")(report)
+
+
+def merge_concepts(
+    out: Annotated[Path, typer.Argument(help="TOML file to write, for you to edit")],
+    store: Store = STORE,
+    concepts: Annotated[
+        str | None,
+        typer.Option("--concepts", help="concepts@…; default: those of the embeddings"),
+    ] = None,
+    embeddings: Annotated[
+        str | None,
+        typer.Option("--embeddings", help="concept_embeddings@…; default: the newest"),
+    ] = None,
+    min_cosine: Annotated[
+        float, typer.Option("--min-cosine", help="lowest cosine of two names", min=-1, max=1)
+    ] = 0.9,
+    force: Annotated[bool, typer.Option("--force", help="replace a file that exists")] = False,
+) -> None:
+    """Propose names of one thing, to be merged.
+
+    Two names are proposed if their embeddings are similar, and captions speak of them as of one
+    thing: different captions of one image have one and the other three times as often as chance
+    would, and one caption has both at most a third as often as if they were two things. Edit the
+    file, then run rc extract-concepts --merge OUT.
+    """
+    from pipeline.analysis.groups_file import groups_text, summary
+    from pipeline.analysis.synonym_groups import propose_groups
+    from pipeline.exporting.output_files import draft_file, with_suffix
+
+    target = with_suffix("merge-concepts", out, ".toml")
+    with draft_file("merge-concepts", target, force=force) as draft:
+        proposed = propose_groups(store, min_cosine, concepts, embeddings)
+        draft.write_text(groups_text(proposed), "utf-8")
+    typer.echo(str(target))
+    for line in summary(proposed):
+        typer.echo(line, err=True)
 
 
 def what_if(  # noqa: PLR0913  # each is an option

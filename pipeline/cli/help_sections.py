@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 VERB_GROUPS: Final[Mapping[str, Sequence[str]]] = {
     "Whole pipeline": ("demo", "run"),
     "Data": (
-        *("draw", "ingest", "extract-concepts", "embed-concepts", "propose", "featurize"),
-        "export-features",
+        *("draw", "ingest", "extract-concepts", "embed-concepts", "merge-concepts", "propose"),
+        *("featurize", "export-features"),
     ),
     "Labels": ("label", "suspect", "select", "audit", "what-if", "diff", "report", "export"),
     "Training": (

@@ -80,15 +80,16 @@ class ExtractionCounts:
             line += f"; {counted(concepts, 'concept')}"
             if rare := self.notes.get("phrases", concepts) - concepts:
                 line += f", {counted(rare, 'phrase')} left out (--min-frequency {min_frequency:,})"
+        lines = [line, *self._merged()]
         foreign = self._of("not_english")
         if not foreign or self._is_foreign():
-            return [line]
+            return lines
         do = "does" if foreign == 1 else "do"
         not_english = f"{counted(foreign, 'caption')} {do} not look like English"
         if told := sum(self.notes[NOTE].get("languages", {}).values()):
             taken = "" if "listed" in self.notes else f"; no concept is taken from {told:,}"
             not_english += f"{self._languages()}{taken}"
-        return [line, not_english]
+        return [*lines, not_english]
 
     def why_empty(self, count_by: str, min_frequency: int, refused: int, file: str) -> str:
         """Why no concept was kept; `file` names that of the captions, if they come from one."""
@@ -133,6 +134,19 @@ class ExtractionCounts:
             example = self.notes.get("example_problem", "")
             found.append(f"{counted(refused, 'row')} refused" + f" ({example})" * bool(example))
         return f"there are no captions in {file}: {' and '.join(found) or 'it has no rows'}"
+
+    def _merged(self) -> list[str]:
+        """What became of the names that were to be merged, in one line; none without any."""
+        if "merged" not in self.notes:
+            return []
+        names, concepts = self.notes["merged"]
+        line = f"{counted(names, 'name')} merged into {counted(concepts, 'concept')}"
+        if "absent" in self.notes:
+            number, example = self.notes["absent"]
+            are, place = "is" if number == 1 else "are", "list" if "listed" in self.notes else ""
+            nowhere = f"not in the {place}" if place else "in no caption"
+            line += f"; {number:,} more {are} {nowhere}, such as '{example}'"
+        return [line]
 
     def _captionless(self) -> str:
         """How many rows of a caption file have no caption; nothing if all have one."""

@@ -21,7 +21,12 @@ EXAMPLES: Final = 3  # captions kept of each phrase
 
 @dataclass(slots=True)
 class Tally:
-    """What is known of one phrase so far; `listed` is its id in a given pool."""
+    """What is known of one concept so far.
+
+    Attributes:
+        listed: Its id in a given pool.
+        names: What it is called where that is not its own name alone; None if nowhere.
+    """
 
     listed: int | None = None
     mentions: int = 0
@@ -29,15 +34,18 @@ class Tally:
     images: int = 0
     image_id: str = ""  # the last one: rows of one image are neighbours
     examples: list[str] = field(default_factory=list)
+    names: set[str] | None = None
 
 
 def count_mentions(drafts: Iterable[pa.RecordBatch]) -> dict[str, Tally]:
-    """The tally of each phrase in rows of `MENTIONS`; rows of one image are neighbours."""
+    """The tally of each concept in rows of `MENTIONS`; rows of one image are neighbours."""
     tallies: dict[str, Tally] = {}
     for batch in drafts:
         columns = [batch.column(column.name).to_pylist() for column in MENTIONS.columns]
-        for image_id, rank, phrase, count, text in zip(*columns, strict=True):
+        for image_id, rank, phrase, count, text, names in zip(*columns, strict=True):
             tally = tallies.setdefault(phrase, Tally())
+            if names is not None:
+                tally.names = (tally.names or set()) | set(names)
             if count == 0:
                 tally.listed = rank
                 continue
@@ -61,5 +69,11 @@ def concept_rows(names: Sequence[str], tallies: Mapping[str, Tally]) -> pa.Recor
             "captions": [tally.captions for tally in kept],
             "images": [tally.images for tally in kept],
             "examples": [tally.examples for tally in kept],
+            "names": [[name, *merged_names(name, tallies[name])] for name in names],
         }
     )
+
+
+def merged_names(concept: str, tally: Tally) -> list[str]:
+    """The other names of a concept that occur, in alphabetical order."""
+    return sorted((tally.names or set()) - {concept})

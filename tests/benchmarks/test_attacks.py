@@ -27,6 +27,7 @@ def test_every_verb_that_writes_and_every_export_is_attacked() -> None:
     attacked = {command.words.split()[0] for command in COMMANDS if command.attacked}
     verbs = {name.split()[0] for name in VERBS}  # "audit close" copies what a browser wrote
     others = {"run", "db", "gc", "view", "report", "draw", "search", "export", "export-weights"}
+    others |= {"merge-concepts"}
     assert attacked >= {*verbs, *others, "export-features", "export-detections"}
     names = {command.name for command in COMMANDS}
     assert names >= {f"export {form}" for form in labels.FORMATS}

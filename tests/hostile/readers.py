@@ -27,6 +27,7 @@ from stages.proposals.localizers import open_boxes
 from stages.proposals.region_dump import DumpWriter
 from stages.selecting.rules_file import read_rules
 from stages.sources.caption_corpus import Corpus, corpus_remarks
+from stages.sources.concept_groups import read_groups
 from stages.sources.names import read_names
 from stages.text.templates import read_templates
 from tests.stages.sources.samples import encoded, ingest, write_images, write_tar
@@ -207,6 +208,10 @@ confusable = [["wolf", "husky"]]
 margin = 0.1
 [rename]
 sofa = "couch"
+GROUPS: Final = b"""
+[groups]
+umbrella = ["parasol", "sun shade"]
+"hot dog" = ["frank\\u0066urter"]  # cosine 0.97
 """
 
 
@@ -284,6 +289,7 @@ def byte_readers(folder: Path) -> dict[str, Reader]:
             "w.pth", _torch(state, _use_new_zipfile_serialization=False), weights("w.pth")
         ),
         "pickle of NumPy": Reader("w.pkl", pickle.dumps(bare), weights("w.pkl")),
+        "groups": Reader("g.toml", GROUPS, lambda f: read_groups(f / "g.toml")),
         "recipe": Reader("r.toml", RECIPE, lambda f: load(f / "r.toml", {})),
         "rules": Reader("r.toml", RULES, lambda f: read_rules(f / "r.toml")),
     }

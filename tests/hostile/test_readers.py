@@ -56,7 +56,7 @@ def test_json_with_any_value_in_any_place_is_read_or_refused(name: str, tmp_path
         *("tar", "gzipped tar", "JPEG", "PNG", "WebP", "CSV", "TSV", "JSON lines"),
         *("Parquet of names", "Parquet of images", "captions in Parquet", "captions in text"),
         *("boxes in Parquet", "boxes in HDF5", "boxes in JSON", "YOLO", "labels of YOLO"),
-        *("image TSV", "index of a TSV", "list", "templates", "recipe"),
+        *("image TSV", "index of a TSV", "list", "templates", "recipe", "groups"),
         *("safetensors", "archive of torch", "old file of torch", "pickle of NumPy"),
     ],
 )

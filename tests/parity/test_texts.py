@@ -111,6 +111,7 @@ def test_item_09_rows_come_in_order_of_their_id_and_carry_their_name(
         "concept": names,
         **{key: [1, 1, 1] for key in ("mentions", "captions", "images")},
         "examples": [[], [], []],
+        "names": [[name] for name in names],
     }
     rows = CONCEPTS.batch(columns)
     shuffled = pa.Table.from_batches([rows]).take([2, 0, 1])

@@ -162,7 +162,7 @@ class ExtractConcepts(Toy):
         for rows in part.batches("images"):
             part.advance(rows.num_rows)
             said = [
-                (row["image_id"], rank, word, text.split().count(word), text)
+                (row["image_id"], rank, word, text.split().count(word), text, None)
                 for row in rows.select(["image_id", "captions"]).to_pylist()
                 for rank, text in enumerate(row["captions"])
                 for word in sorted(set(text.split()) & set(WORDS))
@@ -187,6 +187,7 @@ class ExtractConcepts(Toy):
                 "captions": [count[word] for word in found],
                 "images": [count[word] for word in found],
                 "examples": [[f"a {word}"] for word in found],
+                "names": [[word] for word in found],
             }
         )
 

@@ -24,6 +24,7 @@ def concepts(names: list[str]) -> pa.Table:
     counts = [1] * len(names)
     rows = {"concept_id": range(len(names)), "concept": names, "examples": [[]] * len(names)}
     rows |= dict.fromkeys(("mentions", "captions", "images"), counts)
+    rows["names"] = [[name] for name in names]
     return pa.Table.from_batches([CONCEPTS.batch(rows)])
 
 
@@ -50,6 +51,26 @@ def test_every_concept_has_the_mean_over_its_prompts(files) -> None:
         as_matrix(batch, "embedding")[2], expected.mean(dim=0).numpy(), rtol=1e-4, atol=1e-6
     )
     assert part.advanced == 3
+
+
+def test_a_concept_of_several_names_has_the_mean_over_the_prompts_of_all(files) -> None:
+    part = part_of(POOL, files)
+    rows = part.tables["concepts"].to_pylist()
+    rows[0]["names"] = ["dog", "hound", "puppy"]
+    part.tables["concepts"] = pa.Table.from_pylist(rows, schema=CONCEPTS.arrow)
+    (batch,) = EmbedConcepts(device="cpu").run(part)
+    assert batch.column("prompts").to_pylist() == [243, 81, 81]
+    clip = load_clip(*files.values(), "cpu")
+    templates = part.notes["templates"]
+    prompts = [t.replace("{}", name) for name in rows[0]["names"] for t in templates]
+    expected = encode_texts(clip, prompts).mean(dim=0).detach().numpy()
+    np.testing.assert_allclose(as_matrix(batch, "embedding")[0], expected, rtol=1e-4, atol=1e-6)
+    (plain,) = EmbedConcepts(device="cpu").run(part_of(POOL, files))
+    np.testing.assert_allclose(
+        as_matrix(batch, "embedding")[1:], as_matrix(plain, "embedding")[1:], rtol=1e-4, atol=1e-6
+    )
+    said = EmbedConcepts().outcome(Result(3, {}, part.notes))
+    assert said.summary == ["3 concepts embedded, 81 prompts each of their 5 names"]
 
 
 def test_openai_averaging_gives_unit_rows(files) -> None:

@@ -11,7 +11,7 @@ import pytest
 import stages.extract_concepts
 from pipeline.execution.notes import add_up
 from schemas.concepts import CONCEPTS
-from schemas.errors import OptionError
+from schemas.errors import OptionError, SourceError
 from schemas.images import IMAGES
 from schemas.mentions import MENTIONS
 from stages.extract_concepts import ExtractConcepts
@@ -262,6 +262,110 @@ def test_a_given_pool_keeps_its_ids_in_every_part() -> None:
     rows = extract(*parts, min_frequency=100)
     assert names(rows) == ["dog", "cat", "eel"]
     assert [row["mentions"] for row in rows] == [1, 0, 2]
+
+
+WEATHER = {"a": ["umbrella parasol", "parasol"], "b": ["umbrella"], "c": ["parasol dog", "brolly"]}
+
+
+def groups(folder: Path, text: str, name: str = "groups.toml") -> Path:
+    (folder / name).write_text(f"[groups]\n{text}\n")
+    return folder / name
+
+
+def test_mentions_of_merged_names_are_mentions_of_the_head(tmp_path: Path) -> None:
+    file = groups(tmp_path, 'umbrella = ["parasol", "brolly", "gamp"]')
+    umbrella, dog = extract(captioned(WEATHER), merge_file=file)
+    assert umbrella["names"] == ["umbrella", "brolly", "parasol"]
+    assert (umbrella["mentions"], umbrella["captions"], umbrella["images"]) == (6, 5, 3)
+    assert (dog["concept"], dog["names"], dog["mentions"]) == ("dog", ["dog"], 1)
+
+
+def test_merged_counts_equal_those_of_captions_with_the_heads_written_in(tmp_path: Path) -> None:
+    words = [f"w{n}" for n in range(12)]
+    members = {"w0": ["w1", "w2", "w9"], "w5": ["w3"]}
+    head = {name: first for first, names in members.items() for name in names}
+    captions = {
+        f"i{n}": [
+            " ".join(rng.choice(words, rng.integers(0, 6))) for _ in range(rng.integers(0, 4))
+        ]
+        for n in range(60)
+    }
+    file = groups(tmp_path, "\n".join(f"{first} = {names}" for first, names in members.items()))
+    merged = extract(captioned(captions), min_frequency=15, merge_file=file)
+    written = {
+        key: [" ".join(head.get(word, word) for word in text.split()) for text in texts]
+        for key, texts in captions.items()
+    }
+    expected = extract(captioned(written), min_frequency=15)
+    for row, other in zip(merged, expected, strict=True):
+        assert {**row, "names": 0, "examples": 0} == {**other, "names": 0, "examples": 0}
+        assert row["names"] == [row["concept"], *sorted(members.get(row["concept"], []))]
+
+
+def test_the_frequency_that_counts_is_that_of_the_group(tmp_path: Path) -> None:
+    file = groups(tmp_path, 'umbrella = ["parasol"]')
+    assert names(extract(captioned(WEATHER), min_frequency=4, merge_file=file)) == ["umbrella"]
+    assert outcome(captioned(WEATHER), min_frequency=4, merge_file=file).summary == [
+        "5 captions: 5 name something (7 mentions); 1 concept, 2 phrases left out "
+        "(--min-frequency 4)",
+        "1 name merged into 1 concept",
+    ]
+
+
+def test_names_that_no_caption_has_are_counted(tmp_path: Path) -> None:
+    file = groups(tmp_path, 'umbrella = ["parasol", "gamp"]\nship = ["boat"]')
+    assert outcome(captioned(WEATHER), merge_file=file).summary[1] == (
+        "1 name merged into 1 concept; 2 more are in no caption, such as 'boat'"
+    )
+
+
+def test_without_groups_rows_are_what_they_were(tmp_path: Path) -> None:
+    stage, none = ExtractConcepts(parser="ngram:1"), groups(tmp_path, "")
+    plain = pa.Table.from_batches(drafts(stage, captioned(WEATHER)))
+    assert plain.column("names").null_count == plain.num_rows
+    merging = ExtractConcepts(parser="ngram:1", merge_file=none)
+    assert pa.Table.from_batches(drafts(merging, captioned(WEATHER))).equals(plain)
+    rows = extract(captioned(WEATHER))
+    assert [row["names"] for row in rows] == [[row["concept"]] for row in rows]
+    assert "merge" not in stage.digests()
+
+
+def test_the_recipe_has_the_groups_and_not_the_name_of_their_file(tmp_path: Path) -> None:
+    same = [groups(tmp_path, f"# {n}\na = ['b']", name=f"{n}.toml") for n in "xy"]
+    other = groups(tmp_path, "a = ['c']")
+    digests = [ExtractConcepts(merge_file=file).digests()["merge"] for file in (*same, other)]
+    assert digests[0] == digests[1] != digests[2]
+    assert "merge_file" not in ExtractConcepts(merge_file=other).recipe()
+
+
+def test_listed_names_are_merged_and_others_are_not_looked_for(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("parasol\ndog\numbrella\n")
+    file = groups(tmp_path, 'umbrella = ["parasol", "brolly"]\npet = ["dog"]')
+    options = {"parser": "lexicon", "from_file": tmp_path / "list.txt", "merge_file": file}
+    captions = {"a": ["a parasol, an umbrella"], "b": ["a brolly"], "c": ["a pet", "two dogs"]}
+    rows = extract(captioned(captions), **options)
+    assert [(row["concept"], row["names"], row["mentions"]) for row in rows] == [
+        ("pet", ["pet", "dog"], 2),
+        ("umbrella", ["umbrella", "parasol"], 2),
+    ]
+    assert outcome(captioned(captions), **options).summary == [
+        "4 captions: 3 name something (4 mentions); 2 of 2 names mentioned",
+        "2 names merged into 2 concepts; 1 more is not in the list, such as 'brolly'",
+    ]
+
+
+def test_a_pool_hands_on_the_names_that_it_has_merged(tmp_path: Path) -> None:
+    file = groups(tmp_path, 'umbrella = ["parasol"]')
+    pool = pa.Table.from_pylist(extract(captioned(WEATHER), merge_file=file), schema=CONCEPTS.arrow)
+    for merge_file, expected in ((None, 3), (groups(tmp_path, 'umbrella = ["brolly"]', "b"), 4)):
+        part = captioned({"z": ["parasol umbrella", "parasol brolly"]})
+        part.tables["pool"] = pool
+        rows = {row["concept"]: row for row in extract(part, merge_file=merge_file)}
+        assert rows["umbrella"]["mentions"] == expected
+        assert rows["umbrella"]["names"][-1] == "parasol"
+    part.tables["pool"] = pool
+    with pytest.raises(SourceError, match="'parasol', which the pool has as another name of 'umb"):
+        extract(part, merge_file=groups(tmp_path, 'dog = ["parasol"]'))
 
 
 def test_a_list_together_with_a_pool_is_refused(tmp_path: Path) -> None:

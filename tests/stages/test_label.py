@@ -61,7 +61,7 @@ def mentions(*pairs: tuple[str, str]) -> pa.Table:
     images, concepts = zip(*pairs, strict=True)
     ones, empty = [1] * len(pairs), [None] * len(pairs)
     rows = {"image_id": images, "concept": concepts, "caption": ones, "mentions": ones}
-    return pa.Table.from_batches([MENTIONS.batch(rows | {"text": empty})])
+    return pa.Table.from_batches([MENTIONS.batch(rows | {"text": empty, "names": empty})])
 
 
 def label(

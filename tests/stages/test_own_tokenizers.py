@@ -102,7 +102,7 @@ def test_concepts_are_embedded_as_open_clip_embeds_them(
     tmp_path: Path, teacher: Path, kind: str
 ) -> None:
     columns = {column.name: [None] for column in CONCEPTS.columns}
-    columns |= {"concept_id": [0], "concept": ["cat"]}
+    columns |= {"concept_id": [0], "concept": ["cat"], "names": [["cat"]]}
     files = attachments("teacher", teacher)
     part = InMemory({"concepts": pa.table(columns)}, tmp_path, files=files)
     (batch,) = EmbedConcepts(device="cpu").run(part)

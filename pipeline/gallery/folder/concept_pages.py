@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from pipeline import sql
+from pipeline.analysis.similar_concepts import unit_rows
 from pipeline.gallery.page_queries import EXAMPLES, NEIGHBOURS
-from pipeline.gallery.synonyms import unit_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -6,7 +6,8 @@ SELECT
     caption,
     concept_id,
     concept,
-    m.mentions AS mentions
+    m.mentions AS mentions,
+    coalesce(m.names, [concept]) AS names
 FROM _mentions AS m
 JOIN _concepts USING (concept)
 WHERE m.mentions > 0;

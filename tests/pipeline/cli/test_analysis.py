@@ -1,4 +1,4 @@
-"""`rc what-if`, `rc diff`, `rc compare`, `rc report`, and selections by their names."""
+"""`rc merge-concepts`, `what-if`, `diff`, `compare`, `report`, and selections by their names."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pipeline.cli import main
 from pipeline.store import catalog
 from schemas.errors import ArtifactNotFoundError
 from stages.select import Select
+from stages.sources.concept_groups import read_groups
 from tests.pipeline.analysis.test_compare import ToyEvaluate, prefix
 from tests.pipeline.helpers import make, make_all
 from tests.pipeline.toys import Ingest
@@ -135,3 +136,25 @@ def test_a_report_is_written_about_labels_only(rc, root: Path, tmp_path: Path) -
     assert result.code == 0
     assert (tmp_path / "page" / "index.html").is_file()
     assert "index.html" in result.out
+
+
+def test_groups_are_proposed_in_a_file_that_is_not_replaced_unasked(  # type: ignore[no-untyped-def]
+    rc, root: Path, tmp_path: Path
+) -> None:
+    make_all(root, count=12)  # orthogonal embeddings
+    out = tmp_path / "groups.toml"
+    answer = rc("merge-concepts", out.with_suffix(""))
+    assert (answer.code, answer.out) == (0, f"{out}\n")
+    first, second = answer.err.splitlines()
+    assert first.startswith("0 groups with 0 of ")
+    assert "no two concepts have a cosine of at least 0.9: the highest is 0.0000" in second
+    assert read_groups(out).members == {}
+    again = rc("merge-concepts", out)
+    assert (again.code, again.out) == (1, "")
+    assert f"{out} exists; give another name, or --force to replace it" in again.err
+    assert rc("merge-concepts", out, "--force", "--min-cosine", "-1").code == 0
+    assert "of at least -1" in out.read_text()
+    assert rc("merge-concepts", tmp_path / "new", "--min-cosine", "2").code == 2
+    assert rc("merge-concepts", tmp_path / "groups.csv").code == 1
+    assert "concepts@nope" in rc("merge-concepts", tmp_path / "new", "--concepts", "nope").err
+    assert not (tmp_path / "new.toml").exists()

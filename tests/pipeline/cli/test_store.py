@@ -54,7 +54,7 @@ READING = (
     *("sql FROM", "db x.duckdb", "queries", "what-if", "diff a b", "compare a b", "report labels"),
     *("search x", "duplicates", "view", "view --static x", "export coco x"),
     *("export-weights teachers x", "export-features features x", "export-detections detections x"),
-    "push x",
+    *("push x", "merge-concepts OUT"),
 )
 
 
@@ -64,7 +64,8 @@ def test_a_store_that_is_not_there_is_an_error_for_every_command_that_reads(  # 
 ) -> None:
     tmp_path.joinpath("file").write_text("")
     for store in (tmp_path / "nowhere", tmp_path / "file"):
-        result = rc(*words.split(), "--store", store)
+        given = [word.replace("OUT", str(tmp_path / "out")) for word in words.split()]
+        result = rc(*given, "--store", store)
         assert (result.code, result.out) == (1, "")
         assert result.err.startswith(f"error: nothing is in {store} yet (there is no such folder)")
 

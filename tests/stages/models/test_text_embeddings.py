@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from stages.models.text_embeddings import average, embed_names
+from stages.models.text_embeddings import average, embed_groups, embed_names
+from stages.models.text_encoding import encode_trimmed
 from tests.stages.models.texts import encode_texts
 from tests.stages.models.tiny import tiny_clip
 
@@ -50,7 +51,34 @@ def test_names_that_are_equal_after_cleaning_are_encoded_once(clip, monkeypatch)
     assert torch.equal(embeddings[0], embeddings[2])
 
 
+@pytest.mark.parametrize("averaging", ["reference", "openai"])
+@pytest.mark.parametrize("batch", [1, 1000])
+def test_a_group_has_the_average_over_the_prompts_of_all_its_names(clip, averaging, batch) -> None:
+    groups = [["dog", "puppy", "hot_dog"], ["cat"], ["puppy", "cat"]]
+    embeddings = embed_groups(clip, groups, TEMPLATES, averaging, batch)
+    for names, embedding in zip(groups, embeddings, strict=True):
+        prompts = [t.replace("{}", n.replace("_", " ")) for n in names for t in TEMPLATES]
+        of_prompts = encode_texts(clip, prompts).detach().double().numpy()
+        if averaging == "openai":
+            of_prompts /= np.linalg.norm(of_prompts, axis=1, keepdims=True)
+        expected = of_prompts.mean(axis=0)
+        if averaging == "openai":
+            expected /= np.linalg.norm(expected)
+        np.testing.assert_allclose(embedding.numpy(), expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("averaging", ["reference", "openai"])
+def test_a_single_name_has_the_bytes_of_the_average_over_its_prompts(clip, averaging) -> None:
+    names = ["dog", "cat", "traffic light"]
+    embeddings = embed_groups(clip, [[name] for name in names], TEMPLATES, averaging, 1000)
+    assert torch.equal(embeddings, embed_names(clip, names, TEMPLATES, averaging, 1000))
+    prompts = [t.replace("{}", name) for name in names for t in TEMPLATES]
+    raw = encode_trimmed(clip, clip.tokenize(prompts, "cut")).float().detach()
+    assert torch.equal(embeddings, average(raw.view(3, len(TEMPLATES), -1), averaging))
+
+
 def test_no_names_give_no_rows(clip) -> None:
+    assert embed_groups(clip, [], TEMPLATES, "openai", 8).shape == (0, 32)
     assert embed_names(clip, [], TEMPLATES, "reference", 8).shape == (0, 32)
 
 

@@ -4,11 +4,11 @@ from schemas.mentions import MENTIONS
 from stages.text.tallies import EXAMPLES, concept_rows, count_mentions
 
 ROWS = [
-    ("", 0, "cat", 0, None),
-    ("a", 0, "dog", 2, "dog dog"),
-    ("a", 1, "dog", 1, "a dog"),
-    ("b", 0, "dog", 1, "the dog"),
-    ("b", 1, "dog", 1, "dog!"),
+    ("", 0, "cat", 0, None, None),
+    ("a", 0, "dog", 2, "dog dog", None),
+    ("a", 1, "dog", 1, "a dog", None),
+    ("b", 0, "dog", 1, "the dog", ["puppy"]),
+    ("b", 1, "dog", 1, "dog!", ["dog", "hound"]),
 ]
 
 
@@ -24,3 +24,4 @@ def test_mentions_captions_images_and_examples_are_counted_over_batches() -> Non
     assert (dog["concept_id"], dog["mentions"], dog["captions"], dog["images"]) == (1, 5, 4, 2)
     assert dog["examples"] == ["dog dog", "a dog", "the dog"][:EXAMPLES]
     assert (cat["mentions"], cat["examples"]) == (0, [])
+    assert (cat["names"], dog["names"]) == (["cat"], ["dog", "hound", "puppy"])
