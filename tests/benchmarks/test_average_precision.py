@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pytest
 
 from benchmarks import average_precision
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def test_every_program_that_is_installed_counts_the_same(

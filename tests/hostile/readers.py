@@ -208,6 +208,7 @@ confusable = [["wolf", "husky"]]
 margin = 0.1
 [rename]
 sofa = "couch"
+"""
 GROUPS: Final = b"""
 [groups]
 umbrella = ["parasol", "sun shade"]
