@@ -21,12 +21,13 @@ from pipeline.exporting.yolo_format import YoloFormat
 from pipeline.progress import Silent
 from pipeline.store.atomic import new_folder
 from schemas.errors import OptionError
+from stages.reviewing.exported_labels import ExportedLabelsWriter
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.exporting.label_writer import LabelWriter
-    from pipeline.exporting.labelled_images import ExportRequest
+    from pipeline.exporting.labelled_images import ExportRequest, LabelledImage
     from pipeline.progress import Reporter
 
 __all__ = ["FORMATS", "IMAGE_MODES", "export_labels"]
@@ -86,11 +87,14 @@ def export_labels(
     counts = Counter({"images": 0, "labels": 0})
     with new_folder(out) as draft:
         writer = FORMATS[form](draft, labelled.names, images)
+        record = LabelRecord(draft, labelled.address, writer) if writer.comes_back else None
         reporter = reporter or Silent()
         reporter.start("export", None, "images")
         try:
             for image in labelled:
                 writer.add(image)
+                if record:
+                    record.add(image)
                 counts.update(images=1, labels=len(image.labels))
                 reporter.advance(1)
         finally:
@@ -101,4 +105,27 @@ def export_labels(
                 "and rc sql which labels --where and --categories leave"
             )
         writer.close()
+        if record:
+            record.close()
     return ExportSummary(counts["images"], counts["labels"], labelled.unknown_categories)
+
+
+class LabelRecord:
+    """Keeps, beside what people mend, what they began with."""
+
+    def __init__(self, folder: Path, address: str, writer: LabelWriter) -> None:
+        self._format = writer
+        names = [writer.concept_name(index) for index in range(len(writer.names))]
+        self._file = ExportedLabelsWriter(folder, address, names)
+
+    def add(self, image: LabelledImage) -> None:
+        """Append the labels of an image."""
+        about = {name: image.row[name] for name in ("image_id", "width", "height")}
+        about |= {"number": image.number, "file": self._format.image_name(image)}
+        names = (self._format.concept_name(label["category"]) for label in image.labels)
+        pairs = zip(image.labels, names, strict=True)
+        self._file.add(about, [{**label, "concept": name} for label, name in pairs])
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._file.close()

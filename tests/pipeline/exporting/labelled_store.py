@@ -49,6 +49,7 @@ def image_with_labels(
         {
             "region": region,
             "category": category,
+            "concept_id": category,
             "score": score,
             **dict(zip(("x0", "y0", "x1", "y1"), box, strict=True)),
         }
