@@ -51,7 +51,7 @@ class ReviewTally:
         """All counts, with what the file had besides."""
         return {
             **collector.counts,
-            **self._counts,
+            **{name: self._counts[name] for name in (*_OUTCOMES, "new", "emptied")},
             "labels": sum(self._labels.values()),
             "judged": len(self._labels),
             "reviewers": len(self._reviewers),

@@ -6,25 +6,17 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 import pytest
 
 from schemas.errors import ArtifactError, OptionError, SourceError
-from schemas.reviews import REVIEWS
 from stages.import_reviews import ImportReviews
-from stages.outcome import Result
-from tests.in_memory import InMemory
 from tests.stages.reviewing import returned
-from tests.stages.reviewing.small_export import LABELS, regions_of_annotations, write_export
+from tests.stages.reviewing.importing import LABEL_ROWS, imported
+from tests.stages.reviewing.small_export import regions_of_annotations, write_export
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LABEL_ROWS = [
-    {"image_id": f"image/{number}", "region": region, "concept_id": category}
-    for number, labels in LABELS.items()
-    for region, (category, *_) in enumerate(labels)
-]
 EDITS: Any = {(3, 0): "cat", (3, 1): None, (7, 0): (2.0, 2.0, 25.0, 31.0), (7, 2): "wolf"}
 NEW = {7: (5.0, 5.0, 12.0, 12.0)}
 SIDES = ("x0", "y0", "x1", "y1")
@@ -40,22 +32,6 @@ RETURNED: dict[str, Callable[..., Path]] = {
     "coco": coco,
 }
 FORM = pytest.mark.parametrize("form", RETURNED)
-
-
-def imported(
-    file: Path, folder: Path, rows: Any = None, **options: Any
-) -> tuple[list[dict[str, Any]], list[str], InMemory]:
-    """Rows, what is said of them, and the part."""
-    labels = pa.Table.from_pylist(LABEL_ROWS if rows is None else rows)
-    labels = labels.cast(pa.schema([REVIEWS.arrow.field(name) for name in labels.column_names]))
-    part = InMemory({"pseudo_labels": labels})
-    stage = ImportReviews(called="first", file=file, exported=folder, **options)
-    found: list[dict[str, Any]] = []
-    for batch in stage.run(part):
-        REVIEWS.check(batch)
-        found += batch.to_pylist()
-    outcome = stage.outcome(Result(len(found), {}, part.notes))
-    return found, [*outcome.summary, outcome.empty or "", *outcome.losses], part
 
 
 def verdicts(rows: list[dict[str, Any]]) -> dict[tuple[str, int], Any]:
