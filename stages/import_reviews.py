@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -24,13 +25,16 @@ from stages.outcome import Outcome, Result
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from schemas.table import Table
-    from stages.reviewing.exported_rows import ExportedLabels
+    from stages.reviewing.exported_rows import ExportedImage, ExportedLabels
     from stages.reviewing.review_collector import ReviewCollector
     from stages.reviewing.review_counts import ReviewTally
 
 _BATCH_ROWS: Final = 10_000
 _SIDES: Final = ("x0", "y0", "x1", "y1")
+_MOST_REGIONS: Final = 1 << 31  # of an image
 _ABOUT: Final = ("image_id", "region", "concept_id")
 
 
@@ -111,22 +115,42 @@ class ImportReviews(Stage):
         self, part: Part, exported: ExportedLabels, collector: ReviewCollector
     ) -> None:
         """Pass if every label that was judged is one of the input."""
-        expected = set()
-        for image in {review.image for _, review in collector.reviews()}:
-            labels, concept_ids = exported.labels(image)
-            regions = zip(labels.regions.tolist(), concept_ids.tolist(), strict=True)
-            expected |= {(image.image_id, *pair) for pair in regions}
-        images = pa.array({image_id for image_id, *_ in expected}, pa.string())
+        judged = {review.image.position: review.image for _, review in collector.reviews()}
+        images = [judged[position] for position in sorted(judged)]
+        keys, concepts = _keys_of(images, exported)
+        found = np.zeros(len(keys), np.bool_)
+        ids = pa.array([image.image_id for image in images], pa.string())
         for batch in part.everywhere("pseudo_labels", _ABOUT):
-            found = batch.filter(pc.is_in(batch.column("image_id"), value_set=images))
-            columns = (found.column(name).to_pylist() for name in _ABOUT)
-            expected -= set(zip(*columns, strict=True))
-        if expected:
-            image_id, region, _ = min(expected)
+            place = pc.index_in(batch.column("image_id"), value_set=ids)
+            rows = batch.filter(place.is_valid())
+            key = _key(place.drop_null().to_numpy(), rows.column("region").to_numpy())
+            at = np.minimum(np.searchsorted(keys, key), len(keys) - 1)
+            same = (keys[at] == key) & (concepts[at] == rows.column("concept_id").to_numpy())
+            found[at[same]] = True
+        if not found.all():
+            place, region = divmod(int(keys[~found][0]), _MOST_REGIONS)
             raise ArtifactError(
                 f"{self.exported} was not exported from these pseudo_labels: they have no region "
-                f"{region} of {image_id!a} with that concept; export them, and begin again"
+                f"{region} of {images[place].image_id!a} with that concept; export them, and begin "
+                f"again"
             )
+
+
+def _keys_of(
+    images: Sequence[ExportedImage], exported: ExportedLabels
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Of each label of some images a number, ascending, and its concept_id."""
+    keys, concepts = [np.zeros(0, np.int64)], [np.zeros(0, np.int32)]
+    for place, image in enumerate(images):
+        labels, concept_ids = exported.labels(image)
+        order = np.argsort(labels.regions)
+        keys.append(_key(np.int64(place), labels.regions[order]))
+        concepts.append(concept_ids[order])
+    return np.concatenate(keys), np.concatenate(concepts)
+
+
+def _key(place: Any, regions: NDArray[Any]) -> NDArray[np.int64]:
+    return np.asarray(np.asarray(place, np.int64) * _MOST_REGIONS + regions)
 
 
 def exported_folder(exported: Path | None) -> Path:

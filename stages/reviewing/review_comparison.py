@@ -16,13 +16,15 @@ import numpy as np
 from stages.geometry import pairwise_iou
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator
 
     from numpy.typing import NDArray
 
 NO_REGION: Final = -(1 << 31)  # of a box that does not say which label it was
 MIN_IOU: Final = 0.5  # of two boxes that may be one, where no region says so
 TOLERANCE: Final = 1.0  # pixels by which a side may differ: programs round, and hands shake
+
+_TOGETHER: Final = 1 << 20  # pairs whose overlap is computed at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +90,21 @@ def opinions(
     partner = partners(labels, boxes)
     regions = {one.region for one in unread} - {NO_REGION}
     names = {one.name for one in unread if one.region == NO_REGION}
+    others = np.flatnonzero(partner >= 0)
+    moves = np.zeros(len(labels))
+    if len(others):
+        moves[others] = np.abs(labels.sides[others] - boxes.sides[partner[others]]).max(axis=1)
     said = []
-    for at, other in enumerate(partner.tolist()):
+    for at, (other, move) in enumerate(zip(partner.tolist(), moves.tolist(), strict=True)):
         if other >= 0:
-            said.append(_opinion(labels, boxes, at, other))
+            name = str(boxes.names[other])
+            renamed = None if name == labels.names[at] else name
+            is_moved = move > TOLERANCE
+            said.append(_opinion(renamed, boxes.sides[other] if is_moved else None))
         else:
             may_be = int(labels.regions[at]) in regions or {None, labels.names[at]} & names
             said.append(Opinion("unsure" if may_be else "wrong"))
-    return said, len(boxes) - int((partner >= 0).sum())
+    return said, len(boxes) - len(others)
 
 
 def partners(labels: NamedBoxes, boxes: NamedBoxes) -> NDArray[np.int64]:
@@ -119,53 +128,39 @@ def partners(labels: NamedBoxes, boxes: NamedBoxes) -> NDArray[np.int64]:
         by_region.setdefault(region, []).append(other)
     by_region.pop(NO_REGION, None)
     for at, region in enumerate(labels.regions.tolist()):
-        if region in by_region:
-            best = _pairs(labels, boxes, at, np.array(by_region[region])).in_order()[0]
-            partner[at], is_free[best[1]] = best[1], False
-    free = np.flatnonzero(is_free)
-    rest = [_pairs(labels, boxes, at, free).near() for at in np.flatnonzero(partner < 0).tolist()]
-    for at, other in _Pairs.joined(rest).in_order() if rest else ():
+        if candidates := by_region.get(region):
+            best = candidates[0]
+            if len(candidates) > 1:
+                best = next(_pairs(labels, boxes, np.array([at]), np.array(candidates), 0.0))[1]
+            partner[at], is_free[best] = best, False
+    rows, columns = np.flatnonzero(partner < 0), np.flatnonzero(is_free)
+    for at, other in _pairs(labels, boxes, rows, columns, MIN_IOU):
         if partner[at] < 0 and is_free[other]:
             partner[at], is_free[other] = other, False
     return partner
 
 
-class _Pairs(NamedTuple):
-    """Labels and boxes that may be one: their IoU, whether names differ, and their positions."""
-
-    ious: NDArray[np.float64]
-    differ: NDArray[np.bool_]
-    labels: NDArray[np.int64]
-    boxes: NDArray[np.int64]
-
-    @classmethod
-    def joined(cls, some: Sequence[_Pairs]) -> _Pairs:
-        """All of several."""
-        ious, differ, labels, boxes = zip(*some, strict=True)
-        columns = (np.concatenate(ious), np.concatenate(differ))
-        return cls(*columns, np.concatenate(labels), np.concatenate(boxes))
-
-    def near(self) -> _Pairs:
-        """Those that overlap enough."""
-        near = self.ious >= MIN_IOU
-        return _Pairs(self.ious[near], self.differ[near], self.labels[near], self.boxes[near])
-
-    def in_order(self) -> list[tuple[int, int]]:
-        """Positions of label and box, the best pair first."""
-        order = np.lexsort((self.boxes, self.labels, self.differ, -self.ious))
-        return list(zip(self.labels[order].tolist(), self.boxes[order].tolist(), strict=True))
+def _pairs(
+    labels: NamedBoxes,
+    boxes: NamedBoxes,
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int64],
+    least: float,
+) -> Iterator[tuple[int, int]]:
+    """Pairs of some labels and some boxes with at least some IoU, the best first."""
+    found = [(np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64))]
+    step = max(1, _TOGETHER // max(1, len(columns)))
+    for some in (rows[start : start + step] for start in range(0, len(rows), step)):
+        ious = pairwise_iou(labels.sides[some], boxes.sides[columns])
+        first, second = np.nonzero(ious >= least)
+        found.append((ious[first, second], some[first], columns[second]))
+    overlaps, ats, others = (np.concatenate(column) for column in zip(*found, strict=True))
+    differ = labels.names[ats] != boxes.names[others]
+    order = np.lexsort((others, ats, differ, -overlaps))
+    return zip(ats[order].tolist(), others[order].tolist(), strict=True)
 
 
-def _pairs(labels: NamedBoxes, boxes: NamedBoxes, at: int, others: NDArray[np.int64]) -> _Pairs:
-    """A label with some boxes."""
-    ious = pairwise_iou(labels.sides[at : at + 1], boxes.sides[others])[0]
-    differ = boxes.names[others] != labels.names[at]
-    return _Pairs(ious, differ, np.full(len(others), at), others)
-
-
-def _opinion(labels: NamedBoxes, boxes: NamedBoxes, at: int, other: int) -> Opinion:
-    name = boxes.names[other]
-    renamed = None if name == labels.names[at] else str(name)
-    if np.abs(labels.sides[at] - boxes.sides[other]).max() > TOLERANCE:
-        return Opinion("wrong-box", renamed, tuple(boxes.sides[other].tolist()))
+def _opinion(renamed: str | None, moved_to: NDArray[np.float64] | None) -> Opinion:
+    if moved_to is not None:
+        return Opinion("wrong-box", renamed, tuple(moved_to.tolist()))
     return Opinion("right") if renamed is None else Opinion("wrong", renamed)
