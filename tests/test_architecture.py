@@ -45,11 +45,11 @@ PLAIN_WORDS = set(
         actors additions aligned alignment allocation analysis anchor anchors and animals
         annotations api app architecture architectures arrays atomic attention augment average
         backbones backgrounds bar blas bootstrap box building bundle cache calibration canvas
-        catalog categories checkpoints checks cleaning clip coco columns compare comparison
+        catalog categories checkpoints checks cleaning clip coco collector columns compare comparison
         compounds conclusion conditions config confusions connection contact convnext convolutional
         corpus count counts creation curves cvat data database deltas demo dense detectron2 device
         diff digest disk distributed download draw dump duplicates encoding engines environment
-        errors estimation evaluated evaluation exact expectations export extraction failure fastvit
+        errors estimation evaluated evaluation exact expectations export exported extraction failure fastvit
         fields figures file files find findings folder food form format formats frames free full
         geometry given gradient grammar grey grid group groups guard hash hdf5 headline health help
         home ids if imported in index init inputs intervals joined journal jpeg json key keys kind

@@ -7,6 +7,7 @@ of the store and do not depend on what is left out; scores are kept.
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +25,7 @@ from schemas.errors import OptionError
 from stages.reviewing.exported_labels import ExportedLabelsWriter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from pipeline.exporting.label_writer import LabelWriter
@@ -85,16 +87,14 @@ def export_labels(
     """
     labelled = LabelledImageReader(root, request)
     counts = Counter({"images": 0, "labels": 0})
-    with new_folder(out) as draft:
+    with new_folder(out) as draft, ExitStack() as stack:
         writer = FORMATS[form](draft, labelled.names, images)
-        record = LabelRecord(draft, labelled.address, writer) if writer.comes_back else None
+        add = adding(writer, labelled.address, stack)
         reporter = reporter or Silent()
         reporter.start("export", None, "images")
         try:
             for image in labelled:
-                writer.add(image)
-                if record:
-                    record.add(image)
+                add(image)
                 counts.update(images=1, labels=len(image.labels))
                 reporter.advance(1)
         finally:
@@ -105,27 +105,26 @@ def export_labels(
                 "and rc sql which labels --where and --categories leave"
             )
         writer.close()
-        if record:
-            record.close()
     return ExportSummary(counts["images"], counts["labels"], labelled.unknown_categories)
 
 
-class LabelRecord:
-    """Keeps, beside what people mend, what they began with."""
+def adding(writer: LabelWriter, address: str, stack: ExitStack) -> Callable[[LabelledImage], None]:
+    """What adds an image to an export, and, if people mend it, to what they begin with.
 
-    def __init__(self, folder: Path, address: str, writer: LabelWriter) -> None:
-        self._format = writer
-        names = [writer.concept_name(index) for index in range(len(writer.names))]
-        self._file = ExportedLabelsWriter(folder, address, names)
+    Args:
+        writer: Of the format.
+        address: Of the pseudo-labels.
+        stack: Closes what is written besides.
+    """
+    if not writer.comes_back:
+        return writer.add
+    names = [writer.concept_name(index) for index in range(len(writer.names))]
+    beginning = stack.enter_context(ExportedLabelsWriter(writer.folder, address, names))
 
-    def add(self, image: LabelledImage) -> None:
-        """Append the labels of an image."""
+    def add(image: LabelledImage) -> None:
+        writer.add(image)
         about = {name: image.row[name] for name in ("image_id", "width", "height")}
-        about |= {"number": image.number, "file": self._format.image_name(image)}
-        names = (self._format.concept_name(label["category"]) for label in image.labels)
-        pairs = zip(image.labels, names, strict=True)
-        self._file.add(about, [{**label, "concept": name} for label, name in pairs])
+        about |= {"number": image.number, "file": writer.image_name(image)}
+        beginning.add(about, [{**k, "concept": names[k["category"]]} for k in image.labels])
 
-    def close(self) -> None:
-        """Write what is left."""
-        self._file.close()
+    return add

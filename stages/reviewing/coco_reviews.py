@@ -44,7 +44,7 @@ def read_coco(path: Path, collector: ReviewCollector) -> None:
                 lists[some.key] += some.values
         if not {"images", "annotations", "categories"} <= named:
             raise SourceError(f"{path} is not COCO's JSON of instances; {_ADVICE}")
-        reader = _Reader(path.name, collector, Categories(lists["categories"]))
+        reader = _CocoReader(path.name, collector, Categories(lists["categories"]))
         for number, entry in enumerate(lists["images"], 1):
             reader.add_image(number, entry)
         for number, entry in enumerate(_annotations(path), 1):
@@ -58,7 +58,7 @@ def _annotations(path: Path) -> Iterator[Any]:
             yield from some.values
 
 
-class _Reader:
+class _CocoReader:
     """Sorts the entries of a file by image."""
 
     def __init__(self, name: str, collector: ReviewCollector, categories: Categories) -> None:

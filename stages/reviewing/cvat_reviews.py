@@ -45,7 +45,7 @@ def read_cvat(path: Path, collector: ReviewCollector) -> None:
         SourceError: If it is neither, or is damaged, or of another kind, such as for video.
     """
     with foreign(f"{path} as CVAT's XML", _ADVICE), _opened(path) as file:
-        parser = _parser(path, _Reader(path, collector))
+        parser = _parser(path, _CvatReader(path, collector))
         fed = 0
         while chunk := file.read(_CHUNK):
             parser.Parse(chunk, False)
@@ -68,7 +68,7 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
             yield file
 
 
-def _parser(path: Path, reader: _Reader) -> expat.XMLParserType:
+def _parser(path: Path, reader: _CvatReader) -> expat.XMLParserType:
     def refuse(*_: Any) -> NoReturn:
         raise SourceError(f"{path} has a document type, which files of CVAT have not; {_ADVICE}")
 
@@ -82,7 +82,7 @@ def _parser(path: Path, reader: _Reader) -> expat.XMLParserType:
     return parser
 
 
-class _Reader:
+class _CvatReader:
     """Takes elements one after the other; only one shape is in memory."""
 
     def __init__(self, path: Path, collector: ReviewCollector) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
@@ -21,6 +22,7 @@ from stages.sources.parquet_rows import open_parquet, rows_at_once
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+    from types import TracebackType
     from typing import BinaryIO
 
     from stages.reviewing.exported_rows import ExportedLabels
@@ -33,7 +35,7 @@ _ADVICE: Final = "name the folder that rc export label-studio, cvat or coco wrot
 
 
 class ExportedLabelsWriter:
-    """Writes the file, image by image.
+    """Writes the file, image by image; whole if its block ends well.
 
     Args:
         folder: That the export is written to.
@@ -51,6 +53,23 @@ class ExportedLabelsWriter:
         )
         self._rows: list[dict[str, Any]] = []
 
+    def __enter__(self) -> ExportedLabelsWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self._flush()
+            self._writer.close()
+            return
+        with suppress(OSError):  # as the error that is under way
+            self._writer.close()
+        self._writer.is_open = False  # else its end tries again, and prints what it meets
+
     def add(self, image: Mapping[str, Any], labels: Sequence[Mapping[str, Any]]) -> None:
         """Append the labels of an image.
 
@@ -61,11 +80,6 @@ class ExportedLabelsWriter:
         self._rows += ({**label, **image} for label in labels)
         if len(self._rows) >= _BUFFER_ROWS:
             self._flush()
-
-    def close(self) -> None:
-        """Write what is left."""
-        self._flush()
-        self._writer.close()
 
     def _flush(self) -> None:
         if self._rows:

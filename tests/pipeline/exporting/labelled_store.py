@@ -34,7 +34,7 @@ def image_with_labels(
     uri: str = "none.png",
 ) -> LabelledImage:
     """An image of 64 x 60 pixels; labels as category, score and box, region after region."""
-    row = {
+    row: dict[str, Any] = {
         "source": "folder",
         "image_id": f"image/{number}",
         "split": split,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 from pipeline.exporting.coco_formats import CocoFormat
 from pipeline.exporting.cvat_format import CvatFormat
 from pipeline.exporting.label_studio_format import LabelStudioFormat
-from pipeline.exporting.labels import LabelRecord
+from pipeline.exporting.labels import adding
 from stages.reviewing.exported_labels import read_exported_labels
 from stages.reviewing.review_collector import ReviewCollector
 from tests.pipeline.exporting.labelled_store import image_with_labels
@@ -15,9 +16,14 @@ from tests.pipeline.exporting.labelled_store import image_with_labels
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pipeline.exporting.label_writer import LabelWriter
     from stages.reviewing.exported_rows import ExportedLabels
 
-FORMATS: Final = {"label-studio": LabelStudioFormat, "cvat": CvatFormat, "coco": CocoFormat}
+FORMATS: Final[dict[str, type[LabelWriter]]] = {
+    "label-studio": LabelStudioFormat,
+    "cvat": CvatFormat,
+    "coco": CocoFormat,
+}
 ADDRESS: Final = "pseudo_labels/v3-0123456789ab"
 NAMES: Final = ("dog", "cat", "ü & <tree>")
 LABELS: Final = {  # by number: category, score, box of each region, in images of 64 x 60 pixels
@@ -34,13 +40,11 @@ def write_export(folder: Path, form: str) -> Path:
     """The folder that `rc export` would write, without pixels."""
     folder.mkdir()
     writer = FORMATS[form](folder, NAMES, "none")
-    record = LabelRecord(folder, ADDRESS, writer)
-    for number, labels in LABELS.items():
-        image = image_with_labels(number, labels)
-        writer.add(image)
-        record.add(image)
+    with ExitStack() as stack:
+        add = adding(writer, ADDRESS, stack)
+        for number, labels in LABELS.items():
+            add(image_with_labels(number, labels))
     writer.close()
-    record.close()
     return folder
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -115,6 +117,25 @@ def test_no_rows_other_columns_no_file_or_too_many_are_refused(
 
 
 def test_a_writer_without_labels_leaves_a_file_without_rows(tmp_path: Path) -> None:
-    ExportedLabelsWriter(tmp_path, ADDRESS, NAMES).close()
+    with ExportedLabelsWriter(tmp_path, ADDRESS, NAMES):
+        pass
     assert pq.read_table(tmp_path / FILE_NAME).num_rows == 0
     assert address_in(tmp_path) == ADDRESS
+
+
+def test_a_writer_that_is_given_up_tries_once_to_close_its_file_and_says_nothing(
+    tmp_path: Path,
+) -> None:
+    tried = []
+
+    def fail() -> None:
+        tried.append(1)
+        raise OSError(28, "No space left on device")
+
+    writer = ExportedLabelsWriter(tmp_path, ADDRESS, NAMES)
+    writer._writer.writer = SimpleNamespace(close=fail)
+    with pytest.raises(KeyError), writer:
+        raise KeyError
+    del writer
+    gc.collect()  # what a destructor raises is an error here
+    assert tried == [1]
