@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from stages.reviewing.review_counts import ReviewTally
 
 _BATCH_ROWS: Final = 10_000
+_LONGEST: Final = 200  # characters of the name of a person, as in audits
 _SIDES: Final = ("x0", "y0", "x1", "y1")
 _MOST_REGIONS: Final = 1 << 31  # of an image
 _ABOUT: Final = ("image_id", "region", "concept_id")
@@ -69,12 +70,17 @@ class ImportReviews(Stage):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_artifact_name(self.name, self.called, "reviews")
+        if self.reviewer and not (self.reviewer.isprintable() and len(self.reviewer) <= _LONGEST):
+            raise OptionError(
+                f"rc {self.name}: --reviewer must be a printable text of at most {_LONGEST} "
+                f"characters"
+            )
 
     def digests(self) -> Mapping[str, str]:
         """See `Stage.digests`: of the file, and of the labels that it began with."""
         from stages.reviewing.exported_labels import FILE_NAME
 
-        paths = {"file": self.file, "exported": exported_folder(self.exported) / FILE_NAME}
+        paths = {"file": Path(self.file), "exported": exported_folder(self.exported) / FILE_NAME}
         return {name: _sha256(path) for name, path in paths.items()}
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
@@ -91,7 +97,7 @@ class ImportReviews(Stage):
 
         exported = read_exported_labels(exported_folder(self.exported))
         collector = ReviewCollector(exported, part.refuse, self.reviewer)
-        read_reviews(self.file, collector)
+        read_reviews(Path(self.file), collector)
         self._check_labels(part, exported, collector)
         tally = ReviewTally()
         rows: list[dict[str, Any]] = []
@@ -164,7 +170,7 @@ def exported_folder(exported: Path | None) -> Path:
             "rc import-reviews needs --exported FOLDER, the folder that rc export wrote for "
             "annotators"
         )
-    return exported
+    return Path(exported)
 
 
 def _rows(part: Part, collector: ReviewCollector, tally: ReviewTally) -> Iterator[dict[str, Any]]:

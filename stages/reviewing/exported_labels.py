@@ -51,7 +51,7 @@ class ExportedLabelsWriter:
             compression="zstd",
             write_page_checksum=True,
         )
-        self._rows: list[dict[str, Any]] = []
+        self._columns: dict[str, list[Any]] = {name: [] for name in SCHEMA.names}
 
     def __enter__(self) -> ExportedLabelsWriter:
         return self
@@ -77,14 +77,19 @@ class ExportedLabelsWriter:
             image: image_id, number, file, width and height.
             labels: Region, concept_id, concept and sides of each; more is left out.
         """
-        self._rows += ({**label, **image} for label in labels)
-        if len(self._rows) >= _BUFFER_ROWS:
+        for name, column in self._columns.items():
+            if name in image:
+                column += [image[name]] * len(labels)
+            else:
+                column += [label[name] for label in labels]
+        if len(self._columns["region"]) >= _BUFFER_ROWS:
             self._flush()
 
     def _flush(self) -> None:
-        if self._rows:
-            self._writer.write_table(pa.Table.from_pylist(self._rows, SCHEMA))
-            self._rows = []
+        if self._columns["region"]:
+            arrays = [pa.array(self._columns[field.name], field.type) for field in SCHEMA]
+            self._writer.write_table(pa.Table.from_arrays(arrays, schema=SCHEMA))
+            self._columns = {name: [] for name in SCHEMA.names}
 
 
 def address_in(folder: Path) -> str:

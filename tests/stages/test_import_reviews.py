@@ -148,6 +148,18 @@ def test_labels_of_other_pseudo_labels_are_refused(tmp_path: Path) -> None:
         imported(file, folder, changed)
 
 
+def test_labels_in_any_order_and_others_among_them_are_those_that_were_exported(
+    tmp_path: Path,
+) -> None:
+    folder = write_export(tmp_path / "out", "cvat")
+    other = {"image_id": "image/1", "region": 0, "concept_id": 1}
+    more = [{**LABEL_ROWS[0], "region": 9}, *reversed(LABEL_ROWS), other]
+    rows, _, _ = imported(returned.cvat(folder, {}), folder, more)
+    assert len(rows) == len(LABEL_ROWS)
+    with pytest.raises(ArtifactError, match="no region 2 of 'image/7'"):
+        imported(returned.cvat(folder, {}), folder, LABEL_ROWS[:-1])
+
+
 def test_the_file_and_the_labels_decide_the_fingerprint(tmp_path: Path) -> None:
     folder = write_export(tmp_path / "out", "cvat")
     stage = ImportReviews(called="first", file=returned.cvat(folder, {}), exported=folder)
@@ -161,6 +173,9 @@ def test_the_file_and_the_labels_decide_the_fingerprint(tmp_path: Path) -> None:
 def test_what_is_missing_is_said(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="'First' is no name for reviews"):
         ImportReviews(called="First")
+    for reviewer in ("a\nb", "\udcff", "x" * 201):
+        with pytest.raises(OptionError, match="--reviewer must be a printable text of at most 200"):
+            ImportReviews(called="first", reviewer=reviewer)
     with pytest.raises(OptionError, match="needs --exported FOLDER"):
         ImportReviews(called="first").digests()
     stage = ImportReviews(called="first", file=tmp_path / "none.json", exported=tmp_path)
