@@ -69,6 +69,9 @@ VERBS = {
         Verb("select", "Keep pseudo-labels by a SQL condition, under a name."),
         Verb("audit draw", "Draw pseudo-labels at random, to be judged.", "audits"),
         Verb("audit close", "Make an artifact of what was judged.", "reviews", own_command=True),
+        Verb(
+            "import-reviews", "Import what people mended in an exported folder.", own_command=True
+        ),
         Verb("train", "Train a student on pseudo-labels of regions, or crops.", "students"),
         Verb("finetune", "Train a detector of named categories on ground truth.", "detectors"),
         Verb("detect", "Find things of any names in images.", "detections"),

@@ -45,16 +45,16 @@ PLAIN_WORDS = set(
         actors additions aligned alignment allocation analysis anchor anchors and animals
         annotations api app architecture architectures arrays atomic attention augment average
         backbones backgrounds bar blas bootstrap box building bundle cache calibration canvas
-        catalog categories changed checkpoints checks cleaning clip coco columns compare comparison
-        compounds conclusion conditions config confusions connection contact convnext convolutional
-        corpus count counts creation curves cvat data database decisions deltas demo dense
-        detectron2 device diff digest disk distributed download draw dump duplicates encoding
+        catalog categories changed checkpoints checks cleaning clip coco collector columns compare
+        comparison compounds conclusion conditions config confusions connection contact convnext
+        convolutional corpus count counts creation curves cvat data database decisions deltas demo
+        dense detectron2 device diff digest disk distributed download draw dump duplicates encoding
         engines environment errors estimation evaluated evaluation exact expectations export
-        extraction failure fastvit fields figures file files find findings folder food form format
-        formats frames free full geometry given gradient grammar grey grid group groups guard hash
-        hdf5 headline health help home ids if imported in index init inputs intervals joined journal
-        jpeg json key keys kind kitchen labelled language late launch layout lemmas limits lineage
-        lists loop lvis main manifest maps matches matching members memory metadata metrics
+        exported extraction failure fastvit fields figures file files find findings folder food form
+        format formats frames free full geometry given gradient grammar grey grid group groups guard
+        hash hdf5 headline health help home ids if imported in index init inputs intervals joined
+        journal jpeg json key keys kind kitchen labelled language late launch layout lemmas limits
+        lineage lists loop lvis main manifest maps matches matching members memory metadata metrics
         mirroring missing mobileclip model name named names neighbours network noun nouns numbers
         numpy object on onnx optimisers option options order other outcome output own page pages
         pairs pandas parquet parser parsers patterns perceptron phrases pickle pictures pixel pixels

@@ -105,6 +105,8 @@ COMMANDS: Final = (
     _stage("suspect", "--neighbours 4"),
     _stage("select", "sure --where region<4"),
     _stage("audit draw", "first --size 6 --strata 2"),
+    Command("", "export cvat annotated --images none", kept=True, attacked=False),
+    _stage("import-reviews", "mended annotated/annotations.xml --exported annotated"),
     _stage("train", f"--pseudo-labels pseudo_labels --resize 64x64 {_TRAINING} 4"),
     _stage("finetune", f"--resize 96x96 {_TRAINING} 2"),
     _stage("detect", "--names cat,dog --templates plain --resize 96x96"),

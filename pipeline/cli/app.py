@@ -12,6 +12,7 @@ from pipeline.cli import (
     demo_and_draw,
     export,
     health,
+    import_reviews,
     push_and_pull,
     query,
     recipes,
@@ -76,6 +77,7 @@ def make_app(words: Sequence[str], *, load_all: bool = False) -> typer.Typer:
     ):
         group.add_commands(app)
     audit.add_commands(families["audit"])
+    import_reviews.add_import_reviews(app, load=load_all or "import-reviews" in words)
     similar_images.add_duplicates(app, load=load_all or "duplicates" in words)
     app.command("tables", hidden=True)(tables)
     app.command("commands", hidden=True)(commands)

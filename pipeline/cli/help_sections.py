@@ -21,7 +21,10 @@ VERB_GROUPS: Final[Mapping[str, Sequence[str]]] = {
         *("draw", "ingest", "extract-concepts", "embed-concepts", "merge-concepts", "propose"),
         *("featurize", "export-features"),
     ),
-    "Labels": ("label", "suspect", "select", "audit", "what-if", "diff", "report", "export"),
+    "Labels": (
+        *("label", "suspect", "select", "audit", "what-if", "diff", "report", "export"),
+        "import-reviews",
+    ),
     "Training": (
         *("pretrain", "import-weights", "train-rpn", "train", "finetune", "detect", "evaluate"),
         *("compare", "export-weights", "export-detections"),

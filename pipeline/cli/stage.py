@@ -38,7 +38,7 @@ def add_stage(app: typer.Typer, verb: Verb) -> None:
     command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [CONTEXT, *stage_parameters(stage)]
     )
-    app.command(verb.name.split()[-1], help=_full_help(stage))(command)
+    app.command(verb.name.split()[-1], help=full_help(stage))(command)
 
 
 def run_stage(cls: type[Stage], context: typer.Context, values: dict[str, Any]) -> None:
@@ -95,7 +95,7 @@ def _argument(meta: Any) -> Any:
     return typer.Argument(help=meta["doc"], metavar=meta["flag"], show_default=False)
 
 
-def _full_help(cls: type[Stage]) -> str:
+def full_help(cls: type[Stage]) -> str:
     """The docstring, and the example; the backspace keeps the example from being wrapped."""
     text = inspect.getdoc(cls) or ""
     return f"{text}\n\n\b\nExample: {cls.example}" if cls.example else text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipeline.exporting.label_writer import LabelWriter, xywh
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 class CocoFormat(LabelWriter):
     """images/SPLIT/*.jpg and annotations/{instances,captions}_SPLIT.json, as `rc ingest` reads."""
 
+    comes_back: ClassVar[bool] = True
     with_captions = True
 
     def __init__(self, folder: Path, names: Sequence[str], images: str) -> None:
@@ -84,6 +85,7 @@ class CocoFormat(LabelWriter):
 class FiftyOneFormat(CocoFormat):
     """data/ and labels.json, as FiftyOne imports COCO detections; one file for all splits."""
 
+    comes_back: ClassVar[bool] = False
     with_captions = False
 
     def image_path(self, image: LabelledImage) -> Path:
@@ -106,6 +108,7 @@ class LvisFormat(CocoFormat):
     No category was verified to be absent from an image, so `neg_category_ids` is empty.
     """
 
+    comes_back: ClassVar[bool] = False
     with_captions = False
 
     def json_path(self, split: str) -> Path:

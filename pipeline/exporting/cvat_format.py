@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pipeline.exporting.label_writer import LabelWriter
 from pipeline.exporting.xml_text import attributes, text
@@ -24,6 +24,8 @@ class CvatFormat(LabelWriter):
     and `score`, which come back with what people annotate.
     """
 
+    comes_back: ClassVar[bool] = True
+
     def __init__(self, folder: Path, names: Sequence[str], images: str) -> None:
         super().__init__(folder, names, images)
         self._file = (folder / "annotations.xml").open("w", encoding="utf-8")
@@ -33,7 +35,7 @@ class CvatFormat(LabelWriter):
 
     def add(self, image: LabelledImage) -> None:
         """See `LabelWriter.add`."""
-        name = f"{image.split}/{image.file_name}"
+        name = self.image_name(image)
         image.write(self.folder / "images" / name, self.images)
         size = {side: image.row[side] for side in ("width", "height")}
         about = attributes(id=image.number - 1, name=name, **size)
@@ -45,15 +47,23 @@ class CvatFormat(LabelWriter):
         self._file.write("</annotations>\n")
         self._file.close()
         labels = [
-            {"name": text(name), "type": "rectangle", "attributes": _ATTRIBUTES}
-            for name in self.names
+            {"name": self.concept_name(index), "type": "rectangle", "attributes": _ATTRIBUTES}
+            for index in range(len(self.names))
         ]
         content = json.dumps(labels, ensure_ascii=False, indent=1)
         (self.folder / "labels.json").write_text(content + "\n", "utf-8")
 
+    def image_name(self, image: LabelledImage) -> str:
+        """See `LabelWriter.image_name`."""
+        return f"{image.split}/{image.file_name}"
+
+    def concept_name(self, category: int) -> str:
+        """See `LabelWriter.concept_name`."""
+        return text(self.names[category])
+
     def _box(self, label: dict[str, Any]) -> str:
         sides = {side: round(label[ours], 3) for side, ours in _SIDES.items()}
-        name = self.names[label["category"]]
+        name = self.concept_name(label["category"])
         about = attributes(label=name, source="auto", occluded=0, **sides, z_order=0)
         return (
             f"    <box {about}>\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import quote
 
 from pipeline.exporting.label_writer import LabelWriter, xywh
@@ -27,6 +27,8 @@ class LabelStudioFormat(LabelWriter):
     box, NUMBER-REGION, does not depend on what is left out.
     """
 
+    comes_back: ClassVar[bool] = True
+
     def __init__(self, folder: Path, names: Sequence[str], images: str) -> None:
         super().__init__(folder, names, images)
         self._tasks = (folder / "tasks.json").open("w", encoding="utf-8")
@@ -34,7 +36,7 @@ class LabelStudioFormat(LabelWriter):
 
     def add(self, image: LabelledImage) -> None:
         """See `LabelWriter.add`."""
-        place = f"images/{image.split}/{image.file_name}"
+        place = self.image_name(image)
         image.write(self.folder / place, self.images)
         prediction = {
             "model_version": "pseudo-labels",
@@ -58,9 +60,18 @@ class LabelStudioFormat(LabelWriter):
             "utf-8",
         )
 
+    def image_name(self, image: LabelledImage) -> str:
+        """See `LabelWriter.image_name`."""
+        return f"images/{image.split}/{image.file_name}"
+
+    def concept_name(self, category: int) -> str:
+        """See `LabelWriter.concept_name`."""
+        return text(self.names[category])
+
     def _box(self, image: LabelledImage, label: dict[str, Any]) -> dict[str, Any]:
         """A rectangle; its numbers are per cent of the sides."""
-        name, width, height = self.names[label["category"]], image.row["width"], image.row["height"]
+        name = self.concept_name(label["category"])
+        width, height = image.row["width"], image.row["height"]
         sides = (width, height, width, height)
         numbers = [100 * n / side for n, side in zip(xywh(label), sides, strict=True)]
         value = dict(zip(("x", "y", "width", "height"), numbers, strict=True))
@@ -73,5 +84,5 @@ class LabelStudioFormat(LabelWriter):
             "original_height": height,
             "image_rotation": 0,
             "score": label["score"],
-            "value": {**value, "rotation": 0, "rectanglelabels": [text(name)]},
+            "value": {**value, "rotation": 0, "rectanglelabels": [name]},
         }

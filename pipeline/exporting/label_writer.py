@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,12 @@ class LabelWriter(ABC):
         folder: Draft folder to write into.
         names: Categories, in order.
         images: How pixels are written, one of `IMAGE_MODES`.
+
+    Attributes:
+        comes_back: Whether people mend what is written, and `rc import-reviews` reads it then.
     """
+
+    comes_back: ClassVar[bool] = False
 
     def __init__(self, folder: Path, names: Sequence[str], images: str) -> None:
         self.folder, self.names, self.images = folder, names, images
@@ -33,6 +38,14 @@ class LabelWriter(ABC):
     @abstractmethod
     def close(self) -> None:
         """Write what is known only after the last image."""
+
+    def image_name(self, image: LabelledImage) -> str:
+        """What the files that are written call an image."""
+        return image.file_name
+
+    def concept_name(self, category: int) -> str:
+        """What they call a category."""
+        return self.names[category]
 
 
 def xywh(box: dict[str, Any]) -> list[float]:

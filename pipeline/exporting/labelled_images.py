@@ -50,7 +50,8 @@ class LabelledImage:
         number: Its position among all images of the store, from 1; it does not depend on which
             images are left out.
         row: Its row of `images`.
-        labels: category (index into the names), score, region, and the corners of the box.
+        labels: category (index into the names), concept_id, score, region, and the corners of the
+            box.
     """
 
     number: int
@@ -177,7 +178,7 @@ class LabelledImageReader:
         for batch in sql.matching(self._labels, number, self._where):
             columns = ["image_id", "region", "concept_id", "probability", "x0", "y0", "x1", "y1"]
             for row in pa.Table.from_batches([batch]).select(columns).to_pylist():
-                category = self._category.get(row.pop("concept_id"))
+                category = self._category.get(row["concept_id"])
                 if category is not None:
                     row |= {"category": category, "score": row.pop("probability")}
                     labels.setdefault(row.pop("image_id"), []).append(row)

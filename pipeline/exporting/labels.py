@@ -7,6 +7,7 @@ of the store and do not depend on what is left out; scores are kept.
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -21,12 +22,14 @@ from pipeline.exporting.yolo_format import YoloFormat
 from pipeline.progress import Silent
 from pipeline.store.atomic import new_folder
 from schemas.errors import OptionError
+from stages.reviewing.exported_labels import ExportedLabelsWriter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from pipeline.exporting.label_writer import LabelWriter
-    from pipeline.exporting.labelled_images import ExportRequest
+    from pipeline.exporting.labelled_images import ExportRequest, LabelledImage
     from pipeline.progress import Reporter
 
 __all__ = ["FORMATS", "IMAGE_MODES", "export_labels"]
@@ -84,13 +87,14 @@ def export_labels(
     """
     labelled = LabelledImageReader(root, request)
     counts = Counter({"images": 0, "labels": 0})
-    with new_folder(out) as draft:
+    with new_folder(out) as draft, ExitStack() as stack:
         writer = FORMATS[form](draft, labelled.names, images)
+        add = adding(writer, labelled.address, stack)
         reporter = reporter or Silent()
         reporter.start("export", None, "images")
         try:
             for image in labelled:
-                writer.add(image)
+                add(image)
                 counts.update(images=1, labels=len(image.labels))
                 reporter.advance(1)
         finally:
@@ -102,3 +106,25 @@ def export_labels(
             )
         writer.close()
     return ExportSummary(counts["images"], counts["labels"], labelled.unknown_categories)
+
+
+def adding(writer: LabelWriter, address: str, stack: ExitStack) -> Callable[[LabelledImage], None]:
+    """What adds an image to an export, and, if people mend it, to what they begin with.
+
+    Args:
+        writer: Of the format.
+        address: Of the pseudo-labels.
+        stack: Closes what is written besides.
+    """
+    if not writer.comes_back:
+        return writer.add
+    names = [writer.concept_name(index) for index in range(len(writer.names))]
+    beginning = stack.enter_context(ExportedLabelsWriter(writer.folder, address, names))
+
+    def add(image: LabelledImage) -> None:
+        writer.add(image)
+        about = {name: image.row[name] for name in ("image_id", "width", "height")}
+        about |= {"number": image.number, "file": writer.image_name(image)}
+        beginning.add(about, [{**k, "concept": names[k["category"]]} for k in image.labels])
+
+    return add

@@ -24,8 +24,8 @@ from stages.proposals.box_records import (
     is_boxes_of_image,
     key_of,
 )
-from stages.proposals.json_records import Elements, Unreadable, elements
 from stages.proposals.plain_records import plain_boxes
+from stages.sources.json_records import Elements, Unreadable, elements
 from stages.sources.record import Refusal
 
 if TYPE_CHECKING:

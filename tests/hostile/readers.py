@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import pickle
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -25,11 +26,14 @@ from stages.models.given_architecture import read_architecture
 from stages.models.weights import read_tensors
 from stages.proposals.localizers import open_boxes
 from stages.proposals.region_dump import DumpWriter
+from stages.reviewing.exported_labels import FILE_NAME, read_exported_labels
 from stages.selecting.rules_file import read_rules
 from stages.sources.caption_corpus import Corpus, corpus_remarks
 from stages.sources.concept_groups import read_groups
 from stages.sources.names import read_names
 from stages.text.templates import read_templates
+from tests.stages.reviewing.importing import imported
+from tests.stages.reviewing.small_export import write_export
 from tests.stages.sources.samples import encoded, ingest, write_images, write_tar
 
 if TYPE_CHECKING:
@@ -96,6 +100,16 @@ def weights(name: str) -> Callable[[Path], object]:
     return read
 
 
+def reviews(folder: Path) -> None:
+    """Compare a file of reviews with the labels of an export."""
+    exported = folder.parent / "exported"
+    if not exported.exists():
+        write_export(exported, "cvat")
+    rows, said, _ = imported(folder / "reviews", exported)
+    assert len(rows) <= 5
+    assert " ".join(said).encode()
+
+
 def manifest(folder: Path) -> None:
     """Read a manifest whose hash of itself is right, whatever it says."""
     place = folder / "images" / f"v1-{'0' * 12}"
@@ -124,6 +138,13 @@ def _torch(content: Any, **how: Any) -> bytes:
 
 def _json(content: Any) -> bytes:
     return json.dumps(content).encode()
+
+
+def _zip(file: Path) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(file, file.name)
+    return out.getvalue()
 
 
 def _parquet(columns: dict[str, Any]) -> bytes:
@@ -162,6 +183,46 @@ RESULTS: Final = [
     {"image": {"file_name": "b.jpg", "image_id": 2}, "annotations": [{"bbox": [1, 2, 3, 4]}]},
 ]
 BY_IMAGE: Final = {"a.jpg": [[1, 2, 3, 4, 0.5]], "b.jpg": {"bboxes": [[1, 2, 3, 4]]}}
+TASKS: Final = [
+    {
+        "data": {"image_id": "image/3", "image": "/data/local-files/?d=a/000000000003.png"},
+        "annotations": [
+            {
+                "completed_by": {"id": 1, "email": "ann@example.org"},
+                "updated_at": "2026-03-09T22:16:08.728353Z",
+                "was_cancelled": False,
+                "result": [
+                    {
+                        "id": "3-0",
+                        "type": "rectanglelabels",
+                        "image_rotation": 0,
+                        "value": {
+                            "x": 25,
+                            "y": 25,
+                            "width": 50,
+                            "height": 25,
+                            "rotation": 0,
+                            "rectanglelabels": ["dog"],
+                        },
+                    }
+                ],
+            }
+        ],
+    }
+]
+MENDED: Final = {
+    "images": [{"id": 1, "file_name": "000000000003.png", "width": 64, "height": 60}],
+    "annotations": [
+        {
+            "image_id": 1,
+            "category_id": 3,
+            "bbox": [16, 15, 32, 15],
+            "iscrowd": 0,
+            "attributes": {"region": "0", "rotation": 0.0},
+        }
+    ],
+    "categories": [{"id": 3, "name": "dog"}],
+}
 PART: Final = {
     "number": 0,
     "rows": 3,
@@ -240,6 +301,8 @@ def json_readers() -> dict[str, tuple[Any, str, Callable[[Path], object]]]:
             "a.json",
             lambda f: read_architecture(str(f / "a.json")),
         ),
+        "Label Studio": (TASKS, "reviews", reviews),
+        "reviews in COCO": (MENDED, "reviews", reviews),
         "manifest": (MANIFEST, "manifest.json", manifest),
         "list of parts": (PART, part_records.NAME, list_of_parts),
         "list": ({"categories": [{"name": "dog"}]}, "l.json", lambda f: read_names(f / "l.json")),
@@ -260,6 +323,7 @@ def byte_readers(folder: Path) -> dict[str, Reader]:
         dump.append("1", np.ones((3, 4), np.float32), np.ones(3, np.float32))
     state = {"a.weight": torch.ones(2, 3), "a.bias": torch.zeros(2, dtype=torch.float16)}
     bare = {"model": {name: value.numpy() for name, value in state.items()}}
+    exported = write_export(folder / "e", "cvat")
     png, webp = encoded(kind="PNG"), encoded(kind="WEBP")
     yaml = b"names: {0: dog}\ntrain: .\n"
     return {
@@ -291,6 +355,11 @@ def byte_readers(folder: Path) -> dict[str, Reader]:
         ),
         "pickle of NumPy": Reader("w.pkl", pickle.dumps(bare), weights("w.pkl")),
         "groups": Reader("g.toml", GROUPS, lambda f: read_groups(f / "g.toml")),
+        "CVAT": Reader("reviews", (exported / "annotations.xml").read_bytes(), reviews),
+        "CVAT in an archive": Reader("reviews", _zip(exported / "annotations.xml"), reviews),
+        "exported labels": Reader(
+            FILE_NAME, (exported / FILE_NAME).read_bytes(), read_exported_labels
+        ),
         "recipe": Reader("r.toml", RECIPE, lambda f: load(f / "r.toml", {})),
         "rules": Reader("r.toml", RULES, lambda f: read_rules(f / "r.toml")),
     }

@@ -58,6 +58,7 @@ def test_json_with_any_value_in_any_place_is_read_or_refused(name: str, tmp_path
         *("boxes in Parquet", "boxes in HDF5", "boxes in JSON", "YOLO", "labels of YOLO"),
         *("image TSV", "index of a TSV", "list", "templates", "recipe", "groups"),
         *("safetensors", "archive of torch", "old file of torch", "pickle of NumPy"),
+        *("CVAT", "CVAT in an archive", "exported labels"),
     ],
 )
 def test_a_damaged_file_is_read_or_refused(

@@ -34,7 +34,7 @@ def image_with_labels(
     uri: str = "none.png",
 ) -> LabelledImage:
     """An image of 64 x 60 pixels; labels as category, score and box, region after region."""
-    row = {
+    row: dict[str, Any] = {
         "source": "folder",
         "image_id": f"image/{number}",
         "split": split,
@@ -49,6 +49,7 @@ def image_with_labels(
         {
             "region": region,
             "category": category,
+            "concept_id": category,
             "score": score,
             **dict(zip(("x0", "y0", "x1", "y1"), box, strict=True)),
         }

@@ -10,7 +10,9 @@ import pytest
 
 from pipeline.exporting.labelled_images import ExportRequest
 from pipeline.exporting.labels import FORMATS, export_labels
+from pipeline.store import catalog
 from schemas.errors import OptionError, QueryError
+from stages.reviewing.exported_labels import FILE_NAME, read_exported_labels
 from tests.pipeline.exporting.labelled_store import labels
 
 if TYPE_CHECKING:
@@ -70,3 +72,24 @@ def test_a_refused_export_leaves_no_files(root: Path, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="twice"):
         export_labels(root, tmp_path / "out", "coco", ExportRequest(names=("a", "a")))
     assert {path.name for path in tmp_path.iterdir()} == {"there"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", FORMATS)
+def test_what_people_mend_has_every_label_beside_it_and_nothing_else_does(
+    root: Path, tmp_path: Path, form: str
+) -> None:
+    export_labels(root, tmp_path / "out", form, ExportRequest(), "none")
+    assert (tmp_path / "out" / FILE_NAME).exists() == (form in ("label-studio", "cvat", "coco"))
+    assert FORMATS[form].comes_back == (tmp_path / "out" / FILE_NAME).exists()
+    if not FORMATS[form].comes_back:
+        return
+    rows = pq.read_table(tmp_path / "out" / FILE_NAME).to_pylist()
+    names = ("image_id", "region", "concept_id", "concept", "x0", "y0", "x1", "y1")
+    assert [[row[name] for name in names] for row in rows] == [
+        [row[name] for name in names] for row in labels(root)
+    ]
+    exported = read_exported_labels(tmp_path / "out")
+    assert exported.address == catalog.find(root, "pseudo_labels").address
+    text = "".join(path.read_text() for path in (tmp_path / "out").rglob("*.[jx]*"))
+    assert all(row["file"] in text for row in rows)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from schemas.errors import SourceError
-from stages.proposals import json_records
 from stages.proposals.box_file import ImageKey
 from stages.proposals.boxes_json import read_json
+from stages.sources import json_records
 from tests.stages.proposals.box_files import RECORDS, write_records
 
 if TYPE_CHECKING:

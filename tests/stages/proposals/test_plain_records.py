@@ -76,7 +76,7 @@ def test_none_of_many_is_plain_if_one_is_not(other: Any) -> None:
 def test_a_file_of_plain_and_other_records_is_read_as_one_by_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator
 ) -> None:
-    monkeypatch.setattr("stages.proposals.json_records._CHUNK", 700)
+    monkeypatch.setattr("stages.sources.json_records._CHUNK", 700)
     monkeypatch.setattr(boxes_json, "_MANY", 2)
     records: list[Any] = [*some_records(rng, 60, scored=True), *some_records(rng, 60, scored=True)]
     for place in (20, 50, 55):

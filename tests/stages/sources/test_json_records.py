@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pytest
 
-from stages.proposals import json_records
-from stages.proposals.json_records import Unreadable, elements
+from stages.sources import json_records
+from stages.sources.json_records import Unreadable, elements
 
 if TYPE_CHECKING:
     from pathlib import Path
