@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from schemas.errors import StageError
 
@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pipeline.store.parts import Receipt
-    from stages.base import Count
+    from stages.base import Count, Stage
+
+_SURVEYED: Final = "the start of the run and part %d"
+_FAULT: Final = (
+    "This is a fault of the stage: a fact must follow from the options, and a number of things "
+    "belongs in a count"
+)
 
 
 @dataclass
@@ -48,26 +54,29 @@ class Notes:
         self.counts[key] = add_up(self.counts[key], number) if key in self.counts else number
 
 
-def joined(verb: str, receipts: Iterable[Receipt], survey: Notes | None = None) -> dict[str, Any]:
+def joined(
+    stage: Stage | type[Stage], receipts: Iterable[Receipt], survey: Notes | None = None
+) -> dict[str, Any]:
     """The notes of all parts, as the manifest has them.
 
     Args:
-        verb: Of the stage, for the message.
+        stage: Its name, and which of its notes follow from the machine.
         receipts: Of all parts, in their order.
         survey: What was noted for all parts together, to which theirs are added.
 
     Raises:
-        StageError: If parts disagree on a fact; it names two of them.
+        StageError: If parts disagree on a fact, with each other or with the survey.
     """
     notes, first = survey or Notes(), dict[str, int]()
     for receipt in receipts:
         number = receipt.part.number
         for key, value in receipt.notes.items():
-            if key in first and not _same(notes.facts[key], value):
+            known = notes.facts.get(key, value)
+            if not _same(known, value):
+                both = f"parts {first[key]} and {number}" if key in first else _SURVEYED % number
                 raise StageError(
-                    f"rc {verb}: parts {first[key]} and {number} disagree on the note '{key}': "
-                    f"{notes.facts[key]!r} and {value!r}. This is a fault of the stage: a fact "
-                    "must follow from the options, and a number of things belongs in a count."
+                    f"rc {stage.name}: {both} disagree on the note '{key}': {known!r} and "
+                    f"{value!r}. {stage.machine_notes.get(key, _FAULT)}."
                 )
             first.setdefault(key, number)
             notes.note(key, value)
