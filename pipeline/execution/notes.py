@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from schemas.errors import StageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from pipeline.store.parts import Receipt
     from stages.base import Count, Stage
@@ -74,15 +74,31 @@ def joined(
             known = notes.facts.get(key, value)
             if not _same(known, value):
                 both = f"parts {first[key]} and {number}" if key in first else _SURVEYED % number
-                raise StageError(
-                    f"rc {stage.name}: {both} disagree on the note '{key}': {known!r} and "
-                    f"{value!r}. {stage.machine_notes.get(key, _FAULT)}."
-                )
+                said = _disagreement(stage, both, key, (known, value))
+                raise StageError(f"rc {stage.name}: {said}")
             first.setdefault(key, number)
             notes.note(key, value)
         for key, number_of_things in receipt.part.counts.items():
             notes.count(key, number_of_things)
     return {**notes.facts, **notes.counts}
+
+
+def check_surveyed(
+    stage: Stage, number: int, surveyed: Mapping[str, Any], key: str, value: Any
+) -> None:
+    """Pass if a part notes nothing else than what was noted for all parts together.
+
+    Raises:
+        StageError: If it does; it says what to do, if machines may differ.
+    """
+    if not _same(surveyed.get(key, value), value):
+        both = (surveyed[key], value)
+        raise StageError(_disagreement(stage, _SURVEYED % number, key, both))
+
+
+def _disagreement(stage: Stage | type[Stage], who: str, key: str, values: tuple[Any, Any]) -> str:
+    why = stage.machine_notes.get(key, _FAULT)
+    return f"{who} disagree on the note '{key}': {values[0]!r} and {values[1]!r}. {why}."
 
 
 def add_up(a: Any, b: Any) -> Any:

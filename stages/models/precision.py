@@ -35,7 +35,7 @@ def chosen_precision(precision: str, device: torch.device) -> str:
     if precision == "auto":
         return "bfloat16" if device.type == "cuda" and _has_bfloat16() else "float32"
     if device.type != "cuda" and precision in ("tf32", "float16"):
-        why = "no CPU has it" if precision == "tf32" else "hardly a CPU computes in it"
+        why = "no processor has it" if precision == "tf32" else "few processors compute in it"
         raise OptionError(
             f"--precision {precision} needs a CUDA device, since {why}; on {device} give "
             f"--precision float32 or bfloat16"

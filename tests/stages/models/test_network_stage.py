@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 
 from pipeline.execution.notes import Notes
-from schemas.errors import OptionError
+from schemas.errors import OptionError, StageError
+from stages.base import Part, option
 from stages.detect import Detect
 from stages.evaluate import Evaluate
 from stages.featurize import Featurize
 from stages.label import Label
 from stages.models import device
+from stages.models.network_stage import NetworkStage
 from stages.propose import Propose
 from tests.in_memory import InMemory
+from tests.pipeline.helpers import make
+from tests.pipeline.toys import Ingest
 
 if TYPE_CHECKING:
-    from stages.models.network_stage import NetworkStage
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import pyarrow as pa
 
 STAGES: list[tuple[type[NetworkStage], dict[str, Any]]] = [
     (Featurize, {}),
@@ -28,6 +36,11 @@ STAGES: list[tuple[type[NetworkStage], dict[str, Any]]] = [
     (Detect, {"names": "cat"}),
 ]
 STAGE = pytest.mark.parametrize(("kind", "options"), STAGES)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "store"
 
 
 @pytest.fixture
@@ -103,3 +116,40 @@ def test_a_precision_is_refused_where_no_network_runs() -> None:
         Label(precision="bfloat16")
     with pytest.raises(OptionError, match=r"--precision is for boxes of a network; .* --grid"):
         Propose(grid=True, precision="bfloat16")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfTwoMachines(NetworkStage, Ingest):
+    """Each part is computed on a machine of its own, and the run started on a CPU."""
+
+    found: str = option("", "what auto is on the machine of each part", recipe=False)
+
+    def run(self, part: Part) -> Iterator[pa.RecordBatch]:
+        part.note("precision", self.found.split()[part.number])
+        yield from super().run(part)
+
+
+def of_two(found: str) -> OfTwoMachines:
+    return OfTwoMachines(count=8, device="cpu", precision="auto", found=found)
+
+
+def test_a_machine_that_finds_another_precision_fails_at_once_and_is_told_what_to_do(
+    root: Path,
+) -> None:
+    said = "the start of the run and part 1 disagree on the note 'precision': 'float32' and "
+    with pytest.raises(StageError, match=f"{said}'bfloat16'. --precision auto follows from the d"):
+        make(of_two("float32 bfloat16"), root)
+    assert list(root.glob("images/*/manifest.json")) == []
+    assert make(of_two("float32 float32"), root).manifest.notes["precision"] == "float32"
+
+
+def test_a_store_on_another_machine_never_mixes_what_auto_is(
+    root: Path, request: pytest.FixtureRequest
+) -> None:
+    here = make(of_two("float32 float32"), root).manifest
+    request.getfixturevalue("card")
+    there = make(of_two("bfloat16 bfloat16"), root).manifest
+    found = (here.sources["precision"], there.sources["precision"])
+    assert found == ("float32", "bfloat16")
+    assert here.fingerprint != there.fingerprint
+    assert there.run["reused_parts"] == 0
