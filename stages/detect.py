@@ -225,6 +225,7 @@ class Detect(NetworkStage):
 
         device.set_threads(self.threads)
         device.deterministic()
+        self.note_precision(part)
         model = load_model(
             part.attachment("model", "model.json"),
             part.attachment("model", "weights.safetensors"),
@@ -239,7 +240,6 @@ class Detect(NetworkStage):
             NameEmbeddingConfig(read_templates(self.templates), self.averaging, table),
         )
         part.note("embeddings", source)
-        self.note_precision(part)
         usual: Formula = "probability" if isinstance(model, Detector) else "sqrt-objectness"
         score = usual if self.score == "auto" else self.score
         temperature = chosen_temperature(self.temperature, lambda: own_temperature(model))

@@ -209,7 +209,7 @@ class Evaluate(NetworkStage):
             loop = EvaluationLoop(
                 evaluator,
                 model,
-                PoolingConfig.of(vars(self), self.note_precision(part)),
+                PoolingConfig.of(vars(self), self.computed_in()),
                 with_proposals=self.boxes == "proposals",
                 move_boxes=self.move_boxes,
                 bare_images=self.bare_images,
@@ -250,6 +250,7 @@ class Evaluate(NetworkStage):
 
         device.set_threads(self.threads)
         device.deterministic()
+        self.note_precision(part)
         return load_model(
             part.attachment("model", "model.json"),
             part.attachment("model", "weights.safetensors"),

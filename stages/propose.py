@@ -221,9 +221,10 @@ class Propose(NetworkStage):
         from stages.proposals.box_sources import RpnBoxSource
 
         config = part.attachment("rpn", "model.json")
+        precision = self.note_precision(part)
         rpn = load_rpn(config, part.attachment("rpn", "weights.safetensors"), self.device)
         size = rpn.size if self.resize == "native" else Size.parse(self.resize, 0)
-        return RpnBoxSource(rpn, size, self.pre_nms, self.note_precision(part))
+        return RpnBoxSource(rpn, size, self.pre_nms, precision)
 
     def _selection(self, kind: ScoreKind) -> Selection:
         """What the options ask for; boxes nobody scored have no better ones to give way to."""

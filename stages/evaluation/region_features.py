@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import torch
 
-from schemas.errors import OptionError
 from stages.memory import in_batches
 from stages.models.crop_encoding import CropConfig, encode_crops
 from stages.models.pooling_option import chosen_interpolation
-from stages.models.precision import computing_in
+from stages.models.precision import computing_in, require_held
 from stages.models.preprocess import prepare
 from stages.models.resizing import Size
 
@@ -86,13 +85,8 @@ def region_features(
             features = encode_crops(clip, image, boxes, crops, _REGIONS_PER_BATCH)
         else:
             features = _roialign_features(clip, image, boxes, config)
-    numbers = np.asarray(features.float().cpu().numpy())
-    if config.computed_in == "float16" and not np.isfinite(numbers).all():
-        raise OptionError(
-            "features of this model are not finite in float16, which ends at 65,504; give "
-            "--precision bfloat16 or float32"
-        )
-    return numbers
+    require_held(features, config.computed_in)
+    return np.asarray(features.float().cpu().numpy())
 
 
 def _roialign_features(

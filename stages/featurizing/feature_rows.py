@@ -68,12 +68,13 @@ class FeatureRows:
         options, part = self._options, self._part
         device.set_threads(options.threads)
         device.deterministic()
+        precision = options.note_precision(part)
         clip = load_clip(
             part.attachment("teacher", "model.json"),
             part.attachment("teacher", "weights.safetensors"),
             options.device,
         ).with_dense(options.dense)
-        encoder = _Encoder(options, clip, options.note_precision(part))
+        encoder = _Encoder(options, clip, precision)
         proposed = images_with_regions(part, limited=options.limit is not None)
         images = map_in_order(proposed, encoder.load, options.loaders, options.batch_images)
         windows = iter(lambda: list(islice(images, options.batch_images)), [])

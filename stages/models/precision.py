@@ -94,5 +94,22 @@ def computing_in(precision: str, device: torch.device) -> Iterator[None]:
         matmul.allow_tf32, cudnn.allow_tf32 = before
 
 
+def require_held(results: torch.Tensor, precision: str) -> None:
+    """Pass if what a network gave is finite, or its precision has the range of float32.
+
+    Args:
+        results: Of any shape.
+        precision: What they were computed in.
+
+    Raises:
+        OptionError: If they are beyond what float16 can hold.
+    """
+    if precision == "float16" and not bool(torch.isfinite(results).all()):
+        raise OptionError(
+            "what this network computes is not finite in float16, which ends at 65,504; give "
+            "--precision bfloat16 or float32"
+        )
+
+
 def _has_bfloat16() -> bool:
     return bool(torch.cuda.is_bf16_supported(including_emulation=False))

@@ -20,7 +20,7 @@ from torchvision.models.detection.rpn import RPNHead
 from stages.models.anchor_deltas import decode
 from stages.models.device import resolve
 from stages.models.model_cache import load_once
-from stages.models.precision import computing_in
+from stages.models.precision import computing_in, require_held
 from stages.models.preprocess import NetworkInput, Size, prepare
 from stages.models.rpn_anchors import anchors_on
 from stages.models.rpn_backbones import RpnBackbone
@@ -126,6 +126,9 @@ class Rpn(nn.Module):
             (R, 4) boxes in pixels of the original image, clipped to it; (R,) logits; and (R,) the
             index of the map of each box, fine to coarse. Map by map, highest logit first. A box
             may be empty, or NaN if the weights are bad.
+
+        Raises:
+            OptionError: If logits are beyond what float16 can hold.
         """
         self.eval()
         device = next(self.parameters()).device
@@ -135,6 +138,7 @@ class Rpn(nn.Module):
         predictions = self._predict([of_level.to(pixels) for of_level in hidden], pixels)
         boxes, scores, levels = [], [], []
         for level, (logits, deltas, anchors) in enumerate(predictions):
+            require_held(logits, precision)
             order = (
                 logits[0].sort(descending=True, stable=True).indices[: pre_nms or self.spec.pre_nms]
             )

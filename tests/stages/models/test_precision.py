@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from schemas.errors import OptionError
-from stages.models.precision import autocast, chosen_precision, computing_in
+from stages.models.precision import autocast, chosen_precision, computing_in, require_held
 from stages.models.region_encoding import encode_regions_batched
 from tests.stages.models.tiny import TOWERS, tiny_clip
 
@@ -104,6 +104,14 @@ def test_bfloat16_ends_with_its_block_even_if_that_fails() -> None:
         raise ZeroDivisionError
     assert product().dtype == torch.float32
     assert not torch.is_autocast_enabled("cpu")
+
+
+def test_what_float16_could_not_hold_is_refused_and_nothing_else() -> None:
+    broken = torch.tensor([1.0, torch.nan])
+    with pytest.raises(OptionError, match="not finite in float16, which ends at 65,504; give --p"):
+        require_held(broken, "float16")
+    require_held(broken[:1], "float16")
+    require_held(broken, "float32")  # weights may be bad: whoever uses the results looks
 
 
 def encoded(folder: Path, tower: str, precision: str, device: torch.device) -> NDArray[np.float32]:
