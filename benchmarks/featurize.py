@@ -30,6 +30,7 @@ from schemas.proposals import PROPOSALS
 from stages.featurize import Featurize
 from stages.models import device
 from stages.models.clip import create_clip, load_clip, save_clip
+from stages.models.precision import computing_in
 from stages.models.preprocess import Size, prepare
 from stages.pixels import load_image
 from tests.in_memory import InMemory
@@ -93,7 +94,7 @@ def network_seconds(part: OnDisk, stage: Featurize, regions: int) -> float:
         ready.append(prepared.pixels[None].to(target))
         boxes.append(torch.cat([prepared.whole_box(), regions_of_image]).to(target))
     started = clock(stage.device)
-    with torch.inference_mode():
+    with torch.inference_mode(), computing_in(stage.computed_in(), target):
         for pixels, of_image in zip(ready, boxes, strict=True):
             feature_map = clip.trunk(pixels)
             for batch in torch.split(of_image, stage.batch_regions):
@@ -117,12 +118,14 @@ def main() -> None:
     parser.add_argument("--model", default="RN50", help="open_clip's name, or a JSON file")
     parser.add_argument("--resize", default="320x533")
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--precision", default="float32")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--memory", action="store_true", help="peak memory at N and 8 N images")
     args = parser.parse_args()
-    stage = Featurize(resize=args.resize, interpolation="bilinear", device=args.device, threads=1)
+    where = {"device": args.device, "precision": args.precision}
+    stage = Featurize(resize=args.resize, interpolation="bilinear", threads=1, **where)
     if args.memory:
-        _memory(args)
+        _memory(args, where)
         return
     with tempfile.TemporaryDirectory() as folder:
         part = make_part(Path(folder), args.images, args.regions, args.model)
@@ -134,7 +137,8 @@ def main() -> None:
             for _ in range(args.rounds)
         ]
     network, stage_time = (min(times) for times in zip(*rounds, strict=True))
-    print(f"{args.model} {args.resize} {stage.device}, {args.images} images x {args.regions}")
+    print(f"{args.model} {args.resize} {args.device} {args.precision}, ", end="")
+    print(f"{args.images} images x {args.regions}")
     ratio = stage_time / network
     print(f"network {network:.2f} s, rc featurize {stage_time:.2f} s, ratio {ratio:.3f}")
     print(
@@ -143,14 +147,15 @@ def main() -> None:
     )
 
 
-def _memory(args: argparse.Namespace) -> None:
+def _memory(args: argparse.Namespace, where: dict[str, Any]) -> None:
     for count in (args.images, args.images * 8):
         code = (
             "import sys, tempfile; from pathlib import Path; from benchmarks.featurize import *;"
             f"given = ({count}, {args.regions}, {args.model!r});"
             "folder = tempfile.TemporaryDirectory();"
             "part = make_part(Path(folder.name), *given); before = peak();"
-            f"stage = Featurize(resize={args.resize!r}, device={args.device!r}, threads=1);"
+            f"where = {where!r};"
+            f"stage = Featurize(resize={args.resize!r}, threads=1, **where);"
             "stage_seconds(part, stage);"
             "print(before, peak())"
         )

@@ -36,8 +36,7 @@ class Reads:
         also: Tables that may stand in for `table` because they carry the same attachments.
         optional: Absent unless named by the user or found in the ancestry of other inputs.
         drafts: Read the drafts the artifact was folded from, rather than its rows.
-        where: Name of the option that holds a SQL condition over the rows: which of them take
-            part, see `pipeline.execution.conditions`.
+        where: Option whose SQL condition says which rows take part; `pipeline.execution.conditions`
         fallback: Whether rows that do not take part are read too, for want of others.
         named: Only read when the user names it: never found in the ancestry of other inputs.
         everywhere: Whether a task may read more than its part: `Part.everywhere`, `noted`.
@@ -194,6 +193,7 @@ class Stage(ABC):
     everyday: ClassVar[tuple[str, ...]] = ()  # options and inputs that its help shows first
     example: ClassVar[str] = ""  # a command, for its help
     only_with: ClassVar[Mapping[str, Sequence[str]]] = {}  # by switch: what means nothing without
+    machine_notes: ClassVar[Mapping[str, str]] = {}  # by note: what to do if machines disagree
 
     def __post_init__(self) -> None:
         check_options(self)

@@ -27,12 +27,13 @@ from schemas.images import IMAGES
 from schemas.proposals import PROPOSALS
 from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
-from stages.base import Part, Reads, Stage, each, option, whole
+from stages.base import Part, Reads, each, option, whole
 from stages.evaluation.image_inputs import read_slice
 from stages.evaluation.scores import boxes_of, combine, localizer_scores, select
 from stages.evaluation.suppression import SoftNms
 from stages.evaluation.vocabulary import list_digest, read_categories
 from stages.models.dense_option import Dense, dense_option
+from stages.models.network_stage import NetworkStage, described_precision
 from stages.models.resizing import Size
 from stages.models.similarity import (
     Probability,
@@ -62,7 +63,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Detect(Stage):
+class Detect(NetworkStage):
     """Find things of any names in images.
 
     With a detector, student or teacher.
@@ -121,7 +122,8 @@ class Detect(Stage):
     def digests(self) -> Mapping[str, str]:
         """See `Stage.digests`: the prompt templates and the list of names."""
         lists = {"categories": list_digest(self.categories)} if self.categories else {}
-        return {"templates": digest_of(*read_templates(self.templates)), **lists}
+        templates = digest_of(*read_templates(self.templates))
+        return {**super().digests(), "templates": templates, **lists}
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Yield one row per detection, image by image, the surest first.
@@ -165,6 +167,7 @@ class Detect(Stage):
         )
         if unreadable:
             line += f"; {unreadable:,} could not be read"
+        line += described_precision(result.notes)
         losses = [f"{unreadable:,} of {counted(seen, 'image')} could not be read"]
         empty = None if result.rows else f"nothing was detected: {line}"
         return Outcome([line], empty, losses if is_most(unreadable, seen) else [])
@@ -184,7 +187,7 @@ class Detect(Stage):
         from stages.models.detector import predict
         from stages.pixels import load_image
 
-        pooling = PoolingConfig.of(vars(self))
+        pooling = PoolingConfig.of(vars(self), self.computed_in())
         features = region_features(detector.clip, load_image(row), proposals.boxes, pooling)
         device = detector.embeddings.device
         placed = torch.from_numpy(features).to(device)
@@ -222,6 +225,7 @@ class Detect(Stage):
 
         device.set_threads(self.threads)
         device.deterministic()
+        self.note_precision(part)
         model = load_model(
             part.attachment("model", "model.json"),
             part.attachment("model", "weights.safetensors"),

@@ -29,7 +29,7 @@ from schemas.proposals import PROPOSALS
 from schemas.students import STUDENTS
 from schemas.teachers import TEACHERS
 from stages import blas
-from stages.base import Part, Reads, Stage, each, option, whole
+from stages.base import Part, Reads, each, option, whole
 from stages.evaluation.category_embeddings import (
     check_box_regression,
     embed_categories,
@@ -40,15 +40,9 @@ from stages.evaluation.image_inputs import read_images
 from stages.evaluation.protocols import LVIS_PRESETS, PRESETS, PROPOSAL_OPTIONS, Preset, deviations
 from stages.evaluation.suppression import SoftNms
 from stages.evaluation.vocabulary import list_digest
+from stages.models import pooling_option as pooled
 from stages.models.dense_option import DEFAULT_RESIZE, Dense, check_pooling, dense_option
-from stages.models.pooling_option import (
-    Interpolation,
-    Pooling,
-    chosen_interpolation,
-    crop_margin_option,
-    interpolation_option,
-    pooling_option,
-)
+from stages.models.network_stage import NetworkStage, described_precision
 from stages.models.resizing import Size
 from stages.models.similarity import (
     Probability,
@@ -74,7 +68,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluate(Stage):
+class Evaluate(NetworkStage):
     """Measure recognition against ground truth.
 
     By a teacher, student or detector.
@@ -86,8 +80,8 @@ class Evaluate(Stage):
     boxes: Literal["ground-truth", "proposals"] = option(
         "ground-truth", "what is named: ground-truth boxes, or proposals"
     )
-    pooling: Pooling = pooling_option()
-    crop_margin: float = crop_margin_option()
+    pooling: pooled.Pooling = pooled.pooling_option()
+    crop_margin: float = pooled.crop_margin_option()
     dense: Dense = dense_option()
     categories: Path | None = option(
         None,
@@ -123,7 +117,7 @@ class Evaluate(Stage):
     resize: str = option(
         DEFAULT_RESIZE, "image for roialign: SHORTESTxLONGEST side in pixels, native, or none"
     )
-    interpolation: Interpolation | None = interpolation_option()
+    interpolation: pooled.Interpolation | None = pooled.interpolation_option()
     score: Literal["auto", "probability", "sqrt-objectness", "sqrt-logit", "sqrt-sigmoid"] = option(
         "auto",
         "ranks detections: probability; sqrt-objectness, the root of probability times "
@@ -186,7 +180,8 @@ class Evaluate(Stage):
         digests = {role: list_digest(path) for role, path in lists.items() if path}
         if self.annotations:
             digests["annotations"] = file_digest(str(self.annotations))
-        return {"templates": digest_of(*read_templates(self.templates)), **digests}
+        templates = digest_of(*read_templates(self.templates))
+        return {**super().digests(), "templates": templates, **digests}
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Yield the metrics.
@@ -214,7 +209,7 @@ class Evaluate(Stage):
             loop = EvaluationLoop(
                 evaluator,
                 model,
-                PoolingConfig.of(vars(self)),
+                PoolingConfig.of(vars(self), self.computed_in()),
                 with_proposals=self.boxes == "proposals",
                 move_boxes=self.move_boxes,
                 bare_images=self.bare_images,
@@ -236,7 +231,9 @@ class Evaluate(Stage):
     def outcome(self, result: Result) -> Outcome:
         """See `Stage.outcome`: top-1, top-5, AP and AP50 of all objects, then of each split."""
         empty = "no object was measured: the images have no boxes" if result.rows == 0 else None
-        return Outcome(score_lines(result.notes.get("scores", {})), empty)
+        lines = score_lines(result.notes.get("scores", {}))
+        lines[:1] = [line + described_precision(result.notes) for line in lines[:1]]
+        return Outcome(lines, empty)
 
     def _lists(self) -> VocabularyConfig:
         return read_vocabulary_config(
@@ -253,6 +250,7 @@ class Evaluate(Stage):
 
         device.set_threads(self.threads)
         device.deterministic()
+        self.note_precision(part)
         return load_model(
             part.attachment("model", "model.json"),
             part.attachment("model", "weights.safetensors"),
@@ -281,9 +279,11 @@ class Evaluate(Stage):
         view: dict[str, Any] = {"resize": self.resize, "dense": self.dense}
         if self.pooling == "crop":
             view = {"crop_margin": self.crop_margin}
-        interpolation = chosen_interpolation(self.interpolation, self.pooling, model.clip.spec)
+        chosen, clip = pooled.chosen_interpolation, model.clip
+        interpolation = chosen(self.interpolation, self.pooling, clip.spec)
         moved = self.boxes == "proposals" and self.move_boxes
         used = {**vars(self), "temperature": evaluator.config.temperature}
+        used["precision"] = self.computed_in()
         return {
             "preset": self.preset,
             "deviations": deviations(self.preset, used),

@@ -16,6 +16,7 @@ from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, each, whole
 from stages.featurizing.feature_stage import FEATURE_VERSION, FeatureStage
 from stages.featurizing.image_counts import described_images, lost_images
+from stages.models.network_stage import described_precision
 from stages.outcome import Outcome, Result, counted
 
 if TYPE_CHECKING:
@@ -54,6 +55,6 @@ class Featurize(FeatureStage):
         line = f"{counted(result.rows, 'feature')} of {counted(images['seen'], 'image')}"
         if self.whole_image and result.rows:
             line += ", the whole images among them"
-        line += described_images(images)
+        line += described_images(images) + described_precision(result.notes)
         empty = None if result.rows else f"there are no features: {line}"
         return Outcome([line], empty, lost_images(images))

@@ -107,8 +107,9 @@ class Label(FeatureStage):
         return {role: reads for role, reads in self.reads.items() if role not in unused}
 
     def digests(self) -> Mapping[str, str]:
-        """See `Stage.digests`: the version of the features that are made on the way."""
-        return {"featurize": f"version {FEATURE_VERSION}"} if self.from_images else {}
+        """See `Stage.digests`: of features made on the way, their version and more."""
+        made = {"featurize": f"version {FEATURE_VERSION}"} if self.from_images else {}
+        return {**super().digests(), **made}
 
     def counts(self) -> str:
         """See `Stage.counts`: images, where they are what is read."""

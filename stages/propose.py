@@ -21,7 +21,8 @@ from schemas.errors import OptionError
 from schemas.images import IMAGES
 from schemas.proposals import PROPOSALS
 from schemas.rpns import RPNS
-from stages.base import Part, Reads, Stage, each, option, whole
+from stages.base import Part, Reads, each, option, whole
+from stages.models.network_stage import NetworkStage, described_precision
 from stages.outcome import Outcome, Result
 from stages.proposals.box_file import IdRule, LocalizerOptions, ScoreForm
 from stages.proposals.boxes_folder import digest_of_boxes
@@ -42,7 +43,7 @@ _ROWS: Final = 50_000  # proposals of a batch of rows, about
 
 
 @dataclass(frozen=True, kw_only=True)
-class Propose(Stage):
+class Propose(NetworkStage):
     """Find boxes that may hold something.
 
     By a network, another localizer, a grid, or chance.
@@ -113,10 +114,12 @@ class Propose(Stage):
         unused = [flag for flag, value in asked.items() if value != "auto"]
         if unused and self.from_file is None:
             raise OptionError(f"rc propose: {unused[0]} describes the file of --from; give that")
-        if self.pre_nms is not None and self._asked():
+        of_network = {"pre_nms": None, "precision": "float32"}
+        given = [name for name, usual in of_network.items() if getattr(self, name) != usual]
+        if given and self._asked():
             raise OptionError(
-                f"rc propose: --pre-nms is for boxes of a network; leave it out with "
-                f"{self._asked()[0]}"
+                f"rc propose: --{given[0].replace('_', '-')} is for boxes of a network; leave it "
+                f"out with {self._asked()[0]}"
             )
         if not re.fullmatch(r"native|none|[1-9]\d*x[1-9]\d*", self.resize):
             raise OptionError(
@@ -137,13 +140,16 @@ class Propose(Stage):
         return reads
 
     def digests(self) -> Mapping[str, str]:
-        """See `Stage.digests`: of the boxes that are imported."""
-        return {"from": digest_of_boxes(self.from_file)} if self.from_file else {}
+        """See `Stage.digests`: of boxes that are imported, of a network."""
+        imported = {"from": digest_of_boxes(self.from_file)} if self.from_file else {}
+        return {**super().digests(), **imported}
 
     def outcome(self, result: Result) -> Outcome:
         """Images, proposals, recall; whose boxes a file has, and what of them was not used."""
         counts = ProposeCounts(result.rows, result.dropped, result.notes)
-        return Outcome(counts.lines(), None if result.rows else counts.why_empty(), counts.losses())
+        first, *others = counts.lines()
+        lines = [first + described_precision(result.notes), *others]
+        return Outcome(lines, None if result.rows else counts.why_empty(), counts.losses())
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Yield the proposals of each image, best first; leave the raw boxes beside them.
@@ -215,9 +221,10 @@ class Propose(Stage):
         from stages.proposals.box_sources import RpnBoxSource
 
         config = part.attachment("rpn", "model.json")
+        precision = self.note_precision(part)
         rpn = load_rpn(config, part.attachment("rpn", "weights.safetensors"), self.device)
         size = rpn.size if self.resize == "native" else Size.parse(self.resize, 0)
-        return RpnBoxSource(rpn, size, self.pre_nms)
+        return RpnBoxSource(rpn, size, self.pre_nms, precision)
 
     def _selection(self, kind: ScoreKind) -> Selection:
         """What the options ask for; boxes nobody scored have no better ones to give way to."""

@@ -53,7 +53,7 @@ def commit(work: Plan, made: Made, *, allow_empty: bool) -> None:
     if work.retry:
         tried = work.retry.counts(work.folder, made.merged, stage.makes().key[0])
         made.survey.note("retried", tried)
-    notes = joined(stage.name, made.receipts, made.survey) | joined(stage.name, made.merged)
+    notes = joined(stage, made.receipts, made.survey) | joined(stage, made.merged)
     notes = with_leakage(work.inputs, notes)
     refused = Counter[str]()
     for receipt in made.receipts:

@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from schemas.errors import StageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from pipeline.store.parts import Receipt
-    from stages.base import Count
+    from stages.base import Count, Stage
+
+_SURVEYED: Final = "the start of the run and part %d"
+_FAULT: Final = (
+    "This is a fault of the stage: a fact must follow from the options, and a number of things "
+    "belongs in a count"
+)
 
 
 @dataclass
@@ -48,32 +54,51 @@ class Notes:
         self.counts[key] = add_up(self.counts[key], number) if key in self.counts else number
 
 
-def joined(verb: str, receipts: Iterable[Receipt], survey: Notes | None = None) -> dict[str, Any]:
+def joined(
+    stage: Stage | type[Stage], receipts: Iterable[Receipt], survey: Notes | None = None
+) -> dict[str, Any]:
     """The notes of all parts, as the manifest has them.
 
     Args:
-        verb: Of the stage, for the message.
+        stage: Its name, and which of its notes follow from the machine.
         receipts: Of all parts, in their order.
         survey: What was noted for all parts together, to which theirs are added.
 
     Raises:
-        StageError: If parts disagree on a fact; it names two of them.
+        StageError: If parts disagree on a fact, with each other or with the survey.
     """
     notes, first = survey or Notes(), dict[str, int]()
     for receipt in receipts:
         number = receipt.part.number
         for key, value in receipt.notes.items():
-            if key in first and not _same(notes.facts[key], value):
-                raise StageError(
-                    f"rc {verb}: parts {first[key]} and {number} disagree on the note '{key}': "
-                    f"{notes.facts[key]!r} and {value!r}. This is a fault of the stage: a fact "
-                    "must follow from the options, and a number of things belongs in a count."
-                )
+            known = notes.facts.get(key, value)
+            if not _same(known, value):
+                both = f"parts {first[key]} and {number}" if key in first else _SURVEYED % number
+                said = _disagreement(stage, both, key, (known, value))
+                raise StageError(f"rc {stage.name}: {said}")
             first.setdefault(key, number)
             notes.note(key, value)
         for key, number_of_things in receipt.part.counts.items():
             notes.count(key, number_of_things)
     return {**notes.facts, **notes.counts}
+
+
+def check_surveyed(
+    stage: Stage, number: int, surveyed: Mapping[str, Any], key: str, value: Any
+) -> None:
+    """Pass if a part notes nothing else than what was noted for all parts together.
+
+    Raises:
+        StageError: If it does; it says what to do, if machines may differ.
+    """
+    if not _same(surveyed.get(key, value), value):
+        both = (surveyed[key], value)
+        raise StageError(_disagreement(stage, _SURVEYED % number, key, both))
+
+
+def _disagreement(stage: Stage | type[Stage], who: str, key: str, values: tuple[Any, Any]) -> str:
+    why = stage.machine_notes.get(key, _FAULT)
+    return f"{who} disagree on the note '{key}': {values[0]!r} and {values[1]!r}. {why}."
 
 
 def add_up(a: Any, b: Any) -> Any:

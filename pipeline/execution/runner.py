@@ -121,7 +121,7 @@ def _compute(
     done = work.receipts()
     missing = work.with_recipes(_without(work.tasks, done))
     taken = _taken_over(missing, work, reporter) if reuse else []
-    missing = _without(missing, taken)
+    missing = [replace(task, surveyed=survey.facts) for task in _without(missing, taken)]
     engine = engines.make_for(work.stage, workers, cluster)
     reporter.start(work.stage.name, work.total_of(missing), work.stage.counts())
     try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from pipeline.execution.notes import Notes
+from pipeline.execution.notes import Notes, check_surveyed
 from pipeline.store import parts, row_groups
 from pipeline.store.artifact import Artifact, open_artifact, stream
 from pipeline.store.disk_full import room_for
@@ -36,6 +36,7 @@ class Task:
         rows: How many rows of the first input belong to each of its parts under `--limit`;
             empty if there is no limit.
         recipe: Hash of all that decides the part, see `pipeline.execution.part_recipes`.
+        surveyed: Facts noted for all parts together, which a part must not contradict.
     """
 
     stage: Stage
@@ -44,6 +45,7 @@ class Task:
     folder: Path
     rows: Mapping[int, int] = field(default_factory=dict)
     recipe: str | None = None
+    surveyed: Mapping[str, Any] = field(default_factory=dict)
 
     def __call__(self, advance: Callable[[int], None]) -> parts.Receipt:
         """Compute, write and name the part; its receipt. Runs in a worker process."""
@@ -191,6 +193,7 @@ class StorePart:
 
     def note(self, key: str, value: Any) -> None:
         """See `stages.base.Part.note`."""
+        check_surveyed(self._task.stage, self._task.number, self._task.surveyed, key, value)
         self.notes.note(key, value)
 
     def count(self, key: str, number: Count) -> None:

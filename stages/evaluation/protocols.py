@@ -25,6 +25,7 @@ _COMMON: Final = {
     "interpolation": "bilinear",
     "templates": "paper",
     "averaging": "reference",
+    "precision": "float32",
     "temperature": 0.01,
     "probability": "softmax",
     "nms": 0.5,

@@ -14,6 +14,7 @@ import torch
 from stages.memory import in_batches
 from stages.models.crop_encoding import CropConfig, encode_crops
 from stages.models.pooling_option import chosen_interpolation
+from stages.models.precision import computing_in, require_held
 from stages.models.preprocess import prepare
 from stages.models.resizing import Size
 
@@ -41,6 +42,7 @@ class PoolingConfig:
         interpolation: Of the image or of the crops; None to choose as `chosen_interpolation` does.
         crop_margin: Added to each side of a crop, as a share of the box's width and height.
         dense: How regions of a vision transformer are read, see `stages.models.dense_option`.
+        computed_in: Precision of the network, as `precision.computing_in` takes it.
     """
 
     pooling: Pooling = "roialign"
@@ -48,11 +50,13 @@ class PoolingConfig:
     interpolation: Interpolation | None = None
     crop_margin: float = 0.0
     dense: Dense = "auto"
+    computed_in: str = "float32"
 
     @classmethod
-    def of(cls, options: Mapping[str, Any]) -> PoolingConfig:
+    def of(cls, options: Mapping[str, Any], computed_in: str = "float32") -> PoolingConfig:
         """The part of a stage's options that is about features of boxes."""
-        return cls(**{f.name: options[f.name] for f in fields(cls) if f.name in options})
+        names = {f.name for f in fields(cls)} & options.keys()
+        return cls(**{name: options[name] for name in names}, computed_in=computed_in)
 
 
 @torch.inference_mode()
@@ -69,14 +73,19 @@ def region_features(
 
     Returns:
         (R, D).
+
+    Raises:
+        OptionError: If features are beyond what float16 can hold.
     """
     if not len(boxes):
         return np.zeros((0, clip.width), np.float32)
-    if config.pooling == "crop":
-        crops = CropConfig(_interpolation(clip, config), config.crop_margin)
-        features = encode_crops(clip, image, boxes, crops, _REGIONS_PER_BATCH)
-    else:
-        features = _roialign_features(clip, image, boxes, config)
+    with computing_in(config.computed_in, clip.logit_scale.device):
+        if config.pooling == "crop":
+            crops = CropConfig(_interpolation(clip, config), config.crop_margin)
+            features = encode_crops(clip, image, boxes, crops, _REGIONS_PER_BATCH)
+        else:
+            features = _roialign_features(clip, image, boxes, config)
+    require_held(features, config.computed_in)
     return np.asarray(features.float().cpu().numpy())
 
 

@@ -26,6 +26,7 @@ from stages.models import device, region_encoding
 from stages.models.clip import load_clip
 from stages.models.crop_encoding import CropConfig, encode_crops_batched
 from stages.models.pooling_option import chosen_interpolation
+from stages.models.precision import computing_in
 from stages.models.preprocess import prepare
 from stages.models.resizing import Size
 from stages.pixels import load_image
@@ -67,12 +68,13 @@ class FeatureRows:
         options, part = self._options, self._part
         device.set_threads(options.threads)
         device.deterministic()
+        precision = options.note_precision(part)
         clip = load_clip(
             part.attachment("teacher", "model.json"),
             part.attachment("teacher", "weights.safetensors"),
             options.device,
         ).with_dense(options.dense)
-        encoder = _Encoder(options, clip)
+        encoder = _Encoder(options, clip, precision)
         proposed = images_with_regions(part, limited=options.limit is not None)
         images = map_in_order(proposed, encoder.load, options.loaders, options.batch_images)
         windows = iter(lambda: list(islice(images, options.batch_images)), [])
@@ -123,6 +125,7 @@ class _Encoder:
 
     options: FeatureStage
     clip: Clip
+    precision: str
 
     def load(self, proposed: ImageRegions) -> PreparedImage:
         """Decode an image, resize and normalise it."""
@@ -142,7 +145,8 @@ class _Encoder:
         """The features (R, D) of the wanted regions of each image, that of the image first."""
         crops = self.options.pooling == "crop"
         encode = self._encode_crops if crops else self._encode_regions
-        return list(chain(*in_batches(images, self.options.batch_images, encode, "image")))
+        with computing_in(self.precision, self.clip.logit_scale.device):
+            return list(chain(*in_batches(images, self.options.batch_images, encode, "image")))
 
     def _encode_regions(self, images: Sequence[PreparedImage]) -> list[NDArray[np.float32]]:
         ready = [image.ready for image in images]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from stages.base import Part, Stage, option
 from stages.models import pooling_option as pooled
 from stages.models.dense_option import DEFAULT_RESIZE, Dense, check_pooling, dense_option
+from stages.models.network_stage import NetworkStage
 from stages.models.resizing import Size
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ FEATURE_VERSION: Final = 4  # each operation has one core; raised when features 
 
 
 @dataclass(frozen=True, kw_only=True)
-class FeatureStage(Stage):
+class FeatureStage(NetworkStage):
     """A stage that embeds regions; it reads `images`, `proposals` and `teacher` to do so."""
 
     resize: str = option(

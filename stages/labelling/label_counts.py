@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from stages.featurizing.image_counts import described_images, lost_images
 from stages.labelling.label_similarity import described_similarity
+from stages.models.network_stage import described_precision
 from stages.outcome import Outcome, Result, counted, is_most
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def label_outcome(result: Result) -> Outcome:
     if counts["unmentioned"]:
         line += f"; {counted(counts['unmentioned'], 'region')} without a mentioned concept"
     line += f"{described_images(images)}; {described_similarity(result.notes['similarity'])}"
+    line += described_precision(result.notes)
     if result.rows == 0:
         return Outcome([line], f"no region got a label: {line}")
     seen = result.rows + refused

@@ -9,7 +9,7 @@ Source: Faster R-CNN (arXiv:1506.01497); torchvision's `RegionProposalNetwork`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from torchvision.models.detection.rpn import RPNHead
 from stages.models.anchor_deltas import decode
 from stages.models.device import resolve
 from stages.models.model_cache import load_once
+from stages.models.precision import computing_in, require_held
 from stages.models.preprocess import NetworkInput, Size, prepare
 from stages.models.rpn_anchors import anchors_on
 from stages.models.rpn_backbones import RpnBackbone
@@ -27,6 +28,7 @@ from stages.models.rpn_spec import read_spec
 from stages.models.weights import load_state, read_state, require_trained_statistics
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -79,10 +81,24 @@ class Rpn(nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> list[LevelPredictions]:
         """Predictions on each of L maps for prepared and padded images (B, 3, H, W)."""
-        maps = self.backbone(pixels)
-        logits, deltas = self.rpn["head"](maps)
+        return self._predict(self._hidden(pixels), pixels)
+
+    @property
+    def _head(self) -> Any:
+        """Torchvision's `RPNHead`, which has no types."""
+        return self.rpn["head"]
+
+    def _hidden(self, pixels: torch.Tensor) -> list[torch.Tensor]:
+        """What the head predicts from, on each of L maps: (B, C, h, w)."""
+        return [self._head.conv(of_level) for of_level in self.backbone(pixels)]
+
+    def _predict(
+        self, hidden: Sequence[torch.Tensor], pixels: torch.Tensor
+    ) -> list[LevelPredictions]:
+        logits = [self._head.cls_logits(of_level) for of_level in hidden]
+        deltas = [self._head.bbox_pred(of_level) for of_level in hidden]
         height, width = pixels.shape[-2:]
-        anchors = anchors_on(self.spec, maps, (height, width))
+        anchors = anchors_on(self.spec, hidden, (height, width))
         return [
             LevelPredictions(_by_position(logit, 1).flatten(1), _by_position(delta, 4), anchor)
             for logit, delta, anchor in zip(logits, deltas, anchors, strict=True)
@@ -90,7 +106,11 @@ class Rpn(nn.Module):
 
     @torch.inference_mode()
     def raw_boxes(
-        self, prepared: NetworkInput, original: tuple[int, int], pre_nms: int | None = None
+        self,
+        prepared: NetworkInput,
+        original: tuple[int, int],
+        pre_nms: int | None = None,
+        precision: str = "float32",
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.uint8]]:
         """Boxes before any selection, and their logits, of one image.
 
@@ -99,16 +119,26 @@ class Rpn(nn.Module):
             original: Width and height of the original image, pixels.
             pre_nms: Boxes kept of each map: those with the highest logits; None: as many as
                 networks of this neck are published with.
+            precision: Of all layers but the last, as `precision.computing_in` takes it: logits and
+                deltas are float32.
 
         Returns:
             (R, 4) boxes in pixels of the original image, clipped to it; (R,) logits; and (R,) the
             index of the map of each box, fine to coarse. Map by map, highest logit first. A box
             may be empty, or NaN if the weights are bad.
+
+        Raises:
+            OptionError: If logits are beyond what float16 can hold.
         """
         self.eval()
-        pixels = self.pad(prepared.pixels.to(next(self.parameters()).device))[None]
+        device = next(self.parameters()).device
+        pixels = self.pad(prepared.pixels.to(device))[None]
+        with computing_in(precision, device):
+            hidden = self._hidden(pixels)
+        predictions = self._predict([of_level.to(pixels) for of_level in hidden], pixels)
         boxes, scores, levels = [], [], []
-        for level, (logits, deltas, anchors) in enumerate(self(pixels)):
+        for level, (logits, deltas, anchors) in enumerate(predictions):
+            require_held(logits, precision)
             order = (
                 logits[0].sort(descending=True, stable=True).indices[: pre_nms or self.spec.pre_nms]
             )

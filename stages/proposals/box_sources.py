@@ -84,8 +84,10 @@ class RpnBoxSource(BoxSource):
     kind = "logit"
     needs_pixels = True
 
-    def __init__(self, rpn: Rpn, size: Size, pre_nms: int | None = None) -> None:
-        self._rpn, self._size = rpn, size
+    def __init__(
+        self, rpn: Rpn, size: Size, pre_nms: int | None = None, precision: str = "float32"
+    ) -> None:
+        self._rpn, self._size, self._precision = rpn, size, precision
         self._pre_nms = pre_nms or rpn.spec.pre_nms
 
     def prepare(self, row: Row) -> NetworkInput | None:
@@ -97,7 +99,7 @@ class RpnBoxSource(BoxSource):
         if prepared is None:
             return None
         size = (row["width"], row["height"])
-        return RawBoxes(*self._rpn.raw_boxes(prepared, size, self._pre_nms))
+        return RawBoxes(*self._rpn.raw_boxes(prepared, size, self._pre_nms, self._precision))
 
     def report(self, part: Part) -> None:
         """Note how many boxes were taken from each map, and from how many maps."""

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from schemas.errors import OptionError
+from stages.models.precision import autocast
 from stages.training.detector_losses import box_regression, classification
 from stages.training.distributed import num_ranks
-from stages.training.precision import autocast
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,7 +54,7 @@ class DetectorTraining:
         Args:
             detector: Trained in place.
             loss_config: Weights of the losses.
-            precision: See `stages.training.precision`.
+            precision: See `stages.models.precision`.
             dump: File to append a line of JSON to at each step, see `_dump_record`.
 
         Raises:

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from stages.models import device as devices
-from stages.training.precision import PRECISIONS, autocast
+from stages.models.precision import PRECISIONS, autocast
 
 if TYPE_CHECKING:
     from collections.abc import Callable

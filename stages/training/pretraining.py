@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn import functional as F  # noqa: N812  # the name all of torch's users know
 
+from stages.models.precision import autocast
 from stages.models.text_encoding import encode_trimmed
 from stages.seeds import generator
 from stages.training.losses import image_text_contrastive
-from stages.training.precision import autocast
 from stages.training.region_batches import sample_caption
 
 if TYPE_CHECKING:

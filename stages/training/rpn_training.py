@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import torch
 
+from stages.models.precision import autocast
 from stages.models.rpn import LevelPredictions
 from stages.models.rpn_creation import freeze_norms
 from stages.models.rpn_targets import losses
@@ -15,7 +16,6 @@ from stages.proposals.object_boxes import object_boxes
 from stages.seeds import generator
 from stages.training.augment import View
 from stages.training.canvas import padded
-from stages.training.precision import autocast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import torch
 from torch.nn import functional as F  # noqa: N812  # the name all of torch's users know
 
+from stages.models.precision import autocast
 from stages.models.text_encoding import FrozenTextEncoder
 from stages.training.distributed import rank
 from stages.training.losses import (
@@ -23,7 +24,6 @@ from stages.training.losses import (
     image_text_contrastive,
     region_text_contrastive,
 )
-from stages.training.precision import autocast
 from stages.training.sigmoid_distillation import sigmoid_distillation
 
 if TYPE_CHECKING:

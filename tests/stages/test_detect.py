@@ -236,3 +236,21 @@ def test_a_tower_without_dense_tokens_to_choose_is_no_fault_of_the_images(tmp_pa
     with pytest.raises(SourceError, match="so leave --dense out"):
         run(part, names="red", dense="last-block")
     assert not any(piece.refused for piece in part.slices())
+
+
+def test_a_precision_is_noted_and_finds_about_the_same(tmp_path: Path) -> None:
+    part = whole(tmp_path)
+    options: dict[str, Any] = {"names": "red, green", "score_threshold": 0.0, "nms": 1.0}
+    exact = run(part, **options)
+    assert run(part, **options, precision="float32").equals(exact)
+    rough = run(part, **options, precision="bfloat16")
+    notes = part.slices()[0].notes
+    assert notes["precision"] == "bfloat16"
+    assert rough.num_rows == exact.num_rows
+    assert not rough["score"].equals(exact["score"])
+    sums = [pc.mean(rows["score"]).as_py() for rows in (exact, rough)]
+    assert sums[1] == pytest.approx(sums[0], abs=0.02)
+    result = Result(rough.num_rows, {}, notes)
+    assert Detect(names="red").outcome(result).summary[0].endswith("; computed in bfloat16")
+    with pytest.raises(OptionError, match="--precision tf32 needs a CUDA device"):
+        run(part, names="red", precision="tf32")

@@ -18,6 +18,7 @@ from stages.evaluate import Evaluate
 from stages.evaluation.region_features import PoolingConfig, region_features
 from stages.models.clip import load_clip
 from stages.models.text_embeddings import embed_names
+from stages.outcome import Result
 from tests.in_memory import InMemory
 from tests.stages.evaluation.image_rows import (
     image_row,
@@ -313,3 +314,18 @@ def test_a_tower_without_dense_tokens_to_choose_is_no_fault_of_the_images(part: 
     with pytest.raises(SourceError, match="so leave --dense out"):
         evaluate(part, dense="value-path")
     assert not part.refused
+
+
+def test_a_precision_is_noted_deviates_from_presets_and_changes_little(part: InMemory) -> None:
+    exact = evaluate(part)
+    assert evaluate(part, precision="float32") == exact
+    assert "precision" not in part.notes
+    rough = evaluate(part, precision="bfloat16", preset="coco-gt")
+    assert part.notes["precision"] == "bfloat16"
+    deviation = {"preset": "float32", "used": "bfloat16"}
+    assert part.notes["protocol"]["deviations"]["precision"] == deviation
+    assert rough.keys() == exact.keys()
+    result = Result(1, {}, {"scores": {"all": {"top1": 0.5}}, "precision": "bfloat16"})
+    assert Evaluate().outcome(result).summary == ["top-1 50.0; computed in bfloat16"]
+    with pytest.raises(OptionError, match="--precision float16 needs a CUDA device"):
+        evaluate(part, precision="float16")

@@ -8,6 +8,7 @@ from pipeline.execution.notes import Notes, add_up, joined
 from pipeline.store.part_records import PartRecord
 from pipeline.store.parts import Receipt
 from schemas.errors import StageError
+from stages.featurize import Featurize
 from tests.pipeline.helpers import make
 from tests.pipeline.toys import Ingest
 
@@ -21,23 +22,37 @@ def receipt(number: int, notes: dict[str, Any], counts: dict[str, Any] | None = 
 
 
 def test_three_parts_that_note_one_temperature_have_that_temperature() -> None:
-    notes = joined("label", [receipt(n, {"temperature": 0.01}) for n in range(3)])
+    notes = joined(Ingest, [receipt(n, {"temperature": 0.01}) for n in range(3)])
     assert notes == {"temperature": 0.01}
 
 
 def test_counts_add_up_beside_facts() -> None:
     receipts = [receipt(n, {"names": ["a"]}, {"boxes": {"raw": n, "kept": [1, n]}}) for n in (1, 2)]
-    assert joined("propose", receipts) == {"names": ["a"], "boxes": {"raw": 3, "kept": [2, 3]}}
+    assert joined(Ingest, receipts) == {"names": ["a"], "boxes": {"raw": 3, "kept": [2, 3]}}
 
 
 def test_parts_that_disagree_on_a_fact_are_named_with_what_they_say() -> None:
     receipts = [receipt(0, {"size": 1}), receipt(4, {"size": 1}), receipt(7, {"size": 2})]
     with pytest.raises(StageError, match="parts 0 and 7 disagree on the note 'size': 1 and 2"):
-        joined("label", receipts)
+        joined(Ingest, receipts)
+
+
+def test_a_part_that_disagrees_with_the_start_of_the_run_is_named() -> None:
+    survey = Notes({"size": 1})
+    said = "the start of the run and part 7 disagree on the note 'size': 1 and 2. This is a fault"
+    with pytest.raises(StageError, match=said):
+        joined(Ingest, [receipt(4, {}), receipt(7, {"size": 2})], survey)
+
+
+def test_where_a_fact_follows_from_the_machine_the_stage_says_what_to_do() -> None:
+    receipts = [receipt(n, {"precision": kind}) for n, kind in enumerate(["bfloat16", "float32"])]
+    said = "rc featurize: parts 0 and 1 disagree .* 'bfloat16' and 'float32'. --precision auto"
+    with pytest.raises(StageError, match=said):
+        joined(Featurize, receipts)
 
 
 def test_a_fact_that_only_some_parts_know_is_the_fact() -> None:
-    assert joined("label", [receipt(0, {}), receipt(1, {"size": 2}), receipt(2, {})]) == {"size": 2}
+    assert joined(Ingest, [receipt(0, {}), receipt(1, {"size": 2}), receipt(2, {})]) == {"size": 2}
 
 
 def test_a_key_is_a_fact_or_a_count_but_not_both() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from schemas.errors import OptionError
 from stages.evaluation import region_features as module
 from stages.evaluation.region_features import PoolingConfig, region_features
 from tests.stages.models.tiny import tiny_clip
@@ -151,3 +153,32 @@ def test_the_interpolation_is_used_for_image_and_crops(
         )
         assert np.abs(bilinear - bicubic).max() > 0.02
         assert np.array_equal(chosen, bicubic if config.pooling == "crop" else bilinear)
+
+
+@pytest.mark.parametrize("config", [ROIALIGN, CROP])
+def test_another_precision_gives_close_features(
+    clip: Clip, image: NDArray[np.uint8], config: PoolingConfig
+) -> None:
+    boxes = random_boxes(4)
+    exact = region_features(clip, image, boxes, config)
+    rough = region_features(clip, image, boxes, replace(config, computed_in="bfloat16"))
+    assert not np.array_equal(exact, rough)
+    lengths = np.linalg.norm(exact, axis=1) * np.linalg.norm(rough, axis=1)
+    assert ((exact * rough).sum(axis=1) / lengths).min() > 0.99
+    assert np.array_equal(exact, region_features(clip, image, boxes, config))
+
+
+def test_features_beyond_float16_are_refused_with_what_to_give(
+    clip: Clip, image: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "computing_in", lambda *_: nullcontext())  # a CPU has no float16
+    too_large = torch.tensor([[1.0, torch.inf]])
+    monkeypatch.setattr(module, "_roialign_features", lambda *_: too_large)
+    with pytest.raises(OptionError, match=r"not finite in float16.* give --precision bfloat16"):
+        region_features(clip, image, random_boxes(1), replace(ROIALIGN, computed_in="float16"))
+    region_features(clip, image, random_boxes(1), ROIALIGN)  # what is finite is not asked
+
+
+def test_a_precision_among_stored_options_is_not_that_of_a_search() -> None:
+    assert PoolingConfig.of({"precision": "tf32", "resize": "none"}) == PoolingConfig(resize="none")
+    assert PoolingConfig.of({"resize": "none"}, "bfloat16").computed_in == "bfloat16"

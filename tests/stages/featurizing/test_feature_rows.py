@@ -94,6 +94,32 @@ def test_features_are_stored_in_half_precision_by_default(files) -> None:
     np.testing.assert_array_equal(half, single.astype(np.float16))
 
 
+@pytest.mark.parametrize("pooling", ["roialign", "crop"])
+def test_a_precision_changes_features_a_little_and_float32_nothing(files, pooling) -> None:
+    boxes = proposals(("a", 0, [10, 20, 60, 65]), ("a", 1, [3, 3, 30, 40]))
+    tables = {"images": images(image_row("a", seed=4)), "proposals": boxes}
+    resize = DEFAULT_RESIZE if pooling == "crop" else "64x120"
+    options = {"pooling": pooling, "resize": resize, "dtype": "float32"}
+    part, rough_part = InMemory(tables, files=files), InMemory(tables, files=files)
+    exact = featurize(part, **options)
+    assert featurize(part, **options, precision="float32").equals(exact)
+    assert "precision" not in part.notes
+    rough = featurize(rough_part, **options, precision="bfloat16")
+    assert rough_part.notes["precision"] == "bfloat16"
+    assert featurize(part, **options).equals(exact)  # nothing is left behind
+    a, b = as_matrix(exact, "feature"), as_matrix(rough, "feature")
+    assert not np.array_equal(a, b)
+    cosine = (a * b).sum(axis=1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
+    assert cosine.min() > 0.99
+
+
+@pytest.mark.parametrize("precision", ["tf32", "float16"])
+def test_a_precision_that_a_cpu_lacks_is_refused(files, precision) -> None:
+    part = InMemory({"images": images(image_row("a")), "proposals": proposals()}, files=files)
+    with pytest.raises(OptionError, match=f"--precision {precision} needs a CUDA device"):
+        featurize(part, precision=precision)
+
+
 def test_an_image_that_cannot_be_read_is_refused_and_the_run_goes_on(files) -> None:
     gone = image_row("b") | {"content": None, "uri": "/nowhere/b.png"}
     damaged = image_row("c")

@@ -133,6 +133,32 @@ def test_scale_255_means_values_from_0_to_255() -> None:
     np.testing.assert_allclose(pixels, plain.transpose(2, 0, 1), rtol=1e-4, atol=1e-4)
 
 
+def test_in_bfloat16_the_last_layers_are_exact_and_the_boxes_close() -> None:
+    rpn, image = tiny_rpn(), picture(64, 96)
+    prepared = rpn.prepare(image, AS_IT_IS)
+    exact = rpn.raw_boxes(prepared, (96, 64), 10**6)
+    rough = rpn.raw_boxes(prepared, (96, 64), 10**6, "bfloat16")
+    for a, b in zip(exact, rpn.raw_boxes(prepared, (96, 64), 10**6), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(exact[1], rough[1])
+    assert rough[0].dtype == rough[1].dtype == np.float32
+    assert len(np.unique(rough[1])) > 0.9 * len(np.unique(exact[1]))  # no ties of rounded logits
+    for level in np.unique(exact[2]):
+        of_exact, of_rough = (np.sort(some[1][some[2] == level]) for some in (exact, rough))
+        spread = np.ptp(of_exact) or 1.0
+        np.testing.assert_allclose(of_rough, of_exact, atol=0.1 * spread)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["tf32", "float16", "bfloat16"])
+def test_cuda_gives_close_logits_in_each_precision(precision: str) -> None:
+    rpn = tiny_rpn().cuda()
+    prepared = rpn.prepare(picture(64, 96), AS_IT_IS)
+    _, exact, _ = rpn.raw_boxes(prepared, (96, 64), 10**6)
+    _, rough, _ = rpn.raw_boxes(prepared, (96, 64), 10**6, precision)
+    np.testing.assert_allclose(np.sort(rough), np.sort(exact), atol=0.1 * np.ptp(exact))
+
+
 @pytest.mark.gpu
 def test_cuda_gives_the_boxes_of_the_cpu() -> None:
     if not torch.cuda.is_available():
