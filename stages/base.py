@@ -45,7 +45,7 @@ class Reads:
             again; a user names it quarantine@…. It decides no part, so no recipe of one has it.
         apart: Whether it may be about something else; no other input is found in its ancestry.
         beside: Role of a table about the same rows, whose columns the condition may use too.
-        decided: Role of reviews of the rows: what they decided takes part, whatever the condition.
+        decided: Role of reviews of the rows: those reviewed are read too, whatever the condition.
     """
 
     table: Table

@@ -70,10 +70,12 @@ class ImportReviews(Stage):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_artifact_name(self.name, self.called, "reviews")
-        if self.reviewer and not (self.reviewer.isprintable() and len(self.reviewer) <= _LONGEST):
+        if self.reviewer is not None and not (
+            self.reviewer.strip() and self.reviewer.isprintable() and len(self.reviewer) <= _LONGEST
+        ):
             raise OptionError(
                 f"rc {self.name}: --reviewer must be a printable text of at most {_LONGEST} "
-                f"characters"
+                f"characters, and not empty; leave it out to keep the names of the file"
             )
 
     def digests(self) -> Mapping[str, str]:

@@ -27,7 +27,7 @@ from schemas.suspicions import SUSPICIONS
 from stages.artifact_name import check_artifact_name
 from stages.base import Part, Reads, Stage, each, option, whole
 from stages.outcome import Outcome, Result, counted
-from stages.selecting.decisions import decisions
+from stages.selecting.decisions import Decisions, decisions
 from stages.selecting.reviewed_labels import ReviewedLabels
 from stages.selecting.rules_file import LabelRules, read_rules
 from stages.selecting.rules_on_labels import RulesOnLabels
@@ -89,7 +89,7 @@ class Select(Stage):
             part.note("similarity", similarity)  # how the probabilities were made
         rules = self._rules()
         pool = _pool(part) if rules or part.has("reviews") else {}
-        decided = decisions(part.table("reviews"), pool) if part.has("reviews") else None
+        decided = _decisions(part, pool) if part.has("reviews") else None
         reviewed = ReviewedLabels(decided) if decided else None
         exclusive = (similarity or {}).get("probability") != "sigmoid"
         ruled = RulesOnLabels(rules, pool, exclusive=exclusive) if rules else None
@@ -110,7 +110,7 @@ class Select(Stage):
             part.count("reviewed", reviewed.counts())
         if ruled:
             part.note("unknown_rules", ruled.unknown)
-            part.count("ruled", ruled.counts())
+            part.count("ruled", {**ruled.counts(), "too short": int(ruled.too_short)})
 
     def outcome(self, result: Result) -> Outcome:
         """See `Stage.outcome`: how many labels were selected, and what became of the others."""
@@ -124,6 +124,17 @@ class Select(Stage):
 
     def _rules(self) -> LabelRules | None:
         return read_rules(self.rules) if self.rules else None
+
+
+_latest: list[tuple[tuple[str, str], Decisions]] = []
+
+
+def _decisions(part: Part, pool: dict[str, int]) -> Decisions:
+    """What people decided; kept for the next part of this process."""
+    key = part.fingerprint("reviews"), part.fingerprint("embeddings")
+    if not _latest or _latest[0][0] != key:
+        _latest[:] = [(key, decisions(part.table("reviews"), pool))]
+    return _latest[0][1]
 
 
 def _pool(part: Part) -> dict[str, int]:
@@ -144,11 +155,14 @@ def _reviewed(result: Result) -> Iterator[str]:
     counts = result.notes.get("reviewed", {})
     said = [f"{number:,} {what}" for what, number in counts.items()]
     rest = about["decided"] - sum(counts.values())
-    said += [f"{rest:,} about labels that are not here"] if rest else []
+    said += [f"{rest:,} about labels that are not among these"] if rest else []
     said += [f"{about['open']:,} open"] if about["open"] else []
     yield f"of {counted(about['decided'] + about['open'], 'reviewed region')}: {', '.join(said)}"
-    if unknown := about["unknown"]:
-        yield f"reviewers gave names that the pool does not have: {quoted_names(unknown)}"
+    if about["unknown"]:
+        names = quoted_names(about["unknown_names"])
+        more = about["unknown"] - len(about["unknown_names"])
+        more_names = f" and {more:,} more" if more else ""
+        yield f"reviewers gave names that the pool does not have: {names}{more_names}"
 
 
 def _ruled(result: Result) -> Iterator[str]:
@@ -159,6 +173,8 @@ def _ruled(result: Result) -> Iterator[str]:
     words["confusable"] = "left out as confusable"
     said = [f"{counts[key]:,} {what}" for key, what in words.items() if counts.get(key)]
     yield f"by rules: {', '.join(said) if said else 'nothing changed'}"
+    if counts.get("too short"):
+        yield "labels keep one concept (--top-k 1): nobody knows what they are confusable with"
     if unknown := result.notes["unknown_rules"]:
         yield f"rules are about names that the pool does not have: {quoted_names(unknown)}"
 

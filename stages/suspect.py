@@ -213,7 +213,8 @@ def _scored(evidence: Evidence, labels: LabelRows) -> tuple[pa.RecordBatch, dict
     rows = labels.rows
     found = signals_of(labels, evidence)
     kept = rows.column("kept").to_numpy()
-    scores = combine(found.values, kept)
+    reviewed = rows.column("reviewed").is_valid().to_numpy(zero_copy_only=False)
+    scores = combine(found.values, kept, reviewed)
     columns = {name: rows.column(name) for name in ("image_id", "region", "concept_id")}
     parts = {name: getattr(scores, name) for name in ("suspicion", *_FAULTS)}
     batch = SUSPICIONS.batch(

@@ -4,8 +4,8 @@ Of what a stage reads under a condition, the column `kept` says one thing: wheth
 holds. It decides by what it means, not by how it is written, so `kept` and `kept = true` are one.
 
 * Rows for which the condition holds are read, and `kept` is true of each. No condition holds for
-  every row. So are rows that people decided about, where the stage reads reviews
-  (`Reads.decided`), whatever the condition: people know better.
+  every row. Where the stage reads reviews (`Reads.decided`), rows that people reviewed are read
+  too, for it to decide; `kept` says whether the condition holds for them.
 * A stage may fall back on the other rows where none takes part (`Reads.fallback`; the published
   code does, in a batch without a sure region). They are read too, `kept` being false of each, but
   only if the condition means `kept` itself: who asks for other rows gets no others.

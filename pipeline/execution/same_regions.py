@@ -21,9 +21,8 @@ def check_same_regions(stage: Stage, inputs: Mapping[str, Artifact]) -> None:
 
     Raises:
         ArtifactError: If one that stands apart, or reviews, has other regions or concepts than the
-            first input,
-            if one whose columns a condition may use is not of all rows that it is beside, or if one
-            in which missing rows mean something was made of some rows only.
+            first input; if one whose columns a condition may use is not of all rows that it is
+            beside; or if one in which missing rows mean something was made of some rows only.
     """
     for role, reads in stage.requires().items():
         if role in inputs and reads.table.may_be_empty:
@@ -31,7 +30,7 @@ def check_same_regions(stage: Stage, inputs: Mapping[str, Artifact]) -> None:
         if role in inputs and reads.apart:
             _check_apart(stage, role, inputs)
         if role in inputs and reads.decided and reads.decided in inputs:
-            _check_apart(stage, reads.decided, inputs)
+            _check_reviews(stage, reads.decided, inputs[role], inputs[reads.decided])
         if role in inputs and reads.beside and reads.beside in inputs:
             _check_beside(stage, inputs[role], reads.beside, inputs[reads.beside])
 
@@ -49,6 +48,22 @@ def _check_apart(stage: Stage, role: str, inputs: Mapping[str, Artifact]) -> Non
         )
 
 
+def _check_reviews(stage: Stage, role: str, labels: Artifact, reviews: Artifact) -> None:
+    """Pass if reviews are about the regions and the concepts of labels, and this is known."""
+
+    def same(table: str) -> bool:
+        own, other = (catalog.ancestor(a, (table,)) for a in (labels, reviews))
+        return own is not None and other is not None and own.path == other.path
+
+    if same("proposals") and (same("concept_embeddings") or same("concepts")):
+        return
+    raise ArtifactError(
+        f"rc {stage.name}: --{role} ({reviews.address}) were not made of the same proposals and "
+        f"concepts as {labels.address}, or what one of them was made of is not in the store any "
+        f"more, so equal numbers may mean other things; name labels that were made of the same"
+    )
+
+
 def _check_beside(stage: Stage, rows: Artifact, role: str, beside: Artifact) -> None:
     source = catalog.parents(beside).get(rows.manifest.artifact)
     if source is None or not _is_selected_from(rows, source):
@@ -62,10 +77,12 @@ def _check_beside(stage: Stage, rows: Artifact, role: str, beside: Artifact) -> 
 
 
 def _is_selected_from(rows: Artifact, source: Artifact) -> bool:
-    """Whether all rows are rows of a source: they are it, or a selection of it."""
+    """Whether all rows are rows of a source: they are it, or a selection that changed none."""
     current: Artifact | None = rows
     while current is not None and current.path != source.path:
-        parents = catalog.parents(current) if catalog.selected(current) else {}
+        notes = current.manifest.notes
+        changed = "reviewed" in notes or notes.get("ruled", {}).get("renamed")
+        parents = catalog.parents(current) if catalog.selected(current) and not changed else {}
         current = parents.get(source.manifest.artifact)
     return current is not None
 

@@ -25,18 +25,7 @@ if TYPE_CHECKING:
     from pipeline.store.artifact import Artifact
 
 _LABELS: Final = "pseudo_labels"
-# as `stages.selecting.decisions` has it: regions that reviewers say are right, or what they are
-_DECIDED: Final = """(image_id, region) IN (
-    SELECT image_id, region
-    FROM (
-        SELECT
-            *,
-            CASE verdict WHEN 'right' THEN 1 WHEN 'unsure' THEN 0 ELSE -1 END AS voice
-        FROM _reviews
-    )
-    GROUP BY image_id, region
-    HAVING sum(voice) > 0 OR (sum(voice) < 0 AND (count(concept) > 0 OR count(x0) > 0))
-)"""
+_REVIEWED: Final = "(image_id, region) IN (SELECT image_id, region FROM _reviews)"
 
 
 def matching(
@@ -49,8 +38,8 @@ def matching(
 ) -> Iterator[pa.RecordBatch]:
     """Rows of one part of pseudo_labels for which a SQL predicate holds, in their order, kept.
 
-    With reviews, also rows of regions of which people say that the label is right, or what they
-    are instead.
+    With reviews, all rows of regions that people reviewed besides; `kept` says of these whether
+    the predicate holds.
 
     The predicate may use every column of the view `pseudo_labels`, including the concept's name,
     the box and the objectness; with suspicions of these labels, of the view `suspected_labels`.
@@ -60,8 +49,9 @@ def matching(
         QueryError: If it is not one expression, fails, or is not deterministic.
     """
     schema = parts.schema(labels.part(number))
+    holds = f"coalesce((\n{predicate}\n), false)" if reviews else "true"
     columns = ", ".join(
-        "true AS kept" if name == "kept" else f"pseudo_labels.{name}" for name in schema.names
+        f"{holds} AS kept" if name == "kept" else f"pseudo_labels.{name}" for name in schema.names
     )
     view = _view(suspicions)
     relations = part_relations(labels, number, suspicions, reviews)
@@ -139,8 +129,8 @@ def _view(suspicions: Artifact | None) -> str:
 
 
 def _taken(predicate: str, reviews: Artifact | None) -> str:
-    """A predicate, or that people decided."""
-    return f"((\n{predicate}\n) OR {_DECIDED})" if reviews else f"(\n{predicate}\n)"
+    """A predicate, or that people reviewed the region."""
+    return f"((\n{predicate}\n) OR {_REVIEWED})" if reviews else f"(\n{predicate}\n)"
 
 
 def _count_matches(

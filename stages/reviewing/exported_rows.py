@@ -67,15 +67,22 @@ class ExportedLabels:
     images: Sequence[ExportedImage]
     _by_id: Mapping[str, int]
     _by_file: Mapping[str, int]
+    _files: Sequence[str]
     _starts: NDArray[np.int64]  # of the labels of each image, and the end
     _names: NDArray[np.object_]
     _columns: Mapping[str, NDArray[Any]]
 
     def find(self, image_id: str | None, file: str | None) -> ExportedImage | None:
-        """The image with an id; or else with a file name, whatever the folders before it."""
-        index = self._by_id.get(image_id) if image_id else None
-        if index is None and file:
-            index = self._by_file.get(base_name(file))
+        """The image with an id; without one, that of a file.
+
+        Folders may stand before the name that the export gave it, or it has lost all of them.
+        """
+        if image_id:
+            index = self._by_id.get(image_id)
+        else:
+            index = self._by_file.get(base_name(file)) if file else None
+            if index is not None and file and not _is_below(file, self._files[index]):
+                index = None
         return None if index is None else self.images[index]
 
     def labels(self, image: ExportedImage) -> tuple[NamedBoxes, NDArray[np.int32]]:
@@ -94,6 +101,12 @@ def base_name(path: str) -> str:
     ('7.jpg', '7.jpg')
     """
     return path.replace("\\", "/").rpartition("/")[2]
+
+
+def _is_below(path: str, name: str) -> bool:
+    """Whether a path ends with a name, or is the last part of it alone."""
+    plain = path.replace("\\", "/")
+    return "/" not in plain or f"/{plain}".endswith(f"/{name}")
 
 
 class ExportedRows:
@@ -135,7 +148,7 @@ class ExportedRows:
                 continue
             file = row.pop("file")
             self._images.append(ExportedImage(len(self._images), **row))
-            self._files.append(base_name(file))
+            self._files.append(file.replace("\\", "/"))
             self._counts.append(end - first)
 
     def fault(self) -> str | None:
@@ -148,7 +161,7 @@ class ExportedRows:
         numbers = np.array([image.number for image in self._images])
         problems = {
             "images are not in order": (np.diff(numbers) <= 0).any() or numbers[0] < 1,
-            "two images have one name": len(set(self._files)) < len(self._files),
+            "two images have one name": len(set(map(base_name, self._files))) < len(self._files),
             "two images have one id": len({i.image_id for i in self._images}) < len(numbers),
             "an image has no size": any(min(i.width, i.height) < 1 for i in self._images),
             "a region occurs twice": len(np.unique(pairs, axis=0)) < len(pairs),
@@ -167,7 +180,8 @@ class ExportedRows:
             frozenset(name.strip() for name in offered | self._names.keys()),
             self._images,
             {image.image_id: image.position for image in self._images},
-            {file: index for index, file in enumerate(self._files)},
+            {base_name(file): index for index, file in enumerate(self._files)},
+            self._files,
             np.concatenate([[0], np.cumsum(self._counts)]),
             names,
             {name: self._joined(name) for name in self._columns},

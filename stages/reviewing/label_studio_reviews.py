@@ -61,7 +61,7 @@ def _read_task(
     task: Mapping[str, Any], data: Mapping[str, Any], record: str, collector: ReviewCollector
 ) -> None:
     picture = data.get("image")
-    file = unquote(picture) if isinstance(picture, str) else None
+    file = unquote(picture).rpartition("?d=")[2] if isinstance(picture, str) else None
     image = collector.find(record, data.get("image_id"), file)
     annotations = task.get("annotations") or []
     if image is None:

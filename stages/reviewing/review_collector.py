@@ -238,9 +238,9 @@ def _inside(review: ImageReview, found: FoundBox) -> tuple[float, float, float, 
     """The sides of a box, cut at the borders of its image."""
     width, height = review.image.width, review.image.height
     x0, y0, x1, y1 = found.sides or (0.0, 0.0, 0.0, 0.0)
-    return (
-        min(max(x0, 0.0), width),
-        min(max(y0, 0.0), height),
-        min(max(x1, 0.0), width),
-        min(max(y1, 0.0), height),
+    return (  # as the table of reviews has them: a box may vanish when it is rounded
+        float(np.float32(min(max(x0, 0.0), width))),
+        float(np.float32(min(max(y0, 0.0), height))),
+        float(np.float32(min(max(x1, 0.0), width))),
+        float(np.float32(min(max(y1, 0.0), height))),
     )

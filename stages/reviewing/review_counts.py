@@ -68,6 +68,8 @@ def described(note: Mapping[str, Any]) -> list[str]:
     counts = Counter({name: n for name, n in note.items() if isinstance(n, int)})
     labels, images = counted(counts["labels"], "label"), counted(counts["judged"], "image")
     by = f" by {counts['reviewers']} people" if counts["reviewers"] > 1 else ""
+    opinions = sum(counts[name] for name in _OUTCOMES)
+    by += f", {opinions:,} opinions" if opinions > counts["labels"] else ""
     said = [f"{counts[name]:,} {name}" for name in _OUTCOMES if counts[name] or name == "right"]
     kinds = (("new", "new box", "new boxes"), ("without", "image without annotation", _WITHOUT))
     left = [counted(counts[kind], one, many) for kind, one, many in kinds if counts[kind]]

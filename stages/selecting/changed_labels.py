@@ -25,7 +25,11 @@ def given(row: Row, concept_id: int, box: Box | None) -> Row:
     renamed = concept_id != row["concept_id"]
     others = [one for one in row["top_ids"] if one != concept_id]
     length = len(row["top_ids"])
-    words = [*(["renamed"] if renamed else []), *(["moved"] if box else [])]
+    before = (row["reviewed"] or "").split(" and ")  # by earlier reviews
+    words = [
+        *(["renamed"] if renamed or "renamed" in before else []),
+        *(["moved"] if box or "moved" in before else []),
+    ]
     sides = dict(zip(("x0", "y0", "x1", "y1"), box, strict=True)) if box else {}
     return (
         row
@@ -36,6 +40,7 @@ def given(row: Row, concept_id: int, box: Box | None) -> Row:
             "probability": 1.0,
             "margin": 1.0,
             "entropy": 0.0,
+            "kept": True,
             "in_caption": None if renamed else row["in_caption"],
             "top_ids": [concept_id, *others][:length],
             "top_probabilities": [1.0, *[0.0] * (length - 1)],
@@ -64,6 +69,9 @@ def called_otherwise(row: Row, concept_id: int, *, exclusive: bool) -> Row:
     # stable: of equals the one that was first; the new name before all that are no more probable
     ranked = sorted([(concept_id, both), *others], key=lambda pair: -pair[1]) + rest
     runner_up = max((p for _, p in others), default=0.0)
+    if not others:  # the list is too short to have it: as much as it may be
+        is_third = concept_id in chances
+        runner_up = min(b, row["residual"]) if is_third else row["probability"] - row["margin"]
     entropy = row["entropy"]
     if exclusive:
         entropy = max(0.0, entropy + _part(both) - _part(a) - _part(b))

@@ -2,7 +2,8 @@
 
 Each reviewer of a region has one voice. As in an audit (`stages.auditing.verdicts`), a label is
 right if more voices call it right than not; unsure voices do not count, and a draw decides nothing.
-If it is not right, it is what most of those say who say what it is, or who draw its box.
+If it is not right, it is what most of those say who say what it is, or who draw its box, unless
+more of them say no more than that it is wrong.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     Box = tuple[float, float, float, float]
 
 _SIDES = ("x0", "y0", "x1", "y1")
+_LISTED = 5  # unknown names, of perhaps many
 _UNKNOWN = -1  # the number of a name that the pool does not have
 
 
@@ -56,8 +58,9 @@ class Decisions:
     unknown: list[str] = field(default_factory=list)
 
     def note(self) -> dict[str, Any]:
-        """Their numbers, and unknown names, for the manifest."""
-        return {"decided": len(self.of), "open": self.open, "unknown": self.unknown}
+        """Their numbers, and some unknown names, for the manifest."""
+        counts = {"decided": len(self.of), "open": self.open, "unknown": len(self.unknown)}
+        return {**counts, "unknown_names": self.unknown[:_LISTED]}
 
 
 def decisions(reviews: pa.Table, pool: Mapping[str, int]) -> Decisions:
@@ -98,7 +101,8 @@ def _decision(voices: Sequence[Mapping[str, Any]]) -> Decision | None:
         return Decision(judged, judged)
     said = [(_named(row), row) for row in against]
     counts = Counter(number for number, _ in said if number is not None).most_common(2)
-    if not counts:
+    silent = sum(number is None for number, _ in said)
+    if not counts or silent > counts[0][1]:  # most say only what it is not
         return Decision(judged, None)
     (best, most), *others = counts
     if best == _UNKNOWN or (others and others[0][1] == most):

@@ -33,7 +33,10 @@ class ReviewedLabels:
         self._counts: Counter[str] = Counter()
 
     def of(self, rows: pa.RecordBatch) -> pa.RecordBatch:
-        """Rows of `pseudo_labels`, as people decided about them."""
+        """Rows of `pseudo_labels`, as people decided about them, all kept.
+
+        Of those that come without being kept, the ones that people decided stay.
+        """
         among = pc.indices_nonzero(pc.is_in(rows.column("image_id"), value_set=self._images))
         some = rows.take(among)
         keys = zip(
@@ -47,7 +50,8 @@ class ReviewedLabels:
             if row_now is not row:
                 changed[among[place].as_py()] = row_now
                 self._counts[row_now["reviewed"] if row_now else LEFT_OUT] += 1
-        return replaced(rows, changed)
+        result = replaced(rows, changed)
+        return result.filter(result.column("kept"))
 
     def counts(self) -> dict[str, int]:
         """How many labels by what became of them, in words of `schemas.pseudo_labels.REVIEWED`."""
@@ -60,5 +64,5 @@ def _decided(row: Row, decision: Decision) -> Row | None:
         about = decision.nothing_known or row["concept_id"] == decision.judged
         return None if about else row
     if decision.concept_id == row["concept_id"] and decision.box is None:
-        return row | {"reviewed": "right"}
+        return row | {"kept": True, "reviewed": row["reviewed"] or "right"}
     return given(row, decision.concept_id, decision.box)

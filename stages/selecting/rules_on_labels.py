@@ -50,6 +50,7 @@ class RulesOnLabels:
         about = {*self._rename, *self._never, *self._confusable}
         self._about = pa.array(sorted(about), pa.int32())
         self.unknown = [name for name in rules.names() if name not in pool]
+        self.too_short = False  # whether labels keep no other concept that could be as probable
         self._counts: Counter[str] = Counter()
 
     def of(self, rows: pa.RecordBatch) -> pa.RecordBatch:
@@ -74,12 +75,13 @@ class RulesOnLabels:
             return None, "never"
         new = self._rename.get(concept)
         ruled = row if new is None else called_otherwise(row, new, exclusive=self._exclusive)
-        if self._is_confused(ruled):
+        if self._is_confused(ruled, concept):
             return None, "confusable"
         return ruled, "" if new is None else "renamed"
 
-    def _is_confused(self, row: Row) -> bool:
-        others = self._confusable.get(row["concept_id"], set())
+    def _is_confused(self, row: Row, old: int) -> bool:
+        others = self._confusable.get(row["concept_id"], set()) - {old}
+        self.too_short |= bool(others) and len(row["top_ids"]) == 1
         least = row["probability"] - self._margin
         return any(
             one in others and p >= least

@@ -78,7 +78,7 @@ class Scores:
     overlooked: NDArray[np.float64]
 
 
-def combine(values: Values, kept: NDArray[np.bool_]) -> Scores:
+def combine(values: Values, kept: NDArray[np.bool_], reviewed: NDArray[np.bool_]) -> Scores:
     """The suspicion of R labels, and of which fault.
 
     A label of which no signal of the box is known is never called misplaced, and likewise.
@@ -86,8 +86,9 @@ def combine(values: Values, kept: NDArray[np.bool_]) -> Scores:
     Args:
         values: (R,) of each signal; NaN where it is not known.
         kept: (R,) whether a label is kept; of others the question is whether they should be.
+        reviewed: (R,) whether people decided about it, so that nothing is suspected.
     """
-    name, box = (weighted_mean(values, of) for of in ("name", "box"))
+    name, box = (np.where(reviewed, 0.0, weighted_mean(values, of)) for of in ("name", "box"))
     both = _OF_NAME * name + (1 - _OF_NAME) * box
     every = np.where(np.isnan(both), np.where(np.isnan(box), name, box), both)
     overlooked = 1 - every

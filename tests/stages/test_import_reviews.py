@@ -132,7 +132,9 @@ def test_each_person_has_an_opinion_and_the_latest_counts(tmp_path: Path) -> Non
         ("ann@example.org", 1, "wrong"),
     ]
     assert rows[-1]["time"].isoformat() == "2026-03-10T00:00:00+00:00"
-    assert said[0].startswith("2 labels of 1 image reviewed by 2 people: 1 right, 3 deleted")
+    assert said[0].startswith(
+        "2 labels of 1 image reviewed by 2 people, 4 opinions: 1 right, 3 deleted"
+    )
     assert "1 annotation deleted every label of the image" in said
     assert "left out: 1 earlier annotation of the same people about the same images" in said
     assert "not read: 1 cancelled annotation" in said

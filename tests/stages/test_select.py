@@ -151,7 +151,7 @@ def test_what_people_decided_and_rules_about_the_rest_are_counted(tmp_path: Path
     assert selected[1]["concept_id"] == (kinds[1] + 1) % 3
     never = sum(kind == 0 for kind in kinds[4:])
     assert part.notes["regions"] == {"regions": len(places), "kept": len(places)}
-    assert part.notes["ruled"] == {"never": never}
+    assert part.notes["ruled"] == {"never": never, "too short": 0}
     assert stage.outcome(Result(len(places), {}, part.notes)).summary == [
         f"{len(places)} labels selected as mended",
         "of 5 reviewed regions: 2 left out, 1 renamed, 1 right, 1 open",
@@ -173,7 +173,7 @@ def test_reviews_of_labels_that_are_not_here_are_said() -> None:
     stage = Select(called="mended")
     list(stage.run(part))
     assert stage.outcome(Result(9, {}, part.notes)).summary[1] == (
-        "of 2 reviewed regions: 1 right, 1 about labels that are not here"
+        "of 2 reviewed regions: 1 right, 1 about labels that are not among these"
     )
 
 

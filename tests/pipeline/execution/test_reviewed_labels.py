@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,10 @@ from schemas.reviews import VERDICTS
 from stages.audit_close import AuditClose
 from stages.select import Select
 from stages.selecting.decisions import decisions
+from stages.suspect import Suspect
 from tests.pipeline.audited import draw, judge
 from tests.pipeline.helpers import make, rows_of
-from tests.pipeline.toys import Featurize, Label, Propose
+from tests.pipeline.toys import WORDS, Featurize, Label, Propose
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -107,5 +109,33 @@ def test_reviews_of_other_regions_are_refused(root: Path) -> None:
     make(Featurize(), root)
     other = make(Label(), root)
     pins = {"reviews": reviews.address, "pseudo_labels": other.address}
-    with pytest.raises(ArtifactError, match=r"--reviews .* were made of different proposals"):
+    with pytest.raises(
+        ArtifactError, match=r"--reviews .* not made of the same proposals and concepts"
+    ):
         make(Select(called="mended"), root, pins)
+
+
+def test_reviews_are_refused_where_nobody_can_tell_what_their_numbers_mean(root: Path) -> None:
+    audit = draw(root)
+    judge(audit, {0: "right"})
+    reviews = close(audit)
+    shutil.rmtree(catalog.parents(audit)["pseudo_labels"].path)
+    make(Label(temperature=7.0), root)
+    with pytest.raises(ArtifactError, match="not in the store any more"):
+        make(Select(called="mended"), root, {"reviews": reviews.address})
+
+
+def test_suspicions_of_the_teachers_labels_are_not_those_of_mended_ones(root: Path) -> None:
+    audit = draw(root)
+    judge(audit, {0: "wrong"}, concept=WORDS[2])
+    reviews = close(audit)
+    suspicions = make(Suspect(), root)
+    mended = make(Select(called="mended"), root, {"reviews": reviews.address})
+    pins = {"pseudo_labels": mended.address, "suspicions": suspicions.address}
+    with pytest.raises(ArtifactError, match="were made of pseudo_labels/"):
+        make(Select(called="calm", where="suspicion < 0.5"), root, pins)
+    anew = rows_of(make(Suspect(), root, {"pseudo_labels": mended.address}))
+    keys_reviewed = set(keys(rows_of(mended).filter(rows_of(mended)["reviewed"].is_valid())))
+    scores = dict(zip(keys(anew), anew["suspicion"].to_pylist(), strict=True))
+    assert keys_reviewed
+    assert all(scores[key] == 0 for key in keys_reviewed)

@@ -21,9 +21,12 @@ if TYPE_CHECKING:
     [
         ("image/7", None, 7),
         ("image/7", "000000000003.png", 7),
-        ("else", "000000000003.png", 3),
+        ("else", "000000000003.png", None),  # of another export
+        (None, "000000000003.png", 3),
         (None, "train/000000000003.png", 3),
-        (None, "anything\\else\\000000000003.png", 3),
+        (None, "job_7\\train\\000000000003.png", 3),
+        (None, "train2017/000000000003.png", None),
+        (None, "anything\\else\\000000000003.png", None),
         (None, "3.png", None),
         (None, "", None),
         ("", None, None),

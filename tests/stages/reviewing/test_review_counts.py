@@ -42,7 +42,9 @@ def test_everything_else_is_said_where_there_is_any() -> None:
     more = {"unsure": 3, "reviewers": 2, "absent": 8, "emptied": 1, "superseded": 2}
     more |= {"cancelled": 1, "unread": 2, "answers": 1, "strange": 7}
     lines = described(NOTE | more | {"strange_names": list("vwxyz"), "unknown": 0})
-    assert lines[0].startswith("1,200 labels of 96 images reviewed by 2 people: 980 right")
+    assert lines[0].startswith(
+        "1,200 labels of 96 images reviewed by 2 people, 1,203 opinions: 980 right"
+    )
     assert "40 deleted, 3 unsure;" in lines[0]
     assert lines[1:] == [
         "not in the file: 8 images of the export",

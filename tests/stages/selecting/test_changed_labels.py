@@ -131,3 +131,16 @@ def test_replaced_rows_stand_where_the_old_ones_were() -> None:
         result = replaced(rows, changed)
         assert result.to_pylist() == [row for row in expected if row is not None]
         assert result.schema == rows.schema
+
+
+@pytest.mark.parametrize("keep", [1, 2])
+def test_a_short_list_does_not_make_a_margin_larger_than_it_may_be(keep: int) -> None:
+    for _ in range(30):
+        row, chances = random_row(keep)
+        other = int(np.argsort(-chances, kind="stable")[1])  # the runner-up
+        merged = chances.copy()
+        merged[other] += merged[row["concept_id"]]
+        merged[row["concept_id"]] = 0
+        exact = row_of(merged, keep)["margin"]
+        new = called_otherwise(row, other, exclusive=True)
+        assert new["margin"] <= exact + 1e-9

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+import pyarrow as pa
 import pytest
 
 from schemas.pseudo_labels import PSEUDO_LABELS
 from stages.selecting.decisions import Decision, Decisions
 from stages.selecting.reviewed_labels import ReviewedLabels
 from tests.stages.training import tiny
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 KEY = ("tiny/000", 1)
 BOX = (0.0, 1.0, 8.0, 9.0)
@@ -78,3 +74,24 @@ def test_what_is_said_of_others_changes_nothing(key: tuple[str, int], decision: 
 
 def test_no_decisions_change_nothing() -> None:
     assert ReviewedLabels(Decisions()).of(rows()).equals(rows())
+
+
+def test_what_was_reviewed_before_stays_so() -> None:
+    other = (judged() + 1) % 3
+    first = ReviewedLabels(Decisions({KEY: Decision(judged(), other, BOX)})).of(rows())
+    again = ReviewedLabels(Decisions({KEY: Decision(other, other)}))
+    (row,) = [r for r in again.of(first).to_pylist() if (r["image_id"], r["region"]) == KEY]
+    assert (row["reviewed"], row["cosine"]) == ("renamed and moved", None)
+    moved = ReviewedLabels(Decisions({KEY: Decision(other, other, (0.0, 0.0, 5.0, 5.0))}))
+    (row,) = [r for r in moved.of(first).to_pylist() if (r["image_id"], r["region"]) == KEY]
+    assert row["reviewed"] == "renamed and moved"
+
+
+def test_of_rows_that_are_not_kept_only_those_that_people_decided_stay() -> None:
+    index = rows().schema.get_field_index("kept")
+    nobody = pa.array([False] * rows().num_rows)
+    unkept = rows().set_column(index, rows().schema.field(index), nobody)
+    decided = ReviewedLabels(Decisions({KEY: Decision(judged(), judged())})).of(unkept).to_pylist()
+    assert [(r["image_id"], r["region"], r["kept"]) for r in decided] == [(*KEY, True)]
+    other = Decision((judged() + 1) % 3, None)  # says nothing of the label that is here
+    assert ReviewedLabels(Decisions({KEY: other})).of(unkept).num_rows == 0

@@ -81,3 +81,15 @@ def test_names_that_the_pool_does_not_have_are_told() -> None:
 def test_a_label_cannot_be_renamed_to_what_is_no_concept() -> None:
     with pytest.raises(OptionError, match="rename to 'couche', which the concept pool does not"):
         RulesOnLabels(LabelRules({"sofa": "couche"}), POOL, exclusive=True)
+
+
+def test_a_label_is_not_confused_with_its_own_old_name() -> None:
+    rules = LabelRules({"sofa": "couch"}, (), (("sofa", "couch"),), 0.1)
+    rows, _ = apply(rules, label({"sofa": 0.06, "couch": 0.03, "dog": 0.01}))
+    assert [row["concept_id"] for row in rows] == [POOL["couch"]]
+
+
+def test_labels_that_keep_one_concept_cannot_be_told_apart() -> None:
+    rules = LabelRules(confusable=(("wolf", "husky"),))
+    rows, ruled = apply(rules, label({"wolf": 0.4}))
+    assert (len(rows), ruled.too_short) == (1, True)

@@ -19,7 +19,7 @@ def drawn(rng: np.random.Generator, rows: int) -> dict[str, np.ndarray]:
 def test_the_suspicion_is_the_weighted_mean_of_what_is_known() -> None:
     rng = np.random.default_rng()
     values, kept = drawn(rng, 200), rng.random(200) < 0.7
-    scores = combine(values, kept)
+    scores = combine(values, kept, np.zeros(len(kept), bool))
     for row in range(200):
         means = {}
         for of in ("name", "box"):
@@ -48,7 +48,7 @@ def test_the_suspicion_is_the_weighted_mean_of_what_is_known() -> None:
 def test_scores_are_between_0_and_1_and_the_fault_is_the_larger_of_two() -> None:
     rng = np.random.default_rng()
     values, kept = drawn(rng, 500), np.ones(500, bool)
-    scores = combine(values, kept)
+    scores = combine(values, kept, np.zeros(len(kept), bool))
     known = ~np.isnan(scores.swapped) & ~np.isnan(scores.misplaced)
     boxed = scores.misplaced[known] > scores.swapped[known]
     assert (scores.fault[known] == np.where(boxed, "misplaced", "swapped")).all()
@@ -62,7 +62,7 @@ def test_reasons_are_what_adds_most_and_turn_round_for_what_is_not_kept() -> Non
     values["odd_box"] = np.array([0.6, 0.4])
     values["low_margin"] = np.array([0.4, 0.9])
     values["unmet"] = np.array([0.0, 1.0])
-    scores = combine(values, np.array([True, False]))
+    scores = combine(values, np.array([True, False]), np.zeros(2, bool))
     assert reasons(values, scores) == [
         ["not_mentioned", "odd_box"],
         ["unmet", "mentioned", "usual_box"],
