@@ -64,6 +64,7 @@ def test_item_29_a_flipped_image_keeps_its_caption_unless_captions_are_mirrored(
     regions = Regions(
         np.zeros((0, 4), np.float32),
         none,
+        np.zeros((0, 4), np.float32),
         none,
         np.zeros((0, 1), np.int32),
         np.zeros((0, 1), np.float32),

@@ -206,6 +206,7 @@ def proposed(count: int, labelled: Sequence[int]) -> Regions:
     return Regions(
         boxes,
         indices,
+        boxes[indices],
         indices,
         tops.astype(np.int32),
         tops.astype(np.float32),

@@ -19,7 +19,9 @@ WAYS = [ALONE, *((w, t) for w, t in product((1, 2, 3), (1, 2)) if (w, t) != ALON
 
 
 def test_every_verb_is_tried() -> None:
-    assert {step.verb for step in STEPS.values()} == set(VERBS) - {"audit close"}
+    # these two read what people wrote, and compute nothing with several cores
+    read_alone = {"audit close", "import-reviews"}
+    assert {step.verb for step in STEPS.values()} == set(VERBS) - read_alone
 
 
 @pytest.fixture(scope="module")

@@ -151,7 +151,7 @@ def test_proposals_are_made_image_by_image_so_nothing_can_be_halved(
 ) -> None:
     make(TrainRpn(steps=1, images_per_batch=1, threads=1), root)
     assert catalog.find(root, "rpns")
-    refuse_above(0, Rpn, "forward", monkeypatch)
+    refuse_above(0, Rpn, "_hidden", monkeypatch)
     with pytest.raises(StageError, match="the device has too little memory: give a smaller --res"):
         make(Propose(), root)
 
