@@ -13,6 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from schemas.box_forms import BOX_FORM_DOC, BoxForm
+from schemas.errors import OptionError
 from schemas.images import IMAGES
 from schemas.quarantine import Reason
 from stages.base import Findings, Part, Reads, Stage, option, retried
@@ -95,6 +96,11 @@ class Ingest(Stage):
     writes: ClassVar[Table] = IMAGES
 
     def __post_init__(self) -> None:
+        if not all(source.strip() for source in self.sources):
+            raise OptionError(
+                "rc ingest: a source is empty, as an unset shell variable makes it: name a folder "
+                "or a file; . is this folder"
+            )
         # a worker may have another working folder than the one the user typed in
         object.__setattr__(self, "sources", tuple(absolute(source) for source in self.sources))
         super().__post_init__()

@@ -31,9 +31,16 @@ def resolve(stage: Stage, pinned: Mapping[str, str | None], root: Path) -> dict[
     Raises:
         ArtifactNotFoundError: If a role cannot be filled.
         ArtifactError: If the artifacts do not belong together.
-        OptionError: If one is named that is only read where it is named, and is not read here.
+        OptionError: If one is named that is only read where it is named, and is not read here, or
+            if a name is empty.
     """
     required = stage.requires()
+    for role, name in pinned.items():
+        if name is not None and (not name.strip() or name.endswith("@")):
+            raise OptionError(
+                f"rc {stage.name}: --{_flag(role)} is {name!r}, as an unset shell variable makes "
+                f"it: name an artifact, or leave it out"
+            )
     _refuse_unused(stage, [role for role, name in pinned.items() if name and role not in required])
     chosen = {
         role: _pinned(stage, role, required[role], name, root)

@@ -264,3 +264,8 @@ def test_every_real_photograph_is_read(tmp_path: Path) -> None:
     assert len(rows) + len([r for r in refused if "#" not in r[0]]) == 60
     for row in rows[::10]:
         assert load_image(row).shape == (row["height"], row["width"], 3)
+
+
+def test_an_empty_source_is_not_this_folder() -> None:
+    with pytest.raises(OptionError, match="a source is empty"):
+        Ingest(sources=("",))

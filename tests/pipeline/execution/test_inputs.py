@@ -259,3 +259,10 @@ def test_naming_an_input_that_is_strict_is_an_error_where_it_is_not_read(root: P
         resolved(LabelFromImages(), root, pins)
     features = {"features": made["features"].address}
     assert "features" not in resolved(LabelFromImages(from_images=True), root, features)
+
+
+@pytest.mark.parametrize("name", ["", " ", "features@"])
+def test_an_empty_name_is_refused(root: Path, name: str) -> None:
+    make_all(root, count=2)
+    with pytest.raises(OptionError, match=r"--features is .* as an unset shell variable makes it"):
+        inputs.resolve(Label(), {"features": name}, root)
