@@ -31,7 +31,7 @@ from stages.selecting.decisions import Decisions, decisions
 from stages.selecting.reviewed_labels import ReviewedLabels
 from stages.selecting.rules_file import LabelRules, read_rules
 from stages.selecting.rules_on_labels import RulesOnLabels
-from stages.sources.name_checks import quoted_names
+from stages.sources.name_checks import quoted_first, quoted_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -95,7 +95,7 @@ class Select(Stage):
         ruled = RulesOnLabels(rules, pool, exclusive=exclusive) if rules else None
         left_out = LabelsLeftOut()
         count = 0
-        for read in part.batches("pseudo_labels"):  # under a condition, so all of them are kept
+        for read in part.batches("pseudo_labels"):  # kept, or reviewed
             rows = read if duplicates is None else left_out.of(read, duplicates)
             rows = reviewed.of(rows) if reviewed else rows
             rows = ruled.of(rows) if ruled else rows
@@ -159,10 +159,8 @@ def _reviewed(result: Result) -> Iterator[str]:
     said += [f"{about['open']:,} open"] if about["open"] else []
     yield f"of {counted(about['decided'] + about['open'], 'reviewed region')}: {', '.join(said)}"
     if about["unknown"]:
-        names = quoted_names(about["unknown_names"])
-        more = about["unknown"] - len(about["unknown_names"])
-        more_names = f" and {more:,} more" if more else ""
-        yield f"reviewers gave names that the pool does not have: {names}{more_names}"
+        names = quoted_first(about["unknown_names"], about["unknown"])
+        yield f"reviewers gave names that the pool does not have: {names}"
 
 
 def _ruled(result: Result) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from stages.outcome import counted, is_most
-from stages.sources.name_checks import quoted_names
+from stages.sources.name_checks import quoted_first, quoted_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -125,8 +125,7 @@ def _more(note: Mapping[str, Any], counts: Counter[str]) -> list[str]:
     ]
     if counts["strange"]:
         names = counted(counts["strange"], "other name")
-        more = counts["strange"] - len(note["strange_names"])
-        listed = quoted_names(note["strange_names"]) + (f" and {more:,} more" if more else "")
+        listed = quoted_first(note["strange_names"], counts["strange"])
         lines.append(f"{names} than the export offered: {listed}")
     return lines
 

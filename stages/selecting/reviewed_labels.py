@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from stages.selecting.changed_labels import Row
     from stages.selecting.decisions import Decision, Decisions
 
-LEFT_OUT: Final = "left out"
+_LEFT_OUT: Final = "left out"
 
 
 class ReviewedLabels:
@@ -49,7 +49,7 @@ class ReviewedLabels:
             row_now = _decided(row, decision)
             if row_now is not row:
                 changed[among[place].as_py()] = row_now
-                self._counts[row_now["reviewed"] if row_now else LEFT_OUT] += 1
+                self._counts[row_now["reviewed"] if row_now else _LEFT_OUT] += 1
         result = replaced(rows, changed)
         return result.filter(result.column("kept"))
 

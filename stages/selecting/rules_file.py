@@ -16,7 +16,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from schemas.errors import SourceError
-from stages.sources.files import foreign
+from stages.sources.files import foreign, read_up_to
 from stages.sources.name_checks import quoted_names
 
 if TYPE_CHECKING:
@@ -81,9 +81,8 @@ _KEYS: Final = (
 
 
 def _content(path: Path) -> dict[str, Any]:
-    with path.open("rb") as file:
-        content = file.read(_MOST_BYTES + 1)
-    if len(content) > _MOST_BYTES:
+    content = read_up_to(path, _MOST_BYTES)
+    if content is None:
         raise SourceError(f"rules {path} are larger than 1 MB; is it another file?")
     return tomllib.loads(content.decode("utf-8"))
 

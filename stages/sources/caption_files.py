@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from schemas.quarantine import Reason
 from stages.sources.caption_fields import captions_in_json, captions_of
 from stages.sources.file_kinds import is_label_text, json_format
+from stages.sources.files import read_up_to
 from stages.sources.name_index import stem
 from stages.sources.record import Refusal
 
@@ -73,11 +74,10 @@ def sample_texts(root: str, images: Iterable[ImageFile]) -> TextsBeside:
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            content = file.read(_MOST_BYTES + 1)
+        content = read_up_to(path, _MOST_BYTES)
     except OSError as error:
         raise Refusal(Reason.BAD_CAPTION, f"cannot be read: {error.strerror}") from error
-    if len(content) > _MOST_BYTES:
+    if content is None:
         raise Refusal(Reason.BAD_CAPTION, f"has more than {_MOST_BYTES} bytes")
     return content
 

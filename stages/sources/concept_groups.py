@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from schemas.errors import SourceError
-from stages.sources.files import digest_of, foreign
+from stages.sources.files import digest_of, foreign, read_up_to
 from stages.sources.name_checks import names_fault, quoted_names
 
 if TYPE_CHECKING:
@@ -59,9 +59,8 @@ def read_groups(path: Path) -> ConceptGroups:
     """
     what = f"the groups {path}"
     with foreign(what, _ADVICE):
-        with path.open("rb") as file:
-            content = file.read(_MOST_BYTES + 1)
-        if len(content) > _MOST_BYTES:
+        content = read_up_to(path, _MOST_BYTES)
+        if content is None:
             raise SourceError(f"{what} have more than {_MOST_BYTES:,} bytes; {_ADVICE}")
         members = _members(what, tomllib.loads(content.decode("utf-8-sig")))
     _check_places(what, members)

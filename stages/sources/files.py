@@ -131,6 +131,17 @@ def load_image_file(folder: str, name: str) -> bytes:
         raise Refusal(Reason.MISSING_IMAGE, f"{name} in {folder}: {_error_text(error)}") from error
 
 
+def read_up_to(path: Path, most: int) -> bytes | None:
+    """The content of a local file; None if it has more than `most` bytes.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    with path.open("rb") as file:
+        content = file.read(most + 1)
+    return None if len(content) > most else content
+
+
 def size_of(uri: str) -> int:
     """Size in bytes.
 

@@ -85,6 +85,20 @@ def quoted_names(names: Sequence[str], known: Iterable[str] = ()) -> str:
     return "; ".join([said, *alike])
 
 
+def quoted_first(names: Sequence[str], total: int) -> str:
+    """The same of which only the first were kept.
+
+    >>> quoted_first(["a", "b"], 1002)
+    "'a', 'b' and 1,000 more"
+
+    Args:
+        names: The first, not more than are shown.
+        total: How many there are.
+    """
+    more = total - len(names)
+    return quoted_names(names) + (f" and {more:,} more" if more else "")
+
+
 def _fault(name: str) -> str | None:
     """What is wrong with a single name."""
     for character in name:

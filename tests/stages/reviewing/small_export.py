@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +15,7 @@ from stages.reviewing.review_collector import ReviewCollector
 from tests.pipeline.exporting.labelled_store import image_with_labels
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from pipeline.exporting.label_writer import LabelWriter
@@ -65,6 +67,23 @@ class Collected:
     def of(cls, folder: Path, reviewer: str | None = None) -> Collected:
         """Of an exported folder."""
         return cls(read_exported_labels(folder), reviewer)
+
+    @classmethod
+    def after(
+        cls,
+        folder: Path,
+        form: str,
+        read: Callable[[Path, ReviewCollector], object],
+        content: object,
+    ) -> Collected:
+        """Of an export in a form, after JSON with this content was read."""
+        exported = folder / "out"
+        if not exported.exists():
+            write_export(exported, form)
+        (folder / "file.json").write_text(json.dumps(content))
+        collected = cls.of(exported)
+        read(folder / "file.json", collected.collector)
+        return collected
 
     @property
     def reasons(self) -> list[str]:

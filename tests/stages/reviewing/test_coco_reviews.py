@@ -27,13 +27,7 @@ BOX = (NO_REGION, "dog", (16.0, 15.0, 48.0, 30.0))
 
 
 def read(folder: Path, content: Any) -> Collected:
-    exported = folder / "out"
-    if not exported.exists():
-        write_export(exported, "coco")
-    (folder / "file.json").write_text(json.dumps(content))
-    collected = Collected.of(exported)
-    read_coco(folder / "file.json", collected.collector)
-    return collected
+    return Collected.after(folder, "coco", read_coco, content)
 
 
 def with_annotation(**changes: Any) -> dict[str, Any]:

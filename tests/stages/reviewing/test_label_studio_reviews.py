@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from schemas.errors import SourceError
 from schemas.quarantine import Reason
 from stages.reviewing.label_studio_reviews import read_label_studio
 from stages.reviewing.review_comparison import NO_REGION, Unread
-from tests.stages.reviewing.small_export import Collected, write_export
+from tests.stages.reviewing.small_export import Collected
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,13 +28,7 @@ def read(folder: Path, *items: Any, **annotation: Any) -> Collected:
 
 
 def read_tasks(folder: Path, tasks: Any) -> Collected:
-    exported = folder / "out"
-    if not exported.exists():
-        write_export(exported, "label-studio")
-    (folder / "file.json").write_text(json.dumps(tasks))
-    collected = Collected.of(exported)
-    read_label_studio(folder / "file.json", collected.collector)
-    return collected
+    return Collected.after(folder, "label-studio", read_label_studio, tasks)
 
 
 def changed(**values: Any) -> dict[str, Any]:

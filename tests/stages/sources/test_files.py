@@ -214,3 +214,9 @@ def test_a_record_that_cannot_be_read_is_refused_and_a_full_disk_is_not() -> Non
         raise IndexError(7)
     with pytest.raises(OSError, match="full"), foreign_record():
         raise OSError("full")
+
+
+def test_a_file_is_read_up_to_its_last_byte_and_no_larger_one(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"12345")
+    assert files.read_up_to(tmp_path / "a", 5) == b"12345"
+    assert files.read_up_to(tmp_path / "a", 4) is None
