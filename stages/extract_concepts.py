@@ -25,12 +25,13 @@ from schemas.concepts import CONCEPTS
 from schemas.errors import OptionError
 from schemas.images import IMAGES
 from schemas.mentions import MENTIONS
-from stages.base import Part, Reads, Stage, each, option, whole
+from stages.base import Part, Reads, each, option, whole
 from stages.outcome import Outcome, Result
 from stages.sources.caption_corpus import CaptionRecord, Corpus, Survey, corpus_remarks
 from stages.sources.concept_groups import ConceptGroups, merge_pool, read_groups
 from stages.sources.files import digest_of
 from stages.sources.names import read_names
+from stages.sources.size_limits import SizeLimitedStage
 from stages.text.extraction_counts import CaptionCount, ExtractionCounts
 from stages.text.mention_rows import listing, mention_rows
 from stages.text.tallies import Tally, concept_rows, count_mentions, merged_names
@@ -48,7 +49,7 @@ _GLIMPSE = 80  # characters of a caption in a message
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExtractConcepts(Stage):
+class ExtractConcepts(SizeLimitedStage):
     """Find the concepts in captions, or those of a given pool."""
 
     parser: str = option(
@@ -94,6 +95,7 @@ class ExtractConcepts(Stage):
     name: ClassVar[str] = "extract-concepts"
     everyday: ClassVar[tuple[str, ...]] = ("min_frequency", "from_file", "captions", "parser")
     example: ClassVar[str] = "rc extract-concepts --min-frequency 5"
+    only_with: ClassVar[Mapping[str, Sequence[str]]] = {"captions": ("size_limits",)}
     version: ClassVar[int] = 3  # concepts have several names
     unit: ClassVar[str] = "records"  # images with their captions, or lines of a file of captions
     reads: ClassVar[Mapping[str, Reads]] = {
@@ -252,7 +254,7 @@ class ExtractConcepts(Stage):
     def _corpus(self) -> Corpus | None:
         if self.captions is None:
             return None
-        return Corpus(self.captions, self.caption_column, self.key_column)
+        return Corpus(self.captions, self.caption_column, self.key_column, self.size_limits)
 
     def _records(self) -> int:
         corpus = self._corpus()

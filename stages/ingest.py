@@ -10,6 +10,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from schemas.box_forms import BOX_FORM_DOC, BoxForm
@@ -45,6 +46,7 @@ from stages.sources.record import (
     SourceOptions,
     require_utf8,
 )
+from stages.sources.size_limits import SizeLimitedStage
 from stages.sources.slice_digest import are_those_of, digest_of_image
 from stages.sources.source_kind import Kind, open_source
 
@@ -58,7 +60,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ingest(Stage):
+class Ingest(SizeLimitedStage):
     """Read images with their captions and ground truth."""
 
     sources: tuple[str, ...] = option(
@@ -146,7 +148,7 @@ class Ingest(Stage):
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Yield one row per image kept, sorted by id."""
         with ImageSpool(part.scratch) as spool:
-            yield from batches(sorted(self._rows(part, spool), key=_image_id), spool)
+            yield from batches(sorted(self._rows(part, spool), key=itemgetter("image_id")), spool)
 
     def survey(self, findings: Findings) -> None:
         """What was not read of the source, what was chosen, and how names were matched."""
@@ -222,7 +224,7 @@ class Ingest(Stage):
         with foreign_record():
             require_utf8(record)
             content = record.load()
-            header = probe(content, Limits(self.max_pixels, self.min_side))
+            header = probe(content, Limits(self.max_pixels, self.min_side, self.size_limits))
             if self.verify:
                 decode(content, header.orientation)
             shape = ImageShape(header.width, header.height, header.orientation)
@@ -260,6 +262,7 @@ class Ingest(Stage):
             caption_column=self.caption_column,
             image_column=self.image_column,
             boxes=self.boxes,
+            size_limits=self.size_limits,
         )
         with self._reading():
             return _open(self.sources, options)
@@ -284,10 +287,6 @@ class Ingest(Stage):
 @lru_cache(maxsize=8)
 def _open(sources: tuple[str, ...], options: SourceOptions) -> Source:
     return open_source(sources, options)
-
-
-def _image_id(row: dict[str, Any]) -> str:
-    return str(row["image_id"])
 
 
 def _place_of(record: Record) -> str:

@@ -15,12 +15,17 @@ _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
 _ALONE: Final = frozenset((0x01, *range(0xD0, 0xD8)))  # markers without a length
 
 
-def is_too_slow(content: bytes, pixels: int) -> bool:
+def is_too_slow(content: bytes, pixels: int, times: int = 1) -> bool:
     """Whether a JPEG has more scans than an image of so many pixels may have.
 
     The answer depends on the file alone, not on the time that a machine needs.
+
+    Args:
+        content: Of the file.
+        pixels: Of the image.
+        times: The usual limit.
     """
-    most = max(_USUAL, _MOST_WORK // (pixels + _SCAN_COST))
+    most = max(_USUAL, times * _MOST_WORK // (pixels + _SCAN_COST))
     if content.count(b"\xff\xda") <= most:  # nearly always; there may be some in other segments
         return False
     return count_scans(content) > most

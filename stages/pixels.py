@@ -72,10 +72,12 @@ class Limits:
     Attributes:
         max_pixels: Largest width x height.
         min_side: Smallest width and height, pixels.
+        times: The usual limit on the work of decoding.
     """
 
     max_pixels: int = 50_000_000
     min_side: int = 2
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +105,9 @@ def probe(content: bytes, limits: Limits) -> ImageHeader:
             raise Refusal(
                 Reason.TOO_SMALL, f"{width} x {height}; sides of {limits.min_side} at least"
             )
-        if content[:2] == b"\xff\xd8" and is_too_slow(content, width * height):
-            detail = f"its scans are so many that decoding {width} x {height} would take long"
+        if content[:2] == b"\xff\xd8" and is_too_slow(content, width * height, limits.times):
+            work = f"decoding {width} x {height} would take long"
+            detail = f"its scans are so many that {work}, see --size-limits"
             raise Refusal(Reason.TOO_SLOW, detail)
         orientation = _orientation(image)
         name = FORMATS[str(image.format)]

@@ -28,9 +28,10 @@ from stages.proposals.box_file import IdRule, LocalizerOptions, ScoreForm
 from stages.proposals.boxes_folder import digest_of_boxes
 from stages.proposals.named_images import IMAGE_COLUMNS
 from stages.proposals.propose_counts import ProposeCounts
+from stages.sources.size_limits import SizeLimitedStage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -43,7 +44,7 @@ _ROWS: Final = 50_000  # proposals of a batch of rows, about
 
 
 @dataclass(frozen=True, kw_only=True)
-class Propose(NetworkStage):
+class Propose(NetworkStage, SizeLimitedStage):
     """Find boxes that may hold something.
 
     By a network, another localizer, a grid, or chance.
@@ -98,6 +99,7 @@ class Propose(NetworkStage):
     name: ClassVar[str] = "propose"
     everyday: ClassVar[tuple[str, ...]] = ("from_file", "grid", "random", "rpn", "top_k")
     example: ClassVar[str] = "rc propose --grid"
+    only_with: ClassVar[Mapping[str, Sequence[str]]] = {"from_file": ("size_limits",)}
     version: ClassVar[int] = 6  # each operation has one core; HDF5 lays out the raw boxes otherwise
     reads: ClassVar[Mapping[str, Reads]] = {
         "images": each(IMAGES),
@@ -196,7 +198,9 @@ class Propose(NetworkStage):
         from stages.proposals.region_dump import DumpReader
 
         if self.from_file:
-            asked = LocalizerOptions(self.from_file, self.boxes, self.scores, self.ids)
+            asked = LocalizerOptions(
+                self.from_file, self.boxes, self.scores, self.ids, self.size_limits
+            )
             localizer = open_localizer(
                 asked, part.fingerprint("images"), lambda: part.everywhere("images", IMAGE_COLUMNS)
             )

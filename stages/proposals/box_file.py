@@ -41,12 +41,14 @@ class LocalizerOptions:
         boxes: What the numbers of a box mean.
         scores: What scores mean.
         ids: What the file calls images by.
+        size_limits: Times the usual limits of what the file may hold and unpack to.
     """
 
     path: Path
     boxes: BoxForm = "auto"
     scores: ScoreForm = "auto"
     ids: IdRule = "auto"
+    size_limits: int = 1
 
 
 class ImageKey(NamedTuple):

@@ -193,7 +193,9 @@ class _BoxTable:
         rows = self._file.metadata.row_group(group).num_rows
         metadata = self._file.metadata
         if rows_at_once(self._path, metadata, group, columns, max(rows, 1)) < rows:
-            raise ValueError("it would fill memory: write it with smaller row groups")
+            raise ValueError(
+                "it would fill memory: write it with smaller row groups, or raise --size-limits"
+            )
         return self._file.read_row_group(group, columns=columns)
 
     def _bbox_rows(self, column: pa.ChunkedArray) -> NDArray[np.float32]:

@@ -31,6 +31,7 @@ from stages.proposals.image_matching import Matching, match_images
 from stages.proposals.region_dump import DumpReader, ScoreKind
 from stages.sources.files import digest_of, foreign, size_and_mtime
 from stages.sources.record import Refusal
+from stages.sources.size_limits import raised, raised_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -60,6 +61,7 @@ class LocalizerBoxes:
         self.kind: ScoreKind = file.kind
         self.in_file = 0
         self._in_fractions = file.in_fractions
+        self._times = options.size_limits
         self._unit = 100 if options.scores == "percent" else 1
         if options.scores != "auto":
             self.kind = "logit" if options.scores == "logit" else "score"
@@ -78,7 +80,7 @@ class LocalizerBoxes:
 
     def boxes(self, index: int, row: Row) -> ScoredBoxes:
         """Corners (R, 4) in pixels and scores (R,) at an index that `find` returned."""
-        boxes, scores = self.file.boxes(index)
+        boxes, scores = raised(self._times, self.file.boxes, index)
         if self.layout != self.file.layout:  # the user says that columns of corners are sizes
             boxes = from_xywh(boxes)
         if self._in_fractions:
@@ -94,7 +96,7 @@ class LocalizerBoxes:
         name = options.path.name
         census = BoxCensus(name, self.file.layout)
         least, most = np.inf, -np.inf
-        for owners, boxes, scores in self.file.blocks():
+        for owners, boxes, scores in raised_over(self._times, self.file.blocks()):
             with np.errstate(over="ignore", invalid="ignore"):
                 numbers = to_xywh(boxes) if self.file.layout == "xywh" else boxes
             census.add(numbers, self.matching.sizes[owners])
@@ -155,22 +157,26 @@ def open_localizer(
     key = (options, state, images_key)
     if _Latest.key != key or _Latest.localizer is None:
         layout = options.boxes if options.boxes in ("xywh", "xyxy") else None
-        file = open_boxes(options.path, state, layout)
+        file = open_boxes(options.path, state, layout, options.size_limits)
         localizer = LocalizerBoxes(file, match_images(file.keys, images(), options.ids), options)
         if localizer.layout != file.layout == "xywh":  # fractions that turn out to be corners
-            file = open_boxes(options.path, state, localizer.layout)
+            file = open_boxes(options.path, state, localizer.layout, options.size_limits)
             localizer = LocalizerBoxes(file, localizer.matching, options)
         _Latest.key, _Latest.localizer = key, localizer
     return _Latest.localizer
 
 
 @lru_cache(maxsize=1)
-def open_boxes(path: Path, _state: str, layout: BoxLayout | None = None) -> BoxFile:
+def open_boxes(path: Path, _state: str, layout: BoxLayout | None = None, times: int = 1) -> BoxFile:
     """The boxes of a file as they are, read in a layout; None: as the format has it.
 
     Raises:
-        SourceError: If they cannot be read.
+        SourceError: If they cannot be read, `times` the usual limits on size being allowed.
     """
+    return raised(times, _read_boxes, path, layout)
+
+
+def _read_boxes(path: Path, layout: BoxLayout | None) -> BoxFile:
     suffix = path.suffix.lower()
     with foreign(f"the boxes of {path}", "write them again in one of the forms of docs/formats.md"):
         if path.is_dir():

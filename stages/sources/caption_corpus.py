@@ -21,6 +21,7 @@ from stages.sources.corpus_rows import SUFFIXES, CorpusRows, opened
 from stages.sources.files import digest_of, file_digest, foreign
 from stages.sources.json_ids import utf8
 from stages.sources.record import DuplicateKeys, Inventory, LeftOut, Refusal
+from stages.sources.size_limits import raised, raised_over
 from stages.sources.table_columns import KEY_COLUMNS, caption_columns, find_column
 from stages.sources.table_rows import BadRow, SourceRow, suffix_of
 
@@ -58,11 +59,13 @@ class Corpus:
         caption: Column of the captions: its name, or in a text also its number from 0. None: by
             its name; in a text without header, the column with most words.
         key: Column of the key, likewise. None: a column with a usual name, else no key.
+        size_limits: Times the usual limits of what a file may hold and unpack to.
     """
 
     path: Path
     caption: str | None = None
     key: str | None = None
+    size_limits: int = 1
 
     def records(self) -> Iterator[CaptionRecord]:
         """Yield the records in the order of the corpus.
@@ -71,9 +74,7 @@ class Corpus:
             SourceError: If a file is missing, of unknown format or encoding, damaged, or without
                 captions.
         """
-        for file in self.files():
-            with _reading(file), opened(file, self.caption, self.key) as table:
-                yield from _grouped(_records(file, table))
+        yield from raised_over(self.size_limits, self._records())
 
     def survey(self) -> Survey:
         """Read all of it once, and count."""
@@ -85,15 +86,12 @@ class Corpus:
 
     def inventory(self) -> Inventory:
         """Files of the folder that are no captions, and which columns were chosen."""
-        remarks: dict[str, None] = {}
-        for file in self.files():
-            with _reading(file), opened(file, self.caption, self.key) as table:
-                remarks |= dict.fromkeys(table.remarks)
+        remarks = raised(self.size_limits, self._remarks)
         others = Counter(file.suffix.lower() for file in self._all_files())
         for file in self.files():
             others[file.suffix.lower()] -= 1
         kinds = (LeftOut(f"{suffix} file".strip(), n) for suffix, n in (+others).items())
-        return Inventory(tuple(kinds), tuple(remarks))
+        return Inventory(tuple(kinds), remarks)
 
     def digest(self) -> str:
         """SHA-256 of the files in their order, by `stages.sources.files.file_digest`."""
@@ -112,6 +110,18 @@ class Corpus:
                 f"{', '.join(SUFFIXES)} (also .gz), or a folder of such files"
             )
         return files
+
+    def _records(self) -> Iterator[CaptionRecord]:
+        for file in self.files():
+            with _reading(file), opened(file, self.caption, self.key) as table:
+                yield from _grouped(_records(file, table))
+
+    def _remarks(self) -> tuple[str, ...]:
+        remarks: dict[str, None] = {}
+        for file in self.files():
+            with _reading(file), opened(file, self.caption, self.key) as table:
+                remarks |= dict.fromkeys(table.remarks)
+        return tuple(remarks)
 
     def _all_files(self) -> list[Path]:
         candidates = sorted(self.path.iterdir()) if self.path.is_dir() else [self.path]

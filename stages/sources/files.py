@@ -16,6 +16,7 @@ from schemas.errors import RCError, SourceError
 from schemas.quarantine import Reason
 from stages.sources.record import Refusal
 from stages.sources.remote_files import RemoteFile, read_range, remote_size, remote_state
+from stages.sources.size_limits import allowed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,7 @@ IMAGE_SUFFIXES: Final = (
 )
 WHOLE_BYTES: Final = 64 << 20  # smaller files are hashed whole
 END_BYTES: Final = 1 << 20  # of larger files, this much of each end
-MAX_BYTES: Final = 256 << 20  # of one encoded image; a larger file is no photograph
+_MOST_BYTES: Final = 256 << 20  # of one encoded image
 _LONGEST_ERROR: Final = 200  # characters of an error that are shown; it may quote a whole file
 
 
@@ -122,13 +123,22 @@ def load_image_file(folder: str, name: str) -> bytes:
     try:
         if not path.is_file():
             raise Refusal(Reason.MISSING_IMAGE, f"no file {name} in {folder}")
-        if path.stat().st_size > MAX_BYTES:
-            raise Refusal(
-                Reason.TOO_LARGE, f"{path.stat().st_size} bytes; at most {MAX_BYTES} are read"
-            )
+        if (size := path.stat().st_size) > largest_image():
+            raise too_large(size)
         return path.read_bytes()
     except OSError as error:
         raise Refusal(Reason.MISSING_IMAGE, f"{name} in {folder}: {_error_text(error)}") from error
+
+
+def largest_image() -> int:
+    """Most bytes of one encoded image; a larger file is no photograph."""
+    return allowed(_MOST_BYTES)
+
+
+def too_large(size: int) -> Refusal:
+    """Of an image of so many bytes."""
+    detail = f"{size} bytes; at most {largest_image()} are read, see --size-limits"
+    return Refusal(Reason.TOO_LARGE, detail)
 
 
 def read_up_to(path: Path, most: int) -> bytes | None:

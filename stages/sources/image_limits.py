@@ -9,12 +9,13 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from schemas.errors import OptionError
+from stages.sources.size_limits import SIZE_LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _LAXER_BELOW: Final = ("min_side", "require_captions", "verify")  # off is below on
-_LAXER_ABOVE: Final = ("max_pixels",)
+_LAXER_ABOVE: Final = ("max_pixels", SIZE_LIMITS)
 
 
 def as_lax_as_before(now: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
@@ -28,11 +29,11 @@ def as_lax_as_before(now: Mapping[str, Any], before: Mapping[str, Any]) -> dict[
         OptionError: If a limit is stricter now, or another option differs.
 
     >>> as_lax_as_before({"min_side": 2, "pack": True}, {"min_side": 9, "pack": True})
-    {'min_side': 9}
+    {'size_limits': 1, 'min_side': 9}
     """
     limits = {}
-    for name, value in json.loads(json.dumps(now)).items():
-        former = before.get(name, value)
+    for name, value in {SIZE_LIMITS: 1, **json.loads(json.dumps(now))}.items():
+        former = before.get(name, 1 if name == SIZE_LIMITS else value)
         if name in _LAXER_BELOW + _LAXER_ABOVE and type(former) is type(value):
             is_laxer = value >= former if name in _LAXER_ABOVE else value <= former
             limits[name] = former
@@ -45,10 +46,10 @@ def as_lax_as_before(now: Mapping[str, Any], before: Mapping[str, Any]) -> dict[
 
 def _sentence(name: str, former: Any, value: Any) -> str:
     flag = name.replace("_", "-")
-    laxer = "--max-pixels, --min-side, --require-captions and --verify may only be laxer"
     return (
-        f"rc ingest: --retry takes the options of the earlier run, and {laxer}: its --{flag} was "
-        f"{_shown(former)}, not {_shown(value)}"
+        "rc ingest: --retry takes the options of the earlier run, and --max-pixels, --size-limits, "
+        "--min-side, --require-captions and --verify may only be laxer: its "
+        f"--{flag} was {_shown(former)}, not {_shown(value)}"
     )
 
 

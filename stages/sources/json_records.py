@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TextIO
 
 import orjson
 
+from stages.sources.size_limits import allowed
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -102,7 +104,7 @@ def _has_lines(file: TextIO) -> bool:
 def _lines(file: TextIO) -> Iterator[Elements]:
     values: list[Any] = []
     size = 0
-    while line := file.readline(_LONGEST):
+    while line := file.readline(allowed(_LONGEST)):
         if not line.strip():
             continue
         try:
@@ -187,7 +189,7 @@ class _Text:
             try:
                 value, self._position = self._decode(self._text, self._position)
             except ValueError:
-                if self._at_end or ahead >= _LONGEST:
+                if self._at_end or ahead >= allowed(_LONGEST):
                     raise
                 ahead *= 4
             else:

@@ -16,14 +16,15 @@ from schemas.errors import RCError
 from schemas.quarantine import Reason
 from stages.sources.caption_fields import distinct, row_captions
 from stages.sources.files import (
-    MAX_BYTES,
     digest_of,
     error_line,
     file_digest,
     is_remote,
     is_safe_name,
+    largest_image,
     load_image_file,
     open_file,
+    too_large,
     unique_names,
 )
 from stages.sources.name_index import normalised
@@ -37,6 +38,7 @@ from stages.sources.parquet_columns import (
     paths_without_bytes,
 )
 from stages.sources.parquet_rows import (
+    are_read_again,
     chosen_image,
     group_ranges,
     open_parquet,
@@ -162,11 +164,15 @@ class ParquetSource:
 
 @dataclass(frozen=True, slots=True)
 class _RowColumns:
-    """Columns of a file: of images, of captions; `member` tells a column that is not the usual."""
+    """Columns of a file: of images, of captions; `member` tells a column that is not the usual.
+
+    Where limits were raised to read them, later stages, which have the usual ones, cannot.
+    """
 
     image: str
     captions: tuple[str, ...]
     member: str
+    can_be_reread: bool
 
 
 def has_image_bytes(uri: str, wanted: str | None = None) -> bool:
@@ -211,6 +217,7 @@ def _row_records(
         uri=str(folder / str(image)) if is_file else uri,
         load=partial(_load_beside, folder, str(image)) if is_file else _ParquetLoader(image),
         member=None if is_file else f"{row}{columns.member}",
+        can_be_reread=is_file or columns.can_be_reread,
         captions=distinct(captions),
         problems=tuple(Problem(image_id, refusal.reason, refusal.detail) for refusal in refusals),
     )
@@ -227,9 +234,8 @@ class _ParquetLoader:
     def __call__(self) -> bytes:
         if not isinstance(self.content, bytes):
             raise Refusal(Reason.MISSING_IMAGE, "the row holds no bytes")
-        if len(self.content) > MAX_BYTES:
-            detail = f"{len(self.content)} bytes; at most {MAX_BYTES} are read"
-            raise Refusal(Reason.TOO_LARGE, detail)
+        if len(self.content) > largest_image():
+            raise too_large(len(self.content))
         return self.content
 
 
@@ -268,7 +274,8 @@ def _rows(
     names = tuple(name for name in schema.names if name != image)
     captions = caption_columns(names, options.caption_column)
     member = "" if image == image_column(schema) else f":{image}"
-    columns = _RowColumns(image, captions, member)
     with open_file(uri, in_ranges=True) as file:
+        can_be_reread = are_read_again(open_parquet(uri, file).metadata, groups, image)
+        columns = _RowColumns(image, captions, member, can_be_reread)
         for values in read_values(uri, file, groups, [image, *captions], _ROWS):
             yield values, columns

@@ -22,6 +22,7 @@ from stages.sources.files import foreign, open_file, size_and_mtime
 from stages.sources.parquet_columns import image_column, images_in_cell, no_image_column
 from stages.sources.parquet_metadata import check_columns
 from stages.sources.record import consecutive_ranges
+from stages.sources.size_limits import allowed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -81,20 +82,37 @@ def rows_at_once(
     Raises:
         ValueError: If a column of the group is larger than what is read at once.
     """
-    chunks, largest = metadata.row_group(group), 0
-    for number in range(chunks.num_columns):
-        chunk = chunks.column(number)
-        if not any(f"{chunk.path_in_schema}.".startswith(f"{name}.") for name in columns):
-            continue
-        size, values = chunk.total_uncompressed_size, max(chunk.num_values, chunks.num_rows)
-        if not 0 <= size <= _MOST_GROUP_BYTES or values > _MOST_VALUES:
+    largest = 0
+    for chunk, values in _chunks(metadata, group, columns):
+        size = chunk.total_uncompressed_size
+        if not 0 <= size <= allowed(_MOST_GROUP_BYTES) or values > allowed(_MOST_VALUES):
             raise ValueError(
                 f"row group {group} has {values:,} values in {size:,} bytes, more than are read at "
-                "once: write it with smaller row groups"
+                "once: write it with smaller row groups, or raise --size-limits"
             )
-        if size * most > _MOST_BYTES:
+        if size * most > allowed(_MOST_BYTES):
             largest += _largest_repeated(file, group, chunk)
-    return int(min(most, max(1, _MOST_BYTES // max(largest, 1))))
+    return int(min(most, max(1, allowed(_MOST_BYTES) // max(largest, 1))))
+
+
+def are_read_again(metadata: pq.FileMetaData, groups: Iterable[int], column: str) -> bool:
+    """Whether a column of some groups is within the usual limits, which later stages have."""
+    chunks = (chunk for group in groups for chunk in _chunks(metadata, group, [column]))
+    return all(
+        chunk.total_uncompressed_size <= _MOST_GROUP_BYTES and values <= _MOST_VALUES
+        for chunk, values in chunks
+    )
+
+
+def _chunks(
+    metadata: pq.FileMetaData, group: int, columns: Sequence[str]
+) -> Iterator[tuple[Any, int]]:
+    """The chunks of some columns in a group, with how many values they unpack to."""
+    chunks = metadata.row_group(group)
+    for number in range(chunks.num_columns):
+        chunk = chunks.column(number)
+        if any(f"{chunk.path_in_schema}.".startswith(f"{name}.") for name in columns):
+            yield chunk, max(chunk.num_values, chunks.num_rows)
 
 
 def _largest_repeated(file: Any, group: int, chunk: Any) -> int:

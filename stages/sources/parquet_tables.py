@@ -8,6 +8,7 @@ from schemas.errors import SourceError
 from stages.sources.files import error_line, size_of
 from stages.sources.json_tables import BadRow, SourceRow
 from stages.sources.parquet_rows import open_parquet, read_values
+from stages.sources.size_limits import allowed
 from stages.sources.table_columns import caption_columns
 
 if TYPE_CHECKING:
@@ -35,12 +36,13 @@ def parquet_rows(file: BinaryIO, uri: str, wanted: Collection[str]) -> Iterator[
     columns = [name for name in names if name.lower() in wanted or name in captions]
     groups = range(open_parquet(uri, file).num_row_groups)
     size, text = size_of(uri), 0
+    longest = max(_SMALL_TEXT, _MOST_TIMES * size)
     for number, row in enumerate(read_values(uri, file, groups, columns, most=1000), 1):
         text += 0 if isinstance(row, Exception) else sum(map(_characters, row.values()))
-        if number > max(_SMALL_ROWS, size) or text > max(_SMALL_TEXT, _MOST_TIMES * size):
+        if number > allowed(max(_SMALL_ROWS, size)) or text > allowed(longest):
             raise SourceError(
                 f"the {size:,} bytes of {uri} unpack to more than {number:,} rows of {text:,} "
-                "characters: no table of captions does"
+                "characters: no table of captions does, see --size-limits"
             )
         if isinstance(row, Exception):
             yield BadRow(number, f"row {number} cannot be read: {error_line(row)}")

@@ -169,6 +169,7 @@ class SourceOptions:
         caption_column: Column of a table that holds captions; None: found by its name.
         image_column: Column of a table that names or holds images; None: found by its name.
         boxes: What the numbers of a box are; auto: as the format has it, if they can be that.
+        size_limits: Times the usual limits of what a file may hold and unpack to.
     """
 
     kind: str = "auto"
@@ -178,6 +179,7 @@ class SourceOptions:
     caption_column: str | None = None
     image_column: str | None = None
     boxes: BoxForm = "auto"
+    size_limits: int = 1
 
 
 DEFAULTS: Final = SourceOptions()

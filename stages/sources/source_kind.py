@@ -15,6 +15,7 @@ from stages.sources.folder import FolderSource
 from stages.sources.folder_files import list_files
 from stages.sources.folder_tables import shown
 from stages.sources.ingest_counts import several
+from stages.sources.limited_source import LimitedSource
 from stages.sources.parquet import (
     ParquetSource,
     check_image_column,
@@ -22,6 +23,7 @@ from stages.sources.parquet import (
     has_image_bytes,
     is_list_of_files,
 )
+from stages.sources.size_limits import raised
 from stages.sources.table_files import is_json_of_captions, is_table
 from stages.sources.tsv import TsvSource, holds_labels, is_image_tsv, pair_captions
 from stages.sources.webdataset import TAR_SUFFIXES, WebDatasetSource
@@ -56,6 +58,12 @@ def open_source(paths: Sequence[str], options: SourceOptions) -> Source:
     Raises:
         SourceError: If a file is missing, or the files are no known kind of source.
     """
+    if options.size_limits == 1:
+        return _open(paths, options)
+    return LimitedSource(raised(options.size_limits, _open, paths, options), options.size_limits)
+
+
+def _open(paths: Sequence[str], options: SourceOptions) -> Source:
     if not paths:
         raise SourceError(f"rc ingest needs a source: {ACCEPTED}")
     expanded = [path for pattern in paths for path in expand(pattern)]

@@ -12,6 +12,7 @@ import io
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from schemas.errors import SourceError
+from stages.sources.size_limits import allowed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +72,7 @@ def utf8_lines(file: BinaryIO, name: str) -> Iterator[bytes]:
     if b"\r" in head[:-1] and b"\n" not in head:  # as old spreadsheets write
         yield from _lines_of_returns(stream, name)
         return
-    while line := stream.readline(_LONGEST_LINE):
+    while line := stream.readline(allowed(_LONGEST_LINE)):
         _check_length(line, name)
         yield line
 
@@ -99,10 +100,10 @@ class _Unzipped(io.RawIOBase):
         """See `io.RawIOBase`."""
         content = self._file.read(len(buffer))
         unpacked, packed = self._file.tell(), self._packed.tell()
-        if unpacked > max(_SMALL, _MOST_TIMES * packed):
+        if unpacked > max(_SMALL, allowed(_MOST_TIMES) * packed):
             raise SourceError(
                 f"{packed:,} bytes of {self._name} unpack to {unpacked:,}: no text does; if it is "
-                "one, unpack it with gunzip first"
+                "one, unpack it with gunzip first, or raise --size-limits"
             )
         buffer[: len(content)] = content
         return len(content)
@@ -115,10 +116,10 @@ def _unzipped(file: BinaryIO, name: str) -> BinaryIO:
 
 
 def _check_length(line: bytes, name: str) -> None:
-    if len(line) >= _LONGEST_LINE:
+    if len(line) >= (most := allowed(_LONGEST_LINE)):
         raise SourceError(
-            f"{name} has a line of more than {_LONGEST_LINE >> 20} MB, which is no line of "
-            "captions; leave it out"
+            f"{name} has a line of more than {most >> 20} MB, which is no line of captions; "
+            "leave it out, or raise --size-limits"
         )
 
 
@@ -139,7 +140,7 @@ def _wide_lines(stream: BinaryIO, name: str) -> Iterator[bytes]:
     text = io.TextIOWrapper(stream, "utf-16", newline="\n")
     number = 0
     try:
-        while line := text.readline(_LONGEST_LINE):
+        while line := text.readline(allowed(_LONGEST_LINE)):
             number += 1
             content = line.encode()
             _check_length(content, name)

@@ -19,6 +19,7 @@ from stages.sources.files import foreign, is_image, open_file
 from stages.sources.json_tables import BadRow, SourceRow, image_rows, json_rows
 from stages.sources.parquet_rows import open_parquet
 from stages.sources.parquet_tables import parquet_rows
+from stages.sources.size_limits import allowed
 from stages.sources.table_columns import (
     CAPTION_COLUMNS,
     IMAGE_COLUMNS,
@@ -227,7 +228,7 @@ def _delimiter(header: str, suffix: str) -> str:
 
 
 def _quoted_rows(numbered: Iterator[tuple[int, str]], delimiter: str) -> Iterator[Cells | BadRow]:
-    csv.field_size_limit(_LONGEST_FIELD)
+    csv.field_size_limit(allowed(_LONGEST_FIELD))
     again: deque[tuple[int, str]] = deque()  # lines that an unclosed quote took are read once more
 
     def take() -> tuple[int, str] | None:
@@ -255,7 +256,7 @@ def _quoted_rows(numbered: Iterator[tuple[int, str]], delimiter: str) -> Iterato
 
 
 def _may_grow(text: str, taken: Sequence[object]) -> bool:
-    return len(taken) < _LONGEST_QUOTE and len(text) < _LONGEST_FIELD
+    return len(taken) < allowed(_LONGEST_QUOTE) and len(text) < allowed(_LONGEST_FIELD)
 
 
 def _cells(text: str, delimiter: str) -> list[str] | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from schemas.errors import RCError
 from schemas.quarantine import Reason
-from stages.sources.files import MAX_BYTES, is_remote, is_safe_name, read_at
+from stages.sources.files import is_remote, is_safe_name, largest_image, read_at, too_large
 from stages.sources.record import Problem, Refusal
 from stages.sources.tar_streams import BLOCK, TarStream, open_tar
 
@@ -143,16 +143,16 @@ def _member(
 ) -> TarMember:
     name, offset, size = _LEADING_DOTS.sub("", info.name), info.offset_data, info.size
     is_read_later = not stream.is_compressed and not is_remote(uri)
-    is_held = not is_read_later and size <= MAX_BYTES and is_wanted(name)
+    is_held = not is_read_later and size <= largest_image() and is_wanted(name)
     load: Callable[[], bytes]
-    if size > MAX_BYTES:
-        load = partial(_raise, Reason.TOO_LARGE, f"{size} bytes; at most {MAX_BYTES} are read")
+    if size > largest_image():
+        load = partial(_raise, too_large(size))
     elif is_read_later:
         load = partial(_read_at, uri, offset, size)
     elif is_held and with_content:
         load = _loader_of_next(stream, size)
     else:
-        load = partial(_raise, Reason.UNREADABLE, "it was not read")
+        load = partial(_raise, Refusal(Reason.UNREADABLE, "it was not read"))
     at = None if stream.is_compressed else offset
     return TarMember(name, at, size if is_held else 0, load)
 
@@ -177,9 +177,9 @@ def _loader_of_next(stream: TarStream, size: int) -> Callable[[], bytes]:
     except RCError:
         raise
     except Exception as error:
-        return partial(_raise, Reason.TRUNCATED, f"the tar is damaged here: {error}")
+        return partial(_raise, Refusal(Reason.TRUNCATED, f"the tar is damaged here: {error}"))
     if len(content) < size:
-        return partial(_raise, Reason.TRUNCATED, _cut_short(len(content), size))
+        return partial(_raise, Refusal(Reason.TRUNCATED, _cut_short(len(content), size)))
     return lambda: content
 
 
@@ -194,5 +194,5 @@ def _cut_short(given: int, size: int) -> str:
     return f"the tar ends after {given} of {size} bytes"
 
 
-def _raise(reason: Reason, detail: str) -> bytes:
-    raise Refusal(reason, detail)
+def _raise(refusal: Refusal) -> bytes:
+    raise refusal

@@ -20,6 +20,7 @@ from schemas.quarantine import Reason
 from stages.sources.file_kinds import known_kind
 from stages.sources.files import open_file
 from stages.sources.record import Refusal
+from stages.sources.size_limits import allowed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -93,9 +94,10 @@ class TarStream:
         self._position += len(content)
         if self.is_compressed and self._position > _SMALL:
             packed_bytes = self._packed.tell()
-            if self._position > _MOST_TIMES * packed_bytes:
+            if self._position > allowed(_MOST_TIMES) * packed_bytes:
                 raise tarfile.ReadError(
-                    f"{packed_bytes} bytes of it unpack to {self._position}: no honest tar"
+                    f"{packed_bytes} bytes of it unpack to {self._position}: no honest tar, see "
+                    "--size-limits"
                 )
         return content
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Final
 
 from schemas.quarantine import Reason
 from stages.sources.caption_fields import captions_in_json, captions_of
-from stages.sources.files import IMAGE_SUFFIXES, MAX_BYTES
+from stages.sources.files import IMAGE_SUFFIXES, largest_image
 from stages.sources.record import LeftOut, Problem, Refusal
+from stages.sources.size_limits import allowed
 from stages.sources.webdataset_names import JSON_SUFFIXES, is_caption, split_name
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class KeyWindow:
         """Add a member; yields the keys that leave."""
         key = split_name(member.name).key
         known = self._keys[key].members if key in self._keys else {}
-        if member.name in known or len(known) >= MOST_MEMBERS:
+        if member.name in known or len(known) >= allowed(MOST_MEMBERS):
             yield self._leave(key)  # the same name again begins another sample of this key
         waiting = self._keys.setdefault(key, KeyMembers(key))
         self._keys.move_to_end(key)
@@ -63,7 +64,7 @@ class KeyWindow:
         waiting.members[member.name] = member
         waiting.weight += weight
         self._weight += weight
-        while self._weight > WINDOW_BYTES + (MAX_BYTES if len(self._keys) == 1 else 0):
+        while self._weight > WINDOW_BYTES + (largest_image() if len(self._keys) == 1 else 0):
             yield self._leave(next(iter(self._keys)))
 
     def drain(self) -> Iterator[KeyMembers]:

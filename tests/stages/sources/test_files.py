@@ -147,9 +147,9 @@ def test_an_image_file_is_read_or_refused_with_its_reason(
     (tmp_path / "a.jpg").write_bytes(b"abc")
     (tmp_path / "folder.jpg").mkdir()
     assert load_image_file(str(tmp_path), "a.jpg") == b"abc"
-    monkeypatch.setattr(files, "MAX_BYTES", 2)
+    monkeypatch.setattr(files, "_MOST_BYTES", 2)
     expected = {
-        "a.jpg": "too-large: 3 bytes; at most 2 are read",
+        "a.jpg": "too-large: 3 bytes; at most 2 are read, see --size-limits",
         "gone.jpg": f"missing-image: no file gone.jpg in {tmp_path}",
         "folder.jpg": f"missing-image: no file folder.jpg in {tmp_path}",
         "../a.jpg": "unsafe-name: the name is absolute, holds '..', or is not UTF-8",

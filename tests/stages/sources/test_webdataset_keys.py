@@ -62,7 +62,7 @@ def test_the_key_that_grew_last_stays_longest(held: int, monkeypatch: pytest.Mon
 
 def test_one_key_cannot_grow_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stages.sources.webdataset_keys.WINDOW_BYTES", 3000)
-    monkeypatch.setattr("stages.sources.webdataset_keys.MAX_BYTES", 2000)
+    monkeypatch.setattr("stages.sources.files._MOST_BYTES", 2000)
     sizes = [len(key) for key in leaving(KeyWindow(), [f"a.{n}.jpg" for n in range(20)])]
     assert sum(sizes) == 20
     assert max(sizes) == 5  # 5 kilobytes
