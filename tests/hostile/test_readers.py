@@ -24,6 +24,14 @@ if TYPE_CHECKING:
     from tests.hostile.readers import Reader
 
 pytestmark = pytest.mark.slow
+DAMAGED = (
+    *("tar", "gzipped tar", "JPEG", "PNG", "WebP", "CSV", "TSV", "JSON lines"),
+    *("Parquet of names", "Parquet of images", "captions in Parquet", "captions in text"),
+    *("boxes in Parquet", "boxes in HDF5", "boxes in JSON", "YOLO", "labels of YOLO"),
+    *("image TSV", "index of a TSV", "list", "templates", "recipe", "groups", "rules"),
+    *("safetensors", "archive of torch", "old file of torch", "pickle of NumPy"),
+    *("CVAT", "CVAT in an archive", "exported labels"),
+)
 FRAGMENTS = ("kept", "probability", ">", "(", ")", "'", '"', ",", "0.5", "NOT", "\0", "\ud800", ";")
 
 
@@ -50,17 +58,7 @@ def test_json_with_any_value_in_any_place_is_read_or_refused(name: str, tmp_path
     read_one()
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("tar", "gzipped tar", "JPEG", "PNG", "WebP", "CSV", "TSV", "JSON lines"),
-        *("Parquet of names", "Parquet of images", "captions in Parquet", "captions in text"),
-        *("boxes in Parquet", "boxes in HDF5", "boxes in JSON", "YOLO", "labels of YOLO"),
-        *("image TSV", "index of a TSV", "list", "templates", "recipe", "groups"),
-        *("safetensors", "archive of torch", "old file of torch", "pickle of NumPy"),
-        *("CVAT", "CVAT in an archive", "exported labels"),
-    ],
-)
+@pytest.mark.parametrize("name", DAMAGED)
 def test_a_damaged_file_is_read_or_refused(
     name: str, readers: dict[str, Reader], tmp_path: Path
 ) -> None:
@@ -76,6 +74,10 @@ def test_a_damaged_file_is_read_or_refused(
     (folder / reader.file).write_bytes(reader.good)
     reader.read(folder)
     read_one()
+
+
+def test_every_reader_is_tried(readers: dict[str, Reader]) -> None:
+    assert set(readers) == set(DAMAGED)
 
 
 @FUZZ
