@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import api
-from pipeline.analysis.audits import journal_path, sample_of
+from pipeline.analysis.audits import sample_of
 from pipeline.demo import RECIPE, render_demo_scenes
 from pipeline.recipes.recipe import load
+from pipeline.store.journals import journal_path
 from stages.auditing.journal import Journal, Judgement
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ import numpy as np
 
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.concepts import CONCEPTS
-from schemas.errors import ArtifactError
+from schemas.errors import ArtifactError, OptionError
 from schemas.features import FEATURES
 from schemas.mentions import MENTIONS
 from schemas.pseudo_labels import PSEUDO_LABELS
@@ -82,11 +82,17 @@ class Suspect(Stage):
         """Yield one row per pseudo-label.
 
         Raises:
+            OptionError: If the other labels are the same.
             ArtifactError: If no label is kept, or labels, features and embeddings do not belong
                 together.
         """
         from stages.models import device
 
+        if part.has("against") and part.is_same("pseudo_labels", "against"):
+            raise OptionError(
+                "rc suspect: --against names the labels themselves, which agree with themselves; "
+                "name others of the same regions, or leave it out"
+            )
         device.set_threads(self.threads)
         device.deterministic()
         where = device.resolve(self.device)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.store import catalog
 from pipeline.store.atomic import flush_folder, make_folder
+from pipeline.store.journals import journal_path
 from schemas.audits import AUDITS
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
 from schemas.errors import ArtifactError
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from stages.auditing.verdicts import Agreement, Label
 
     Told = tuple[Label, str, str]  # what one reviewer says of one label
-
-_JOURNALS: Final = "journals"
 
 
 @dataclass(frozen=True)
@@ -95,11 +94,6 @@ class AuditReport:
     def as_json(self) -> dict[str, Any]:
         """All of it, for machines."""
         return asdict(self) | {"where": self.where}
-
-
-def journal_path(root: Path, name: str) -> Path:
-    """Where what is told of an audit is written, beside the artifacts of a store."""
-    return root / _JOURNALS / f"{name}.jsonl"
 
 
 def write_down(root: Path, name: str, judgement: Judgement) -> None:

@@ -57,9 +57,9 @@ def close(name: _Name, store: Store = STORE, quiet: Quiet = False) -> None:
 
     The audit can go on after that, and be closed again.
     """
-    from pipeline.analysis.audits import journal_path
     from pipeline.cli.run_options import RunOptions
     from pipeline.cli.stage_running import execute
+    from pipeline.store.journals import journal_path
     from stages.audit_close import AuditClose
 
     values = {"called": name, "journal": journal_path(store, name)}

@@ -28,7 +28,7 @@ def execute(
     which says what there is to say. `values` are the options given: a preset among them fills in
     others, defaults the rest.
     """
-    from pipeline.execution import inputs, planning, rank_session, runner
+    from pipeline.execution import inputs, named_artifacts, planning, rank_session, runner
     from pipeline.store.artifact import open_artifact
 
     stage = cls(**with_presets(cls, {name: _as_tuple(value) for name, value in values.items()}))
@@ -41,7 +41,7 @@ def execute(
 
     def made(stage: Stage) -> Artifact:
         chosen = inputs.resolve(stage, pinned, run.store)
-        for line in inputs.taken_unasked(stage, pinned, chosen, run.store):
+        for line in named_artifacts.taken_unasked(stage, pinned, chosen, run.store):
             terminal.say(line)
         return runner.materialize(
             stage,
@@ -59,10 +59,14 @@ def execute(
         plan = planned(rank_session.with_ranks(stage))
         typer.echo(plan.forecast())
         return open_artifact(plan.folder) if plan.finished else None
+    former = named_artifacts.holder(stage, run.store)
     artifact = None if run.dry_run else rank_session.together(stage, planned, made)
     if artifact is None or follows:
         return None
     _tell(artifact, run, terminal)
+    if former and former.address != artifact.address:
+        name = named_artifacts.name_of(stage)
+        terminal.say(f"{name} was {former.address} before; that stays, and has no name now")
     return artifact
 
 

@@ -169,7 +169,10 @@ def line_of(artifact: Artifact, apart: str = "") -> str:
 
 
 def _apart(artifacts: Sequence[Artifact]) -> dict[str, str]:
-    """By address: options and inputs that not all artifacts of its table and verb share."""
+    """By address: options and inputs that not all artifacts of its table and verb share.
+
+    What a recipe leaves out at its usual value, as a precision, is left out here too.
+    """
     from pipeline.cli.row_formats import cell_text
 
     alike: dict[tuple[str, str], list[Artifact]] = {}
@@ -182,8 +185,8 @@ def _apart(artifacts: Sequence[Artifact]) -> dict[str, str]:
         names = list(dict.fromkeys(name for recipe in recipes for name in recipe))
         differing = [n for n in names if any(r.get(n) != recipes[0].get(n) for r in recipes)]
         for artifact, recipe in zip(group, recipes, strict=True):
-            values = (f"{n.replace('_', '-')} {_word(recipe.get(n))}" for n in differing)
-            text = cell_text(", ".join(values))
+            own = [name for name in differing if name in recipe]
+            text = cell_text(", ".join(f"{n.replace('_', '-')} {_word(recipe[n])}" for n in own))
             said[artifact.address] = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
     return said
 

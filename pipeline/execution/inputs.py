@@ -58,31 +58,6 @@ def resolve(stage: Stage, pinned: Mapping[str, str | None], root: Path) -> dict[
     return ordered
 
 
-def taken_unasked(
-    stage: Stage,
-    pinned: Mapping[str, str | None],
-    chosen: Mapping[str, Artifact],
-    root: Path,
-) -> list[str]:
-    """A sentence for each model that nobody named or implied, where there are others."""
-    required, lines = stage.requires(), []
-    for role, artifact in chosen.items():
-        table = artifact.manifest.artifact
-        others = [other for name, other in chosen.items() if name != role]
-        follows = [catalog.ancestor(other, (table,)) for other in others]
-        if pinned.get(role) or table not in models() or artifact in follows:
-            continue
-        tables = required[role].names
-        counts = {name: len(catalog.committed(root, name)) for name in tables}
-        if sum(counts.values()) > 1:
-            which = f", the newest of {counts[table]}" if counts[table] > 1 else ""
-            takes = " or ".join(f"{name}@…" for name in tables)
-            lines.append(
-                f"{role}: {artifact.address}{which}; --{_flag(role)} {takes} takes another"
-            )
-    return lines
-
-
 def check_cut(stage: Stage, inputs: Mapping[str, Artifact], numbers: Iterable[int]) -> None:
     """Inputs read part by part must have the parts that are to be computed.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.execution.conditions import check_condition
 from pipeline.execution.inputs import check_cut, check_rows
+from pipeline.execution.named_artifacts import check_judged
 from pipeline.execution.part_recipes import Recipes
 from pipeline.execution.retry import Retry
 from pipeline.execution.reuse import recorded
@@ -96,7 +97,8 @@ def plan(
 
     Raises:
         QueryError: If a condition on the rows of an input is none, or holds for no row.
-        OptionError: If refused records are to be tried again, and cannot be.
+        OptionError: If refused records are to be tried again, and cannot be, or an audit that was
+            judged is to be another one.
         ArtifactError: If an input has no rows, unless they may be empty.
     """
     if not allow_empty:
@@ -104,6 +106,7 @@ def plan(
     for role, reads in stage.requires().items():
         if role in inputs:
             check_condition(stage, reads, inputs[role], inputs)
+    check_judged(stage, inputs, root)
     sources = dict(stage.digests())
     digest = fingerprint(stage, inputs, sources)
     table = stage.makes()

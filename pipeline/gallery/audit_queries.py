@@ -7,8 +7,9 @@ import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.analysis.audits import Progress, journal_path, sample_of, told_of, write_down
+from pipeline.analysis.audits import Progress, sample_of, told_of, write_down
 from pipeline.store import catalog
+from pipeline.store.journals import journal_path
 from schemas.audits import AUDITS
 from schemas.errors import ArtifactError, ArtifactNotFoundError, OptionError
 from schemas.images import IMAGES

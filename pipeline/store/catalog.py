@@ -49,7 +49,8 @@ def find(root: Path, name: str, version: int | None = None) -> Artifact:
     ] or [path for path in committed(root, table) if prefix and _called(path) == prefix]
     if not matches:
         there = {path.name: path.parent.name for path in committed(root)}
-        raise ArtifactNotFoundError(not_found(root, name, table, there))
+        called = {path.name: _called(path) for path in committed(root, table)}
+        raise ArtifactNotFoundError(not_found(root, name, table, there, called))
     if prefix and len(matches) > 1 and not all(_called(path) == prefix for path in matches):
         several = ", ".join(f"{path.parent.name}/{path.name}" for path in matches)
         raise ArtifactError(f"'{name}' could be any of {several}; write more of its name")

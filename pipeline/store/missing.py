@@ -24,7 +24,9 @@ def nothing_in(root: Path) -> str:
     )
 
 
-def not_found(root: Path, name: str, table: str, artifacts: Mapping[str, str]) -> str:
+def not_found(
+    root: Path, name: str, table: str, artifacts: Mapping[str, str], called: Mapping[str, str]
+) -> str:
     """The sentence about an artifact that is not there.
 
     Args:
@@ -32,6 +34,7 @@ def not_found(root: Path, name: str, table: str, artifacts: Mapping[str, str]) -
         name: As the user wrote it.
         table: The table in it.
         artifacts: Table of each artifact that is there, by the name of its folder.
+        called: What the user called each, likewise, if anything.
     """
     if not artifacts:
         return f"no artifact matches '{name}': {nothing_in(root)}"
@@ -40,7 +43,11 @@ def not_found(root: Path, name: str, table: str, artifacts: Mapping[str, str]) -
     if table not in known:
         near = get_close_matches(table, known, 2) or known
         return f"{start}: there is no table {table}, but {', '.join(near)}"
-    own = sorted(folder for folder, made in artifacts.items() if made == table)
+    own = sorted(
+        f"{folder} (called {called[folder]})" if called.get(folder) else folder
+        for folder, made in artifacts.items()
+        if made == table
+    )
     if own:
         more = f" and {len(own) - _SHOWN} more" if len(own) > _SHOWN else ""
         return f"{start}: the {table} there are {', '.join(own[:_SHOWN])}{more}"

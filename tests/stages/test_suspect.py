@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from schemas.concept_embeddings import CONCEPT_EMBEDDINGS
-from schemas.errors import ArtifactError
+from schemas.errors import ArtifactError, OptionError
 from schemas.features import FEATURES
 from schemas.mentions import MENTIONS
 from schemas.pseudo_labels import PSEUDO_LABELS
@@ -121,6 +121,12 @@ def test_wrong_names_come_first_by_features_and_captions(invented: Invented) -> 
     assert "overlooked" not in set(faults[kept])
     for column, of in (("swapped", kept), ("misplaced", kept), ("overlooked", ~kept)):
         assert (rows[column].is_valid().to_numpy() == of).all()
+
+
+def test_labels_are_not_compared_with_themselves(invented: Invented) -> None:
+    tables = invented.tables()
+    with pytest.raises(OptionError, match="--against names the labels themselves"):
+        scored({**tables, "against": tables["pseudo_labels"]})
 
 
 def test_what_inputs_lack_is_null_and_takes_no_part(invented: Invented) -> None:

@@ -117,6 +117,14 @@ def test_lineage_prints_the_commands_that_would_make_it_again(rc, root: Path) ->
     assert "rc audit draw first --size 24 --by probability --strata 3" in lines
 
 
+def test_a_name_that_moves_is_told(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
+    former = draw(root)
+    answer = rc("audit", "draw", "first", "--size", "24", "--strata", "2")
+    assert f"first was {former.address} before; that stays, and has no name now" in answer.err
+    again = rc("audit", "draw", "first", "--size", "24", "--strata", "2")
+    assert "before" not in again.err
+
+
 def test_a_recipe_may_draw_an_audit(tmp_path: Path) -> None:
     path = tmp_path / "recipe.toml"
     path.write_text(

@@ -61,24 +61,6 @@ def test_an_open_role_takes_what_the_others_were_made_from_rather_than_the_newes
 
 
 @pytest.mark.slow
-def test_a_model_that_nobody_named_is_told_where_there_are_others(root: Path) -> None:
-    def told(stage: Toy, pins: dict[str, str]) -> list[str]:
-        return inputs.taken_unasked(stage, pins, inputs.resolve(stage, pins, root), root)
-
-    made = make_all(root)
-    images = made["images"].address
-    others = "--teacher teachers@… or students@… takes another"
-    beside_a_student = [f"teacher: {made['teachers'].address}; {others}"]
-    assert told(Featurize(), {"images": images}) == beside_a_student
-    newer = make(Pretrain(seed=9), root, {"images": images})
-    assert told(Featurize(), {"images": images}) == [
-        f"teacher: {newer.address}, the newest of 2; {others}"
-    ]
-    assert told(Featurize(), {"images": images, "teacher": newer.address}) == []
-    assert told(Train(), {}) == []  # it follows from the labels
-
-
-@pytest.mark.slow
 def test_a_pinned_input_decides_for_the_others(root: Path) -> None:
     made = make_all(root)
     others = make_all(root, count=9)

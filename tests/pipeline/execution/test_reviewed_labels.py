@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from pipeline.analysis.audits import journal_path, sample_of
+from pipeline.analysis.audits import sample_of
 from pipeline.store import catalog
+from pipeline.store.journals import journal_path
 from schemas.errors import ArtifactError
 from schemas.reviews import VERDICTS
 from stages.audit_close import AuditClose

@@ -12,8 +12,9 @@ import uvicorn
 from starlette.responses import PlainTextResponse
 
 from pipeline import api
-from pipeline.analysis.audits import journal_path, sample_of
+from pipeline.analysis.audits import sample_of
 from pipeline.gallery.server import make_app
+from pipeline.store.journals import journal_path
 from stages.auditing.journal import Journal
 from tests.pipeline.audited import judge
 from tests.waiting import until

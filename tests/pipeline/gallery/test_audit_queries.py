@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from starlette.testclient import TestClient
 
-from pipeline.analysis.audits import journal_path, sample_of
+from pipeline.analysis.audits import sample_of
 from pipeline.gallery.server import make_app
 from pipeline.store import catalog
+from pipeline.store.journals import journal_path
 from schemas.pseudo_labels import PSEUDO_LABELS
 from stages.auditing.journal import Journal
 from tests.pipeline.audited import draw, judge, told

@@ -22,7 +22,6 @@ from stages.sources import (
     parquet_tables,
     table_encoding,
     tar_streams,
-    webdataset_keys,
 )
 from stages.sources.caption_corpus import Corpus
 from stages.sources.size_limits import SizeLimitedStage, allowed, raised, raised_over
@@ -165,28 +164,6 @@ def test_what_a_limit_refuses_is_read_where_it_is_raised(
         refused = str(error)
     assert refused != str(whole)
     assert read(path, 100) == whole
-
-
-def test_images_that_later_stages_could_not_read_are_packed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = _large_image_in_parquet(tmp_path)
-    rows, _ = ingest(tmp_path / "scratch", path, size_limits=100)
-    assert rows[0]["content"] is None
-    monkeypatch.setattr(parquet_rows, "_MOST_GROUP_BYTES", 60)
-    rows, _ = ingest(tmp_path / "scratch", path, size_limits=100)
-    assert rows[0]["content"] == encoded()
-
-
-def test_members_of_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webdataset_keys, "MOST_MEMBERS", 2)
-    content = {"x.png": encoded(), "x.1.txt": b"a", "x.2.txt": b"b", "x.txt": b"a cat"}
-    path = write_tar(tmp_path / "a.tar", content)
-    captions = {}
-    for times in (1, 2):
-        rows, _ = ingest(tmp_path / "scratch", path, size_limits=times)
-        captions[times] = [row["captions"] for row in rows]
-    assert captions == {1: [["a"]], 2: [["a", "b", "a cat"]]}
 
 
 def test_scans_of_a_jpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
