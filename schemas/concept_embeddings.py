@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pyarrow as pa
-
 from schemas.table import VECTOR, Column, Table
 
 CONCEPT_EMBEDDINGS = Table(
@@ -12,9 +10,9 @@ CONCEPT_EMBEDDINGS = Table(
     doc="Concept embeddings: each concept in its prompt templates, through the language encoder L.",
     key=("concept_id",),
     columns=(
-        Column("concept_id", pa.int32(), "as in concepts"),
-        Column("concept", pa.string(), "as in concepts"),
-        Column("prompts", pa.int32(), "prompts averaged, of all its names; 0 if imported"),
+        Column("concept_id", "int32", "as in concepts"),
+        Column("concept", "string", "as in concepts"),
+        Column("prompts", "int32", "prompts averaged, of all its names; 0 if imported"),
         Column(
             "embedding",
             VECTOR,

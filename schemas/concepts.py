@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pyarrow as pa
-
 from schemas.table import Column, Table
 
 CONCEPTS = Table(
@@ -14,17 +12,17 @@ CONCEPTS = Table(
     columns=(
         Column(
             "concept_id",
-            pa.int32(),
+            "int32",
             "dense from 0, in order of frequency, or of the user's list",
         ),
-        Column("concept", pa.string(), "noun phrase, lower case, singular head: traffic light"),
-        Column("mentions", pa.int64(), "occurrences in all captions"),
-        Column("captions", pa.int64(), "captions that mention it at least once"),
-        Column("images", pa.int64(), "images with at least one such caption"),
-        Column("examples", pa.list_(pa.string()), "up to three captions that mention it"),
+        Column("concept", "string", "noun phrase, lower case, singular head: traffic light"),
+        Column("mentions", "int64", "occurrences in all captions"),
+        Column("captions", "int64", "captions that mention it at least once"),
+        Column("images", "int64", "images with at least one such caption"),
+        Column("examples", "list<string>", "up to three captions that mention it"),
         Column(
             "names",
-            pa.list_(pa.string()),
+            "list<string>",
             "its own, then those merged into it by --merge that occur, in alphabetical order",
         ),
     ),

@@ -7,8 +7,6 @@ called what the surest detection of it says; one that overlaps no object belongs
 
 from __future__ import annotations
 
-import pyarrow as pa
-
 from schemas.table import Column, Table
 
 CONFUSIONS = Table(
@@ -18,10 +16,10 @@ CONFUSIONS = Table(
     key=("truth", "called"),
     columns=(
         Column(
-            "truth", pa.string(), "category of the objects; null for the background", nullable=True
+            "truth", "string", "category of the objects; null for the background", nullable=True
         ),
-        Column("called", pa.string(), "what they were called; null for missed", nullable=True),
-        Column("count", pa.int64(), "how many objects; for the background, detections"),
-        Column("mean_score", pa.float32(), "of the predictions; null for missed", nullable=True),
+        Column("called", "string", "what they were called; null for missed", nullable=True),
+        Column("count", "int64", "how many objects; for the background, detections"),
+        Column("mean_score", "float32", "of the predictions; null for missed", nullable=True),
     ),
 )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pyarrow as pa
-
 from schemas.table import Column, Table
 
 DETECTIONS = Table(
@@ -15,14 +13,14 @@ DETECTIONS = Table(
         "detection",
     ),
     columns=(
-        Column("image_id", pa.string(), "as in images"),
-        Column("detection", pa.int32(), "rank within the image, best first"),
-        Column("category_id", pa.int32(), "index among the names that were looked for"),
-        Column("category", pa.string(), "that name"),
-        Column("score", pa.float32(), "any ranking number, higher is surer"),
-        Column("x0", pa.float32(), "left edge, pixels of the original image"),
-        Column("y0", pa.float32(), "top edge, pixels of the original image"),
-        Column("x1", pa.float32(), "right edge, exclusive"),
-        Column("y1", pa.float32(), "bottom edge, exclusive"),
+        Column("image_id", "string", "as in images"),
+        Column("detection", "int32", "rank within the image, best first"),
+        Column("category_id", "int32", "index among the names that were looked for"),
+        Column("category", "string", "that name"),
+        Column("score", "float32", "any ranking number, higher is surer"),
+        Column("x0", "float32", "left edge, pixels of the original image"),
+        Column("y0", "float32", "top edge, pixels of the original image"),
+        Column("x1", "float32", "right edge, exclusive"),
+        Column("y1", "float32", "bottom edge, exclusive"),
     ),
 )

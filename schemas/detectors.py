@@ -6,8 +6,6 @@ Attachments of part 0: model.json (as of a teacher, and the head) and weights.sa
 
 from __future__ import annotations
 
-import pyarrow as pa
-
 from schemas.table import Column, Table
 
 DETECTORS = Table(
@@ -18,22 +16,22 @@ DETECTORS = Table(
     has_language=True,
     key=("step",),
     columns=(
-        Column("step", pa.int32(), "optimiser steps done"),
-        Column("images", pa.int64(), "images seen"),
-        Column("learning_rate", pa.float32(), "of the last step"),
-        Column("loss", pa.float32(), "sum of both losses, mean since the row before"),
-        Column("classification", pa.float32(), "of all sampled regions, nats, scaled and weighted"),
+        Column("step", "int32", "optimiser steps done"),
+        Column("images", "int64", "images seen"),
+        Column("learning_rate", "float32", "of the last step"),
+        Column("loss", "float32", "sum of both losses, mean since the row before"),
+        Column("classification", "float32", "of all sampled regions, nats, scaled and weighted"),
         Column(
             "regression",
-            pa.float32(),
+            "float32",
             "L1 of box deltas over all sampled regions; null without regression",
             nullable=True,
         ),
-        Column("regions", pa.float32(), "mean regions a step"),
-        Column("foreground", pa.float32(), "share of these that are objects"),
+        Column("regions", "float32", "mean regions a step"),
+        Column("foreground", "float32", "share of these that are objects"),
         Column(
             "accuracy",
-            pa.float32(),
+            "float32",
             "share of the objects that are called what they are; null where there were none",
             nullable=True,
         ),

@@ -5,8 +5,6 @@ Such as images that a model was trained on, and an evaluation set. No rows is a 
 
 from __future__ import annotations
 
-import pyarrow as pa
-
 from schemas.table import Column, Table
 
 DUPLICATES = Table(
@@ -15,27 +13,27 @@ DUPLICATES = Table(
     doc="Duplicates: images that show what an image of another set shows.",
     key=("image_id", "other_id"),
     columns=(
-        Column("image_id", pa.string(), "as in images"),
+        Column("image_id", "string", "as in images"),
         Column(
             "other_id",
-            pa.string(),
+            "string",
             "as in the images that they were compared with; of one set, an earlier image of it",
         ),
         Column(
             "kind",
-            pa.string(),
+            "string",
             "same-bytes, or near: the same picture, perhaps resized, recompressed, cropped a "
             "little, mirrored, brighter or darker",
         ),
         Column(
             "similarity",
-            pa.float32(),
+            "float32",
             "correlation of both pictures after they are aligned, at most 1; 1 of same bytes",
         ),
-        Column("mirrored", pa.bool_(), "one shows the other with left and right exchanged"),
+        Column("mirrored", "bool", "one shows the other with left and right exchanged"),
         Column(
             "cropped",
-            pa.string(),
+            "string",
             "which of the two shows only a part of the other: image or other; null if neither",
             nullable=True,
         ),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pyarrow as pa
-
 from schemas.table import Column, Table
 
 EVALUATED_DETECTIONS = Table(
@@ -15,28 +13,28 @@ EVALUATED_DETECTIONS = Table(
         "detection",
     ),
     columns=(
-        Column("image_id", pa.string(), "as in images"),
+        Column("image_id", "string", "as in images"),
         Column(
             "detection",
-            pa.int32(),
+            "int32",
             "rank within the image, best first; with ground-truth boxes the object's index",
         ),
-        Column("category_id", pa.int32(), "index in the evaluated vocabulary"),
-        Column("category", pa.string(), "name in the evaluated vocabulary"),
-        Column("score", pa.float32(), "any ranking number, higher is surer"),
-        Column("x0", pa.float32(), "left edge, pixels of the original image"),
-        Column("y0", pa.float32(), "top edge, pixels of the original image"),
-        Column("x1", pa.float32(), "right edge, exclusive"),
-        Column("y1", pa.float32(), "bottom edge, exclusive"),
+        Column("category_id", "int32", "index in the evaluated vocabulary"),
+        Column("category", "string", "name in the evaluated vocabulary"),
+        Column("score", "float32", "any ranking number, higher is surer"),
+        Column("x0", "float32", "left edge, pixels of the original image"),
+        Column("y0", "float32", "top edge, pixels of the original image"),
+        Column("x1", "float32", "right edge, exclusive"),
+        Column("y1", "float32", "bottom edge, exclusive"),
         Column(
             "truth",
-            pa.string(),
+            "string",
             "category of the ground-truth object whose box this is; null with proposals",
             nullable=True,
         ),
         Column(
             "rank",
-            pa.int32(),
+            "int32",
             "place of the true category among all, 0 is best; null with proposals",
             nullable=True,
         ),

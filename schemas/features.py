@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pyarrow as pa
-
 from schemas.table import VECTOR, Column, Table
 
 FEATURES = Table(
@@ -15,8 +13,8 @@ FEATURES = Table(
         "region",
     ),
     columns=(
-        Column("image_id", pa.string(), "as in images"),
-        Column("region", pa.int32(), "as in proposals; -1 is the whole image"),
+        Column("image_id", "string", "as in images"),
+        Column("region", "int32", "as in proposals; -1 is the whole image"),
         Column("feature", VECTOR, "not normalised, in the space of the language encoder"),
     ),
 )

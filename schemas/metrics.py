@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pyarrow as pa
-
 from schemas.table import Column, Table
 
 METRICS = Table(
@@ -16,14 +14,14 @@ METRICS = Table(
         "category",
     ),
     columns=(
-        Column("metric", pa.string(), "top1, top5, AP, AP50, AR100, ..."),
-        Column("split", pa.string(), "all, base, novel"),
+        Column("metric", "string", "top1, top5, AP, AP50, AR100, ..."),
+        Column("split", "string", "all, base, novel"),
         Column(
             "category",
-            pa.string(),
+            "string",
             "name, for a per-category number; empty for the whole split",
         ),
-        Column("value", pa.float64(), "the number; a share in [0, 1] for all metrics here"),
-        Column("count", pa.int64(), "objects it was measured over"),
+        Column("value", "float64", "the number; a share in [0, 1] for all metrics here"),
+        Column("count", "int64", "objects it was measured over"),
     ),
 )

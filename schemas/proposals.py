@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pyarrow as pa
-
 from schemas.table import Column, Table
 
 MOST_OBJECTNESS = 1.5  # a share, or an IoU that a network estimates; SAM's are often above 1
@@ -17,21 +15,21 @@ PROPOSALS = Table(
         "region",
     ),
     columns=(
-        Column("image_id", pa.string(), "as in images"),
-        Column("region", pa.int32(), "rank within the image, 0 is the most object-like"),
-        Column("x0", pa.float32(), "left edge, pixels of the original image"),
-        Column("y0", pa.float32(), "top edge, pixels of the original image"),
-        Column("x1", pa.float32(), "right edge, exclusive; x1 > x0"),
-        Column("y1", pa.float32(), "bottom edge, exclusive; y1 > y0"),
+        Column("image_id", "string", "as in images"),
+        Column("region", "int32", "rank within the image, 0 is the most object-like"),
+        Column("x0", "float32", "left edge, pixels of the original image"),
+        Column("y0", "float32", "top edge, pixels of the original image"),
+        Column("x1", "float32", "right edge, exclusive; x1 > x0"),
+        Column("y1", "float32", "bottom edge, exclusive; y1 > y0"),
         Column(
             "objectness",
-            pa.float32(),
+            "float32",
             "probability of any object, in [0, 1]; an imported localizer's own score, on a scale "
             "of its own only with --scores score",
         ),
         Column(
             "objectness_logit",
-            pa.float32(),
+            "float32",
             "the network's raw logit; null where the localizer gave none",
             nullable=True,
         ),

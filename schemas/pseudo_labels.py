@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import pyarrow as pa
-
 from schemas.table import Column, Table
 
 REVIEWED: Final = ("right", "renamed", "moved", "renamed and moved")
@@ -24,56 +22,56 @@ PSEUDO_LABELS = Table(
         "region",
     ),
     columns=(
-        Column("image_id", pa.string(), "as in images"),
-        Column("region", pa.int32(), "as in proposals"),
-        Column("concept_id", pa.int32(), "most similar concept; of equals the lowest id"),
+        Column("image_id", "string", "as in images"),
+        Column("region", "int32", "as in proposals"),
+        Column("concept_id", "int32", "most similar concept; of equals the lowest id"),
         Column(
             "cosine",
-            pa.float32(),
+            "float32",
             "similarity of feature and embedding, in [-1, 1]; null where a person gave the concept "
             "or the box, so that probability is 1",
             nullable=True,
         ),
         Column(
             "probability",
-            pa.float32(),
+            "float32",
             "softmax over all concepts of cosine / temperature, in [0, 1]; if made with "
             "--probability sigmoid: sigmoid of cosine / temperature + bias, independent",
         ),
         Column(
             "margin",
-            pa.float32(),
+            "float32",
             "probability minus that of the runner-up; equals probability in a pool of one",
         ),
         Column(
             "entropy",
-            pa.float32(),
+            "float32",
             "of the distribution over all concepts, nats; if independent: sum of the entropies of "
             "each concept's yes or no",
         ),
-        Column("kept", pa.bool_(), "probability strictly above the threshold"),
+        Column("kept", "bool", "probability strictly above the threshold"),
         Column(
             "in_caption",
-            pa.bool_(),
+            "bool",
             "a caption of this image mentions the concept; null if mentions are unknown",
             nullable=True,
         ),
-        Column("top_ids", pa.list_(pa.int32()), "the K most similar concepts, best first"),
-        Column("top_probabilities", pa.list_(pa.float32()), "their probabilities"),
+        Column("top_ids", "list<int32>", "the K most similar concepts, best first"),
+        Column("top_probabilities", "list<float32>", "their probabilities"),
         Column(
             "residual",
-            pa.float32(),
+            "float32",
             "probability that it is any other concept, in [0, 1]: their sum; if independent: "
             "1 - product of (1 - probability)",
         ),
-        Column("x0", pa.float32(), "left edge, pixels of the original image"),
-        Column("y0", pa.float32(), "top edge, pixels of the original image"),
-        Column("x1", pa.float32(), "right edge, exclusive"),
-        Column("y1", pa.float32(), "bottom edge, exclusive"),
-        Column("objectness", pa.float32(), "as in proposals"),
+        Column("x0", "float32", "left edge, pixels of the original image"),
+        Column("y0", "float32", "top edge, pixels of the original image"),
+        Column("x1", "float32", "right edge, exclusive"),
+        Column("y1", "float32", "bottom edge, exclusive"),
+        Column("objectness", "float32", "as in proposals"),
         Column(
             "reviewed",
-            pa.string(),
+            "string",
             f"what people decided: {', '.join(REVIEWED)}; null if nothing",
             nullable=True,
         ),

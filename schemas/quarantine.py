@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-import pyarrow as pa
-
 from schemas.table import Column, Table
 
 QUARANTINE = Table(
@@ -14,9 +12,9 @@ QUARANTINE = Table(
     doc="Quarantine: what a stage refused, where it was, and why.",
     key=("record",),
     columns=(
-        Column("record", pa.string(), "image_id, or file and member, of what was refused"),
-        Column("reason", pa.string(), "one of the reasons below"),
-        Column("detail", pa.string(), "one sentence"),
+        Column("record", "string", "image_id, or file and member, of what was refused"),
+        Column("reason", "string", "one of the reasons below"),
+        Column("detail", "string", "one sentence"),
     ),
 )
 

@@ -5,8 +5,6 @@ Attachments of part 0: model.json (backbone, neck, anchors, preprocessing) and w
 
 from __future__ import annotations
 
-import pyarrow as pa
-
 from schemas.table import Column, Table
 
 RPNS = Table(
@@ -16,15 +14,15 @@ RPNS = Table(
     is_model=True,
     key=("step",),
     columns=(
-        Column("step", pa.int32(), "optimiser steps done"),
-        Column("images", pa.int64(), "images seen"),
-        Column("learning_rate", pa.float32(), "of the last step"),
+        Column("step", "int32", "optimiser steps done"),
+        Column("images", "int64", "images seen"),
+        Column("learning_rate", "float32", "of the last step"),
         Column(
             "loss",
-            pa.float32(),
+            "float32",
             "objectness and box losses together, mean since the row before",
         ),
-        Column("objectness_loss", pa.float32(), "binary cross-entropy, nats"),
-        Column("box_loss", pa.float32(), "L1 on encoded boxes"),
+        Column("objectness_loss", "float32", "binary cross-entropy, nats"),
+        Column("box_loss", "float32", "L1 on encoded boxes"),
     ),
 )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import pyarrow as pa
-
 from schemas.table import Column, Table
 
 SWAPPED: Final = "swapped"
@@ -14,7 +12,7 @@ OVERLOOKED: Final = "overlooked"
 
 
 def _share(name: str, doc: str) -> Column:
-    return Column(name, pa.float32(), doc, nullable=True)
+    return Column(name, "float32", doc, nullable=True)
 
 
 SUSPICIONS = Table(
@@ -23,18 +21,18 @@ SUSPICIONS = Table(
     doc="Suspicions: how likely each pseudo-label is at fault, next to the others, and why.",
     key=("image_id", "region"),
     columns=(
-        Column("image_id", pa.string(), "as in images"),
-        Column("region", pa.int32(), "as in proposals"),
-        Column("concept_id", pa.int32(), "as in pseudo_labels"),
+        Column("image_id", "string", "as in images"),
+        Column("region", "int32", "as in proposals"),
+        Column("concept_id", "int32", "as in pseudo_labels"),
         Column(
             "suspicion",
-            pa.float32(),
+            "float32",
             "in [0, 1], higher is more suspicious; it sorts labels, and is no probability: 0.6 x "
             "swapped + 0.4 x misplaced of a label that is kept, else overlooked",
         ),
         Column(
             "fault",
-            pa.string(),
+            "string",
             "what it may be: swapped, another concept; misplaced, a box that holds no single "
             "thing; overlooked, a region that is not kept and should be",
         ),
@@ -47,13 +45,13 @@ SUSPICIONS = Table(
         ),
         Column(
             "reasons",
-            pa.list_(pa.string()),
+            "list<string>",
             "names of the signals above 0.5, those of the fault first, and of these those that add "
             "most; if not kept, opposites of the signals below 0.5",
         ),
         Column(
             "instead_id",
-            pa.int32(),
+            "int32",
             "concept that it may be instead: the most probable other one that a caption mentions, "
             "else the runner-up; null in a pool of one",
             nullable=True,

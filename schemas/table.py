@@ -1,7 +1,8 @@
 """What a table is: named, versioned columns, and the check that rows honour them.
 
-A column is an Arrow type with one line of meaning. A vector column (`VECTOR`) holds one
-unit-agnostic vector a row; its width and precision are known only when rows are made, and are
+A column is a type of Arrow, by its name, with one line of meaning; pyarrow itself is imported when
+rows are made, since commands that only list artifacts need none. A vector column (`VECTOR`) holds
+one unit-agnostic vector a row; its width and precision are known only when rows are made, and are
 kept in the schema: `fixed_size_binary`, with the number format in the field's metadata.
 Fixed-size binary reads and writes about nine times faster than a list of float16.
 """
@@ -12,14 +13,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-import pyarrow as pa
-
 from schemas.errors import SchemaError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import pyarrow as pa
     from numpy.typing import NDArray
 
 
@@ -36,11 +35,25 @@ _FORMATS: Final = ("float16", "float32")
 
 
 @dataclass(frozen=True, slots=True)
+class Structs:
+    """A type: lists of structs; name and type of each field, none of which is null."""
+
+    fields: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its name, type, and one line with unit, range and origin."""
+    """One column.
+
+    Attributes:
+        name: Of the column.
+        type: As `arrow_type` takes it, or `VECTOR`.
+        doc: One line with unit, range and origin.
+        nullable: Whether it may be null.
+    """
 
     name: str
-    type: pa.DataType | VectorType
+    type: str | Structs | VectorType
     doc: str
     nullable: bool = False
 
@@ -76,11 +89,13 @@ class Table:
 
     def schema(self, vectors: Mapping[str, tuple[int, str]]) -> pa.Schema:
         """The Arrow schema with vector columns of given (width, number format)."""
+        import pyarrow as pa
+
         return pa.schema(
             [
                 _vector_field(c, *vectors.get(c.name, (1, "float16")))
                 if isinstance(c.type, VectorType)
-                else pa.field(c.name, c.type, nullable=c.nullable)
+                else pa.field(c.name, arrow_type(c.type), nullable=c.nullable)
                 for c in self.columns
             ]
         )
@@ -93,6 +108,8 @@ class Table:
         """
         if set(values) != {c.name for c in self.columns}:
             raise SchemaError(self._complaint(list(values), []))
+        import pyarrow as pa
+
         vectors = {
             c.name: _width(values[c.name]) for c in self.columns if isinstance(c.type, VectorType)
         }
@@ -102,6 +119,8 @@ class Table:
 
     def empty(self) -> pa.RecordBatch:
         """No rows, with this table's columns."""
+        import pyarrow as pa
+
         return pa.RecordBatch.from_pylist([], schema=self.arrow)
 
     def check(self, batch: pa.RecordBatch | pa.Table) -> None:
@@ -128,8 +147,29 @@ class Table:
         )
 
 
+def arrow_type(kind: str | Structs) -> pa.DataType:
+    """A type of Arrow by its name: as pyarrow calls it, `list<NAME>` or `timestamp[UNIT, ZONE]`.
+
+    >>> arrow_type("list<int32>"), arrow_type("timestamp[ms, UTC]")
+    (ListType(list<item: int32>), TimestampType(timestamp[ms, tz=UTC]))
+    """
+    import pyarrow as pa
+
+    if isinstance(kind, Structs):
+        named = ((name, arrow_type(inner)) for name, inner in kind.fields)
+        return pa.list_(pa.struct([pa.field(*field, nullable=False) for field in named]))
+    if kind.startswith("list<"):
+        return pa.list_(arrow_type(kind[len("list<") : -1]))
+    if kind.startswith("timestamp["):
+        return pa.timestamp(*kind[len("timestamp[") : -1].split(", "))
+    return pa.type_for_alias(kind)
+
+
 def as_matrix(rows: pa.RecordBatch | pa.Table, column: str) -> NDArray[Any]:
     """The (R, D) array of a vector column, in the precision it was stored in; a read-only view."""
+    import numpy as np
+    import pyarrow as pa
+
     field = rows.schema.field(column)
     dtype = np.dtype((field.metadata or {})[_FORMAT].decode())
     width = field.type.byte_width // dtype.itemsize
@@ -146,16 +186,23 @@ def vector_format(field: pa.Field) -> tuple[int, str] | None:
     """The (width, number format) of a vector column's field; None for any other column."""
     if _FORMAT not in (field.metadata or {}):
         return None
+    import numpy as np
+
     name = field.metadata[_FORMAT].decode()
     return field.type.byte_width // np.dtype(name).itemsize, name
 
 
 def _vector_field(column: Column, width: int, number_format: str) -> pa.Field:
+    import numpy as np
+    import pyarrow as pa
+
     size = width * np.dtype(number_format).itemsize
     return pa.field(column.name, pa.binary(size), column.nullable, {_FORMAT: number_format})
 
 
 def _width(matrix: NDArray[Any]) -> tuple[int, str]:
+    import numpy as np
+
     matrix = np.asarray(matrix)
     if matrix.ndim != 2 or matrix.dtype.name not in _FORMATS:
         raise SchemaError(f"a vector column takes (R, D) {_FORMATS}, got {matrix.dtype.name}")
@@ -163,6 +210,9 @@ def _width(matrix: NDArray[Any]) -> tuple[int, str]:
 
 
 def _as_arrow(values: Any, kind: pa.DataType) -> pa.Array:
+    import numpy as np
+    import pyarrow as pa
+
     if isinstance(values, (pa.Array, pa.ChunkedArray)):
         array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
         return array if array.type == kind else array.cast(kind)
@@ -177,4 +227,4 @@ def _as_arrow(values: Any, kind: pa.DataType) -> pa.Array:
 def _honours(column: Column, field: pa.Field) -> bool:
     if isinstance(column.type, VectorType):
         return vector_format(field) is not None
-    return bool(field.type == column.type)
+    return bool(field.type == arrow_type(column.type))

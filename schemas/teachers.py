@@ -6,8 +6,6 @@ the files of the tokenizer, if it is not CLIP's.
 
 from __future__ import annotations
 
-import pyarrow as pa
-
 from schemas.table import Column, Table
 
 TEACHERS = Table(
@@ -18,19 +16,19 @@ TEACHERS = Table(
     has_language=True,
     key=("step",),
     columns=(
-        Column("step", pa.int32(), "optimiser steps done"),
-        Column("images", pa.int64(), "images seen"),
-        Column("learning_rate", pa.float32(), "of the last step"),
+        Column("step", "int32", "optimiser steps done"),
+        Column("images", "int64", "images seen"),
+        Column("learning_rate", "float32", "of the last step"),
         Column(
             "loss",
-            pa.float32(),
+            "float32",
             "image-text contrastive loss, nats, mean since the row before",
         ),
         Column(
             "accuracy",
-            pa.float32(),
+            "float32",
             "share of images whose own caption scored highest in its batch",
         ),
-        Column("logit_scale", pa.float32(), "inverse temperature after the step"),
+        Column("logit_scale", "float32", "inverse temperature after the step"),
     ),
 )

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
+_OF_ITSELF = {"-h", "--help", "--version"}
+_WITHOUT_ARROW = {*_OF_ITSELF, "status", "gc"}  # they read JSON
+
+
 class _Interrupted(BaseException):
     """Ctrl-C or SIGTERM; not a KeyboardInterrupt, because Typer would catch that."""
 
@@ -33,7 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         from pipeline.cli.app import make_app
 
-        if words and not {"-h", "--help", "--version"} & {*words}:  # which need no pyarrow
+        if words and not _WITHOUT_ARROW & {words[0], *(_OF_ITSELF & {*words})}:
             from pipeline.store.pandas_import import leave_pandas_out
 
             leave_pandas_out()

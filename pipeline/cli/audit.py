@@ -68,7 +68,7 @@ def close(name: _Name, store: Store = STORE, quiet: Quiet = False) -> None:
 
 
 def _print(found: AuditReport) -> None:
-    from pipeline.cli.row_formats import cell_text
+    from pipeline.cli.cell_text import cell_text
 
     progress = found.progress
     typer.echo(f"{found.address}: {progress.judged} of {progress.drawn} labels judged")
@@ -87,7 +87,7 @@ def _print(found: AuditReport) -> None:
 
 
 def _table(title: str, rows: dict[str, Estimate]) -> None:
-    from pipeline.cli.row_formats import cell_text
+    from pipeline.cli.cell_text import cell_text
 
     if not rows:
         return

@@ -48,7 +48,7 @@ def lineage(
 
 def _told(artifact: Artifact, depth: int) -> list[str]:
     """The command with the options that were given, and the files that it read."""
-    from pipeline.cli.row_formats import cell_text
+    from pipeline.cli.cell_text import cell_text
 
     words = ["rc", artifact.manifest.stage.name, *given_options(artifact)]
     margin = "  " * depth

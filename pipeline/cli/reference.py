@@ -11,7 +11,7 @@ from pipeline.cli.stage import ONLY_WITH
 from pipeline.store.tables import all_tables
 from pipeline.verbs import VERBS
 from schemas.quarantine import Reason
-from schemas.table import VectorType
+from schemas.table import VectorType, arrow_type
 from stages.base import Stage
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def tables_page() -> str:
             "|---|---|---|",
         ]
         for column in table.columns:
-            kind = "vector" if isinstance(column.type, VectorType) else str(column.type)
+            kind = "vector" if isinstance(column.type, VectorType) else str(arrow_type(column.type))
             if kind.startswith("list<element: struct"):
                 kind = "list of struct"
             null = ", may be null" if column.nullable else ""

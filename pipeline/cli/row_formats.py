@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 import typer
 
+from pipeline.cli.cell_text import cell_text, csv_field
 from pipeline.cli.terminal_table import TextColumn, print_table
 from pipeline.sql.json_values import json_value
 from schemas.errors import OptionError, QueryError
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 SINGLE_RESULT_FORMATS: Final = ("csv", "parquet")  # two results cannot be in one file
 _TABLE_ROWS: Final = 1000  # rows a table on the terminal shows at most
-_MAX_CELL: Final = 2000  # characters of a cell
 # JSON does not have to escape these, but a terminal may obey or hide them: C1 control characters,
 # changes of the writing direction.
 _CONTROLS: Final = re.compile("[\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
@@ -69,17 +69,8 @@ def _write_csv(reader: pa.RecordBatchReader) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(map(safe, _unique_names(reader)))
     for row in _rows(reader):
-        fields = map(_csv_field, row)
+        fields = map(csv_field, row)
         writer.writerow([safe(value) if isinstance(value, str) else value for value in fields])
-
-
-def _csv_field(value: Any) -> Any:
-    """A value for CSV: as in JSON, but strings without quotes, and nan and inf as they are."""
-    if isinstance(value, float):
-        return value
-    plain = json_value(value)
-    nested = isinstance(plain, bool | list | dict)
-    return json.dumps(plain, ensure_ascii=False, allow_nan=False) if nested else plain
 
 
 def _write_json(reader: pa.RecordBatchReader) -> None:
@@ -157,34 +148,6 @@ def _rows(reader: pa.RecordBatchReader) -> Iterator[tuple[Any, ...]]:
             raise QueryError(
                 f"a value cannot be written ({error}); write column::VARCHAR instead"
             ) from None
-
-
-def cell_text(value: Any) -> str:
-    """A value as text for people; control characters are replaced."""
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, bytes):
-        return f"<{len(value)} bytes>"
-    if isinstance(value, list) and len(value) > 8:
-        return f"[{', '.join(map(_nested_text, value[:8]))}, … {len(value)} in all]"
-    if isinstance(value, list):
-        return f"[{', '.join(map(_nested_text, value))}]"
-    if isinstance(value, dict):
-        return f"{{{', '.join(map(_nested_text, value.items()))}}}"
-    return "" if value is None else _one_line(str(_csv_field(value)))
-
-
-def _nested_text(value: Any) -> str:
-    """A value within a list, struct or map; a pair is an entry of a struct or a map."""
-    if type(value) is tuple:
-        return ": ".join(map(_nested_text, value))
-    return "null" if value is None else cell_text(value)
-
-
-def _one_line(text: str) -> str:
-    """A text as one line without control characters, cut if it is very long."""
-    line = "".join(c if c.isprintable() else "�" for c in text[:_MAX_CELL])
-    return line if len(text) <= _MAX_CELL else f"{line}… {len(text)} characters in all"
 
 
 ROW_WRITERS: dict[str, Callable[[pa.RecordBatchReader], None]] = {

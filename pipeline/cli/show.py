@@ -62,7 +62,7 @@ def facts(artifact: Artifact) -> dict[str, Any]:
 
 def _lines(values: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
     """A line for each value under its name; what is in a mapping stands indented below it."""
-    from pipeline.cli.row_formats import cell_text
+    from pipeline.cli.cell_text import cell_text
 
     width = max((len(name) for name, value in values.items() if not _is_section(value)), default=0)
     for name, value in values.items():
@@ -82,7 +82,7 @@ def _is_section(value: Any) -> bool:
 
 def _text(value: Any) -> str:
     """A value on one line: numbers as they are, a list cut if it is long."""
-    from pipeline.cli.row_formats import cell_text
+    from pipeline.cli.cell_text import cell_text
 
     if value is None:
         return "-"

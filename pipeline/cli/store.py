@@ -118,7 +118,7 @@ def _broken(path: Path) -> list[str]:
 
 def _unfinished(path: Path) -> str:
     """What is known of a run that has not committed its artifact, and what to do about it."""
-    from pipeline.cli.row_formats import cell_text
+    from pipeline.cli.cell_text import cell_text
     from pipeline.store.unfinished import failure
 
     if why := failure(path):
@@ -152,7 +152,7 @@ def line_of(artifact: Artifact, apart: str = "") -> str:
         artifact: Which one.
         apart: What tells it from others of its table.
     """
-    from pipeline.cli.row_formats import cell_text
+    from pipeline.cli.cell_text import cell_text
 
     facts = facts_of(artifact)
     created = str(facts["created"])[:16].replace("T", " ")
@@ -173,7 +173,7 @@ def _apart(artifacts: Sequence[Artifact]) -> dict[str, str]:
 
     What a recipe leaves out at its usual value, as a precision, is left out here too.
     """
-    from pipeline.cli.row_formats import cell_text
+    from pipeline.cli.cell_text import cell_text
 
     alike: dict[tuple[str, str], list[Artifact]] = {}
     for artifact in artifacts:
@@ -212,7 +212,7 @@ def _size(count: int) -> str:
 
 def _sources(artifact: Artifact) -> str:
     """The first file or folder that was read from outside the store, and how many more."""
-    from pipeline.cli.row_formats import cell_text
+    from pipeline.cli.cell_text import cell_text
 
     named = artifact.manifest.run.get("origins", {})
     paths = [path for several in named.values() for path in several]

@@ -3,6 +3,8 @@
 A part is written under `.work/`, flushed, renamed; its receipt is renamed last. A part without
 a receipt whose hashes hold does not exist for the next run. The bytes of a part follow from its
 rows alone: how a stage happened to cut them into batches leaves no trace.
+
+Arrow is imported where rows are read: commands that only list artifacts import this module too.
 """
 
 from __future__ import annotations
@@ -15,9 +17,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.store import own_hash
@@ -29,6 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
     from numpy.typing import NDArray
 
 
@@ -171,6 +173,9 @@ def take(path: Path, rows: NDArray[np.int64], columns: list[str] | None = None) 
     Raises:
         ArtifactError: If the file is damaged.
     """
+    import numpy as np
+    import pyarrow as pa
+
     with _readable(path), _open(path) as file:
         sizes = [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)]
         ends = np.cumsum(sizes, dtype=np.int64)
@@ -188,6 +193,8 @@ def schema(path: Path) -> pa.Schema:
     Raises:
         ArtifactError: If the file is damaged.
     """
+    import pyarrow.parquet as pq
+
     with _readable(path):
         return pq.read_schema(path)
 
@@ -198,17 +205,23 @@ def count(path: Path) -> int:
     Raises:
         ArtifactError: If the file is damaged.
     """
+    import pyarrow.parquet as pq
+
     with _readable(path):
         return int(pq.read_metadata(path).num_rows)
 
 
 def _open(path: Path) -> pq.ParquetFile:
+    import pyarrow.parquet as pq
+
     return pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True)
 
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
     """Turn what a damaged file makes the reader say into a sentence."""
+    import pyarrow as pa
+
     try:
         yield
     except (pa.ArrowInvalid, OSError) as error:

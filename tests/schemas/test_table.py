@@ -15,9 +15,9 @@ THINGS = Table(
     doc="Things: invented rows.",
     key=("name",),
     columns=(
-        Column("name", pa.string(), "unique"),
-        Column("score", pa.float32(), "any number", nullable=True),
-        Column("tags", pa.list_(pa.string()), "may be empty"),
+        Column("name", "string", "unique"),
+        Column("score", "float32", "any number", nullable=True),
+        Column("tags", "list<string>", "may be empty"),
         Column("place", VECTOR, "where it is"),
     ),
 )

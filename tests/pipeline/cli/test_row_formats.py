@@ -9,13 +9,11 @@ import os
 import pty
 import re
 import subprocess
-from datetime import date
 from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.cli.row_formats import cell_text
 from tests.pipeline.cli.terminals import read_all
 from tests.pipeline.helpers import ROOT, command, make, make_all
 from tests.pipeline.toys import Ingest
@@ -47,25 +45,6 @@ def test_a_result_without_rows_has_its_columns(rc, root: Path) -> None:  # type:
     assert rc("sql", nothing, "--format", "json").out == ""
     assert re.findall(r"\w+", rc("sql", nothing).out) == ["image_id", "feature"]
     assert rc("sql", "FROM images WHERE false").out.startswith("image_id ┃ source")
-
-
-@pytest.mark.parametrize(
-    ("value", "shown"),
-    [
-        (None, ""),
-        (0.123456, "0.1235"),
-        (b"abc", "<3 bytes>"),
-        ([1, 2.0], "[1, 2]"),
-        (list(range(20)), "[0, 1, 2, 3, 4, 5, 6, 7, … 20 in all]"),
-        ({"a": "dog", "b": [1.0, None], "c": b"ab"}, "{a: dog, b: [1, null], c: <2 bytes>}"),
-        ([("dog", date(2020, 1, 2))], "[dog: 2020-01-02]"),
-        (True, "true"),
-        ("\x1b[31mred\n", "�[31mred�"),
-        ("[bold]no markup[/bold]", "[bold]no markup[/bold]"),
-    ],
-)
-def test_a_cell_shows_a_value_without_control_characters(value: object, shown: str) -> None:
-    assert cell_text(value) == shown
 
 
 def test_text_with_markup_is_shown_unchanged(rc, root: Path) -> None:  # type: ignore[no-untyped-def]

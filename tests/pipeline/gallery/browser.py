@@ -5,6 +5,7 @@ It uses the Chrome DevTools Protocol over two pipes: JSON messages, each followe
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -81,6 +82,15 @@ class Browser:
         self._send("Page.navigate", url="about:blank")
         self._send("Page.navigate", url=address)
         self.wait_until("document.querySelector('[data-ready]') !== null")
+
+    def prefer(self, scheme: str) -> None:
+        """Let the system be in `dark` or `light` mode."""
+        feature = {"name": "prefers-color-scheme", "value": scheme}
+        self._send("Emulation.setEmulatedMedia", features=[feature])
+
+    def screenshot(self) -> bytes:
+        """What is seen, as PNG."""
+        return base64.b64decode(self._send("Page.captureScreenshot")["data"])
 
     def evaluate(self, expression: str) -> Any:
         """The value of an expression in the page."""

@@ -42,7 +42,7 @@ def test_a_list_is_a_list_and_pandas_can_be_had() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("words", [("status",), ("lineage",), ("sql", "FROM images"), ("gc",)])
+@pytest.mark.parametrize("words", [("sql", "FROM images"), ("lineage", "images"), ("verify",)])
 def test_commands_do_without(root: Path, words: tuple[str, ...]) -> None:
     make_all(root, count=2)
     code = (
@@ -52,6 +52,19 @@ def test_commands_do_without(root: Path, words: tuple[str, ...]) -> None:
     )
     done = run(code, *words, "--store", root)
     assert done.stderr.splitlines()[-1] == "False", done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [("status",), ("status", "--json"), ("gc",)])
+def test_what_reads_json_needs_neither_arrow_nor_numpy(root: Path, words: tuple[str, ...]) -> None:
+    make_all(root, count=2)
+    code = (
+        "from pipeline.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "finally: print({'numpy', 'pyarrow', 'duckdb'} & {*sys.modules}, file=sys.stderr)"
+    )
+    done = run(code, *words, "--store", root)
+    assert done.stderr.splitlines()[-1] == "set()", done.stderr
 
 
 @pytest.mark.slow
