@@ -34,6 +34,7 @@ from stages.sources.names import read_names
 from stages.sources.size_limits import SizeLimitedStage
 from stages.text.extraction_counts import CaptionCount, ExtractionCounts
 from stages.text.mention_rows import listing, mention_rows
+from stages.text.parsing.language import is_told
 from stages.text.tallies import Tally, concept_rows, count_mentions, merged_names
 
 if TYPE_CHECKING:
@@ -55,6 +56,12 @@ class ExtractConcepts(SizeLimitedStage):
     parser: str = option(
         "bundled",
         "caption parser: bundled, spacy:NAME (or folder), lexicon (of --from or --pool), ngram:N",
+        recipe=False,
+    )
+    language: str | None = option(
+        None,
+        "of the captions: zh (by jieba), ja (by SudachiPy), or what a spaCy pipeline for many "
+        "languages is to read; default: that of --parser",
         recipe=False,
     )
     style: Literal["visual", "paper"] = option(
@@ -114,7 +121,7 @@ class ExtractConcepts(SizeLimitedStage):
         """See `Stage.digests`: the parser, the list, the groups, the captions."""
         from stages.text.parsing.engines import parser_identity
 
-        digests = {"parser": parser_identity(self.parser, self.style)}
+        digests = {"parser": parser_identity(self.parser, self.style, language=self.language or "")}
         if self.from_file is not None:
             digests["from"] = digest_of(*read_names(self.from_file))
         if self.merge_file is not None:
@@ -144,9 +151,9 @@ class ExtractConcepts(SizeLimitedStage):
             names = [name for concept in pool for name in concept]
             heads = {name: concept[0] for concept in pool for name in concept}
             yield listing(pool)
-        parser = load_parser(self.parser, self.style, names or ())
+        parser = load_parser(self.parser, self.style, names or (), self.language or "")
         find = parser.concepts if names is None else GivenNames(names, parser).mentions
-        seen = CaptionCount(of_english=parser.language == "en")
+        seen = CaptionCount(parser.language if is_told(parser.language) else "")
         texts_given: Counter[str] = Counter()
         records = iter(self._captioned(part))
         while batch := list(islice(records, _BATCH_RECORDS)):
@@ -182,7 +189,10 @@ class ExtractConcepts(SizeLimitedStage):
 
     def outcome(self, result: Result) -> Outcome:
         """Captions read, what they name, and what became of it; why there is no concept."""
-        counts = ExtractionCounts(result.notes, self.parser)
+        from stages.text.parsing.engines import parser_language
+
+        reads = parser_language(self.parser, self.language or "")
+        counts = ExtractionCounts(result.notes, self.parser, reads)
         refused = sum(result.dropped.values())
         summary = counts.summary(result.rows, self.min_frequency, refused)
         summary += result.notes.get("remarks", ())

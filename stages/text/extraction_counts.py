@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stages.outcome import counted, is_most
 from stages.text.parsing.cleaning import MAX_CHARACTERS
-from stages.text.parsing.language import ENGLISH, LanguageCount
+from stages.text.parsing.language import (
+    ENGLISH,
+    LIST_ADVICE,
+    LanguageCount,
+    language_name,
+    parser_advice,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,19 +22,23 @@ if TYPE_CHECKING:
 
 NOTE: Final = "counts"
 _FEWEST_WORDS: Final = 20  # in all captions together, to tell that they are not English
+_FEWEST_CAPTIONS: Final = 3  # of another language than a parser of one other than English reads
 
 
 @dataclass
 class CaptionCount:
     """Counts captions of one part, those that name something, mentions, rows without a caption."""
 
-    of_english: bool  # whether the parser reads English, so that other languages are counted
+    reads: str  # the language of the parser, so that captions in others are counted; "": any
     captions: int = 0
     naming: int = 0
     mentions: int = 0
     captionless: int = 0
     cut: int = 0  # captions of which only the beginning was read
     language: LanguageCount = field(default_factory=LanguageCount)
+
+    def __post_init__(self) -> None:
+        self.language.reads = self.reads or "en"
 
     def add(
         self, captions: Sequence[str], mentions: Sequence[list[str]], *, given: bool
@@ -38,9 +48,9 @@ class CaptionCount:
         The bundled parser finds nouns even in a language that it cannot read; names that were
         `given` may be of any language.
         """
-        if self.of_english:
+        if self.reads:
             others = self.language.read(captions)
-            if not given:
+            if not given and self.reads == "en":
                 mentions = [[] if o else m for o, m in zip(others, mentions, strict=True)]
         self.captions += len(captions)
         self.naming += sum(map(bool, mentions))
@@ -53,7 +63,7 @@ class CaptionCount:
         numbers = {"captions": self.captions, "naming": self.naming, "mentions": self.mentions}
         numbers |= {"captionless": self.captionless} if self.captionless else {}
         numbers |= {"cut": self.cut} if self.cut else {}
-        part.count(NOTE, {**numbers, **(self.language.counts() if self.of_english else {})})
+        part.count(NOTE, {**numbers, **(self.language.counts() if self.reads else {})})
 
 
 @dataclass(frozen=True)
@@ -62,6 +72,7 @@ class ExtractionCounts:
 
     notes: Mapping[str, Any]
     parser: str
+    reads: str = "en"  # the language of the parser; "" if it reads any
 
     def summary(self, concepts: int, min_frequency: int, refused: int) -> list[str]:
         """Captions read, captions that name something, mentions, concepts kept and left out."""
@@ -81,15 +92,7 @@ class ExtractionCounts:
             if rare := self.notes.get("phrases", concepts) - concepts:
                 line += f", {counted(rare, 'phrase')} left out (--min-frequency {min_frequency:,})"
         lines = [line, *self._merged()]
-        foreign = self._of("not_english")
-        if not foreign or self._is_foreign():
-            return lines
-        do = "does" if foreign == 1 else "do"
-        not_english = f"{counted(foreign, 'caption')} {do} not look like English"
-        if told := sum(self.notes[NOTE].get("languages", {}).values()):
-            taken = "" if "listed" in self.notes else f"; no concept is taken from {told:,}"
-            not_english += f"{self._languages()}{taken}"
-        return [*lines, not_english]
+        return lines if self._is_foreign() else [*lines, *self._others()]
 
     def why_empty(self, count_by: str, min_frequency: int, refused: int, file: str) -> str:
         """Why no concept was kept; `file` names that of the captions, if they come from one."""
@@ -161,19 +164,43 @@ class ExtractionCounts:
             "whether names and captions are in one language"
         )
 
+    def _others(self) -> list[str]:
+        """How many captions are in another language than the parser reads; none if none is."""
+        foreign = self._of("not_english") or self._of("foreign")
+        if not foreign:
+            return []
+        do = "does" if foreign == 1 else "do"
+        line = f"{counted(foreign, 'caption')} {do} not look like {language_name(self.reads)}"
+        if told := sum(self.notes[NOTE].get("languages", {}).values()):
+            taken = "" if "listed" in self.notes else f"; no concept is taken from {told:,}"
+            line += f"{self._languages()}{taken if self.reads == 'en' else ''}"
+        return [line]
+
     def _is_foreign(self) -> bool:
+        if self.reads != "en":
+            return self._of("foreign") >= _FEWEST_CAPTIONS and is_most(
+                self._of("foreign"), self._of("told")
+            )
         words = self._of("words")
         return words >= _FEWEST_WORDS and self._of("known_words") < ENGLISH * words
 
     def _foreign_sentence(self) -> str:
         languages = self.notes.get(NOTE, {}).get("languages", {})
         language, most = max(languages.items(), key=lambda item: item[1], default=("", 0))
-        look = f"look like {language}" if 2 * most >= self._of("not_english") and language else ""
-        share = self._of("known_words") / self._of("words")
+        foreign = self._of("not_english") or self._of("foreign")
+        told = language if 2 * most >= foreign else ""
+        own = language_name(self.reads)
+        found = f"look like {told}" if told else f"do not look like {own}"
+        if self.reads == "en":
+            found += (
+                f" ({self._of('known_words') / self._of('words'):.0%} of their words are known)"
+            )
+        else:
+            found += f" ({foreign:,} of {counted(self._of('captions'), 'caption')})"
+        advice = parser_advice(told) if told else LIST_ADVICE
         return (
-            f"these captions {look or 'do not look like English'} ({share:.0%} of their words are "
-            f"known): the parser '{self.parser}' reads English. Give a list of names in the "
-            "language of the captions: --from NAMES --parser lexicon"
+            f"these captions {found}: the parser '{self.parser}' reads {own}. "
+            f"{advice[0].upper()}{advice[1:]}"
         )
 
     def _languages(self) -> str:

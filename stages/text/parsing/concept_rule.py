@@ -33,6 +33,8 @@ _EYEWEAR = frozenset(("eye", "reading", "safety", "prescription", "opera", "fiel
 class ConceptRule:
     """Finds the concepts of tagged captions, under one style."""
 
+    language = "en"
+
     def __init__(self, style: Style = "visual") -> None:
         """Set the style."""
         self._paper = style == "paper"

@@ -46,12 +46,62 @@ _FREQUENT: Final = {
     "Indonesian": "di yang dan dengan dari sebuah seorang seekor dua pada atas untuk sedang",
     "Vietnamese": "một và trên trong với của người đang các là có hai những cho ở",
 }
+_ENGLISH_WORDS: Final = "the a an of on with and in is are man woman at to two"
+_CODES: Final = {  # of ISO 639, as spaCy uses them
+    "ar": "Arabic", "bn": "Bengali", "ca": "Catalan", "cs": "Czech", "da": "Danish", "de": "German",
+    "el": "Greek", "en": "English", "es": "Spanish", "fi": "Finnish", "fr": "French",
+    "he": "Hebrew", "hi": "Hindi", "hr": "Croatian", "id": "Indonesian", "it": "Italian",
+    "ja": "Japanese", "ko": "Korean", "lt": "Lithuanian", "mk": "Macedonian",
+    "nb": "Norwegian", "nl": "Dutch", "pl": "Polish", "pt": "Portuguese", "ro": "Romanian",
+    "ru": "Russian", "sl": "Slovenian", "sv": "Swedish", "ta": "Tamil", "th": "Thai",
+    "tr": "Turkish", "uk": "Ukrainian", "vi": "Vietnamese", "zh": "Chinese",
+}  # fmt: skip
+_TRAINED: Final = (  # spaCy publishes pipelines called ??_core_news_sm
+    *("ca", "hr", "da", "nl", "fi", "fr", "de", "el", "it", "ja", "ko", "lt", "mk", "nb"),
+    *("pl", "pt", "ro", "ru", "sl", "es", "sv", "uk"),
+)
+LIST_ADVICE: Final = (
+    "give a list of names in the language of the captions: --from NAMES --parser lexicon"
+)
+_EXTRAS: Final = {"zh": "chinese", "ja": "japanese"}  # of the project: a parser for --language
+
+
+def language_name(code: str) -> str:
+    """The English name of a language, or its code if that is not known."""
+    return _CODES.get(code, code)
+
+
+def parser_advice(language: str) -> str:
+    """What to type for captions in a language; it begins with a small letter.
+
+    Args:
+        language: Its code, or its English name.
+
+    >>> parser_advice("German").partition(" or")[0]
+    'name a spaCy pipeline, such as --parser spacy:de_core_news_sm,'
+    """
+    code = {name: code for code, name in _CODES.items()}.get(language, language)
+    if code == "en":
+        return "use --parser bundled"
+    if code in _EXTRAS:
+        extra = f"pip install 'regionclip-toolkit[{_EXTRAS[code]}]'"
+        return f"say --language {code} ({extra}), or {LIST_ADVICE}"
+    if code in _TRAINED:
+        return (
+            f"name a spaCy pipeline, such as --parser spacy:{code}_core_news_sm, or {LIST_ADVICE}"
+        )
+    return f"name a spaCy pipeline for it, --parser spacy:NAME, or {LIST_ADVICE}"
 
 
 @dataclass
 class LanguageCount:
-    """Words and known words of captions, and how many captions look like another language."""
+    """How many captions look like another language than the one that the parser reads.
 
+    For English, words and known words are counted; for others, captions whose language is told.
+    """
+
+    reads: str = "en"
+    told: int = 0
     words: int = 0
     known: int = 0
     foreign: int = 0
@@ -59,6 +109,9 @@ class LanguageCount:
 
     def read(self, captions: Iterable[str]) -> list[bool]:
         """Count the words of some captions; tell of each whether it is in another language."""
+        return self._read_english(captions) if self.reads == "en" else self._read_others(captions)
+
+    def _read_english(self, captions: Iterable[str]) -> list[bool]:
         english = _english_words()
         others = []
         for caption in captions:
@@ -75,14 +128,39 @@ class LanguageCount:
             others.append(bool(language))
         return others
 
+    def _read_others(self, captions: Iterable[str]) -> list[bool]:
+        others = []
+        own = language_name(self.reads)
+        for caption in captions if is_told(self.reads) else ():
+            words = words_of(caption)
+            language = language_of(words, english=True) if len(words) >= _FEWEST_WORDS else ""
+            other = language not in ("", own)
+            self.told += bool(language)
+            self.foreign += other
+            self.languages.update([language] if other else ())
+            others.append(other)
+        return others
+
     def counts(self) -> Mapping[str, Any]:
         """The numbers, for `Part.count`."""
+        if self.reads != "en":
+            return {"told": self.told, "foreign": self.foreign, "languages": dict(self.languages)}
         numbers = {"words": self.words, "known_words": self.known, "not_english": self.foreign}
         return {**numbers, "languages": dict(self.languages)}
 
 
-def language_of(words: Iterable[str]) -> str:
+def is_told(language: str) -> bool:
+    """Whether frequent words or a script tell a language, by its code, from others."""
+    name = language_name(language)
+    return language == "en" or name in _FREQUENT or name in _SCRIPTS.values()
+
+
+def language_of(words: Iterable[str], *, english: bool = False) -> str:
     """The language that words of a caption are probably in; "" if that cannot be told.
+
+    Args:
+        words: In lower case.
+        english: Whether it may be English.
 
     >>> language_of("ein hund auf dem sofa".split()), language_of(["一", "只", "狗"])
     ('German', 'Chinese')
@@ -93,6 +171,7 @@ def language_of(words: Iterable[str]) -> str:
     if by_script:
         return by_script[-1] if by_script[0] == "Chinese" else by_script[0]
     votes = {name: sum(w in frequent for w in words) for name, frequent in _frequent().items()}
+    votes |= {"English": sum(w in _frequent_english() for w in words)} if english else {}
     best, second = sorted(votes.values(), reverse=True)[:2]
     return max(votes, key=lambda name: votes[name]) if best > second else ""
 
@@ -100,6 +179,11 @@ def language_of(words: Iterable[str]) -> str:
 @cache
 def _frequent() -> Mapping[str, frozenset[str]]:
     return {language: frozenset(text.split()) for language, text in _FREQUENT.items()}
+
+
+@cache
+def _frequent_english() -> frozenset[str]:
+    return frozenset(_ENGLISH_WORDS.split())
 
 
 @cache

@@ -8,15 +8,17 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import re
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from schemas.errors import SourceError
 from stages import blas
 from stages.text.parsing.cleaning import clean_caption
+from stages.text.parsing.document_words import sudachi_tokenizer, words_of_document
 from stages.text.parsing.noun_compounds import Token
 from stages.text.parsing.tags import parse_tag
 
@@ -28,38 +30,39 @@ if TYPE_CHECKING:
     from spacy.tokens import Token as SpacyToken
 
     from stages.text.parsing.concept_rule import ConceptRule
+    from stages.text.parsing.language_rule import LanguageRule
     from stages.text.parsing.tags import ParsedTag
 
 _CAPTIONS_PER_ZONE = 4000  # after so many captions, the memory of their words is freed
 _BATCH = 32  # captions tagged together; more do not fit into the processor cache
 _UNUSED_COMPONENTS = (
     "ner",
-    "lemmatizer",
     "senter",
     "textcat",
     "entity_ruler",
     "entity_linker",
     "spancat",
 )
+_LANGUAGE = re.compile(r"^lang\s*=\s*\"?([a-z]{2,3})\"?\s*$", re.MULTILINE)
 _DOCUMENTS = ("readme", "license", "licence", "attribution")
 
 
 class SpacyParser:
     """Tags captions with a spaCy pipeline and applies the concept rule."""
 
-    def __init__(self, name: str, rule: ConceptRule, identity: str) -> None:
-        """Load the pipeline of this name or folder.
+    def __init__(self, name: str, rule: ConceptRule | LanguageRule, identity: str) -> None:
+        """Load the pipeline of this name or folder; "" is spaCy's Japanese without one.
 
         Raises:
             SourceError: If there is no such pipeline, or it gives no parts of speech.
         """
         self.identity = identity
-        self._rule = rule
-        self._nlp = _load(name)
-        self.language = self._nlp.lang or ""
+        self._rule: Any = rule
+        self.language = rule.language
+        self._nlp = _load(name, self.language) if name else sudachi_tokenizer()
         if blas.can_set_threads():
             _multiply_with_numpy(self._nlp)
-        self._read_tokens = _token_reader(name, self._nlp)
+        self._read_tokens = _token_reader(name, self._nlp, self.language)
 
     def concepts(self, captions: Iterable[str]) -> Iterator[list[str]]:
         """Yield the concepts of each caption in order, one per mention."""
@@ -94,6 +97,24 @@ def pipeline_digest(name: str) -> str:
     return digest.hexdigest()[:12]
 
 
+def pipeline_language(name: str) -> str:
+    """The language of a pipeline as its configuration says it, read without loading it.
+
+    Args:
+        name: An installed pipeline package, or a folder.
+
+    Returns:
+        As ISO 639 calls it; "en" if the configuration does not say.
+
+    Raises:
+        SourceError: If there is no such pipeline.
+    """
+    folder = _folder(name)
+    inside = sorted(folder.glob("config.cfg")) or sorted(folder.glob("*/config.cfg"))
+    found = _LANGUAGE.search(inside[0].read_text(encoding="utf-8", errors="replace"))
+    return found[1] if found else "en"
+
+
 def _is_document(path: Path) -> bool:
     return path.name.lower().startswith(_DOCUMENTS)
 
@@ -113,12 +134,13 @@ def _folder(name: str) -> Path:
     return folder
 
 
-def _load(name: str) -> Language:
+def _load(name: str, language: str) -> Language:
     import spacy
 
     _folder(name)
+    unused = (*_UNUSED_COMPONENTS, *(["lemmatizer"] if language == "en" else []))
     try:
-        return spacy.load(name, exclude=_UNUSED_COMPONENTS)
+        return spacy.load(name, exclude=unused)
     except (OSError, ValueError, ImportError, KeyError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise SourceError(
@@ -140,7 +162,7 @@ def _multiply_with_numpy(nlp: Language) -> None:
                     node.ops = ops
 
 
-def _token_reader(name: str, nlp: Language) -> Callable[[Doc], list[Token]]:
+def _token_reader(name: str, nlp: Language, language: str) -> Callable[[Doc], Any]:
     """The token reader for documents of this pipeline; it is tried on one sentence."""
     if "NOUN.s" in nlp.pipe_labels.get("tagger", ()):
         return _BundledTagReader()
@@ -149,7 +171,7 @@ def _token_reader(name: str, nlp: Language) -> Callable[[Doc], list[Token]]:
             f"the spaCy pipeline '{name}' gives no parts of speech: use one with a tagger and an "
             "attribute ruler or a morphologizer, or the parser 'bundled'"
         )
-    return _UniversalTagReader()
+    return _UniversalTagReader() if language == "en" else words_of_document
 
 
 class _BundledTagReader:

@@ -10,7 +10,7 @@ from tests.in_memory import InMemory
 def test_parts_add_up_captions_mentions_and_words() -> None:
     part = InMemory({}, Path())
     for _ in range(2):
-        count = CaptionCount(of_english=True)
+        count = CaptionCount("en")
         count.add(["a dog and a dog", "ein Hund auf dem Sofa"], [["dog", "dog"], []], given=False)
         count.record(part)
     assert part.notes[NOTE] == {
@@ -21,7 +21,7 @@ def test_parts_add_up_captions_mentions_and_words() -> None:
 
 def test_words_are_not_counted_for_a_parser_of_any_language() -> None:
     part = InMemory({}, Path())
-    count = CaptionCount(of_english=False)
+    count = CaptionCount("")
     count.add(["ein Hund auf dem Sofa"], [["Hund"]], given=False)
     count.record(part)
     assert part.notes[NOTE] == {"captions": 1, "naming": 1, "mentions": 1}
@@ -52,7 +52,7 @@ def test_most_rows_refused_are_a_loss() -> None:
 
 def test_a_caption_of_which_only_the_beginning_is_read_is_counted() -> None:
     part = InMemory({}, Path())
-    count = CaptionCount(of_english=False)
+    count = CaptionCount("")
     count.add(["x" * MAX_CHARACTERS, "x" * (MAX_CHARACTERS + 1)], [[], []], given=True)
     count.record(part)
     assert part.notes[NOTE]["cut"] == 1

@@ -1,0 +1,1 @@
+"""How well captions in other languages than English become concepts."""
