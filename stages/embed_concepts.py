@@ -9,6 +9,7 @@ Source: RegionCLIP (arXiv:2112.09106): 81 templates, their embeddings averaged a
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -24,7 +25,7 @@ from stages.text.prompt_options import Averaging, averaging_option, templates_op
 from stages.text.templates import read_templates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -71,7 +72,15 @@ class EmbedConcepts(Stage):
         line = f"{counted(result.rows, 'concept')} embedded, {prompts} each"
         if "names" in result.notes:
             line += f" of their {counted(result.notes['names'], 'name')}"
-        return Outcome([line], None if result.rows else "no concept was embedded")
+        lines = [line]
+        if "in_bytes" in result.notes:
+            number, example = result.notes["in_bytes"]
+            lines.append(
+                f"{counted(number, 'concept')} in other letters than Latin, such as '{example}': "
+                "CLIP's tokenizer cuts them into bytes, which its English text tower has hardly "
+                "seen; for their language, import weights with a multilingual text tower"
+            )
+        return Outcome(lines, None if result.rows else "no concept was embedded")
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Yield one row per concept.
@@ -83,6 +92,7 @@ class EmbedConcepts(Stage):
         from stages.models import device
         from stages.models.clip import load_clip
         from stages.models.text_embeddings import embed_groups
+        from stages.models.tokenizer import has_own_tokenizer
 
         device.set_threads(self.threads)
         device.deterministic()
@@ -104,6 +114,8 @@ class EmbedConcepts(Stage):
         part.note("templates", list(templates))
         if (names := len(concepts["names"].combine_chunks().flatten())) > concepts.num_rows:
             part.note("names", names)
+        if not has_own_tokenizer(clip.spec.config):
+            _note_other_letters(concepts["concept"].to_pylist(), part)
         for block in concepts.to_batches(max_chunksize=_BLOCK):
             groups = block.column("names").to_pylist()
             embeddings = embed_groups(
@@ -118,3 +130,16 @@ class EmbedConcepts(Stage):
                 }
             )
             part.advance(len(groups))
+
+
+def _note_other_letters(concepts: Sequence[str], part: Part) -> None:
+    """Note how many concepts have letters of another script than Latin, and the first."""
+    from stages.models.weights_files import printable
+
+    others = [
+        concept
+        for concept in concepts
+        if any(c.isalpha() and not unicodedata.name(c, "").startswith("LATIN") for c in concept)
+    ]
+    if others:
+        part.note("in_bytes", [len(others), printable(others[0])])

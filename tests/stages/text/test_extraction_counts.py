@@ -2,6 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from benchmarks.languages.__main__ import read_language, sentence_of_english
 from stages.text.extraction_counts import NOTE, CaptionCount, ExtractionCounts
 from stages.text.parsing.cleaning import MAX_CHARACTERS
 from tests.in_memory import InMemory
@@ -58,3 +61,43 @@ def test_a_caption_of_which_only_the_beginning_is_read_is_counted() -> None:
     assert part.notes[NOTE]["cut"] == 1
     (line,) = ExtractionCounts(part.notes, "bundled").summary(0, 1, 0)
     assert "; 1 read to character 2,000;" in line
+
+
+@pytest.mark.parametrize(
+    ("language", "name", "advice"),
+    [
+        ("zh", "Chinese", "Say --language zh (pip install 'regionclip-toolkit[chinese]')"),
+        ("ja", "Japanese", "Say --language ja (pip install 'regionclip-toolkit[japanese]')"),
+        ("de", "German", "Name a spaCy pipeline, such as --parser spacy:de_core_news_sm"),
+        ("es", "Spanish", "Name a spaCy pipeline, such as --parser spacy:es_core_news_sm"),
+    ],
+)
+def test_captions_in_another_language_are_named_with_what_to_type(
+    language: str, name: str, advice: str
+) -> None:
+    sentence = sentence_of_english(read_language(language))
+    assert sentence.startswith(f"these captions look like {name} (")
+    assert f"the parser 'bundled' reads English. {advice}, or give a list of names" in sentence
+
+
+def german(**numbers: int) -> ExtractionCounts:
+    languages = {"English": numbers.get("foreign", 0)}
+    notes = {NOTE: {**numbers, "languages": languages}, "phrases": 3}
+    return ExtractionCounts(notes, "spacy:de", "de")
+
+
+def test_english_captions_are_told_to_a_parser_of_another_language() -> None:
+    (loss,) = german(captions=10, naming=9, told=9, foreign=5).losses(0)
+    assert loss == (
+        "these captions look like English (5 of 10 captions): the parser 'spacy:de' reads German. "
+        "Use --parser bundled"
+    )
+    few = german(captions=10, naming=9, told=9, foreign=4)
+    assert few.losses(0) == []
+    assert few.summary(3, 1, 0)[1] == "4 captions do not look like German (4 English)"
+    assert german(captions=2, naming=2, told=2, foreign=2).losses(0) == []
+
+
+def test_concepts_of_captions_in_another_language_stay_where_a_parser_reads_no_english() -> None:
+    count = CaptionCount("de")
+    assert count.add(["a dog on the sofa"], [["Dog"]], given=False) == [["Dog"]]

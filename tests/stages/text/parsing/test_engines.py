@@ -1,15 +1,24 @@
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from schemas.errors import OptionError, SourceError
-from stages.text.parsing.engines import bundled_parser_path, load_parser, parser_identity
+from stages.text.parsing.cleaning import CLEANING_VERSION
+from stages.text.parsing.concept_rule import RULE_VERSION
+from stages.text.parsing.engines import (
+    bundled_parser_path,
+    load_parser,
+    parser_identity,
+    parser_language,
+)
+from stages.text.parsing.spacy_parser import pipeline_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -279,3 +288,100 @@ def test_captions_of_the_web_name_what_one_could_point_at() -> None:
     assert dict(zip(_OF_THE_WEB, map("; ".join, named), strict=True)) == dict(
         zip(_OF_THE_WEB, expected, strict=True)
     )
+
+
+@pytest.fixture(scope="module")
+def german(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A German pipeline with parts of speech and lemmas for a few words."""
+    return pipeline(
+        tmp_path_factory.mktemp("german"),
+        "de",
+        {"hunde": ("NOUN", "Hund"), "katze": ("NOUN", "Katze"), "foto": ("NOUN", "Foto")},
+    )
+
+
+def pipeline(folder: Path, language: str, table: dict[str, tuple[str, str]]) -> Path:
+    """A pipeline that knows part of speech and lemma of the words in a table; others are X."""
+    import spacy
+
+    nlp = spacy.blank(language)
+    ruler: Any = nlp.add_pipe("attribute_ruler")
+    ruler.add([[{"IS_PUNCT": True}], [{"IS_PUNCT": False}]], {"POS": "X"})
+    for word, (pos, lemma) in table.items():
+        ruler.add([[{"LOWER": word}]], {"POS": pos, "LEMMA": lemma})
+    nlp.to_disk(folder)
+    return folder
+
+
+def test_a_pipeline_of_another_language_is_read_by_the_rule_of_its_language(german: Path) -> None:
+    parser = load_parser(f"spacy:{german}")
+    assert parser.language == "de"
+    assert parse(parser, "Ein Foto: zwei Hunde und die Katze") == ["Hund", "Katze"]
+    paper = load_parser(f"spacy:{german}", "paper")
+    assert parse(paper, "Ein Foto: zwei Hunde") == ["Foto", "Hund"]
+
+
+def test_a_spanish_pipeline_joins_nouns_by_de(tmp_path: Path) -> None:
+    table = {
+        "sillas": ("NOUN", "silla"), "ruedas": ("NOUN", "rueda"), "mesa": ("NOUN", "mesa"),
+        "madera": ("NOUN", "madera"), "de": ("ADP", "de"),
+    }  # fmt: skip
+    parser = load_parser(f"spacy:{pipeline(tmp_path, 'es', table)}")
+    caption = "Dos sillas de ruedas junto a una mesa de madera"
+    assert parse(parser, caption) == ["silla de ruedas", "mesa"]
+
+
+def test_a_pipeline_for_many_languages_is_told_which(tmp_path: Path) -> None:
+    folder = pipeline(tmp_path, "xx", {"hund": ("NOUN", "hund"), "foto": ("NOUN", "foto")})
+    engine = f"spacy:{folder}"
+    assert load_parser(engine, language="de").language == "de"
+    assert parse(load_parser(engine, language="de"), "Foto vom Hund") == ["Hund"]
+    assert parse(load_parser(engine), "Foto vom Hund") == ["foto", "hund"]
+    assert parser_identity(engine, language="de") != parser_identity(engine)
+
+
+def test_the_identity_of_another_language_has_its_own_rule_and_language(german: Path) -> None:
+    parser = load_parser(f"spacy:{german}")
+    assert parser.identity == parser_identity(f"spacy:{german}")
+    assert re.fullmatch(r"spacy-[0-9a-f]{12}-de-rule\d+-cleaning\d+-visual", parser.identity)
+
+
+def test_the_identity_of_english_is_that_of_before_other_languages() -> None:
+    digest = pipeline_digest(str(bundled_parser_path()))
+    versions = f"rule{RULE_VERSION}-cleaning{CLEANING_VERSION}"
+    assert parser_identity() == f"spacy-{digest}-{versions}-visual"
+    assert parser_identity(language="en") == parser_identity()
+
+
+def test_the_language_of_a_parser_is_known_without_loading(german: Path) -> None:
+    assert parser_language() == "en"
+    assert parser_language("lexicon") == parser_language("ngram:2") == ""
+    assert parser_language(f"spacy:{german}") == "de"
+    assert [parser_language("bundled", code) for code in ("zh", "ja", "en")] == ["zh", "ja", "en"]
+
+
+@pytest.mark.parametrize(
+    ("engine", "language", "message"),
+    [
+        (
+            "bundled",
+            "de",
+            "only for en, zh and ja: name a spaCy pipeline, such as --parser spacy:de",
+        ),
+        ("bundled", "eo", "name a spaCy pipeline for it"),
+        ("bundled", "Deutsch", "takes a code of ISO 639 in small letters"),
+        ("lexicon", "zh", "reads any language: leave out --language zh"),
+        ("ngram:3", "de", "reads any language"),
+    ],
+)
+def test_a_language_that_an_engine_does_not_read_is_refused(
+    engine: str, language: str, message: str
+) -> None:
+    for call in (load_parser, parser_identity):
+        with pytest.raises(OptionError, match=message):
+            call(engine, language=language)
+
+
+def test_a_pipeline_of_another_language_than_asked_for_is_refused(german: Path) -> None:
+    with pytest.raises(OptionError, match="reads 'de': leave out --language es"):
+        load_parser(f"spacy:{german}", language="es")

@@ -6,8 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.languages.__main__ import LANGUAGES, read_language
 from stages.text.parsing.cleaning import words_of
-from stages.text.parsing.language import ENGLISH, LanguageCount, language_of
+from stages.text.parsing.language import (
+    ENGLISH,
+    LanguageCount,
+    is_told,
+    language_name,
+    language_of,
+    parser_advice,
+)
 
 CORPUS = Path(__file__).parents[5] / "shared" / "data" / "captions" / "captions.tsv.gz"
 FOREIGN = {
@@ -73,3 +81,33 @@ def test_nine_tenths_of_the_words_of_real_captions_are_known() -> None:
         count.read(line.rstrip().split("\t")[2] for line in islice(lines, 0, None, 110))
     assert count.known > 0.9 * count.words
     assert count.foreign < 5
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_parser_of_another_language_knows_its_captions_from_english(language: str) -> None:
+    own = [row.caption for row in read_language(language)]
+    count = LanguageCount(reads=language)
+    count.read(own)
+    assert count.foreign <= 1
+    assert count.told > 0.9 * len(own)
+    count = LanguageCount(reads=language)
+    count.read(["a dog on the sofa", "two men with a ball", "the woman is at the table"])
+    assert count.counts() == {"told": 3, "foreign": 3, "languages": {"English": 3}}
+
+
+@pytest.mark.parametrize("language", ["uk", "ca", "xx", ""])
+def test_of_a_language_that_cannot_be_told_nothing_is_counted(language: str) -> None:
+    assert not is_told(language)
+    count = LanguageCount(reads=language)
+    count.read(["a dog on the sofa"])
+    assert count.counts() == {"told": 0, "foreign": 0, "languages": {}}
+
+
+def test_languages_have_names_and_what_to_type() -> None:
+    assert (language_name("de"), language_name("eo")) == ("German", "eo")
+    assert parser_advice("Chinese").startswith("say --language zh (pip install")
+    assert parser_advice("ja").startswith("say --language ja (pip install")
+    assert "spacy:es_core_news_sm" in parser_advice("Spanish")
+    assert "--parser spacy:NAME" in parser_advice("Vietnamese")
+    assert parser_advice("English") == "use --parser bundled"
+    assert all(is_told(language) for language in ("en", *LANGUAGES))

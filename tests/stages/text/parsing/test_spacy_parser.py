@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stages.text.parsing.engines import load_parser
-from stages.text.parsing.spacy_parser import _number, _text, _unsigned, pipeline_digest
+from stages.text.parsing.spacy_parser import (
+    _number,
+    _text,
+    _unsigned,
+    pipeline_digest,
+    pipeline_language,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,3 +108,19 @@ def test_signed_hashes_become_unsigned(signed: int, unsigned: int) -> None:
 )
 def test_the_number_of_a_token_is_read_from_its_features(features: str, number: str | None) -> None:
     assert _number(features) == number
+
+
+@pytest.mark.parametrize(
+    ("config", "language"),
+    [
+        ('[nlp]\nlang = "de"\npipeline = []', "de"),
+        ("[nlp]\nlang = null", "en"),
+        ("", "en"),
+        ("[nlp]\nlang = 'none'", "en"),
+    ],
+)
+def test_the_language_of_a_pipeline_is_read_from_its_configuration(
+    tmp_path: Path, config: str, language: str
+) -> None:
+    (tmp_path / "config.cfg").write_text(config)
+    assert pipeline_language(str(tmp_path)) == language
