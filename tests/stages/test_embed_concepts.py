@@ -142,3 +142,14 @@ def test_the_outcome_counts_concepts_and_prompts() -> None:
     outcome = EmbedConcepts().outcome(Result(2, {}, {"templates": ["a {}", "the {}"]}))
     assert outcome.summary == ["2 concepts embedded, 2 prompts each"]
     assert outcome.empty is None
+
+
+def test_names_in_other_letters_than_latin_are_told_for_clips_tokenizer(files) -> None:
+    part = part_of(["dog", "Straßenbahn", "犬", "狗\x1b", "café 2"], files)
+    list(EmbedConcepts(device="cpu", templates="plain").run(part))
+    assert part.notes["in_bytes"] == [2, "犬"]
+    (_, line) = EmbedConcepts().outcome(Result(5, {}, part.notes)).summary
+    assert line.startswith("2 concepts in other letters than Latin, such as '犬': CLIP's tokenizer")
+    part = part_of(["dog", "Straßenbahn"], files)
+    list(EmbedConcepts(device="cpu", templates="plain").run(part))
+    assert "in_bytes" not in part.notes

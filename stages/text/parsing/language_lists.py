@@ -35,6 +35,9 @@ class WordLists(NamedTuple):
     joined: frozenset[str] = frozenset()
     """Unseen by itself, but part of a name: Spanish "campo de fútbol"."""
 
+    unchanged: frozenset[str] = frozenset()
+    """Plural alone, or both: they keep the form in which they are written."""
+
 
 _CHINESE = WordLists(
     unseen=_set("""
@@ -85,6 +88,7 @@ Mehrheit Vielzahl Serie Schar Foto Bild Aufnahme Handvoll
 Holz Stein Metall Glas Plastik Kunststoff Leder Stoff Papier Beton Stahl Eisen Bronze Marmor Gold
 Silber Wolle Baumwolle Seide Keramik Porzellan Ziegel Ton Wachs Pappe Aluminium Backstein
 """),
+    unchanged=_set("Leute Eltern Großeltern Geschwister Jeans Shorts Leggings Möbel Lebensmittel"),
 )
 
 _NUMBERS = "一二三四五六七八九十数"
@@ -151,6 +155,11 @@ mármol oro plata lana algodón seda cerámica porcelana ladrillo barro cera car
     joined=_set("""
 fútbol tenis béisbol baloncesto golf hockey rugby voleibol deporte juego trabajo música noche
 viaje carrera paseo
+"""),
+    unchanged=_set("""
+gafas lentes prismáticos tijeras alicates tenazas paraguas paracaídas parabrisas salvavidas
+rascacielos portaaviones lavaplatos lavavajillas microondas abrelatas sacacorchos auriculares
+víveres vaqueros tirantes bragas
 """),
 )
 

@@ -118,11 +118,13 @@ class LanguageRule:
         return self._space.join(parts[-1 - _MOST_MODIFIERS :])
 
     def _lemma(self, word: Word) -> str:
-        lemma = word.lemma or word.text
-        if self.language in _CAPITALISED:
-            lemma = word.text if lemma.lower() == word.text.lower() else lemma  # T-Shirt
-            return lemma[0].upper() + lemma[1:]
-        return lemma.lower()
+        written, lemma = self._cased(word.text), word.lemma or word.text
+        if written in self._lists.unchanged or lemma.lower() == written.lower():  # T-Shirt
+            return written
+        return self._cased(lemma)
+
+    def _cased(self, word: str) -> str:
+        return word[0].upper() + word[1:] if self.language in _CAPITALISED else word.lower()
 
     def _is_amount(self, name: str, after: Sequence[Word]) -> bool:
         """Whether a noun counts the one after it: a group of people, ein Paar Schuhe."""

@@ -26,6 +26,12 @@ def test_german_nouns_have_a_capital_and_keep_others_inside() -> None:
     assert concepts("de", "hund/NOUN/hund T-Shirt/NOUN/T-shirt") == ["Hund", "T-Shirt"]
 
 
+def test_nouns_of_the_plural_alone_keep_their_form() -> None:
+    assert concepts("es", "Gafas/NOUN/gafa de/ADP sol/NOUN") == ["gafas de sol"]
+    assert concepts("es", "paraguas/NOUN/paragua") == ["paraguas"]
+    assert concepts("de", "Jeans/NOUN/Jean und Leute/NOUN/Leute") == ["Jeans", "Leute"]
+
+
 def test_other_nouns_are_in_lower_case() -> None:
     assert concepts("es", "Perro/NOUN/Perro") == ["perro"]
     assert concepts("nl", "HOND/NOUN") == ["hond"]
