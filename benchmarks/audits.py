@@ -1,7 +1,9 @@
 """How often intervals of audits hold, and how narrow they are: ground truth plays the reviewer.
 
     python -m benchmarks.audits --store STORE --audits 500
+    python -m benchmarks.audits --store FOLDER --photographs ../shared/data
 
+The second labels photographs of COCO by a detector first (`benchmarks.detector_labels`), in FOLDER.
 A label is right if its concept is the category of the ground-truth object that it overlaps most,
 by an IoU of 0.5 or more. The stage is not run for each audit: labels are read once and divided
 into strata once, and each audit takes the labels that the stage would draw with that seed, by the
@@ -20,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks.detector_labels import NO_DETECTOR, can_label, label_photographs
 from pipeline import sql
 from stages.auditing import random_order
 from stages.auditing.allocation import allocate
@@ -169,13 +172,19 @@ def main(words: list[str] | None = None) -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--store", type=Path, required=True, help="with ground truth and labels")
+    parser.add_argument("--photographs", type=Path, help="data of which labels are made first")
     parser.add_argument("--labels", help="pseudo_labels@…; default: the newest")
     parser.add_argument("--audits", type=int, default=500)
     parser.add_argument("--sizes", type=int, nargs="+", default=[200, 400], help="judgements")
     parser.add_argument("--by", nargs="+", default=["objectness", "probability"])
     arguments = parser.parse_args(words)
-    prefer = [arguments.labels] if arguments.labels else []
-    with sql.connect(arguments.store, prefer) as connection:
+    root, prefer = arguments.store, [arguments.labels] if arguments.labels else []
+    if arguments.photographs:
+        if not can_label(arguments.photographs):
+            parser.error(f"no photographs can be labelled, {NO_DETECTOR}")
+        store, suspicions = label_photographs(arguments.store, arguments.photographs)
+        root, prefer = store.root, [suspicions.manifest.inputs["pseudo_labels"]]
+    with sql.connect(root, prefer) as connection:
         rows = sql.batches(sql.query(connection, STATEMENT)).read_all()
     labels = JudgedLabels.of(rows)
     truths = ", ".join(f"{truth:.4f} of {name}" for name, truth in labels.truths().items())

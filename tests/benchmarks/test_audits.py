@@ -57,3 +57,12 @@ def test_a_store_is_simulated_and_printed(
     printed = capsys.readouterr().out
     assert "3 audits each" in printed
     assert "| by objectness: labels | judgements | holds |" in printed
+
+
+def test_photographs_that_are_not_there_are_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--store", str(tmp_path / "made"), "--photographs", str(tmp_path)])
+    assert "no photographs can be labelled" in capsys.readouterr().err
+    assert not (tmp_path / "made").exists()
