@@ -19,6 +19,7 @@ class Verb:
         name: As typed after `rc`; one of several that share their first word, such as "audit draw".
         help: Of at most 57 characters, so that it fits on a line of `rc --help`.
         makes: The table that nobody else makes, if there is one.
+        also: A further table, and the options with which the verb makes it, if there is one.
         own_command: Whether its command is written, and not made from its options.
     """
 
@@ -26,6 +27,7 @@ class Verb:
     help: str
     makes: str = ""
     own_command: bool = False
+    also: tuple[str, str] | None = None
 
     @property
     def word(self) -> str:
@@ -64,7 +66,12 @@ VERBS = {
         Verb("train-rpn", "Train a region proposal network, or import one.", "rpns"),
         Verb("propose", "Find boxes that may hold something.", "proposals"),
         Verb("featurize", "Embed every proposal, and the whole image.", "features"),
-        Verb("label", "Give every region its most probable concepts.", "pseudo_labels"),
+        Verb(
+            "label",
+            "Give every region its most probable concepts.",
+            "pseudo_labels",
+            also=("presence", "--absent 16"),
+        ),
         Verb("suspect", "Score pseudo-labels by how likely each is at fault.", "suspicions"),
         Verb("select", "Keep pseudo-labels by a SQL condition, under a name."),
         Verb("audit draw", "Draw pseudo-labels at random, to be judged.", "audits"),
@@ -83,9 +90,12 @@ GROUPS = {"audit": "Judge some pseudo-labels, to know how right all are."}  # of
 
 
 def maker(table: str) -> str:
-    """The verb that makes a table; empty if it is none of ours.
+    """The verb that makes a table, with the options it needs; empty if it is none of ours.
 
-    >>> maker("pseudo_labels"), maker("nothing")
-    ('label', '')
+    >>> maker("pseudo_labels"), maker("presence"), maker("nothing")
+    ('label', 'label --absent 16', '')
     """
-    return next((verb.name for verb in VERBS.values() if verb.makes == table), "")
+    verbs = VERBS.values()
+    makers = [verb.name for verb in verbs if verb.makes == table]
+    makers += [f"{v.name} {v.also[1]}" for v in verbs if v.also and v.also[0] == table]
+    return next(iter(makers), "")

@@ -8,7 +8,7 @@ configuration (CONCEPT_THRES). Its CLSS_TEMP is --temperature 0.01, which is tha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
@@ -21,19 +21,20 @@ from schemas.errors import ArtifactError
 from schemas.features import FEATURES
 from schemas.images import IMAGES
 from schemas.mentions import MENTIONS
+from schemas.presence import PRESENCE
 from schemas.proposals import PROPOSALS
 from schemas.pseudo_labels import PSEUDO_LABELS
-from schemas.quarantine import Reason
 from schemas.students import STUDENTS
-from schemas.table import as_matrix
 from schemas.teachers import TEACHERS
 from stages.base import Part, Reads, each, option, whole
 from stages.featurizing.feature_stage import FEATURE_OPTIONS, FEATURE_VERSION, FeatureStage
-from stages.featurizing.image_regions import WHOLE_IMAGE
+from stages.labelling.absent_options import OF_LABELS, check_absent
 from stages.labelling.image_tables import whole_images
 from stages.labelling.label_counts import count_agreement, in_caption, label_outcome
 from stages.labelling.label_similarity import LabelSimilarity
+from stages.labelling.mentioned_names import mentioned_names
 from stages.labelling.region_boxes import RegionBoxes
+from stages.labelling.usable_features import usable_features
 from stages.models.similarity import Probability, Temperature, temperature_option
 
 if TYPE_CHECKING:
@@ -44,7 +45,11 @@ if TYPE_CHECKING:
     from schemas.table import Table
     from stages.labelling.concept_matches import ConceptMatches
     from stages.labelling.concept_pool import ConceptPool
+    from stages.labelling.presence_rows import PresenceFinder
     from stages.outcome import Outcome, Result
+
+    # how many rows were read, those that can be used, and their features (R, D)
+    _Features = tuple[int, pa.Table, NDArray[np.float32]]
 
 _ROWS: Final = 4096  # about as many rows at a time: 16 MB of features 1024 wide
 
@@ -53,7 +58,8 @@ _ROWS: Final = 4096  # about as many rows at a time: 16 MB of features 1024 wide
 class Label(FeatureStage):
     """Give every region its most probable concepts.
 
-    Under the teacher, by the cosine of feature and concept embedding.
+    Under the teacher, by the cosine of feature and concept embedding. With --absent it writes no
+    labels: it finds what images lack, and what their captions mention in vain.
     """
 
     from_images: bool = option(
@@ -75,6 +81,15 @@ class Label(FeatureStage):
     )
     keep_all_if_none: bool = option(
         False, "keep all regions of an image if none is above (published code: of a batch)"
+    )
+    absent: int | None = option(
+        None,
+        "write presence in place of labels: of each image so many concepts that it lacks, the "
+        "hardest first, and all that a caption mentions and no region is, above --min-probability",
+        at_least=1,
+    )
+    absent_up_to: float = option(
+        0.01, "highest probability of any region to be a concept that is absent", above=0, below=1
     )
     block_regions: int | None = option(
         None, "compared at a time; default: 256 on a CPU, 8192 on a GPU", at_least=1
@@ -98,13 +113,33 @@ class Label(FeatureStage):
     writes: ClassVar[Table] = PSEUDO_LABELS
     unit: ClassVar[str] = "regions"
     only_with: ClassVar[Mapping[str, Sequence[str]]] = {
-        "from_images": ("images", "teacher", *FEATURE_OPTIONS)
+        "from_images": ("images", "teacher", *FEATURE_OPTIONS),
+        "absent": ("absent_up_to",),
     }
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.absent is not None:
+            check_absent(self, self.absent_up_to, self.min_probability)
+
+    def recipe(self) -> dict[str, Any]:
+        """See `Stage.recipe`: without what is of labels alone, where none are made."""
+        unused = () if self.absent is None else OF_LABELS
+        return {name: value for name, value in super().recipe().items() if name not in unused}
 
     def requires(self) -> Mapping[str, Reads]:
         """See `Stage.requires`: stored features, or what they are made from."""
-        unused = ("features",) if self.from_images else ("images", "teacher")
-        return {role: reads for role, reads in self.reads.items() if role not in unused}
+        unused = {"features"} if self.from_images else {"images", "teacher"}
+        if self.absent is not None and not self.from_images:
+            unused.add("proposals")
+        needed = {role: reads for role, reads in self.reads.items() if role not in unused}
+        if self.absent is not None:
+            needed["mentions"] = replace(needed["mentions"], optional=False)
+        return needed
+
+    def makes(self) -> Table:
+        """See `Stage.makes`: labels, or what is absent."""
+        return PSEUDO_LABELS if self.absent is None else PRESENCE
 
     def digests(self) -> Mapping[str, str]:
         """See `Stage.digests`: of features made on the way, their version and more."""
@@ -128,21 +163,39 @@ class Label(FeatureStage):
 
         device.set_threads(self.threads)
         device.deterministic()
-        boxes = RegionBoxes(part.table("proposals"))
         scale = LabelSimilarity.of(part, self.temperature, self.probability)
         part.note("similarity", scale.note())
         where = device.resolve(self.device)
         pool = ConceptPool.read(part.table("embeddings"), where)
-        mentioned = _mentioned(part) if part.has("mentions") else None
+        has_mentions = part.has("mentions")
+        mentioned = mentioned_names(part.batches("mentions")) if has_mentions else None
         if mentioned is None and self.among == "captions":
             raise ArtifactError(
                 "--among captions needs the mentions of these images; run "
                 "rc extract-concepts on them, with --pool for a pool that is there already"
             )
-        counts = {"regions": 0, "kept": 0, "unmentioned": 0}
-
         tables = whole_images(self._features(part, pool), _ROWS)
-        features = ((rows.num_rows, *_usable(rows, part)) for rows in tables)
+        features = ((rows.num_rows, *usable_features(rows, part)) for rows in tables)
+        if self.absent is None:
+            yield from self._labels(part, features, pool, scale, mentioned)
+        else:
+            found = self._presence(pool, scale, mentioned or {})
+            yield from found.of_part(part, features, advance=not self.from_images)
+
+    def _labels(
+        self,
+        part: Part,
+        features: Iterator[_Features],
+        pool: ConceptPool,
+        scale: LabelSimilarity,
+        mentioned: Mapping[str, set[str]] | None,
+    ) -> Iterator[pa.RecordBatch]:
+        """Rows of pseudo-labels."""
+        from stages.models import device
+
+        where = pool.embeddings.device
+        boxes = RegionBoxes(part.table("proposals"))
+        counts = {"regions": 0, "kept": 0, "unmentioned": 0}
         match = partial(self._match, pool, scale, mentioned)
         for count, usable, matches, unmentioned in device.in_order(features, match, where):
             counts["unmentioned"] += unmentioned
@@ -160,7 +213,21 @@ class Label(FeatureStage):
 
     def outcome(self, result: Result) -> Outcome:
         """See `Stage.outcome`."""
-        return label_outcome(result)
+        if self.absent is None:
+            return label_outcome(result)
+        from stages.labelling.presence_rows import presence_outcome
+
+        return presence_outcome(result, self.absent)
+
+    def _presence(
+        self, pool: ConceptPool, scale: LabelSimilarity, mentioned: Mapping[str, set[str]]
+    ) -> PresenceFinder:
+        from stages.labelling.presence import PresenceRule
+        from stages.labelling.presence_rows import PresenceFinder
+
+        rule = PresenceRule(self.absent or 0, self.min_probability, self.absent_up_to)
+        numbers = pool.block(self.block_regions) * self.block_concepts
+        return PresenceFinder.of(pool, mentioned, scale, rule, numbers)
 
     def _features(self, part: Part, pool: ConceptPool) -> Iterator[pa.RecordBatch]:
         """Rows of features that are stored, or made on the way."""
@@ -174,7 +241,7 @@ class Label(FeatureStage):
         pool: ConceptPool,
         scale: LabelSimilarity,
         mentioned: Mapping[str, set[str]] | None,
-        read: tuple[int, pa.Table, NDArray[np.float32]],
+        read: _Features,
     ) -> tuple[int, pa.Table, ConceptMatches | None, int]:
         """Match what was read: rows, of which some are usable, and the features (R, D) of these.
 
@@ -222,33 +289,6 @@ class Label(FeatureStage):
         if self.keep_all_if_none:
             kept |= ~np.isin(images, images[kept])
         return np.asarray(kept)
-
-
-def _usable(rows: pa.Table, part: Part) -> tuple[pa.Table, NDArray[np.float32]]:
-    """Rows of regions, and their features (R, D), finite and of some length; others are refused."""
-    rows = rows.filter(pa.compute.not_equal(rows.column("region"), WHOLE_IMAGE))
-    features = as_matrix(rows, "feature").astype(np.float32)
-    squares = np.einsum("rd,rd->r", features, features)  # not finite if any value is not
-    fine = np.asarray(np.isfinite(squares) & (squares > 0))
-    if fine.all():
-        return rows, features
-    for index in np.flatnonzero(~fine):
-        image, region = rows.column("image_id")[index], rows.column("region")[index]
-        none = not features[index].any()
-        what = "has length 0" if none else "has values that are not finite"
-        reason = Reason.ZERO_FEATURE if none else Reason.NAN_FEATURE
-        part.refuse(f"{image}#{region}", reason, f"the feature of region {region} {what}")
-    return rows.filter(pa.array(fine)), features[fine]
-
-
-def _mentioned(part: Part) -> dict[str, set[str]]:
-    """What the captions of each image of this part mention."""
-    mentioned: dict[str, set[str]] = {}
-    for batch in part.batches("mentions"):
-        columns = (batch.column(name).to_pylist() for name in ("image_id", "concept"))
-        for image, concept in zip(*columns, strict=True):
-            mentioned.setdefault(image, set()).add(concept)
-    return mentioned
 
 
 def _lists(matrix: NDArray[Any]) -> pa.ListArray:

@@ -124,7 +124,8 @@ class Suspect(Stage):
 
     def _evidence(self, part: Part, where: torch.device) -> Evidence:
         from stages.labelling.concept_pool import ConceptPool
-        from stages.suspicion.caption_mentions import CaptionMentions, centred, ids_by_name
+        from stages.labelling.near_synonyms import centred
+        from stages.suspicion.caption_mentions import CaptionMentions, ids_by_name
         from stages.suspicion.label_signals import Evidence
 
         pool = ConceptPool.read(part.table("embeddings"), where)

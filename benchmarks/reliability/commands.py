@@ -119,6 +119,7 @@ COMMANDS: Final = (
     Command("ingest, linked parts", "ingest ../world/scenes --part-images 6 --accept-changed"),
     Command("label --force", "label --min-probability 0 --force"),
     Command("label --from-images", "label --from-images --min-probability 0 --resize 96x96"),
+    Command("label --absent", "label --absent 3 --absent-up-to 0.1"),
     Command("search", "search cat --templates plain", without="store/features/*/*.faiss"),
     *(
         Command(f"export {form}", f"export {form} out --images {images}", "out", short=short)

@@ -69,8 +69,8 @@ class ConceptPool:
         Raises:
             ArtifactError: If they are not as wide as the embeddings.
         """
-        units = self._units(features)
-        sizes = (block[0] or _REGIONS[units.device.type], block[1])
+        units = self.units(features)
+        sizes = (self.block(block[0]), block[1])
         return match_concepts(
             units, self.embeddings, scale.temperature, top_k, sizes, scale.bias
         ).cpu()
@@ -93,11 +93,15 @@ class ConceptPool:
         has_candidates = np.array([bool(candidates[image]) for image in images], dtype=bool)
         rows, features = rows.filter(pa.array(has_candidates)), features[has_candidates]
         subsets = [candidates[image] for image in rows.column("image_id").to_pylist()]
-        units = self._units(features)
+        units = self.units(features)
         matches = match_subsets(
             units, self.embeddings, subsets, scale.temperature, top_k, scale.bias
         ).cpu()
         return rows, features, matches
+
+    def block(self, regions: int | None) -> int:
+        """How many regions are compared at a time: so many, or what suits the device."""
+        return regions or _REGIONS[self.embeddings.device.type]
 
     def check_width(self, width: int) -> None:
         """Pass if features of this width D can be compared with the embeddings.
@@ -112,7 +116,12 @@ class ConceptPool:
                 f"make both with the same teacher"
             )
 
-    def _units(self, features: NDArray[np.float32]) -> torch.Tensor:
+    def units(self, features: NDArray[np.float32]) -> torch.Tensor:
+        """Unit rows (R, D) of features, where the embeddings are.
+
+        Raises:
+            ArtifactError: If they are not as wide as the embeddings.
+        """
         self.check_width(features.shape[1])
         placed = torch.from_numpy(features).to(self.embeddings.device)
         return torch.nn.functional.normalize(placed, dim=1)

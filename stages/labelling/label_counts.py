@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stages.base import Part
 
 # counts of images where none were read: the features were there
-_STORED: Final = {"seen": 0, "unreadable": 0, "without_regions": 0}
+STORED_FEATURES: Final = {"seen": 0, "unreadable": 0, "without_regions": 0}
 
 
 def in_caption(
@@ -57,7 +57,7 @@ def label_outcome(result: Result) -> Outcome:
     If features were made on the way, also from the count `images`.
     """
     counts, captioned = result.notes["regions"], result.notes.get("captioned")
-    images = result.notes.get("images", _STORED)
+    images = result.notes.get("images", STORED_FEATURES)
     source = f" of {counted(images['seen'], 'image')}" if images["seen"] else ""
     line = f"{counted(result.rows, 'region')}{source} labelled"
     line += f", {_share(counts['kept'], result.rows)} kept"

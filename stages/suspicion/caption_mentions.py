@@ -1,9 +1,5 @@
 """What captions mention, by image: concepts of the pool, and near-synonyms of them.
 
-Near-synonyms are concepts whose embeddings are similar once the mean of all embeddings is taken
-away; that is what every prompt has in common, and makes all cosines high. (Mu and Viswanath,
-"All-but-the-top", 2018.)
-
 Shapes: R labels, C concepts, D embedding width.
 """
 
@@ -13,13 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from stages.labelling.near_synonyms import NEAR
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     import pyarrow as pa
     from numpy.typing import NDArray
 
-NEAR: Final = 0.6  # centred cosine from which concepts are near-synonyms
 FIRST: Final = 5  # of a region's most probable concepts, that make it a candidate
 
 
@@ -56,15 +53,6 @@ class CaptionMentions:
         return self._ids.get(image, np.zeros(0, np.int64))
 
 
-def centred(embeddings: NDArray[Any]) -> NDArray[np.float32]:
-    """Unit rows (C, D) after the mean of all unit rows is taken away; 0 where nothing is left."""
-    rows = embeddings.astype(np.float64)
-    rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-    rows -= rows.mean(axis=0)
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.where(lengths > 1e-6, rows / np.maximum(lengths, 1e-6), 0).astype(np.float32)
-
-
 def mention(
     concepts: NDArray[np.int64], mentioned: NDArray[np.int64], vectors: NDArray[np.float32]
 ) -> NDArray[np.float64]:
@@ -73,7 +61,7 @@ def mention(
     Args:
         concepts: (R,) ids.
         mentioned: Ids that captions of the image mention; without one, nothing is known.
-        vectors: (C, D) `centred` embeddings, by id.
+        vectors: (C, D) centred embeddings, by id.
     """
     if not len(mentioned):
         return np.full(len(concepts), np.nan)

@@ -81,6 +81,9 @@ STEPS = {
         {"from_images": True, "resize": SIZE, **EXACT},
         {**TAUGHT, "embeddings": "embeddings", "mentions": "concepts"},
     ),
+    "presence": Step(
+        "label", {"absent": 3, "absent_up_to": 0.1}, {**LABELS, "mentions": "concepts"}
+    ),
     "suspicions": Step(
         "suspect",
         {"neighbours": 4},

@@ -469,6 +469,7 @@ class ToyVerb:
     help: str
     makes: str = ""
     own_command: bool = False
+    also: tuple[str, str] | None = None
 
     def load(self) -> type[Toy]:
         return {toy.name: toy for toy in TOYS}[self.name]

@@ -93,6 +93,21 @@ def test_the_bytes_are_those_of_the_two_steps(
 
 
 @pytest.mark.slow
+def test_what_images_lack_is_the_same_by_features_that_are_stored(root: Path) -> None:
+    asked = {"absent": 4, "absent_up_to": 0.1}
+    features = make(Featurize(**SMALL), root)
+    stored = make(Label(**asked), root, {"features": features.address})
+    found = make(Label(from_images=True, **SMALL, **asked), root)
+    assert found.manifest.artifact == "presence"
+    assert hashes(found) == hashes(stored)
+    assert found.manifest.notes["presence"] == stored.manifest.notes["presence"]
+    assert found.manifest.notes["presence"]["images"] == 6
+    assert found.manifest.notes["presence"]["without_regions"] == 1  # the replaced one
+    states = {row["state"] for row in pq.read_table(found.part(0)).to_pylist()}
+    assert states <= {"absent", "unmet"}
+
+
+@pytest.mark.slow
 def test_what_featurize_says_of_images_is_said_of_the_labels(root: Path) -> None:
     labels = make(Label(from_images=True, **SMALL), root)
     assert labels.manifest.notes["images"] == {"seen": 7, "unreadable": 1, "without_regions": 0}

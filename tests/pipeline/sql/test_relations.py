@@ -134,7 +134,9 @@ def test_artifacts_of_another_table_version_have_no_view(tmp_path: Path) -> None
 
 
 def test_the_table_order_has_the_table_of_every_stage() -> None:
-    assert set(TABLE_ORDER) == {verb.load().writes.name for verb in VERBS.values()}
+    verbs = VERBS.values()
+    also = {verb.also[0] for verb in verbs if verb.also}
+    assert set(TABLE_ORDER) == {verb.load().writes.name for verb in verbs} | also
 
 
 def test_no_two_things_in_a_store_have_the_same_name() -> None:

@@ -36,6 +36,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("FROM zzz", "there is no table zzz; there are artifacts, audits, calibration, captions, "),
         ("FROM features", "there are no features in this store yet: 'rc featurize' makes them"),
         ("FROM Mentions", "there are no Mentions in this store yet: 'rc extract-concepts' makes"),
+        ("FROM presence", "there are no presence in this store yet: 'rc label --absent 16' makes"),
         ("FROM curves", "there are no curves in this store yet: 'rc evaluate' makes them"),
         ('SELECT "a\x1b[2J" FROM images', "there is no column a�[2J; there are"),
         ("SELECT nosuch(1)", "Scalar Function with name nosuch does not exist"),

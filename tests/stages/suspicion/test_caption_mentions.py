@@ -8,7 +8,6 @@ import pytest
 
 from stages.suspicion.caption_mentions import (
     CaptionMentions,
-    centred,
     ids_by_name,
     instead,
     mention,
@@ -60,16 +59,6 @@ def test_shares_are_of_images() -> None:
     mentions = CaptionMentions([rows], {"cat": 0, "dog": 2})
     assert mentions.shares(["a", "b", "c", "d"], 3).tolist() == [0.5, 0.0, 0.25]
     assert mentions.shares([], 2).tolist() == [0.0, 0.0]
-
-
-def test_centred_embeddings_have_no_common_direction_and_length_1() -> None:
-    rng = np.random.default_rng()
-    rows = rng.normal(size=(20, 8)) + 3
-    units = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    expected = units - units.mean(axis=0)
-    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
-    np.testing.assert_allclose(centred(rows * rng.uniform(1, 9, (20, 1))), expected, atol=1e-5)
-    assert centred(np.ones((1, 4))).tolist() == [[0.0] * 4]  # nothing is left of one concept
 
 
 def test_the_best_candidate_for_a_concept_without_a_region_is_dropped_and_has_it_in_its_list() -> (
