@@ -73,6 +73,11 @@ VERBS = {
             also=("presence", "--absent 16"),
         ),
         Verb("suspect", "Score pseudo-labels by how likely each is at fault.", "suspicions"),
+        Verb(
+            "map-regions",
+            "Lay regions out in a plane, similar ones near each other.",
+            "region_maps",
+        ),
         Verb("select", "Keep pseudo-labels by a SQL condition, under a name."),
         Verb("audit draw", "Draw pseudo-labels at random, to be judged.", "audits"),
         Verb("audit close", "Make an artifact of what was judged.", "reviews", own_command=True),

@@ -1,4 +1,4 @@
-"""Audit: what was told of a sample, as an artifact."""
+"""Audit: what was told of a sample, or marked in bulk, as an artifact."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from schemas.audits import AUDITS
-from schemas.errors import OptionError
+from schemas.errors import ArtifactError, OptionError
+from schemas.pseudo_labels import PSEUDO_LABELS
 from schemas.reviews import REVIEWS
 from stages.auditing.journal import Journal, time_of
 from stages.base import Part, Reads, Stage, option, whole
+from stages.labelling.known_labels import ABOUT, first_unknown
 from stages.outcome import Outcome, Result, counted
 from stages.sources.files import file_digest
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from schemas.table import Table
+    from stages.auditing.journal import Judgement
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,14 +32,23 @@ class AuditClose(Stage):
     It can go on after that, and be closed again.
     """
 
-    called: str = option("", "of the audit", flag="NAME")
+    called: str = option("", "of the audit, or of marks", flag="NAME")
     journal: Path = option(Path(), "what was told", recipe=False)
+    marked: bool = option(False, "in bulk, not in an audit", recipe=False)
 
     name: ClassVar[str] = "audit close"
     version: ClassVar[int] = 1
-    reads: ClassVar[Mapping[str, Reads]] = {"audits": whole(AUDITS)}
+    reads: ClassVar[Mapping[str, Reads]] = {
+        "audits": whole(AUDITS),
+        "pseudo_labels": whole(PSEUDO_LABELS, everywhere=True),
+    }
     writes: ClassVar[Table] = REVIEWS
     single_task: ClassVar[bool] = True
+
+    def requires(self) -> Mapping[str, Reads]:
+        """See `Stage.requires`: the sample, or the labels that were marked."""
+        role = "pseudo_labels" if self.marked else "audits"
+        return {role: self.reads[role]}
 
     def digests(self) -> Mapping[str, str]:
         """See `Stage.digests`: the journal."""
@@ -51,11 +63,9 @@ class AuditClose(Stage):
         """Yield the last word of each reviewer about each label.
 
         Raises:
-            ArtifactError: If something was told of a label that was not drawn, or cannot be read.
+            ArtifactError: If something was told of another label, or cannot be read.
         """
-        sample = part.table("audits")
-        told = Journal(self.journal).last_words_of(sample)
-        part.note("drawn", sample.num_rows)
+        told = self._marked(part) if self.marked else self._judged(part)
         part.note("judged", len({(j.image_id, j.region) for j in told}))
         columns = ("image_id", "region", "concept_id", "verdict", "concept", "reviewer")
         values = {name: [getattr(j, name) for j in told] for name in columns}
@@ -64,8 +74,26 @@ class AuditClose(Stage):
 
     def outcome(self, result: Result) -> Outcome:
         """See `Stage.outcome`: how many of how many were judged."""
-        notes = result.notes
-        said = f"{notes.get('judged', 0):,} of {notes.get('drawn', 0):,} labels judged"
+        judged, drawn = (result.notes.get(key, 0) for key in ("judged", "drawn"))
+        of = "labels marked" if self.marked else f"of {drawn:,} labels judged"
+        said = f"{judged:,} {of}"
         return Outcome(
             [f"{said}, in {counted(result.rows, 'review')}"], None if result.rows else said
         )
+
+    def _judged(self, part: Part) -> list[Judgement]:
+        sample = part.table("audits")
+        part.note("drawn", sample.num_rows)
+        return Journal(self.journal).last_words_of(sample)
+
+    def _marked(self, part: Part) -> list[Judgement]:
+        told = Journal(self.journal).last_words()
+        labels = [(j.image_id, j.region, j.concept_id) for j in told]
+        unknown = first_unknown(labels, part.everywhere("pseudo_labels", ABOUT))
+        if unknown is not None:
+            image_id, region, _ = unknown
+            raise ArtifactError(
+                f"{self.journal} is not of these pseudo_labels: they have no region {region} of "
+                f"{image_id!a} with that concept"
+            )
+        return told

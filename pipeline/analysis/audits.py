@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pipeline.store.artifact import Artifact
     from stages.auditing.estimation import Estimate
-    from stages.auditing.journal import Judgement
+    from stages.auditing.journal import Judgement, Marks
     from stages.auditing.verdicts import Agreement, Label
 
     Told = tuple[Label, str, str]  # what one reviewer says of one label
@@ -102,9 +102,18 @@ def write_down(root: Path, name: str, judgement: Judgement) -> None:
     Raises:
         OSError: If it cannot be written.
     """
-    path = journal_path(root, name)
+    append(journal_path(root, name), judgement)
+
+
+def append(path: Path, told: Judgement | Marks) -> None:
+    """Append to a journal of the store; it is on the disk when this returns.
+
+    Raises:
+        OSError: If it cannot be written.
+        OptionError: If earlier marks are of other labels.
+    """
     make_folder(path.parent)
-    Journal(path).append(judgement)
+    Journal(path).append(told)
     flush_folder(path.parent)  # each time: another process may have made the file just now
 
 

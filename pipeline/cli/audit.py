@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from stages.auditing.estimation import Estimate
 
 _Name = Annotated[str, typer.Argument(help="of the audit", metavar="NAME")]
+_Closed = Annotated[str, typer.Argument(help="of the audit, or of marks", metavar="NAME")]
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -52,19 +53,22 @@ def report(
         typer.echo(f"\n{page}")
 
 
-def close(name: _Name, store: Store = STORE, quiet: Quiet = False) -> None:
-    """Make an artifact (reviews) of what was judged so far.
+def close(name: _Closed, store: Store = STORE, quiet: Quiet = False) -> None:
+    """Make an artifact (reviews) of what was judged, or marked in bulk, so far.
 
-    The audit can go on after that, and be closed again.
+    It can go on after that, and be closed again.
     """
+    from pipeline.analysis.marks import marked_labels, marks_path
     from pipeline.cli.run_options import RunOptions
     from pipeline.cli.stage_running import execute
     from pipeline.store.journals import journal_path
     from stages.audit_close import AuditClose
 
-    values = {"called": name, "journal": journal_path(store, name)}
-    run = RunOptions(store=store, quiet=quiet)
-    execute(AuditClose, values, {"audits": f"audits@{name}"}, run)
+    labels = marked_labels(store, name)
+    path = marks_path(store, name) if labels else journal_path(store, name)
+    values = {"called": name, "journal": path, "marked": bool(labels)}
+    inputs = {"pseudo_labels": labels} if labels else {"audits": f"audits@{name}"}
+    execute(AuditClose, values, inputs, RunOptions(store=store, quiet=quiet))
 
 
 def _print(found: AuditReport) -> None:

@@ -22,7 +22,17 @@ VERB_GROUPS: Final[Mapping[str, Sequence[str]]] = {
         *("featurize", "export-features"),
     ),
     "Labels": (
-        *("label", "suspect", "select", "audit", "what-if", "diff", "report", "export"),
+        *(
+            "label",
+            "suspect",
+            "map-regions",
+            "select",
+            "audit",
+            "what-if",
+            "diff",
+            "report",
+            "export",
+        ),
         "import-reviews",
     ),
     "Training": (

@@ -72,7 +72,7 @@ def audit(connections: ConnectionPool, parameters: Mapping[str, str]) -> dict[st
         "labels": labels,
         "regions": regions,
         "images": images,
-        "problem": _unwritable(connections.root, journal.path),
+        "problem": unwritable(connections.root, journal.path),
         **_state(connections, artifact, parameters.get("reviewer", "")),
     }
 
@@ -187,9 +187,9 @@ def _state(connections: ConnectionPool, artifact: Artifact, reviewer: str) -> di
     return {"progress": asdict(Progress.of(sample, told)), "verdicts": verdicts}
 
 
-def _unwritable(root: Path, journal: Path) -> str | None:
+def unwritable(root: Path, journal: Path) -> str | None:
     """Why nothing can be written down, as far as is known before it is tried."""
-    nearest = next(path for path in (journal, journal.parent, root) if path.exists())
+    nearest = next(path for path in (journal, *journal.parents, root) if path.exists())
     if os.access(nearest, os.W_OK):
         return None
     return f"{nearest} cannot be written: nothing that is judged here can be kept"

@@ -51,18 +51,26 @@ class ConnectionPool:
         self._artifacts: list[Artifact] = []
         self._lock = threading.RLock()
 
-    def query(self, statement: str, values: Sequence[Any] = (), labels: str = "") -> list[Row]:
+    def query(
+        self,
+        statement: str,
+        values: Sequence[Any] = (),
+        labels: str = "",
+        seconds: float | None = None,
+    ) -> list[Row]:
         """Rows of one of our own statements.
 
         Args:
             statement: SQL, with a ? for each value.
             values: Input of visitors; never part of the statement.
             labels: The address to show.
+            seconds: Time limit, if it is another one.
 
         Raises:
             QueryError: If it takes too long, or the store lacks a table of the statement.
         """
-        return _execute(*self._connection(labels), statement, values, self._seconds)
+        limit = self._seconds if seconds is None else seconds
+        return _execute(*self._connection(labels), statement, values, limit)
 
     def query_cached_table(
         self, name: str, definition: str, statement: str, labels: str = ""

@@ -25,6 +25,7 @@ POLICY: Final = (
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 JUDGEMENTS: Final = "/judgements/"  # where POST is allowed
+MARKS: Final = "/marks/"  # likewise: judgements of many labels at once
 _HEADERS: Final = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
@@ -72,7 +73,7 @@ class Guard:
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
-        judges = scope["method"] == "POST" and scope["path"].startswith(JUDGEMENTS)
+        judges = scope["method"] == "POST" and scope["path"].startswith((JUDGEMENTS, MARKS))
         if scope["method"] not in ("GET", "HEAD") and not judges:
             return 405, "The gallery is read-only, but for judgements: use GET or HEAD."
         if not self._is_our_host(headers.get("host", "")):

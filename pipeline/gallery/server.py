@@ -14,11 +14,17 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from pipeline.gallery import audit_queries, model_results, page_queries
+from pipeline.gallery import (
+    audit_queries,
+    mark_queries,
+    model_results,
+    page_queries,
+    region_map,
+)
 from pipeline.gallery.audit_queries import take_judgement
 from pipeline.gallery.comparison_sides import load_side
 from pipeline.gallery.connection_pool import ConnectionPool
-from pipeline.gallery.guard import JUDGEMENTS, Guard
+from pipeline.gallery.guard import JUDGEMENTS, MARKS, Guard
 from pipeline.gallery.pictures import LONGEST_SIDE, PictureCache
 from pipeline.gallery.suspicion_queries import suspicions
 from pipeline.gallery.synonyms import near_synonyms
@@ -31,9 +37,11 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp
 
+    _Take = Callable[[ConnectionPool, str, bytes], dict[str, Any]]
+
 STATIC: Final = Path(__file__).parent / "static"
 _HITS: Final = 24  # of a search
-_LARGEST: Final = 16 << 10  # bytes of a judgement
+_LARGEST: Final = {JUDGEMENTS: 16 << 10, MARKS: 4 << 20}  # bytes of what is written down
 _PARALLEL_PICTURES: Final = max(2, (os.cpu_count() or 2) // 2)  # leaves cores for queries
 
 
@@ -50,7 +58,9 @@ def make_app(root: Path, hosts: Collection[str], *, anywhere: bool = False) -> A
         Route("/", lambda _: FileResponse(STATIC / "index.html")),
         Route("/api/{query}", handler.answer),
         Route("/picture/{kind}", handler.picture),
+        Route("/map-points", handler.points),
         Route(f"{JUDGEMENTS}{{name}}", handler.judge, methods=["POST"]),
+        Route(f"{MARKS}{{name}}", handler.mark, methods=["POST"]),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]
     return Guard(Starlette(routes=routes), hosts, anywhere=anywhere)
@@ -81,6 +91,13 @@ class _RequestHandler:
             "suspicions": lambda parameters: suspicions(connections, parameters),
             "audits": lambda _: audit_queries.audits(connections),
             "audit": lambda parameters: audit_queries.audit(connections, parameters),
+            "map": lambda parameters: region_map.map_page(connections, parameters),
+            "map-region": lambda parameters: region_map.map_region(connections, parameters),
+            "map-condition": lambda parameters: mark_queries.condition(connections, parameters),
+            "concept-labels": lambda parameters: mark_queries.concept_labels(
+                connections, parameters
+            ),
+            "marks": lambda parameters: mark_queries.marks(connections, parameters),
             "concept-names": lambda parameters: audit_queries.concept_names(
                 connections, parameters
             ),
@@ -98,19 +115,34 @@ class _RequestHandler:
         except ValueError as error:
             return JSONResponse({"problem": f"a number was expected: {error}"}, 422)
 
+    def points(self, request: Request) -> Response:
+        """The points of a map, as numbers in binary."""
+        try:
+            content = region_map.points(self._connections, dict(request.query_params))
+        except RCError as error:
+            return JSONResponse({"problem": str(error)}, 422)
+        return Response(content, media_type="application/octet-stream")
+
     async def judge(self, request: Request) -> Response:
         """Write a judgement down; the answer, how far the audit is, is sent once it is on disk."""
+        return await self._write_down(request, JUDGEMENTS, take_judgement)
+
+    async def mark(self, request: Request) -> Response:
+        """Write marks of many labels down; the answer is sent once they are on disk."""
+        return await self._write_down(request, MARKS, mark_queries.take_marks)
+
+    async def _write_down(self, request: Request, path: str, take: _Take) -> Response:
         body = b""
         async for piece in request.stream():
             body += piece
-            if len(body) > _LARGEST:
+            if len(body) > _LARGEST[path]:
                 return JSONResponse({"problem": "a judgement is not that large"}, 413)
         name = request.path_params["name"]
-        return await run_in_threadpool(self._judge, name, body)
+        return await run_in_threadpool(self._taken, take, name, body)
 
-    def _judge(self, name: str, body: bytes) -> Response:
+    def _taken(self, take: _Take, name: str, body: bytes) -> Response:
         try:
-            return JSONResponse(json_value(take_judgement(self._connections, name, body)))
+            return JSONResponse(json_value(take(self._connections, name, body)))
         except RCError as error:
             return JSONResponse({"problem": str(error)}, 422)
         except OSError as error:
@@ -170,4 +202,4 @@ def _search(connections: ConnectionPool, parameters: dict[str, str]) -> dict[str
     else:
         query = text_query(corpus, parameters.get("text", ""))
     hits = nearest_regions(corpus, query.vector, _HITS, exclude=query.exclude)
-    return {"hits": hits.to_pylist()}
+    return {"hits": hits.to_pylist(), "labels": labels}

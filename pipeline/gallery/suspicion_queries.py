@@ -56,7 +56,7 @@ def suspicions(
         `images` by id: width, height, captions; `counts` of these labels by fault.
     """
     labels = connections.resolve(parameters.get("labels", ""))
-    artifact = _newest(connections, labels)
+    artifact = newest_suspicions(connections, labels)
     if artifact is None:
         return {"address": None, "labels": labels, "regions": [], "images": {}, "counts": {}}
     shown = connections.shown_artifact(PSEUDO_LABELS.name, labels)
@@ -127,7 +127,7 @@ def _sorted(rows: pa.Table) -> pa.Table:
     return rows.sort_by(list(order))
 
 
-def _newest(connections: ConnectionPool, labels: str) -> Artifact | None:
+def newest_suspicions(connections: ConnectionPool, labels: str) -> Artifact | None:
     """The newest suspicions of these labels, or of those that they were selected from."""
     shown = connections.shown_artifact(PSEUDO_LABELS.name, labels)
     if shown is None:

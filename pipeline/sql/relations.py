@@ -39,7 +39,7 @@ VIEW_SOURCES: Final = {  # the table behind a view of another name
 TABLE_ORDER: Final = (  # in the order in which stages make them
     *("images", "duplicates", "concepts", "teachers", "concept_embeddings", "rpns", "proposals"),
     "features",
-    *("pseudo_labels", "presence", "suspicions", "audits", "reviews"),
+    *("pseudo_labels", "presence", "suspicions", "region_maps", "audits", "reviews"),
     *("students", "detectors", "detections", "metrics"),
 )
 VIEWS: Final = frozenset({*TABLE_ORDER, *VIEW_SOURCES, "artifacts", "lineage", "quarantine"})

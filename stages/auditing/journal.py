@@ -1,6 +1,7 @@
-"""The journal of an audit: what people say, appended one line each, on the disk when it is told.
+"""The journal: what people say of labels, appended one line each, on the disk when it is told.
 
-A line is JSON. A write that was cut off leaves a line that cannot be read, which was never told to
+A line is JSON: a judgement of one label, as in an audit, or marks of many, which are whole or not
+there. A write that was cut off leaves a line that cannot be read, which was never told to
 be there; the next one begins on a new line. What is appended is never edited: who changes their
 mind appends again, and who takes it back appends "undo".
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,12 +20,13 @@ from schemas.reviews import VERDICTS
 from stages.auditing.verdicts import keys_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import pyarrow as pa
 
 UNDO: Final = "undo"
+MOST_MARKED: Final = 200_000  # labels of one action
 _LONGEST: Final = 200  # characters of a name
 
 
@@ -75,22 +77,100 @@ class Judgement:
             _when(self.time)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Marks:
+    """What one person says of many labels at once, or that they take back such an action.
+
+    Attributes:
+        id: Of this action; told again with the same, it counts once.
+        of: Address of the pseudo-labels; all marks of a journal have one.
+        labels: image_id, region and concept_id of each; none if something is taken back.
+        verdict: One of `schemas.reviews.VERDICTS`, or `UNDO`.
+        concept: What all of them are, if said.
+        reviewer: Who; may be empty.
+        takes_back: Id of an earlier action of the reviewer, with `UNDO`.
+        time: When, ISO 8601 with a zone.
+    """
+
+    id: str
+    of: str
+    labels: Sequence[tuple[str, int, int]]
+    verdict: str
+    concept: str | None = None
+    reviewer: str = ""
+    takes_back: str = ""
+    time: str = ""
+
+    def __post_init__(self) -> None:
+        """Check every value, each label as a judgement of it.
+
+        Raises:
+            OptionError: If one is not what it should be.
+        """
+        backs = self.verdict == UNDO
+        if (
+            not all(isinstance(text, str) and text.isprintable() for text in (self.of, self.id))
+            or not isinstance(self.labels, (list, tuple))
+            or not isinstance(self.takes_back, str)
+            or (bool(self.takes_back), bool(self.labels)) != (backs, not backs)
+            or max(len(self.of), len(self.takes_back)) > _LONGEST
+            or len(self.labels) > MOST_MARKED
+        ):
+            raise OptionError(
+                f"marks have an id, of, and a verdict, and 1 to {MOST_MARKED:,} labels; or what "
+                f"they take back"
+            )
+        try:
+            self._judgement(*(self.labels[0] if self.labels else ("", 0, 0)))
+        except TypeError:
+            raise OptionError("a label has an image_id, a region and a concept_id") from None
+
+    def judgements(self) -> list[Judgement]:
+        """One of each label.
+
+        Raises:
+            OptionError: If a label is none.
+        """
+        try:
+            return [self._judgement(*label) for label in self.labels]
+        except TypeError:
+            raise OptionError("a label has an image_id, a region and a concept_id") from None
+
+    def _judgement(self, image_id: str, region: int, concept_id: int) -> Judgement:
+        return Judgement(
+            id=self.id,
+            image_id=image_id,
+            region=region,
+            concept_id=concept_id,
+            verdict=self.verdict,
+            concept=self.concept,
+            reviewer=self.reviewer,
+            time=self.time,
+        )
+
+
 class Journal:
-    """A file of judgements; several processes may append to it at once."""
+    """A file of judgements and marks; several processes may append to it at once."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def append(self, judgement: Judgement) -> None:
-        """Add a judgement; it is on the disk when this returns, if the name of the file is.
+    def append(self, told: Judgement | Marks) -> None:
+        """Add what was told; it is on the disk when this returns, if the name of the file is.
 
         Raises:
             OSError: If it cannot be written.
+            OptionError: If earlier marks are of other labels.
         """
-        stamped = asdict(judgement) | {"time": judgement.time or _now()}
+        stamped = {**vars(told), "time": told.time or _now()}
         line = json.dumps(stamped, ensure_ascii=False).encode() + b"\n"
         with self.path.open("a+b", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
+            if isinstance(told, Marks) and (of := self.marked()) not in ("", told.of):
+                raise OptionError(
+                    f"the marks of this name are of {of}: show these labels, or mark those of "
+                    f"{told.of} under another name"
+                )
             end = file.seek(0, os.SEEK_END)
             if end:
                 file.seek(end - 1)
@@ -99,24 +179,33 @@ class Journal:
             os.fsync(file.fileno())
 
     def judgements(self) -> list[Judgement]:
-        """All that were told, once each, in order.
+        """All that were told, once each, in order, without marks that were taken back.
 
         Raises:
             ArtifactError: If a whole line is none: the file was edited or damaged.
         """
-        found: dict[str, Judgement] = {}
-        for number, line in self._lines():
-            try:
-                judgement = Judgement(**json.loads(line))
-            except (ValueError, TypeError, OptionError, RecursionError):
-                if not line.endswith(b"}\n"):
-                    continue  # cut off, or not yet written to its end
-                raise ArtifactError(
-                    f"{self.path}, line {number}: no judgement can be read there; mend the line, "
-                    f"or remove it"
-                ) from None
-            found.setdefault(judgement.id, judgement)
-        return list(found.values())
+        found: list[Judgement] = []
+        for told in self.actions():
+            found += told.judgements() if isinstance(told, Marks) else [told]
+        return found
+
+    def actions(self) -> list[Judgement | Marks]:
+        """The same, those that were marked in one action together.
+
+        Raises:
+            ArtifactError: If a whole line is none.
+        """
+        found: dict[str, Judgement | Marks] = {}
+        for told in self._told():
+            found.setdefault(told.id, told)
+        marks = [told for told in found.values() if isinstance(told, Marks)]
+        back = {(told.takes_back, told.reviewer) for told in marks if told.takes_back}
+        gone = {told.id for told in marks if told.takes_back or (told.id, told.reviewer) in back}
+        return [told for told in found.values() if told.id not in gone]
+
+    def marked(self) -> str:
+        """Address of the labels that marks are of; empty without any."""
+        return next((told.of for told in self._told() if isinstance(told, Marks)), "")
 
     def last_words(self) -> list[Judgement]:
         """The last word of each reviewer about each label, without what was taken back."""
@@ -147,6 +236,19 @@ class Journal:
                     f"audit as it was, or under another name"
                 )
         return told
+
+    def _told(self) -> Iterator[Judgement | Marks]:
+        for number, line in self._lines():
+            try:
+                content = json.loads(line)
+                yield Marks(**content) if "labels" in content else Judgement(**content)
+            except (ValueError, TypeError, OptionError, RecursionError):
+                if not line.endswith(b"}\n"):
+                    continue  # cut off, or not yet written to its end
+                raise ArtifactError(
+                    f"{self.path}, line {number}: no judgement can be read there; mend the line, "
+                    f"or remove it"
+                ) from None
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
         try:

@@ -16,9 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from schemas.errors import ArtifactError
-from schemas.table import as_matrix
 from stages.labelling.concept_ranking import top_concepts
+from stages.labelling.sampled_features import check_widths, sampled_features
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,7 +63,7 @@ class ReferenceRegions:
         self.image_names: list[str] = self._images.to_pylist()
         self._codes = self.codes(sample)
         self._concepts = sample.column("concept_id").to_numpy().astype(np.int64)
-        vectors = _vectors(self._keys(sample), map(self._keyed, features))
+        vectors = sampled_features(sample, features)
         self._vectors = unit(torch.from_numpy(vectors).to(device))
         self._device_codes = torch.from_numpy(self._codes).to(device)
         self._mentions: NDArray[np.int64] | None = None
@@ -92,11 +91,7 @@ class ReferenceRegions:
         Raises:
             ArtifactError: If features have another width than the references.
         """
-        if features.shape[1] != self._vectors.shape[1]:
-            raise ArtifactError(
-                f"features have widths {self._vectors.shape[1]} and {features.shape[1]} in "
-                "different parts; make them again"
-            )
+        check_widths(self._vectors.shape[1], features.shape[1])
         count = min(count, len(self._vectors))
         rows, valid = [], []
         step = _BLOCK[self._vectors.device.type]
@@ -148,14 +143,6 @@ class ReferenceRegions:
         more = np.where(expected - base > _LEAST, expected - base, np.nan)
         return np.clip(1 - (share - base) / more, 0, 1)
 
-    def _keys(self, rows: pa.Table) -> NDArray[np.int64]:
-        codes = self.codes(rows)
-        regions = rows.column("region").to_numpy().astype(np.int64)
-        return np.where(codes < 0, -1, (codes << 32) + regions)
-
-    def _keyed(self, rows: pa.RecordBatch) -> tuple[NDArray[np.int64], NDArray[Any]]:
-        return self._keys(pa.Table.from_batches([rows])), as_matrix(rows, "feature")
-
 
 def unit(vectors: torch.Tensor) -> torch.Tensor:
     """Rows of length 1, those that are not finite as 0."""
@@ -166,25 +153,3 @@ def unit(vectors: torch.Tensor) -> torch.Tensor:
 def _mean(values: NDArray[np.bool_], valid: NDArray[np.bool_]) -> NDArray[np.float64]:
     with np.errstate(invalid="ignore"):
         return np.asarray((values & valid).sum(axis=1) / valid.sum(axis=1))
-
-
-def _vectors(
-    wanted: NDArray[np.int64], batches: Iterable[tuple[NDArray[np.int64], NDArray[Any]]]
-) -> NDArray[np.float32]:
-    """Vectors (N, D) of the wanted keys."""
-    order = np.argsort(wanted, kind="stable")
-    vectors: NDArray[np.float32] | None = None
-    found = np.zeros(len(wanted), np.bool_)
-    for keys, matrix in batches:
-        if vectors is None:
-            vectors = np.zeros((len(wanted), matrix.shape[1]), np.float32)
-        places = order[np.minimum(np.searchsorted(wanted[order], keys), len(wanted) - 1)]
-        here = np.flatnonzero((wanted[places] == keys) & (keys >= 0))
-        vectors[places[here]] = matrix[here]
-        found[places[here]] = True
-    if vectors is None or not found.all():
-        raise ArtifactError(
-            f"{int((~found).sum()):,} labelled regions have no feature: name the features that the "
-            "labels were made from, by --features"
-        )
-    return vectors

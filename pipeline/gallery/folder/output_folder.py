@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _STATIC: Final = Path(__file__).parents[1] / "static"
-REPLACED: Final = {"data.js": "folder.js", "audit.js": "no_audit.js"}  # modules
+REPLACED: Final = {  # modules; nothing can be judged in a folder
+    "data.js": "folder.js",
+    "audit.js": "no_audit.js",
+    "map.js": "no_map.js",
+    "marking.js": "no_marking.js",
+}
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'"

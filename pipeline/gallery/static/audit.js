@@ -3,6 +3,7 @@
 import { ask, picture } from "./data.js";
 import { announce, el, number, percent, table } from "./dom.js";
 import { sender } from "./judgements.js";
+import { renaming } from "./renaming.js";
 import { go } from "./route.js";
 import { drawBoxes, stage } from "./stage.js";
 
@@ -56,8 +57,8 @@ async function judge(page, name) {
     view.show(progress, [...found.regions.keys()].filter(open(now)).length);
   };
   now.waiting = new Map();
-  const send = sender(found, {
-    told: (answer, who) => heard(answer, who),
+  const send = sender("judgements", found.name, {
+    told: (answer, { reviewer }) => heard(answer, reviewer),
     waits: (count, why) => { if (!count) now.waiting.clear(); view.saved(count, why); },
     refused: (why) => view.refused(why),
   });
@@ -185,26 +186,4 @@ function parts(found, reviewer) {
       name.addEventListener("change", () => renewed(name.value.trim()).catch((error) => { refusal.textContent = error.message; }));
     },
   };
-}
-
-/** The form that says what it is, with names of the pool as they are typed. */
-function renaming(labels, refusal) {
-  const names = el("datalist", { id: "concept-names" });
-  const input = el("input", { list: "concept-names", maxlength: 200, "aria-label": "what it is", placeholder: "a concept", autocomplete: "off" });
-  const form = el("form", { class: "filters", hidden: true }, input, names, el("button", {}, "Wrong: it is this"));
-  let renamed = () => {};
-  const close = () => { form.hidden = true; input.value = ""; input.blur(); };
-  input.addEventListener("input", async () => {
-    const text = input.value;
-    const found = await ask("concept-names", { text, labels }).catch((error) => { refusal.textContent = error.message; return []; });
-    if (input.value === text) names.replaceChildren(...found.map((value) => el("option", { value })));
-  });
-  input.addEventListener("keydown", (event) => { if (event.key === "Escape") close(); });
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    const concept = input.value.trim();
-    close();
-    if (concept) renamed(concept);
-  });
-  return { form, rename: () => { form.hidden = false; input.focus(); }, hearName: (act) => { renamed = act; } };
 }

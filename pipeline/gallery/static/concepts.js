@@ -3,6 +3,7 @@
 import { histogram } from "./charts.js";
 import { ask, crop } from "./data.js";
 import { announce, decimal, el, number, percent, table } from "./dom.js";
+import { marking } from "./marking.js";
 import { go } from "./route.js";
 
 const WAYS = {
@@ -110,6 +111,19 @@ export async function concept(page, given) {
     el("h2", {}, "Regions of highest probability"), crops(found.surest),
     el("h2", {}, "Kept regions of lowest probability"), crops(found.unsure),
   );
+  if (marking) page.append(...(await inBulk(page, given.name)));
+}
+
+/** Marks all kept labels of a concept at once. */
+async function inBulk(page, name) {
+  const { kept, labels } = await ask("concept-labels", { name });
+  if (!kept) return [];
+  const selected = () => ({ count: kept, of: { of_concept: name } });
+  return [
+    el("h2", {}, "Mark all of them"),
+    el("p", { class: "soft" }, `All ${number(kept)} kept labels of this concept are right, or wrong, or something else.`),
+    marking(page, labels, { selected }),
+  ];
 }
 
 /** Crops of regions, each a link to its image. */

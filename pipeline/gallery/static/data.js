@@ -16,6 +16,14 @@ export async function ask(question, given = {}) {
   return content;
 }
 
+/** Numbers of a map, as float32 in binary. @throws {Error} with a sentence */
+export async function askNumbers(question, given) {
+  const answer = await fetch(`${question}?${words(given)}`);
+  if (answer.ok) return new Float32Array(await answer.arrayBuffer());
+  const content = await answer.json().catch(() => ({}));
+  throw new Error(content.problem ?? "the gallery does not answer");
+}
+
 /** Address of a picture: thumb, full, or crop. */
 export function picture(kind, given) {
   return `picture/${kind}?${words(given)}`;

@@ -1,19 +1,20 @@
-// Judgements on their way to the journal: sent one after the other, kept until they are on the disk.
+// Judgements and marks on their way to the journal: sent one after the other, kept until they are on the disk.
 
 const AGAIN = 2000; // milliseconds until a judgement is sent again
 const REFUSED = [413, 422]; // status of a judgement that will never be taken
-const KEPT = "judgement "; // beginning of the key of each that waits, in the storage of the browser
+const KEPT = { judgements: "judgement ", marks: "mark " }; // beginning of the key of each that waits, in the storage of the browser
 
 /**
- * Sends judgements of one audit. Each has an id of its own, so one that is sent again counts once;
+ * Sends judgements of one audit, or marks of one name. Each has an id of its own, so one that is sent again counts once;
  * those that wait outlive the page.
- * @param {{name: string}} audit
- * @param {{told: function(object, string), waits: function(number, string), refused: function(string)}} hear
- *   told: the answer to a judgement, and of which reviewer; waits: how many wait, and why;
+ * @param {string} path judgements or marks
+ * @param {string} name of the audit, or of the marks
+ * @param {{told: function(object, object), waits: function(number, string), refused: function(string)}} hear
+ *   told: the answer to a judgement, and the judgement; waits: how many wait, and why;
  *   refused: why one will never be taken
  */
-export function sender(audit, hear) {
-  const prefix = `${KEPT}${audit.name} `;
+export function sender(path, name, hear) {
+  const prefix = `${KEPT[path]}${name} `;
   const queue = keptFrom(prefix);
   let busy = false;
   async function send() {
@@ -33,12 +34,12 @@ export function sender(audit, hear) {
     busy = false;
   }
   async function one(judgement) {
-    const answer = await fetch(`judgements/${encodeURIComponent(audit.name)}`, {
+    const answer = await fetch(`${path}/${encodeURIComponent(name)}`, {
       method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(judgement),
     });
     const content = await answer.json().catch(() => ({}));
-    if (answer.ok) hear.told(content, judgement.reviewer);
-    else if (REFUSED.includes(answer.status)) hear.refused(`A judgement was refused: ${content.problem}`);
+    if (answer.ok) hear.told(content, judgement);
+    else if (REFUSED.includes(answer.status)) hear.refused(`A judgement was refused: ${content.problem}`, judgement);
     else throw new Error(content.problem ?? "the gallery does not answer");
   }
   send();
@@ -48,6 +49,7 @@ export function sender(audit, hear) {
     queue.push(whole);
     hear.waits(queue.length, "");
     send();
+    return whole.id;
   };
 }
 

@@ -8,6 +8,7 @@ import { el } from "./dom.js";
 import { image } from "./image.js";
 import { images } from "./images.js";
 import { overview } from "./overview.js";
+import { map } from "./map.js";
 import { here } from "./route.js";
 import { search } from "./search.js";
 import { suspicions } from "./suspicions.js";
@@ -18,6 +19,7 @@ const PAGES = {
   concepts: ["Concepts", concepts], concept: ["", concept], search: ["Search", search],
   "what-if": ["What if", whatIf], training: ["Training", training], evaluation: ["Evaluation", evaluation],
   suspicions: ["Suspicions", suspicions],
+  ...(map ? { map: ["Map", map] } : {}),
   ...(audit ? { audit: ["Audit", audit] } : {}),
 };
 const PARENTS = { image: "images", concept: "concepts" };
