@@ -11,7 +11,7 @@ import pytest
 from schemas.errors import ArtifactError, OptionError
 from schemas.reviews import REVIEWS
 from stages.audit_close import AuditClose
-from stages.auditing.journal import Journal, Judgement
+from stages.auditing.journal import Journal, Judgement, Marks
 from stages.outcome import Result
 from tests.in_memory import InMemory
 from tests.stages.test_audit_draw import drawn, labels
@@ -82,3 +82,31 @@ def test_the_outcome_says_how_many_were_judged() -> None:
     outcome = stage.outcome(Result(3, {}, {"drawn": 12, "judged": 2}))
     assert outcome.summary == ["2 of 12 labels judged, in 3 reviews"]
     assert stage.outcome(Result(0, {}, {"drawn": 12})).empty == "0 of 12 labels judged"
+
+
+def test_marks_in_bulk_are_rows_if_they_are_of_these_labels(tmp_path: Path) -> None:
+    rows = labels(np.random.default_rng(), 40)
+    journal = Journal(tmp_path / "bulk.jsonl")
+    names = ("image_id", "region", "concept_id")
+    keys = [tuple(rows[name][row].as_py() for name in names) for row in (3, 8, 21)]
+    more = {"of": "pseudo_labels/v1-1", "reviewer": "ann"}
+    journal.append(Marks(id="1", labels=keys, verdict="right", **more))  # type: ignore[arg-type]
+    journal.append(Marks(id="2", labels=keys[:1], verdict="wrong", concept="cup", **more))  # type: ignore[arg-type]
+    stage = AuditClose(called="bulk", journal=journal.path, marked=True)
+    assert set(stage.requires()) == {"pseudo_labels"}
+    part = InMemory({"pseudo_labels": rows})
+    (found,) = stage.run(part)
+    REVIEWS.check(found)
+    said = {(r["image_id"], r["region"], r["verdict"], r["concept"]) for r in found.to_pylist()}
+    assert said == {
+        *((image, region, "right", None) for image, region, _ in keys[1:]),
+        (*keys[0][:2], "wrong", "cup"),
+    }
+    assert stage.outcome(Result(3, {}, part.notes)).summary == ["3 labels marked, in 3 reviews"]
+    with pytest.raises(ArtifactError, match=r"bulk.jsonl is not of these pseudo_labels: they have"):
+        list(stage.run(InMemory({"pseudo_labels": rows[:20]})))
+
+
+def test_marks_do_not_change_the_fingerprint_of_audits() -> None:
+    assert "marked" not in AuditClose(called="first", journal=Path("x")).recipe()
+    assert set(AuditClose(called="first", journal=Path("x")).requires()) == {"audits"}

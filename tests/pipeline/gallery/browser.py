@@ -119,6 +119,31 @@ class Browser:
         )
         self._send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
 
+    def move(self, x: float, y: float) -> None:
+        """Move the pointer to a place of the page."""
+        self._send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+
+    def drag(self, places: list[tuple[float, float]], modifiers: int = 0) -> None:
+        """Press the pointer at the first place, move it through the others, and release it.
+
+        Args:
+            places: In pixels of the page.
+            modifiers: 8 for Shift, 2 for Ctrl, added up.
+        """
+        moves = ["mousePressed", *["mouseMoved"] * (len(places) - 1), "mouseReleased"]
+        for kind, (x, y) in zip(moves, [*places, places[-1]], strict=True):
+            pressed = {"button": "left", "buttons": 1, "clickCount": 1, "modifiers": modifiers}
+            self._send("Input.dispatchMouseEvent", type=kind, x=x, y=y, **pressed)
+
+    def wheel(self, x: float, y: float, down: float) -> None:
+        """Turn the wheel at a place."""
+        self._send("Input.dispatchMouseEvent", type="mouseWheel", x=x, y=y, deltaX=0, deltaY=down)
+
+    def screenshot(self) -> str:
+        """What the page looks like: a PNG in base64."""
+        picture: str = self._send("Page.captureScreenshot", format="png")["data"]
+        return picture
+
     def _send(self, method: str, **parameters: Any) -> Any:
         return self._ask(method, self._session, **parameters)
 
