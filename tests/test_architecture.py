@@ -53,23 +53,23 @@ PLAIN_WORDS = set(
         export exported extraction failure fastvit fields figures file files find findings folder
         food form format formats frames free full geometry given gradient grammar grey grid group
         groups guard hash hdf5 headline health help home ids if imported in index init inputs
-        intervals jieba joined journal jpeg json key keys kind kitchen labelled language late launch
-        layout lemmas limited limits lineage lists loop lvis main manifest maps matches matching
-        members memory metadata metrics mirroring missing mobileclip model name named names
-        neighbours network noun nouns numbers numpy object on onnx optimisers option options order
-        other outcome output own page pages pairs pandas parquet parser parsers patterns perceptron
-        phrases pickle pictures pixel pixels plain planning plants play plot plots pooled pooling
-        precision predicate prefetching preprocess preprocessing pretraining probe process progress
-        protocols provenance pull push pushed queries query random ranking ray recall record records
-        reference relations remote rendering report resizing resnet result results retry reuse
-        reviewed row rule run runner running same sample samples scans schedule search sections
-        seeds segmentation selecting self server session set shape shapes sheets show sides signals
-        similar size slice source sources spacy spec spectra spill splits sprite sql stage
-        statements statistics store strata streams street studio suggestions suppression survey
-        synonyms syntax tagger tags tallies tar targets task tensorboard terminal text threshold
-        timm token tokenizer tokens torchscript tower towers training treebank tsv unfinished union
-        values vectors vehicles verbs verdicts vit warning webdataset what words writer writers xml
-        yolo
+        intervals jieba joined journal jpeg json key keys kind kitchen known labelled language late
+        launch layout lemmas limited limits lineage lists loop lvis main manifest maps matches
+        matching members memory metadata metrics mirroring missing mobileclip model name named
+        names neighbours network noun nouns numbers numpy object on onnx optimisers option options
+        order other outcome output own page pages pairs pandas parquet parser parsers patterns
+        perceptron phrases pickle pictures pixel pixels plain plane planning plants play plot plots
+        pooled pooling precision predicate prefetching preprocess preprocessing pretraining probe
+        process progress protocols provenance pull push pushed queries query random ranking ray
+        recall record records reference relations remote rendering report resizing resnet result
+        results retry reuse reviewed row rule run runner running same sample samples scans schedule
+        search sections seeds segmentation selecting self server session set shape shapes sheets
+        show sides signals similar size slice source sources spacy spec spectra spill splits sprite
+        sql stage statements statistics store strata streams street studio suggestions suppression
+        survey synonyms syntax tagger tags tallies tar targets task tensorboard terminal text
+        threshold timm token tokenizer tokens torchscript tower towers training treebank tsv
+        unfinished union values vectors vehicles verbs verdicts vit warning webdataset what words
+        writer writers xml yolo
         """,
     )
 )

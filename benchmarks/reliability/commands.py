@@ -103,6 +103,7 @@ COMMANDS: Final = (
     _stage("featurize", "--resize 96x96", basis=True),
     _stage("label", "--min-probability 0", basis=True),
     _stage("suspect", "--neighbours 4"),
+    _stage("map-regions", "--method pca"),
     _stage("select", "sure --where region<4"),
     _stage("audit draw", "first --size 6 --strata 2"),
     Command("", "export cvat annotated --images none", kept=True, attacked=False),

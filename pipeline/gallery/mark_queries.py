@@ -105,7 +105,7 @@ def take_marks(connections: ConnectionPool, name: str, body: bytes) -> dict[str,
         if content.get("takes_back"):
             told = Marks(**common, labels=(), verdict=UNDO, takes_back=content["takes_back"])
         else:
-            verdict, concept = content.get("verdict"), content.get("concept")
+            verdict, concept = content.get("verdict", ""), content.get("concept")
             labels = _labels(connections, content, address)
             told = Marks(**common, labels=labels, verdict=verdict, concept=concept)
         write_marks(connections.root, name, told)

@@ -95,6 +95,9 @@ STEPS = {
             "against": "labels-from-images",
         },
     ),
+    "map": Step(
+        "map-regions", {"method": "pca"}, {"pseudo_labels": "labels", "features": "features"}
+    ),
     "sure": Step(
         "select", {"called": "sure", "where": "probability > 0.2"}, {"pseudo_labels": "labels"}
     ),

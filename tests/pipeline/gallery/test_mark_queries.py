@@ -80,26 +80,6 @@ def mapped(visitor: TestClient) -> tuple[dict[str, Any], np.ndarray]:
     return page, np.frombuffer(content, "<f4").reshape(5, page["regions"])
 
 
-def test_points_are_those_of_the_map_with_what_labels_say(
-    root: Path, visitor: TestClient, labels: Artifact
-) -> None:
-    page, points = mapped(visitor)
-    rows = {(r["image_id"], r["region"]): r for r in rows_of(labels).to_pylist()}
-    positions = rows_of(catalog.find(root, "region_maps")).to_pylist()
-    assert (page["regions"], page["left_out"], page["suspicions"]) == (len(rows), 0, False)
-    for place, row in enumerate(positions):
-        label = rows[row["image_id"], row["region"]]
-        expected = [row["x"], row["y"], label["probability"]]
-        assert points[:3, place].tolist() == pytest.approx(expected)
-        given = {"map": page["address"], "labels": page["labels"], "place": place}
-        region = visitor.get("/api/map-region", params=given).json()
-        assert (region["image_id"], region["region"]) == (row["image_id"], row["region"])
-        assert region["concept"] == page["concepts"][int(points[4, place])]
-    counts = np.bincount(points[4].astype(int))
-    assert (np.diff(counts) <= 0).all()
-    assert np.isnan(points[3]).all()
-
-
 def test_places_of_a_map_are_marked_at_once(
     root: Path, visitor: TestClient, labels: Artifact
 ) -> None:
