@@ -2,9 +2,9 @@
 
 A page of another site that the user visits must not be able to read the store through the browser
 of the user, nor to judge in an audit. So the Host must be one of our names (against DNS rebinding),
-and so must the Origin, if there is one. Only judgements change anything: they are sent by POST, and
-browsers send an Origin with each POST, so one without is refused. A judgement is JSON, which a form
-of another site cannot send. All else is GET and HEAD.
+and so must the Origin, if there is one. Only judgements, of one label or of many, change anything:
+they are sent by POST, and browsers send an Origin with each POST, so one without is refused. A
+judgement is JSON, which a form of another site cannot send. All else is GET and HEAD.
 """
 
 from __future__ import annotations

@@ -111,30 +111,21 @@ class Marks:
         if (
             not all(isinstance(text, str) and text.isprintable() for text in (self.of, self.id))
             or not isinstance(self.labels, (list, tuple))
+            or not all(map(_is_label, self.labels))
             or not isinstance(self.takes_back, str)
             or (bool(self.takes_back), bool(self.labels)) != (backs, not backs)
             or max(len(self.of), len(self.takes_back)) > _LONGEST
             or len(self.labels) > MOST_MARKED
         ):
             raise OptionError(
-                f"marks have an id, of, and a verdict, and 1 to {MOST_MARKED:,} labels; or what "
-                f"they take back"
+                f"marks have an id, of, a verdict, and 1 to {MOST_MARKED:,} labels (image_id, "
+                f"region, concept_id); or what they take back"
             )
-        try:
-            self._judgement(*(self.labels[0] if self.labels else ("", 0, 0)))
-        except TypeError:
-            raise OptionError("a label has an image_id, a region and a concept_id") from None
+        self._judgement(*(self.labels[0] if self.labels else ("", 0, 0)))
 
     def judgements(self) -> list[Judgement]:
-        """One of each label.
-
-        Raises:
-            OptionError: If a label is none.
-        """
-        try:
-            return [self._judgement(*label) for label in self.labels]
-        except TypeError:
-            raise OptionError("a label has an image_id, a region and a concept_id") from None
+        """One of each label."""
+        return [self._judgement(*label) for label in self.labels]
 
     def _judgement(self, image_id: str, region: int, concept_id: int) -> Judgement:
         return Judgement(
@@ -275,6 +266,14 @@ def _when(text: str) -> datetime:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _is_label(label: Any) -> bool:
+    return (
+        isinstance(label, (list, tuple))
+        and [type(part) for part in label] == [str, int, int]
+        and all(0 <= number < 1 << 31 for number in label[1:])
+    )
 
 
 def _encodes(text: Any) -> bool:

@@ -19,8 +19,8 @@ const PAGES = {
   concepts: ["Concepts", concepts], concept: ["", concept], search: ["Search", search],
   "what-if": ["What if", whatIf], training: ["Training", training], evaluation: ["Evaluation", evaluation],
   suspicions: ["Suspicions", suspicions],
-  ...(map ? { map: ["Map", map] } : {}),
   ...(audit ? { audit: ["Audit", audit] } : {}),
+  ...(map ? { map: ["Map", map] } : {}),
 };
 const PARENTS = { image: "images", concept: "concepts" };
 
