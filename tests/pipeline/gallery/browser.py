@@ -139,6 +139,13 @@ class Browser:
         """Turn the wheel at a place."""
         self._send("Input.dispatchMouseEvent", type="mouseWheel", x=x, y=y, deltaX=0, deltaY=down)
 
+    def script_seconds(self) -> float:
+        """Seconds of a core that scripts of the page took so far, however busy the others are."""
+        self._send("Performance.setTimeDomain", timeDomain="threadTicks")
+        self._send("Performance.enable")
+        metrics = {m["name"]: m["value"] for m in self._send("Performance.getMetrics")["metrics"]}
+        return float(metrics["ScriptDuration"])
+
     def screenshot(self) -> str:
         """What the page looks like: a PNG in base64."""
         picture: str = self._send("Page.captureScreenshot", format="png")["data"]

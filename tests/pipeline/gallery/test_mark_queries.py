@@ -108,17 +108,14 @@ def test_places_of_a_map_are_marked_at_once(
 def test_all_kept_labels_of_a_concept_are_marked(
     root: Path, visitor: TestClient, labels: Artifact
 ) -> None:
-    page, points = mapped(visitor)
+    most = visitor.get("/api/concepts").json()[0]
+    about = visitor.get("/api/concept-labels", params={"name": most["concept"]}).json()
+    assert about == {"kept": most["regions"], "labels": labels.address}
+    answer = visitor.post("/marks/bulk", json=told(labels, of_concept=most["concept"]))
+    assert answer.json() == {"marked": most["regions"]}
     rows = rows_of(labels)
-    name = page["concepts"][0]
-    given = {"place": int(np.flatnonzero(points[4] == 0)[0]), "map": page["address"]}
-    region = visitor.get("/api/map-region", params={**given, "labels": page["labels"]}).json()
-    (number,) = {c for i, r, c in keys(rows) if (i, r) == (region["image_id"], region["region"])}
+    ((number, *_),) = {(number,) for _, _, number, _, _ in words(root)}
     kept = {key for key in keys(rows.filter(rows["kept"])) if key[2] == number}
-    about = visitor.get("/api/concept-labels", params={"name": name}).json()
-    assert about == {"kept": len(kept), "labels": labels.address}
-    answer = visitor.post("/marks/bulk", json=told(labels, of_concept=name))
-    assert answer.json() == {"marked": len(kept)}
     assert words(root) == {(*key, "right", None) for key in kept}
     answer = visitor.post("/marks/bulk", json=told(labels, of_concept="no such concept"))
     assert (answer.status_code, "labels can be marked at once" in answer.text) == (422, True)
