@@ -20,7 +20,7 @@ from schemas.region_maps import REGION_MAPS
 from schemas.suspicions import SUSPICIONS
 from stages.auditing import random_order
 from stages.auditing.sample import StratifiedSample
-from stages.base import Part, Reads, Stage, each, option
+from stages.base import Findings, Part, Reads, Stage, each, option
 from stages.outcome import Outcome, Result, counted
 
 if TYPE_CHECKING:
@@ -67,19 +67,19 @@ class MapRegions(Stage):
     single_task: ClassVar[bool] = True
     unit: ClassVar[str] = "regions"
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.method == "t-sne":
-            from stages.region_mapping.plane import import_open_tsne
-
-            import_open_tsne()  # before anything is read
-
     def recipe(self) -> dict[str, Any]:
         """See `Stage.recipe`; the perplexity is of t-SNE alone."""
         recipe = super().recipe()
         if self.method == "pca":
             del recipe["perplexity"]
         return recipe
+
+    def survey(self, findings: Findings) -> None:
+        """See `Stage.survey`: whether t-SNE can be computed, before anything is read."""
+        if self.method == "t-sne":
+            from stages.region_mapping.plane import import_open_tsne
+
+            import_open_tsne()
 
     def run(self, part: Part) -> Iterator[pa.RecordBatch]:
         """Yield one row per region of the sample that has a direction, by image and region.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 
 import numpy as np
 import pyarrow as pa
@@ -106,6 +107,13 @@ def test_too_few_regions_and_no_features_are_refused(rng: np.random.Generator) -
 
 def test_perplexity_is_no_part_of_other_recipes() -> None:
     assert "perplexity" not in MapRegions(method="pca").recipe()
+
+
+def test_without_the_package_nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openTSNE", None)
+    with pytest.raises(OptionError, match="install the extra"):
+        MapRegions().survey(InMemory({}))
+    MapRegions(method="pca").survey(InMemory({}))
 
 
 @pytest.mark.slow

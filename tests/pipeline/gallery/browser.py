@@ -141,8 +141,7 @@ class Browser:
 
     def script_seconds(self) -> float:
         """Seconds of a core that scripts of the page took so far, however busy the others are."""
-        self._send("Performance.setTimeDomain", timeDomain="threadTicks")
-        self._send("Performance.enable")
+        self._send("Performance.enable", timeDomain="threadTicks")
         metrics = {m["name"]: m["value"] for m in self._send("Performance.getMetrics")["metrics"]}
         return float(metrics["ScriptDuration"])
 
