@@ -128,10 +128,10 @@ def print_frames(root: Path, arguments: Namespace) -> None:
             print(
                 f"{arguments.regions:,} regions shown after {time.perf_counter() - started:.1f} s"
             )
-            before = browser.script_seconds()
+            before = browser.seconds()
             found: dict[str, Any] = browser.evaluate(MOVES % arguments.frames)
-            spent = 1000 * (browser.script_seconds() - before) / arguments.frames
-            print(f"scripts compute {spent:.1f} ms of a core for each frame, lasso included")
+            spent = 1000 * (browser.seconds() - before) / arguments.frames
+            print(f"the page computes {spent:.1f} ms of a core for each frame, lasso included")
             print(
                 f"frames: median {found['median']:.1f}, 99 of 100 within {found['late']:.1f}, "
                 f"worst {found['worst']:.1f} ms; a lasso around {found['selected']} regions "

@@ -75,8 +75,9 @@ class AuditClose(Stage):
     def outcome(self, result: Result) -> Outcome:
         """See `Stage.outcome`: how many of how many were judged."""
         judged, drawn = (result.notes.get(key, 0) for key in ("judged", "drawn"))
-        of = "labels marked" if self.marked else f"of {drawn:,} labels judged"
-        said = f"{judged:,} {of}"
+        said = f"{judged:,} of {drawn:,} labels judged"
+        if self.marked:
+            said = f"{counted(judged, 'label')} marked"
         return Outcome(
             [f"{said}, in {counted(result.rows, 'review')}"], None if result.rows else said
         )

@@ -74,7 +74,8 @@ export class Plane {
    */
   draw(colours, faint, others) {
     this.pixels.fill(others.background);
-    for (const level of [1, 0]) this.#dots(colours, faint, level, others.faint);
+    if (faint.includes(1)) this.#dots(colours, faint, 1, others.faint);
+    this.#dots(colours, faint, 0, others.faint);
     this.context.putImageData(this.image, 0, 0);
   }
 
@@ -83,16 +84,25 @@ export class Plane {
     const [wide, high, scale] = [this.canvas.width, this.canvas.height, this.scale * ratio];
     const left = wide / 2 - this.middle[0] * scale - side / 2;
     const top = high / 2 + this.middle[1] * scale - side / 2;
-    const round = side > 3; // without its corners
+    const [lastColumn, lastRow] = [wide - side, high - side];
+    const cut = side > 3 ? 1 : 0; // without its corners
     for (let at = 0; at < x.length; at++) {
       if (faint[at] !== level) continue;
-      const [column, row] = [Math.round(left + x[at] * scale), Math.round(top - y[at] * scale)];
-      if (column < 0 || row < 0 || column + side > wide || row + side > high) continue;
+      const column = Math.round(left + x[at] * scale);
+      const row = Math.round(top - y[at] * scale);
+      if (column < 0 || row < 0 || column > lastColumn || row > lastRow) continue;
       const colour = level ? faintColour : colours[at];
-      for (let line = 0; line < side; line++) {
-        const cut = round && (line === 0 || line === side - 1) ? 1 : 0;
-        const from = (row + line) * wide + column;
-        for (let dot = from + cut; dot < from + side - cut; dot++) pixels[dot] = colour;
+      let from = row * wide + column;
+      if (side === 2) { // of most points where there are many
+        pixels[from] = colour;
+        pixels[from + 1] = colour;
+        pixels[from + wide] = colour;
+        pixels[from + wide + 1] = colour;
+        continue;
+      }
+      for (let line = 0; line < side; line++, from += wide) {
+        const less = line === 0 || line === side - 1 ? cut : 0;
+        for (let dot = from + less; dot < from + side - less; dot++) pixels[dot] = colour;
       }
     }
   }

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pipeline.analysis.marks import write_marks
 from pipeline.cli.app import make_app
 from pipeline.cli.reference import commands_page
 from pipeline.recipes.recipe import load
 from pipeline.store import catalog
 from pipeline.verbs import VERBS, Verb
+from stages.auditing.journal import Marks
 from tests.pipeline.audited import draw, judge
 from tests.pipeline.helpers import make_all, rows_of
 
@@ -143,3 +145,22 @@ def test_the_page_of_commands_has_each_with_its_options() -> None:
     assert "| `--target` | `0.9` |" in page.split("\n## rc audit report\n")[1].split("\n## ")[0]
     assert "\n## rc audit close\n" in page
     assert "\n## rc audit\n" not in page
+
+
+def test_marks_in_bulk_are_closed_by_the_same_verb(rc, root: Path) -> None:  # type: ignore[no-untyped-def]
+    labels = make_all(root, count=20)["pseudo_labels"]
+    row = rows_of(labels).to_pylist()[0]
+    key = (row["image_id"], row["region"], row["concept_id"])
+    told = {"id": "1", "of": labels.address, "labels": [key]}
+    write_marks(root, "bulk", Marks(verdict="wrong", concept="cup", **told))  # type: ignore[arg-type]
+    answer = rc("audit", "close", "bulk")
+    assert answer.code == 0, answer.err
+    reviews = catalog.find(root, "reviews@bulk")
+    assert answer.out.startswith(f"{reviews.address}  1 label marked, in 1 review\n")
+    assert reviews.manifest.inputs == {"pseudo_labels": labels.address}
+    (said,) = rows_of(reviews).to_pylist()
+    assert (said["image_id"], said["region"], said["verdict"], said["concept"]) == (
+        *key[:2],
+        "wrong",
+        "cup",
+    )

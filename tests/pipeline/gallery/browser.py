@@ -139,11 +139,11 @@ class Browser:
         """Turn the wheel at a place."""
         self._send("Input.dispatchMouseEvent", type="mouseWheel", x=x, y=y, deltaX=0, deltaY=down)
 
-    def script_seconds(self) -> float:
-        """Seconds of a core that scripts of the page took so far, however busy the others are."""
+    def seconds(self) -> float:
+        """Seconds of a core that the page took so far, however busy the machine is."""
         self._send("Performance.enable", timeDomain="threadTicks")
         metrics = {m["name"]: m["value"] for m in self._send("Performance.getMetrics")["metrics"]}
-        return float(metrics["ScriptDuration"])
+        return float(metrics["TaskDuration"])
 
     def screenshot(self) -> str:
         """What the page looks like: a PNG in base64."""
