@@ -21,7 +21,7 @@ from pipeline.sql import connect
 from tests.pipeline.gallery.browser import Browser
 
 LOADED: Final = "[...document.images].every((one) => one.complete)"
-COMMANDS: Final = (["audit", "draw", "pictures"], ["suspect"])
+COMMANDS: Final = (["audit", "draw", "pictures"], ["suspect"], ["map-regions"])
 _SIDES: Final = """(() => {
   const choose = (name, words) => {
     const select = document.querySelector(`select[name=${name}]`);
@@ -95,6 +95,7 @@ def pictures(store: Path) -> dict[str, Picture]:
         "gallery_concepts": Picture(f"concept?name={concept}", (1200, 900)),
         "gallery_what_if": Picture("what-if", (1200, 560)),
         "gallery_evaluation": Picture("evaluation", (1200, 900), dark=True),
+        "map": Picture("map", (1200, 860)),
         "suspicions": Picture("suspicions", (1200, 820)),
         "audit": Picture("audit?name=pictures", (1100, 760)),
     }

@@ -13,7 +13,6 @@ plane. It needs the extra map.
 from __future__ import annotations
 
 import argparse
-import base64
 import sys
 import tempfile
 import time
@@ -139,8 +138,7 @@ def print_frames(root: Path, arguments: Namespace) -> None:
             )
             if arguments.picture:
                 time.sleep(1)
-                shot = browser.screenshot()
-                arguments.picture.write_bytes(base64.b64decode(shot))
+                arguments.picture.write_bytes(browser.screenshot())
     finally:
         browser.close()
 

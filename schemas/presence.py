@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import pyarrow as pa
-
 from schemas.table import Column, Table
 
 ABSENT: Final = "absent"
@@ -17,19 +15,19 @@ PRESENCE = Table(
     doc="Presence: concepts that an image lacks, and concepts that its captions mention in vain.",
     key=("image_id", "concept_id"),
     columns=(
-        Column("image_id", pa.string(), "as in images"),
-        Column("concept_id", pa.int32(), "as in concepts"),
+        Column("image_id", "string", "as in images"),
+        Column("concept_id", "int32", "as in concepts"),
         Column(
             "state",
-            pa.string(),
+            "string",
             "unmet: a caption mentions it, and no region passes for it or a near-synonym; absent: "
             "neither a caption nor a region speaks of it or a near-synonym, of these the hardest",
         ),
-        Column("region", pa.int32(), "the region most similar to it, as in proposals"),
-        Column("cosine", pa.float32(), "of that region's feature and the concept, in [-1, 1]"),
+        Column("region", "int32", "the region most similar to it, as in proposals"),
+        Column("cosine", "float32", "of that region's feature and the concept, in [-1, 1]"),
         Column(
             "probability",
-            pa.float32(),
+            "float32",
             "highest probability of any region to be it, as in pseudo_labels, in [0, 1]",
         ),
     ),

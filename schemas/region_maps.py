@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pyarrow as pa
-
 from schemas.table import Column, Table
 
 REGION_MAPS = Table(
@@ -12,9 +10,9 @@ REGION_MAPS = Table(
     doc="Region maps: where regions lie in a plane in which similar ones are near each other.",
     key=("image_id", "region"),
     columns=(
-        Column("image_id", pa.string(), "as in images"),
-        Column("region", pa.int32(), "as in proposals"),
-        Column("x", pa.float32(), "to the right, in [-1, 1]; only what is near means something"),
-        Column("y", pa.float32(), "upwards, in [-1, 1]; both have one scale"),
+        Column("image_id", "string", "as in images"),
+        Column("region", "int32", "as in proposals"),
+        Column("x", "float32", "to the right, in [-1, 1]; only what is near means something"),
+        Column("y", "float32", "upwards, in [-1, 1]; both have one scale"),
     ),
 )

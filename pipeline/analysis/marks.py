@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.analysis.audits import append, journal_path
+from pipeline.analysis.audits import append
 from pipeline.store import catalog
+from pipeline.store.journals import journal_path
 from schemas.audits import AUDITS
 from schemas.errors import ArtifactNotFoundError, OptionError
 from stages.artifact_name import check_artifact_name

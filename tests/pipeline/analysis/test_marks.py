@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.analysis.audits import journal_path
 from pipeline.analysis.marks import is_audit, marked_labels, marks_path, write_marks
+from pipeline.store.journals import journal_path
 from schemas.errors import OptionError
 from schemas.pseudo_labels import PSEUDO_LABELS
 from stages.auditing.journal import Journal, Marks

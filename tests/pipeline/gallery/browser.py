@@ -145,11 +145,6 @@ class Browser:
         metrics = {m["name"]: m["value"] for m in self._send("Performance.getMetrics")["metrics"]}
         return float(metrics["TaskDuration"])
 
-    def screenshot(self) -> str:
-        """What the page looks like: a PNG in base64."""
-        picture: str = self._send("Page.captureScreenshot", format="png")["data"]
-        return picture
-
     def _send(self, method: str, **parameters: Any) -> Any:
         return self._ask(method, self._session, **parameters)
 
