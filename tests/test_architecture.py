@@ -45,31 +45,31 @@ PLAIN_WORDS = set(
         actors additions aligned alignment allocation analysis anchor anchors and animals
         annotations api app architecture architectures arrays atomic attention augment average
         backbones backgrounds bar blas bootstrap box building bundle cache calibration canvas
-        catalog categories changed checkpoints checks cleaning clip coco collector columns compare
-        comparison compounds conclusion conditions config confusions connection contact convnext
-        convolutional corpus count counts creation curves cvat data database decisions deltas demo
-        dense detectron2 device diff digest disk distributed document download draw dump duplicates
-        encoding engines environment errors estimation evaluated evaluation exact expectations
-        export exported extraction failure fastvit fields figures file files find findings folder
-        food form format formats frames free full geometry given gradient grammar grey grid group
-        groups guard hash hdf5 headline health help home ids if imported in index init inputs
-        intervals jieba joined journal jpeg json key keys kind kitchen known labelled language late
-        launch layout lemmas limited limits lineage lists loop lvis main manifest maps matches
-        matching members memory metadata metrics mirroring missing mobileclip model name named
-        names neighbours network noun nouns numbers numpy object on onnx optimisers option options
-        order other outcome output own page pages pairs pandas parquet parser parsers patterns
-        perceptron phrases pickle pictures pixel pixels plain plane planning plants play plot plots
-        pooled pooling precision predicate prefetching preprocess preprocessing pretraining probe
-        process progress protocols provenance pull push pushed queries query random ranking ray
-        recall record records reference relations remote rendering report resizing resnet result
-        results retry reuse reviewed row rule run runner running same sample samples scans schedule
-        search sections seeds segmentation selecting self server session set shape shapes sheets
-        show sides signals similar size slice source sources spacy spec spectra spill splits sprite
-        sql stage statements statistics store strata streams street studio suggestions suppression
-        survey synonyms syntax tagger tags tallies tar targets task tensorboard terminal text
-        threshold timm token tokenizer tokens torchscript tower towers training treebank tsv
-        unfinished union values vectors vehicles verbs verdicts vit warning webdataset what words
-        writer writers xml yolo
+        catalog categories cell changed checkpoints checks cleaning clip coco collector columns
+        compare comparison compounds conclusion conditions config confusions connection contact
+        convnext convolutional corpus count counts creation curves cvat data database decisions
+        deltas demo dense detectron2 device diff digest disk distributed document download draw
+        dump duplicates encoding engines environment errors estimation evaluated evaluation exact
+        expectations export exported extraction failure fastvit fields figures file files find
+        findings folder food form format formats frames free full geometry given gradient grammar
+        grey grid group groups guard hash hdf5 headline health help home ids if imported in index
+        init inputs intervals jieba joined journal jpeg json key keys kind kitchen known labelled
+        language late launch layout lemmas limited limits lineage lists loop lvis main manifest
+        maps matches matching members memory mentioned metadata metrics mirroring missing
+        mobileclip model name named names neighbours network noun nouns numbers numpy object on
+        onnx optimisers option options order other outcome output own page pages pairs pandas
+        parquet parser parsers patterns perceptron phrases pickle pictures pixel pixels plain plane
+        planning plants play plot plots pooled pooling precision predicate prefetching preprocess
+        preprocessing pretraining probe process progress protocols provenance pull push pushed
+        queries query random ranking ray recall record records reference relations remote rendering
+        report resizing resnet result results retry reuse reviewed row rule run runner running same
+        sample samples scans schedule search sections seeds segmentation selecting self server
+        session set shape shapes sheets show sides signals similar size slice source sources spacy
+        spec spectra spill splits sprite sql stage statements statistics store strata streams
+        street studio suggestions suppression survey synonyms syntax tagger tags tallies tar
+        targets task tensorboard terminal text threshold timm token tokenizer tokens torchscript
+        tower towers training treebank tsv unfinished union usable values vectors vehicles verbs
+        verdicts vit warning webdataset what words writer writers xml yolo
         """,
     )
 )
