@@ -6,6 +6,7 @@ Japanese needs no trained pipeline: spaCy's own tokenizer for it, SudachiPy, kno
 from __future__ import annotations
 
 import importlib.metadata
+import warnings
 from typing import TYPE_CHECKING, Final
 
 from schemas.errors import SourceError
@@ -45,7 +46,9 @@ def sudachi_tokenizer() -> Language:
     sudachi_version()
     from spacy.lang.ja import Japanese
 
-    return Japanese.from_config({"nlp": {"tokenizer": {"split_mode": "C"}}})
+    with warnings.catch_warnings():  # spaCy 3.8 calls what SudachiPy 0.7 calls deprecated
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return Japanese.from_config({"nlp": {"tokenizer": {"split_mode": "C"}}})
 
 
 def sudachi_version() -> str:

@@ -89,7 +89,7 @@ def test_a_parser_of_another_language_knows_its_captions_from_english(language: 
     count = LanguageCount(reads=language)
     count.read(own)
     assert count.foreign <= 1
-    assert count.told > 0.9 * len(own)
+    assert count.told > 0.8 * len(own)  # in others, as many frequent words are of French
     count = LanguageCount(reads=language)
     count.read(["a dog on the sofa", "two men with a ball", "the woman is at the table"])
     assert count.counts() == {"told": 3, "foreign": 3, "languages": {"English": 3}}
