@@ -100,6 +100,8 @@ class LanguageRule:
             return True
         if not self._is_noun(after):
             return False
+        if self.language in _UNSPACED and word.text[-1].isascii() and after.text[0].isascii():
+            return False  # words of another script have spaces
         return self.language in _JOINED if word.compound is None else word.compound
 
     def _name(self, words: Sequence[Word], start: int, end: int) -> str:

@@ -50,6 +50,11 @@ def test_every_mention_counts() -> None:
 def test_neighbouring_nouns_are_one_name_in_chinese_and_japanese() -> None:
     assert concepts("zh", "足球/NOUN 运动员/NOUN 在 草地/NOUN") == ["足球运动员", "草地"]
     assert concepts("ja", "野球/NOUN 選手/NOUN が バット/NOUN") == ["野球選手", "バット"]
+    assert concepts("ja", "red/NOUN box/NOUN と USB/NOUN メモリ/NOUN") == [
+        "red",
+        "box",
+        "usbメモリ",
+    ]
     assert concepts("es", "coche/NOUN patrulla/NOUN") == ["coche", "patrulla"]
 
 
