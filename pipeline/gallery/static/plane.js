@@ -128,14 +128,15 @@ export class Plane {
   /** The points inside a polygon of places of the canvas: those from which a ray crosses it oddly often. */
   inPolygon(places) {
     const corners = places.map(([left, top]) => this.at(left, top));
-    const [lows, highs] = [Math.min, Math.max].map((end) => [0, 1].map((axis) => corners.reduce((so, corner) => end(so, corner[axis]), corners[0]?.[axis] ?? 0)));
+    const [xs, ys] = [0, 1].map((axis) => Float64Array.from(corners, (corner) => corner[axis]));
+    const [left, right, low, high] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
     return this.#all((at) => {
-      const [x, y] = [this.x[at], this.y[at]];
-      if (x < lows[0] || x > highs[0] || y < lows[1] || y > highs[1]) return false;
+      const x = this.x[at];
+      const y = this.y[at];
+      if (x < left || x > right || y < low || y > high) return false;
       let inside = false;
-      for (let i = 0, j = corners.length - 1; i < corners.length; j = i++) {
-        const [[xi, yi], [xj, yj]] = [corners[i], corners[j]];
-        if (yi > y !== yj > y && x < ((xj - xi) * (y - yi)) / (yj - yi) + xi) inside = !inside;
+      for (let i = 0, j = xs.length - 1; i < xs.length; j = i++) {
+        if (ys[i] > y !== ys[j] > y && x < ((xs[j] - xs[i]) * (y - ys[i])) / (ys[j] - ys[i]) + xs[i]) inside = !inside;
       }
       return inside;
     });

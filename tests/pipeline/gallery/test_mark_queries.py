@@ -169,7 +169,7 @@ def test_marks_become_reviews_and_a_selection(
     [
         ({"labels": "pseudo_labels/v1-0"}, "gone from the store; reload"),
         ({"labels": ["x"]}, "gone from the store; reload"),
-        ({"verdict": "maybe"}, "marks have an id"),
+        ({"verdict": "maybe"}, "a judgement has an id"),
         ({"verdict": "undo"}, "marks have an id"),
         ({"id": ""}, "a judgement has an id"),
         ({"regions": []}, "marks are a JSON object"),
