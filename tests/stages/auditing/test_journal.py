@@ -145,7 +145,8 @@ def marked(regions: list[int], verdict: str = "right", **more: object) -> Marks:
 
 
 def words(journal: Journal) -> list[tuple[int, str, str | None, str]]:
-    return sorted((j.region, j.verdict, j.concept, j.reviewer) for j in journal.last_words())
+    said = [(j.region, j.verdict, j.concept, j.reviewer) for j in journal.last_words()]
+    return sorted(said, key=str)
 
 
 def test_marks_are_judgements_of_each_label(journal: Journal) -> None:
@@ -154,7 +155,7 @@ def test_marks_are_judgements_of_each_label(journal: Journal) -> None:
     journal.append(marked([2], "wrong"))
     assert words(journal) == [
         *[(0, "right", None, ""), (1, "right", None, ""), (1, "wrong", "cup", "ann")],
-        *[(2, "wrong", None, ""), (2, "wrong", "cup", "ann")],
+        *[(2, "wrong", "cup", "ann"), (2, "wrong", None, "")],
     ]
     assert len(journal.path.read_bytes().splitlines()) == 3  # a line for each action
     assert all(time_of(j).utcoffset() is not None for j in journal.judgements())
