@@ -10,7 +10,7 @@ import warnings
 from typing import TYPE_CHECKING, Final
 
 from schemas.errors import SourceError
-from stages.text.parsing.language_rule import SUFFIX, Word
+from stages.text.parsing.language_rule import SUFFIX, TaggedWord
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -23,7 +23,7 @@ _NAMED_THING: Final = "固有名詞-一般"  # a proper noun of no person or pla
 _PREFIX: Final = "接頭辞"
 
 
-def words_of_document(doc: Doc) -> list[Word]:
+def words_of_document(doc: Doc) -> list[TaggedWord]:
     """The words of a caption; without a dependency parser, compounds are unknown."""
     parsed = doc.has_annotation("DEP")
     japanese = doc.lang_ == "ja"
@@ -33,7 +33,7 @@ def words_of_document(doc: Doc) -> list[Word]:
         if parsed:
             compound = token.head.i > token.i and token.dep_ in _COMPOUNDS
         pos = _japanese_part(token) if japanese else token.pos_
-        words.append(Word(token.text, pos, "" if japanese else token.lemma_, compound))
+        words.append(TaggedWord(token.text, pos, "" if japanese else token.lemma_, compound))
     return words
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from schemas.errors import SourceError
 from stages.text.parsing.cleaning import clean_caption
-from stages.text.parsing.language_rule import SUFFIX, Word
+from stages.text.parsing.language_rule import SUFFIX, TaggedWord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -65,7 +65,7 @@ def jieba_version() -> str:
         ) from error
 
 
-def words_of_pairs(pairs: Sequence[tuple[str, str]]) -> list[Word]:
+def words_of_pairs(pairs: Sequence[tuple[str, str]]) -> list[TaggedWord]:
     """Words with universal parts of speech, of words with jieba's flags.
 
     >>> [word.text for word in words_of_pairs([("街上", "s"), ("一只", "m"), ("狗", "n")])]
@@ -78,9 +78,11 @@ def words_of_pairs(pairs: Sequence[tuple[str, str]]) -> list[Word]:
         before_side = i + 1 < len(pairs) and pairs[i + 1][1] == _SIDE
         sides = _SIDES_OF_PLACES if flag == _PLACE else _SIDES_OF_NOUNS
         if flag in _NOUNS or flag == _PLACE or (flag == _MEASURE and before_side):
-            words.append(Word(text[:-1] if len(text) > 1 and text[-1] in sides else text, "NOUN"))
+            words.append(
+                TaggedWord(text[:-1] if len(text) > 1 and text[-1] in sides else text, "NOUN")
+            )
         else:
-            words.append(Word(text, SUFFIX if flag == "k" else "X"))
+            words.append(TaggedWord(text, SUFFIX if flag == "k" else "X"))
     return words
 
 

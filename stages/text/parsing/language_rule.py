@@ -40,7 +40,7 @@ _LONGEST_WORD: Final = 40  # letters
 _WITHIN_WORDS: Final = frozenset("-\u2010\u2011'\u2019\u00b7\u30fb")
 
 
-class Word(NamedTuple):
+class TaggedWord(NamedTuple):
     """One word of a caption as a tagger sees it."""
 
     text: str  # as written
@@ -63,7 +63,7 @@ class LanguageRule:
         self._space = "" if language in _UNSPACED else " "
         self._nouns = NOUNS if paper else frozenset({"NOUN"})
 
-    def concepts(self, words: Sequence[Word]) -> list[str]:
+    def concepts(self, words: Sequence[TaggedWord]) -> list[str]:
         """Concepts in the order of the caption, one per mention."""
         found = []
         runs = list(self._runs(words))
@@ -78,7 +78,7 @@ class LanguageRule:
             found += [name] if name else []
         return found
 
-    def _runs(self, words: Sequence[Word]) -> Iterator[tuple[int, int]]:
+    def _runs(self, words: Sequence[TaggedWord]) -> Iterator[tuple[int, int]]:
         """Where each noun with its modifiers begins and ends."""
         start = 0
         for i, word in enumerate(words):
@@ -88,13 +88,13 @@ class LanguageRule:
                 yield start, i + 1
                 start = i + 1
 
-    def _is_noun(self, word: Word) -> bool:
+    def _is_noun(self, word: TaggedWord) -> bool:
         if word.pos not in self._nouns or len(word.text) > _LONGEST_WORD:
             return False
         fewest = 1 if self.language in _UNSPACED else 2
         return _letters(word.text) >= fewest
 
-    def _continues(self, word: Word, after: Word) -> bool:
+    def _continues(self, word: TaggedWord, after: TaggedWord) -> bool:
         """Whether the word after a noun belongs to the same name."""
         if after.pos == SUFFIX:
             return True
@@ -104,7 +104,7 @@ class LanguageRule:
             return False  # words of another script have spaces
         return self.language in _JOINED if word.compound is None else word.compound
 
-    def _name(self, words: Sequence[Word], start: int, end: int) -> str:
+    def _name(self, words: Sequence[TaggedWord], start: int, end: int) -> str:
         """The name of a noun with its modifiers; "" if it names nothing visible."""
         parts = [word.text.lower() for word in words[start : end - 1]]
         parts.append(self._lemma(words[end - 1]))
@@ -119,7 +119,7 @@ class LanguageRule:
             return ""
         return self._space.join(parts[-1 - _MOST_MODIFIERS :])
 
-    def _lemma(self, word: Word) -> str:
+    def _lemma(self, word: TaggedWord) -> str:
         written, lemma = self._cased(word.text), word.lemma or word.text
         if written in self._lists.unchanged or lemma.lower() == written.lower():  # T-Shirt
             return written
@@ -128,7 +128,7 @@ class LanguageRule:
     def _cased(self, word: str) -> str:
         return word[0].upper() + word[1:] if self.language in _CAPITALISED else word.lower()
 
-    def _is_amount(self, name: str, after: Sequence[Word]) -> bool:
+    def _is_amount(self, name: str, after: Sequence[TaggedWord]) -> bool:
         """Whether a noun counts the one after it: a group of people, ein Paar Schuhe."""
         if name not in self._lists.quantities or not after:
             return False
@@ -137,7 +137,7 @@ class LanguageRule:
         return after[0].text.lower() == _OF.get(self.language)
 
     def _is_material(
-        self, parts: Sequence[str], before: Sequence[Word], after: Sequence[Word]
+        self, parts: Sequence[str], before: Sequence[TaggedWord], after: Sequence[TaggedWord]
     ) -> bool:
         """Whether a noun says what a thing is made of: aus dunklem Holz, de madera, 石の."""
         if len(parts) > 1 or parts[0] not in self._lists.materials:
@@ -148,7 +148,7 @@ class LanguageRule:
         return described == {"de": "aus", "es": "de"}.get(self.language)
 
     def _name_after_of(
-        self, words: Sequence[Word], name: str, of: int, following: tuple[int, int]
+        self, words: Sequence[TaggedWord], name: str, of: int, following: tuple[int, int]
     ) -> str | None:
         """What a noun right after "of" adds to a name; None if it is a thing of its own."""
         start, end = following

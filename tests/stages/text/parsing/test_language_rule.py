@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from stages.text.parsing.language_rule import SUFFIX, LanguageRule, Word
+from stages.text.parsing.language_rule import SUFFIX, LanguageRule, TaggedWord
 
 
-def words(text: str) -> list[Word]:
+def words(text: str) -> list[TaggedWord]:
     """Words of "text/POS/lemma/c": c says that the noun modifies the next, n that it does not."""
     rows = [[*item.split("/"), "", "", ""][:4] for item in text.split()]
     flags = {"c": True, "n": False}
-    return [Word(text, pos or "X", lemma, flags.get(flag)) for text, pos, lemma, flag in rows]
+    return [TaggedWord(text, pos or "X", lemma, flags.get(flag)) for text, pos, lemma, flag in rows]
 
 
 def concepts(language: str, text: str, style: str = "visual") -> list[str]:
