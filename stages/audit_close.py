@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
+import pyarrow as pa
+
 from schemas.audits import AUDITS
 from schemas.errors import ArtifactError, OptionError
 from schemas.pseudo_labels import PSEUDO_LABELS
@@ -18,8 +21,6 @@ from stages.sources.files import file_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    import pyarrow as pa
 
     from schemas.table import Table
     from stages.auditing.journal import Judgement
@@ -89,12 +90,16 @@ class AuditClose(Stage):
 
     def _marked(self, part: Part) -> list[Judgement]:
         told = Journal(self.journal).last_words()
-        labels = [(j.image_id, j.region, j.concept_id) for j in told]
-        unknown = first_unknown(labels, part.everywhere("pseudo_labels", ABOUT))
+        images = pa.array(
+            [judgement.image_id for judgement in told], pa.string()
+        ).dictionary_encode()
+        regions, concepts = np.array([(j.region, j.concept_id) for j in told]).reshape(-1, 2).T
+        rows = part.everywhere("pseudo_labels", ABOUT)
+        places = images.indices.to_numpy()
+        unknown = first_unknown(images.dictionary, places, regions, concepts, rows)
         if unknown is not None:
-            image_id, region, _ = unknown
             raise ArtifactError(
-                f"{self.journal} is not of these pseudo_labels: they have no region {region} of "
-                f"{image_id!a} with that concept"
+                f"{self.journal} is not of these pseudo_labels: they have no region "
+                f"{told[unknown].region} of {told[unknown].image_id!a} with that concept"
             )
         return told

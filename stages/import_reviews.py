@@ -13,30 +13,26 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from schemas.errors import ArtifactError, OptionError, SourceError
 from schemas.pseudo_labels import PSEUDO_LABELS
 from schemas.reviews import REVIEWS
 from stages.artifact_name import check_artifact_name
 from stages.base import Part, Reads, Stage, option, whole
+from stages.labelling.known_labels import ABOUT, first_unknown
 from stages.outcome import Outcome, Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from numpy.typing import NDArray
-
     from schemas.table import Table
-    from stages.reviewing.exported_rows import ExportedImage, ExportedLabels
+    from stages.reviewing.exported_rows import ExportedLabels
     from stages.reviewing.review_collector import ReviewCollector
     from stages.reviewing.review_counts import ReviewTally
 
 _BATCH_ROWS: Final = 10_000
 _LONGEST: Final = 200  # characters of the name of a person, as in audits
 _SIDES: Final = ("x0", "y0", "x1", "y1")
-_MOST_REGIONS: Final = 1 << 31  # of an image
-_ABOUT: Final = ("image_id", "region", "concept_id")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,40 +121,23 @@ class ImportReviews(Stage):
         """Pass if every label that was judged is one of the input."""
         judged = {review.image.position: review.image for _, review in collector.reviews()}
         images = [judged[position] for position in sorted(judged)]
-        keys, concepts = _keys_of(images, exported)
-        found = np.zeros(len(keys), np.bool_)
+        if not images:
+            return
+        labels = [exported.labels(image) for image in images]
+        regions = [found.regions for found, _ in labels]
+        places = np.repeat(np.arange(len(images)), [len(found) for found in regions])
         ids = pa.array([image.image_id for image in images], pa.string())
-        for batch in part.everywhere("pseudo_labels", _ABOUT):
-            place = pc.index_in(batch.column("image_id"), value_set=ids)
-            rows = batch.filter(place.is_valid())
-            key = _key(place.drop_null().to_numpy(), rows.column("region").to_numpy())
-            at = np.minimum(np.searchsorted(keys, key), len(keys) - 1)
-            same = (keys[at] == key) & (concepts[at] == rows.column("concept_id").to_numpy())
-            found[at[same]] = True
-        if not found.all():
-            place, region = divmod(int(keys[~found][0]), _MOST_REGIONS)
+        rows = part.everywhere("pseudo_labels", ABOUT)
+        concepts = [concept_ids for _, concept_ids in labels]
+        about = np.concatenate(regions), np.concatenate(concepts)
+        unknown = first_unknown(ids, places, *about, rows)
+        if unknown is not None:
+            image_id, region = images[places[unknown]].image_id, about[0][unknown]
             raise ArtifactError(
                 f"{self.exported} was not exported from these pseudo_labels: they have no region "
-                f"{region} of {images[place].image_id!a} with that concept; export them, and begin "
+                f"{region} of {image_id!a} with that concept; export them, and begin "
                 f"again"
             )
-
-
-def _keys_of(
-    images: Sequence[ExportedImage], exported: ExportedLabels
-) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Of each label of some images a number, ascending, and its concept_id."""
-    keys, concepts = [np.zeros(0, np.int64)], [np.zeros(0, np.int32)]
-    for place, image in enumerate(images):
-        labels, concept_ids = exported.labels(image)
-        order = np.argsort(labels.regions)
-        keys.append(_key(np.int64(place), labels.regions[order]))
-        concepts.append(concept_ids[order])
-    return np.concatenate(keys), np.concatenate(concepts)
-
-
-def _key(place: Any, regions: NDArray[Any]) -> NDArray[np.int64]:
-    return np.asarray(np.asarray(place, np.int64) * _MOST_REGIONS + regions)
 
 
 def exported_folder(exported: Path | None) -> Path:

@@ -8,6 +8,16 @@ import pyarrow as pa
 from stages.labelling.known_labels import first_unknown
 
 
+def found(labels: list[tuple[str, int, int]], batches: list[pa.RecordBatch]) -> int | None:
+    names = sorted({image for image, _, _ in labels})
+    places, regions, concepts = (
+        np.array([values[n] for values in labels], dtype=object if n == 0 else np.int64)
+        for n in range(3)
+    )
+    where = np.array([names.index(name) for name in places], np.int64)
+    return first_unknown(pa.array(names, pa.string()), where, regions, concepts, batches)
+
+
 def test_the_first_label_that_is_not_there_is_found() -> None:
     rng = np.random.default_rng()
     there = [(f"image {i}", r, int(rng.integers(5))) for i in range(12) for r in range(5)]
@@ -25,7 +35,7 @@ def test_the_first_label_that_is_not_there_is_found() -> None:
             if odd < 3:
                 other = (image + "x", region, concept), (image, 9, concept), (image, region, 7)
                 labels[place] = other[odd]
-        expected = next((label for label in labels if label not in there), None)
-        assert first_unknown(labels, batches) == expected
-    assert first_unknown([], batches) is None
-    assert first_unknown([("a", 1, 1)], []) == ("a", 1, 1)
+        expected = next((n for n, label in enumerate(labels) if label not in there), None)
+        assert found(labels, batches) == expected
+    assert found([], batches) is None
+    assert found([("a", 1, 1)], []) == 0
