@@ -12,6 +12,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,8 +21,12 @@ from benchmarks.scrolling import serving
 from pipeline.sql import connect
 from tests.pipeline.gallery.browser import Browser
 
-LOADED: Final = "[...document.images].every((one) => one.complete)"
+# images below what is seen load later
+LOADED: Final = """document.querySelector("#labels").length > 0 &&
+  [...document.images].every((one) =>
+    one.complete || one.getBoundingClientRect().top > innerHeight)"""
 COMMANDS: Final = (["audit", "draw", "pictures"], ["suspect"], ["map-regions"])
+_SELECT: Final = "document.querySelectorAll('.legend button')[2].click()"
 _SIDES: Final = """(() => {
   const choose = (name, words) => {
     const select = document.querySelector(`select[name=${name}]`);
@@ -46,7 +51,8 @@ class Picture:
     Attributes:
         route: After the # of the address.
         size: Width and height, pixels.
-        script: Run in the page once it is there; what it does is waited for.
+        script: Run in the page once it is there.
+        then: What is there after the script: a selector.
         hover: What the pointer is on.
         dark: Whether the system is in dark mode.
     """
@@ -54,6 +60,7 @@ class Picture:
     route: str
     size: tuple[int, int]
     script: str = ""
+    then: str = "figure"
     hover: str = ""
     dark: bool = False
 
@@ -95,7 +102,7 @@ def pictures(store: Path) -> dict[str, Picture]:
         "gallery_concepts": Picture(f"concept?name={concept}", (1200, 900)),
         "gallery_what_if": Picture("what-if", (1200, 560)),
         "gallery_evaluation": Picture("evaluation", (1200, 900), dark=True),
-        "map": Picture("map", (1200, 860)),
+        "map": Picture("map", (1200, 860), _SELECT, ".selection p + p", ".plane canvas"),
         "suspicions": Picture("suspicions", (1200, 820)),
         "audit": Picture("audit?name=pictures", (1100, 760)),
     }
@@ -108,10 +115,12 @@ def take(browser: Browser, address: str, picture: Picture, path: Path) -> None:
     browser.open(f"{address}/#{picture.route}")
     if picture.script:
         browser.evaluate(picture.script)
-        browser.wait_until("document.querySelector('[data-ready] figure') !== null")
+        browser.wait_until(f"document.querySelector('[data-ready] {picture.then}') !== null")
     browser.wait_until(LOADED)
     if picture.hover:
         browser.hover(picture.hover)
+        time.sleep(1)  # what the pointer is on may be fetched
+        browser.wait_until(LOADED)
     path.write_bytes(browser.screenshot())
 
 
