@@ -71,9 +71,9 @@ def test_a_stage_shows_everyday_options_and_an_example_first(  # type: ignore[no
 def test_what_means_nothing_without_a_switch_is_under_its_heading_and_last() -> None:
     text = CliRunner().invoke(make_app(["label"]), ["label", "--help"]).output
     headings = re.findall(r"^(\S.*):$", text, re.MULTILINE)
-    own = ["Options", "Inputs", "More options", "Only with --from-images", "Running"]
-    assert headings == own
-    shown = text.split("\nOnly with --from-images:\n")[1].split("\nRunning:\n")[0]
+    switches = ["Only with --from-images", "Only with --absent"]
+    assert headings == ["Options", "Inputs", "More options", *switches, "Running"]
+    shown = text.split("\nOnly with --from-images:\n")[1].split("\nOnly with --absent:\n")[0]
     flags = re.findall(r"^  --([\w-]+)", shown, re.MULTILINE)
     assert set(flags) == {name.replace("_", "-") for name in Label.only_with["from_images"]}
 
