@@ -19,6 +19,7 @@ from pipeline.store.artifact import stream
 from schemas.errors import ArtifactNotFoundError, OptionError
 from schemas.pseudo_labels import PSEUDO_LABELS
 from schemas.region_maps import REGION_MAPS
+from stages.labelling.region_index import RegionIndex
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -207,18 +208,8 @@ def _suspicion(connections: ConnectionPool, rows: pa.Table, labels: str) -> NDAr
     artifact = newest_suspicions(connections, labels)
     if artifact is None or not rows.num_rows:
         return suspicion
-    images = rows["image_id"].combine_chunks().unique()
-    wanted = _numbers(rows, images)
-    order = np.argsort(wanted)
+    index = RegionIndex.of(rows)
     for batch in stream(artifact.files()):
-        there = _numbers(batch, images)
-        at = order[np.minimum(np.searchsorted(wanted[order], there), len(wanted) - 1)]
-        here = np.flatnonzero(wanted[at] == there)
-        suspicion[at[here]] = batch.column("suspicion").to_numpy()[here]
+        places, here = index.find(batch)
+        suspicion[places] = batch.column("suspicion").to_numpy()[here]
     return suspicion
-
-
-def _numbers(rows: pa.Table | pa.RecordBatch, images: pa.Array) -> NDArray[np.int64]:
-    """A number of each region; negative if its image is none of these."""
-    places = pc.index_in(rows.column("image_id"), value_set=images).fill_null(-1)
-    return np.asarray((places.to_numpy().astype(np.int64) << 32) + rows["region"].to_numpy())

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import pyarrow.compute as pc
+
+from stages.labelling.region_index import RegionIndex, region_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ABOUT: Final = ("image_id", "region", "concept_id")
-_MOST_REGIONS: Final = 1 << 31  # of an image
 
 
 def first_unknown(
@@ -38,19 +38,12 @@ def first_unknown(
     """
     if not len(places):
         return None
-    keys, of = np.unique(_keys(places, regions), return_inverse=True)
-    there = np.full(len(keys), -1, np.int64)  # the concept that each region has
+    keys = region_keys(places, regions)
+    _, first, of = np.unique(keys, return_index=True, return_inverse=True)
+    index = RegionIndex(images, places[first], regions[first])
+    there = np.full(len(first), -1, np.int64)  # the concept that each region has
     for batch in batches:
-        place = pc.index_in(batch.column("image_id"), value_set=images)
-        rows = batch.filter(place.is_valid())
-        here = _keys(place.drop_null().to_numpy(), rows.column("region").to_numpy())
-        at = np.minimum(np.searchsorted(keys, here), len(keys) - 1)
-        same = keys[at] == here
-        there[at[same]] = rows.column("concept_id").to_numpy()[same]
+        found, here = index.find(batch)
+        there[found] = batch.column("concept_id").to_numpy()[here]
     unknown = np.flatnonzero(there[of] != concepts)
     return int(unknown[0]) if len(unknown) else None
-
-
-def _keys(places: NDArray[Any], regions: NDArray[Any]) -> NDArray[np.int64]:
-    """A number of each label, from the place of its image and its region."""
-    return np.asarray(places.astype(np.int64) * _MOST_REGIONS + regions)

@@ -8,15 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from schemas.errors import ArtifactError
 from schemas.table import as_matrix
+from stages.labelling.region_index import RegionIndex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import pyarrow as pa
     from numpy.typing import NDArray
 
 
@@ -30,20 +30,17 @@ def sampled_features(sample: pa.Table, features: Iterable[pa.RecordBatch]) -> ND
     Raises:
         ArtifactError: If a region has none, or they have several widths.
     """
-    images = pc.unique(sample.column("image_id").combine_chunks())
-    wanted = _keys(sample, images)
-    order = np.argsort(wanted, kind="stable")
+    index = RegionIndex.of(sample)
     vectors: NDArray[np.float32] | None = None
-    found = np.zeros(len(wanted), np.bool_)
+    found = np.zeros(sample.num_rows, np.bool_)
     for batch in features:
-        keys, matrix = _keys(pa.Table.from_batches([batch]), images), as_matrix(batch, "feature")
+        matrix = as_matrix(batch, "feature")
         if vectors is None:
-            vectors = np.zeros((len(wanted), matrix.shape[1]), np.float32)
+            vectors = np.zeros((sample.num_rows, matrix.shape[1]), np.float32)
         check_widths(vectors.shape[1], matrix.shape[1])
-        places = order[np.minimum(np.searchsorted(wanted[order], keys), len(wanted) - 1)]
-        here = np.flatnonzero((wanted[places] == keys) & (keys >= 0))
-        vectors[places[here]] = matrix[here]
-        found[places[here]] = True
+        places, here = index.find(batch)
+        vectors[places] = matrix[here]
+        found[places] = True
     if vectors is None or not found.all():
         raise ArtifactError(
             f"{int((~found).sum()):,} labelled regions have no feature: name the features that the "
@@ -62,10 +59,3 @@ def check_widths(first: int, other: int) -> None:
         raise ArtifactError(
             f"features have widths {first} and {other} in different parts; make them again"
         )
-
-
-def _keys(rows: pa.Table, images: pa.Array) -> NDArray[np.int64]:
-    """A number of each region; -1 of those whose image is none of these."""
-    codes = pc.index_in(rows.column("image_id"), value_set=images).fill_null(-1).to_numpy()
-    regions = rows.column("region").to_numpy().astype(np.int64)
-    return np.where(codes < 0, -1, (codes.astype(np.int64) << 32) + regions)
