@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from stages.option import check_options, check_switches, option
+from stages.option import check_options, check_switches, decides, option
 from stages.outcome import Outcome, Result, counted
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ class Stage(ABC):
         off = set[str]()
         for switch, names in self.only_with.items():
             off |= set() if getattr(self, switch) else {switch, *names}
-        decisive = [f.name for f in fields(self) if f.metadata["recipe"] and f.name not in off]
+        decisive = [f.name for f in fields(self) if f.name not in off and decides(self, f)]
         return {name: getattr(self, name) for name in decisive}
 
     def requires(self) -> Mapping[str, Reads]:

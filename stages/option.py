@@ -7,7 +7,7 @@ checker finds a wrong one too.
 
 from __future__ import annotations
 
-from dataclasses import field, fields
+from dataclasses import Field, field, fields
 from functools import cache
 from types import MappingProxyType, UnionType
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
@@ -22,7 +22,7 @@ def option(
     default: Any,
     doc: str,
     *,
-    recipe: bool = True,
+    recipe: bool | Literal["changed"] = True,
     flag: str | None = None,
     presets: Mapping[Any, Mapping[str, Any]] | None = None,
     **limits: float,
@@ -33,13 +33,22 @@ def option(
         default: Value when not given; the annotation is the option's type.
         doc: One line, with the unit.
         recipe: Whether it decides the rows; False if it only decides the speed, or if `digests`
-            speaks for it (paths).
+            speaks for it (paths). "changed": where it is not the default, which leaves the rows as
+            they are without it.
         flag: Name on the command line, if not the field's own.
         presets: Values of other options by each value of this one; see `with_presets`.
         **limits: Any of `above`, `at_least`, `at_most`, `below`.
     """
     metadata = {"doc": doc, "recipe": recipe, "flag": flag, "presets": presets, "limits": limits}
     return field(default=default, metadata=metadata)
+
+
+def decides(stage: Any, option_field: Field[Any]) -> bool:
+    """Whether an option of a stage belongs to its recipe; see `option`."""
+    recipe = option_field.metadata["recipe"]
+    if recipe == "changed":
+        return bool(getattr(stage, option_field.name) != option_field.default)
+    return bool(recipe)
 
 
 @cache

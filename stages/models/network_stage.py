@@ -31,19 +31,13 @@ class NetworkStage(Stage):
         "float32",
         "number format of the image network: tf32 and float16 need CUDA; auto: bfloat16 on a CUDA "
         "device that computes it, else float32",
+        recipe="changed",
     )
 
     machine_notes: ClassVar[Mapping[str, str]] = {
         PRECISION: "--precision auto follows from the device, and these are different ones; give "
         "--precision bfloat16 or float32"
     }
-
-    def recipe(self) -> dict[str, Any]:
-        """See `Stage.recipe`: a precision counts if it is not float32."""
-        options = super().recipe()
-        if options.get(PRECISION) == "float32":
-            del options[PRECISION]
-        return options
 
     def digests(self) -> Mapping[str, str]:
         """See `Stage.digests`: what `auto` is here."""

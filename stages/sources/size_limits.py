@@ -31,16 +31,10 @@ class SizeLimitedStage(Stage):
         1,
         "times the usual limits on what a file may hold and unpack to, SECURITY.md; only for files "
         "that you trust",
+        recipe="changed",
         at_least=1,
         at_most=1000,
     )
-
-    def recipe(self) -> dict[str, Any]:
-        """See `Stage.recipe`: limits count if they are raised."""
-        options = super().recipe()
-        if options.get(SIZE_LIMITS) == 1:
-            del options[SIZE_LIMITS]
-        return options
 
 
 def allowed(usual: int) -> int:

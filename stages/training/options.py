@@ -38,6 +38,7 @@ class TrainingStage(Stage):
         1,
         "micro-batches that a step is computed in, one after the other: the same step with less "
         "memory, in more time; batch norms that are not frozen see one at a time",
+        recipe="changed",
         at_least=1,
     )
     optimiser: Literal["sgd", "adamw"] = option("sgd", "optimiser")
@@ -91,13 +92,8 @@ class TrainingStage(Stage):
             )
 
     def recipe(self) -> dict[str, Any]:
-        """See `Stage.recipe`: epochs count only without steps, micro-batches from two on.
-
-        And ranks only where they decide.
-        """
+        """See `Stage.recipe`: epochs count only without steps, ranks only where they decide."""
         options = super().recipe()
-        if self.accumulate == 1:
-            del options["accumulate"]
         if self.ranks > 1 and self.ranks_decide():
             options["ranks"] = self.ranks
         return options if self.steps is None else {**options, "epochs": None}

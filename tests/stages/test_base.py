@@ -56,6 +56,7 @@ class Switched(Smallest):
     fancy: bool = option(False, "the other way")
     colour: str = option("red", "of it")
     speed: int = option(1, "of it", recipe=False)
+    exact: bool = option(False, "rather than fast", recipe="changed")
 
     only_with: ClassVar[Mapping[str, Sequence[str]]] = {"fancy": ("images", "colour", "speed")}
 
@@ -75,6 +76,11 @@ def test_an_option_without_its_switch_is_refused(name: str, value: object) -> No
 
 def test_what_is_counted_is_the_unit() -> None:
     assert Smallest().counts() == Smallest.unit
+
+
+def test_an_option_that_counts_where_it_is_changed_is_not_in_the_recipe_before() -> None:
+    assert "exact" not in Switched(fancy=True).recipe()
+    assert Switched(exact=True).recipe() == {**Smallest().recipe(), "exact": True}
 
 
 def test_the_recipe_holds_what_decides_the_rows_and_nothing_else() -> None:
