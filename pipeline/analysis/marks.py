@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.analysis.audits import append
-from pipeline.store import catalog
+from pipeline.store.artifact_names import called
 from pipeline.store.journals import journal_path
 from schemas.audits import AUDITS
-from schemas.errors import ArtifactNotFoundError, OptionError
+from schemas.errors import OptionError
 from stages.artifact_name import check_artifact_name
 from stages.auditing.journal import Journal
 
@@ -55,7 +55,4 @@ def marked_labels(root: Path, name: str) -> str:
 
 def is_audit(root: Path, name: str) -> bool:
     """Whether an audit has this name."""
-    try:
-        return bool(catalog.of_table(root, AUDITS, name))
-    except ArtifactNotFoundError:
-        return False
+    return called(root, AUDITS, name) is not None

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pipeline.store import catalog
+from pipeline.store.artifact_names import called
 from pipeline.store.journals import journal_path
 from pipeline.store.tables import models
 from schemas.audits import AUDITS
-from schemas.errors import ArtifactNotFoundError, OptionError
+from schemas.errors import OptionError
 from schemas.pseudo_labels import PSEUDO_LABELS
 
 if TYPE_CHECKING:
@@ -57,13 +58,8 @@ def name_of(stage: Stage) -> str:
 
 def holder(stage: Stage, root: Path) -> Artifact | None:
     """The artifact that has the name of a stage's result now."""
-    if not name_of(stage):
-        return None
-    try:
-        found = catalog.find(root, f"{stage.makes().name}@{name_of(stage)}", stage.makes().version)
-    except ArtifactNotFoundError:
-        return None
-    return found if catalog.selected(found) == name_of(stage) else None
+    name = name_of(stage)
+    return called(root, stage.makes(), name) if name else None
 
 
 def check_judged(stage: Stage, inputs: Mapping[str, Artifact], root: Path) -> None:
