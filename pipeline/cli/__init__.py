@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 _OF_ITSELF = {"-h", "--help", "--version"}
-_WITHOUT_ARROW = {*_OF_ITSELF, "status", "gc"}  # they read JSON
+_READ_JSON = ("status", "gc")  # and need no pyarrow either
 
 
 class _Interrupted(BaseException):
@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         from pipeline.cli.app import make_app
 
-        if words and not _WITHOUT_ARROW & {words[0], *(_OF_ITSELF & {*words})}:
+        if words and words[0] not in _READ_JSON and not _OF_ITSELF & {*words}:
             from pipeline.store.pandas_import import leave_pandas_out
 
             leave_pandas_out()

@@ -58,8 +58,9 @@ def marks(connections: ConnectionPool, parameters: Mapping[str, str]) -> dict[st
     problem = unwritable(connections.root, journal.path)
     if is_audit(connections.root, name):
         problem = f"{name} is an audit, whose labels were drawn; mark under another name"
-    said = {(j.image_id, j.region): _kind(j) for j in journal.last_words()}
-    own = [_kind(j) for j in journal.last_words() if j.reviewer == reviewer]
+    words = journal.last_words()
+    said = {(j.image_id, j.region): _kind(j) for j in words}
+    own = [_kind(j) for j in words if j.reviewer == reviewer]
     places: dict[str, list[int]] = {}
     if parameters.get("map") and said:
         keys = region_map(connections, parameters).keys

@@ -275,7 +275,7 @@ def _rows(
     captions = caption_columns(names, options.caption_column)
     member = "" if image == image_column(schema) else f":{image}"
     with open_file(uri, in_ranges=True) as file:
-        can_be_reread = are_read_again(open_parquet(uri, file).metadata, groups, image)
+        can_be_reread = are_read_again(uri, file, groups, image)
         columns = _RowColumns(image, captions, member, can_be_reread)
         for values in read_values(uri, file, groups, [image, *captions], _ROWS):
             yield values, columns

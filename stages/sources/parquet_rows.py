@@ -95,8 +95,11 @@ def rows_at_once(
     return int(min(most, max(1, allowed(_MOST_BYTES) // max(largest, 1))))
 
 
-def are_read_again(metadata: pq.FileMetaData, groups: Iterable[int], column: str) -> bool:
+def are_read_again(uri: str, file: Any, groups: Iterable[int], column: str) -> bool:
     """Whether a column of some groups is within the usual limits, which later stages have."""
+    if allowed(1) == 1:  # else it is refused now
+        return True
+    metadata = open_parquet(uri, file).metadata
     chunks = (chunk for group in groups for chunk in _chunks(metadata, group, [column]))
     return all(
         chunk.total_uncompressed_size <= _MOST_GROUP_BYTES and values <= _MOST_VALUES
